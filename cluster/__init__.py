@@ -1,0 +1,1 @@
+"""How the system is started, on one machine or many, and the command line."""

@@ -1,0 +1,1 @@
+"""What is read from Kafka, and what is done with it."""

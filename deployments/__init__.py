@@ -1,0 +1,1 @@
+"""What is served: one package per Ray Serve deployment."""

@@ -1,0 +1,1 @@
+"""How a gym works. Knows nothing of HTTP, Ray, Kafka, AWS or Stripe."""

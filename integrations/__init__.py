@@ -1,0 +1,1 @@
+"""The outside world, one module each, behind the ports of the domain."""
