@@ -1,0 +1,1 @@
+"""Scans, visits, and who is inside."""

@@ -1,0 +1,198 @@
+"""What the door is asked, what it knows, and what it answers."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+
+class Direction(StrEnum):
+    """Where the member wants to go; `auto` is the opposite of where they are."""
+
+    ENTER = "enter"
+    LEAVE = "leave"
+    AUTO = "auto"
+
+
+class Outcome(StrEnum):
+    """What became of a scan."""
+
+    ENTERED = "entered"
+    LEFT = "left"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why a scan was refused. Stable: clients compare these."""
+
+    UNKNOWN_PASS = "unknown_pass"  # noqa: S105 - a word, not a secret
+    EXPIRED_PASS = "expired_pass"  # noqa: S105 - a word, not a secret
+    USED_PASS = "used_pass"  # noqa: S105 - a word, not a secret
+    WRONG_GYM = "wrong_gym"
+    NO_MEMBERSHIP = "no_membership"
+    MEMBERSHIP_ENDED = "membership_ended"
+    MEMBERSHIP_FROZEN = "membership_frozen"
+    IN_ARREARS = "in_arrears"
+    GYM_FULL = "gym_full"
+    ALREADY_INSIDE = "already_inside"
+    GYM_CLOSED = "gym_closed"
+    BANNED = "banned"
+    TOO_LATE = "too_late"
+
+
+class Remedy(StrEnum):
+    """What would mend a refusal, or what the member should know on the way in (`renew` during grace)."""
+
+    OPEN_APP = "open_app"
+    REFRESH_PASS = "refresh_pass"  # noqa: S105 - a word, not a secret
+    CHANGE_PLAN = "change_plan"
+    BUY_MEMBERSHIP = "buy_membership"
+    RENEW = "renew"
+    UNFREEZE = "unfreeze"
+    PAY = "pay"
+    WAIT = "wait"
+    LEAVE_FIRST = "leave_first"
+    COME_BACK_LATER = "come_back_later"
+    ASK_STAFF = "ask_staff"
+    SCAN_AGAIN = "scan_again"
+
+
+class PassStatus(StrEnum):
+    """What a pass says of itself when it arrives."""
+
+    VALID = "valid"
+    STALE = "stale"  # genuine, shown too long after its issue time or too early before it
+    FORGED = "forged"  # names nobody
+
+
+class Inferred(StrEnum):
+    """Why a visit was ended without a scan of its own."""
+
+    ENTERED_ELSEWHERE = "entered_elsewhere"
+    ENTERED_AGAIN = "entered_again"
+
+
+@dataclass(frozen=True, slots=True)
+class PassReading:
+    """What a scanned code turned out to be; member and issue time are known of genuine ones only."""
+
+    status: PassStatus
+    member_id: UUID | None = None
+    issued_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRequest:
+    """One scan, as it is put to the door.
+
+    Args:
+        scan_id: the client's own id, unique for `asked_by`.
+        asked_by: the gate device or the user that scanned.
+        scanned_at: by the device's clock, which may be wrong; kept, never decided upon.
+        arrived_at: by the server's clock.
+        payment_checked: whether the payment side was asked already; then the answer is final.
+    """
+
+    scan_id: str
+    asked_by: UUID
+    gym_id: UUID
+    gate_id: UUID
+    direction: Direction
+    reading: PassReading
+    arrived_at: datetime
+    decide_by: datetime
+    scanned_at: datetime | None = None
+    payment_checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnnulRequest:
+    """Undo a scan as if it had not been.
+
+    Args:
+        scan_id, asked_by: name the scan as it was put.
+        by: who annuls: the device itself, or a staff member.
+        by_staff: staff may annul at any time, a device only within the window.
+    """
+
+    scan_id: str
+    asked_by: UUID
+    gym_id: UUID
+    by: UUID
+    by_staff: bool
+    reason: str
+    arrived_at: datetime
+    decide_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMember:
+    """What a gate shows of the member to staff."""
+
+    id: UUID
+    name: str
+    picture_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanAnswer:
+    """The answer to one scan, in the shape of `POST /api/scans`."""
+
+    scan_id: str
+    outcome: Outcome
+    reason: Reason | None
+    remedy: Remedy | None
+    member: ShownMember | None
+    gym_id: UUID
+    occupancy: int
+    capacity: int
+    decided_at: datetime
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnnulAnswer:
+    """The answer to `POST /api/scans/{id}/annul`; the same when it is asked again."""
+
+    scan_id: str
+    annulled_at: datetime
+    gym_id: UUID
+    occupancy: int
+    capacity: int
+
+
+class Problem(StrEnum):
+    """Why a question to the door could not be answered at all."""
+
+    SCAN_ID_REUSED = "scan_id_reused"  # the same id with another gate or direction
+    ANNUL_WINDOW_OVER = "annul_window_over"
+    UNKNOWN_GYM = "unknown_gym"
+    ANNUL_TOO_LATE = "annul_undecided"  # the command waited past its deadline; ask again
+    NOT_DECIDED = "not_decided"  # the command failed by itself and went to the dead letters
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A question that is not answered, with what is wrong and what would mend it."""
+
+    problem: Problem
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPayment:
+    """A payment could mend the refusal and an order is open: nothing was recorded; ask Payments, then ask again."""
+
+    scan_id: str
+    member_id: UUID
+
+
+DoorResult = ScanAnswer | AnnulAnswer | Rejected | CheckPayment
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """Figures of the door that settings may change."""
+
+    repeat_window: timedelta = timedelta(seconds=15)
+    annul_window: timedelta = timedelta(minutes=15)

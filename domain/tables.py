@@ -1,0 +1,210 @@
+"""The tables of the store. Migrations bring a database to this; a test holds the two equal."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import sqlite
+
+from domain.column_types import Id, Instant, code
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),  # the identity provider's `sub`
+    Column("email", String(254), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("picture_url", String(500)),
+    Column("banned_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", code(16), primary_key=True),
+)
+
+companies = Table(
+    "companies",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+gyms = Table(
+    "gyms",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("legacy_number", Integer, nullable=False, unique=True),  # what the existing web client calls a gym
+    Column("company_id", Id, ForeignKey("companies.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("address", String(500), nullable=False),
+    Column("time_zone", code(64), nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("reentry_after_s", Integer),  # null: entering while inside is always refused
+    Column("grace_after_closing_s", Integer, nullable=False),
+    Column("longest_visit_s", Integer, nullable=False),
+    Column("retired_at", Instant),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+opening_hours = Table(
+    "opening_hours",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("gym_id", Id, ForeignKey("gyms.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("weekday", SmallInteger, nullable=False),  # 0 is Monday
+    Column("opens_minute", SmallInteger, nullable=False),  # minutes after local midnight
+    Column("closes_minute", SmallInteger, nullable=False),  # past 1440: after midnight of the next day
+)
+
+gates = Table(
+    "gates",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("gym_id", Id, ForeignKey("gyms.id"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("serves", code(8), nullable=False),  # in, out, both
+    Column("created_at", Instant, nullable=False),
+)
+
+gate_devices = Table(
+    "gate_devices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("gate_id", Id, ForeignKey("gates.id"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("secret_hash", code(64), nullable=False),  # SHA-256, hexadecimal, of 256 random bits
+    Column("revoked_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("company_id", Id, ForeignKey("companies.id"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("price_amount", Integer, nullable=False),  # minor units
+    Column("price_currency", code(3), nullable=False),
+    Column("grace_days", Integer, nullable=False),
+    Column("covers_all_gyms", Boolean, nullable=False),  # of its company
+    Column("retired_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+plan_gyms = Table(
+    "plan_gyms",
+    metadata,
+    Column("plan_id", Id, ForeignKey("plans.id", ondelete="CASCADE"), primary_key=True),
+    Column("gym_id", Id, ForeignKey("gyms.id", ondelete="CASCADE"), primary_key=True),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("member_id", Id, ForeignKey("users.id"), nullable=False, index=True),
+    Column("plan_id", Id, ForeignKey("plans.id"), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("frozen_from", Instant),
+    Column("frozen_until", Instant),
+    Column("in_arrears_since", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+# No foreign keys from here: a log that is appended to on the way of every scan keeps what was asked, known or not.
+scans = Table(
+    "scans",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("scan_id", code(64), nullable=False),  # the client's own
+    Column("asked_by", Id, nullable=False),  # device or user
+    Column("gym_id", Id, nullable=False),
+    Column("gate_id", Id),  # null for the tombstone of a scan that was annulled unseen
+    Column("direction", code(8)),
+    Column("member_id", Id),
+    Column("pass_status", code(8)),
+    Column("pass_issued_at", Instant),
+    Column("scanned_at", Instant),  # by the device's clock
+    Column("arrived_at", Instant, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("outcome", code(8), nullable=False),
+    Column("reason", code(32)),
+    Column("remedy", code(32)),
+    Column("occupancy", Integer, nullable=False),  # of the gym, just after
+    Column("capacity", Integer, nullable=False),
+    Column("visit_id", Id),
+    Column("repeats_id", Id),  # the scan whose answer was given again to a phone held up
+    Column("annulled_at", Instant),
+    Column("annulled_by", Id),
+    Column("annul_reason", String(200)),
+    UniqueConstraint("scan_id", "asked_by"),
+    Index("ix_scans_member_id_decided_at", "member_id", "decided_at"),
+    Index("ix_scans_gym_id_id", "gym_id", "id"),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("gym_id", Id, nullable=False),
+    Column("member_id", Id),  # null: added by a head count, or its member's account was deleted
+    Column("gate_id", Id),
+    Column("pass_issued_at", Instant),  # null once annulled: the pass may be used again
+    Column("entered_at", Instant, nullable=False),
+    Column("entered_scan", Id),
+    Column("left_at", Instant),
+    Column("left_scan", Id),  # the scan that ended it, an entry elsewhere included
+    Column("inferred", code(32)),  # why it was ended without a scan of its own
+    Column("annulled_at", Instant),
+    UniqueConstraint("member_id", "pass_issued_at"),
+    Index("ix_visits_member_id_id", "member_id", "id"),
+    Index("ix_visits_gym_id_id", "gym_id", "id"),
+    Index("ix_visits_left_scan", "left_scan"),
+)
+
+open_visits = Table(
+    "open_visits",
+    metadata,
+    Column("visit_id", Id, primary_key=True),
+    Column("gym_id", Id, nullable=False, index=True),
+    Column("member_id", Id, unique=True),  # null for an anonymous one
+    Column("entered_at", Instant, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # Rows of one gym are written under that gym's lock: their numbers rise in the order of their commits.
+    Column("id", BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("topic", code(64), nullable=False),
+    Column("key", code(64), nullable=False),
+    Column("payload", Text, nullable=False),  # JSON
+    Column("created_at", Instant, nullable=False),
+)

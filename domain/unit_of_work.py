@@ -1,0 +1,98 @@
+"""One request, or one batch of messages, is one transaction: opened and committed here, nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+DECIDE_AGAIN = {1062, 1205, 1213}  # duplicate key, lock wait over, deadlock: somebody else was first
+# No connection, a lost one, a server that stops, one that has no room: the same question may be answered later.
+AWAY = {1021, 1037, 1040, 1041, 1053, 1077, 1079, 1114, 1152, 1158, 1159, 1160, 1161, 1290, 1836, 2002, 2003, 2006, 2013, 2055}
+_SQLITE_AWAY = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
+
+
+class Store:
+    """A database and its units of work. Safe to share between threads, not between processes."""
+
+    def __init__(self, url: str, *, pool_size: int = 8, statement_timeout_s: float = 5.0) -> None:
+        self.engine = _engine(url, pool_size, statement_timeout_s)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A unit of work: commits at its end, rolls back on any exception."""
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("BEGIN IMMEDIATE"))
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for questions; whatever is written on it is rolled back."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def should_decide_again(error: DBAPIError) -> bool:
+    """Whether a unit of work lost a race and has only to be run again (MySQL errors 1062, 1205, 1213)."""
+    return _number(error) in DECIDE_AGAIN or (
+        error.orig.__class__.__module__ == "sqlite3" and "UNIQUE constraint failed" in str(error.orig)
+    )
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database cannot be had for now, as opposed to having refused what was asked of it."""
+    if error.connection_invalidated or _number(error) in AWAY:
+        return True
+    return isinstance(error, OperationalError) and any(word in str(error.orig) for word in _SQLITE_AWAY)
+
+
+def _number(error: DBAPIError) -> int | None:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+
+
+def _engine(url: str, pool_size: int, statement_timeout_s: float) -> Engine:
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite_engine(url, pool_size)
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_recycle=1800,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": 3,
+            "read_timeout": 15,
+            "write_timeout": 15,
+            "init_command": f"SET SESSION innodb_lock_wait_timeout={max(1, round(statement_timeout_s))}, time_zone='+00:00'",
+        },
+    )
+
+
+def _sqlite_engine(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": 5, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        # The driver's own BEGIN is a deferred one: two writers that read first would both fail.
+        connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3's attribute, outside the DBAPI
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
