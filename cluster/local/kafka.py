@@ -1,0 +1,151 @@
+"""An Apache Kafka broker of one's own: one KRaft node on loopback, its log in a folder."""
+
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from cluster.errors import CommandError
+from cluster.local.bring import kafka_lib, program
+from cluster.local.ports import LOOPBACK, free_ports
+from cluster.local.process import ChildProcess
+
+# The session of the broker itself bounds how long it is refused after a kill; those of groups, for both protocols,
+# how long a killed consumer's partitions stay dark.
+_CONFIG = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+log.dirs={files}
+auto.create.topics.enable=false
+num.network.threads=2
+num.io.threads=4
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.heartbeat.interval.ms=2000
+group.consumer.min.heartbeat.interval.ms=500
+"""
+_LOGGING = """rootLogger.level=WARN
+rootLogger.appenderRef.console.ref=console
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d{ISO8601} %p %c %m%n
+"""
+
+
+class KafkaServer:
+    """One Kafka node, kept in a folder that survives it.
+
+    Args:
+        data_dir: its folder, made at the first start.
+        port: where clients connect on loopback; the controller takes the port after it.
+            Free ports unless given. A restart keeps them.
+        heap: the JVM's largest heap.
+    """
+
+    def __init__(self, data_dir: Path, port: int | None = None, heap: str = "1g") -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = port or free_ports(2)[0]
+        self._heap = heap
+        self._files = self.data_dir / "files"
+        self._config = self.data_dir / "server.properties"
+        self.process = ChildProcess("Kafka", [], self.data_dir / "kafka.log")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, formatting its folder first where it is new, and wait until it answers clients.
+
+        Raises:
+            CommandError: when Java or Kafka is missing or the broker does not come up; names its log.
+        """
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._config.write_text(
+            _CONFIG.format(host=LOOPBACK, port=self.port, controller_port=self.port + 1, files=self._files),
+            encoding="utf-8",
+        )
+        (self.data_dir / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
+        if not (self._files / "meta.properties").exists():
+            self._format()
+        self.process.command = [*self._java(f"-Xmx{self._heap}"), "kafka.Kafka", str(self._config)]
+        self.process.start()
+
+    def wait(self) -> None:
+        """Wait until it answers clients."""
+        self.process.wait_until(self.is_ready, timeout_s=60)
+
+    def stop(self) -> None:
+        """Shut it down in order."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        self.process.kill()
+
+    def restart(self) -> None:
+        """Stop and start again, on the same port."""
+        self.stop()
+        self.start()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address that clients are given."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def is_ready(self) -> bool:
+        """Whether the broker answers a request for its topics."""
+        # `log_level` 0: a refused connection is what is waited for, not news.
+        client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        try:
+            return bool(client.list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+    def _java(self, *options: str) -> list[str]:
+        java = program("java")
+        if java is None or not kafka_lib().is_dir():
+            raise CommandError("Java or Apache Kafka is missing", "python -m cluster.local.bring")
+        logging = f"-Dlog4j2.configurationFile={self.data_dir / 'log4j2.properties'}"
+        return [str(java), *options, logging, "-cp", f"{kafka_lib()}/*"]
+
+    def _format(self) -> None:
+        tool = [*self._java("-Xmx128m"), "kafka.tools.StorageTool"]
+        new_id = subprocess.run([*tool, "random-uuid"], capture_output=True, check=False)  # noqa: S603 - composed above
+        cluster_id = new_id.stdout.decode().strip()
+        formatted = subprocess.run(  # noqa: S603 - composed above
+            [*tool, "format", "-t", cluster_id, "-c", str(self._config)], capture_output=True, check=False
+        )
+        if new_id.returncode or formatted.returncode:
+            log = self.data_dir / "format.log"
+            log.write_bytes(new_id.stdout + new_id.stderr + formatted.stdout + formatted.stderr)
+            raise CommandError("Kafka's folder could not be formatted", f"read {log}")

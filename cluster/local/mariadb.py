@@ -1,0 +1,200 @@
+"""A MariaDB server of one's own: own folder, own port on loopback, own user with a random password."""
+
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pymysql
+
+from cluster.errors import CommandError
+from cluster.local.bring import MARIADB_USER, program
+from cluster.local.ports import LOOPBACK, free_port
+from cluster.local.process import ChildProcess
+
+USER = "fitmonitor"
+DATABASE = "fitmonitor"
+
+# Durable as in production: a commit that was acknowledged survives a power cut. The socket is named relative to
+# the data folder because the path of a Unix socket must be shorter than 108 bytes.
+_CONFIG = """[mariadbd]
+datadir={files}
+socket=mariadb.sock
+pid-file=mariadb.pid
+bind-address={host}
+port={port}
+skip-name-resolve
+skip-log-bin
+innodb_flush_log_at_trx_commit=1
+innodb_doublewrite=1
+innodb_buffer_pool_size=128M
+innodb_log_file_size=96M
+max_connections=500
+character-set-server=utf8mb4
+default-time-zone=+00:00
+init-file={init_file}
+"""
+
+
+class MariaDbServer:
+    """One MariaDB server, kept in a folder that survives it.
+
+    Args:
+        data_dir: its folder, made at the first start. Must lie where the user `mysql` may pass when started by root.
+        port: where it listens on loopback; a free port unless given. A restart keeps it.
+    """
+
+    def __init__(self, data_dir: Path, port: int | None = None) -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = port or free_port()
+        self._files = self.data_dir / "files"
+        self._init_file = self.data_dir / "first.sql"
+        self._config = self.data_dir / "my.cnf"
+        self.process = ChildProcess(
+            "MariaDB",
+            [program("mariadbd") or "mariadbd", f"--defaults-file={self._config}"],
+            self.data_dir / "mariadb.log",
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, making its files first where there are none, and wait until it takes connections.
+
+        Raises:
+            CommandError: when MariaDB is not installed or does not come up; names its log.
+        """
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        server = program("mariadbd")
+        if server is None:
+            raise CommandError("MariaDB is missing", "python -m cluster.local.bring")
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        user = self._server_user()
+        if not (self._files / "mysql").is_dir():
+            self._install(user)
+        self._write_config(user)
+        options = [f"--user={user}"] if user else []
+        self.process.command = [str(server), f"--defaults-file={self._config}", *options]
+        self.process.start()
+
+    def wait(self) -> None:
+        """Wait until it takes connections; recovery after a kill is part of that."""
+        self.process.wait_until(self.is_ready, timeout_s=120)
+        self._init_file.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Shut it down in order."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        self.process.kill()
+
+    def restart(self) -> None:
+        """Stop and start again, on the same port."""
+        self.stop()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy's address of the stack's own database, password included."""
+        return self.database_url(DATABASE)
+
+    def database_url(self, database: str) -> str:
+        """SQLAlchemy's address of a database on this server; its name must start with `fitmonitor`."""
+        return f"mysql+pymysql://{USER}:{self._password()}@{LOOPBACK}:{self.port}/{database}?charset=utf8mb4"
+
+    def create_database(self, name: str) -> str:
+        """Create an empty database and return its address.
+
+        Args:
+            name: its name; must start with `fitmonitor`, as the user has no rights elsewhere.
+        """
+        with (
+            pymysql.connect(host=LOOPBACK, port=self.port, user=USER, password=self._password()) as link,
+            link.cursor() as cursor,
+        ):
+            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        return self.database_url(name)
+
+    def is_ready(self) -> bool:
+        """Whether the user can connect and read."""
+        try:
+            with (
+                pymysql.connect(
+                    host=LOOPBACK,
+                    port=self.port,
+                    user=USER,
+                    password=self._password(),
+                    connect_timeout=2,
+                    read_timeout=2,
+                ) as link,
+                link.cursor() as cursor,
+            ):
+                return bool(cursor.execute("SELECT 1"))
+        except (pymysql.MySQLError, OSError):
+            return False
+
+    def _password(self) -> str:
+        file = self.data_dir / "password"
+        if not file.exists():
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+                out.write(secrets.token_urlsafe(24))
+        return file.read_text(encoding="utf-8")
+
+    def _server_user(self) -> str | None:
+        """Whom root hands the server to; None when the caller is an ordinary user.
+
+        MariaDB serves as root only where it cannot be avoided: a checkout inside root's own home, which is closed.
+        """
+        if os.geteuid() != 0:
+            return None
+        passable = all(folder.stat().st_mode & 0o001 for folder in self.data_dir.parents)
+        return MARIADB_USER if passable else "root"
+
+    def _install(self, user: str | None) -> None:
+        installer = program("mariadb-install-db")
+        if installer is None:
+            raise CommandError("MariaDB is incomplete: no mariadb-install-db", "python -m cluster.local.bring")
+        shutil.rmtree(self._files, ignore_errors=True)
+        self._files.mkdir(mode=0o700)
+        command = [str(installer), "--no-defaults", f"--datadir={self._files}", "--skip-test-db", "--skip-name-resolve"]
+        if user:
+            command.append(f"--user={user}")
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - composed above
+        if done.returncode != 0:
+            log = self.data_dir / "install.log"
+            log.write_bytes(done.stdout + done.stderr)
+            raise CommandError("MariaDB's files could not be made", f"read {log}")
+
+    def _write_config(self, user: str | None) -> None:
+        # Readable by the server alone: the first statements carry the password.
+        self._init_file.touch(mode=0o600)
+        self._init_file.write_text(
+            f"CREATE DATABASE IF NOT EXISTS `{DATABASE}` CHARACTER SET utf8mb4;\n"
+            f"CREATE USER IF NOT EXISTS '{USER}'@'{LOOPBACK}' IDENTIFIED BY '{self._password()}';\n"
+            f"GRANT ALL PRIVILEGES ON `{USER}%`.* TO '{USER}'@'{LOOPBACK}';\n",
+            encoding="utf-8",
+        )
+        self._config.write_text(
+            _CONFIG.format(files=self._files, host=LOOPBACK, port=self.port, init_file=self._init_file),
+            encoding="utf-8",
+        )
+        if user:
+            self.data_dir.chmod(self.data_dir.stat().st_mode | 0o011)
+            shutil.chown(self._init_file, user)
+            shutil.chown(self._files, user)
