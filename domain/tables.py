@@ -186,7 +186,6 @@ visits = Table(
     UniqueConstraint("member_id", "pass_issued_at"),
     Index("ix_visits_member_id_id", "member_id", "id"),
     Index("ix_visits_gym_id_id", "gym_id", "id"),
-    Index("ix_visits_left_scan", "left_scan"),
 )
 
 open_visits = Table(

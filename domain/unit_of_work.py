@@ -10,7 +10,28 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 DECIDE_AGAIN = {1062, 1205, 1213}  # duplicate key, lock wait over, deadlock: somebody else was first
 # No connection, a lost one, a server that stops, one that has no room: the same question may be answered later.
-AWAY = {1021, 1037, 1040, 1041, 1053, 1077, 1079, 1114, 1152, 1158, 1159, 1160, 1161, 1290, 1836, 2002, 2003, 2006, 2013, 2055}
+AWAY = {
+    1021,
+    1037,
+    1040,
+    1041,
+    1053,
+    1077,
+    1079,
+    1114,
+    1152,
+    1158,
+    1159,
+    1160,
+    1161,
+    1290,
+    1836,
+    2002,
+    2003,
+    2006,
+    2013,
+    2055,
+}
 _SQLITE_AWAY = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
 
 
@@ -66,6 +87,7 @@ def _number(error: DBAPIError) -> int | None:
 def _engine(url: str, pool_size: int, statement_timeout_s: float) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite_engine(url, pool_size)
+    lock_wait = max(1, round(statement_timeout_s))
     return create_engine(
         url,
         pool_size=pool_size,
@@ -76,7 +98,7 @@ def _engine(url: str, pool_size: int, statement_timeout_s: float) -> Engine:
             "connect_timeout": 3,
             "read_timeout": 15,
             "write_timeout": 15,
-            "init_command": f"SET SESSION innodb_lock_wait_timeout={max(1, round(statement_timeout_s))}, time_zone='+00:00'",
+            "init_command": f"SET SESSION innodb_lock_wait_timeout={lock_wait}, time_zone='+00:00'",
         },
     )
 
@@ -89,7 +111,7 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         # The driver's own BEGIN is a deferred one: two writers that read first would both fail.
-        connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3's attribute, outside the DBAPI
+        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
             cursor.execute(f"PRAGMA {pragma}")

@@ -113,6 +113,7 @@ class AnnulRequest:
         scan_id, asked_by: name the scan as it was put.
         by: who annuls: the device itself, or a staff member.
         by_staff: staff may annul at any time, a device only within the window.
+        decide_by: until when an answer is awaited; an annulment that comes later is carried out all the same.
     """
 
     scan_id: str
@@ -167,7 +168,6 @@ class Problem(StrEnum):
     SCAN_ID_REUSED = "scan_id_reused"  # the same id with another gate or direction
     ANNUL_WINDOW_OVER = "annul_window_over"
     UNKNOWN_GYM = "unknown_gym"
-    ANNUL_TOO_LATE = "annul_undecided"  # the command waited past its deadline; ask again
     NOT_DECIDED = "not_decided"  # the command failed by itself and went to the dead letters
 
 

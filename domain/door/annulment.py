@@ -1,0 +1,148 @@
+"""Undo a scan: afterwards pass, visit and count are as if it had not been."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from domain.clock import Clock
+from domain.door.events import TOPIC, ScanAnnulled
+from domain.door.model import (
+    AnnulAnswer,
+    AnnulRequest,
+    DoorLimits,
+    Inferred,
+    Outcome,
+    Problem,
+    Reason,
+    Rejected,
+    Remedy,
+)
+from domain.door.repository import DoorRepository, GymRow
+from domain.ids import new_id
+from domain.outbox import store_events
+from domain.tables import open_visits, scans, visits
+
+
+def annul(
+    connection: Connection, request: AnnulRequest, gym: GymRow | None, clock: Clock, limits: DoorLimits
+) -> AnnulAnswer | Rejected:
+    """Annul one scan; its gym is locked already.
+
+    A scan that was never seen leaves a tombstone, so that the scan is refused when it comes after all.
+    """
+    if gym is None:
+        return Rejected(Problem.UNKNOWN_GYM, "There is no such gym; ask for the list of gyms.")
+    repository = DoorRepository(connection)
+    now = clock()
+    scan = repository.known_scans([(request.scan_id, request.asked_by)]).get((request.scan_id, request.asked_by))
+    if scan is None:
+        _tombstone(repository, request, gym, now)
+        return _answer(repository, request, gym, now)
+    if scan.annulled_at is not None:
+        return _answer(repository, request, gym, scan.annulled_at)
+    if not request.by_staff and request.arrived_at - scan.decided_at > limits.annul_window:
+        minutes = round(limits.annul_window.total_seconds() / 60)
+        return Rejected(
+            Problem.ANNUL_WINDOW_OVER, f"A device may annul its scan for {minutes} minutes; ask staff to annul it."
+        )
+    if scan.member_id is not None:
+        repository.lock_members({scan.member_id})
+    connection.execute(
+        update(scans)
+        .where(scans.c.id == scan.id)
+        .values(annulled_at=now, annulled_by=request.by, annul_reason=request.reason)
+    )
+    if scan.repeats_id is None and scan.member_id is not None:
+        _undo(connection, scan, now)
+    answer = _answer(repository, request, gym, now)
+    event = ScanAnnulled(new_id(), gym.id, scan.member_id, Outcome(scan.outcome), answer.occupancy, now)
+    store_events(connection, TOPIC, [(gym.id, event)], now)
+    return answer
+
+
+def _answer(repository: DoorRepository, request: AnnulRequest, gym: GymRow, annulled_at: datetime) -> AnnulAnswer:
+    occupancy = repository.occupancy([gym.id]).get(gym.id, 0)
+    return AnnulAnswer(request.scan_id, annulled_at, gym.id, occupancy, gym.capacity)
+
+
+def _tombstone(repository: DoorRepository, request: AnnulRequest, gym: GymRow, now: datetime) -> None:
+    repository.add_scans(
+        [
+            {
+                "id": new_id(),
+                "scan_id": request.scan_id,
+                "asked_by": request.asked_by,
+                "gym_id": gym.id,
+                "arrived_at": request.arrived_at,
+                "decided_at": now,
+                "outcome": Outcome.REFUSED,
+                "reason": Reason.TOO_LATE,
+                "remedy": Remedy.SCAN_AGAIN,
+                "occupancy": repository.occupancy([gym.id]).get(gym.id, 0),
+                "capacity": gym.capacity,
+                "annulled_at": now,
+                "annulled_by": request.by,
+                "annul_reason": request.reason,
+            }
+        ]
+    )
+
+
+def _undo(connection: Connection, scan: Row[*tuple[Any, ...]], now: datetime) -> None:
+    if scan.outcome == Outcome.ENTERED:
+        connection.execute(delete(open_visits).where(open_visits.c.visit_id == scan.visit_id))
+        connection.execute(
+            update(visits).where(visits.c.id == scan.visit_id).values(annulled_at=now, pass_issued_at=None)
+        )
+        ended = visits.c.left_scan == scan.id  # the visit, if any, that this entry ended by inference
+    elif scan.outcome == Outcome.LEFT:
+        ended = visits.c.id == scan.visit_id
+    else:
+        return
+    for visit in connection.execute(
+        select(visits.c.id, visits.c.gym_id, visits.c.entered_at).where(
+            visits.c.member_id == scan.member_id, ended, visits.c.left_scan == scan.id, visits.c.annulled_at.is_(None)
+        )
+    ).all():
+        _go_on(connection, visit, scan)
+
+
+def _go_on(connection: Connection, visit: Row[*tuple[Any, ...]], scan: Row[Any]) -> None:
+    """Let a visit go on past the annulled scan: to the next scan that would have ended it, or to now."""
+    later = _next_end(connection, visit.gym_id, scan)
+    if later is None:
+        connection.execute(
+            update(visits).where(visits.c.id == visit.id).values(left_at=None, left_scan=None, inferred=None)
+        )
+        connection.execute(
+            insert(open_visits).values(
+                visit_id=visit.id, gym_id=visit.gym_id, member_id=scan.member_id, entered_at=visit.entered_at
+            )
+        )
+        return
+    inferred = None
+    if later.outcome == Outcome.ENTERED:
+        inferred = Inferred.ENTERED_AGAIN if later.gym_id == visit.gym_id else Inferred.ENTERED_ELSEWHERE
+    connection.execute(
+        update(visits)
+        .where(visits.c.id == visit.id)
+        .values(left_at=later.decided_at, left_scan=later.id, inferred=inferred)
+    )
+
+
+def _next_end(connection: Connection, gym_id: UUID, scan: Row[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
+    rows = connection.execute(
+        select(scans.c.id, scans.c.gym_id, scans.c.outcome, scans.c.decided_at)
+        .where(
+            scans.c.member_id == scan.member_id,
+            scans.c.decided_at >= scan.decided_at,
+            scans.c.id > scan.id,
+            scans.c.outcome != Outcome.REFUSED,
+            scans.c.annulled_at.is_(None),
+            scans.c.repeats_id.is_(None),
+        )
+        .order_by(scans.c.decided_at, scans.c.id)
+    )
+    return next((row for row in rows if row.outcome == Outcome.ENTERED or row.gym_id == gym_id), None)

@@ -1,0 +1,236 @@
+"""A batch of scans under decision: what is known so far, and what is to be written at its end.
+
+Decisions inside one batch see each other through this, without asking the store again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from domain.door.events import TOPIC, DoorEvent, ScanDecided, VisitInferred
+from domain.door.model import DoorLimits, Inferred, Outcome, ScanAnswer, ScanRequest, ShownMember
+from domain.door.repository import DoorRepository, Ending, GymRow, MemberRow
+from domain.door.rules import Verdict
+from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
+from domain.gyms.opening_hours import is_open
+from domain.ids import new_id
+from domain.memberships.repository import memberships_of
+from domain.outbox import store_events
+
+
+class Batch:
+    """The state of one batch; its gyms and members are locked already.
+
+    Args:
+        requests: the scans to be decided, to know what to read.
+        now: the moment of all its decisions, by the server's clock.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        requests: Sequence[ScanRequest],
+        gyms: dict[UUID, GymRow],
+        members: dict[UUID, MemberRow],
+        now: datetime,
+        limits: DoorLimits,
+    ) -> None:
+        repository = DoorRepository(connection)
+        recent = repository.recent_of(members, now, limits.repeat_window)
+        hours = repository.hours(gyms)
+        self._connection = connection
+        self._repository = repository
+        self._gyms = gyms
+        self._members = members
+        self._now = now
+        self._open = {
+            id_: not gym.retired and is_open(hours.get(id_, ()), gym.time_zone, now) for id_, gym in gyms.items()
+        }
+        self._occupancy = repository.occupancy(gyms)
+        self._inside = repository.open_visits_of(members)
+        self._memberships = memberships_of(connection, members)
+        self._last = recent.last
+        self._codes_left = set(recent.left_by)
+        self._codes_entered = repository.codes_that_entered(
+            {
+                (request.reading.member_id, request.reading.issued_at)
+                for request in requests
+                if request.reading.member_id in members and request.reading.issued_at is not None
+            }
+        )
+        self._scans: list[dict[str, Any]] = []
+        self._visits: dict[UUID, dict[str, Any]] = {}
+        self._opened: dict[UUID, dict[str, Any]] = {}
+        self._endings: list[Ending] = []
+        self._events: list[tuple[UUID, DoorEvent]] = []
+
+    def gym(self, gym_id: UUID) -> GymState:
+        """The gym as the decisions so far have left it."""
+        row = self._gyms[gym_id]
+        return GymState(row.id, row.capacity, self._occupancy.get(gym_id, 0), self._open[gym_id], row.reentry_after)
+
+    def member(self, request: ScanRequest) -> MemberState | None:
+        """The member whom a scan names, as the decisions so far have left them; None: nobody who is known."""
+        member_id = request.reading.member_id
+        row = self._members.get(member_id) if member_id is not None else None
+        if member_id is None or row is None:
+            return None
+        gym = self._gyms[request.gym_id]
+        code = (member_id, request.reading.issued_at)
+        return MemberState(
+            shown=row.shown,
+            banned=row.banned,
+            memberships=self._memberships.seen_from(member_id, gym.id, gym.company_id),
+            open_visit=self._inside.get(member_id),
+            last_accepted=self._last.get(member_id),
+            code_entered=code in self._codes_entered,
+            code_left=code in self._codes_left,
+        )
+
+    def apply(self, request: ScanRequest, member: MemberState | None, verdict: Verdict) -> ScanAnswer:
+        """Take a decision into the state and note what it writes.
+
+        Returns:
+            The answer to the door.
+        """
+        row_id = new_id()
+        visit_id = self._end(member, verdict, row_id) if verdict.ends_visit else None
+        if verdict.opens_visit and member is not None:
+            visit_id = self._begin(request, member.shown, row_id)
+        gym = self.gym(request.gym_id)
+        occupancy, capacity = gym.occupancy, gym.capacity
+        if verdict.repeats is not None:
+            visit_id, occupancy, capacity = (
+                verdict.repeats.visit_id,
+                verdict.repeats.occupancy,
+                verdict.repeats.capacity,
+            )
+        answer = ScanAnswer(
+            scan_id=request.scan_id,
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+            remedy=verdict.remedy,
+            member=member.shown if member is not None else None,
+            gym_id=gym.id,
+            occupancy=occupancy,
+            capacity=capacity,
+            decided_at=self._now,
+            replayed=verdict.repeats is not None,
+        )
+        self._note(request, verdict, answer, row_id, visit_id)
+        return answer
+
+    def write(self) -> None:
+        """Write everything that the decisions have brought."""
+        self._repository.add_scans(self._scans)
+        self._repository.add_visits(list(self._visits.values()))
+        self._repository.end_visits(self._endings)
+        self._repository.open_visits_changed(
+            opened=list(self._opened.values()), ended=[ending.visit_id for ending in self._endings]
+        )
+        store_events(self._connection, TOPIC, self._events, self._now)
+
+    def _begin(self, request: ScanRequest, member: ShownMember, row_id: UUID) -> UUID:
+        visit_id = new_id()
+        self._visits[visit_id] = {
+            "id": visit_id,
+            "gym_id": request.gym_id,
+            "member_id": member.id,
+            "gate_id": request.gate_id,
+            "pass_issued_at": request.reading.issued_at,
+            "entered_at": self._now,
+            "entered_scan": row_id,
+            "left_at": None,
+            "left_scan": None,
+            "inferred": None,
+        }
+        self._opened[visit_id] = {
+            "visit_id": visit_id,
+            "gym_id": request.gym_id,
+            "member_id": member.id,
+            "entered_at": self._now,
+        }
+        self._inside[member.id] = OpenVisit(visit_id, request.gym_id, self._now)
+        self._occupancy[request.gym_id] = self._occupancy.get(request.gym_id, 0) + 1
+        if request.reading.issued_at is not None:
+            self._codes_entered.add((member.id, request.reading.issued_at))
+        return visit_id
+
+    def _end(self, member: MemberState | None, verdict: Verdict, row_id: UUID) -> UUID | None:
+        if member is None or member.open_visit is None:
+            return None
+        visit = self._inside.pop(member.shown.id)
+        if visit.gym_id in self._occupancy:
+            self._occupancy[visit.gym_id] -= 1
+        if self._opened.pop(visit.visit_id, None) is not None:  # begun in this very batch
+            self._visits[visit.visit_id] |= {"left_at": self._now, "left_scan": row_id, "inferred": verdict.inferred}
+        else:
+            self._endings.append(Ending(visit.visit_id, self._now, row_id, verdict.inferred))
+        if verdict.inferred is not None:
+            event = VisitInferred(
+                new_id(), visit.gym_id, visit.visit_id, member.shown.id, Inferred(verdict.inferred), self._now
+            )
+            self._events.append((visit.gym_id, event))
+        return visit.visit_id
+
+    def _note(
+        self, request: ScanRequest, verdict: Verdict, answer: ScanAnswer, row_id: UUID, visit_id: UUID | None
+    ) -> None:
+        reading = request.reading
+        self._scans.append(
+            {
+                "id": row_id,
+                "scan_id": request.scan_id,
+                "asked_by": request.asked_by,
+                "gym_id": request.gym_id,
+                "gate_id": request.gate_id,
+                "direction": request.direction,
+                "member_id": reading.member_id,
+                "pass_status": reading.status,
+                "pass_issued_at": reading.issued_at,
+                "scanned_at": request.scanned_at,
+                "arrived_at": request.arrived_at,
+                "decided_at": self._now,
+                "outcome": answer.outcome,
+                "reason": answer.reason,
+                "remedy": answer.remedy,
+                "occupancy": answer.occupancy,
+                "capacity": answer.capacity,
+                "visit_id": visit_id,
+                "repeats_id": verdict.repeats.id if verdict.repeats is not None else None,
+            }
+        )
+        self._events.append(
+            (
+                request.gym_id,
+                ScanDecided(
+                    new_id(),
+                    request.gym_id,
+                    request.gate_id,
+                    reading.member_id,
+                    answer.outcome,
+                    answer.reason,
+                    visit_id,
+                    answer.occupancy,
+                    request.arrived_at,
+                    self._now,
+                ),
+            )
+        )
+        if answer.member is None or verdict.outcome is Outcome.REFUSED or verdict.repeats is not None:
+            return
+        if verdict.outcome is Outcome.LEFT and reading.issued_at is not None:
+            self._codes_left.add((answer.member.id, reading.issued_at))
+        self._last[answer.member.id] = AcceptedScan(
+            row_id,
+            request.gate_id,
+            verdict.outcome,
+            self._now,
+            reading.issued_at,
+            answer.occupancy,
+            answer.capacity,
+            visit_id,
+        )

@@ -1,0 +1,1 @@
+"""How a database becomes what `domain/tables.py` says."""

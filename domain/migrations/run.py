@@ -1,0 +1,53 @@
+"""Bring a database up to date."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from domain.unit_of_work import Store
+
+MIGRATIONS = Path(__file__).parent
+LOCK = "fitmonitor-migrations"
+
+
+def upgrade(database_url: str) -> None:
+    """Run every step that the database lacks; a second run at the same time waits for the first.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database cannot be had, or refuses a step.
+    """
+    store = Store(database_url, pool_size=1)
+    try:
+        with store.engine.connect() as connection:
+            _only_one(connection)
+            configuration = _configuration()
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, "head")
+            connection.commit()
+    finally:
+        store.close()
+
+
+def at_head(connection: Connection) -> bool:
+    """Whether the database has had every step."""
+    wanted = ScriptDirectory.from_config(_configuration()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == wanted
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    configuration.set_main_option("path_separator", "os")
+    return configuration
+
+
+def _only_one(connection: Connection) -> None:
+    # MySQL commits at each change of a table, so a transaction holds nobody off; the lock goes with the connection.
+    if connection.dialect.name in {"mysql", "mariadb"}:
+        connection.execute(text("SELECT GET_LOCK(:name, 60)"), {"name": LOCK})
+    else:
+        connection.execute(text("BEGIN IMMEDIATE"))

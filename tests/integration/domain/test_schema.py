@@ -1,0 +1,81 @@
+"""The migrations make what `domain/tables.py` says, and the same on SQLite and MariaDB."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from cluster.local.mariadb import MariaDbServer
+from domain.migrations.run import at_head, upgrade
+from domain.tables import metadata
+from domain.unit_of_work import Store
+from tests.servers import fresh_database
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
+    upgrade(url)
+    store = Store(url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def mariadb_store(mariadb: MariaDbServer) -> Iterator[Store]:
+    url = fresh_database(mariadb)
+    upgrade(url)
+    store = Store(url)
+    yield store
+    store.close()
+
+
+def differences(store: Store) -> list[Any]:
+    with store.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found: list[Any] = compare_metadata(context, metadata)
+        assert at_head(connection)
+    return found
+
+
+def shape(store: Store) -> dict[str, Any]:
+    """Tables with their columns, keys and indexes, by the names that both databases know."""
+    inspector = inspect(store.engine)
+    found = {}
+    for table in inspector.get_table_names():
+        uniques = {tuple(unique["column_names"]) for unique in inspector.get_unique_constraints(table)}
+        found[table] = {
+            "columns": {(column["name"], column["nullable"]) for column in inspector.get_columns(table)},
+            "key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "foreign": {
+                (tuple(key["constrained_columns"]), key["referred_table"]) for key in inspector.get_foreign_keys(table)
+            },
+            "unique": uniques,
+            # MySQL lists a unique constraint among the indexes and indexes each foreign key.
+            "indexes": {tuple(index["column_names"]) for index in inspector.get_indexes(table) if not index["unique"]}
+            - {tuple(key["constrained_columns"]) for key in inspector.get_foreign_keys(table)},
+        }
+    return found
+
+
+def test_migrated_sqlite_is_what_the_tables_say(sqlite_store: Store) -> None:
+    assert differences(sqlite_store) == []
+
+
+def test_migrated_mariadb_is_what_the_tables_say(mariadb_store: Store) -> None:
+    assert differences(mariadb_store) == []
+
+
+def test_sqlite_and_mariadb_have_the_same_shape(sqlite_store: Store, mariadb_store: Store) -> None:
+    assert shape(sqlite_store) == shape(mariadb_store)
+
+
+def test_a_second_migration_changes_nothing(sqlite_store: Store, mariadb_store: Store) -> None:
+    for store in (sqlite_store, mariadb_store):
+        before = shape(store)
+        upgrade(store.engine.url.render_as_string(hide_password=False))
+        assert shape(store) == before
