@@ -1,0 +1,92 @@
+"""What the gateway needs of others, as it sees them. Tests put their own in these places."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from uuid import UUID
+
+from deployments.gym.desk import GymDesk
+from deployments.qr.passes import ImageKind, IssuedPass
+from domain.identity.model import Caller
+from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class AskGym(Protocol):
+    """A question to the Gym deployment, named by the method that answers it."""
+
+    async def __call__(self, method: Callable[Concatenate[GymDesk, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The answer.
+
+        Raises:
+            ApiProblem: `unavailable` when there is none.
+        """
+
+
+class AskQr(Protocol):
+    """The Qr deployment."""
+
+    async def check(self, batch: bytes) -> bytes:
+        """See `deployments.qr.questions`."""
+
+    async def issue(self, member_id: UUID, count: int) -> list[IssuedPass]:
+        """The present code of a member and those that follow."""
+
+    async def image(self, member_id: UUID, kind: ImageKind) -> bytes:
+        """The picture of the present code."""
+
+    async def ping(self) -> None:
+        """Return when Qr can do its work."""
+
+
+class Replies(Protocol):
+    """Where the door's replies arrive."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether replies are sure to be seen."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it still listens."""
+
+    @property
+    def reply_to(self) -> ReplyTo:
+        """What a command names so that its reply arrives here."""
+
+    def expect(self, command_id: UUID) -> asyncio.Future[DoorReply]:
+        """The reply to a command that is about to be sent."""
+
+    def forget(self, command_id: UUID) -> None:
+        """Nobody waits for this reply any longer."""
+
+
+class DoorCommands(Protocol):
+    """The way of everything but scans to the door."""
+
+    async def send(self, command: DoorCommand, gym_id: UUID, decide_by: datetime) -> DoorReply:
+        """Send a command and wait for its reply."""
+
+
+class Tokens(Protocol):
+    """Access tokens."""
+
+    async def verify(self, token: str) -> Caller:
+        """Whoever a token speaks for."""
+
+
+class Payments(Protocol):
+    """The payment side, asked when a payment could mend a refusal."""
+
+    async def settle(self, member_id: UUID, within_s: float) -> None:
+        """Bring the member's open orders up to date, or give up after so many seconds."""
+
+
+class NoPayments:
+    """Stands where there is no payment side: there is nothing to bring up to date."""
+
+    async def settle(self, member_id: UUID, within_s: float) -> None:
+        """Nothing."""

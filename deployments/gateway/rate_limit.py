@@ -1,0 +1,36 @@
+"""How many scans a second one device may ask for."""
+
+from collections.abc import Callable
+from time import monotonic
+from uuid import UUID
+
+
+class RateLimit:
+    """A token bucket for each asker, holding a second's worth.
+
+    Args:
+        per_second: how fast a bucket fills, and how much it holds.
+        room: after so many askers, full buckets are thrown away.
+        clock: seconds that only ever rise.
+    """
+
+    def __init__(self, per_second: float, *, room: int = 10_000, clock: Callable[[], float] = monotonic) -> None:
+        self._rate = per_second
+        self._holds = max(1.0, per_second)
+        self._room = room
+        self._clock = clock
+        self._buckets: dict[UUID, tuple[float, float]] = {}
+
+    def take(self, asker: UUID) -> float:
+        """Take one; 0 when it was there, otherwise the seconds until it will be."""
+        now = self._clock()
+        left, at = self._buckets.get(asker, (self._holds, now))
+        left = min(self._holds, left + (now - at) * self._rate)
+        if left < 1.0:
+            self._buckets[asker] = (left, now)
+            return (1.0 - left) / self._rate
+        self._buckets[asker] = (left - 1.0, now)
+        if len(self._buckets) > self._room:
+            filled_by_now = now - self._holds / self._rate
+            self._buckets = {key: bucket for key, bucket in self._buckets.items() if bucket[1] > filled_by_now}
+        return 0.0

@@ -1,0 +1,136 @@
+"""The way of one scan through the gateway, from its bytes to the bytes of its answer."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from deployments.gateway.callers import Asker, Callers, DeviceAsker, permit
+from deployments.gateway.confirmed_cache import ConfirmedCache
+from deployments.gateway.door_answers import answer_bytes
+from deployments.gateway.ports import Replies
+from deployments.gateway.problems import ApiProblem, Fault, later
+from deployments.gateway.rate_limit import RateLimit
+from deployments.gateway.rights import RIGHTS
+from deployments.gateway.scan_exchange import ScanExchange
+from deployments.qr.questions import ScanQuestion
+from domain.door.model import Direction
+from domain.gyms.model import Gate
+from domain.gyms.rules import serves_direction
+from domain.ids import new_id
+
+LONGEST_CODE = 2048
+_RIGHT = RIGHTS["POST", "/scans"]
+
+
+class ScanBody(msgspec.Struct, frozen=True):
+    """What a door sends. Unknown fields are ignored: a door may be newer than this."""
+
+    code: Annotated[str, msgspec.Meta(max_length=LONGEST_CODE)]
+    gate_id: UUID
+    direction: Direction
+    scan_id: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}\Z")]
+    scanned_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+_decoder = msgspec.json.Decoder(ScanBody)
+
+
+class ScanDesk:
+    """Takes scans in.
+
+    Args:
+        callers: who is asking.
+        gates: the gates, as far as they are remembered.
+        exchange: puts the scan to the door.
+        replies: where its answer is to go.
+        rate: how many scans one asker may ask for.
+        deadline_s: how long after its arrival a scan may still be decided.
+    """
+
+    def __init__(
+        self,
+        *,
+        callers: Callers,
+        gates: ConfirmedCache[Gate],
+        exchange: ScanExchange,
+        replies: Replies,
+        rate: RateLimit,
+        deadline_s: float,
+    ) -> None:
+        self._callers = callers
+        self._gates = gates
+        self._exchange = exchange
+        self._replies = replies
+        self._rate = rate
+        self._deadline_s = deadline_s
+
+    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
+        """The answer to a scan, as JSON.
+
+        Args:
+            authorization: the header of that name.
+            body: as it was sent.
+            arrived_at: when its first byte was here.
+            until: the deadline, by the event loop's clock.
+
+        Raises:
+            ApiProblem: it is not answered.
+        """
+        asker = await self._callers.identify(authorization)
+        permit(asker, _RIGHT)
+        wait_s = self._rate.take(asker.id)
+        if wait_s:
+            raise later("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
+        scan = read_scan(body)
+        gate = await self._gate(scan, asker)
+        if not self._replies.ready:
+            raise later("unavailable", "Answers from the door cannot be received yet.")
+        reply = await self._exchange.ask(
+            ScanQuestion(
+                command_id=new_id(),
+                reply_to=self._replies.reply_to,
+                scan_id=scan.scan_id,
+                asked_by=asker.id,
+                gym_id=gate.gym_id,
+                gate_id=gate.id,
+                direction=scan.direction,
+                code=scan.code,
+                arrived_at=arrived_at,
+                decide_by=arrived_at + timedelta(seconds=self._deadline_s),
+                scanned_at=scan.scanned_at,
+            ),
+            until,
+        )
+        return answer_bytes(reply, "scan_answer")
+
+    async def _gate(self, scan: ScanBody, asker: Asker) -> Gate:
+        gate = self._gates.remembered(scan.gate_id) or await self._gates.get(scan.gate_id)
+        if gate is None:
+            raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
+        if isinstance(asker, DeviceAsker) and gate.gym_id != asker.gym_id:
+            raise ApiProblem("gate_of_another_gym", "A device scans at gates of its own gym.")
+        if not serves_direction(gate.serves, scan.direction):
+            raise ApiProblem(
+                "direction_not_served",
+                f"The gate serves `{gate.serves}`, not `{scan.direction}`.",
+                faults=[Fault("direction", f"is not served by a gate of `{gate.serves}`")],
+            )
+        return gate
+
+
+def read_scan(body: bytes) -> ScanBody:
+    """A scan's body.
+
+    Raises:
+        ApiProblem: `malformed_request` when it is not JSON, `invalid_request` when it is no scan.
+    """
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        field = where.rstrip("`") or what.partition("required field `")[2].rstrip("`") or "body"
+        raise ApiProblem("invalid_request", "The scan does not fit.", faults=[Fault(field, what)]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiProblem("malformed_request", "The body is not JSON.") from error

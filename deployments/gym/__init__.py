@@ -1,0 +1,1 @@
+"""Gyms, users, and the lists that are read of the database."""

@@ -1,0 +1,1 @@
+"""Gyms, gates, devices and opening hours."""

@@ -1,0 +1,54 @@
+"""What holds of gates and devices; pure decisions."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from uuid import UUID
+
+from domain.door.model import Direction
+from domain.gyms.model import Gate, GymProblem, GymRefusal, Serves
+
+_SERVED = {
+    Serves.IN: frozenset({Direction.ENTER}),
+    Serves.OUT: frozenset({Direction.LEAVE}),
+    Serves.BOTH: frozenset(Direction),
+}
+
+
+def serves_direction(serves: Serves, direction: Direction) -> bool:
+    """Whether a gate lets people through that way; `auto` has a meaning at a gate of both ways only."""
+    return direction in _SERVED[serves]
+
+
+def refuse_gate(others: Iterable[Gate], name: str) -> GymRefusal | None:
+    """Why a gym that has these gates cannot have another one of that name; None when it can."""
+    if any(gate.name.casefold() == name.casefold() for gate in others):
+        return GymRefusal(
+            GymProblem.GATE_NAME_TAKEN, "The gym has a gate of this name; staff could not tell them apart."
+        )
+    return None
+
+
+def hash_secret(secret: str) -> str:
+    """What is stored of a device's secret. It has 256 random bits, so a plain SHA-256 cannot be searched."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def secret_matches(secret: str, secret_hash: str) -> bool:
+    """Whether a secret is the one that was stored, in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(hash_secret(secret), secret_hash)
+
+
+def write_credential(device_id: UUID, secret: str) -> str:
+    """What a device is given to show: `<id>.<secret>`."""
+    return f"{device_id}.{secret}"
+
+
+def read_credential(credential: str) -> tuple[UUID, str] | None:
+    """The device and the secret that a credential names; None when it is none."""
+    name, dot, secret = credential.partition(".")
+    try:
+        device_id = UUID(name)
+    except ValueError:
+        return None
+    return (device_id, secret) if dot and secret else None
