@@ -1,0 +1,220 @@
+"""The demo: two gyms with paired doors and two hundred members whose memberships are of every kind."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import count, islice, product
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select
+
+from domain.clock import system_clock
+from domain.gyms.model import GymRefusal, Serves
+from domain.gyms.repository import GymRepository
+from domain.gyms.service import create_device, create_gate
+from domain.ids import new_id
+from domain.tables import companies, gyms, memberships, plan_gyms, plans, user_roles, users
+from domain.unit_of_work import Store
+from integrations.settings import Settings
+
+FILE = "demo.json"
+MAIL = "demo.example"
+FIRST = ("Ada", "Ben", "Carla", "David", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jonas",
+         "Kofi", "Lena", "Mia", "Noah", "Olga", "Paul", "Qi", "Rosa", "Sami", "Tara")  # fmt: skip
+LAST = ("Albers", "Brandt", "Costa", "Duarte", "Eriksen", "Fischer", "Garcia", "Haddad", "Ivanov", "Jansen")
+GYMS = (("Riverside", "Quay 7", "Europe/Berlin", 120), ("Old Mill", "Mill Lane 2", "Europe/Lisbon", 40))
+GATES = ("Front door", "Back door")
+PLANS = ((30, 1000), (90, 2500), (180, 4500), (365, 8000))  # days, EUR cents
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a share of the members is like; days are counted from now, the plan is one of PLANS or the single gym."""
+
+    state: str
+    members: int
+    starts: int
+    ends: int
+    frozen: bool = False
+    arrears: bool = False
+    banned: bool = False
+    one_gym: bool = False
+    has_membership: bool = True
+
+
+KINDS = (
+    _Kind("active", 158, -20, 70),
+    _Kind("in grace", 8, -31, -1),
+    _Kind("ended", 8, -60, -30),
+    _Kind("frozen", 6, -20, 70, frozen=True),
+    _Kind("in arrears", 4, -20, 70, arrears=True),
+    _Kind("banned", 2, -20, 70, banned=True),
+    _Kind("one gym", 8, -20, 70, one_gym=True),
+    _Kind("no membership", 6, 0, 0, has_membership=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMember:
+    """A member of the demo, by the mail address that the command line takes."""
+
+    email: str
+    name: str
+    state: str
+
+
+def seed_demo(settings: Settings) -> Path:
+    """Fill an empty store with the demo and write what is needed to use it; leave a filled one as it is.
+
+    Returns:
+        The file with gates, the credentials of their devices, and members; readable by its owner only.
+
+    Raises:
+        FileExistsError: the store has gyms, but not from a demo.
+    """
+    file = settings.data_dir / FILE
+    store = Store(settings.database.url.get_secret_value(), pool_size=1)
+    try:
+        with store.writing() as connection:
+            if connection.execute(select(func.count()).select_from(gyms)).scalar_one():
+                if not file.exists():
+                    raise FileExistsError("this store has gyms already; the demo goes into an empty one only")
+                return file
+            # The file first: a demo whose credentials nobody knows would be of no use.
+            _write(file, _seed(connection, system_clock()))
+    finally:
+        store.close()
+    return file
+
+
+def read_demo(settings: Settings) -> dict[str, Any] | None:
+    """What `seed_demo` wrote, or None where there is no demo."""
+    file = settings.data_dir / FILE
+    if not file.exists():
+        return None
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        json.dump(content, opened, indent=1)
+
+
+def _seed(connection: Connection, now: datetime) -> dict[str, Any]:
+    company = new_id()
+    connection.execute(insert(companies).values(id=company, name="Demo Gyms", created_at=now))
+    places = [_gym(connection, company, number, now) for number in range(1, len(GYMS) + 1)]
+    members = _members(connection, company, UUID(places[0]["id"]), now)
+    staff = {role.lower(): _staff(connection, role, now) for role in ("Admin", "Staff")}
+    return {**staff, "gyms": places, "members": [asdict(member) for member in members]}
+
+
+def _gym(connection: Connection, company: UUID, number: int, now: datetime) -> dict[str, Any]:
+    name, address, zone, capacity = GYMS[number - 1]
+    gym_id = new_id()
+    connection.execute(
+        insert(gyms).values(
+            id=gym_id,
+            legacy_number=number,
+            company_id=company,
+            name=name,
+            address=address,
+            time_zone=zone,
+            capacity=capacity,
+            reentry_after_s=15 * 60,
+            grace_after_closing_s=30 * 60,
+            longest_visit_s=6 * 3600,
+            version=1,
+            created_at=now,
+        )
+    )
+    return {"id": str(gym_id), "name": name, "gates": [_gate(connection, gym_id, gate, now) for gate in GATES]}
+
+
+def _gate(connection: Connection, gym_id: UUID, name: str, now: datetime) -> dict[str, str]:
+    repository = GymRepository(connection)
+    gate = create_gate(repository, gym_id, name, Serves.BOTH, now)
+    if isinstance(gate, GymRefusal):
+        raise TypeError(gate.detail)
+    device = create_device(repository, gate.id, f"Scanner, {name.lower()}", now)
+    if isinstance(device, GymRefusal):
+        raise TypeError(device.detail)
+    return {"id": str(gate.id), "name": gate.name, "serves": gate.serves, "device": device.credential}
+
+
+def _members(connection: Connection, company: UUID, single_gym: UUID, now: datetime) -> list[DemoMember]:
+    plan_ids = _plans(connection, company, single_gym, now)
+    people = product(LAST, FIRST)
+    found = []
+    turn = count()
+    for kind in KINDS:
+        for last, first in islice(people, kind.members):
+            member = DemoMember(f"{first}.{last}@{MAIL}".lower(), f"{first} {last}", kind.state)
+            user_id = _user(connection, member.email, member.name, "User", now, banned=kind.banned)
+            found.append(member)
+            if kind.has_membership:
+                plan_id = plan_ids[-1] if kind.one_gym else plan_ids[next(turn) % len(PLANS)]
+                _membership(connection, user_id, plan_id, kind, now)
+    return found
+
+
+def _plans(connection: Connection, company: UUID, single_gym: UUID, now: datetime) -> list[UUID]:
+    """The plans for all gyms, then the one for a single gym."""
+    rows = [
+        {
+            "id": new_id(),
+            "company_id": company,
+            "name": name,
+            "days": days,
+            "price_amount": price,
+            "price_currency": "EUR",
+            "grace_days": 3,
+            "covers_all_gyms": covers_all,
+            "created_at": now,
+        }
+        for name, days, price, covers_all in (
+            *((f"{days} days", days, price, True) for days, price in PLANS),
+            ("30 days, one gym", 30, 700, False),
+        )
+    ]
+    connection.execute(insert(plans), rows)
+    ids = [row["id"] for row in rows if isinstance(row["id"], UUID)]
+    connection.execute(insert(plan_gyms).values(plan_id=ids[-1], gym_id=single_gym))
+    return ids
+
+
+def _membership(connection: Connection, member_id: UUID, plan_id: UUID, kind: _Kind, now: datetime) -> None:
+    connection.execute(
+        insert(memberships).values(
+            id=new_id(),
+            member_id=member_id,
+            plan_id=plan_id,
+            starts_at=now + timedelta(days=kind.starts),
+            ends_at=now + timedelta(days=kind.ends),
+            frozen_from=now - timedelta(days=1) if kind.frozen else None,
+            frozen_until=now + timedelta(days=13) if kind.frozen else None,
+            in_arrears_since=now - timedelta(days=2) if kind.arrears else None,
+            created_at=now,
+        )
+    )
+
+
+def _staff(connection: Connection, role: str, now: datetime) -> dict[str, str]:
+    email = f"{role.lower()}@{MAIL}"
+    _user(connection, email, f"Demo {role}", role, now)
+    return {"email": email}
+
+
+def _user(connection: Connection, email: str, name: str, role: str, now: datetime, *, banned: bool = False) -> UUID:
+    user_id = new_id()
+    connection.execute(
+        insert(users).values(id=user_id, email=email, name=name, banned_at=now if banned else None, created_at=now)
+    )
+    connection.execute(insert(user_roles).values(user_id=user_id, role=role))
+    return user_id
