@@ -4,7 +4,7 @@ Values are JSON with a `type` and a `version`. Unknown fields are ignored; an un
 version fails to decode and goes to the dead letters.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ class ReplyTo(msgspec.Struct, frozen=True):
     """Where the asking replica listens: the partition of `door-replies`, and its own id."""
 
     replica: str
-    partition: int
+    partition: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
 class ScanCommand(msgspec.Struct, frozen=True, tag_field="type", tag="scan"):
@@ -79,7 +79,7 @@ class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="dead_letter
 
 
 _encoder = msgspec.json.Encoder()
-_commands = msgspec.json.Decoder(DoorCommand)
+_commands: msgspec.json.Decoder[DoorCommand] = msgspec.json.Decoder(DoorCommand)
 _replies = msgspec.json.Decoder(DoorReplies)
 
 

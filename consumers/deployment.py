@@ -1,0 +1,53 @@
+"""The consumers as Serve deployments: Serve places, watches, restarts and scales them."""
+
+from ray import serve
+from ray.serve import Application
+
+from consumers.door import DoorParts
+from integrations.logs import configure_logging
+from integrations.settings import settings
+
+# Longer than the slowest unit of work that still makes headway: four waits for a lock, five seconds each.
+STALE_AFTER_S = 30.0
+_STOP_S = 10.0
+
+
+class ConsumerUnhealthyError(RuntimeError):
+    """The consumer has died or hangs; Serve replaces the replica."""
+
+
+class DoorConsumer:
+    """Decides what comes on `door-commands`. Takes no requests."""
+
+    def __init__(self) -> None:
+        configure_logging(settings())
+        self._parts = DoorParts(settings())
+        self._loop = self._parts.loop()
+        self._loop.start()
+
+    def check_health(self) -> None:
+        """Serve's question whether this replica may live on.
+
+        Raises:
+            ConsumerUnhealthyError: its thread has died, or has shown no sign of life for too long.
+        """
+        if not self._loop.alive:
+            raise ConsumerUnhealthyError("the consumer's thread has ended")
+        if self._loop.heartbeat_age_s > STALE_AFTER_S:
+            raise ConsumerUnhealthyError(f"no sign of life for {self._loop.heartbeat_age_s:.0f} s")
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What the scaling policy goes by."""
+        return {"lag": float(self._loop.lag)}
+
+    def __del__(self) -> None:
+        """Serve calls this when it stops a replica in order: the batch in hand is finished, the group is left."""
+        loop = getattr(self, "_loop", None)
+        if loop is not None and loop.stop(_STOP_S):
+            self._parts.close()
+
+
+def build(_args: dict[str, str]) -> Application:
+    """The application `door_consumers` of `serve_config.yaml`."""
+    deployed = serve.deployment(graceful_shutdown_timeout_s=2 * _STOP_S, health_check_period_s=5)(DoorConsumer)
+    return deployed.bind()
