@@ -1,0 +1,67 @@
+"""The Ray Serve deployment of passes. It opens clients and delegates."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from ray import serve
+
+from deployments.qr.pass_check import PassCheck
+from deployments.qr.passes import ImageKind, IssuedPass, Passes
+from domain.clock import system_clock
+from integrations.kafka.command_producer import CommandProducer
+from integrations.logs import configure_logging
+from integrations.pass_keys import PassSigner, PassVerifier
+from integrations.settings import Profile, settings
+
+# A changed Kubernetes secret reaches the nodes within two minutes of each other.
+_SETTLE = {Profile.PRODUCTION: timedelta(minutes=3)}
+
+
+class QrUnhealthyError(Exception):
+    """This replica cannot do its work and is to be replaced."""
+
+
+@serve.deployment
+class Qr:
+    """Issues passes, and reads scanned ones on their way to the door."""
+
+    def __init__(self) -> None:
+        current = settings()
+        configure_logging(current)
+        key_dir = current.passes.key_dir
+        if key_dir is None:
+            raise QrUnhealthyError("FITMONITOR_PASSES__KEY_DIR is not set")
+        self._verifier = PassVerifier(key_dir)
+        self._passes = Passes(PassSigner(key_dir, settle=_SETTLE.get(current.profile, timedelta(0))))
+        self._producer = CommandProducer(current)
+        self._check = PassCheck(self._verifier, self._producer)
+
+    # Not a coroutine: Serve runs it on a thread, and a signature is verified without the interpreter's lock.
+    def check(self, batch: bytes) -> bytes:
+        """Read the passes of a batch of scans and send each on to its gym; see `deployments.qr.questions`."""
+        return self._check.check(batch)
+
+    def issue(self, member_id: str, count: int = 1) -> list[IssuedPass]:
+        """The present code of a member and those that follow it, 40 at most."""
+        return self._passes.issue(UUID(member_id), system_clock(), count)
+
+    def image(self, member_id: str, kind: str, pixels: int | None = None) -> bytes:
+        """The picture of a member's present code: `png`, of that width, or `svg`."""
+        return self._passes.image(UUID(member_id), system_clock(), ImageKind(kind), pixels)
+
+    def check_health(self) -> None:
+        """Called by Serve.
+
+        Raises:
+            PassKeyError: the keys cannot be read any more.
+            QrUnhealthyError: no command can be produced any more.
+        """
+        self._verifier.check()
+        if not self._producer.healthy:
+            raise QrUnhealthyError("the command producer has failed for good")
+
+    def __del__(self) -> None:
+        """Called by Serve when the replica ends: what is queued is still sent."""
+        producer = getattr(self, "_producer", None)
+        if producer is not None:
+            producer.close()

@@ -1,0 +1,48 @@
+"""Says what each scanned pass is, and sends the scan on to its gym. Decides nothing, waits for no decision."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
+from domain.door.model import ScanRequest
+from integrations.kafka.messages import DoorCommand, ScanCommand
+from integrations.pass_keys import PassVerifier
+
+
+class Commands(Protocol):
+    """Where commands for the door go."""
+
+    def produce(self, commands: Sequence[tuple[UUID, DoorCommand]], /) -> list[bool]:
+        """Send commands, each by its gym's id; for each whether it was accepted."""
+
+
+class PassCheck:
+    """Reads the passes of a batch of scans and produces one command for each."""
+
+    def __init__(self, verifier: PassVerifier, commands: Commands) -> None:
+        self._verifier = verifier
+        self._commands = commands
+
+    def check(self, batch: bytes) -> bytes:
+        """Answer `encode_questions(...)` with one flag for each question, see `decode_produced`."""
+        questions = decode_questions(batch)
+        produced = self._commands.produce([(question.gym_id, self._command(question)) for question in questions])
+        return encode_produced(produced)
+
+    def _command(self, question: ScanQuestion) -> ScanCommand:
+        # As of its arrival: a pass must not go stale in our own queues.
+        reading = self._verifier.read(question.code, question.arrived_at)
+        scan = ScanRequest(
+            scan_id=question.scan_id,
+            asked_by=question.asked_by,
+            gym_id=question.gym_id,
+            gate_id=question.gate_id,
+            direction=question.direction,
+            reading=reading,
+            arrived_at=question.arrived_at,
+            decide_by=question.decide_by,
+            scanned_at=question.scanned_at,
+            payment_checked=question.payment_checked,
+        )
+        return ScanCommand(command_id=question.command_id, reply_to=question.reply_to, scan=scan)

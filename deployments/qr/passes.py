@@ -1,0 +1,57 @@
+"""A member's pass: the codes of the next minutes, and the picture of the present one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from domain import passes
+from integrations import pass_images
+from integrations.pass_keys import PassSigner
+
+
+class ImageKind(StrEnum):
+    """How a pass can be drawn."""
+
+    PNG = "png"
+    SVG = "svg"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedPass:
+    """One code and when it opens a gate."""
+
+    code: str
+    issued_at: datetime
+    good_from: datetime
+    good_until: datetime
+
+
+class Passes:
+    """Issues passes and draws them."""
+
+    def __init__(self, signer: PassSigner) -> None:
+        self._signer = signer
+
+    def issue(self, member_id: UUID, now: datetime, count: int = 1) -> list[IssuedPass]:
+        """The present code of a member and those that follow it.
+
+        Raises:
+            ValueError: `count` is not within 1 to 40.
+        """
+        return [
+            IssuedPass(
+                code=self._signer.sign(member_id, issued_at),
+                issued_at=issued_at,
+                good_from=passes.good_from(issued_at),
+                good_until=passes.good_until(issued_at),
+            )
+            for issued_at in passes.issue_times(now, count)
+        ]
+
+    def image(self, member_id: UUID, now: datetime, kind: ImageKind, pixels: int | None = None) -> bytes:
+        """The picture of the present code; `pixels` is the width of a PNG."""
+        [issued] = self.issue(member_id, now)
+        if kind is ImageKind.SVG:
+            return pass_images.svg(issued.code)
+        return pass_images.png(issued.code, pixels or pass_images.DEFAULT_PIXELS)

@@ -1,0 +1,69 @@
+"""What the Gateway asks Qr about scans, many in one handle call, in a compact form."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from domain.door.model import Direction
+from integrations.kafka.messages import ReplyTo
+
+
+class ScanQuestion(msgspec.Struct, frozen=True, array_like=True):
+    """One scan whose pass is still to be read.
+
+    Args:
+        command_id: under which the Gateway waits for the answer.
+        reply_to: where it waits.
+        scan_id, asked_by, gym_id, gate_id, direction, scanned_at, arrived_at, decide_by, payment_checked:
+            as in `domain.door.model.ScanRequest`.
+        code: what was scanned, whatever it is.
+    """
+
+    command_id: UUID
+    reply_to: ReplyTo
+    scan_id: str
+    asked_by: UUID
+    gym_id: UUID
+    gate_id: UUID
+    direction: Direction
+    code: str
+    arrived_at: datetime
+    decide_by: datetime
+    scanned_at: datetime | None = None
+    payment_checked: bool = False
+
+
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+_decoder = msgspec.msgpack.Decoder(list[ScanQuestion])
+
+
+def encode_questions(questions: Sequence[ScanQuestion]) -> bytes:
+    """A batch for `Qr.check`."""
+    return _encoder.encode(questions)
+
+
+def decode_questions(batch: bytes) -> list[ScanQuestion]:
+    """The questions of a batch.
+
+    Raises:
+        msgspec.DecodeError: it is not a batch that this version knows.
+    """
+    return _decoder.decode(batch)
+
+
+def encode_produced(produced: Sequence[bool]) -> bytes:
+    """What `Qr.check` returns: a byte for each question, 1 where its command is on its way."""
+    return bytes(produced)
+
+
+def decode_produced(answer: bytes, count: int) -> list[bool]:
+    """For each of `count` questions, in their order, whether its command is on its way to the door.
+
+    Raises:
+        ValueError: the answer belongs to another number of questions.
+    """
+    if len(answer) != count:
+        raise ValueError(f"{count} questions were answered by {len(answer)} flags")
+    return [flag == 1 for flag in answer]

@@ -1,0 +1,161 @@
+"""Access tokens as Cognito issues them, verified: RS256 and nothing else.
+
+Claims: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+"""
+
+from base64 import urlsafe_b64decode
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt import InvalidSignatureError, PyJWS, PyJWTError
+
+from domain.clock import Clock, system_clock
+from domain.identity.model import Caller, roles_of
+from integrations.jwks import Jwks
+from integrations.settings import IdentitySettings
+
+ALGORITHM = "RS256"
+LONGEST_TOKEN = 8192
+_REMEMBERED = 4096
+
+
+class TokenRefusal(StrEnum):
+    """Why a token was refused. For logs and counters: whoever calls is told only that it was."""
+
+    MALFORMED = "malformed"
+    WRONG_ALGORITHM = "wrong_algorithm"
+    UNKNOWN_KEY = "unknown_key"
+    KEYS_AWAY = "keys_away"  # unknown key, and the provider's keys could not be had
+    BAD_SIGNATURE = "bad_signature"
+    WRONG_ISSUER = "wrong_issuer"
+    NOT_AN_ACCESS_TOKEN = "not_an_access_token"  # noqa: S105 - a word, not a secret
+    WRONG_CLIENT = "wrong_client"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    BAD_SUBJECT = "bad_subject"
+
+
+class TokenRefusedError(Exception):
+    """An access token that is not accepted.
+
+    Args:
+        reason: why; not for the caller's eyes.
+    """
+
+    def __init__(self, reason: TokenRefusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Header(msgspec.Struct, frozen=True):
+    alg: str = ""
+    kid: str = ""
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    iss: str
+    sub: str
+    exp: float
+    token_use: str = ""
+    client_id: str = ""
+    nbf: float = 0
+    groups: list[str] = msgspec.field(name="cognito:groups", default_factory=list)
+    email: str | None = None
+    username: str | None = None
+
+
+class AccessTokens:
+    """Verifies access tokens; remembers those that it verified until they expire.
+
+    Args:
+        identity: issuer, client and leeway that count.
+        jwks: the issuer's keys; by default those at `identity.jwks_url`.
+        clock: the present.
+    """
+
+    def __init__(self, identity: IdentitySettings, *, jwks: Jwks | None = None, clock: Clock = system_clock) -> None:
+        self._identity = identity
+        self._jwks = jwks or Jwks(identity.jwks_url)
+        self._clock = clock
+        self._jws = PyJWS(algorithms=[ALGORITHM])
+        self._headers = msgspec.json.Decoder(_Header)
+        self._claims = msgspec.json.Decoder(_Claims)
+        self._remembered: dict[str, tuple[Caller, float]] = {}
+        self._generation = self._jwks.generation
+
+    async def verify(self, token: str) -> Caller:
+        """Whoever the token speaks for.
+
+        Raises:
+            TokenRefusedError: with the reason.
+        """
+        now = self._clock().timestamp()
+        caller = self._recall(token, now)
+        if caller is not None:
+            return caller
+        if len(token) > LONGEST_TOKEN:
+            raise TokenRefusedError(TokenRefusal.MALFORMED)
+        key = await self._key(self._header(token))
+        claims = self._signed_claims(token, key)
+        caller = self._caller(claims, now)
+        if len(self._remembered) >= _REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = caller, claims.exp
+        return caller
+
+    def _recall(self, token: str, now: float) -> Caller | None:
+        self._jwks.refresh()
+        if self._generation != self._jwks.generation:
+            # A key may have been withdrawn, and with it what it had signed.
+            self._remembered.clear()
+            self._generation = self._jwks.generation
+        caller, expires = self._remembered.get(token, (None, 0.0))
+        if caller is None or now < expires + self._identity.leeway_s:
+            return caller
+        del self._remembered[token]
+        raise TokenRefusedError(TokenRefusal.EXPIRED)
+
+    def _header(self, token: str) -> _Header:
+        # Only to find the key; PyJWT reads and checks the whole of it again.
+        segment = token.partition(".")[0]
+        try:
+            return self._headers.decode(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+        except ValueError as error:
+            raise TokenRefusedError(TokenRefusal.MALFORMED) from error
+
+    async def _key(self, header: _Header) -> RSAPublicKey:
+        # Settled before any key is looked at: a token must not choose how it is verified (RFC 8725 section 3.1).
+        if header.alg != ALGORITHM:
+            raise TokenRefusedError(TokenRefusal.WRONG_ALGORITHM)
+        key = await self._jwks.key(header.kid)
+        if key is None:
+            raise TokenRefusedError(TokenRefusal.UNKNOWN_KEY if self._jwks.reachable else TokenRefusal.KEYS_AWAY)
+        return key
+
+    def _signed_claims(self, token: str, key: RSAPublicKey) -> _Claims:
+        try:
+            return self._claims.decode(self._jws.decode(token, key, algorithms=[ALGORITHM]))
+        except InvalidSignatureError as error:
+            raise TokenRefusedError(TokenRefusal.BAD_SIGNATURE) from error
+        except (PyJWTError, msgspec.DecodeError, ValueError) as error:
+            raise TokenRefusedError(TokenRefusal.MALFORMED) from error
+
+    def _caller(self, claims: _Claims, now: float) -> Caller:
+        leeway = self._identity.leeway_s
+        refusals = {
+            TokenRefusal.WRONG_ISSUER: claims.iss != self._identity.issuer,
+            TokenRefusal.NOT_AN_ACCESS_TOKEN: claims.token_use != "access",  # noqa: S105 - a word, not a secret
+            TokenRefusal.WRONG_CLIENT: claims.client_id != self._identity.client_id,
+            TokenRefusal.EXPIRED: now >= claims.exp + leeway,
+            TokenRefusal.NOT_YET_VALID: now < claims.nbf - leeway,
+        }
+        for reason, applies in refusals.items():
+            if applies:
+                raise TokenRefusedError(reason)
+        try:
+            user_id = UUID(claims.sub)
+        except ValueError as error:
+            raise TokenRefusedError(TokenRefusal.BAD_SUBJECT) from error
+        return Caller(user_id, roles_of(claims.groups), claims.email, claims.username)

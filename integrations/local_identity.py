@@ -1,0 +1,142 @@
+"""The local identity provider's tokens: Cognito's shape, a key of one's own.
+
+The keys lie in one folder: a PEM file each, and `jwks.json` with the public halves. The newest signs.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from jwt import PyJWS
+
+from domain.clock import Clock, system_clock
+from integrations.key_folder import KeyFolder
+from integrations.settings import Settings
+
+ALGORITHM = "RS256"
+JWKS_FILE = "jwks.json"
+_KEY_BITS = 2048
+
+
+class NoLocalIdentityError(Exception):
+    """These settings name another identity provider, or its key has not been made yet."""
+
+
+def ensure_signing_key(key_dir: Path) -> str:
+    """The id of the newest key; a first one is made where there is none, and `jwks.json` is complete."""
+    folder = KeyFolder(key_dir)
+    key_id = folder.ensure(_new_pem)
+    with folder.changing():
+        _publish(folder)
+    return key_id
+
+
+def rotate_signing_key(key_dir: Path) -> str:
+    """Add a key that signs from now on; what the others signed still verifies. Returns its id."""
+    folder = KeyFolder(key_dir)
+    with folder.changing():
+        key_id = folder.add(_new_pem())
+        _publish(folder)
+    return key_id
+
+
+def mint_access_token(
+    settings: Settings,
+    *,
+    sub: UUID,
+    email: str,
+    groups: Iterable[str],
+    lifetime: timedelta,
+    clock: Clock = system_clock,
+) -> str:
+    """An access token with Cognito's claims.
+
+    Args:
+        settings: name the key's folder, the issuer and the client.
+        sub: the user's id.
+        email: as a pre-token-generation trigger adds it at Cognito.
+        groups: the user's groups, which are the names of roles.
+        lifetime: from now on.
+        clock: the present.
+
+    Raises:
+        NoLocalIdentityError: there is no local provider, or it has no key.
+    """
+    key_id, key = _signing_key(settings)
+    now = int(clock().timestamp())
+    claims = {
+        "sub": str(sub),
+        "cognito:groups": sorted(groups),
+        "iss": settings.identity.issuer,
+        "client_id": settings.identity.client_id,
+        "origin_jti": str(uuid4()),
+        "token_use": "access",
+        "scope": "aws.cognito.signin.user.admin",
+        "auth_time": now,
+        "iat": now,
+        "exp": now + int(lifetime.total_seconds()),
+        "jti": str(uuid4()),
+        "username": str(sub),  # as in a user pool whose users sign in by email
+        "email": email,
+    }
+    return PyJWS(algorithms=[ALGORITHM]).encode(
+        msgspec.json.encode(claims), key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": None}
+    )
+
+
+def _signing_key(settings: Settings) -> tuple[str, RSAPrivateKey]:
+    key_dir = settings.identity.signing_key_dir
+    if key_dir is None:
+        raise NoLocalIdentityError("there is no local identity provider here")
+    folder = KeyFolder(key_dir)
+    try:
+        key_id = folder.key_ids()[-1]
+        return key_id, _private_key(folder.read(key_id))
+    except (OSError, IndexError) as error:
+        raise NoLocalIdentityError("the local identity provider has no key yet") from error
+
+
+def _publish(folder: KeyFolder) -> None:
+    keys = [_jwk(key_id, _private_key(folder.read(key_id))) for key_id in folder.key_ids()]
+    unfinished = folder.path / f".{JWKS_FILE}.new"
+    unfinished.write_bytes(msgspec.json.encode({"keys": keys}))
+    unfinished.rename(folder.path / JWKS_FILE)
+
+
+def _jwk(key_id: str, key: RSAPrivateKey) -> dict[str, str]:
+    numbers = key.public_key().public_numbers()
+    return {
+        "kid": key_id,
+        "kty": "RSA",
+        "use": "sig",
+        "alg": ALGORITHM,
+        "n": _unsigned(numbers.n),
+        "e": _unsigned(numbers.e),
+    }
+
+
+def _unsigned(number: int) -> str:
+    """Base64urlUInt of RFC 7518 section 2."""
+    return urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
+
+
+def _new_pem() -> bytes:
+    key = generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _private_key(pem: bytes) -> RSAPrivateKey:
+    key = load_pem_private_key(pem, password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("not an RSA key")
+    return key

@@ -1,0 +1,73 @@
+"""QR codes drawn: PNG and SVG for a phone, half blocks for a terminal. The same text gives the same bytes."""
+
+from io import BytesIO
+
+from PIL import Image
+from qrcode.constants import ERROR_CORRECT_M
+from qrcode.main import QRCode
+
+QUIET_ZONE = 4  # modules of white around the code (ISO/IEC 18004 section 9.1)
+DEFAULT_PIXELS = 650  # a pass with its quiet zone is 65 modules wide: 10 pixels each
+
+_HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+
+Modules = list[list[bool]]
+
+
+def modules(text: str) -> Modules:
+    """Rows of a QR code at level M with its quiet zone; true is dark."""
+    code = QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE)
+    # One segment of bytes: looking for runs of digits makes a token no shorter.
+    code.add_data(text.encode(), optimize=0)
+    code.make(fit=True)
+    return [[bool(module) for module in row] for row in code.get_matrix()]
+
+
+def png(text: str, pixels: int = DEFAULT_PIXELS) -> bytes:
+    """A square picture of black and white.
+
+    Args:
+        text: what the code says.
+        pixels: the picture's width; modules take as many whole pixels as fit, white fills the rest.
+
+    Raises:
+        ValueError: the picture is too small for one pixel a module.
+    """
+    rows = modules(text)
+    scale = pixels // len(rows)
+    if scale < 1:
+        raise ValueError(f"this code needs at least {len(rows)} pixels")
+    code = Image.frombytes("L", (len(rows), len(rows)), bytes(0 if dark else 255 for row in rows for dark in row))
+    code = code.resize((len(rows) * scale, len(rows) * scale), Image.Resampling.NEAREST)
+    picture = Image.new("L", (pixels, pixels), 255)
+    picture.paste(code, ((pixels - code.width) // 2, (pixels - code.height) // 2))
+    file = BytesIO()
+    picture.convert("1", dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def svg(text: str) -> bytes:
+    """A picture of one path that takes the size of whatever it is put into."""
+    rows = modules(text)
+    path = "".join(
+        f"M{start} {y}h{length}v1h-{length}z" for y, row in enumerate(rows) for start, length in _dark_runs(row)
+    )
+    size = len(rows)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" shape-rendering="crispEdges">'
+        f'<path fill="#fff" d="M0 0h{size}v{size}h-{size}z"/><path d="{path}"/></svg>\n'
+    ).encode()
+
+
+def half_blocks(text: str) -> str:
+    """Lines for a terminal, two rows of modules in each; to be shown in black on white."""
+    rows = modules(text)
+    rows += [[False] * len(rows)] * (len(rows) % 2)
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return "\n".join("".join(_HALVES[pair] for pair in zip(upper, lower, strict=True)) for upper, lower in pairs)
+
+
+def _dark_runs(row: list[bool]) -> list[tuple[int, int]]:
+    """Start and length of every stretch of dark modules."""
+    edges = [x for x in range(len(row) + 1) if (row[x] if x < len(row) else False) != (row[x - 1] if x else False)]
+    return [(start, end - start) for start, end in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,0 +1,48 @@
+"""An HTTP server on this machine that hands out a JWKS, counts the calls, and fails when told to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+
+
+class KeyServer:
+    """What the server answers, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.document = b'{"keys": []}'
+        self.status = 200
+        self.calls = 0
+        self.url = ""
+        self.may_answer = Event()
+        self.may_answer.set()
+
+
+@contextmanager
+def key_server() -> Iterator[KeyServer]:
+    """A server that is up for the length of a `with`."""
+    state = KeyServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.calls += 1
+            state.may_answer.wait(10)
+            self.send_response(state.status)
+            self.send_header("Content-Length", str(len(state.document)))
+            self.end_headers()
+            self.wfile.write(state.document)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the handler's own signature
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/jwks.json"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield state
+    finally:
+        state.may_answer.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,336 @@
+import json
+import stat
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from domain.door.model import PassReading, PassStatus
+from domain.passes import subject_of
+from integrations.pass_images import modules
+from integrations.pass_keys import (
+    LONGEST_CODE,
+    PassKeyError,
+    PassSigner,
+    PassVerifier,
+    ensure_pass_key,
+    retire_pass_key,
+    rotate_pass_key,
+)
+
+MEMBER = UUID("01981b2c-7a11-7bbb-8ccc-0123456789ab")
+ISSUED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+FORGED = PassReading(PassStatus.FORGED)
+robust = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@pytest.fixture
+def key_dir(tmp_path: Path) -> Path:
+    ensure_pass_key(tmp_path / "keys")
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+def verifier(key_dir: Path) -> PassVerifier:
+    return PassVerifier(key_dir)
+
+
+@pytest.fixture
+def code(key_dir: Path) -> str:
+    return PassSigner(key_dir).sign(MEMBER, ISSUED)
+
+
+def private_key(key_dir: Path, key_id: str) -> Ed25519PrivateKey:
+    key = load_pem_private_key((key_dir / f"{key_id}.pem").read_bytes(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    return key
+
+
+def signed(key_dir: Path, claims: object, **headers: object) -> str:
+    """A code with any claims and headers, signed by the newest key."""
+    key_id = ensure_pass_key(key_dir)
+    return jwt.PyJWS().encode(
+        json.dumps(claims).encode(), private_key(key_dir, key_id), "EdDSA", {"kid": key_id, "typ": None, **headers}
+    )
+
+
+# What a code is
+
+
+def test_a_fresh_code_is_valid_and_names_its_member(verifier: PassVerifier, code: str) -> None:
+    assert verifier.read(code, ISSUED) == PassReading(PassStatus.VALID, MEMBER, ISSUED)
+
+
+@pytest.mark.parametrize("seconds", [-3600, -11, 46, 3600, 86400 * 400])
+def test_a_genuine_code_outside_its_window_is_stale_and_still_names_its_member(
+    verifier: PassVerifier, code: str, seconds: int
+) -> None:
+    arrived_at = ISSUED + timedelta(seconds=seconds)
+    assert verifier.read(code, arrived_at) == PassReading(PassStatus.STALE, MEMBER, ISSUED)
+
+
+def test_a_code_from_a_phone_whose_clock_is_ahead_is_valid(key_dir: Path, verifier: PassVerifier) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    code = PassSigner(key_dir).sign(MEMBER, now + timedelta(seconds=9))
+    assert verifier.read(code, now).status is PassStatus.VALID
+
+
+def test_a_code_has_the_fewest_words_and_fits_a_version_10_picture(code: str) -> None:
+    header, claims, _signature = (urlsafe_b64decode(part + "==") for part in code.split("."))
+    assert set(json.loads(header)) == {"alg", "kid"}
+    assert json.loads(claims) == {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+    assert len(code) <= 200
+    assert len(modules(code)) <= 10 * 4 + 17 + 8
+
+
+# What a code is not
+
+
+@robust
+@given(text=st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_whatever_is_scanned_is_forged_and_never_an_exception(verifier: PassVerifier, text: str) -> None:
+    assert verifier.read(text, ISSUED) == FORGED
+
+
+@robust
+@given(data=st.data())
+def test_a_code_with_one_letter_changed_is_forged(verifier: PassVerifier, code: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(code) - 1))
+    letter = data.draw(st.characters().filter(lambda letter: letter != code[place]))
+    assert verifier.read(code[:place] + letter + code[place + 1 :], ISSUED) == FORGED
+
+
+@robust
+@given(before=st.text(max_size=5), after=st.text(max_size=5))
+def test_a_code_with_anything_around_it_is_forged(verifier: PassVerifier, code: str, before: str, after: str) -> None:
+    expected = PassStatus.FORGED if before or after else PassStatus.VALID
+    assert verifier.read(before + code + after, ISSUED).status is expected
+
+
+@pytest.mark.parametrize("padding", ["=", "==", "===", " ", "\n", "\0", "."])
+def test_a_code_that_is_padded_is_forged(verifier: PassVerifier, code: str, padding: str) -> None:
+    assert verifier.read(code + padding, ISSUED) == FORGED
+    assert verifier.read(code.replace(".", padding + "."), ISSUED) == FORGED
+
+
+@robust
+@given(segments=st.lists(st.binary(max_size=90), min_size=1, max_size=5))
+def test_a_true_header_before_any_segments_is_forged(verifier: PassVerifier, code: str, segments: list[bytes]) -> None:
+    parts = [code.partition(".")[0], *(urlsafe_b64encode(raw).rstrip(b"=").decode() for raw in segments)]
+    assert verifier.read(".".join(parts), ISSUED) == FORGED
+
+
+@pytest.mark.parametrize("claims", [
+    {"sub": subject_of(MEMBER)},
+    {"iat": 1},
+    {"sub": subject_of(MEMBER), "iat": "1"},
+    {"sub": subject_of(MEMBER), "iat": True},
+    {"sub": subject_of(MEMBER), "iat": 1.5},
+    {"sub": subject_of(MEMBER), "iat": None},
+    {"sub": subject_of(MEMBER), "iat": -1},
+    {"sub": subject_of(MEMBER), "iat": 10**30},
+    {"sub": subject_of(MEMBER), "iat": 2**32},
+    {"sub": subject_of(MEMBER)[:-1], "iat": 1},
+    {"sub": subject_of(MEMBER) + "A", "iat": 1},
+    {"sub": str(MEMBER), "iat": 1},
+    {"sub": "ä" * 22, "iat": 1},
+    {"sub": "A" * 21 + "B", "iat": 1},
+    {"sub": 7, "iat": 1},
+    [], "text", 7, None,
+])  # fmt: skip
+def test_signed_claims_of_another_shape_are_forged(key_dir: Path, verifier: PassVerifier, claims: object) -> None:
+    assert verifier.read(signed(key_dir, claims), ISSUED) == FORGED
+
+
+def test_claims_signed_with_our_key_would_be_valid(key_dir: Path, verifier: PassVerifier) -> None:
+    claims = {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+    assert verifier.read(signed(key_dir, claims), ISSUED).status is PassStatus.VALID
+
+
+@pytest.mark.parametrize("headers", [
+    {"typ": "JWT"}, {"kid": "00000000"}, {"kid": None}, {"b64": False}, {"crit": ["b64"]}, {"x": 1},
+])  # fmt: skip
+def test_a_header_other_than_ours_is_forged(key_dir: Path, verifier: PassVerifier, headers: dict[str, object]) -> None:
+    key_id = ensure_pass_key(key_dir)
+    header = {"alg": "EdDSA", "kid": key_id, **headers}
+    claims = {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+    parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims)]
+    signature = private_key(key_dir, key_id).sign(b".".join(parts))
+    code = b".".join([*parts, urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+    assert verifier.read(code, ISSUED) == FORGED
+
+
+def test_a_code_without_a_signature_is_forged(key_dir: Path, verifier: PassVerifier) -> None:
+    claims = {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+    key_id = ensure_pass_key(key_dir)
+    assert verifier.read(jwt.encode(claims, "", "none", {"kid": key_id}), ISSUED) == FORGED
+    head, body, _ = signed(key_dir, claims).split(".")
+    assert verifier.read(f"{head}.{body}.", ISSUED) == FORGED
+    assert verifier.read(f"{head}.{body}", ISSUED) == FORGED
+
+
+@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+def test_a_code_by_hs256_with_the_public_key_as_secret_is_forged(key_dir: Path, verifier: PassVerifier) -> None:
+    key_id = ensure_pass_key(key_dir)
+    public = private_key(key_dir, key_id).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    claims = {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+    for headers in ({"kid": key_id}, {"kid": key_id, "typ": None}):
+        assert verifier.read(jwt.encode(claims, public, "HS256", headers), ISSUED) == FORGED
+
+
+def test_a_code_by_rs256_is_forged(key_dir: Path, verifier: PassVerifier) -> None:
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    claims = {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+    assert verifier.read(jwt.encode(claims, key, "RS256", {"kid": ensure_pass_key(key_dir)}), ISSUED) == FORGED
+
+
+def test_a_code_of_another_gym_system_under_our_key_id_is_forged(
+    key_dir: Path, verifier: PassVerifier, tmp_path: Path
+) -> None:
+    foreign = tmp_path / "foreign"
+    ensure_pass_key(foreign)
+    (foreign / f"{ensure_pass_key(foreign)}.pem").rename(foreign / f"{ensure_pass_key(key_dir)}.pem")
+    assert verifier.read(PassSigner(foreign).sign(MEMBER, ISSUED), ISSUED) == FORGED
+
+
+def test_a_huge_code_costs_next_to_nothing(verifier: PassVerifier, code: str) -> None:
+    huge = code + "A" * 10_000_000
+    started = time.perf_counter()
+    assert verifier.read(huge, ISSUED) == FORGED
+    assert time.perf_counter() - started < 0.01
+    assert len(code) < LONGEST_CODE
+
+
+# Keys come and go
+
+
+def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    key_dir = tmp_path / "new" / "keys"
+    first = ensure_pass_key(key_dir)
+    assert ensure_pass_key(key_dir) == first
+    assert stat.S_IMODE(key_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE((key_dir / f"{first}.pem").stat().st_mode) == 0o600
+
+
+def test_threads_that_race_for_the_first_key_get_the_same_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ensure_pass_key, [tmp_path / "keys"] * 16))) == 1
+
+
+def test_processes_that_race_for_the_first_key_get_the_same_one(tmp_path: Path) -> None:
+    with get_context("spawn").Pool(3) as pool:
+        assert len(set(pool.map(ensure_pass_key, [tmp_path / "keys"] * 6, chunksize=1))) == 1
+
+
+def test_after_a_rotation_the_new_key_signs_and_the_old_one_still_verifies(
+    key_dir: Path, verifier: PassVerifier, code: str
+) -> None:
+    new = rotate_pass_key(key_dir)
+    fresh = PassSigner(key_dir).sign(MEMBER, ISSUED)
+    assert jwt.get_unverified_header(fresh)["kid"] == new
+    assert verifier.read(fresh, ISSUED).status is PassStatus.VALID
+    assert verifier.read(code, ISSUED).status is PassStatus.VALID
+
+
+def test_two_rotations_within_a_second_make_two_keys(key_dir: Path) -> None:
+    assert rotate_pass_key(key_dir) < rotate_pass_key(key_dir)
+
+
+def test_a_running_signer_takes_up_a_new_key_and_a_running_verifier_drops_a_retired_one(
+    key_dir: Path, verifier: PassVerifier, code: str
+) -> None:
+    signer, old = PassSigner(key_dir), ensure_pass_key(key_dir)
+    assert verifier.read(code, ISSUED).status is PassStatus.VALID
+    new = rotate_pass_key(key_dir)
+    retire_pass_key(key_dir, old)
+    time.sleep(1.1)
+    assert jwt.get_unverified_header(signer.sign(MEMBER, ISSUED))["kid"] == new
+    assert verifier.read(code, ISSUED) == FORGED
+
+
+def test_the_age_of_a_code_is_checked_each_time_it_is_shown(verifier: PassVerifier, code: str) -> None:
+    assert verifier.read(code, ISSUED).status is PassStatus.VALID
+    assert verifier.read(code, ISSUED + timedelta(seconds=46)).status is PassStatus.STALE
+    assert verifier.read(code, ISSUED + timedelta(seconds=44)).status is PassStatus.VALID
+
+
+def test_what_a_verifier_remembers_is_bounded(
+    key_dir: Path, verifier: PassVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.pass_keys._REMEMBERED", 3)
+    signer = PassSigner(key_dir)
+    for _ in range(10):
+        assert verifier.read(signer.sign(uuid4(), ISSUED), ISSUED).status is PassStatus.VALID
+    assert len(verifier._ring.keys().genuine) <= 3  # noqa: SLF001 - nothing else tells of it
+
+
+def test_a_key_that_has_not_settled_does_not_sign_yet(key_dir: Path) -> None:
+    now = datetime.now(UTC)
+    first, _second = ensure_pass_key(key_dir), rotate_pass_key(key_dir)
+    third = rotate_pass_key(key_dir)
+
+    def signing(after: timedelta) -> str:
+        signer = PassSigner(key_dir, settle=timedelta(minutes=3), clock=lambda: now + after)
+        return str(jwt.get_unverified_header(signer.sign(MEMBER, ISSUED))["kid"])
+
+    assert signing(timedelta(minutes=1)) == first
+    assert signing(timedelta(minutes=4)) == third
+
+
+def test_the_only_key_cannot_be_retired(key_dir: Path) -> None:
+    with pytest.raises(PassKeyError, match="only pass key"):
+        retire_pass_key(key_dir, ensure_pass_key(key_dir))
+    with pytest.raises(PassKeyError, match="no pass key 12345678"):
+        retire_pass_key(key_dir, "12345678")
+
+
+def test_without_a_key_nothing_starts(tmp_path: Path) -> None:
+    for start in (PassSigner, PassVerifier):
+        with pytest.raises(PassKeyError, match="cannot be read"):
+            start(tmp_path / "nowhere")
+        with pytest.raises(PassKeyError, match="no pass key"):
+            start(tmp_path)
+
+
+def test_a_broken_key_file_is_named_at_the_start_and_passed_over_later(
+    key_dir: Path, verifier: PassVerifier, code: str
+) -> None:
+    (key_dir / "ffffffff.pem").write_text("no key")
+    with pytest.raises(PassKeyError, match="cannot be read"):
+        PassVerifier(key_dir)
+    time.sleep(1.1)
+    assert verifier.read(code, ISSUED).status is PassStatus.VALID
+    with pytest.raises(PassKeyError):
+        verifier.check()
+
+
+def test_files_of_other_names_are_no_keys(key_dir: Path) -> None:
+    before = ensure_pass_key(key_dir)
+    for name in ("README", "zzzzzzzz.pem", "12345678.pem.old", ".12345678.new"):
+        (key_dir / name).write_text("x")
+    assert ensure_pass_key(key_dir) == before
+
+
+@robust
+@given(member_id=st.uuids(), seconds=st.integers(0, 2**32 - 1))
+def test_every_code_is_read_as_it_was_signed(key_dir: Path, member_id: UUID, seconds: int) -> None:
+    issued_at = datetime.fromtimestamp(seconds, UTC)
+    reading = PassVerifier(key_dir).read(PassSigner(key_dir).sign(member_id, issued_at), issued_at)
+    assert reading == PassReading(PassStatus.VALID, member_id, issued_at)
+
+
+def test_two_members_never_share_a_code(key_dir: Path) -> None:
+    signer = PassSigner(key_dir)
+    assert len({signer.sign(uuid4(), ISSUED) for _ in range(100)}) == 100
