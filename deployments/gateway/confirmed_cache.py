@@ -36,6 +36,9 @@ class Freshness:
     forget_after: float = 600.0
 
 
+USUAL = Freshness()
+
+
 @dataclass(slots=True)
 class _Entry(Generic[V]):
     value: V | None
@@ -59,7 +62,7 @@ class ConfirmedCache(Generic[V]):
         self,
         load: Load[V],
         *,
-        freshness: Freshness = Freshness(),
+        freshness: Freshness = USUAL,
         room: int = 10_000,
         clock: Callable[[], float] = monotonic,
     ) -> None:

@@ -45,7 +45,6 @@ KINDS: dict[str, Kind] = {
     "busy": Kind(503, "Too much is waiting"),
     "unavailable": Kind(503, "A part of the system is away"),
     "not_decided": Kind(503, "The scan could not be decided"),
-    "annul_undecided": Kind(503, "The annulment could not be decided in time"),
 }
 """Code to status, for the whole interface; the door's and the gyms' own problem codes are among them."""
 

@@ -56,6 +56,14 @@ class GymRepository:
         rows = self._connection.execute(select(gates).where(gates.c.id.in_(gate_ids)))
         return {row.id: _gate(row) for row in rows}
 
+    def gates(self, gym_id: UUID, request: PageRequest) -> Page[Gate]:
+        """The gates of a gym, in the order in which they were set up."""
+        query = select(gates).where(gates.c.gym_id == gym_id).order_by(gates.c.id).limit(request.fetch)
+        if request.after:
+            query = query.where(gates.c.id > request.after)
+        rows = [_gate(row) for row in self._connection.execute(query)]
+        return page(rows, request, lambda gate: gate.id)
+
     def gates_of(self, gym_id: UUID) -> list[Gate]:
         """All gates of a gym; there are as many as there are doors."""
         rows = self._connection.execute(select(gates).where(gates.c.gym_id == gym_id).order_by(gates.c.id))

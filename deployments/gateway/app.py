@@ -1,0 +1,17 @@
+"""The application `api` of serve_config.yaml: the Gateway in front of Gym and Qr."""
+
+from ray import serve
+from ray.serve import Application
+
+from deployments.gateway.deployment import Gateway
+from deployments.gym.deployment import Gym
+from deployments.qr.deployment import Qr
+from integrations.settings import settings
+
+
+def build(args: dict[str, str]) -> Application:  # noqa: ARG001 - Serve hands its `args` over; there are none yet
+    """Bind the deployments to each other."""
+    # As many threads as connections: one that waits for a connection would only hide the queue.
+    gym = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=512)(Gym)
+    gateway = serve.deployment(max_ongoing_requests=1024, max_queued_requests=1024)(serve.ingress()(Gateway))
+    return gateway.bind(gym.bind(), Qr.bind())

@@ -1,0 +1,71 @@
+"""The Gateway as Ray Serve runs it."""
+
+import asyncio
+from typing import Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from deployments.gateway.assembly import Others, assemble
+from deployments.gateway.handles import GymByHandle, QrByHandle
+from deployments.gateway.ports import NoPayments
+from deployments.gateway.shell import Shell
+from domain.clock import system_clock
+from integrations.access_tokens import AccessTokens
+from integrations.kafka.door_commands import DoorCommandClient
+from integrations.kafka.replies import ReplyListener
+from integrations.logs import configure_logging
+from integrations.settings import settings
+
+
+class GatewayUnhealthyError(Exception):
+    """This replica can neither ask the door nor hear it any more; another must take its place."""
+
+
+class Gateway:
+    """Opens what the gateway needs, builds its application on the replica, and tells whether it is well.
+
+    Args:
+        gym: the Gym deployment.
+        qr: the Qr deployment.
+    """
+
+    def __init__(self, gym: DeploymentHandle[Any], qr: DeploymentHandle[Any]) -> None:
+        own = settings()
+        configure_logging(own)
+        # The tag is unique among replicas, living and past ones; a rank is given again.
+        replica_id = serve.get_replica_context().replica_tag
+        self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
+        self._commands = DoorCommandClient(own, self._replies)
+        self._replies.start()
+        self._app = assemble(
+            Others(
+                gym=GymByHandle(gym),
+                qr=QrByHandle(qr),
+                replies=self._replies,
+                commands=self._commands,
+                tokens=AccessTokens(own.identity),
+                payments=NoPayments(),
+            ),
+            own,
+            system_clock,
+            on_stop=self._close,
+            names_request=False,  # Serve's server does
+        )
+
+    def __serve_build_asgi_app__(self) -> Shell:
+        """The application; Serve asks for it once the constructor is through."""
+        return self._app
+
+    async def check_health(self) -> None:
+        """Serve replaces a replica whose check fails.
+
+        Raises:
+            GatewayUnhealthyError: see there.
+        """
+        if not self._commands.healthy:
+            raise GatewayUnhealthyError
+
+    async def _close(self) -> None:
+        await asyncio.to_thread(self._commands.close)
+        await asyncio.to_thread(self._replies.close)

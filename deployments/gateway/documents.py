@@ -1,0 +1,255 @@
+"""What is read and written as JSON; the shapes of the OpenAPI document."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from domain.door.model import Direction, Outcome, Reason, Remedy
+from domain.door.queries import KeptScan
+from domain.gyms.model import NewDevice, Serves
+from domain.identity.model import Role
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class Document(BaseModel):
+    """Read from the attributes of what the domain answers."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ShownMemberDocument(Document):
+    """What a gate shows of a member."""
+
+    id: UUID
+    name: str
+    picture_url: str | None
+
+
+class NewScan(BaseModel):
+    """A scan at a gate."""
+
+    code: str = Field(max_length=2048, description="What was read, whatever it is.")
+    gate_id: UUID
+    direction: Direction = Field(description="`auto`, the opposite of where the member is, only at gates of both ways.")
+    scan_id: str = Field(pattern="^[!-~]{1,64}$", description="The client's own; a repeated id gets the first answer.")
+    scanned_at: datetime | None = Field(default=None, description="By the device's clock. Kept, never decided upon.")
+
+
+class ScanAnswerDocument(Document):
+    """The answer to a scan. A refusal is an answer too."""
+
+    scan_id: str
+    outcome: Outcome
+    reason: Reason | None
+    remedy: Remedy | None
+    member: ShownMemberDocument | None
+    gym_id: UUID
+    occupancy: int
+    capacity: int
+    decided_at: datetime
+    replayed: bool
+
+
+class AnnulmentDocument(Document):
+    """When a scan was undone, by whom, and why."""
+
+    at: datetime
+    by: UUID
+    reason: str
+
+
+class ScanDocument(ScanAnswerDocument):
+    """A scan that was answered before."""
+
+    annulled: AnnulmentDocument | None
+
+    @classmethod
+    def of(cls, scan: KeptScan) -> Self:
+        """The document of a kept scan."""
+        answer = ScanAnswerDocument.model_validate(scan.answer)
+        annulled = scan.annulled and AnnulmentDocument.model_validate(scan.annulled)
+        return cls(**dict(answer), annulled=annulled)
+
+
+class ListedScan(ScanDocument):
+    """A scan as staff see it. `id` is the row's own, `scan_id` the client's."""
+
+    id: UUID
+    asked_by: UUID
+    gate_id: UUID | None
+    direction: Direction | None
+    scanned_at: datetime | None
+    arrived_at: datetime
+
+    @classmethod
+    def of(cls, scan: KeptScan) -> Self:
+        """The document of a kept scan."""
+        return cls(
+            **dict(ScanDocument.of(scan)),
+            id=scan.id,
+            asked_by=scan.asked_by,
+            gate_id=scan.gate_id,
+            direction=scan.direction,
+            scanned_at=scan.scanned_at,
+            arrived_at=scan.arrived_at,
+        )
+
+
+class NewAnnulment(BaseModel):
+    """Why a scan is to be undone."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = Field(
+        default="", description="Staff must give one."
+    )
+    gate_id: UUID | None = Field(default=None, description="For staff, when the scan was never answered: its gate.")
+
+
+class AnnulAnswerDocument(Document):
+    """That a scan is undone; the same when it is asked again."""
+
+    scan_id: str
+    annulled_at: datetime
+    gym_id: UUID
+    occupancy: int
+    capacity: int
+
+
+class MeDocument(Document):
+    """Whoever asks."""
+
+    id: UUID
+    email: str
+    name: str
+    picture_url: str | None
+    roles: list[Role]
+    created_at: datetime
+
+
+class PassDocument(Document):
+    """One code and when it opens a gate."""
+
+    code: str
+    issued_at: datetime
+    good_from: datetime
+    good_until: datetime
+
+
+class PassesDocument(BaseModel):
+    """The present code and those that follow it."""
+
+    items: list[PassDocument]
+
+
+class VisitDocument(Document):
+    """One stay at a gym. `inferred` tells why it ended without a scan of its own."""
+
+    id: UUID
+    gym_id: UUID
+    gym_name: str | None
+    gate_id: UUID | None
+    entered_at: datetime
+    left_at: datetime | None
+    inferred: str | None
+
+
+class GymDocument(Document):
+    """A gym."""
+
+    id: UUID
+    name: str
+    address: str
+    time_zone: str
+    capacity: int
+
+
+class OccupancyDocument(BaseModel):
+    """How many are inside, and how many may be."""
+
+    gym_id: UUID
+    occupancy: int
+    capacity: int
+    as_of: datetime
+
+
+class InsideDocument(Document):
+    """Somebody who is inside; `member_id` and `name` are null of one added by a head count."""
+
+    visit_id: UUID
+    member_id: UUID | None
+    name: str | None
+    since: datetime
+    gate_id: UUID | None
+    gate_name: str | None
+
+
+class NewGate(BaseModel):
+    """A gate to be set up."""
+
+    name: Name
+    serves: Serves
+
+
+class GateDocument(Document):
+    """A way into or out of a gym."""
+
+    id: UUID
+    gym_id: UUID
+    name: str
+    serves: Serves
+    created_at: datetime
+
+
+class NewDeviceDocument(BaseModel):
+    """A device to be set up."""
+
+    name: Name
+
+
+class DeviceDocument(Document):
+    """A scanner at a gate."""
+
+    id: UUID
+    gate_id: UUID
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class CreatedDevice(DeviceDocument):
+    """A scanner just set up, with its credential, which is shown this once."""
+
+    credential: str = Field(description="Goes into `Authorization: Device <credential>`.")
+
+    @classmethod
+    def of(cls, made: NewDevice) -> Self:
+        """The document of a new device."""
+        return cls(**dict(DeviceDocument.model_validate(made.device)), credential=made.credential)
+
+
+class PartDocument(BaseModel):
+    """One part of the system; `latency_ms` is how long it took to say so."""
+
+    ok: bool
+    latency_ms: float
+
+
+class ReadyDocument(BaseModel):
+    """Whether scans can be answered now."""
+
+    ready: bool
+    parts: dict[str, PartDocument]
+
+
+class AliveDocument(BaseModel):
+    """That this process answers."""
+
+    alive: bool
+
+
+class VersionDocument(BaseModel):
+    """What is running."""
+
+    version: str

@@ -1,0 +1,68 @@
+"""Gyms, and who is inside them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from deployments.gateway.callers import within_reach
+from deployments.gateway.documents import GymDocument, InsideDocument, ListedScan, OccupancyDocument
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.listing import Asked, Listing, listing
+from deployments.gateway.parts import OfParts, WhoeverAsks
+from deployments.gateway.problems import ApiProblem, declared
+from deployments.gateway.refusals import granted
+from deployments.gym.desk import GymDesk
+from domain.door.model import Outcome, Reason
+from domain.door.queries import ScanFilter
+
+_NO_GYM = "There is no such gym."
+
+
+def router() -> APIRouter:
+    """The calls about gyms."""
+    routes = guarded_router("gyms")
+
+    @routes.get("/gyms")
+    async def gyms(parts: OfParts, asked: Asked) -> Listing[GymDocument]:
+        """All gyms."""
+        return listing(await parts.gym(GymDesk.gyms, asked), GymDocument.model_validate)
+
+    @routes.get("/gyms/{gym_id}", responses=declared("unknown_gym"))
+    async def gym(gym_id: UUID, asker: WhoeverAsks, parts: OfParts) -> GymDocument:
+        """One gym. A device sees its own."""
+        within_reach(asker, gym_id)
+        found = await parts.gym(GymDesk.gym, gym_id)
+        if found is None:
+            raise ApiProblem("unknown_gym", _NO_GYM)
+        return GymDocument.model_validate(found)
+
+    @routes.get("/gyms/{gym_id}/occupancy", responses=declared("unknown_gym"))
+    async def occupancy(gym_id: UUID, asker: WhoeverAsks, parts: OfParts) -> OccupancyDocument:
+        """How many are inside now: counted, not kept. A device sees its own gym."""
+        within_reach(asker, gym_id)
+        as_of = parts.clock()
+        found = await parts.gym(GymDesk.occupancy, gym_id)
+        if found is None:
+            raise ApiProblem("unknown_gym", _NO_GYM)
+        return OccupancyDocument(gym_id=gym_id, occupancy=found.occupancy, capacity=found.capacity, as_of=as_of)
+
+    @routes.get("/gyms/{gym_id}/inside", responses=declared("unknown_gym"))
+    async def inside(gym_id: UUID, parts: OfParts, asked: Asked) -> Listing[InsideDocument]:
+        """Who is inside now, in the order in which they came: the roll call."""
+        return listing(granted(await parts.gym(GymDesk.inside, gym_id, asked)), InsideDocument.model_validate)
+
+    @routes.get("/gyms/{gym_id}/scans", responses=declared("unknown_gym"))
+    async def scans(
+        gym_id: UUID,
+        parts: OfParts,
+        asked: Asked,
+        outcome: Outcome | None = None,
+        reason: Reason | None = None,
+        member: Annotated[UUID | None, Query(description="The member's id.")] = None,
+    ) -> Listing[ListedScan]:
+        """The scans at a gym, newest first, refused and annulled ones too."""
+        wanted = ScanFilter(outcome, reason, member)
+        return listing(granted(await parts.gym(GymDesk.scans, gym_id, wanted, asked)), ListedScan.of)
+
+    return routes

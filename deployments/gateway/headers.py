@@ -1,0 +1,74 @@
+"""Headers that every answer has, and the ids that requests carry through the logs."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from domain.ids import new_id
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ALWAYS: RawHeaders = [
+    (b"cache-control", b"no-store"),  # answers are about people
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What is needed of a request's headers before anything else.
+
+    Args:
+        body_length: -1 where none is stated.
+    """
+
+    authorization: str | None
+    content_type: str
+    body_length: int
+    chunked: bool
+    request_id: str
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body comes along."""
+        return self.chunked or self.body_length > 0
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body says that it is JSON (RFC 6839 suffixes included)."""
+        media_type = self.content_type.partition(";")[0].strip().lower()
+        return media_type == "application/json" or (
+            media_type.startswith("application/") and media_type.endswith("+json")
+        )
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Incoming:
+    """Pick out what is needed, in one pass."""
+    authorization, content_type, length, chunked, request_id = None, "", -1, False, ""
+    for name, value in headers:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"content-type":
+            content_type = value.decode("latin-1")
+        elif name == b"content-length":
+            length = int(value) if value.isdigit() else -1
+        elif name == b"transfer-encoding":
+            chunked = True
+        elif name == b"x-request-id":
+            request_id = value.decode("latin-1")
+    if not _SANE_ID.fullmatch(request_id):
+        # An id of any length and letters would be written into every log line.
+        request_id = str(new_id())
+    return Incoming(authorization, content_type, length, chunked, request_id)
+
+
+def completed(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """An answer's headers, with those that it has not set itself."""
+    own = list(headers)
+    names = {name.lower() for name, _ in own}
+    yield from own
+    yield from (header for header in ALWAYS if header[0] not in names)

@@ -1,0 +1,65 @@
+"""What members ask about themselves."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from deployments.gateway.documents import MeDocument, PassDocument, PassesDocument, VisitDocument
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.listing import Asked, Listing, listing
+from deployments.gateway.parts import OfParts, TheUser
+from deployments.gateway.problems import ApiProblem, declared
+from deployments.gym.desk import GymDesk
+from deployments.qr.passes import ImageKind
+from domain.identity.model import Role
+
+MOST_PASSES = 40
+_IMAGE = {"schema": {"type": "string", "format": "binary"}}
+
+
+def router() -> APIRouter:
+    """The calls about oneself."""
+    routes = guarded_router("me")
+
+    @routes.get("/me", responses=declared("not_found"))
+    async def me(user: TheUser, parts: OfParts) -> MeDocument:
+        """Who I am here."""
+        row = await parts.gym(GymDesk.user, user.id)
+        if row is None:
+            raise ApiProblem("not_found", "This account was deleted.")
+        roles = [role for role in Role if role in user.roles]
+        return MeDocument(
+            id=row.id,
+            email=row.email,
+            name=row.name,
+            picture_url=row.picture_url,
+            roles=roles,
+            created_at=row.created_at,
+        )
+
+    @routes.get("/me/passes")
+    async def passes(
+        user: TheUser,
+        parts: OfParts,
+        count: Annotated[int, Query(ge=1, le=MOST_PASSES, description="How many codes, a new one every 15 s.")] = 40,
+    ) -> PassesDocument:
+        """My present code and the next ones, so that a phone without a network still opens a gate."""
+        issued = await parts.qr.issue(user.id, count)
+        return PassesDocument(items=[PassDocument.model_validate(one) for one in issued])
+
+    @routes.get("/me/pass.png", response_class=Response, responses={200: {"content": {"image/png": _IMAGE}}})
+    async def pass_png(user: TheUser, parts: OfParts) -> Response:
+        """My present code as a QR picture."""
+        return Response(await parts.qr.image(user.id, ImageKind.PNG), media_type="image/png")
+
+    @routes.get("/me/pass.svg", response_class=Response, responses={200: {"content": {"image/svg+xml": _IMAGE}}})
+    async def pass_svg(user: TheUser, parts: OfParts) -> Response:
+        """My present code as a QR drawing."""
+        return Response(await parts.qr.image(user.id, ImageKind.SVG), media_type="image/svg+xml")
+
+    @routes.get("/me/visits")
+    async def visits(user: TheUser, parts: OfParts, asked: Asked) -> Listing[VisitDocument]:
+        """My visits, newest first."""
+        return listing(await parts.gym(GymDesk.visits, user.id, asked), VisitDocument.model_validate)
+
+    return routes

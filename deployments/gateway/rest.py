@@ -1,0 +1,87 @@
+"""Everything but the scan: FastAPI, put together on the replica."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+from deployments.gateway import docs_calls, gate_calls, gym_calls, me_calls, scan_calls, system_calls
+from deployments.gateway.openapi import complete_document
+from deployments.gateway.parts import Parts
+from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, Fault, body_of
+from deployments.gateway.rights import RIGHTS
+from deployments.gateway.shell import internal_error
+
+_NOT_FOUND, _NOT_ALLOWED = 404, 405
+_PATHS = [(method, compile_path(path)[0]) for method, path in RIGHTS]
+
+
+def build_rest(parts: Parts) -> FastAPI:
+    """The application; its endpoints work with these parts."""
+    app = FastAPI(
+        title="FIT Monitor",
+        description="The system that a gym runs on.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    for area in (scan_calls, me_calls, gym_calls, gate_calls, system_calls, docs_calls):
+        app.include_router(area.router())
+    app.add_exception_handler(ApiProblem, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _of_framework)
+    app.add_exception_handler(Exception, _unforeseen)
+    complete_document(app)
+    return app
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiProblem)  # noqa: S101 - FastAPI's table says so, its types cannot
+    return _answer(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI's table says so, its types cannot
+    errors: Sequence[Any] = error.errors()
+    if any(one["type"] == "json_invalid" for one in errors):
+        return _answer(request, ApiProblem("malformed_request", "The body is not JSON."))
+    faults = [Fault(_field(one["loc"]), one["msg"]) for one in errors]
+    return _answer(request, ApiProblem("invalid_request", "The request does not fit.", faults=faults))
+
+
+def _field(location: Sequence[str | int]) -> str:
+    # The first names where it was looked for: path, query or body.
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+async def _of_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - FastAPI's table says so, its types cannot
+    if error.status_code == _NOT_FOUND:
+        return _answer(request, ApiProblem("not_found", "Nothing is served at this path."))
+    if error.status_code == _NOT_ALLOWED:
+        allow = ", ".join(_methods(request))
+        return _answer(
+            request,
+            ApiProblem("method_not_allowed", f"This path is served for {allow}.", headers={"Allow": allow}),
+        )
+    return _answer(request, ApiProblem("malformed_request", "The request cannot be read."))
+
+
+def _methods(request: Request) -> list[str]:
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    served = {method for method, pattern in _PATHS if pattern.match(path)}
+    return sorted(served | {"HEAD"} if "GET" in served else served)
+
+
+async def _unforeseen(request: Request, _error: Exception) -> Response:
+    return _answer(request, internal_error())
+
+
+def _answer(request: Request, problem: ApiProblem) -> Response:
+    body = body_of(problem, request.scope["state"]["request_id"])
+    return Response(body, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)

@@ -1,0 +1,37 @@
+"""What watches over the system asks."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Response
+
+from deployments.gateway.documents import AliveDocument, PartDocument, ReadyDocument, VersionDocument
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.parts import OfParts
+
+
+def router() -> APIRouter:
+    """The calls about the system itself."""
+    routes = guarded_router("system")
+
+    @routes.get("/health")
+    async def health() -> AliveDocument:
+        """That this process answers, whatever else does."""
+        return AliveDocument(alive=True)
+
+    @routes.get("/ready", responses={503: {"model": ReadyDocument, "description": "Some part is not ready"}})
+    async def ready(parts: OfParts, response: Response) -> ReadyDocument:
+        """Whether every part that a scan needs is ready, and how long each took to say so. Within 2 s."""
+        states = await parts.readiness.look()
+        all_ready = all(state.ok for state in states.values())
+        if not all_ready:
+            response.status_code = 503
+            response.headers["Retry-After"] = "1"
+        documents = {name: PartDocument(ok=state.ok, latency_ms=state.latency_ms) for name, state in states.items()}
+        return ReadyDocument(ready=all_ready, parts=documents)
+
+    @routes.get("/version")
+    async def running() -> VersionDocument:
+        """What is running."""
+        return VersionDocument(version=version("fitmonitor"))
+
+    return routes

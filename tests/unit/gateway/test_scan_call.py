@@ -1,0 +1,311 @@
+"""`POST /scans`, from the door's side."""
+
+import json
+
+import msgspec
+import pytest
+
+from domain.door.model import CheckPayment, Problem, Rejected
+from domain.gyms.model import Serves
+from domain.ids import new_id
+from domain.identity.model import Role
+from integrations.kafka.messages import DoorReply, reply
+from tests.unit.gateway.rig import Rig, assert_problem, question, scan_body, settled
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_member_goes_in_and_out(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    entered = await rig.scan(at, member)
+    assert entered.status_code == 200
+    assert entered.json() | {"scan_id": "", "decided_at": ""} == {
+        "scan_id": "",
+        "outcome": "entered",
+        "reason": None,
+        "remedy": None,
+        "member": {"id": str(member), "name": "Mia", "picture_url": None},
+        "gym_id": str(at.gym),
+        "occupancy": 1,
+        "capacity": 100,
+        "decided_at": "",
+        "replayed": False,
+    }
+    rig.world.clock.forward(60)
+    assert (await rig.scan(at, member)).json()["outcome"] == "left"
+
+
+async def test_a_refusal_is_an_answer(rig: Rig) -> None:
+    answer = await rig.scan(rig.gym_with_gate(), "not a pass")
+    assert answer.status_code == 200
+    assert (answer.json()["outcome"], answer.json()["reason"]) == ("refused", "unknown_pass")
+
+
+async def test_a_repeated_id_gets_the_first_answer(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    first = (await rig.scan(at, member, scan_id="one")).json()
+    rig.world.clock.forward(120)
+    assert (await rig.scan(at, member, scan_id="one")).json() == first | {"replayed": True}
+
+
+async def test_the_question_names_device_gym_and_deadline(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    await rig.scan(at, "x", scan_id="~!a/b", scanned_at="2026-03-02T13:00:00+01:00", further={"a": [1]})
+    ((asked,),) = rig.qr.batches
+    assert (asked.scan_id, asked.asked_by, asked.gym_id, asked.gate_id) == ("~!a/b", at.device, at.gym, at.gate)
+    assert asked.arrived_at == asked.scanned_at == rig.world.clock.now
+    assert (asked.decide_by - asked.arrived_at).total_seconds() == rig.settings.door.deadline_s
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Device",
+        "Device x.y",
+        "Device {device}",
+        "Device {device}.",
+        "Device {device}.wrong",
+        "Device {other}.{secret}",
+        "Basic {device}.{secret}",
+        "Bearer nonsense",
+        "Device {device}.{secret} more",
+    ],
+)
+async def test_nobody_scans_without_a_credential(rig: Rig, authorization: str | None) -> None:
+    at = rig.gym_with_gate()
+    headers = {}
+    if authorization is not None:
+        headers["Authorization"] = authorization.format(device=at.device, other=new_id(), secret="s" * 43)
+    answer = await rig.scan(at, "x", headers=headers)
+    assert_problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert not rig.qr.batches
+
+
+async def test_staff_scan_at_any_gym_and_members_at_none(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    assert (await rig.scan(at, member, headers=rig.bearer(Role.STAFF))).json()["outcome"] == "entered"
+    assert_problem(await rig.scan(at, member, headers=rig.bearer(Role.USER)), 403, "forbidden")
+
+
+async def test_a_gate_of_another_gym_is_not_the_devices(rig: Rig) -> None:
+    at, elsewhere = rig.gym_with_gate(), rig.gym_with_gate()
+    assert_problem(await rig.scan(at, "x", gate_id=str(elsewhere.gate)), 403, "gate_of_another_gym")
+    assert_problem(await rig.scan(at, "x", gate_id=str(new_id())), 404, "unknown_gate")
+    beside = rig.gate(at.gym)
+    assert (await rig.scan(at, "x", gate_id=str(beside))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("serves", "served"),
+    [(Serves.IN, {"enter"}), (Serves.OUT, {"leave"}), (Serves.BOTH, {"enter", "leave", "auto"})],
+)
+async def test_a_gate_lets_through_the_ways_that_it_serves(rig: Rig, serves: Serves, served: set[str]) -> None:
+    at = rig.gym_with_gate(serves)
+    for direction in ("enter", "leave", "auto"):
+        answer = await rig.scan(at, "x", direction=direction)
+        if direction in served:
+            assert answer.status_code == 200
+        else:
+            assert assert_problem(answer, 422, "direction_not_served")["fields"][0]["field"] == "direction"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"code": ...}, "code"),
+        ({"code": 1}, "code"),
+        ({"code": "x" * 2049}, "code"),
+        ({"gate_id": ...}, "gate_id"),
+        ({"gate_id": "1"}, "gate_id"),
+        ({"direction": ...}, "direction"),
+        ({"direction": "up"}, "direction"),
+        ({"scan_id": ...}, "scan_id"),
+        ({"scan_id": ""}, "scan_id"),
+        ({"scan_id": "x" * 65}, "scan_id"),
+        ({"scan_id": "a b"}, "scan_id"),
+        ({"scan_id": "a\n"}, "scan_id"),
+        ({"scan_id": "ä"}, "scan_id"),
+        ({"scanned_at": "yesterday"}, "scanned_at"),
+        ({"scanned_at": "2026-03-02T12:00:00"}, "scanned_at"),
+    ],
+)
+async def test_a_scan_that_does_not_fit_names_the_field(rig: Rig, changes: dict[str, object], field: str) -> None:
+    at = rig.gym_with_gate()
+    problem = assert_problem(await rig.scan(at, "x", **changes), 422, "invalid_request")
+    assert [fault["field"] for fault in problem["fields"]] == [field]
+    assert not rig.qr.batches
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"\xff", b'{"code":"\xff"}', b'{"a":' + b"[" * 2000, b'{"code":"\\ud800"}', b"nothing"]
+)
+async def test_what_is_not_json_is_malformed(rig: Rig, body: bytes) -> None:
+    at = rig.gym_with_gate()
+    answer = await rig.client.post("/scans", content=body, headers=at.headers | {"Content-Type": "application/json"})
+    assert_problem(answer, 400, "malformed_request")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"', b""])
+async def test_json_that_is_no_scan_does_not_fit(rig: Rig, body: bytes) -> None:
+    at = rig.gym_with_gate()
+    answer = await rig.client.post("/scans", content=body, headers=at.headers | {"Content-Type": "application/json"})
+    assert answer.status_code in {400, 422}
+    assert answer.json()["code"] in {"malformed_request", "invalid_request"}
+
+
+async def test_a_device_that_asks_too_fast_waits(rig: Rig) -> None:
+    slow = Rig(rig.world, scans_per_device_per_second=3)
+    at, other = slow.gym_with_gate(), slow.gym_with_gate()
+    codes = [(await slow.scan(at, "x")).status_code for _ in range(4)]
+    assert codes == [200, 200, 200, 429]
+    answer = await slow.scan(at, "x")
+    assert_problem(answer, 429, "too_many_scans")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (await slow.scan(other, "x")).status_code == 200
+
+
+async def test_no_reply_by_the_deadline_is_503_and_never_a_hang(rig: Rig) -> None:
+    rig.qr.door = lambda _question: None
+    answer = await rig.scan(rig.gym_with_gate(), "x")
+    problem = assert_problem(answer, 503, "no_answer_in_time")
+    assert answer.headers["retry-after"] == "1"
+    assert "same scan_id" in problem["detail"]
+    assert "annul" in problem["detail"]
+    assert not rig.replies.waiting
+
+
+@pytest.mark.parametrize(
+    ("rejected", "status"),
+    [
+        (Problem.SCAN_ID_REUSED, 409),
+        (Problem.ANNUL_WINDOW_OVER, 409),
+        (Problem.UNKNOWN_GYM, 404),
+        (Problem.NOT_DECIDED, 503),
+    ],
+)
+async def test_what_the_door_rejects_has_its_own_status(rig: Rig, rejected: Problem, status: int) -> None:
+    rig.qr.door = lambda asked: reply(asked.command_id, Rejected(rejected, "Because."))
+    answer = await rig.scan(rig.gym_with_gate(), "x")
+    assert assert_problem(answer, status, rejected.value)["detail"] == "Because."
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+async def test_a_scan_id_used_for_another_gate_is_refused(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    await rig.scan(at, member, scan_id="one")
+    other = rig.gate(at.gym)
+    assert_problem(await rig.scan(at, member, scan_id="one", gate_id=str(other)), 409, "scan_id_reused")
+
+
+async def test_where_a_payment_could_mend_it_the_payment_side_is_asked_once(rig: Rig) -> None:
+    member = rig.world.member()
+
+    def door(asked: object) -> DoorReply:
+        last = rig.qr.batches[-1][0]
+        if last.payment_checked:
+            return rig.decide(last)
+        return reply(last.command_id, CheckPayment(last.scan_id, member))
+
+    rig.qr.door = door
+    answer = await rig.scan(rig.gym_with_gate(), member, scan_id="paid")
+    assert answer.json()["outcome"] == "entered"
+    first, second = (batch[0] for batch in rig.qr.batches)
+    assert rig.payments.asked == [member]
+    assert first.command_id != second.command_id
+    assert msgspec.structs.replace(second, command_id=first.command_id, payment_checked=False) == first
+
+
+async def test_the_payment_side_may_fail_and_the_door_still_answers(rig: Rig) -> None:
+    member = rig.world.member()
+    rig.payments.fails = True
+    rig.qr.door = lambda asked: (
+        rig.decide(asked) if asked.payment_checked else reply(asked.command_id, CheckPayment(asked.scan_id, member))
+    )
+    assert (await rig.scan(rig.gym_with_gate(), member)).json()["outcome"] == "entered"
+
+
+async def test_a_door_that_asks_for_payment_for_ever_is_given_up(rig: Rig) -> None:
+    member = rig.world.member()
+    rig.qr.door = lambda asked: reply(asked.command_id, CheckPayment(asked.scan_id, member))
+    assert_problem(await rig.scan(rig.gym_with_gate(), member), 503, "not_decided")
+    assert len(rig.qr.batches) == 2
+
+
+async def test_qr_away_is_said_at_once(rig: Rig) -> None:
+    async def away() -> None:
+        raise ConnectionError
+
+    rig.qr.before_answer = away
+    at = rig.gym_with_gate()
+    for _ in range(3):
+        answer = await rig.scan(at, "x")
+        assert_problem(answer, 503, "unavailable")
+        assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_command_that_was_not_produced_is_said_at_once(rig: Rig) -> None:
+    rig.qr.refuses = lambda _question: True
+    assert_problem(await rig.scan(rig.gym_with_gate(), "x"), 503, "unavailable")
+
+
+async def test_nothing_is_asked_before_replies_can_be_heard(rig: Rig) -> None:
+    rig.replies.ready = False
+    assert_problem(await rig.scan(rig.gym_with_gate(), "x"), 503, "unavailable")
+    assert not rig.qr.batches
+
+
+async def test_the_store_away_with_nothing_remembered_is_503(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    rig.gym.fails = ConnectionError()
+    assert_problem(await rig.scan(at, "x"), 503, "unavailable")
+    rig.gym.fails = None
+    assert (await rig.scan(at, "x")).status_code == 200
+
+
+async def test_what_is_remembered_takes_no_question_to_the_store(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    await rig.scan(at, "x")
+    rig.gym.calls.clear()
+    await rig.scan(at, "x")
+    assert not rig.gym.calls
+
+
+async def test_a_client_that_leaves_does_not_lose_its_scan(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    held = rig.qr.door
+    rig.qr.door = lambda _question: None
+    import asyncio  # noqa: PLC0415
+
+    request = asyncio.create_task(rig.scan(at, member, scan_id="left"))
+    while not rig.qr.batches:
+        await asyncio.sleep(0)
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    (asked,) = rig.qr.batches[-1]
+    rig.qr.door = held
+    assert list(rig.replies.waiting) == [asked.command_id]
+    rig.replies.give(reply(asked.command_id, CheckPayment("left", member)))
+    await settled(20)
+    assert rig.qr.batches[-1][0].payment_checked
+    found = await rig.client.get("/scans/left", headers=at.headers)
+    assert found.json()["outcome"] == "entered"
+    assert not rig.replies.waiting
+
+
+async def test_answers_carry_the_headers_that_all_answers_carry(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    body = json.dumps(scan_body(at.gate, "x"))
+    answer = await rig.client.post(
+        "/scans", content=body, headers=at.headers | {"Content-Type": "application/json", "X-Request-Id": "mine-1"}
+    )
+    assert answer.headers["x-request-id"] == "mine-1"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert question().direction == "auto"
