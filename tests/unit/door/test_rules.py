@@ -1,0 +1,274 @@
+"""The rules of the door, one by one, as pure decisions."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.door.model import (
+    Direction,
+    DoorLimits,
+    Inferred,
+    Outcome,
+    PassReading,
+    PassStatus,
+    Reason,
+    Remedy,
+    ScanRequest,
+    ShownMember,
+)
+from domain.door.rules import Verdict, decide
+from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
+from domain.memberships.model import Membership
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+GYM, OTHER_GYM, GATE, OTHER_GATE, MEMBER = (uuid4() for _ in range(5))
+ENTER, LEAVE, AUTO = Direction.ENTER, Direction.LEAVE, Direction.AUTO
+
+
+def membership(**values: object) -> Membership:
+    good = Membership(
+        starts_at=NOW - timedelta(days=10),
+        ends_at=NOW + timedelta(days=20),
+        grace=timedelta(days=3),
+        frozen_from=None,
+        frozen_until=None,
+        in_arrears=False,
+        covers_gym=True,
+    )
+    return replace(good, **values)  # type: ignore[arg-type]
+
+
+def a_gym(**values: object) -> GymState:
+    gym = GymState(id=GYM, capacity=10, occupancy=3, is_open=True, reentry_after=timedelta(minutes=15))
+    return replace(gym, **values)  # type: ignore[arg-type]
+
+
+def a_member(**values: object) -> MemberState:
+    member = MemberState(
+        shown=ShownMember(MEMBER, "Mia", None),
+        banned=False,
+        memberships=(membership(),),
+        open_visit=None,
+        last_accepted=None,
+        code_entered=False,
+        code_left=False,
+    )
+    return replace(member, **values)  # type: ignore[arg-type]
+
+
+def scan(direction: Direction = ENTER, status: PassStatus = PassStatus.VALID, gate: UUID = GATE) -> ScanRequest:
+    reading = PassReading(status) if status is PassStatus.FORGED else PassReading(status, MEMBER, NOW)
+    return ScanRequest("scan", uuid4(), GYM, gate, direction, reading, NOW, NOW + timedelta(seconds=1.8))
+
+
+def visit(gym: UUID = GYM, minutes_ago: float = 60) -> OpenVisit:
+    return OpenVisit(uuid4(), gym, NOW - timedelta(minutes=minutes_ago))
+
+
+def accepted(outcome: Outcome, seconds_ago: float, gate: UUID = GATE) -> AcceptedScan:
+    return AcceptedScan(uuid4(), gate, outcome, NOW - timedelta(seconds=seconds_ago), NOW, 4, 10, uuid4())
+
+
+def decision(
+    request: ScanRequest, member: MemberState | None, gym: GymState | None = None, now: datetime = NOW
+) -> Verdict:
+    return decide(request, gym or a_gym(), member, now, DoorLimits())
+
+
+def reason(request: ScanRequest, member: MemberState | None, gym: GymState | None = None) -> Reason | None:
+    verdict = decision(request, member, gym)
+    assert (verdict.outcome is Outcome.REFUSED) == (verdict.reason is not None)
+    if verdict.reason is not None:
+        assert verdict.remedy is not None, "every refusal says what would mend it"
+        assert not verdict.opens_visit
+        assert not verdict.ends_visit
+    return verdict.reason
+
+
+def test_a_member_in_good_standing_enters() -> None:
+    assert decision(scan(), a_member()) == Verdict(Outcome.ENTERED, opens_visit=True)
+
+
+def test_a_member_inside_leaves() -> None:
+    assert decision(scan(LEAVE), a_member(open_visit=visit())) == Verdict(Outcome.LEFT, ends_visit=True)
+
+
+def test_auto_is_the_opposite_of_where_the_member_is_at_this_gym() -> None:
+    assert decision(scan(AUTO), a_member()).outcome is Outcome.ENTERED
+    assert decision(scan(AUTO), a_member(open_visit=visit())).outcome is Outcome.LEFT
+    assert decision(scan(AUTO), a_member(open_visit=visit(OTHER_GYM))).outcome is Outcome.ENTERED
+
+
+def test_past_its_deadline_nothing_is_decided() -> None:
+    late = NOW + timedelta(seconds=1.801)
+    for request in (scan(), scan(LEAVE), scan(AUTO)):
+        assert decision(request, a_member(), now=late).reason is Reason.TOO_LATE
+    assert decision(scan(), a_member(), now=NOW + timedelta(seconds=1.8)).outcome is Outcome.ENTERED
+
+
+@pytest.mark.parametrize("direction", [ENTER, LEAVE, AUTO])
+def test_a_forged_pass_names_nobody(direction: Direction) -> None:
+    assert reason(scan(direction, PassStatus.FORGED), None) is Reason.UNKNOWN_PASS
+
+
+def test_a_genuine_pass_of_an_account_that_is_gone_lets_out_but_not_in() -> None:
+    assert reason(scan(ENTER), None) is Reason.UNKNOWN_PASS
+    assert reason(scan(AUTO), None) is Reason.UNKNOWN_PASS
+    assert decision(scan(LEAVE), None) == Verdict(Outcome.LEFT)
+
+
+def test_a_stale_code_lets_nobody_in() -> None:
+    assert reason(scan(status=PassStatus.STALE), a_member()) is Reason.EXPIRED_PASS
+
+
+def test_a_code_admits_once() -> None:
+    assert reason(scan(), a_member(code_entered=True)) is Reason.USED_PASS
+
+
+@pytest.mark.parametrize(
+    ("held", "expected", "remedy"),
+    [
+        ((), Reason.NO_MEMBERSHIP, Remedy.BUY_MEMBERSHIP),
+        ((membership(starts_at=NOW + timedelta(days=1)),), Reason.NO_MEMBERSHIP, Remedy.COME_BACK_LATER),
+        ((membership(covers_gym=False),), Reason.WRONG_GYM, Remedy.CHANGE_PLAN),
+        ((membership(ends_at=NOW - timedelta(days=4)),), Reason.MEMBERSHIP_ENDED, Remedy.RENEW),
+        ((membership(ends_at=NOW - timedelta(days=4), covers_gym=False),), Reason.MEMBERSHIP_ENDED, Remedy.RENEW),
+        ((membership(frozen_from=NOW - timedelta(days=1)),), Reason.MEMBERSHIP_FROZEN, Remedy.UNFREEZE),
+        ((membership(in_arrears=True),), Reason.IN_ARREARS, Remedy.PAY),
+    ],
+)
+def test_a_membership_that_does_not_hold_is_named(
+    held: tuple[Membership, ...], expected: Reason, remedy: Remedy
+) -> None:
+    verdict = decision(scan(), a_member(memberships=held))
+    assert (verdict.outcome, verdict.reason, verdict.remedy) == (Outcome.REFUSED, expected, remedy)
+
+
+def test_grace_lets_in_and_says_to_renew() -> None:
+    verdict = decision(scan(), a_member(memberships=(membership(ends_at=NOW - timedelta(days=2)),)))
+    assert (verdict.outcome, verdict.remedy) == (Outcome.ENTERED, Remedy.RENEW)
+
+
+def test_the_period_paid_for_is_half_open() -> None:
+    ends_now = membership(ends_at=NOW, grace=timedelta())
+    assert reason(scan(), a_member(memberships=(ends_now,))) is Reason.MEMBERSHIP_ENDED
+    starts_now = membership(starts_at=NOW)
+    assert reason(scan(), a_member(memberships=(starts_now,))) is None
+
+
+def test_one_good_membership_among_others_is_enough() -> None:
+    held = (membership(in_arrears=True), membership(covers_gym=False), membership())
+    assert reason(scan(), a_member(memberships=held)) is None
+
+
+def test_a_banned_member_stays_out() -> None:
+    assert reason(scan(), a_member(banned=True)) is Reason.BANNED
+
+
+def test_a_full_gym_refuses_at_the_door() -> None:
+    assert reason(scan(), a_member(), a_gym(occupancy=10)) is Reason.GYM_FULL
+    assert reason(scan(), a_member(), a_gym(occupancy=9)) is None
+    assert reason(scan(), a_member(), a_gym(occupancy=12)) is Reason.GYM_FULL
+
+
+def test_a_closed_gym_refuses_at_the_door() -> None:
+    assert reason(scan(), a_member(), a_gym(is_open=False)) is Reason.GYM_CLOSED
+
+
+def test_entering_while_inside_is_refused_for_a_while() -> None:
+    assert reason(scan(), a_member(open_visit=visit(minutes_ago=14))) is Reason.ALREADY_INSIDE
+
+
+def test_entering_while_inside_later_ends_the_forgotten_visit() -> None:
+    verdict = decision(scan(), a_member(open_visit=visit(minutes_ago=15)))
+    assert verdict == Verdict(Outcome.ENTERED, opens_visit=True, ends_visit=True, inferred=Inferred.ENTERED_AGAIN)
+
+
+def test_a_gym_may_refuse_entering_while_inside_for_ever() -> None:
+    gym = a_gym(reentry_after=None)
+    assert reason(scan(), a_member(open_visit=visit(minutes_ago=600)), gym) is Reason.ALREADY_INSIDE
+
+
+def test_entering_again_needs_no_second_place() -> None:
+    gym = a_gym(occupancy=10)
+    assert reason(scan(), a_member(open_visit=visit(minutes_ago=20)), gym) is None
+
+
+def test_entering_another_gym_ends_the_visit_at_the_first() -> None:
+    verdict = decision(scan(), a_member(open_visit=visit(OTHER_GYM)))
+    assert verdict == Verdict(Outcome.ENTERED, opens_visit=True, ends_visit=True, inferred=Inferred.ENTERED_ELSEWHERE)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        a_member(memberships=()),
+        a_member(banned=True),
+        a_member(open_visit=visit(), memberships=(membership(in_arrears=True),)),
+        a_member(open_visit=visit(), code_entered=True),
+        a_member(open_visit=visit(OTHER_GYM)),
+    ],
+)
+@pytest.mark.parametrize("status", [PassStatus.VALID, PassStatus.STALE])
+@pytest.mark.parametrize("gym", [a_gym(), a_gym(is_open=False), a_gym(occupancy=10)])
+def test_exit_is_never_refused_to_a_genuine_pass(member: MemberState, status: PassStatus, gym: GymState) -> None:
+    assert decision(scan(LEAVE, status), member, gym).outcome is Outcome.LEFT
+
+
+def test_leaving_without_an_entry_ends_nothing() -> None:
+    assert decision(scan(LEAVE), a_member()) == Verdict(Outcome.LEFT)
+    assert decision(scan(LEAVE), a_member(open_visit=visit(OTHER_GYM))) == Verdict(Outcome.LEFT)
+
+
+@pytest.mark.parametrize("direction", [ENTER, AUTO])
+def test_a_phone_held_up_is_answered_the_same_for_fifteen_seconds(direction: Direction) -> None:
+    last = accepted(Outcome.ENTERED, 15)
+    member = a_member(open_visit=visit(minutes_ago=0.25), last_accepted=last)
+    assert decision(scan(direction), member) == Verdict(Outcome.ENTERED, repeats=last)
+
+
+def test_after_fifteen_seconds_a_fresh_code_toggles_again() -> None:
+    member = a_member(open_visit=visit(minutes_ago=0.26), last_accepted=accepted(Outcome.ENTERED, 15.001))
+    assert decision(scan(AUTO), member) == Verdict(Outcome.LEFT, ends_visit=True)
+
+
+def test_a_phone_held_up_on_the_way_out_is_not_let_in_again() -> None:
+    last = accepted(Outcome.LEFT, 5)
+    assert decision(scan(AUTO), a_member(last_accepted=last)) == Verdict(Outcome.LEFT, repeats=last)
+
+
+def test_an_explicit_leave_after_an_enter_is_a_leave() -> None:
+    member = a_member(open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.ENTERED, 5), code_entered=True)
+    assert decision(scan(LEAVE), member) == Verdict(Outcome.LEFT, ends_visit=True)
+
+
+def test_another_gate_is_no_phone_held_up() -> None:
+    member = a_member(
+        open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.ENTERED, 5, OTHER_GATE), code_entered=True
+    )
+    assert reason(scan(ENTER), member) is Reason.USED_PASS
+
+
+def test_under_auto_a_code_never_yields_the_opposite() -> None:
+    assert reason(scan(AUTO), a_member(open_visit=visit(), code_entered=True)) is Reason.USED_PASS
+    assert reason(scan(AUTO, PassStatus.STALE), a_member(open_visit=visit(), code_entered=True)) is Reason.USED_PASS
+    assert reason(scan(AUTO), a_member(code_left=True)) is Reason.USED_PASS
+    assert decision(scan(AUTO), a_member(open_visit=visit(), code_left=True)).outcome is Outcome.LEFT
+
+
+@pytest.mark.parametrize("held", [(), (membership(in_arrears=True),), (membership(covers_gym=False),)])
+def test_payments_are_asked_once_where_they_could_mend(held: tuple[Membership, ...]) -> None:
+    member = a_member(memberships=held, payment_open=True)
+    assert decision(scan(), member).ask_payment
+    assert not decision(replace(scan(), payment_checked=True), member).ask_payment
+    assert not decision(scan(), replace(member, payment_open=False)).ask_payment
+
+
+def test_payments_are_not_asked_where_they_could_mend_nothing() -> None:
+    frozen = a_member(memberships=(membership(frozen_from=NOW),), payment_open=True)
+    banned = a_member(banned=True, payment_open=True)
+    for member in (frozen, banned):
+        assert not decision(scan(), member).ask_payment
+    assert not decision(scan(), a_member(payment_open=True), a_gym(occupancy=10)).ask_payment

@@ -1,0 +1,129 @@
+"""What holds of every decision, whatever the member, the gym and the pass are like."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.door.model import (
+    Direction,
+    DoorLimits,
+    Outcome,
+    PassReading,
+    PassStatus,
+    Reason,
+    ScanRequest,
+    ShownMember,
+)
+from domain.door.rules import decide
+from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
+from domain.memberships.model import Membership
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+IDS = [UUID(int=number) for number in range(1, 4)]
+MEMBER = UUID(int=9)
+
+moments = st.timedeltas(timedelta(days=-40), timedelta(days=40)).map(lambda ago: NOW + ago)
+memberships = st.builds(
+    Membership,
+    starts_at=moments,
+    ends_at=moments,
+    grace=st.timedeltas(timedelta(), timedelta(days=5)),
+    frozen_from=st.none() | moments,
+    frozen_until=st.none() | moments,
+    in_arrears=st.booleans(),
+    covers_gym=st.booleans(),
+)
+gyms = st.builds(
+    GymState,
+    id=st.just(IDS[0]),
+    capacity=st.integers(0, 5),
+    occupancy=st.integers(0, 7),
+    is_open=st.booleans(),
+    reentry_after=st.none() | st.timedeltas(timedelta(), timedelta(hours=1)),
+)
+accepted = st.builds(
+    AcceptedScan,
+    id=st.just(IDS[0]),
+    gate_id=st.sampled_from(IDS),
+    outcome=st.sampled_from([Outcome.ENTERED, Outcome.LEFT]),
+    decided_at=st.timedeltas(timedelta(), timedelta(seconds=60)).map(lambda ago: NOW - ago),
+    pass_issued_at=st.just(NOW),
+    occupancy=st.integers(0, 5),
+    capacity=st.just(5),
+    visit_id=st.none(),
+)
+members = st.builds(
+    MemberState,
+    shown=st.just(ShownMember(MEMBER, "Mia", None)),
+    banned=st.booleans(),
+    memberships=st.lists(memberships, max_size=3).map(tuple),
+    open_visit=st.none()
+    | st.builds(OpenVisit, st.just(IDS[2]), st.sampled_from(IDS), moments.filter(lambda entered: entered <= NOW)),
+    last_accepted=st.none() | accepted,
+    code_entered=st.booleans(),
+    code_left=st.booleans(),
+    payment_open=st.booleans(),
+)
+scans = st.builds(
+    ScanRequest,
+    scan_id=st.just("scan"),
+    asked_by=st.just(IDS[1]),
+    gym_id=st.just(IDS[0]),
+    gate_id=st.sampled_from(IDS),
+    direction=st.sampled_from(Direction),
+    reading=st.sampled_from([PassStatus.VALID, PassStatus.STALE]).map(lambda status: PassReading(status, MEMBER, NOW)),
+    arrived_at=st.just(NOW),
+    decide_by=st.timedeltas(timedelta(seconds=-1), timedelta(seconds=2)).map(lambda left: NOW + left),
+    payment_checked=st.booleans(),
+)
+LIMITS = DoorLimits()
+
+
+@given(scans, gyms, members)
+@settings(max_examples=600)
+def test_every_decision_keeps_the_rules_of_the_door(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+    verdict = decide(scan, gym, member, NOW, LIMITS)
+    assert (verdict.reason is None) == (verdict.outcome is not Outcome.REFUSED)
+    if verdict.outcome is Outcome.REFUSED:
+        assert verdict.remedy is not None
+        assert not verdict.opens_visit
+        assert not verdict.ends_visit
+    if scan.decide_by < NOW:
+        assert verdict.reason is Reason.TOO_LATE
+        return
+    if verdict.repeats is not None:
+        assert verdict.outcome is verdict.repeats.outcome
+        assert NOW - verdict.repeats.decided_at <= LIMITS.repeat_window
+        assert not verdict.opens_visit
+        assert not verdict.ends_visit
+        return
+    if verdict.opens_visit:
+        own = member.open_visit is not None and member.open_visit.gym_id == gym.id
+        assert gym.occupancy - own + 1 <= gym.capacity, "capacity is never exceeded"
+        assert verdict.ends_visit == (member.open_visit is not None), "nobody is inside twice"
+        assert scan.reading.status is PassStatus.VALID
+        assert not member.code_entered, "a code admits once"
+        assert gym.is_open
+        assert not member.banned
+    if scan.direction is Direction.LEAVE:
+        assert verdict.outcome is Outcome.LEFT, "exit is never refused to a genuine pass"
+    assert not (verdict.ask_payment and scan.payment_checked), "payments are asked once"
+
+
+@given(scans, gyms, members)
+@settings(max_examples=300)
+def test_a_decision_depends_on_nothing_but_its_arguments(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+    assert decide(scan, gym, member, NOW, LIMITS) == decide(scan, gym, member, NOW, LIMITS)
+
+
+@given(scans, gyms, members)
+@settings(max_examples=300)
+def test_one_place_more_never_turns_an_entry_into_a_refusal(
+    scan: ScanRequest, gym: GymState, member: MemberState
+) -> None:
+    if decide(scan, gym, member, NOW, LIMITS).outcome is Outcome.ENTERED:
+        wider = replace(gym, capacity=gym.capacity + 1)
+        assert decide(scan, wider, member, NOW, LIMITS).outcome is Outcome.ENTERED
