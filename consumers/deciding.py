@@ -56,6 +56,7 @@ class Decider(Generic[M, R]):
         self._limits = limits
         self._attempt = 0
         self._delay_s = limits.first_delay_s
+        self._in_trouble = False
         self.buried = 0
 
     def decide(self, batch: Batch[M]) -> bool:
@@ -65,7 +66,11 @@ class Decider(Generic[M, R]):
             Whether it came to its end; False when it was stopped before, and some of it must come again.
         """
         # What can be decided goes first: doors wait for it. Waiting may add parts and take some away.
+        self._in_trouble = False
         while batch.parts or batch.undecodable:
+            # A long row of slow failures must not look like a consumer that hangs.
+            if self._in_trouble and not self._wait(0):
+                return False
             if not (self._first_part(batch) if batch.parts else self._bury_undecodable(batch)):
                 return False
         return True
@@ -91,10 +96,11 @@ class Decider(Generic[M, R]):
         if step is Verdict.SPLIT:
             batch.split()
             self._attempt = 0
-            return self._wait(0)  # a long row of slow failures must not look like a consumer that hangs
+            self._in_trouble = True
         if step is Verdict.BURY:
             if not self._bury([(part[0].source, why)]):
                 return self._wait_longer()
+            self._in_trouble = True
             self._end_part(batch, [part[0].message], [self._handler.dead_lettered(part[0].message)])
         return True
 

@@ -206,8 +206,8 @@ class ConsumerLoop(Generic[M, R]):
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         self._owned.update(partition.partition for partition in partitions)
-        if self._resting:
-            consumer.pause(partitions)
+        # The client remembers a pause across a revoke: a partition that left while resting would come back paused.
+        (consumer.pause if self._resting else consumer.resume)(partitions)
         _log.info("partitions_assigned", topic=self._topic, partitions=[p.partition for p in partitions])
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:

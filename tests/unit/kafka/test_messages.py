@@ -1,0 +1,89 @@
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.door.model import Direction, PassReading, PassStatus, Problem, Rejected, ScanRequest
+from integrations.kafka.messages import (
+    DeadLetter,
+    DoorReplies,
+    ReplyTo,
+    ScanCommand,
+    decode_command,
+    decode_replies,
+    encode,
+    reply,
+)
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+COMMAND = ScanCommand(
+    UUID(int=7),
+    ReplyTo("gateway", 3),
+    ScanRequest(
+        "s",
+        UUID(int=1),
+        UUID(int=2),
+        UUID(int=3),
+        Direction.AUTO,
+        PassReading(PassStatus.FORGED),
+        NOW,
+        NOW + timedelta(seconds=1.8),
+    ),
+)
+
+
+def changed(**fields: object) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(encode(COMMAND)) | fields)
+
+
+def test_a_command_comes_out_as_it_went_in() -> None:
+    assert decode_command(encode(COMMAND)) == COMMAND
+
+
+def test_fields_that_this_version_does_not_know_are_ignored() -> None:
+    assert decode_command(changed(colour="red")) == COMMAND
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"no json",
+        b"[]",
+        b"{}",
+        b"null",
+        b"\xff\xfe",
+        changed(version=2),
+        changed(type="dance"),
+        changed(command_id="x"),
+        changed(reply_to={"replica": "gateway", "partition": -1}),
+        changed(reply_to={"replica": "gateway", "partition": 2**40}),
+        changed(scan={"scan_id": "s"}),
+    ],
+)
+def test_what_is_no_command_of_this_version_is_not_decoded(value: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_command(value)
+
+
+@given(value=st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_decode_error(value: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_command(value)
+
+
+def test_a_bundle_of_replies_comes_out_as_it_went_in() -> None:
+    replies = [reply(UUID(int=9), Rejected(Problem.UNKNOWN_GYM, "no such gym"))]
+    bundle = decode_replies(encode(DoorReplies("gateway", replies)))
+    assert bundle.replica == "gateway"
+    assert [(one.command_id, one.kind, bytes(one.body)) for one in bundle.replies] == [
+        (UUID(int=9), "rejected", b'{"problem":"unknown_gym","detail":"no such gym"}')
+    ]
+
+
+def test_a_dead_letter_keeps_any_bytes() -> None:
+    letter = DeadLetter("reason", "topic", 1, 2, bytes(range(256)))
+    assert msgspec.json.decode(encode(letter), type=DeadLetter) == letter
