@@ -55,6 +55,7 @@ class ConfirmedCache(Generic[V]):
     Args:
         load: reads those of the ids that exist.
         room: how many ids are remembered, unknown ones among them.
+        room_for_questions: how many ids may wait to be looked up.
         clock: seconds that only ever rise.
     """
 
@@ -64,11 +65,13 @@ class ConfirmedCache(Generic[V]):
         *,
         freshness: Freshness = USUAL,
         room: int = 10_000,
+        room_for_questions: int = 256,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._load = load
         self._freshness = freshness
         self._room = room
+        self._room_for_questions = room_for_questions
         self._clock = clock
         self._entries: dict[UUID, _Entry[V]] = {}
         self._wanted: dict[UUID, asyncio.Future[V | None]] = {}
@@ -111,7 +114,7 @@ class ConfirmedCache(Generic[V]):
             return None
         answer = self._wanted.get(key)
         if answer is None:
-            if len(self._wanted) >= self._room:
+            if len(self._wanted) >= self._room_for_questions:
                 raise later("busy", "Too many credentials are being looked up.")
             answer = asyncio.get_running_loop().create_future()
             self._wanted[key] = answer

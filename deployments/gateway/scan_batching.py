@@ -76,6 +76,7 @@ class ScanBatching:
         try:
             async with asyncio.timeout(self._call_timeout_s):
                 produced = await self._send([question for question, _ in batch])
+            refused = [waiter for (_, waiter), taken in zip(batch, produced, strict=True) if not taken]
         except BaseException as error:
             # Whatever it was, a cancelled call too: nobody may be left waiting for the deadline.
             _log.warning("scans_not_handed_on", scans=len(batch), error=type(error).__name__)
@@ -83,7 +84,7 @@ class ScanBatching:
             if not isinstance(error, Exception) and _is_being_cancelled():
                 raise
         else:
-            _give_up(waiter for (_, waiter), accepted in zip(batch, produced, strict=True) if not accepted)
+            _give_up(refused)
 
 
 def _give_up(waiters: Iterable[Waiter]) -> None:

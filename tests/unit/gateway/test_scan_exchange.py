@@ -1,0 +1,94 @@
+"""One scan's question and answer."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from deployments.gateway.ports import NoPayments
+from deployments.gateway.problems import ApiProblem
+from deployments.gateway.scan_batching import ScanBatching
+from deployments.gateway.scan_exchange import ScanExchange
+from deployments.qr.questions import ScanQuestion
+from integrations.kafka.messages import DoorReply
+from tests.unit.gateway.rig import StandInReplies, question, settled
+
+pytestmark = pytest.mark.anyio
+
+
+def answer(asked: ScanQuestion) -> DoorReply:
+    return DoorReply(command_id=asked.command_id, kind="scan_answer", body=msgspec.Raw(b"{}"))
+
+
+class Way:
+    """A way to the door whose calls last as long as wanted."""
+
+    def __init__(self, replies: StandInReplies, *, reply_first: bool = False, lasts_s: float = 0) -> None:
+        self.replies = replies
+        self.reply_first = reply_first
+        self.lasts_s = lasts_s
+        self.asked: list[ScanQuestion] = []
+
+    async def __call__(self, questions: Sequence[ScanQuestion]) -> Sequence[bool]:
+        self.asked += questions
+        if self.reply_first:
+            for one in questions:
+                self.replies.give(answer(one))
+        await asyncio.sleep(self.lasts_s)
+        return [True] * len(questions)
+
+
+def exchange(replies: StandInReplies, way: Way) -> ScanExchange:
+    batching = ScanBatching(way, calls_in_flight=1, batch_max=8, call_timeout_s=1)
+    return ScanExchange(replies, batching, NoPayments())
+
+
+def until(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def test_a_reply_that_overtakes_the_call_is_taken() -> None:
+    replies = StandInReplies()
+    one = question()
+    way = Way(replies, reply_first=True, lasts_s=0.3)
+    began = asyncio.get_running_loop().time()
+    assert await exchange(replies, way).ask(one, until(1)) == answer(one)
+    assert asyncio.get_running_loop().time() - began < 0.2
+    assert not replies.waiting
+
+
+async def test_a_reply_after_the_call_is_waited_for() -> None:
+    replies = StandInReplies()
+    one = question()
+    asking = asyncio.create_task(exchange(replies, Way(replies)).ask(one, until(1)))
+    await settled(20)
+    assert not asking.done()
+    replies.give(answer(one))
+    assert await asking == answer(one)
+
+
+async def test_the_deadline_ends_the_wait_even_in_the_waiting_room() -> None:
+    replies = StandInReplies()
+    way = Way(replies, lasts_s=0.5)
+    desk = exchange(replies, way)
+    first = asyncio.create_task(desk.ask(question(), until(1)))
+    await settled()
+    with pytest.raises(ApiProblem) as problem:
+        await desk.ask(question("waiting"), until(0.1))
+    assert problem.value.code == "no_answer_in_time"
+    first.cancel()
+    await asyncio.sleep(0.6)
+    assert [one.code for one in way.asked] == ["code"]
+
+
+async def test_a_late_reply_harms_nobody() -> None:
+    replies = StandInReplies()
+    one = question()
+    asking = asyncio.create_task(exchange(replies, Way(replies)).ask(one, until(0.05)))
+    await settled()
+    waiter = replies.waiting[one.command_id]
+    with pytest.raises(ApiProblem):
+        await asking
+    assert waiter.done()
+    replies.give(answer(one))

@@ -1,0 +1,213 @@
+"""What all calls share: ids, headers, limits of the body, and a problem whatever happens."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.identity.model import Role
+from tests.unit.gateway.rig import Rig, assert_problem
+
+pytestmark = pytest.mark.anyio
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def pieces(*sizes: int) -> AsyncIterator[bytes]:
+    for size in sizes:
+        yield b" " * size
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/gyms/", "/Gyms", "/docs/", "/scans/", "//", "/gyms/x/y/z"])
+async def test_a_path_that_is_not_served_is_404(rig: Rig, path: str) -> None:
+    answer = await rig.client.get(path)
+    assert answer.status_code in {401, 404}, answer.text
+    if path != "/scans/":
+        assert_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/scans", "POST"),
+        ("PUT", "/scans", "POST"),
+        ("DELETE", "/me", "GET, HEAD"),
+        ("PATCH", "/gyms/x/gates", "GET, HEAD, POST"),
+        ("GET", "/devices/x", "DELETE"),
+        ("OPTIONS", "/health", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_is_not_served_is_405_with_those_that_are(
+    rig: Rig, method: str, path: str, allow: str
+) -> None:
+    answer = await rig.client.request(method, path)
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == allow
+
+
+async def test_head_is_get(rig: Rig) -> None:
+    assert (await rig.client.head("/health")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/scans", "/scans/s/annul"])
+async def test_a_body_too_large_is_413_however_it_comes(rig: Rig, path: str) -> None:
+    at = rig.gym_with_gate()
+    for content in (b" " * 4097, pieces(2000, 2000, 2000)):
+        answer = await rig.client.post(path, content=content, headers=at.headers | JSON)
+        assert_problem(answer, 413, "body_too_large")
+        assert answer.headers["connection"] == "close"
+    fits = await rig.client.post(path, content=pieces(2000, 2000), headers=at.headers | JSON)
+    assert_problem(fits, 400, "malformed_request")
+
+
+@pytest.mark.parametrize("path", ["/scans", "/scans/s/annul"])
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
+async def test_a_body_that_is_not_json_by_name_is_415(rig: Rig, path: str, media_type: str) -> None:
+    at = rig.gym_with_gate()
+    headers = at.headers | ({"Content-Type": media_type} if media_type else {})
+    assert_problem(await rig.client.post(path, content=b"{}", headers=headers), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"])
+async def test_json_may_be_called_json(rig: Rig, media_type: str) -> None:
+    at = rig.gym_with_gate()
+    for path in ("/scans", "/scans/s/annul"):
+        answer = await rig.client.post(path, content=b"{}", headers=at.headers | {"Content-Type": media_type})
+        assert answer.status_code in {200, 422}
+
+
+async def test_malformed_json_is_400_and_json_that_does_not_fit_422_with_its_fields(rig: Rig) -> None:
+    at, admin = rig.gym_with_gate(), rig.bearer(Role.ADMIN)
+    url = f"/gyms/{at.gym}/gates"
+    assert_problem(await rig.client.post(url, content=b"{", headers=admin | JSON), 400, "malformed_request")
+    problem = assert_problem(await rig.client.post(url, json={"name": " "}, headers=admin), 422, "invalid_request")
+    assert {fault["field"] for fault in problem["fields"]} == {"name", "serves"}
+    problem = assert_problem(await rig.client.get("/gyms?limit=0", headers=admin), 422, "invalid_request")
+    assert [fault["field"] for fault in problem["fields"]] == ["limit"]
+    problem = assert_problem(await rig.client.get("/gyms/1", headers=admin), 422, "invalid_request")
+    assert [fault["field"] for fault in problem["fields"]] == ["gym_id"]
+
+
+@pytest.mark.parametrize("sent", ["", "x" * 65, "a b", "ä", "a\x01"])
+async def test_an_id_that_is_not_sane_is_not_taken_over(rig: Rig, sent: str) -> None:
+    answer = await rig.client.get("/health", headers={"X-Request-Id": sent.encode()})
+    assert answer.headers["x-request-id"] != sent
+    assert len(answer.headers["x-request-id"]) == 36
+    taken = await rig.client.get("/health", headers={"X-Request-Id": "a.B_c-1"})
+    assert taken.headers["x-request-id"] == "a.B_c-1"
+
+
+async def test_every_answer_has_the_security_headers(rig: Rig) -> None:
+    for path in ("/health", "/nothing", "/me", "/docs"):
+        answer = await rig.client.get(path)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] in {"no-store", "no-cache"}
+    assert (await rig.client.get("/me", headers=rig.bearer(Role.USER))).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/gyms", "/scans"])
+async def test_what_nobody_foresaw_is_500_without_details(
+    rig: Rig, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, staff = rig.gym_with_gate(), rig.bearer(Role.STAFF)
+    await rig.client.get("/me", headers=staff)
+
+    def fails(*_: object, **__: object) -> None:
+        raise KeyError("a secret of ours")
+
+    rig.gym.desk.gyms = fails  # type: ignore[method-assign, assignment]
+    rig.qr.door = fails  # type: ignore[assignment]
+    if path == "/scans":
+        rig.shell._scans._exchange.ask = fails  # type: ignore[method-assign, assignment]  # noqa: SLF001 - a bug, played
+        answer = await rig.scan(at, "x")
+    else:
+        rig.gym.fails = KeyError("a secret of ours")
+        answer = await rig.client.get(path, headers=staff)
+    problem = assert_problem(answer, 500, "internal_error")
+    assert "secret" not in answer.text
+    assert problem["request_id"] in capsys.readouterr().out
+
+
+async def drive(
+    rig: Rig, messages: list[dict[str, Any]], headers: list[tuple[bytes, bytes]], path: str = "/api/scans"
+) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+    left = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        if left:
+            return left.pop(0)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - an ASGI message
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "root_path": "/api", "headers": headers}
+    await rig.shell(scope, receive, send)
+    return sent
+
+
+async def test_nobody_is_answered_who_left_while_sending(rig: Rig) -> None:
+    headers = [(b"content-length", b"10"), (b"content-type", b"application/json")]
+    part = {"type": "http.request", "body": b"{", "more_body": True}
+    assert await drive(rig, [part, {"type": "http.disconnect"}], headers) == []
+
+
+async def test_a_body_that_never_comes_is_408(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.gateway.shell._BODY_WITHIN_S", 0.05)
+    headers = [(b"content-length", b"10"), (b"content-type", b"application/json")]
+    start, _body = await drive(rig, [{"type": "http.request", "body": b"{", "more_body": True}], headers)
+    assert start["status"] == 408
+
+
+async def test_a_length_that_lies_does_not_let_more_in(rig: Rig) -> None:
+    headers = [(b"content-length", b"10"), (b"content-type", b"application/json")]
+    start, _body = await drive(rig, [{"type": "http.request", "body": b" " * 5000, "more_body": False}], headers)
+    assert start["status"] == 413
+
+
+async def test_websockets_are_turned_away(rig: Rig) -> None:
+    sent = []
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - an ASGI message
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    await rig.shell({"type": "websocket", "path": "/api/scans", "headers": []}, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1000}]
+
+
+async def test_serving_begins_and_ends_with_its_parts(rig: Rig) -> None:
+    steps: list[str] = []
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - an ASGI message
+        steps.append(message["type"])
+
+    await rig.shell({"type": "lifespan"}, receive, send)
+    assert steps == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_serve_s_server_names_the_request_itself(rig: Rig) -> None:
+    rig.shell._names_request = False  # noqa: SLF001 - as the deployment sets it
+    answer = await rig.client.get("/health")
+    assert "x-request-id" not in answer.headers
+
+
+async def test_another_mount_point_is_served_as_well(rig: Rig) -> None:
+    for root in ("", "/elsewhere/api"):
+        transport = httpx.ASGITransport(rig.shell, root_path=root)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gym.test") as client:
+            assert (await client.get(f"{root}/health")).json() == {"alive": True}
+            assert (await client.post(f"{root}/scans", json={})).status_code == 401
