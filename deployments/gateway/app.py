@@ -1,7 +1,9 @@
 """The application `api` of serve_config.yaml: the Gateway in front of Gym and Qr."""
 
+from typing import cast
+
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 
 from deployments.gateway.deployment import Gateway
 from deployments.gym.deployment import Gym
@@ -14,4 +16,5 @@ def build(args: dict[str, str]) -> Application:  # noqa: ARG001 - Serve hands it
     # As many threads as connections: one that waits for a connection would only hide the queue.
     gym = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=512)(Gym)
     gateway = serve.deployment(max_ongoing_requests=1024, max_queued_requests=1024)(serve.ingress()(Gateway))
-    return gateway.bind(gym.bind(), Qr.bind())
+    qr = cast("Deployment", Qr)  # decorated as one
+    return gateway.bind(gym.bind(), qr.bind())

@@ -19,13 +19,14 @@ from deployments.qr.questions import ScanQuestion, decode_questions, encode_prod
 from domain.door.model import PassReading, PassStatus, ScanRequest
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
-from domain.ids import new_id
 from domain.identity.model import Caller, Role, roles_of
+from domain.ids import new_id
 from domain.tables import gate_devices, gates
 from integrations.access_tokens import TokenRefusal, TokenRefusedError
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import AnnulCommand, DoorCommand, DoorReply, ReplyTo, reply
 from integrations.settings import ApiSettings, DoorSettings, Settings
+from tests.contract.openapi_contract import OpenApiContract
 from tests.world import START, World
 
 P = ParamSpec("P")
@@ -108,7 +109,8 @@ class StandInTokens:
 
     async def verify(self, token: str) -> Caller:
         if token not in self.callers:
-            raise TokenRefusedError(TokenRefusal.KEYS_AWAY if token == "keys-away" else TokenRefusal.BAD_SIGNATURE)
+            keys_away = token.startswith("keys-away")
+            raise TokenRefusedError(TokenRefusal.KEYS_AWAY if keys_away else TokenRefusal.BAD_SIGNATURE)
         return self.callers[token]
 
 
@@ -203,7 +205,19 @@ class Rig:
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.shell, root_path="/api", raise_app_exceptions=True),
             base_url="http://gym.test/api",
+            event_hooks={"response": [self._keeps_to_the_document]},
         )
+        self._contract = OpenApiContract(self.document)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document that is served."""
+        document: dict[str, Any] = self.shell._rest.openapi_schema  # type: ignore[attr-defined]  # noqa: SLF001 - a FastAPI application
+        return document
+
+    async def _keeps_to_the_document(self, answer: httpx.Response) -> None:
+        await answer.aread()
+        self._contract.check(answer.request.method, answer.request.url.path.removeprefix("/api"), answer)
 
     def decide(self, question: ScanQuestion) -> DoorReply:
         """What the real door says; a code is `<member id>` or nonsense."""

@@ -108,9 +108,7 @@ async def test_a_refresh_counts_from_when_it_asked(cache: ConfirmedCache[str], r
     assert cache.remembered(key) is None
 
 
-async def test_while_the_table_is_away_trust_runs_out(
-    cache: ConfirmedCache[str], rows: Rows, seconds: Seconds
-) -> None:
+async def test_while_the_table_is_away_trust_runs_out(cache: ConfirmedCache[str], rows: Rows, seconds: Seconds) -> None:
     key = rows.add()
     await cache.get(key)
     rows.away = True

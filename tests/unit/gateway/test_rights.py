@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from deployments.gateway.rights import RIGHTS, Right
-from domain.ids import new_id
 from domain.identity.model import Role
+from domain.ids import new_id
 from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem
 
 pytestmark = pytest.mark.anyio
@@ -21,8 +21,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def routes(rig: Rig) -> Iterator[tuple[str, str]]:
-    document = rig.shell._rest.openapi_schema  # type: ignore[attr-defined]  # noqa: SLF001 - what is served under /openapi.json
-    for path, operations in document["paths"].items():
+    for path, operations in rig.document["paths"].items():
         for method in operations:
             yield method.upper(), path
 

@@ -26,9 +26,8 @@ class Calls:
         self.open.append(call)
         return await call
 
-    def end(self, *produced: bool) -> None:
-        call = self.open.pop(0)
-        call.set_result(list(produced))
+    def end(self, *produced: str) -> None:
+        self.open.pop(0).set_result([one == "yes" for one in produced])
 
     def fail(self, error: BaseException) -> None:
         self.open.pop(0).set_exception(error)
@@ -64,7 +63,7 @@ async def test_what_gathers_while_calls_are_under_way_goes_as_one(calls: Calls, 
         put(batching, code)
         await settled()
     assert calls.batches == [["a"], ["b"]]
-    calls.end(True)
+    calls.end("yes")
     await settled()
     assert calls.batches == [["a"], ["b"], ["c", "d"]]
 
@@ -74,7 +73,7 @@ async def test_a_call_takes_no_more_than_its_bound(calls: Calls, batching: ScanB
         put(batching, code)
     await settled()
     assert calls.batches == [["a", "b", "c"], ["d", "e", "f"]]
-    calls.end(True, True, True)
+    calls.end("yes", "yes", "yes")
     await settled()
     assert calls.batches[2:] == [["g", "h"]]
 
@@ -99,7 +98,7 @@ async def test_a_scan_given_up_meanwhile_is_not_sent(calls: Calls, batching: Sca
     waiting = put(batching, "late")
     put(batching, "d")
     waiting.cancel()
-    calls.end(True, True)
+    calls.end("yes", "yes")
     await settled()
     assert "late" not in [code for batch in calls.batches for code in batch]
 
@@ -107,7 +106,7 @@ async def test_a_scan_given_up_meanwhile_is_not_sent(calls: Calls, batching: Sca
 async def test_only_what_was_not_produced_is_told_so(calls: Calls, batching: ScanBatching) -> None:
     produced, not_produced = put(batching, "a"), put(batching, "b")
     await settled()
-    calls.end(True, False)
+    calls.end("yes", "no")
     await settled()
     assert not produced.done()
     assert isinstance(not_produced.exception(), ApiProblem)
@@ -142,7 +141,7 @@ async def test_a_call_that_never_ends_is_given_up(calls: Calls, batching: ScanBa
 async def test_flags_of_another_number_are_a_failed_call(calls: Calls, batching: ScanBatching) -> None:
     waiter = put(batching, "a")
     await settled()
-    calls.end(True, True)
+    calls.end("yes", "yes")
     await settled()
     assert isinstance(waiter.exception(), ApiProblem)
 
@@ -151,15 +150,15 @@ async def test_a_scan_put_just_as_the_last_call_ends_is_sent(calls: Calls) -> No
     batching = ScanBatching(calls, calls_in_flight=1, batch_max=3, call_timeout_s=1)
     put(batching, "a")
     await settled()
-    calls.end(True)
+    calls.end("yes")
     for number in range(10):
         await asyncio.sleep(0)
         put(batching, str(number))
         await settled(number % 3)
         while calls.open:
-            calls.end(*[True] * len(calls.batches[-1]))
+            calls.end(*["yes"] * len(calls.batches[-1]))
     await settled()
     while calls.open:
-        calls.end(*[True] * len(calls.batches[-1]))
+        calls.end(*["yes"] * len(calls.batches[-1]))
         await settled()
     assert sorted(code for batch in calls.batches for code in batch) == sorted(["a", *map(str, range(10))])

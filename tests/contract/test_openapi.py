@@ -1,0 +1,69 @@
+"""The OpenAPI document of the gateway. Every answer of the gateway's unit tests is held to it as well."""
+
+import re
+
+import httpx
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from deployments.gateway.problems import KINDS
+from deployments.gateway.rights import RIGHTS
+from domain.migrations.run import upgrade
+from domain.unit_of_work import Store
+from tests.contract.openapi_contract import OpenApiContract
+from tests.unit.gateway.rig import Rig
+from tests.world import World
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('contract') / 'gym.sqlite3'}"
+    upgrade(url)
+    return Rig(World(Store(url))).document
+
+
+def test_every_reference_leads_somewhere(document: dict[str, object]) -> None:
+    schemas = document["components"]["schemas"]  # type: ignore[index]
+    references = set(re.findall(r"'#/components/schemas/(\w+)'", str(document)))
+    assert references <= set(schemas)
+    assert "HTTPValidationError" not in schemas
+
+
+def test_every_operation_says_who_may_call_it_and_what_can_go_wrong(document: dict[str, object]) -> None:
+    for path, operations in document["paths"].items():  # type: ignore[attr-defined]
+        for method, operation in operations.items():
+            right = RIGHTS[method.upper(), path]
+            assert ("security" in operation) != right.public
+            assert {"500", "503"} <= set(operation["responses"])
+            assert ("401" in operation["responses"]) != right.public
+            assert operation["description"]
+            assert operation["tags"]
+
+
+def test_every_problem_but_those_of_no_route_is_declared_somewhere(document: dict[str, object]) -> None:
+    declared = set(re.findall(r"/api/docs#(\w+)", str(document)))
+    assert declared == set(KINDS) - {"not_found", "method_not_allowed"} | {"not_found"}
+
+
+def test_examples_fit_their_schemas(document: dict[str, object]) -> None:
+    components = document["components"]
+    for operations in document["paths"].values():  # type: ignore[attr-defined]
+        for operation in operations.values():
+            for answer in operation["responses"].values():
+                for content in answer.get("content", {}).values():
+                    schema = {**content["schema"], "components": components}
+                    for example in content.get("examples", {}).values():
+                        jsonschema.Draft202012Validator(schema).validate(example["value"])
+
+
+def test_the_contract_finds_what_is_not_declared(document: dict[str, object]) -> None:
+    contract = OpenApiContract(document)
+    contract.check("GET", "/health", httpx.Response(200, json={"alive": True}))
+    for answer in (
+        httpx.Response(200, json={"alive": "perhaps"}),
+        httpx.Response(200, json={}),
+        httpx.Response(200, text="alive"),
+        httpx.Response(418, json={"alive": True}),
+    ):
+        with pytest.raises((AssertionError, jsonschema.ValidationError, KeyError)):
+            contract.check("GET", "/health", answer)

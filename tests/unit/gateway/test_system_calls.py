@@ -1,0 +1,80 @@
+"""Alive, ready, and which version; and the documentation."""
+
+import asyncio
+import re
+from base64 import b64encode
+from hashlib import sha256
+
+import pytest
+
+from deployments.gateway.problems import KINDS
+from domain.door.model import Problem
+from domain.gyms.model import GymProblem
+from domain.identity.service import UserProblem
+from tests.unit.gateway.rig import Rig
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_alive_and_version_need_nothing(rig: Rig) -> None:
+    rig.gym.fails = ConnectionError()
+    assert (await rig.client.get("/health")).json() == {"alive": True}
+    assert re.fullmatch(r"\d+\.\d+\.\d+", (await rig.client.get("/version")).json()["version"])
+
+
+async def test_ready_when_every_part_is(rig: Rig) -> None:
+    answer = await rig.client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json()["ready"] is True
+    assert {name: part["ok"] for name, part in answer.json()["parts"].items()} == dict.fromkeys(
+        ("gym", "database", "qr", "kafka_replies"), True
+    )
+
+
+async def test_one_part_away_is_503_and_says_which(rig: Rig) -> None:
+    rig.replies.healthy = False
+    answer = await rig.client.get("/ready")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert [name for name, part in answer.json()["parts"].items() if not part["ok"]] == ["kafka_replies"]
+    rig.replies.healthy, rig.gym.fails = True, ConnectionError()
+    answer = await rig.client.get("/ready")
+    assert [name for name, part in answer.json()["parts"].items() if not part["ok"]] == ["gym", "database"]
+
+
+async def test_a_part_that_hangs_holds_nobody_up_and_is_asked_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.gateway.readiness._WITHIN_S", 0.1)
+    asked = 0
+
+    async def hangs() -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+
+    rig.qr.before_answer = hangs
+    answers = await asyncio.gather(*(rig.client.get("/ready") for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {503}
+    assert answers[0].json()["parts"]["qr"]["latency_ms"] < 1000
+    assert asked == 1
+
+
+async def test_every_code_of_the_domain_has_a_status() -> None:
+    assert {problem.value for kind in (Problem, GymProblem, UserProblem) for problem in kind} <= set(KINDS)
+
+
+async def test_the_page_needs_nothing_from_elsewhere_and_its_policy_lets_its_style_through(rig: Rig) -> None:
+    answer = await rig.client.get("/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    page = answer.text
+    assert "http" not in page.replace("https://json-schema.org", "")
+    assert "<script" not in page
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in answer.headers["content-security-policy"]
+    document = (await rig.client.get("/openapi.json")).json()
+    for path in document["paths"]:
+        assert path.replace("&", "&amp;") in page
+    for code in KINDS:
+        assert f'id="{code}"' in page
+    anchors, targets = set(re.findall(r'href="#([^"]+)"', page)), set(re.findall(r'id="([^"]+)"', page))
+    assert anchors <= targets
