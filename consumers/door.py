@@ -7,6 +7,7 @@ from typing import Protocol
 from confluent_kafka import Consumer
 from sqlalchemy import Connection
 
+from consumers.frozen import give_up_locks_when_frozen
 from consumers.loop import ConsumerLoop, LoopLimits
 from domain.clock import Clock, system_clock
 from domain.door.model import AnnulRequest, DoorLimits, DoorResult, Problem, Rejected, ScanRequest
@@ -29,6 +30,7 @@ from integrations.settings import Settings
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
 Decide = Callable[[Connection, Sequence[ScanRequest | AnnulRequest], Clock, DoorLimits], list[DoorResult]]
 
+FROZEN_AFTER_S = 5  # a batch pauses for some hundredths of a second between two statements
 _NOT_DECIDED = Rejected(
     Problem.NOT_DECIDED, "This question could not be decided and was set aside for the operators. Ask the staff."
 )
@@ -100,6 +102,7 @@ class DoorParts:
         self.store = Store(
             database.url.get_secret_value(), pool_size=1, statement_timeout_s=database.statement_timeout_s
         )
+        give_up_locks_when_frozen(self.store.engine, FROZEN_AFTER_S)
         self.sender = ReplySender(settings)
         self.dead_letters = DeadLetterWriter(settings.kafka)
         self.consumer = Consumer(group_consumer_config(settings.kafka, settings.kafka.door_group))

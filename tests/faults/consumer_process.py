@@ -1,0 +1,124 @@
+"""The door's consumer as a process of its own that kills or freezes itself where it is told to.
+
+    python -m tests.faults.consumer_process POINT AFTER
+
+POINT is a `Point`; AFTER is the number of messages, this batch included, from which on it strikes. Settings come from
+the environment, as they do for a replica.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from threading import Event
+
+from confluent_kafka import Consumer, TopicPartition
+from sqlalchemy import Connection
+
+from consumers.door import FROZEN_AFTER_S, DoorHandler, DoorParts, DoorReplier, door_limits
+from consumers.frozen import give_up_locks_when_frozen
+from consumers.loop import ConsumerLoop
+from domain.clock import system_clock
+from domain.door.model import DoorResult
+from domain.unit_of_work import Store
+from integrations.kafka.clients import group_consumer_config
+from integrations.kafka.messages import DoorCommand, decode_command
+from integrations.kafka.reply_sender import ReplySender
+from integrations.logs import configure_logging
+from integrations.settings import Settings
+
+
+class Point(StrEnum):
+    """Where the consumer dies or freezes."""
+
+    NOWHERE = "nowhere"
+    BEFORE_COMMIT = "before_commit"
+    BEFORE_REPLY = "before_reply"
+    BEFORE_OFFSETS = "before_offsets"
+    FROZEN_BEFORE_COMMIT = "frozen_before_commit"  # until it is woken; once
+
+
+class Fate:
+    """Knows when it is time, and does it."""
+
+    def __init__(self, point: Point, after: int) -> None:
+        self._point = point
+        self._left = after
+
+    def count(self, messages: int) -> None:
+        self._left -= messages
+
+    def strike(self, point: Point) -> None:
+        if point is not self._point or self._left > 0:
+            return
+        self._point = Point.NOWHERE
+        os.kill(os.getpid(), signal.SIGSTOP if point is Point.FROZEN_BEFORE_COMMIT else signal.SIGKILL)
+
+
+class DoomedStore(Store):
+    def __init__(self, url: str, fate: Fate) -> None:
+        super().__init__(url, pool_size=1)
+        give_up_locks_when_frozen(self.engine, FROZEN_AFTER_S)
+        self._fate = fate
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with super().writing() as connection:
+            yield connection
+            self._fate.strike(Point.BEFORE_COMMIT)
+            self._fate.strike(Point.FROZEN_BEFORE_COMMIT)
+
+
+class DoomedHandler(DoorHandler):
+    def __init__(self, settings: Settings, store: Store, fate: Fate) -> None:
+        super().__init__(store, system_clock, door_limits(settings))
+        self._fate = fate
+
+    def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult]:
+        self._fate.count(len(messages))
+        results = super().handle(messages)
+        self._fate.strike(Point.BEFORE_REPLY)
+        return results
+
+
+class DoomedConsumer(Consumer):
+    """Dies with its replies delivered and its offsets not stored."""
+
+    fate: Fate
+    sender: ReplySender
+
+    def store_offsets(self, *, offsets: list[TopicPartition]) -> None:  # type: ignore[override]
+        self.sender.close()
+        self.fate.strike(Point.BEFORE_OFFSETS)
+        super().store_offsets(offsets=offsets)
+
+
+def main() -> None:
+    settings = Settings()
+    configure_logging(settings)
+    fate = Fate(Point(sys.argv[1]), int(sys.argv[2]))
+    parts = DoorParts(settings)
+    consumer = DoomedConsumer(group_consumer_config(settings.kafka, settings.kafka.door_group))
+    consumer.fate, consumer.sender = fate, parts.sender
+    loop = ConsumerLoop(
+        consumer,
+        settings.kafka.commands_topic,
+        decode_command,
+        DoomedHandler(settings, DoomedStore(settings.database.url.get_secret_value(), fate), fate),
+        DoorReplier(parts.sender),
+        parts.dead_letters,
+        parts.limits,
+    )
+    ended = Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
+    loop.start()
+    while loop.alive and not ended.wait(0.1):
+        pass
+    loop.stop(30)
+    parts.close()
+
+
+if __name__ == "__main__":
+    main()
