@@ -1,6 +1,7 @@
 """An Apache Kafka broker of one's own: one KRaft node on loopback, its log in a folder."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,6 +62,8 @@ class KafkaServer:
         heap: the JVM's largest heap.
     """
 
+    keeps_address = True
+
     def __init__(self, data_dir: Path, port: int | None = None, heap: str = "1g") -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_ports(2)[0]
@@ -103,6 +106,10 @@ class KafkaServer:
     def wait(self) -> None:
         """Wait until it answers clients."""
         self.process.wait_until(self.is_ready, timeout_s=60)
+
+    def environment(self) -> Mapping[str, str]:
+        """The setting by which the rest of the system finds it."""
+        return {"FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers}
 
     def stop(self) -> None:
         """Shut it down in order."""

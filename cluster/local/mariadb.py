@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,6 +48,8 @@ class MariaDbServer:
         port: where it listens on loopback; a free port unless given. A restart keeps it.
     """
 
+    keeps_address = True
+
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
@@ -84,7 +87,7 @@ class MariaDbServer:
             raise CommandError("MariaDB is missing", "python -m cluster.local.bring")
         self.data_dir.mkdir(parents=True, exist_ok=True)
         user = self._server_user()
-        if not (self._files / "mysql").is_dir():
+        if not self._files.is_dir():
             self._install(user)
         self._write_config(user)
         options = [f"--user={user}"] if user else []
@@ -95,6 +98,10 @@ class MariaDbServer:
         """Wait until it takes connections; recovery after a kill is part of that."""
         self.process.wait_until(self.is_ready, timeout_s=120)
         self._init_file.unlink(missing_ok=True)
+
+    def environment(self) -> Mapping[str, str]:
+        """The setting by which the rest of the system finds it."""
+        return {"FITMONITOR_DATABASE__URL": self.url}
 
     def stop(self) -> None:
         """Shut it down in order."""
@@ -152,6 +159,7 @@ class MariaDbServer:
     def _password(self) -> str:
         file = self.data_dir / "password"
         if not file.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
                 out.write(secrets.token_urlsafe(24))
         return file.read_text(encoding="utf-8")
@@ -170,9 +178,11 @@ class MariaDbServer:
         installer = program("mariadb-install-db")
         if installer is None:
             raise CommandError("MariaDB is incomplete: no mariadb-install-db", "python -m cluster.local.bring")
-        shutil.rmtree(self._files, ignore_errors=True)
-        self._files.mkdir(mode=0o700)
-        command = [str(installer), "--no-defaults", f"--datadir={self._files}", "--skip-test-db", "--skip-name-resolve"]
+        # Made aside and then renamed: half a set of files is never taken for a whole one.
+        draft = self.data_dir / "files.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        command = [str(installer), "--no-defaults", f"--datadir={draft}", "--skip-test-db", "--skip-name-resolve"]
         if user:
             command.append(f"--user={user}")
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - composed above
@@ -180,6 +190,7 @@ class MariaDbServer:
             log = self.data_dir / "install.log"
             log.write_bytes(done.stdout + done.stderr)
             raise CommandError("MariaDB's files could not be made", f"read {log}")
+        draft.rename(self._files)
 
     def _write_config(self, user: str | None) -> None:
         # Readable by the server alone: the first statements carry the password.

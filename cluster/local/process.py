@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import psutil
 
 from cluster.errors import CommandError
 
+# psutil derives a create time from the boot time, which moves a little when the clock is set.
+_SAME_START_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
@@ -22,19 +26,59 @@ class ProcessId:
     created: float
 
     @classmethod
-    def of(cls, process: psutil.Process) -> Self:
+    def of(cls, pid: int) -> Self:
         """The identity of a living process."""
-        return cls(process.pid, process.create_time())
+        return cls(pid, psutil.Process(pid).create_time())
 
     def find(self) -> psutil.Process | None:
         """The process, or None when it is gone or its pid now belongs to another."""
         try:
             process = psutil.Process(self.pid)
-            # psutil derives the time from the boot time, which moves by up to a tick when the clock is set.
-            same = abs(process.create_time() - self.created) < 1.0
+            same = abs(process.create_time() - self.created) < _SAME_START_S
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
+
+
+def session_members(leaders: Sequence[ProcessId]) -> Sequence[psutil.Process]:
+    """Every living process that descends from one of the leaders, also when the leader itself has died.
+
+    Each child of the stack leads a session of its own, and a session's members keep its number for life. The kernel
+    does not give that number to a new process while a member lives.
+    """
+    started = {leader.pid: leader for leader in leaders}
+    return [process for process in psutil.process_iter() if _belongs(process, started)]
+
+
+def _belongs(process: psutil.Process, leaders: Mapping[int, ProcessId]) -> bool:
+    try:
+        leader = leaders.get(os.getsid(process.pid))
+        if leader is None or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if process.pid == leader.pid:
+            return leader.find() is not None
+        # A later session of the same number has a leader that is not ours, living or dead.
+        foreign = psutil.pid_exists(leader.pid) and leader.find() is None
+        return not foreign and process.create_time() > leader.created - _SAME_START_S
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return False
+
+
+def end_all(processes: Sequence[psutil.Process], patience_s: float) -> None:
+    """Ask processes to end, wait, and kill those that do not."""
+    for process in processes:
+        _send(process, signal.SIGTERM)
+    _, alive = psutil.wait_procs(processes, patience_s)
+    for process in alive:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(alive, 10)
+
+
+def _send(process: psutil.Process, what: signal.Signals) -> None:
+    try:
+        process.send_signal(what)
+    except psutil.NoSuchProcess:
+        return
 
 
 class ChildProcess:
@@ -42,10 +86,11 @@ class ChildProcess:
 
     Args:
         name: what the person at the terminal calls it.
-        command: program and arguments.
+        command: program and arguments; may be set until the start.
         log_file: where its output is appended.
         environment: its whole environment; the caller's when None.
-        stop_timeout_s: how long a stop may take before it is a kill.
+        folder: its working folder; the caller's when None.
+        patience_s: how long a stop may take before it is a kill.
     """
 
     def __init__(
@@ -54,14 +99,18 @@ class ChildProcess:
         command: Sequence[str | Path],
         log_file: Path,
         environment: Mapping[str, str] | None = None,
-        stop_timeout_s: float = 30.0,
+        folder: Path | None = None,
+        patience_s: float = 30.0,
     ) -> None:
         self.name = name
         self.command = [str(part) for part in command]
         self.log_file = log_file
         self.environment = environment
-        self.stop_timeout_s = stop_timeout_s
+        self.folder = folder
+        self.patience_s = patience_s
+        self.given_up = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
+        self._identity: ProcessId | None = None
 
     def start(self) -> None:
         """Start the process; its readiness is the caller's to wait for."""
@@ -74,15 +123,22 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
+                cwd=self.folder,
                 start_new_session=True,
             )
+        self._identity = ProcessId.of(self._child.pid)
 
     @property
     def identity(self) -> ProcessId:
-        """Pid and start time of the running process."""
-        if self._child is None:
+        """Pid and start time of the process that was started last."""
+        if self._identity is None:
             raise CommandError(f"{self.name} was not started")
-        return ProcessId.of(psutil.Process(self._child.pid))
+        return self._identity
+
+    @property
+    def was_started(self) -> bool:
+        """Whether it was ever started."""
+        return self._identity is not None
 
     @property
     def exit_code(self) -> int | None:
@@ -94,50 +150,57 @@ class ChildProcess:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
-    def wait_until(
-        self, ready: Callable[[], bool], timeout_s: float, cancelled: Callable[[], bool] | None = None
-    ) -> None:
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
         """Wait until the process serves.
 
         Args:
             ready: asked every 50 ms.
             timeout_s: how long to wait.
-            cancelled: true once nobody wants the answer any more.
 
         Raises:
-            CommandError: when the process ended, or is not ready in time; names the log.
+            CommandError: when the process ended, was given up, or is not ready in time; names the log.
         """
         deadline = time.monotonic() + timeout_s
         while not ready():
+            if self.given_up.is_set():
+                raise CommandError(f"{self.name} was given up")
             if not self.is_running:
-                raise CommandError(
-                    f"{self.name} ended with code {self.exit_code}{self._last_words()}", f"read {self.log_file}"
-                )
-            if cancelled is not None and cancelled():
-                raise CommandError(f"{self.name} was not waited for")
+                raise CommandError(f"{self.name} ended: {self.last_words() or self.exit_code}", f"read {self.log_file}")
             if time.monotonic() > deadline:
                 raise CommandError(f"{self.name} was not ready after {timeout_s:.0f} s", f"read {self.log_file}")
             time.sleep(0.05)
 
+    def wait_done(self, timeout_s: float) -> None:
+        """Wait until a process that has an end has come to it, successfully.
+
+        Raises:
+            CommandError: when it failed, with its last line; was given up; or takes too long.
+        """
+        self.wait_until(lambda: self.exit_code == 0, timeout_s)
+
     def stop(self) -> None:
-        """Ask it to end, wait, and kill it when it does not."""
+        """Ask it to end, wait, and kill it when it does not; what it leaves behind is killed."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self._end(signal.SIGKILL)
 
+    def last_words(self) -> str:
+        """The last line of its log."""
+        lines = self.log_file.read_text(errors="replace").strip().splitlines() if self.log_file.exists() else []
+        return lines[-1].strip()[:300] if lines else ""
+
     def _end(self, how: signal.Signals) -> None:
         child = self._child
-        if child is None or child.poll() is not None:
+        if child is None:
             return
-        os.kill(child.pid, how)
-        try:
-            child.wait(self.stop_timeout_s)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-    def _last_words(self) -> str:
-        lines = self.log_file.read_text(errors="replace").strip().splitlines() if self.log_file.exists() else []
-        return f" ({lines[-1].strip()[:200]})" if lines else ""
+        if child.poll() is None:
+            os.kill(child.pid, how)
+            try:
+                child.wait(self.patience_s)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        # What it started and left behind, also when it had died by itself.
+        end_all(session_members([self.identity]), patience_s=5.0)

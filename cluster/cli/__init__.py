@@ -1,0 +1,1 @@
+"""The command line `fitmonitor`, one module per group of commands."""

@@ -1,0 +1,111 @@
+"""The command `fitmonitor`: finds the module of a command and says in one line why something failed."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import typer
+from pydantic import ValidationError
+
+from cluster.errors import CommandError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command. `where` is `module:name` of a function, or of a `typer.Typer` for a group of commands."""
+
+    name: str
+    where: str
+    help: str
+
+
+COMMANDS: Sequence[Entry] = (
+    Entry("up", "cluster.cli.up:up", "Start the system on this machine and keep it up until Ctrl-C."),
+    Entry("down", "cluster.cli.down:down", "Stop the system; also what was left behind by a killed one."),
+    Entry("status", "cluster.cli.status:status", "Show each part: health, processes, memory."),
+    Entry("doctor", "cluster.cli.doctor:doctor", "Say what this machine lacks, and the command that mends it."),
+    Entry("token", "cluster.cli.token:token", "Print an access token; local identity provider only."),
+    Entry("pass", "cluster.cli.passes:app", "A member's pass, and the keys that passes are signed with."),
+    Entry("scan", "cluster.cli.scan:scan", "Scan a pass at a door of the running stack."),
+    Entry("reconcile", "cluster.cli.reconcile:reconcile", "Check that all that says who is inside agrees."),
+    Entry("migrate", "cluster.cli.migrate:migrate", "Bring the database up to date."),
+    Entry(
+        "token",
+        "cluster.cli.token:token",
+        "Print an access token for a user of this stack.\n\nExample: fitmonitor token admin@demo.example --hours 1",
+    ),
+    Entry("pass", "cluster.cli.passes:app", "Show a member's pass; rotate the keys that passes are signed with."),
+    Entry(
+        "scan",
+        "cluster.cli.scan:scan",
+        "Scan a pass at a gate. Ends with 0 for entered or left, 3 for refused, 4 for no answer, 1 for an error.\n\n"
+        "Example: fitmonitor scan pass.png --gate 'Riverside/Front door' --direction enter",
+    ),
+    Entry(
+        "reconcile",
+        "cluster.cli.reconcile:reconcile",
+        "Hold visits, open visits and scans against each other; ends with 3 if they disagree. Nothing is mended.\n\n"
+        "Example: fitmonitor reconcile --json",
+    ),
+)
+
+
+def main() -> None:
+    """Run the command named in the arguments; exit 0, 1 for a failure, 2 for a wrong use."""
+    arguments = sys.argv[1:]
+    verbose = "--verbose" in arguments
+    arguments = [argument for argument in arguments if argument != "--verbose"]
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    try:
+        # A wrong use is reported by Typer itself, with exit code 2.
+        _application(wanted)(arguments, prog_name="fitmonitor")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last resort of a command
+        if verbose:
+            traceback.print_exc()
+        else:
+            sys.stderr.write(f"fitmonitor: {_line(error)}\n")
+        sys.exit(1)
+
+
+def _application(wanted: str | None) -> typer.Typer:
+    """All commands by name and help, of which only the wanted one is loaded: Ray takes a second to import."""
+    application = typer.Typer(
+        help="The system a gym runs on. `--verbose` before or after a command shows the traceback of a failure.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    application.callback()(_root)
+    for entry in COMMANDS:
+        if entry.name != wanted:
+            application.command(entry.name, help=entry.help)(_root)
+            continue
+        module, name = entry.where.split(":")
+        found = getattr(import_module(module), name)
+        if isinstance(found, typer.Typer):
+            application.add_typer(found, name=entry.name, help=entry.help)
+        else:
+            application.command(entry.name, help=entry.help)(found)
+    return application
+
+
+def _root() -> None:
+    """Stand for what is not loaded."""
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, CommandError):
+        return str(error)
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, fault['loc']))} {fault['msg']}".strip() for fault in error.errors())
+    first = str(error).splitlines()[0] if str(error) else ""
+    return f"{type(error).__name__}: {first} (fitmonitor --verbose … shows where)"
+
+
+if __name__ == "__main__":
+    main()

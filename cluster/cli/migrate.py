@@ -1,0 +1,16 @@
+"""`fitmonitor migrate`."""
+
+import typer
+
+from cluster.errors import CommandError
+from cluster.settings_file import stack_settings
+from domain.migrations.run import upgrade
+
+
+def migrate() -> None:
+    """Bring the database of the running stack, or of the environment, up to date."""
+    url = stack_settings().database.url.get_secret_value()
+    if not url:
+        raise CommandError("no database is named", "set FITMONITOR_DATABASE__URL or start the stack")
+    upgrade(url)
+    typer.echo("the database is up to date")

@@ -1,0 +1,71 @@
+"""Deploys the Serve applications and waits until they run: `python -m cluster.local.deploy CONFIG ADDRESS GO`.
+
+Started while Ray still starts, so that its imports cost no time of their own; begins once the file GO is there.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import ray
+from ray import serve
+from ray.serve.schema import ApplicationStatus
+from ray.serve.scripts import cli
+
+_TIMEOUT_S = 180.0
+_FAILED = {ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY}
+
+
+class DeployError(Exception):
+    """An application did not come up; says which and why."""
+
+
+def deploy(config: Path, address: str) -> None:
+    """Submit the file as `serve run` does, and wait.
+
+    Raises:
+        DeployError: an application failed, or does not run in time.
+    """
+    try:
+        cli.main(["run", str(config), "--address", address, "--non-blocking"], standalone_mode=False)
+    except SystemExit as error:
+        # `serve run` has printed why.
+        raise DeployError("Serve refused the configuration") from error
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        applications = serve.status().applications
+        running = [name for name, app in applications.items() if app.status is ApplicationStatus.RUNNING]
+        for name, app in applications.items():
+            if app.status in _FAILED:
+                print(app.message, flush=True)  # noqa: T201 - the log of this command
+                raise DeployError(f"application {name} failed: {_reason(app.message)}")
+        if applications and len(running) == len(applications):
+            return
+        if time.monotonic() > deadline:
+            waiting = sorted(set(applications) - set(running))
+            raise DeployError(f"not running after {_TIMEOUT_S:.0f} s: {', '.join(waiting)}")
+        time.sleep(0.1)
+
+
+def _reason(message: str) -> str:
+    """The line of a traceback that says what went wrong."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
+def main(config: Path, address: str, go: Path) -> int:
+    """Wait for the word, deploy, and leave the reason of a failure as the last line."""
+    while not go.exists():
+        time.sleep(0.05)
+    try:
+        deploy(config, address)
+    except DeployError as error:
+        print(error, flush=True)  # noqa: T201 - read by the supervisor
+        return 1
+    finally:
+        ray.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))

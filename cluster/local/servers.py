@@ -1,0 +1,78 @@
+"""Which servers stand behind a profile, and what the rest of the system is told about them."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from cluster.local.bring import bring
+from cluster.local.ports import PortRow
+from cluster.local.process import ChildProcess
+from integrations.settings import KafkaSettings, Profile, Settings
+
+# librdkafka gives every topic of its mock broker four, and offers no other number to Python.
+_MOCK_PARTITIONS = 4
+
+
+class Server(Protocol):
+    """One server of a stack. `keeps_address`: whether a restart leaves it where it was."""
+
+    keeps_address: bool
+    process: ChildProcess
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+
+    def wait(self) -> None:
+        """Wait until it serves."""
+
+    def environment(self) -> Mapping[str, str]:
+        """The settings by which it is found; before `wait` only where it keeps its address."""
+
+
+class MockBroker:
+    """Kafka of the embedded profile, in memory."""
+
+    keeps_address = False
+
+    def __init__(self, folder: Path, log_file: Path, kafka: KafkaSettings) -> None:
+        topics = [kafka.commands_topic, kafka.replies_topic, kafka.events_topic, kafka.dead_letters_topic]
+        self._address_file = folder / "mock-broker.address"
+        command: list[str | Path] = [sys.executable, "-m", "cluster.local.mock_broker", self._address_file, *topics]
+        self.process = ChildProcess("mock broker", command, log_file, folder=folder, patience_s=5)
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        self._address_file.unlink(missing_ok=True)
+        self.process.start()
+
+    def wait(self) -> None:
+        """Wait until it has told its address."""
+        self.process.wait_until(self._address_file.exists, timeout_s=30)
+
+    def environment(self) -> Mapping[str, str]:
+        """Where it listens, and how many partitions it gives to a topic."""
+        return {
+            "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self._address_file.read_text(encoding="utf-8"),
+            "FITMONITOR_KAFKA__COMMANDS_PARTITIONS": str(_MOCK_PARTITIONS),
+            "FITMONITOR_KAFKA__REPLIES_PARTITIONS": str(_MOCK_PARTITIONS),
+        }
+
+
+def servers_of(settings: Settings, run_dir: Path, ports: PortRow) -> Sequence[Server]:
+    """The servers that the settings need and do not name; a database or Kafka that is named is used as it is."""
+    if settings.profile is Profile.FULL:
+        bring()
+        # Imported here: the embedded stack needs neither client in its supervisor.
+        from cluster.local.kafka import KafkaServer  # noqa: PLC0415
+        from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415
+
+        servers: list[Server] = []
+        if not settings.database.url.get_secret_value():
+            servers.append(MariaDbServer(settings.data_dir / "mariadb", ports.one()))
+        if not settings.kafka.bootstrap_servers:
+            servers.append(KafkaServer(settings.data_dir / "kafka", ports.take(2)[0]))
+        return servers
+    if settings.kafka.bootstrap_servers:
+        return []
+    return [MockBroker(run_dir, settings.data_dir / "logs" / "mock-broker.log", settings.kafka)]

@@ -1,0 +1,33 @@
+"""The settings of the stack that runs in the data folder, for commands in another terminal."""
+
+import os
+
+from cluster.errors import CommandError
+from cluster.local.record import StackRecord, read_record
+from integrations.settings import Settings, settings
+
+
+def stack_settings() -> Settings:
+    """The settings by which the running stack was started; without one, those of the environment.
+
+    What `stack.json` says (addresses and passwords that the stack has chosen) is put into this process's
+    environment, so that everything called later reads the same.
+    """
+    record = read_record(Settings().data_dir)
+    if record is not None and record.is_up:
+        os.environ.update(record.environment)
+        settings.cache_clear()
+    return settings()
+
+
+def running_stack() -> StackRecord:
+    """The stack of the data folder.
+
+    Raises:
+        CommandError: none is up in it.
+    """
+    data_dir = Settings().data_dir
+    record = read_record(data_dir)
+    if record is None or not record.is_up:
+        raise CommandError(f"no stack is up in {data_dir}", "fitmonitor up starts one")
+    return record
