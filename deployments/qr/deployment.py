@@ -21,7 +21,7 @@ class QrUnhealthyError(Exception):
     """This replica cannot do its work and is to be replaced."""
 
 
-@serve.deployment
+@serve.deployment(max_ongoing_requests=16, max_queued_requests=512)
 class Qr:
     """Issues passes, and reads scanned ones on their way to the door."""
 
@@ -41,13 +41,17 @@ class Qr:
         """Read the passes of a batch of scans and send each on to its gym; see `deployments.qr.questions`."""
         return self._check.check(batch)
 
-    def issue(self, member_id: str, count: int = 1) -> list[IssuedPass]:
+    def issue(self, member_id: UUID, count: int = 1) -> list[IssuedPass]:
         """The present code of a member and those that follow it, 40 at most."""
-        return self._passes.issue(UUID(member_id), system_clock(), count)
+        return self._passes.issue(member_id, system_clock(), count)
 
-    def image(self, member_id: str, kind: str, pixels: int | None = None) -> bytes:
-        """The picture of a member's present code: `png`, of that width, or `svg`."""
-        return self._passes.image(UUID(member_id), system_clock(), ImageKind(kind), pixels)
+    def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
+        """The picture of a member's present code; `pixels` is the width of a PNG."""
+        return self._passes.image(member_id, system_clock(), kind, pixels)
+
+    def ping(self) -> None:
+        """Return if this replica can do its work; see `check_health`."""
+        self.check_health()
 
     def check_health(self) -> None:
         """Called by Serve.

@@ -1,0 +1,116 @@
+"""`fitmonitor pass`: a member's pass, and the keys that passes are signed with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cluster.cli.database import reading
+from cluster.cli.output import print_json, print_plain
+from cluster.errors import CommandError
+from cluster.settings_file import stack_settings
+from deployments.qr.passes import IssuedPass, Passes
+from domain.clock import system_clock
+from domain.identity.repository import UserRepository
+from integrations import pass_images
+from integrations.key_folder import KeyFolder
+from integrations.pass_keys import PassKeyError, PassSigner, retire_pass_key, rotate_pass_key
+from integrations.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="A member's pass, and the keys that passes are signed with.")
+
+_ON_PAPER = "rgb(0,0,0) on rgb(255,255,255)"  # a light code on a dark ground is one that many scanners cannot read
+_MEND_KEYS = "start the stack with `fitmonitor up`, which makes a key, or set FITMONITOR_PASSES__KEY_DIR"
+
+
+@app.command()
+def show(
+    member_email: Annotated[str, typer.Argument(help="The member's address.", show_default=False)],
+    *,
+    code: Annotated[bool, typer.Option("--code", help="Print the code alone, for `fitmonitor scan`.")] = False,
+    png: Annotated[Path | None, typer.Option(help="Write the picture to this file.", dir_okay=False)] = None,
+    svg: Annotated[Path | None, typer.Option(help="Write the drawing to this file.", dir_okay=False)] = None,
+    terminal: Annotated[bool, typer.Option("--terminal", help="Show it here, the default.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The code and when it is good, as JSON.")] = False,
+) -> None:
+    """Show a member's present code: good for 45 s, and once.
+
+    Example: fitmonitor pass show ada.albers@demo.example --png pass.png
+    """
+    settings = stack_settings()
+    issued = _issue(settings, member_email)
+    if as_json:
+        print_json(issued)
+    if code:
+        print_plain(issued.code)
+    for path, draw in ((png, pass_images.png), (svg, pass_images.svg)):
+        if path is not None:
+            _write(path, draw(issued.code))
+    if terminal or not (as_json or code or png or svg):
+        _show(issued)
+
+
+@app.command("rotate-key")
+def rotate_key(
+    *,
+    retire: Annotated[
+        bool,
+        typer.Option("--retire", help="Remove the earlier keys at once, after a leak: codes on phones become invalid."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The new key's id and the others', as JSON.")] = False,
+) -> None:
+    """Make a new key that signs passes from now on; the earlier ones go on verifying.
+
+    Example: fitmonitor pass rotate-key
+    """
+    key_dir = _key_dir(stack_settings())
+    try:
+        earlier = KeyFolder(key_dir).key_ids()
+        new = rotate_pass_key(key_dir)
+        for key_id in earlier if retire else []:
+            retire_pass_key(key_dir, key_id)
+    except (OSError, PassKeyError) as error:
+        raise CommandError("the pass keys cannot be changed", str(error)) from error
+    if as_json:
+        print_json({"key_id": new, "verifying": [] if retire else earlier, "retired": earlier if retire else []})
+        return
+    print_plain(f"Passes are signed with key {new} now.")
+    if earlier:
+        print_plain(f"{'Removed' if retire else 'Still verifying'}: {', '.join(earlier)}")
+
+
+def _issue(settings: Settings, member_email: str) -> IssuedPass:
+    with reading(settings) as connection:
+        member = UserRepository(connection).user_of(member_email.strip().lower())
+    if member is None:
+        raise CommandError("no user of this stack has that address", "the demo's are in demo.json of its data folder")
+    try:
+        [issued] = Passes(PassSigner(_key_dir(settings))).issue(member.id, system_clock())
+    except PassKeyError as error:
+        raise CommandError(str(error), _MEND_KEYS) from error
+    return issued
+
+
+def _key_dir(settings: Settings) -> Path:
+    if settings.passes.key_dir is None:
+        raise CommandError("no folder of pass keys is named", _MEND_KEYS)
+    return settings.passes.key_dir
+
+
+def _write(path: Path, picture: bytes) -> None:
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written", error.strerror or str(error)) from error
+
+
+def _show(issued: IssuedPass) -> None:
+    console = Console(highlight=False)
+    drawing = pass_images.half_blocks(issued.code)
+    if console.width < drawing.index("\n"):
+        raise CommandError("the terminal is too narrow for the code", "widen it, or write a picture with --png FILE")
+    for line in drawing.split("\n"):
+        console.print(line, style=_ON_PAPER)
+    left = (issued.good_until - system_clock()).total_seconds()
+    console.print(f"Good until {issued.good_until:%H:%M:%S} UTC, {left:.0f} s from now, once.")

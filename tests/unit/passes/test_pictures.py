@@ -1,0 +1,79 @@
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cluster.cli.pictures import NoCodeError, read_picture
+from integrations.pass_images import png
+from tests.pictures import bad_photograph
+
+CODE = "eyJhbGciOiJFZERTQSIsImtpZCI6IjY3NTNhMWYwIn0." + "aB3-_" * 13 + "A." + "xY9_-" * 17 + "A"
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    return png(CODE)
+
+
+def saved(tmp_path: Path, picture: bytes) -> Path:
+    path = tmp_path / "picture"
+    path.write_bytes(picture)
+    return path
+
+
+@pytest.mark.parametrize("spoilt", [
+    {},
+    {"rotation": 90},
+    {"rotation": 187},
+    {"rotation": 45, "scale": 0.5},
+    {"blur": 4},
+    {"blur": 5, "contrast": 0.3},
+    {"noise": 60},
+    {"noise": 40, "contrast": 0.5},
+    {"shadow": 0.95},
+    {"shadow": 0.9, "noise": 10, "jpeg_quality": 20},
+    {"contrast": 0.08},
+    {"contrast": -1.0},
+    {"perspective": 0.45},
+    {"scale": 0.32},
+    {"scale": 8.0, "blur": 12},
+    {"jpeg_quality": 4},
+    {"rotation": 33, "perspective": 0.3, "blur": 2, "noise": 20, "shadow": 0.5, "contrast": 0.5, "jpeg_quality": 30},
+])  # fmt: skip
+def test_a_bad_photograph_is_read(tmp_path: Path, picture: bytes, spoilt: dict[str, float]) -> None:
+    assert read_picture(saved(tmp_path, bad_photograph(picture, **spoilt))) == CODE  # type: ignore[arg-type]  # quality is whole
+
+
+def test_a_picture_that_lies_on_its_side_and_one_with_colours_are_read(tmp_path: Path, picture: bytes) -> None:
+    for mode in ("RGBA", "P", "CMYK", "1"):
+        file = BytesIO()
+        Image.open(BytesIO(picture)).rotate(90).convert(mode).save(file, "TIFF")
+        assert read_picture(saved(tmp_path, file.getvalue())) == CODE
+
+
+def test_of_several_codes_the_one_that_looks_like_a_pass_is_taken(tmp_path: Path, picture: bytes) -> None:
+    wall = Image.new("L", (1600, 800), 255)
+    wall.paste(Image.open(BytesIO(png("https://example.org/menu"))), (20, 20))
+    wall.paste(Image.open(BytesIO(picture)), (800, 20))
+    file = BytesIO()
+    wall.save(file, "PNG")
+    assert read_picture(saved(tmp_path, file.getvalue())) == CODE
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+def test_what_is_no_picture_is_told(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(NoCodeError, match="no picture"):
+        read_picture(saved(tmp_path, content))
+
+
+def test_a_picture_cut_short_is_no_picture(tmp_path: Path, picture: bytes) -> None:
+    with pytest.raises(NoCodeError, match="no picture"):
+        read_picture(saved(tmp_path, picture[: len(picture) // 2]))
+
+
+def test_a_picture_without_a_code_is_told(tmp_path: Path) -> None:
+    file = BytesIO()
+    Image.effect_noise((400, 300), 60).save(file, "PNG")
+    with pytest.raises(NoCodeError, match="no QR code"):
+        read_picture(saved(tmp_path, file.getvalue()))
