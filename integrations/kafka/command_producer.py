@@ -64,9 +64,11 @@ class CommandProducer:
 
     def _serve_reports(self) -> None:
         while not self._stopping.is_set():
+            failed_before = self.failed_deliveries
             self._producer.poll(0.1)
+            if self.failed_deliveries > failed_before:
+                _log.warning("commands_not_delivered", commands=self.failed_deliveries - failed_before)
 
     def _reported(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
             self.failed_deliveries += 1
-            _log.warning("command_not_delivered", error=error.str())

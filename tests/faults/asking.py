@@ -23,7 +23,7 @@ from integrations.settings import Settings
 from tests.faults.consumer_process import Point
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 _ASK_AGAIN_AFTER_S = 3.0
 _TYPES = {"scan_answer": ScanAnswer, "annul_answer": AnnulAnswer, "rejected": Rejected}
 

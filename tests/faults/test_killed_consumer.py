@@ -15,7 +15,7 @@ from tests.faults.consumer_process import Point
 from tests.faults.invariants import assert_invariants
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
 
 YEARS = 3650
 

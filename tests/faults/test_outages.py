@@ -14,7 +14,7 @@ from tests.faults.conftest import StartConsumer
 from tests.faults.invariants import assert_invariants
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
 
 
 def rush(world: World) -> list[ScanRequest]:
@@ -45,6 +45,7 @@ async def test_scans_wait_for_the_database_and_are_decided_when_it_is_back(
         await asyncio.to_thread(mariadb.stop if gently else mariadb.kill)
         await asyncio.sleep(2.5)  # longer than the group's session: the consumer stays a member all the same
         await asyncio.to_thread(mariadb.start)
+        world.store.close()  # its connections were to the server that is gone
         await asking
         await the_door.ask_all(requests)
     assert consumer.is_running
