@@ -99,7 +99,7 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_success:
         return document
     mend = {401: "see --device", 403: "see --gate and --device", 404: "see --gate", 409: "use another --scan-id"}
-    told = document.get("detail") or document.get("title") or "no reason was given"
+    told = str(document.get("detail") or document.get("title") or "no reason was given").removesuffix(".")
     raise CommandError(
         f"the stack refused the question ({answer.status_code}): {told}", mend.get(answer.status_code, "")
     )

@@ -280,7 +280,7 @@ def test_whatever_is_sent_as_a_token_is_refused(shared_stage: Stage, text: str) 
     shared_stage.refusal(text)
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(data=st.data())
 def test_a_token_with_one_letter_changed_is_refused(shared_stage: Stage, data: st.DataObject) -> None:
     token = shared_stage.mint()

@@ -98,7 +98,7 @@ def test_a_slow_endpoint_does_not_hold_up_the_event_loop(server: KeyServer, seco
             await asyncio.sleep(0.01)
             longest = max(longest, loop.time() - before)
         assert not waiting.done()
-        assert longest < 0.5
+        assert longest < 2  # less than the fetch may take
         server.may_answer.set()
         assert await waiting is None
 

@@ -207,9 +207,12 @@ def test_a_code_of_another_gym_system_under_our_key_id_is_forged(
 
 def test_a_huge_code_costs_next_to_nothing(verifier: PassVerifier, code: str) -> None:
     huge = code + "A" * 10_000_000
-    started = time.perf_counter()
-    assert verifier.read(huge, ISSUED) == FORGED
-    assert time.perf_counter() - started < 0.01
+    durations = []
+    for _ in range(5):
+        started = time.perf_counter()
+        assert verifier.read(huge, ISSUED) == FORGED
+        durations.append(time.perf_counter() - started)
+    assert min(durations) < 0.005
     assert len(code) < LONGEST_CODE
 
 

@@ -37,7 +37,7 @@ def saved(tmp_path: Path, picture: bytes) -> Path:
     {"contrast": -1.0},
     {"perspective": 0.45},
     {"scale": 0.32},
-    {"scale": 8.0, "blur": 12},
+    {"scale": 4.0, "blur": 6},
     {"jpeg_quality": 4},
     {"rotation": 33, "perspective": 0.3, "blur": 2, "noise": 20, "shadow": 0.5, "contrast": 0.5, "jpeg_quality": 30},
 ])  # fmt: skip
