@@ -14,7 +14,13 @@ from cluster.errors import CommandError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One command. `where` is `module:name` of a function, or of a `typer.Typer` for a group of commands."""
+    """One command.
+
+    Args:
+        name: what is typed.
+        where: `module:name` of a function, or of a `typer.Typer` for a group of commands.
+        help: its line in the list of commands; its own help is its docstring.
+    """
 
     name: str
     where: str
@@ -26,29 +32,12 @@ COMMANDS: Sequence[Entry] = (
     Entry("down", "cluster.cli.down:down", "Stop the system; also what was left behind by a killed one."),
     Entry("status", "cluster.cli.status:status", "Show each part: health, processes, memory."),
     Entry("doctor", "cluster.cli.doctor:doctor", "Say what this machine lacks, and the command that mends it."),
-    Entry("token", "cluster.cli.token:token", "Print an access token; local identity provider only."),
-    Entry("pass", "cluster.cli.passes:app", "A member's pass, and the keys that passes are signed with."),
-    Entry("scan", "cluster.cli.scan:scan", "Scan a pass at a door of the running stack."),
-    Entry("reconcile", "cluster.cli.reconcile:reconcile", "Check that all that says who is inside agrees."),
     Entry("migrate", "cluster.cli.migrate:migrate", "Bring the database up to date."),
-    Entry(
-        "token",
-        "cluster.cli.token:token",
-        "Print an access token for a user of this stack.\n\nExample: fitmonitor token admin@demo.example --hours 1",
-    ),
-    Entry("pass", "cluster.cli.passes:app", "Show a member's pass; rotate the keys that passes are signed with."),
-    Entry(
-        "scan",
-        "cluster.cli.scan:scan",
-        "Scan a pass at a gate. Ends with 0 for entered or left, 3 for refused, 4 for no answer, 1 for an error.\n\n"
-        "Example: fitmonitor scan pass.png --gate 'Riverside/Front door' --direction enter",
-    ),
-    Entry(
-        "reconcile",
-        "cluster.cli.reconcile:reconcile",
-        "Hold visits, open visits and scans against each other; ends with 3 if they disagree. Nothing is mended.\n\n"
-        "Example: fitmonitor reconcile --json",
-    ),
+    Entry("token", "cluster.cli.token:token", "Print an access token for a user of this stack."),
+    Entry("pass", "cluster.cli.passes:app", "Show a member's pass; rotate the signing keys."),
+    Entry("scan", "cluster.cli.scan:scan", "Scan a pass at a gate of the running stack."),
+    Entry("reconcile", "cluster.cli.reconcile:reconcile", "Hold visits, open visits and scans against each other."),
+    Entry("bench", "cluster.cli.bench:bench", "Measure how fast the running stack answers scans."),
 )
 
 
@@ -88,9 +77,9 @@ def _application(wanted: str | None) -> typer.Typer:
         module, name = entry.where.split(":")
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
-            application.add_typer(found, name=entry.name, help=entry.help)
+            application.add_typer(found, name=entry.name)
         else:
-            application.command(entry.name, help=entry.help)(found)
+            application.command(entry.name)(found)
     return application
 
 

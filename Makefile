@@ -1,0 +1,59 @@
+# Needs make, git and Python 3.11 or newer; everything else is brought. On Debian: apt-get install python3-venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help run down test check bench format lock
+
+help: ## Show this list.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.installed ## Start the system with a demo; Ctrl-C stops it. UP_ARGS="--profile full" for real servers.
+	@$(BIN)/fitmonitor up --demo $(UP_ARGS)
+
+down: $(VENV)/.installed ## Stop the system.
+	@$(BIN)/fitmonitor down
+
+test: $(VENV)/.installed-dev ## Run every test, on the servers that it brings. TEST_ARGS="tests/unit -k door" for some.
+	@$(BIN)/python -m cluster.local.bring
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: $(VENV)/.installed-dev ## Run every check, then every test.
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+bench: $(VENV)/.installed ## Measure scans on the full profile, started for it. BENCH_ARGS="--connections 1,64".
+	@$(BIN)/python -m cluster.local.bring
+	$(BIN)/fitmonitor bench --start $(BENCH_ARGS)
+
+format: $(VENV)/.installed-dev ## Format the code and mend what can be mended.
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
+lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml.
+	$(LOCK) --upgrade -o requirements.lock pyproject.toml
+	$(LOCK) --upgrade -o requirements-dev.lock --extra dev -c requirements.lock pyproject.toml
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one, as in: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "venv is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+# The stamps say which lock was installed last, so that nothing is installed twice.
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing what requirements.lock names"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "installing what requirements-dev.lock names"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
