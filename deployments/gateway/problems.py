@@ -115,6 +115,11 @@ def unauthenticated(detail: str, *, error: bool = False) -> ApiProblem:
     return ApiProblem("unauthenticated", detail, headers={"WWW-Authenticate": f'{bearer}, Device realm="fitmonitor"'})
 
 
+def internal_error() -> ApiProblem:
+    """Something failed that nobody foresaw; what it was is in the log, under the request id."""
+    return ApiProblem("internal_error", "Something went wrong here. The request id names it in our log.")
+
+
 def body_of(problem: ApiProblem, request_id: str) -> bytes:
     """The problem as JSON."""
     kind = KINDS[problem.code]

@@ -11,9 +11,8 @@ from starlette.routing import compile_path
 from deployments.gateway import docs_calls, gate_calls, gym_calls, me_calls, scan_calls, system_calls
 from deployments.gateway.openapi import complete_document
 from deployments.gateway.parts import Parts
-from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, Fault, body_of
+from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, Fault, body_of, internal_error
 from deployments.gateway.rights import RIGHTS
-from deployments.gateway.shell import internal_error
 
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
 _PATHS = [(method, compile_path(path)[0]) for method, path in RIGHTS]
@@ -83,5 +82,7 @@ async def _unforeseen(request: Request, _error: Exception) -> Response:
 
 
 def _answer(request: Request, problem: ApiProblem) -> Response:
-    body = body_of(problem, request.scope["state"]["request_id"])
+    state = request.scope["state"]
+    state["problem_code"] = problem.code
+    body = body_of(problem, state["request_id"])
     return Response(body, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)

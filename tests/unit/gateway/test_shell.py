@@ -131,6 +131,20 @@ async def test_what_nobody_foresaw_is_500_without_details(
     assert problem["request_id"] in capsys.readouterr().out
 
 
+async def test_requests_are_logged_by_their_ids_and_without_what_they_carry(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = rig.gym_with_gate()
+    await rig.client.get("/me?secret=1", headers={"X-Request-Id": "id-1", "Authorization": "Bearer secret"})
+    await rig.client.get("/health", headers={"X-Request-Id": "id-2"})
+    await rig.client.post("/scans", content=b"secret", headers=at.headers | JSON | {"X-Request-Id": "id-3"})
+    logged = capsys.readouterr().out
+    for part in ("id-1", "id-2", "id-3", "unauthenticated", "malformed_request", "/me", "/health", "/scans"):
+        assert part in logged
+    assert "secret" not in logged
+    assert "s" * 43 not in logged
+
+
 async def drive(
     rig: Rig, messages: list[dict[str, Any]], headers: list[tuple[bytes, bytes]], path: str = "/api/scans"
 ) -> list[dict[str, Any]]:
@@ -158,7 +172,7 @@ async def test_nobody_is_answered_who_left_while_sending(rig: Rig) -> None:
 
 
 async def test_a_body_that_never_comes_is_408(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.gateway.shell._BODY_WITHIN_S", 0.05)
+    monkeypatch.setattr("deployments.gateway.body._WITHIN_S", 0.05)
     headers = [(b"content-length", b"10"), (b"content-type", b"application/json")]
     start, _body = await drive(rig, [{"type": "http.request", "body": b"{", "more_body": True}], headers)
     assert start["status"] == 408

@@ -1,0 +1,70 @@
+"""One request's answer on its way out: with the headers that all have, and a line in the log."""
+
+from time import perf_counter
+
+import structlog
+from starlette.types import Message, Send
+
+from deployments.gateway.headers import ALWAYS, Incoming, RawHeaders, completed
+from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, body_of
+
+_FIRST_PROBLEM = 400
+_log = structlog.get_logger(__name__)
+
+
+class Answering:
+    """ASGI's `send` for one request.
+
+    Args:
+        send: the server's own.
+        incoming: the request.
+        names_request: whether the answer carries the request's id.
+    """
+
+    __slots__ = ("_began", "_incoming", "_names_request", "_send", "code", "status")
+
+    def __init__(self, send: Send, incoming: Incoming, *, names_request: bool) -> None:
+        self._send = send
+        self._incoming = incoming
+        self._names_request = names_request
+        self._began = perf_counter()
+        self.code: str | None = None  # of the problem that was answered
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send what an application answers, completed."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*completed(message["headers"]), *self._own_headers()]
+        await self._send(message)
+
+    async def json(self, body: bytes) -> None:
+        """Answer with JSON."""
+        await self._whole(200, b"application/json", body, [])
+
+    async def problem(self, problem: ApiProblem) -> None:
+        """Answer with a problem."""
+        self.code = problem.code
+        headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+        await self._whole(problem.status, MEDIA_TYPE.encode(), body_of(problem, self._incoming.request_id), headers)
+
+    def log(self, method: str, path: str) -> None:
+        """Say what was answered. Scans that were are kept in the store and would fill the log: at level debug."""
+        write = _log.debug if path == "/scans" and self.status < _FIRST_PROBLEM else _log.info
+        took_ms = round((perf_counter() - self._began) * 1000, 1)
+        write("request", method=method, path=path, status=self.status, code=self.code, took_ms=took_ms)
+
+    async def _whole(self, status: int, media_type: bytes, body: bytes, headers: RawHeaders) -> None:
+        self.status = status
+        own = [
+            (b"content-type", media_type),
+            (b"content-length", str(len(body)).encode()),
+            *headers,
+            *ALWAYS,
+            *self._own_headers(),
+        ]
+        await self._send({"type": "http.response.start", "status": status, "headers": own})
+        await self._send({"type": "http.response.body", "body": body})
+
+    def _own_headers(self) -> RawHeaders:
+        return [(b"x-request-id", self._incoming.request_id.encode())] if self._names_request else []
