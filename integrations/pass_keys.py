@@ -5,7 +5,7 @@ verifies by itself needs public keys only, which a shared secret would not allow
 """
 
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from jwt import PyJWS, PyJWTError
+from jwt import PyJWS
 
 from domain import passes
 from domain.clock import Clock, system_clock
@@ -124,7 +125,6 @@ class PassVerifier:
 
     def __init__(self, key_dir: Path) -> None:
         self._ring = _KeyRing(key_dir)
-        self._jws = PyJWS(algorithms=[ALGORITHM])
         self._claims = msgspec.json.Decoder(PassClaims)
 
     def read(self, code: str, arrived_at: datetime) -> PassReading:
@@ -136,8 +136,7 @@ class PassVerifier:
         return PassReading(passes.status_of(issued_at, arrived_at), member_id, issued_at)
 
     def _genuine(self, code: str) -> _Genuine | None:
-        # PyJWT takes padding, which would give one code several spellings.
-        if len(code) > LONGEST_CODE or "=" in code:
+        if len(code) > LONGEST_CODE:
             return None
         header = code.partition(".")[0]
         keys = self._ring.knowing(header)
@@ -152,10 +151,17 @@ class PassVerifier:
         return genuine
 
     def _verified(self, code: str, key: Ed25519PublicKey) -> _Genuine | None:
+        # Not by PyJWT: the header, which is what makes a JWT hard to verify, is settled already,
+        # and its checks letter by letter cost half as much as the signature does.
+        signed, _, signature = code.rpartition(".")
         try:
-            claims = self._claims.decode(self._jws.decode(code, key, algorithms=[ALGORITHM]))
+            raw = _decoded(signature)
+            if _encoded(raw) != signature:  # a decoder skips foreign letters: one code would have several spellings
+                return None
+            key.verify(raw, signed.encode())
+            claims = self._claims.decode(_decoded(signed.partition(".")[2]))
             return passes.member_of(claims.sub), datetime.fromtimestamp(claims.iat, UTC)
-        except (PyJWTError, msgspec.DecodeError, ValueError):
+        except (InvalidSignature, ValueError):
             return None
 
     def check(self) -> None:
@@ -240,7 +246,15 @@ class _KeyRing:
 
 
 def _header(key_id: str) -> str:
-    return urlsafe_b64encode(msgspec.json.encode({"alg": ALGORITHM, "kid": key_id})).rstrip(b"=").decode()
+    return _encoded(msgspec.json.encode({"alg": ALGORITHM, "kid": key_id}))
+
+
+def _encoded(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decoded(segment: str) -> bytes:
+    return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
 def _new_pem() -> bytes:

@@ -95,6 +95,12 @@ def test_a_code_has_the_fewest_words_and_fits_a_version_10_picture(code: str) ->
     assert len(modules(code)) <= 10 * 4 + 17 + 8
 
 
+def test_a_code_is_a_jwt_that_others_can_verify(key_dir: Path, code: str) -> None:
+    key = private_key(key_dir, ensure_pass_key(key_dir)).public_key()
+    claims = jwt.decode(code, key, ["EdDSA"], options={"verify_iat": False})
+    assert claims == {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+
+
 # What a code is not
 
 
@@ -117,6 +123,25 @@ def test_a_code_with_one_letter_changed_is_forged(verifier: PassVerifier, code: 
 def test_a_code_with_anything_around_it_is_forged(verifier: PassVerifier, code: str, before: str, after: str) -> None:
     expected = PassStatus.FORGED if before or after else PassStatus.VALID
     assert verifier.read(before + code + after, ISSUED).status is expected
+
+
+@robust
+@given(signature=st.binary(max_size=150) | st.binary(min_size=64, max_size=64))
+def test_any_other_signature_is_forged(verifier: PassVerifier, code: str, signature: bytes) -> None:
+    signed = code.rpartition(".")[0]
+    assert verifier.read(f"{signed}.{urlsafe_b64encode(signature).rstrip(b'=').decode()}", ISSUED) == FORGED
+
+
+def test_a_signature_has_one_spelling(verifier: PassVerifier, code: str) -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    others = [code[:-1] + letter for letter in alphabet if letter != code[-1]]  # four bits of the last one are spare
+    others += [
+        code.replace("-", "+"),
+        code.replace("_", "/"),
+        code[:-3] + "!" + code[-3:],
+        code[:-3] + "\n" + code[-3:],
+    ]
+    assert {verifier.read(other, ISSUED).status for other in others if other != code} == {PassStatus.FORGED}
 
 
 @pytest.mark.parametrize("padding", ["=", "==", "===", " ", "\n", "\0", "."])
