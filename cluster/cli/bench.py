@@ -1,0 +1,70 @@
+"""`fitmonitor bench`: how fast the running stack answers scans, beside what Serve can do at most."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cluster.bench.bench import Bench, Wish
+from cluster.bench.own_stack import started_stack
+from cluster.bench.table import Printed
+from cluster.errors import CommandError
+from cluster.settings_file import running_stack, stack_settings
+
+_MOST_CONNECTIONS = 512
+
+
+def bench(
+    connections: Annotated[
+        str, typer.Option(metavar="N,…", help="How many connections ask at once; measured one after the other.")
+    ] = "1,8,32,64,128",
+    # A code is good for 55 s, and all of them are signed before the clock runs.
+    seconds: Annotated[float, typer.Option(min=1, max=20, help="Of each measurement.")] = 10,
+    gyms: Annotated[int, typer.Option(min=10, max=1000, help="With two gates each.")] = 10,
+    members: Annotated[int, typer.Option(min=2000, max=200_000, help="Half of them inside.")] = 2000,
+    refused: Annotated[float, typer.Option(min=0, max=0.9, help="The share of scans that must be refused.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="The same one gives the same sequence of scans.")] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.", dir_okay=False)
+    ] = None,
+    *,
+    start: Annotated[
+        bool, typer.Option("--start", help="Start the full profile for it, in a fresh folder, and stop it again.")
+    ] = False,
+) -> None:
+    """Measure scans through the running stack, and check every answer; ends with 1 if one is missing or wrong.
+
+    The stack must be of the full profile and durable. Beside scans two no-ops are measured in the same Serve.
+
+    Example: fitmonitor bench --connections 1,64 --seconds 5 --json bench.json
+    """
+    wish = Wish(_numbers(connections), seconds, gyms, members, seed, refused)
+    console = Console(highlight=False, soft_wrap=True)
+    with ExitStack() as open_until_done:
+        if start:
+            open_until_done.enter_context(started_stack(console))
+        record = running_stack()
+        settings = stack_settings()
+        with console.status("checking the settings") as status:
+            printed = Printed(console, status)
+            findings = Bench(settings, record, wish, printed).run()
+        printed.end(findings)
+        if json_file is not None:
+            json_file.write_text(json.dumps(findings.as_json(), indent=1) + "\n", encoding="utf-8")
+    if not findings.is_good:
+        raise typer.Exit(1)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(1 <= number <= _MOST_CONNECTIONS for number in numbers):
+        raise CommandError(
+            f"--connections {text} names no numbers from 1 to {_MOST_CONNECTIONS}", "as in 1,8,32,64,128"
+        )
+    return numbers
