@@ -5,7 +5,7 @@ from ray.serve import Application
 
 from consumers.door import DoorParts
 from integrations.logs import configure_logging
-from integrations.settings import settings
+from integrations.settings import Settings, settings
 
 # Longer than the slowest unit of work that still makes headway: four waits for a lock, five seconds each.
 STALE_AFTER_S = 30.0
@@ -17,11 +17,16 @@ class ConsumerUnhealthyError(RuntimeError):
 
 
 class DoorConsumer:
-    """Decides what comes on `door-commands`. Takes no requests."""
+    """Decides what comes on `door-commands`. Takes no requests.
 
-    def __init__(self) -> None:
-        configure_logging(settings())
-        self._parts = DoorParts(settings())
+    Args:
+        configured: the settings; those of the environment when None.
+    """
+
+    def __init__(self, configured: Settings | None = None) -> None:
+        configured = configured or settings()
+        configure_logging(configured)
+        self._parts = DoorParts(configured)
         self._loop = self._parts.loop()
         self._loop.start()
 
@@ -49,5 +54,5 @@ class DoorConsumer:
 
 def build(_args: dict[str, str]) -> Application:
     """The application `door_consumers` of `serve_config.yaml`."""
-    deployed = serve.deployment(graceful_shutdown_timeout_s=2 * _STOP_S, health_check_period_s=5)(DoorConsumer)
+    deployed = serve.deployment(graceful_shutdown_timeout_s=2 * _STOP_S, health_check_period_s=1)(DoorConsumer)
     return deployed.bind()

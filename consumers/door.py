@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from confluent_kafka import Consumer
 from sqlalchemy import Connection
 
 from consumers.frozen import give_up_locks_when_frozen
@@ -13,7 +12,7 @@ from domain.clock import Clock, system_clock
 from domain.door.model import AnnulRequest, DoorLimits, DoorResult, Problem, Rejected, ScanRequest
 from domain.door.service import decide_batch
 from domain.unit_of_work import Store
-from integrations.kafka.clients import group_consumer_config
+from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import (
     AnnulCommand,
@@ -105,7 +104,7 @@ class DoorParts:
         give_up_locks_when_frozen(self.store.engine, FROZEN_AFTER_S)
         self.sender = ReplySender(settings)
         self.dead_letters = DeadLetterWriter(settings.kafka)
-        self.consumer = Consumer(group_consumer_config(settings.kafka, settings.kafka.door_group))
+        self.consumer = open_group_consumer(settings.kafka, settings.kafka.door_group)
         self.handler = DoorHandler(self.store, clock, door_limits(settings))
         self.replier = DoorReplier(self.sender)
         self.limits = LoopLimits(batch_max=settings.door.batch_max)

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from integrations.kafka.clients import assigned_consumer_config
+from integrations.kafka.clients import assigned_consumer_config, fetch_wait_ms
 from integrations.kafka.messages import DoorReply, ReplyTo, decode_replies
 from integrations.settings import KafkaSettings
 
@@ -43,7 +43,7 @@ class ReplyListener:
         self._topic = settings.replies_topic
         self._replica_id = replica_id
         self._loop = loop
-        self._consumer = Consumer(assigned_consumer_config(settings, settings.replies_topic))
+        self._settings = settings
         self._reply_to: ReplyTo | None = None
         self._pending: dict[UUID, asyncio.Future[DoorReply]] = {}
         self._stopping = Event()
@@ -89,52 +89,61 @@ class ReplyListener:
     def close(self) -> None:
         """Stop listening. Futures that are still open are left to their deadlines."""
         self._stopping.set()
-        if self._thread.ident is None:
-            self._consumer.close()
-        else:
+        if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
         try:
-            self._find_start()
-            while not self._stopping.is_set():
-                self._hear()
+            consumer = self._begin()
+            if consumer is None:
+                return
+            with consumer:
+                while not self._stopping.is_set():
+                    self._hear(consumer)
         except Exception:  # noqa: BLE001 - the last frame of this thread
             _log.exception("reply_listener_died")  # and `healthy` says so
-        finally:
-            self._consumer.close()
 
-    def _find_start(self) -> None:
+    def _begin(self) -> Consumer | None:
+        """A consumer that has its start; None when it was closed before Kafka could be asked."""
         delay_s = 0.05
         while not self._stopping.is_set():
             self._polled_at = time.monotonic()
             try:
-                self._reply_to = self._assign()
+                return self._open()
             except KafkaException as error:
                 _log.warning("replies_not_ready", topic=self._topic, error=str(error))
                 self._stopping.wait(delay_s)
                 delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
-            else:
-                _log.info("replies_ready", topic=self._topic, partition=self._reply_to.partition)
-                return
+        return None
 
-    def _assign(self) -> ReplyTo:
-        topic = self._consumer.list_topics(self._topic, timeout=_ASK_BROKER_S).topics[self._topic]
+    def _open(self) -> Consumer:
+        wait_ms = fetch_wait_ms(self._settings)
+        consumer = Consumer(assigned_consumer_config(self._settings, self._topic, wait_ms))
+        try:
+            self._reply_to = self._assign(consumer)
+        except KafkaException:
+            consumer.close()
+            raise
+        _log.info("replies_ready", topic=self._topic, partition=self._reply_to.partition)
+        return consumer
+
+    def _assign(self, consumer: Consumer) -> ReplyTo:
+        topic = consumer.list_topics(self._topic, timeout=_ASK_BROKER_S).topics[self._topic]
         if topic.error is not None:
             raise KafkaException(topic.error)
         partition = crc32(self._replica_id.encode()) % len(topic.partitions)
-        end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_ASK_BROKER_S)[1]
+        end = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_ASK_BROKER_S)[1]
         # From the number, not from "the end": that would be looked up later, behind the first replies.
-        self._consumer.assign([TopicPartition(self._topic, partition, end)])
+        consumer.assign([TopicPartition(self._topic, partition, end)])
         return ReplyTo(replica=self._replica_id, partition=partition)
 
-    def _hear(self) -> None:
-        first = self._consumer.poll(_POLL_S)
+    def _hear(self, consumer: Consumer) -> None:
+        first = consumer.poll(_POLL_S)
         self._polled_at = time.monotonic()
         if first is None:
             return
         replies: list[DoorReply] = []
-        for message in (first, *self._consumer.consume(_BUNDLES_AT_ONCE, 0)):
+        for message in (first, *consumer.consume(_BUNDLES_AT_ONCE, 0)):
             replies += self._mine(message)
         if replies:
             self._loop.call_soon_threadsafe(self._resolve, replies)

@@ -23,7 +23,7 @@ from domain.door.model import (
     ScanRequest,
 )
 from domain.ids import new_id
-from integrations.kafka.clients import assigned_consumer_config, group_consumer_config
+from integrations.kafka.clients import assigned_consumer_config, open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import DeadLetter, DoorCommand, ReplyTo, ScanCommand, decode_command
 from integrations.kafka.replies import ReplyListener
@@ -53,7 +53,7 @@ class EchoHandler:
 def echo_loop(settings: Settings, handler: EchoHandler, batch_max: int = 256) -> DoorLoop:
     """The real loop on the real clients, with a handler that needs no database."""
     loop: DoorLoop = ConsumerLoop(
-        Consumer(group_consumer_config(settings.kafka, settings.kafka.door_group)),
+        open_group_consumer(settings.kafka, settings.kafka.door_group),
         settings.kafka.commands_topic,
         decode_command,
         handler,
