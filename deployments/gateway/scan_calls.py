@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Body, Path, Response
 
 from deployments.gateway.callers import DeviceAsker, UserAsker
 from deployments.gateway.documents import AnnulAnswerDocument, NewAnnulment, NewScan, ScanAnswerDocument, ScanDocument
@@ -45,7 +45,7 @@ def router() -> APIRouter:
 
         After 503 `no_answer_in_time` repeat the scan with the same `scan_id` until it is answered, or annul it.
         """
-        raise NotImplementedError(scan)  # the shell answers before this; here for the OpenAPI document
+        raise RuntimeError(scan)  # the shell answers before this; here for the OpenAPI document
 
     @routes.get("/scans/{scan_id:path}", responses=declared("unknown_scan", "ambiguous_scan_id"))
     async def kept_scan(scan_id: ScanId, asker: WhoeverAsks, parts: OfParts) -> ScanDocument:
@@ -65,12 +65,15 @@ def router() -> APIRouter:
             "not_decided",
         ),
     )
-    async def annul(scan_id: ScanId, asked: NewAnnulment, asker: WhoeverAsks, parts: OfParts) -> Response:
+    async def annul(
+        scan_id: ScanId, asker: WhoeverAsks, parts: OfParts, why: Annotated[NewAnnulment | None, Body()] = None
+    ) -> Response:
         """Undo a scan as if it had not been; once more gets the same answer.
 
         A scan that was never seen is refused should it arrive later.
         """
         now = parts.clock()
+        asked = why or NewAnnulment()
         if isinstance(asker, DeviceAsker):
             scan_id_, asked_by, gym_id = scan_id, asker.id, asker.gym_id
         else:

@@ -56,6 +56,14 @@ async def annul(rig: Rig, scan_id: str, headers: dict[str, str], **body: Any) ->
     return await rig.client.post(f"/scans/{scan_id}/annul", json=body, headers=headers)
 
 
+async def test_a_device_needs_no_body_to_undo_its_scan(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    await rig.scan(at, member, scan_id="one")
+    assert (await rig.client.post("/scans/one/annul", headers=at.headers)).status_code == 200
+    staff = await rig.client.post("/scans/one/annul", headers=rig.bearer(Role.STAFF))
+    assert_problem(staff, 422, "invalid_request")
+
+
 async def test_a_device_undoes_its_own_scan_and_is_told_the_same_again(rig: Rig) -> None:
     at, member = rig.gym_with_gate(), rig.world.member()
     await rig.scan(at, member, scan_id="one")
