@@ -1,11 +1,13 @@
 """The consumers as Serve deployments: Serve places, watches, restarts and scales them."""
 
-from ray import serve
-from ray.serve import Application
+from typing import TYPE_CHECKING
 
 from consumers.door import DoorParts
 from integrations.logs import configure_logging
 from integrations.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from ray.serve import Application
 
 # Longer than the slowest unit of work that still makes headway: four waits for a lock, five seconds each.
 STALE_AFTER_S = 30.0
@@ -52,7 +54,9 @@ class DoorConsumer:
             self._parts.close()
 
 
-def build(_args: dict[str, str]) -> Application:
+def build(_args: dict[str, str]) -> "Application":
     """The application `door_consumers` of `serve_config.yaml`."""
+    from ray import serve  # noqa: PLC0415 - only who builds the application needs Ray; its import takes a second
+
     deployed = serve.deployment(graceful_shutdown_timeout_s=2 * _STOP_S, health_check_period_s=1)(DoorConsumer)
     return deployed.bind()

@@ -28,7 +28,7 @@ from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import DeadLetter, DoorCommand, ReplyTo, ScanCommand, decode_command
 from integrations.kafka.replies import ReplyListener
 from integrations.kafka.reply_sender import ReplySender
-from integrations.settings import Settings
+from integrations.settings import DoorSettings, Settings
 
 PATIENCE_S = 30.0
 
@@ -92,6 +92,11 @@ def scan_command(
         now + timedelta(seconds=seconds),
     )
     return ScanCommand(new_id(), reply_to, request)
+
+
+def patient(settings: Settings) -> Settings:
+    """Deadlines that outlast the start of a consumer group."""
+    return settings.model_copy(update={"door": DoorSettings(deadline_s=PATIENCE_S)})
 
 
 async def until(true: Callable[[], bool]) -> None:

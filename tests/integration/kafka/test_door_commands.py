@@ -11,11 +11,11 @@ from integrations.kafka.door_commands import DoorCommandClient, NoAnswerInTime
 from integrations.kafka.messages import ReplyTo, decode_command
 from integrations.settings import DoorSettings, KafkaSettings, Settings
 from tests.integration.kafka.parties import (
-    PATIENCE_S,
     EchoHandler,
     dead_letters,
     echo_loop,
     listening,
+    patient,
     scan_command,
     until,
     wait_until,
@@ -27,11 +27,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def patient(settings: Settings) -> Settings:
-    """Deadlines that outlast the start of a consumer group."""
-    return settings.model_copy(update={"door": DoorSettings(deadline_s=PATIENCE_S)})
 
 
 async def test_every_command_gets_its_own_reply(settings: Settings) -> None:
