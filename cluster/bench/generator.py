@@ -47,4 +47,4 @@ def measure(record: StackRecord, job: Job) -> Measured:
             raise
         if child.wait() or not began or not ended:
             raise CommandError("the load generator failed", "fitmonitor status tells whether the stack is well")
-        return Measured(msgspec.msgpack.decode(brought, type=Driven), before, after)
+    return Measured(msgspec.msgpack.decode(brought, type=Driven), before, after)

@@ -189,12 +189,14 @@ def main() -> int:
     """Do one job."""
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
     gc.disable()  # a pause would be measured as the server's
-    try:
-        driven = uvloop.run(Run(job).drive(sys.stdout.buffer))
-    except OSError as error:
-        sys.stderr.write(f"the load generator cannot connect: {error}\n")
-        return 1
-    _tell(sys.stdout.buffer, msgspec.msgpack.encode(driven))
+    # Not sys.stdout: with PYTHONUNBUFFERED it may write a part of what it is given and leave the rest.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as told:
+        try:
+            driven = uvloop.run(Run(job).drive(told))
+        except OSError as error:
+            sys.stderr.write(f"the load generator cannot connect: {error}\n")
+            return 1
+        _tell(told, msgspec.msgpack.encode(driven))
     return 0
 
 

@@ -10,9 +10,9 @@ from rich.table import Table
 from cluster.bench.figures import GENERATOR, Findings, Level
 
 _FIGURES = (
-    "connections",
-    "FastAPI/s",
-    "Starlette/s",
+    "conn.",
+    "no-op/s",
+    "lean/s",
     "scans/s",
     "ratio",
     "p50 ms",
@@ -76,8 +76,8 @@ class Printed:
 
 
 def _figures(findings: Findings) -> Table:
-    """Rates of the no-ops and of scans; the batch is the mean number of scans in one transaction."""
-    table = Table(box=None, header_style="bold")
+    """Rates of the no-ops (FastAPI, Starlette) and of scans; `batch` is the mean number of scans in one transaction."""
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
     for name in _FIGURES:
         table.add_column(name, justify="right", no_wrap=True)
     for level in findings.levels:
