@@ -1,6 +1,7 @@
 """The figures of a measurement."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,6 +25,7 @@ class Rate:
         errors: anything but the answer that was expected.
         cpu_ms: of each role, for one answer.
         processes: how many each role had at the end.
+        others_share: of the machine's processors, used by what is neither the stack nor its load; 0 to 1.
     """
 
     per_second: float
@@ -33,6 +35,7 @@ class Rate:
     errors: int
     cpu_ms: Mapping[str, float]
     processes: Mapping[str, int]
+    others_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Level:
             "noop_p99_ms": round(self.noop.p99_ms, 2),
             "noop_errors": self.noop.errors + self.lean_noop.errors,
             "processes": dict(scan.processes),
+            "others_cpu_share": round(scan.others_share, 3),
+            "noop_others_cpu_share": round(max(self.noop.others_share, self.lean_noop.others_share), 3),
             "ran_out_of_prepared_scans": self.scans.ran_out,
         }
 
@@ -165,6 +170,7 @@ def rate_of(measured: Measured, errors: int) -> Rate:
         errors=errors,
         cpu_ms={role: 1000 * used / max(1, number) for role, used in sorted(cpu_s.items()) if used},
         processes=processes_of(measured.after),
+        others_share=_share_of_others(measured.busy_s - sum(cpu_s.values()), driven.seconds),
     )
 
 
@@ -181,6 +187,11 @@ def mean_batch(answers: Sequence[ScanAnswer]) -> float:
 def percentile(ordered: Sequence[float], share: float) -> float:
     """The nearest rank of values in ascending order; 0 where there are none."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
+
+
+def _share_of_others(used_s: float, seconds: float) -> float:
+    available = seconds * (os.cpu_count() or 1)
+    return min(1.0, max(0.0, used_s / available)) if available else 0.0
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:

@@ -7,18 +7,23 @@ from dataclasses import dataclass
 import msgspec
 
 from cluster.bench.job import BEGAN, ENDED, Driven, Job
-from cluster.bench.processes import Snapshot, snapshot
+from cluster.bench.processes import Snapshot, machine_busy_s, snapshot
 from cluster.errors import CommandError
 from cluster.local.record import StackRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a measurement brought, and the processes at its beginning and its end."""
+    """What a measurement brought, and the processes at its beginning and its end.
+
+    Args:
+        busy_s: for how long the machine's processors were at work meanwhile, for whomever.
+    """
 
     driven: Driven
     before: Snapshot
     after: Snapshot
+    busy_s: float
 
 
 def measure(record: StackRecord, job: Job) -> Measured:
@@ -36,9 +41,9 @@ def measure(record: StackRecord, job: Job) -> Measured:
             child.stdin.write(msgspec.msgpack.encode(job))
             child.stdin.close()
             began = child.stdout.readline() == BEGAN
-            before = snapshot(record)
+            before, busy_before = snapshot(record), machine_busy_s()
             ended = child.stdout.readline() == ENDED
-            after = snapshot(record)
+            after, busy_after = snapshot(record), machine_busy_s()
             brought = child.stdout.read()
         except BrokenPipeError:
             began = ended = False
@@ -47,4 +52,4 @@ def measure(record: StackRecord, job: Job) -> Measured:
             raise
         if child.wait() or not began or not ended:
             raise CommandError("the load generator failed", "fitmonitor status tells whether the stack is well")
-    return Measured(msgspec.msgpack.decode(brought, type=Driven), before, after)
+    return Measured(msgspec.msgpack.decode(brought, type=Driven), before, after, busy_after - busy_before)

@@ -78,6 +78,12 @@ def _snapshot(processes: Iterable[psutil.Process]) -> Snapshot:
     return found
 
 
+def machine_busy_s() -> float:
+    """How long the machine's processors have been at work since its start, or given to other machines."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
 def cpu_between(before: Snapshot, after: Snapshot) -> dict[str, float]:
     """The seconds that each role used. A process that came counts from its start, one that went is not known of."""
     used: defaultdict[str, float] = defaultdict(float)

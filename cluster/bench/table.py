@@ -24,6 +24,7 @@ _FIGURES = (
 )
 _FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
 _SHOWN_FROM_MS = 0.001
+_QUIET_BELOW = 0.1
 
 
 class Printed:
@@ -69,6 +70,8 @@ class Printed:
         self._console.print(_figures(findings))
         self._console.print(_processors(findings))
         self._console.print(_verdict(findings))
+        if disturbed := _disturbed(findings):
+            self._console.print(f"[yellow]{disturbed}[/yellow]")
         for example in findings.examples:
             self._console.print(f"  {example}", markup=False)
         for disagreement in findings.disagreements[:5]:
@@ -125,6 +128,14 @@ def _processors(findings: Findings) -> Table:
         *(f"{level.lean_noop.cpu_ms.get(level.lean_noop_role, 0):.3f}" for level in findings.levels),
     )
     return table
+
+
+def _disturbed(findings: Findings) -> str:
+    rates = [rate for level in findings.levels for rate in (level.noop, level.lean_noop, level.scans.rate)]
+    most = max((rate.others_share for rate in rates), default=0.0)
+    if most < _QUIET_BELOW:
+        return ""
+    return f"not quiet: other programs used up to {100 * most:.0f} % of the processors; compare ratios, not figures"
 
 
 def _verdict(findings: Findings) -> str:

@@ -1,6 +1,7 @@
 """The figures, and the shape in which they are written."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from cluster.bench.generator import Measured
 from cluster.bench.job import Answer, Driven
 from cluster.bench.processes import Used, cpu_between, processes_of, role_of
 
-RATE = Rate(1000.0, 10_000, 30.0, 60.0, 0, {"gateway": 0.5, "fast_api_noop": 0.4}, {"gateway": 1})
+RATE = Rate(1000.0, 10_000, 30.0, 60.0, 0, {"gateway": 0.5, "fast_api_noop": 0.4}, {"gateway": 1}, 0.0)
 SCANS = ScanRun(replace(RATE, per_second=480.0), wrong=0, unchecked=0, mean_batch=12.34, ran_out=False)
 LEVEL = Level(64, RATE, RATE, SCANS, "fast_api_noop", "lean_noop")
 FINDINGS = Findings(
@@ -72,15 +73,16 @@ def test_a_rate_counts_what_was_answered_before_the_end() -> None:
     ]
     before = {(1, 0.0): Used("gateway", 5.0)}
     after = {(1, 0.0): Used("gateway", 5.3), (2, 1.0): Used("gateway", 0.3)}
-    rate = rate_of(Measured(Driven(0.0, 2.0, 0.15, lanes, ran_out=False), before, after), errors=2)
+    rate = rate_of(Measured(Driven(0.0, 2.0, 0.15, lanes, ran_out=False), before, after, busy_s=0.6), errors=2)
     assert (rate.per_second, rate.answered, rate.errors) == (1.5, 3, 2)
     assert (rate.p50_ms, rate.p99_ms) == (20.0, 30.0)
     assert rate.cpu_ms == pytest.approx({"gateway": 200.0, "load_generator": 50.0})
     assert rate.processes == {"gateway": 2}
+    assert rate.others_share == 0
 
 
 def test_nothing_answered_is_a_rate_of_zero() -> None:
-    rate = rate_of(Measured(Driven(0.0, 2.0, 0.0, [[]], ran_out=False), {}, {}), errors=0)
+    rate = rate_of(Measured(Driven(0.0, 2.0, 0.0, [[]], ran_out=False), {}, {}, 0.0), errors=0)
     assert (rate.per_second, rate.p50_ms, rate.p99_ms) == (0.0, 0.0, 0.0)
 
 
@@ -121,3 +123,10 @@ def test_processes_that_come_and_go_are_counted_as_far_as_they_are_known() -> No
 )
 def test_a_process_is_known_by_its_title(name: str, title: str, role: str) -> None:
     assert role_of(name, title) == role
+
+
+def test_what_other_programs_use_is_told() -> None:
+    before, after = {(1, 0.0): Used("gateway", 0.0)}, {(1, 0.0): Used("gateway", 1.0)}
+    lanes = [[Answer(0.0, 0.01, 200, b"")]]
+    rate = rate_of(Measured(Driven(0.0, 2.0, 0.5, lanes, ran_out=False), before, after, busy_s=2.5), errors=0)
+    assert rate.others_share == pytest.approx(1.0 / (2.0 * (os.cpu_count() or 1)))
