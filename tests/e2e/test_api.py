@@ -2,16 +2,11 @@
 
 import io
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,9 +16,7 @@ import zxingcpp
 from PIL import Image
 
 from tests.contract.openapi_contract import OpenApiContract
-
-_FITMONITOR = Path(sys.executable).with_name("fitmonitor")
-_STARTS_WITHIN_S = 180.0
+from tests.stacks import TestedStack
 
 
 @dataclass(frozen=True)
@@ -42,45 +35,21 @@ class Gate:
         return {"code": code, "gate_id": self.id, "direction": direction, "scan_id": scan_id or str(uuid4())}
 
 
-class Stack:
-    """A stack of its own, on a port of its own."""
+class Api:
+    """The interface of a running stack, each answer held to the OpenAPI document."""
 
-    def __init__(self, folder: Path) -> None:
-        self.data_dir = folder / "data"
-        self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = os.environ | {
-            "FITMONITOR_DATA_DIR": str(self.data_dir),
-            "FITMONITOR_PORT": str(self.port),
-        }
-        self._log = folder / "up.log"
-
-    def start(self) -> None:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [_FITMONITOR, "up", "--demo"], env=self._environment, stdout=log, stderr=log, start_new_session=True
-            )
-        give_up = time.monotonic() + _STARTS_WITHIN_S
-        while not self._is_ready():
-            assert self._process.poll() is None, self._log.read_text()
-            assert time.monotonic() < give_up, self._log.read_text()
-            time.sleep(0.5)
-        self.demo = json.loads((self.data_dir / "demo.json").read_text())
+    def __init__(self, stack: TestedStack) -> None:
+        self._stack = stack
+        self.port = stack.port
+        self.url = f"http://127.0.0.1:{stack.port}"
+        self.demo = json.loads(stack.demo())
         self.client = httpx.Client(base_url=f"{self.url}/api", timeout=10, event_hooks={"response": [self._check]})
         self._contract = OpenApiContract(httpx.get(f"{self.url}/api/openapi.json", timeout=10).json())
 
-    def stop(self) -> None:
-        self.client.close()
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(60)
-        finally:
-            self.run("down")
-
     def run(self, *arguments: str) -> str:
-        done = subprocess.run([_FITMONITOR, *arguments], env=self._environment, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode().strip()
+        done = self._stack.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def gates(self, gym: int = 0) -> list[Gate]:
         found = self.demo["gyms"][gym]
@@ -99,12 +68,6 @@ class Stack:
         passes = self.client.get(f"/me/passes?count={count}", headers=headers).json()
         return [one["code"] for one in passes["items"]]
 
-    def _is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/api/ready", timeout=3).status_code == 200
-        except httpx.TransportError:
-            return False
-
     def _check(self, answer: httpx.Response) -> None:
         answer.read()
         path = answer.request.url.path.removeprefix("/api")
@@ -114,29 +77,24 @@ class Stack:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(tmp_path_factory.mktemp("api"))
-    running.start()
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    started = TestedStack(tmp_path_factory.mktemp("api"))
     try:
-        yield running
+        started.start()
+        api = Api(started)
+        yield api
+        api.client.close()
     finally:
-        running.stop()
+        started.down()
 
 
 @pytest.fixture(scope="module")
-def admin(stack: Stack) -> dict[str, str]:
+def admin(stack: Api) -> dict[str, str]:
     return stack.bearer(stack.demo["admin"]["email"])
 
 
-def test_all_parts_are_ready_and_the_documentation_is_served(stack: Stack) -> None:
+def test_all_parts_are_ready_and_the_documentation_is_served(stack: Api) -> None:
     ready = stack.client.get("/ready").json()
     assert ready["ready"]
     assert set(ready["parts"]) == {"gym", "database", "qr", "kafka_replies"}
@@ -145,7 +103,7 @@ def test_all_parts_are_ready_and_the_documentation_is_served(stack: Stack) -> No
     assert stack.client.get("/openapi.json").json()["servers"] == [{"url": "/api"}]
 
 
-def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Stack, admin: dict[str, str]) -> None:
+def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Api, admin: dict[str, str]) -> None:
     gate = stack.gates()[0]
     member = stack.bearer(stack.member(0))
     before = stack.client.get(f"/gyms/{gate.gym}/occupancy", headers=gate.headers).json()["occupancy"]
@@ -172,7 +130,7 @@ def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Stack, admin
     assert again.json()["outcome"] == "entered", "after an annulment the pass is as good as new"
 
 
-def test_the_picture_of_a_pass_opens_a_gate(stack: Stack) -> None:
+def test_the_picture_of_a_pass_opens_a_gate(stack: Api) -> None:
     gate = stack.gates()[0]
     member = stack.bearer(stack.member(1))
     picture = Image.open(io.BytesIO(stack.client.get("/me/pass.png", headers=member).content))
@@ -182,14 +140,14 @@ def test_the_picture_of_a_pass_opens_a_gate(stack: Stack) -> None:
     assert stack.client.get("/me/pass.svg", headers=member).headers["content-type"] == "image/svg+xml"
 
 
-def test_one_gyms_device_is_nothing_at_another(stack: Stack) -> None:
+def test_one_gyms_device_is_nothing_at_another(stack: Api) -> None:
     here, there = stack.gates(0)[0], stack.gates(1)[0]
     answer = stack.client.post("/scans", json=there.scan("x"), headers=here.headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "gate_of_another_gym")
     assert stack.client.get(f"/gyms/{there.gym}", headers=here.headers).status_code == 403
 
 
-def test_a_new_device_works_at_once_and_a_revoked_one_no_longer_than_5_s(stack: Stack, admin: dict[str, str]) -> None:
+def test_a_new_device_works_at_once_and_a_revoked_one_no_longer_than_5_s(stack: Api, admin: dict[str, str]) -> None:
     gate = stack.gates()[0]
     made = stack.client.post(f"/gates/{gate.id}/devices", json={"name": "Spare"}, headers=admin).json()
     spare = Gate(gate.gym, gate.id, made["credential"])
@@ -201,7 +159,7 @@ def test_a_new_device_works_at_once_and_a_revoked_one_no_longer_than_5_s(stack: 
         time.sleep(0.1)
 
 
-def test_many_doors_at_once_are_all_answered_in_time(stack: Stack, admin: dict[str, str]) -> None:
+def test_many_doors_at_once_are_all_answered_in_time(stack: Api, admin: dict[str, str]) -> None:
     gate = stack.gates()[0]
 
     def scan(_: int) -> tuple[int, float]:
@@ -217,7 +175,7 @@ def test_many_doors_at_once_are_all_answered_in_time(stack: Stack, admin: dict[s
     assert max(took for _, took in answers) < 2
 
 
-def test_a_client_that_hangs_up_finds_its_scan_decided(stack: Stack) -> None:
+def test_a_client_that_hangs_up_finds_its_scan_decided(stack: Api) -> None:
     gate = stack.gates()[0]
     scan = gate.scan("x")
     body = json.dumps(scan).encode()
@@ -241,7 +199,7 @@ def _problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, problem["code"]
 
 
-def test_whatever_is_wrong_is_told_in_one_shape(stack: Stack) -> None:
+def test_whatever_is_wrong_is_told_in_one_shape(stack: Api) -> None:
     gate = stack.gates()[0]
     client, headers = stack.client, gate.headers
     as_json = headers | {"Content-Type": "application/json"}
@@ -268,7 +226,7 @@ def test_whatever_is_wrong_is_told_in_one_shape(stack: Stack) -> None:
     assert [_problem(answer) for answer, _ in problems] == [expected for _, expected in problems]
 
 
-def test_a_scan_id_with_a_slash_is_found_and_undone(stack: Stack) -> None:
+def test_a_scan_id_with_a_slash_is_found_and_undone(stack: Api) -> None:
     gate = stack.gates()[0]
     name = f"door/1 {uuid4()}".replace(" ", "#")
     assert stack.client.post("/scans", json=gate.scan("x", name), headers=gate.headers).status_code == 200
@@ -277,7 +235,7 @@ def test_a_scan_id_with_a_slash_is_found_and_undone(stack: Stack) -> None:
     assert stack.client.post(f"{url}/annul", json={}, headers=gate.headers).json()["scan_id"] == name
 
 
-def test_a_request_id_goes_in_and_out(stack: Stack) -> None:
+def test_a_request_id_goes_in_and_out(stack: Api) -> None:
     assert stack.client.get("/health", headers={"X-Request-Id": "door-7"}).headers["x-request-id"] == "door-7"
     problem = stack.client.get("/me", headers={"X-Request-Id": "door-8"}).json()
     assert problem["request_id"] == "door-8"
