@@ -6,6 +6,7 @@ import typer
 
 from cluster.errors import CommandError
 from cluster.local.leftovers import stop_leftovers
+from cluster.local.process import wait_gone
 from cluster.local.record import read_record, stack_lock
 from integrations.settings import Settings
 
@@ -23,7 +24,8 @@ def down() -> None:
     supervisor = record.supervisor.find()
     if supervisor is not None:
         supervisor.send_signal(signal.SIGTERM)
-        supervisor.wait(_PATIENCE_S)
+        if wait_gone([supervisor], _PATIENCE_S):
+            raise CommandError(f"the stack is still stopping after {_PATIENCE_S:.0f} s", f"kill -9 {supervisor.pid}")
     with stack_lock(data_dir):
         # What a supervisor that was killed could not stop.
         stopped = stop_leftovers(record)

@@ -5,15 +5,16 @@ Started while Ray still starts, so that its imports cost no time of their own; b
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import ray
 from ray import serve
-from ray.serve.schema import ApplicationStatus
+from ray.exceptions import RayError
+from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview
 from ray.serve.scripts import cli
 
 _TIMEOUT_S = 180.0
-_FAILED = {ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY}
 
 
 class DeployError(Exception):
@@ -26,25 +27,40 @@ def deploy(config: Path, address: str) -> None:
     Raises:
         DeployError: an application failed, or does not run in time.
     """
-    try:
-        cli.main(["run", str(config), "--address", address, "--non-blocking"], standalone_mode=False)
-    except SystemExit as error:
-        # `serve run` has printed why.
-        raise DeployError("Serve refused the configuration") from error
     deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        applications = serve.status().applications
-        running = [name for name, app in applications.items() if app.status is ApplicationStatus.RUNNING]
-        for name, app in applications.items():
-            if app.status in _FAILED:
+    _submit(config, address)
+    while waiting := [name for name, app in _applications() if app.status is not ApplicationStatus.RUNNING]:
+        for name, app in _applications():
+            # Not UNHEALTHY: Serve replaces a replica that fails its check.
+            if app.status is ApplicationStatus.DEPLOY_FAILED:
                 print(app.message, flush=True)  # noqa: T201 - the log of this command
                 raise DeployError(f"application {name} failed: {_reason(app.message)}")
-        if applications and len(running) == len(applications):
-            return
         if time.monotonic() > deadline:
-            waiting = sorted(set(applications) - set(running))
             raise DeployError(f"not running after {_TIMEOUT_S:.0f} s: {', '.join(waiting)}")
         time.sleep(0.1)
+
+
+def _submit(config: Path, address: str) -> None:
+    """Hand the file to Serve, again where Serve replaced a part of itself meanwhile."""
+    for attempt in range(1, 4):
+        try:
+            cli.main(["run", str(config), "--address", address, "--non-blocking"], standalone_mode=False)
+        except SystemExit as error:
+            # `serve run` has printed why.
+            raise DeployError("Serve refused the configuration") from error
+        except (RayError, TimeoutError) as error:
+            print(f"attempt {attempt}: {error}", flush=True)  # noqa: T201 - the log of this command
+            reason = error
+        else:
+            return
+    raise DeployError(f"Serve does not start: {_reason(str(reason))}") from reason
+
+
+def _applications() -> Sequence[tuple[str, ApplicationStatusOverview]]:
+    """What Serve knows of; at least one, once the file is submitted."""
+    while not (found := serve.status().applications):
+        time.sleep(0.1)
+    return list(found.items())
 
 
 def _reason(message: str) -> str:
@@ -59,8 +75,8 @@ def main(config: Path, address: str, go: Path) -> int:
         time.sleep(0.05)
     try:
         deploy(config, address)
-    except DeployError as error:
-        print(error, flush=True)  # noqa: T201 - read by the supervisor
+    except (DeployError, RayError) as error:
+        print(f"{error}".strip().splitlines()[0], flush=True)  # noqa: T201 - read by the supervisor
         return 1
     finally:
         ray.shutdown()

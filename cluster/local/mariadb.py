@@ -87,6 +87,9 @@ class MariaDbServer:
             raise CommandError("MariaDB is missing", "python -m cluster.local.bring")
         self.data_dir.mkdir(parents=True, exist_ok=True)
         user = self._server_user()
+        if user:
+            # The server must be able to pass to its files; the password beside them stays its owner's alone.
+            self.data_dir.chmod(self.data_dir.stat().st_mode | 0o011)
         if not self._files.is_dir():
             self._install(user)
         self._write_config(user)
@@ -206,6 +209,5 @@ class MariaDbServer:
             encoding="utf-8",
         )
         if user:
-            self.data_dir.chmod(self.data_dir.stat().st_mode | 0o011)
             shutil.chown(self._init_file, user)
             shutil.chown(self._files, user)

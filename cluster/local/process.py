@@ -68,10 +68,29 @@ def end_all(processes: Sequence[psutil.Process], patience_s: float) -> None:
     """Ask processes to end, wait, and kill those that do not."""
     for process in processes:
         _send(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, patience_s)
-    for process in alive:
+    for process in wait_gone(processes, patience_s):
         _send(process, signal.SIGKILL)
-    psutil.wait_procs(alive, 10)
+    wait_gone(processes, 10)
+
+
+def wait_gone(processes: Sequence[psutil.Process], patience_s: float) -> Sequence[psutil.Process]:
+    """Wait until processes have ended; return those that have not.
+
+    A zombie has ended. Its parent may never ask for its exit code, as the first process of many containers does not.
+    """
+    deadline = time.monotonic() + patience_s
+    while alive := [process for process in processes if _is_alive(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _send(process: psutil.Process, what: signal.Signals) -> None:

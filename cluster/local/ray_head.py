@@ -83,6 +83,8 @@ def ray_environment(folder: Path) -> Mapping[str, str]:
     chosen = {
         "RAY_worker_niceness": "0",  # Ray's default of 15 starves replicas beside servers at 0
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # On a busy machine HAProxy takes longer than Serve's 5 s; Serve would kill its manager and begin again.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "45",
         # Replicas that leave may wait a moment for HAProxy to forget them; Serve's 30 s suit load balancers in clouds.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
         # On SIGTERM Ray has Serve stop the replicas in order, then waits out this time, for there is no other node.

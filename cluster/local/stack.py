@@ -4,9 +4,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -103,14 +104,7 @@ class Stack:
             if not server.keeps_address:
                 self.start_server(server)
         self._introduce()
-        with ThreadPoolExecutor() as pool:
-            waiting = [pool.submit(self._prepare), pool.submit(self._start_ray)]
-            try:
-                for done in as_completed(waiting):
-                    done.result()
-            except BaseException:
-                self.give_up()
-                raise
+        self._side_by_side(self._prepare, self._start_ray)
         self._serve()
         self.record.phase = "ready"
         self._write()
@@ -151,13 +145,23 @@ class Stack:
             self._progress.warn(f"{name} left processes behind; they were stopped")
 
     def _prepare(self) -> None:
-        with ThreadPoolExecutor() as pool:
-            settled = [server for server in self.servers if server.keeps_address]
-            for started in [pool.submit(self.start_server, server) for server in settled]:
-                started.result()
+        settled = [server for server in self.servers if server.keeps_address]
+        self._side_by_side(*[partial(self.start_server, server) for server in settled])
         with self._progress.step(", ".join(self._preparations())):
             self._launch(self._preparation)
             self._preparation.wait_done(timeout_s=120)
+
+    def _side_by_side(self, *calls: Callable[[], None]) -> None:
+        """Make several calls at once; when one fails, the others stop waiting."""
+        if not calls:
+            return
+        with ThreadPoolExecutor(len(calls)) as pool:
+            try:
+                for done in as_completed([pool.submit(call) for call in calls]):
+                    done.result()
+            except BaseException:
+                self.give_up()
+                raise
 
     def _start_ray(self) -> None:
         self._go.unlink(missing_ok=True)

@@ -57,18 +57,22 @@ class Supervisor:
             try:
                 self._stack = stack = Stack(self._wish, ports, self._progress, self._stop)
                 try:
-                    stack.start()
-                    self._announce(stack)
+                    self._start(stack)
                     self._watch(stack)
-                except CommandError as error:
-                    # Parts fail because they are being stopped: that is no failure.
-                    if self._stop.is_set():
-                        raise StoppedError from error
-                    raise
                 finally:
                     stack.end()
             finally:
                 ports.close()
+
+    def _start(self, stack: Stack) -> None:
+        try:
+            stack.start()
+        except CommandError as error:
+            # Parts that are stopped while they start report a failure.
+            if self._stop.is_set():
+                raise StoppedError from error
+            raise
+        self._announce(stack)
 
     def _watch(self, stack: Stack) -> None:
         while not self._stop.wait(0.5):
@@ -83,8 +87,8 @@ class Supervisor:
         self._failed(server.process)
         try:
             stack.start_server(server)
-        except CommandError as error:
-            self._progress.warn(str(error))
+        except (CommandError, StoppedError) as error:
+            self._warn(error)
             return
         if not server.keeps_address:
             self._progress.warn(f"the {server.process.name} has a new address; Ray starts again to learn it")
@@ -93,9 +97,13 @@ class Supervisor:
     def _revive_ray(self, stack: Stack) -> None:
         try:
             stack.restart_ray()
-        except CommandError as error:
-            self._progress.warn(str(error))
+        except (CommandError, StoppedError) as error:
+            self._warn(error)
             stack.ray.process.stop()
+
+    def _warn(self, error: Exception) -> None:
+        if not self._stop.is_set():
+            self._progress.warn(str(error))
 
     def _failed(self, process: ChildProcess) -> None:
         """Say that a process has died, and wait longer each time before the caller starts it again."""

@@ -1,0 +1,78 @@
+"""One stack through starts, kills and stops."""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cluster.stacks import TestedStack, living
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def stack() -> Iterator[TestedStack]:
+    folder = Path(tempfile.mkdtemp(prefix="fm-life-"))
+    tested = TestedStack(folder)
+    try:
+        yield tested
+    finally:
+        tested.down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_stack_leaves_no_process_and_keeps_its_data_however_it_ends(stack: TestedStack) -> None:
+    stack.start()
+    first_demo, processes, run_dir = stack.demo(), stack.processes(), stack.record.run_dir
+    assert len(processes) > 5
+
+    assert stack.send(signal.SIGKILL) == -signal.SIGKILL
+    assert stack.run("status").returncode == 1
+    done = stack.down()
+    assert done.returncode == 0, done.stderr
+    assert "left behind" in done.stdout
+    assert "Ray" in done.stdout
+    assert living(processes) == []
+    assert not run_dir.exists()
+
+    stack.start()
+    assert stack.is_ready
+    assert stack.demo() == first_demo
+    processes = stack.processes()
+    for process in reversed(processes):
+        process.kill()
+    stack.send(signal.SIGKILL)
+
+    stack.start()
+    assert stack.is_ready
+    assert stack.demo() == first_demo
+    processes = stack.processes()
+    stack.send(signal.SIGKILL)
+
+    # Straight away, beside what the killed one left.
+    stack.start()
+    assert "left behind" in stack.said()
+    assert living(processes) == []
+    processes = stack.processes()
+
+    assert stack.send(signal.SIGINT) == 0, stack.said()
+    assert living(processes) == []
+    assert not (stack.data_dir / "stack.json").exists()
+    assert (stack.data_dir / "logs" / "ray-session" / "serve").is_dir()
+
+
+def test_a_start_that_is_called_off_leaves_nothing(stack: TestedStack) -> None:
+    stack.launch()
+    while "mock broker" not in stack.said():
+        pass
+    assert stack.send(signal.SIGTERM) == 130
+    assert stack.run("down").stdout.startswith("no stack is up")
+
+
+def test_down_where_nothing_is_up_is_no_failure(stack: TestedStack) -> None:
+    done = stack.down()
+    assert done.returncode == 0
+    assert "no stack is up" in done.stdout
