@@ -96,14 +96,10 @@ def _undo(connection: Connection, scan: Row[*tuple[Any, ...]], now: datetime) ->
         connection.execute(
             update(visits).where(visits.c.id == scan.visit_id).values(annulled_at=now, pass_issued_at=None)
         )
-        ended = visits.c.left_scan == scan.id  # the visit, if any, that this entry ended by inference
-    elif scan.outcome == Outcome.LEFT:
-        ended = visits.c.id == scan.visit_id
-    else:
-        return
+    # What it ended is told by the visit, not by the scan: other annulments may have given it another visit to end.
     for visit in connection.execute(
         select(visits.c.id, visits.c.gym_id, visits.c.entered_at).where(
-            visits.c.member_id == scan.member_id, ended, visits.c.left_scan == scan.id, visits.c.annulled_at.is_(None)
+            visits.c.member_id == scan.member_id, visits.c.left_scan == scan.id, visits.c.annulled_at.is_(None)
         )
     ).all():
         _go_on(connection, visit, scan)

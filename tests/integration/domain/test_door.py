@@ -282,6 +282,24 @@ class TestAnnulment:
             assert (first.left_at, first.inferred) == (second.entered_at, Inferred.ENTERED_AGAIN)
             assert disagreements(connection) == []
 
+    def test_of_an_exit_frees_the_visit_that_another_annulment_gave_it_to_end(self, world: World) -> None:
+        gym = world.gym()
+        member = world.member()
+        world.answer(world.scan(gym, world.code(member), ENTER))
+        world.clock.forward(1000)
+        again = world.scan(gym, world.code(member), ENTER)
+        world.answer(again)
+        world.clock.forward(100)
+        leave = world.scan(gym, world.code(member), LEAVE)
+        world.answer(leave)
+        world.ask(world.annulment(gym, again.scan_id, by_staff=True))
+        assert world.inside(gym) == []
+        world.ask(world.annulment(gym, leave.scan_id))
+        assert world.inside(gym) == [member]
+        with world.store.reading() as connection:
+            assert connection.execute(select(open_visits.c.entered_at)).scalar_one() == START
+            assert disagreements(connection) == []
+
     def test_twice_gives_the_same_answer(self, world: World) -> None:
         gym = world.gym()
         request = world.scan(gym, world.code(world.member()), ENTER)

@@ -29,9 +29,9 @@ WINDOW = timedelta(seconds=15)
 REENTRY = timedelta(minutes=15)
 
 
-@dataclass
+@dataclass(eq=False)
 class Accepted:
-    """An accepted scan in the model."""
+    """An accepted scan in the model; two alike are still two."""
 
     gate: UUID
     gym: UUID
