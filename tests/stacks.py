@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from cluster.local.ports import free_port
+from cluster.local.process import wait_gone
 from cluster.local.readiness import ask
 from cluster.local.record import StackRecord, read_record
 
@@ -59,8 +60,8 @@ class TestedStack:
         assert self._up is not None
         deadline = time.monotonic() + STARTS_WITHIN_S
         while "ready after" not in self.said():
-            assert self._up.poll() is None, self.said()
-            assert time.monotonic() < deadline, self.said()
+            assert self._up.poll() is None, self._why()
+            assert time.monotonic() < deadline, self._why()
             time.sleep(0.2)
 
     def start(self) -> None:
@@ -87,6 +88,10 @@ class TestedStack:
     def said(self) -> str:
         return re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text(errors="replace")) if self.log.exists() else ""
 
+    def _why(self) -> str:
+        log = self.data_dir / "logs" / "deployment.log"
+        return self.said() + "\n" + (log.read_text(errors="replace") if log.exists() else "")
+
     def times_ready(self) -> int:
         """How often the supervisor has found the public port ready."""
         return len(re.findall(r"^ +[\d.]+ s  ready [\d.]+ s$", self.said(), re.MULTILINE))
@@ -112,5 +117,4 @@ class TestedStack:
 
 def living(processes: list[psutil.Process]) -> list[str]:
     """Those that have not ended, a moment's grace given."""
-    _, alive = psutil.wait_procs(processes, timeout=5)
-    return [" ".join(process.cmdline())[:120] for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    return [" ".join(process.cmdline())[:120] for process in wait_gone(processes, 5)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster.stacks import TestedStack, living
+from tests.stacks import TestedStack, living
 
 pytestmark = pytest.mark.timeout(900)
 

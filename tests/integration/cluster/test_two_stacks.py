@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from tests.integration.cluster.stacks import TestedStack
+from tests.stacks import TestedStack
 
 pytestmark = pytest.mark.timeout(600)
 
