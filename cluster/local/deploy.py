@@ -73,14 +73,16 @@ def main(config: Path, address: str, go: Path) -> int:
     """Wait for the word, deploy, and leave the reason of a failure as the last line."""
     while not go.exists():
         time.sleep(0.05)
+    failure = ""
     try:
         deploy(config, address)
     except (DeployError, RayError) as error:
-        print(f"{error}".strip().splitlines()[0], flush=True)  # noqa: T201 - read by the supervisor
-        return 1
-    finally:
-        ray.shutdown()
-    return 0
+        failure = str(error).strip()
+    # First, for Ray repeats the words of its workers until the end.
+    ray.shutdown()
+    if failure:
+        print(failure.splitlines()[0], flush=True)  # noqa: T201 - read by the supervisor
+    return 1 if failure else 0
 
 
 if __name__ == "__main__":

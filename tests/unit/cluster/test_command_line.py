@@ -1,0 +1,82 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.cli.main import COMMANDS
+
+_FITMONITOR = Path(sys.executable).with_name("fitmonitor")
+
+
+def _run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FITMONITOR_")}
+    return subprocess.run(
+        [_FITMONITOR, *words], env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_list_of_commands_needs_no_ray() -> None:
+    seen = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "cluster.cli.main", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert all(entry.name in seen.stdout for entry in COMMANDS)
+    imported = {line.rsplit("|", 1)[-1].strip() for line in seen.stderr.splitlines()}
+    assert not {"ray", "sqlalchemy", "confluent_kafka"} & imported
+
+
+@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
+def test_every_command_explains_itself(entry: object) -> None:
+    done = _run(entry.name, "--help")  # type: ignore[attr-defined]
+    assert done.returncode == 0, done.stderr
+    assert "Usage: fitmonitor" in done.stdout
+
+
+def test_a_wrong_use_ends_with_2() -> None:
+    assert _run("nonsense").returncode == 2
+    assert _run("up", "--profile", "nonsense").returncode == 2
+
+
+def test_a_failure_is_one_line_with_its_mend_and_ends_with_1(tmp_path: Path) -> None:
+    done = _run("status", FITMONITOR_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
+
+
+def test_verbose_shows_where(tmp_path: Path) -> None:
+    for words in (("--verbose", "status"), ("status", "--verbose")):
+        done = _run(*words, FITMONITOR_DATA_DIR=str(tmp_path))
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+
+
+def test_production_without_its_settings_names_each_one() -> None:
+    done = _run("migrate", FITMONITOR_PROFILE="production")
+    assert done.returncode == 1
+    assert "FITMONITOR_DATABASE__URL" in done.stderr
+    assert "FITMONITOR_PASSES__KEY_DIR" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_up_refuses_the_profile_of_many_machines() -> None:
+    done = _run("up", "--profile", "production", FITMONITOR_DATABASE__URL="sqlite://")
+    assert done.returncode == 1
+
+
+def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
+    done = _run("doctor", "--profile", "full", FITMONITOR_CACHE_DIR=str(tmp_path), FITMONITOR_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "Kafka: missing" in done.stdout
+    assert "-m cluster.local.bring" in done.stdout
+
+
+def test_migrate_makes_the_tables(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    for _ in range(2):
+        done = _run("migrate", FITMONITOR_DATA_DIR=str(tmp_path), FITMONITOR_DATABASE__URL=url)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "store.sqlite3").stat().st_size > 0

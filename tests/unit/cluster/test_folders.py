@@ -1,0 +1,62 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import CommandError
+from cluster.local.folders import cache_dir, make_run_dir, run_dir, serve_config_file
+from cluster.local.serve_layer import lay_over
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Path]:
+    yield run_dir(tmp_path)
+    shutil.rmtree(run_dir(tmp_path), ignore_errors=True)
+
+
+def test_the_run_folder_is_short_closed_and_its_own_for_each_data_folder(tmp_path: Path, made: Path) -> None:
+    assert make_run_dir(tmp_path) == made
+    # Ray and HAProxy add up to 80 bytes; the kernel takes 107.
+    assert len(str(made)) < 27
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert run_dir(tmp_path / "other") != made
+
+
+def test_a_new_stack_begins_with_an_empty_run_folder(tmp_path: Path, made: Path) -> None:
+    make_run_dir(tmp_path)
+    (made / "old.sock").touch()
+    assert list(make_run_dir(tmp_path).iterdir()) == []
+
+
+def test_a_link_in_its_place_is_refused(tmp_path: Path, made: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    made.symlink_to(elsewhere)
+    try:
+        with pytest.raises(CommandError, match="not ours alone"):
+            make_run_dir(tmp_path)
+    finally:
+        made.unlink()
+
+
+def test_the_cache_is_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITMONITOR_CACHE_DIR", str(tmp_path))
+    assert cache_dir() == tmp_path
+
+
+def test_port_and_host_are_laid_over_the_shipped_configuration(tmp_path: Path) -> None:
+    target = tmp_path / "serve.yaml"
+    lay_over(serve_config_file(), target, 8123)
+    text = target.read_text(encoding="utf-8")
+    assert "port: 8123" in text
+    assert "host: 127.0.0.1" in text
+    assert "deployments.gateway.app:build" in text
+
+
+@pytest.mark.parametrize("content", ["[", "text", ""])
+def test_a_file_that_is_no_configuration_is_said_to_be_none(tmp_path: Path, content: str) -> None:
+    source = tmp_path / "serve.yaml"
+    source.write_text(content, encoding="utf-8")
+    with pytest.raises(CommandError, match="not a Serve configuration"):
+        lay_over(source, tmp_path / "target.yaml", 1)

@@ -1,0 +1,79 @@
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.local.haproxy import haproxy_environment
+from cluster.local.ports import PortRow
+
+# The lines of Serve's template that matter here, as Serve 2.60 writes them.
+_CONFIG = """global
+    stats socket /run/a.sock mode 666 level admin expose-fd listeners
+frontend prometheus
+    bind :{metrics}
+frontend http_frontend
+    bind 127.0.0.1:{public}
+    server SERVE_REPLICA 127.0.0.1:{public}0 check
+listen stats
+  bind *:{statistics}
+"""
+
+
+@pytest.fixture
+def ports() -> Iterator[PortRow]:
+    row = PortRow()
+    yield row
+    row.close()
+
+
+def _mended(folder: Path, ports: PortRow, host: str) -> tuple[dict[str, str], str]:
+    found = dict(haproxy_environment(folder, ports, host, 8000))
+    script = Path(found["RAY_SERVE_HAPROXY_BINARY_PATH"])
+    text = script.read_text(encoding="utf-8")
+    # In the program's place something that shows what it would have been given.
+    script.write_text(text[: text.index("exec ")] + 'exec echo "$@"\n', encoding="utf-8")
+    config = folder / "haproxy.cfg"
+    config.write_text(
+        _CONFIG.format(
+            metrics=found["RAY_SERVE_HAPROXY_METRICS_PORT"],
+            statistics=found["RAY_SERVE_HAPROXY_STATS_PORT"],
+            public=8000,
+        ),
+        encoding="utf-8",
+    )
+    said = subprocess.run([script, "-db", "-f", config, "-sf", "1"], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["-db", "-f", str(config), "-sf", "1"]
+    return found, config.read_text(encoding="utf-8")
+
+
+def test_statistics_and_metrics_listen_on_loopback(tmp_path: Path, ports: PortRow) -> None:
+    found, config = _mended(tmp_path, ports, "127.0.0.1")
+    binds = [line.strip() for line in config.splitlines() if "bind" in line]
+    assert binds == [
+        f"bind 127.0.0.1:{found['RAY_SERVE_HAPROXY_METRICS_PORT']}",
+        "bind 127.0.0.1:8000",
+        f"bind 127.0.0.1:{found['RAY_SERVE_HAPROXY_STATS_PORT']}",
+    ]
+
+
+def test_the_public_port_alone_moves_to_the_host_that_is_wanted(tmp_path: Path, ports: PortRow) -> None:
+    _, config = _mended(tmp_path, ports, "192.0.2.7")
+    assert "    bind 192.0.2.7:8000\n" in config
+    assert config.count("192.0.2.7") == 1
+    assert "server SERVE_REPLICA 127.0.0.1:80000 check" in config
+
+
+def test_the_admin_socket_is_its_owner_s_alone(tmp_path: Path, ports: PortRow) -> None:
+    _, config = _mended(tmp_path, ports, "127.0.0.1")
+    assert "mode 600 level admin" in config
+    assert "666" not in config
+
+
+def test_everything_that_serve_would_share_is_the_stack_s_own(tmp_path: Path, ports: PortRow) -> None:
+    found = haproxy_environment(tmp_path, ports, "127.0.0.1", 8000)
+    paths = [value for name, value in found.items() if name.endswith(("_LOC", "_PATH", "_BASE", "_FILE"))]
+    assert len(paths) == 6
+    assert all(Path(path).is_relative_to(tmp_path) for path in paths)
+    numbers = [value for name, value in found.items() if name.endswith("_PORT")]
+    assert len(set(numbers)) == len(numbers) == 8
