@@ -42,9 +42,7 @@ class KafkaSettings(BaseModel):
     commands_partitions: int = Field(default=64, ge=1)
     replies_partitions: int = Field(default=16, ge=1)
     door_group: str = "door-consumers"
-    session_timeout_ms: int = Field(
-        default=6000, description="How long a killed consumer's partitions stay dark."
-    )
+    session_timeout_ms: int = Field(default=6000, description="How long a killed consumer's partitions stay dark.")
 
 
 class DoorSettings(BaseModel):
