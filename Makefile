@@ -36,9 +36,9 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended.
 	$(BIN)/ruff check --fix --exit-zero
 	$(BIN)/ruff format
 
-lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml.
-	$(LOCK) --upgrade -o requirements.lock pyproject.toml
-	$(LOCK) --upgrade -o requirements-dev.lock --extra dev -c requirements.lock pyproject.toml
+lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml. LOCK_ARGS=--upgrade for newer versions.
+	$(LOCK) $(LOCK_ARGS) -o requirements.lock pyproject.toml
+	$(LOCK) $(LOCK_ARGS) -o requirements-dev.lock --extra dev pyproject.toml
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
