@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
+# A broken .venv must end in an error, not in packages beside the system's own.
+export PIP_REQUIRE_VIRTUALENV := true
+
 .DEFAULT_GOAL := help
 .PHONY: help run down test check bench format lock
 
