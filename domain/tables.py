@@ -200,7 +200,8 @@ open_visits = Table(
 outbox = Table(
     "outbox",
     metadata,
-    # Rows of one gym are written under that gym's lock: their numbers rise in the order of their commits.
+    # A gym's own events are written under its lock: their numbers rise in the order of their commits. Those that
+    # another gym's scan brings (a visit ended or reopened elsewhere) are not: never page by "number > last".
     Column("id", BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True, autoincrement=True),
     Column("topic", code(64), nullable=False),
     Column("key", code(64), nullable=False),

@@ -9,28 +9,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 DECIDE_AGAIN = {1062, 1205, 1213}  # duplicate key, lock wait over, deadlock: somebody else was first
-# No connection, a lost one, a server that stops, one that has no room: the same question may be answered later.
+# No connection, a lost one, one refused while a password changes, a server that stops, interrupts, or has no room:
+# the same question may be answered later.
 AWAY = {
-    1021,
-    1037,
-    1040,
-    1041,
-    1053,
-    1077,
-    1079,
-    1114,
-    1152,
-    1158,
-    1159,
-    1160,
-    1161,
-    1290,
-    1836,
-    2002,
-    2003,
-    2006,
-    2013,
-    2055,
+    *(1021, 1037, 1040, 1041, 1045, 1053, 1077, 1079, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1206, 1226),
+    *(1290, 1317, 1836, 1969, 2002, 2003, 2006, 2013, 2055, 3024),
 }
 _SQLITE_AWAY = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
 

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, case, delete, insert, literal, select, update
 
 from domain.clock import Clock
-from domain.door.events import TOPIC, ScanAnnulled
+from domain.column_types import Id
+from domain.door.events import TOPIC, ScanAnnulled, VisitReopened
 from domain.door.model import (
     AnnulAnswer,
     AnnulRequest,
@@ -28,7 +29,7 @@ from domain.tables import open_visits, scans, visits
 def annul(
     connection: Connection, request: AnnulRequest, gym: GymRow | None, clock: Clock, limits: DoorLimits
 ) -> AnnulAnswer | Rejected:
-    """Annul one scan; its gym is locked already.
+    """Annul one scan; its gym and its member are locked already.
 
     A scan that was never seen leaves a tombstone, so that the scan is refused when it comes after all.
     """
@@ -47,15 +48,17 @@ def annul(
         return Rejected(
             Problem.ANNUL_WINDOW_OVER, f"A device may annul its scan for {minutes} minutes; ask staff to annul it."
         )
-    if scan.member_id is not None:
-        repository.lock_members({scan.member_id})
     connection.execute(
         update(scans)
         .where(scans.c.id == scan.id)
         .values(annulled_at=now, annulled_by=request.by, annul_reason=request.reason)
     )
     if scan.repeats_id is None and scan.member_id is not None:
-        _undo(connection, scan, now)
+        heir = _first_repeat(connection, scan)
+        if heir is None:
+            _undo(connection, scan, now)
+        else:
+            _hand_over(connection, scan, heir)
     answer = _answer(repository, request, gym, now)
     event = ScanAnnulled(new_id(), gym.id, scan.member_id, Outcome(scan.outcome), answer.occupancy, now)
     store_events(connection, TOPIC, [(gym.id, event)], now)
@@ -90,6 +93,42 @@ def _tombstone(repository: DoorRepository, request: AnnulRequest, gym: GymRow, n
     )
 
 
+def _first_repeat(connection: Connection, scan: Row[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
+    return connection.execute(
+        select(scans.c.id, scans.c.decided_at)
+        .where(
+            scans.c.member_id == scan.member_id,
+            scans.c.decided_at >= scan.decided_at,
+            scans.c.repeats_id == scan.id,
+            scans.c.annulled_at.is_(None),
+        )
+        .order_by(scans.c.decided_at, scans.c.id)
+        .limit(1)
+    ).one_or_none()
+
+
+def _hand_over(connection: Connection, scan: Row[*tuple[Any, ...]], heir: Row[*tuple[Any, ...]]) -> None:
+    """A phone held up was given the annulled answer again, and that scan stands: what was decided is now its own."""
+    moved = {"entered_scan": heir.id, "entered_at": heir.decided_at}
+    if scan.outcome == Outcome.ENTERED:
+        connection.execute(update(visits).where(visits.c.id == scan.visit_id).values(moved))
+        connection.execute(
+            update(open_visits).where(open_visits.c.visit_id == scan.visit_id).values(entered_at=heir.decided_at)
+        )
+    connection.execute(
+        update(visits)
+        .where(visits.c.member_id == scan.member_id, visits.c.left_scan == scan.id)
+        .values(left_scan=heir.id, left_at=heir.decided_at)
+    )
+    connection.execute(
+        update(scans)
+        .where(
+            scans.c.member_id == scan.member_id, scans.c.decided_at >= scan.decided_at, scans.c.repeats_id == scan.id
+        )
+        .values(repeats_id=case((scans.c.id == heir.id, None), else_=literal(heir.id, Id)))
+    )
+
+
 def _undo(connection: Connection, scan: Row[*tuple[Any, ...]], now: datetime) -> None:
     if scan.outcome == Outcome.ENTERED:
         connection.execute(delete(open_visits).where(open_visits.c.visit_id == scan.visit_id))
@@ -102,10 +141,10 @@ def _undo(connection: Connection, scan: Row[*tuple[Any, ...]], now: datetime) ->
             visits.c.member_id == scan.member_id, visits.c.left_scan == scan.id, visits.c.annulled_at.is_(None)
         )
     ).all():
-        _go_on(connection, visit, scan)
+        _go_on(connection, visit, scan, now)
 
 
-def _go_on(connection: Connection, visit: Row[*tuple[Any, ...]], scan: Row[Any]) -> None:
+def _go_on(connection: Connection, visit: Row[*tuple[Any, ...]], scan: Row[Any], now: datetime) -> None:
     """Let a visit go on past the annulled scan: to the next scan that would have ended it, or to now."""
     later = _next_end(connection, visit.gym_id, scan)
     if later is None:
@@ -117,6 +156,8 @@ def _go_on(connection: Connection, visit: Row[*tuple[Any, ...]], scan: Row[Any])
                 visit_id=visit.id, gym_id=visit.gym_id, member_id=scan.member_id, entered_at=visit.entered_at
             )
         )
+        event = VisitReopened(new_id(), visit.gym_id, visit.id, scan.member_id, now)
+        store_events(connection, TOPIC, [(visit.gym_id, event)], now)
         return
     inferred = None
     if later.outcome == Outcome.ENTERED:

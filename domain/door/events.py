@@ -56,4 +56,17 @@ class ScanAnnulled:
     version: Literal[1] = 1
 
 
-DoorEvent = ScanDecided | VisitInferred | ScanAnnulled
+@dataclass(frozen=True, slots=True)
+class VisitReopened:
+    """A visit goes on because the scan that ended it was annulled; its gym may be another than that scan's."""
+
+    event_id: UUID
+    gym_id: UUID
+    visit_id: UUID
+    member_id: UUID | None
+    reopened_at: datetime
+    type: Literal["visit_reopened"] = "visit_reopened"
+    version: Literal[1] = 1
+
+
+DoorEvent = ScanDecided | VisitInferred | ScanAnnulled | VisitReopened

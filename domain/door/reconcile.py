@@ -19,6 +19,7 @@ class DisagreementKind(StrEnum):
     VISIT_NOT_OPEN = "visit_not_open"
     ENTRY_WITHOUT_VISIT = "entry_without_visit"
     VISIT_WITHOUT_ENTRY = "visit_without_entry"
+    REPEATS_ANNULLED = "repeats_annulled"
     INSIDE_TWICE = "inside_twice"
 
 
@@ -34,6 +35,7 @@ class Disagreement:
 def disagreements(connection: Connection) -> list[Disagreement]:
     """Everything in which the tables of the door disagree; none is as it should be."""
     is_open = visits.c.left_at.is_(None) & visits.c.annulled_at.is_(None)
+    first = scans.alias("first")
     joined = open_visits.outerjoin(visits, visits.c.id == open_visits.c.visit_id)
     found = [
         Disagreement(kind, gym_id, f"{what} {id_}")
@@ -96,6 +98,13 @@ def disagreements(connection: Connection) -> list[Disagreement]:
                     visits.c.annulled_at.is_(None),
                     or_(scans.c.id.is_(None), scans.c.outcome != Outcome.ENTERED, scans.c.annulled_at.is_not(None)),
                 ),
+            ),
+            (
+                DisagreementKind.REPEATS_ANNULLED,
+                "stands, though it only repeats an answer that was annulled: scan",
+                select(scans.c.gym_id, scans.c.id)
+                .join(first, first.c.id == scans.c.repeats_id)
+                .where(scans.c.annulled_at.is_(None), first.c.annulled_at.is_not(None)),
             ),
         )
         for gym_id, id_ in connection.execute(query)

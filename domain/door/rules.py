@@ -61,6 +61,9 @@ def decide(
         return Verdict(Outcome.LEFT) if leaves else refused(Reason.UNKNOWN_PASS)
     held_up = _held_up(request, member, now, limits)
     if held_up is not None:
+        another_s = request.reading.status is PassStatus.STALE and request.reading.issued_at != held_up.pass_issued_at
+        if held_up.outcome is Outcome.ENTERED and another_s:
+            return refused(Reason.EXPIRED_PASS)  # a screenshot shown behind its owner's back
         return Verdict(held_up.outcome, repeats=held_up)
     inside = member.open_visit is not None and member.open_visit.gym_id == gym.id
     leaves = inside if request.direction is Direction.AUTO else request.direction is Direction.LEAVE

@@ -46,13 +46,7 @@ def decide_batch(
     """
     repository = DoorRepository(connection)
     gyms = repository.lock_gyms({request.gym_id for request in requests})
-    members = repository.lock_members(
-        {
-            request.reading.member_id
-            for request in requests
-            if isinstance(request, ScanRequest) and request.reading.member_id is not None
-        }
-    )
+    members = repository.lock_members(_members(repository, requests))
     results: list[DoorResult] = []
     for is_scan, run in groupby(requests, key=lambda request: isinstance(request, ScanRequest)):
         if is_scan:
@@ -65,6 +59,14 @@ def decide_batch(
                 if isinstance(request, AnnulRequest)
             ]
     return results
+
+
+def _members(repository: DoorRepository, requests: Sequence[ScanRequest | AnnulRequest]) -> set[UUID]:
+    """Everybody whom the batch is about; scans of locked gyms do not change any more."""
+    annulled = [(request.scan_id, request.asked_by) for request in requests if isinstance(request, AnnulRequest)]
+    about = {row.member_id for row in repository.known_scans(annulled).values()} if annulled else set()
+    about |= {request.reading.member_id for request in requests if isinstance(request, ScanRequest)}
+    return {member_id for member_id in about if member_id is not None}
 
 
 def _decide_scans(

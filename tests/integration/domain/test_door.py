@@ -1,5 +1,6 @@
 """The door on both kinds of store: one batch, one transaction, and what is in the tables afterwards."""
 
+import json
 from contextlib import suppress
 from datetime import timedelta
 
@@ -299,6 +300,56 @@ class TestAnnulment:
         with world.store.reading() as connection:
             assert connection.execute(select(open_visits.c.entered_at)).scalar_one() == START
             assert disagreements(connection) == []
+
+    def test_of_an_entry_that_was_given_again_leaves_the_member_inside_by_the_second_scan(self, world: World) -> None:
+        gym = world.gym()
+        member = world.member()
+        first = world.scan(gym, world.code(member))
+        world.answer(first)
+        world.clock.forward(5)
+        again = world.scan(gym, world.code(member))
+        assert world.answer(again).replayed
+        world.ask(world.annulment(gym, first.scan_id))
+        assert world.inside(gym) == [member]
+        world.clock.forward(16)
+        assert world.answer(world.scan(gym, first.reading, ENTER)).reason is Reason.USED_PASS
+        world.ask(world.annulment(gym, again.scan_id))
+        assert world.inside(gym) == []
+        with world.store.reading() as connection:
+            assert disagreements(connection) == []
+
+    def test_of_an_exit_that_was_given_again_leaves_the_member_outside(self, world: World) -> None:
+        gym = world.gym()
+        member = world.member()
+        world.answer(world.scan(gym, world.code(member), ENTER))
+        world.clock.forward(60)
+        first = world.scan(gym, world.code(member), LEAVE)
+        world.answer(first)
+        world.clock.forward(5)
+        again = world.scan(gym, world.code(member), LEAVE)
+        assert world.answer(again).replayed
+        world.ask(world.annulment(gym, first.scan_id))
+        assert world.inside(gym) == []
+        world.ask(world.annulment(gym, again.scan_id))
+        assert world.inside(gym) == [member]
+        with world.store.reading() as connection:
+            assert disagreements(connection) == []
+
+    def test_elsewhere_is_told_to_the_gym_whose_visit_goes_on(self, world: World) -> None:
+        first, second = world.gym(), world.gym()
+        member = world.member()
+        world.answer(world.scan(first, world.code(member), ENTER))
+        world.clock.forward(60)
+        elsewhere = world.scan(second, world.code(member), ENTER)
+        world.answer(elsewhere)
+        world.ask(world.annulment(second, elsewhere.scan_id))
+        with world.store.reading() as connection:
+            payloads = connection.execute(select(outbox.c.payload).where(outbox.c.key == str(first))).scalars().all()
+        assert [json.loads(payload)["type"] for payload in payloads] == [
+            "scan_decided",
+            "visit_inferred",
+            "visit_reopened",
+        ]
 
     def test_twice_gives_the_same_answer(self, world: World) -> None:
         gym = world.gym()

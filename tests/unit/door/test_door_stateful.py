@@ -37,7 +37,8 @@ class Accepted:
     gym: UUID
     outcome: Outcome
     at: datetime
-    code: datetime | None
+    code: datetime | None  # that it used up
+    shown: datetime | None  # that was shown last, the phone being held up
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Person:
     """A member in the model: their accepted scans, in order, are all there is to know."""
 
     accepted: list[Accepted] = field(default_factory=list)
+    # Of each scan that was accepted: the answers given again, in order, as scan id, moment and code.
+    repeats: dict[str, list[tuple[str, datetime, datetime | None]]] = field(default_factory=dict)
 
     def place(self) -> tuple[UUID, datetime] | None:
         """Where they are and since when, by going through the scans."""
@@ -151,10 +154,23 @@ class Door(RuleBasedStateMachine):
     def annul(self, request: ScanRequest) -> None:
         (result,) = self.world.ask(self.world.annulment(request.gym_id, request.scan_id, by_staff=True))
         assert isinstance(result, AnnulAnswer)
-        record = self.records.pop(request.scan_id, None)
-        if record is not None and request.reading.member_id is not None:
-            self.people[request.reading.member_id].accepted.remove(record)
+        assert request.reading.member_id is not None
+        person = self.people[request.reading.member_id]
         self.annulled.add(request.scan_id)
+        for repeats in person.repeats.values():
+            repeats[:] = [repeat for repeat in repeats if repeat[0] != request.scan_id]
+        record = self.records.pop(request.scan_id, None)
+        if record is None:
+            return
+        heirs = person.repeats.pop(request.scan_id, [])
+        if not heirs:
+            person.accepted.remove(record)
+            return
+        heir, record.at, record.shown = heirs[0]
+        if record.outcome is Outcome.LEFT:
+            record.code = record.shown
+        self.records[heir] = record
+        person.repeats[heir] = heirs[1:]
 
     @invariant()
     def the_store_agrees(self) -> None:
@@ -184,10 +200,19 @@ class Door(RuleBasedStateMachine):
         self.answers[request.scan_id] = result
         if expected[0] is not Outcome.REFUSED and not repeated:
             record = Accepted(
-                request.gate_id, request.gym_id, expected[0], self.world.clock.now, request.reading.issued_at
+                request.gate_id,
+                request.gym_id,
+                expected[0],
+                self.world.clock.now,
+                request.reading.issued_at,
+                request.reading.issued_at,
             )
             person.accepted.append(record)
             self.records[request.scan_id] = record
+        if repeated:
+            original = next(id_ for id_, record in self.records.items() if record is person.accepted[-1])
+            again = (request.scan_id, self.world.clock.now, request.reading.issued_at)
+            person.repeats.setdefault(original, []).append(again)
         if not repeated:
             inside = sum(1 for other in self.people.values() if (other.place() or (None,))[0] == request.gym_id)
             assert result.occupancy == inside
@@ -200,6 +225,12 @@ class Door(RuleBasedStateMachine):
         if last is not None and last.gate == request.gate_id and now - last.at <= WINDOW:
             same = Direction.ENTER if last.outcome is Outcome.ENTERED else Direction.LEAVE
             if request.direction in {same, Direction.AUTO}:
+                if (
+                    last.outcome is Outcome.ENTERED
+                    and request.reading.status is PassStatus.STALE
+                    and code != last.shown
+                ):
+                    return (Outcome.REFUSED, Reason.EXPIRED_PASS), False
                 return (last.outcome, None), True
         leaves = request.direction is Direction.LEAVE or (request.direction is Direction.AUTO and inside)
         if request.direction is Direction.AUTO and person.used(code, Outcome.ENTERED if leaves else Outcome.LEFT):

@@ -244,6 +244,15 @@ def test_an_explicit_leave_after_an_enter_is_a_leave() -> None:
     assert decision(scan(LEAVE), member) == Verdict(Outcome.LEFT, ends_visit=True)
 
 
+@pytest.mark.parametrize("direction", [ENTER, AUTO])
+def test_a_stale_screenshot_behind_its_owner_s_back_is_no_phone_held_up(direction: Direction) -> None:
+    last = replace(accepted(Outcome.ENTERED, 5), pass_issued_at=NOW - timedelta(seconds=15))
+    member = a_member(open_visit=visit(minutes_ago=0.1), last_accepted=last)
+    assert reason(scan(direction, PassStatus.STALE), member) is Reason.EXPIRED_PASS
+    frozen_phone = replace(member, last_accepted=replace(last, pass_issued_at=NOW))
+    assert decision(scan(direction, PassStatus.STALE), frozen_phone).outcome is Outcome.ENTERED
+
+
 def test_another_gate_is_no_phone_held_up() -> None:
     member = a_member(
         open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.ENTERED, 5, OTHER_GATE), code_entered=True

@@ -154,11 +154,14 @@ class LocalGym:
         self.desk = desk
         self.calls: list[str] = []
         self.fails: Exception | None = None
+        self.delay_s = 0.0
 
     async def __call__(self, method: Callable[Concatenate[GymDesk, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self.calls.append(method.__name__)
         if self.fails:
             raise self.fails
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
         return method(self.desk, *args, **kwargs)
 
 

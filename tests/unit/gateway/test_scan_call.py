@@ -305,3 +305,18 @@ async def test_answers_carry_the_headers_that_all_answers_carry(rig: Rig) -> Non
     assert answer.headers["x-frame-options"] == "DENY"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("beyond", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "0999-06-01T00:00:00Z"])
+async def test_a_door_whose_clock_is_beyond_all_measure_still_works(rig: Rig, beyond: str) -> None:
+    answer = await rig.scan(rig.gym_with_gate(), rig.world.member(), scanned_at=beyond)
+    assert answer.json()["outcome"] == "entered"
+    ((asked,),) = rig.qr.batches
+    assert asked.scanned_at is None
+
+
+async def test_a_slow_look_up_of_the_device_ends_at_the_deadline(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    rig.gym.delay_s = 60.0
+    answer = await rig.scan(at, rig.world.member())
+    assert_problem(answer, 503, "unavailable")
