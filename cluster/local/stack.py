@@ -26,7 +26,7 @@ from cluster.local.serve_layer import lay_over
 from cluster.local.servers import Server, servers_of
 from integrations.settings import Profile, Settings
 
-_READY_TIMEOUT_S = 90.0
+_READY_TIMEOUT_S = 45.0
 _OK = 200
 
 
@@ -41,6 +41,10 @@ class Wish:
 
 class StoppedError(Exception):
     """The end was asked for while something was still starting."""
+
+
+class NotReadyError(CommandError):
+    """Serve says that everything runs, but nothing answers."""
 
 
 class Stack:
@@ -105,7 +109,12 @@ class Stack:
                 self.start_server(server)
         self._introduce()
         self._side_by_side(self._prepare, self._start_ray)
-        self._serve()
+        try:
+            self._serve()
+        except NotReadyError as error:
+            # Once in some dozen starts Serve's HAProxy manager hangs while it spawns HAProxy, and nothing else notices.
+            self._progress.warn(f"{error}; Ray is started anew")
+            self.restart_ray()
         self.record.phase = "ready"
         self._write()
 
@@ -181,7 +190,7 @@ class Stack:
                     raise StoppedError
                 if not self.ray.process.is_running or time.monotonic() > deadline:
                     said = " ".join(str(word) for word in answer)[:300]
-                    raise CommandError(f"not ready ({said})", f"read {self.ray.logs}/serve")
+                    raise NotReadyError(f"not ready ({said})", f"read {self.ray.logs}/serve")
                 time.sleep(0.1)
 
     def _preparations(self) -> list[str]:

@@ -3,12 +3,14 @@
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.stacks import TestedStack, living
+from tests.stacks import STARTS_WITHIN_S, TestedStack, living
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -76,3 +78,27 @@ def test_down_where_nothing_is_up_is_no_failure(stack: TestedStack) -> None:
     done = stack.down()
     assert done.returncode == 0
     assert "no stack is up" in done.stdout
+
+
+def test_a_haproxy_manager_that_hangs_while_starting_is_replaced(stack: TestedStack) -> None:
+    stack.launch()
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not (managers := [p for p in starting(stack) if title(p).startswith("ray::HAProxyManager")]):
+        assert time.monotonic() < deadline, stack.said()
+        time.sleep(0.05)
+    for manager in managers:
+        manager.suspend()
+    stack.wait_ready()
+    assert "Ray is started anew" in stack.said()
+    assert stack.is_ready
+
+
+def starting(stack: TestedStack) -> list[psutil.Process]:
+    return stack.processes() if (stack.data_dir / "stack.json").exists() else []
+
+
+def title(process: psutil.Process) -> str:
+    try:
+        return (process.cmdline() or [""])[0]
+    except psutil.Error:
+        return ""
