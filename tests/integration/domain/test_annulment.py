@@ -123,7 +123,7 @@ def test_annulment_of_an_exit_that_was_given_again_leaves_the_member_outside(wor
         assert disagreements(connection) == []
 
 
-def test_annulment_elsewhere_is_told_to_the_gym_whose_visit_goes_on(world: World) -> None:
+def test_annulment_of_an_entry_elsewhere_is_told_to_the_gym_whose_visit_goes_on(world: World) -> None:
     first, second = world.gym(), world.gym()
     member = world.member()
     world.answer(world.scan(first, world.code(member), ENTER))
@@ -149,7 +149,7 @@ def test_annulment_twice_gives_the_same_answer(world: World) -> None:
     assert world.ask(world.annulment(gym, request.scan_id)) == first
 
 
-def test_annulment_an_annulled_scan_opens_no_door_when_it_is_repeated(world: World) -> None:
+def test_an_annulled_scan_opens_no_door_when_it_is_repeated(world: World) -> None:
     gym = world.gym()
     request = world.scan(gym, world.code(world.member()), ENTER)
     world.answer(request)
@@ -168,7 +168,7 @@ def test_annulment_of_a_scan_never_seen_leaves_a_tombstone_that_refuses_it(world
     assert world.inside(gym) == []
 
 
-def test_annulment_a_device_has_fifteen_minutes_and_staff_have_for_ever(world: World) -> None:
+def test_a_device_has_fifteen_minutes_and_staff_have_for_ever(world: World) -> None:
     gym = world.gym()
     request = world.scan(gym, world.code(world.member()), ENTER)
     world.answer(request)
@@ -180,7 +180,7 @@ def test_annulment_a_device_has_fifteen_minutes_and_staff_have_for_ever(world: W
     assert isinstance(by_staff, AnnulAnswer)
 
 
-def test_annulment_an_annulled_answer_is_not_given_again_to_a_phone_held_up(world: World) -> None:
+def test_an_annulled_answer_is_not_given_again_to_a_phone_held_up(world: World) -> None:
     gym = world.gym()
     member = world.member()
     request = world.scan(gym, world.code(member))
