@@ -112,7 +112,7 @@ class Stack:
         try:
             self._serve()
         except NotReadyError as error:
-            # Seen once in dozens of starts: the HAProxy manager of Serve hangs while it spawns HAProxy, and nobody notices.
+            # Seen once in dozens of starts: the HAProxy manager of Serve hangs while it spawns HAProxy.
             self._progress.warn(f"{error}; Ray is started anew")
             self.restart_ray()
         self.record.phase = "ready"
