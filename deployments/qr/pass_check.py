@@ -5,7 +5,6 @@ from typing import Protocol
 from uuid import UUID
 
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
-from domain.door.model import ScanRequest
 from integrations.kafka.messages import DoorCommand, ScanCommand
 from integrations.pass_keys import PassVerifier
 
@@ -33,16 +32,5 @@ class PassCheck:
     def _command(self, question: ScanQuestion) -> ScanCommand:
         # As of its arrival: a pass must not go stale in our own queues.
         reading = self._verifier.read(question.code, question.arrived_at)
-        scan = ScanRequest(
-            scan_id=question.scan_id,
-            asked_by=question.asked_by,
-            gym_id=question.gym_id,
-            gate_id=question.gate_id,
-            direction=question.direction,
-            reading=reading,
-            arrived_at=question.arrived_at,
-            decide_by=question.decide_by,
-            scanned_at=question.scanned_at,
-            payment_checked=question.payment_checked,
-        )
+        scan = question.with_reading(reading)
         return ScanCommand(command_id=question.command_id, reply_to=question.reply_to, scan=scan)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.door.model import Direction
+from domain.door.model import Direction, PassReading, ScanRequest
 from integrations.kafka.messages import ReplyTo
 
 
@@ -33,6 +33,21 @@ class ScanQuestion(msgspec.Struct, frozen=True, array_like=True):
     decide_by: datetime
     scanned_at: datetime | None = None
     payment_checked: bool = False
+
+    def with_reading(self, reading: PassReading) -> ScanRequest:
+        """The scan as it is put to the door, once its pass was read."""
+        return ScanRequest(
+            scan_id=self.scan_id,
+            asked_by=self.asked_by,
+            gym_id=self.gym_id,
+            gate_id=self.gate_id,
+            direction=self.direction,
+            reading=reading,
+            arrived_at=self.arrived_at,
+            decide_by=self.decide_by,
+            scanned_at=self.scanned_at,
+            payment_checked=self.payment_checked,
+        )
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")

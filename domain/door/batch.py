@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.door.events import TOPIC, DoorEvent, ScanDecided, VisitInferred
-from domain.door.model import DoorLimits, Inferred, Outcome, ScanAnswer, ScanRequest, ShownMember
+from domain.door.model import DoorLimits, Outcome, ScanAnswer, ScanRequest, ShownMember
 from domain.door.repository import DoorRepository, Ending, GymRow, MemberRow
 from domain.door.rules import Verdict
 from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
@@ -170,9 +170,7 @@ class Batch:
         else:
             self._endings.append(Ending(visit.visit_id, self._now, row_id, verdict.inferred))
         if verdict.inferred is not None:
-            event = VisitInferred(
-                new_id(), visit.gym_id, visit.visit_id, member.shown.id, Inferred(verdict.inferred), self._now
-            )
+            event = VisitInferred(new_id(), visit.gym_id, visit.visit_id, member.shown.id, verdict.inferred, self._now)
             self._events.append((visit.gym_id, event))
         return visit.visit_id
 

@@ -1,6 +1,7 @@
 """The door's use case: decide a batch of questions in one unit of work."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -132,18 +133,7 @@ def _answer_twin(request: ScanRequest, first: ScanRequest, answer: ScanAnswer) -
     """The same scan id twice in one batch."""
     if (first.gate_id, first.direction) != (request.gate_id, request.direction):
         return _reused()
-    return ScanAnswer(
-        answer.scan_id,
-        answer.outcome,
-        answer.reason,
-        answer.remedy,
-        answer.member,
-        answer.gym_id,
-        answer.occupancy,
-        answer.capacity,
-        answer.decided_at,
-        replayed=True,
-    )
+    return replace(answer, replayed=True)
 
 
 def _reused() -> Rejected:

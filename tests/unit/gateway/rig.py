@@ -16,7 +16,7 @@ from deployments.gateway.shell import Shell
 from deployments.gym.desk import GymDesk
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
-from domain.door.model import PassReading, PassStatus, ScanRequest
+from domain.door.model import PassReading, PassStatus
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
 from domain.identity.model import Caller, Role, roles_of
@@ -228,19 +228,7 @@ class Rig:
             reading = self.world.code(UUID(question.code))
         except ValueError:
             reading = PassReading(PassStatus.FORGED)
-        scan = ScanRequest(
-            scan_id=question.scan_id,
-            asked_by=question.asked_by,
-            gym_id=question.gym_id,
-            gate_id=question.gate_id,
-            direction=question.direction,
-            reading=reading,
-            arrived_at=question.arrived_at,
-            decide_by=question.decide_by,
-            scanned_at=question.scanned_at,
-            payment_checked=question.payment_checked,
-        )
-        (result,) = self.world.ask(scan)
+        (result,) = self.world.ask(question.with_reading(reading))
         return reply(question.command_id, result)
 
     def gym_with_gate(self, serves: Serves = Serves.BOTH, capacity: int = 100) -> GymWithGate:
