@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from consumers.door import DoorParts
+from consumers.scaling import BUSY_S, HANDLED, LAG
 from integrations.logs import configure_logging
 from integrations.settings import Settings, settings
 
@@ -45,7 +46,8 @@ class DoorConsumer:
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What the scaling policy goes by."""
-        return {"lag": float(self._loop.lag)}
+        stats = self._loop.stats
+        return {LAG: float(self._loop.lag), HANDLED: float(stats.messages), BUSY_S: stats.busy_s}
 
     def __del__(self) -> None:
         """Serve calls this when it stops a replica in order: the batch in hand is finished, the group is left."""

@@ -34,11 +34,15 @@ class LoopLimits:
 
 @dataclass(slots=True)
 class LoopStats:
-    """What a consumer has done since it started. Written by its thread alone."""
+    """What a consumer has done since it started. Written by its thread alone.
+
+    `busy_s`: how long batches were in work, in s, without the waits for what was away.
+    """
 
     batches: int = 0
     messages: int = 0
     dead_letters: int = 0
+    busy_s: float = 0.0
 
     @property
     def mean_batch(self) -> float:
@@ -83,6 +87,7 @@ class ConsumerLoop(Generic[M, R]):
         self._monotonic = monotonic
         self._owned: set[int] = set()
         self._resting = False
+        self._rested_s = 0.0
         self._batch = Batch(decode)
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -153,9 +158,11 @@ class ConsumerLoop(Generic[M, R]):
             return
         self._take([first, *self._consumer.consume(self._limits.batch_max - 1, 0)])
         batch = self._batch
+        began_at, rested_s = self._monotonic(), self._rested_s
         if self._decider.decide(batch):
             self._store_offsets()
             self._count(len(batch))
+        self.stats.busy_s += self._monotonic() - began_at - (self._rested_s - rested_s)
         self._wake()
         self._batch = Batch(self._decode)
 
@@ -178,16 +185,19 @@ class ConsumerLoop(Generic[M, R]):
         if not self._resting:
             self._resting = True
             self._consumer.pause(self._partitions())
-        until = self._monotonic() + delay_s
-        while not self._stopping.is_set():
-            self._beat()
-            left_s = until - self._monotonic()
-            message = self._consumer.poll(max(0.0, min(left_s, self._limits.poll_s)))
-            if message is not None:
-                self._take([message])
-            if left_s <= 0:
-                return True
-        return False
+        began_at = self._monotonic()
+        try:
+            while not self._stopping.is_set():
+                self._beat()
+                left_s = began_at + delay_s - self._monotonic()
+                message = self._consumer.poll(max(0.0, min(left_s, self._limits.poll_s)))
+                if message is not None:
+                    self._take([message])
+                if left_s <= 0:
+                    return True
+            return False
+        finally:
+            self._rested_s += self._monotonic() - began_at
 
     def _wake(self) -> None:
         if self._resting:

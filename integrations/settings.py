@@ -57,6 +57,17 @@ class DoorSettings(BaseModel):
     annul_window_s: float = Field(default=900.0, gt=0, description="How long a device may annul its own scan.")
 
 
+class ConsumerSettings(BaseModel):
+    """How many consumers of the door a local stack runs; where unset, `serve_config.yaml` says.
+
+    Embedded there is one whatever is set: SQLite lets one write at a time, so a second one would only wait.
+    """
+
+    min: int | None = Field(default=None, ge=1, description="Consumers at rest.")
+    max: int | None = Field(default=None, ge=1, description="Consumers under lag; as many as `min` fixes their number.")
+    calm_s: float | None = Field(default=None, gt=0, description="After so long without need there is one fewer.")
+
+
 class PassSettings(BaseModel):
     """Where the keys of the passes are. Embedded and full: a folder that the stack fills."""
 
@@ -95,6 +106,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     kafka: KafkaSettings = KafkaSettings()
     door: DoorSettings = DoorSettings()
+    consumers: ConsumerSettings = ConsumerSettings()
     passes: PassSettings = PassSettings()
     identity: IdentitySettings = IdentitySettings()
     api: ApiSettings = ApiSettings()

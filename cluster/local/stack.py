@@ -77,7 +77,7 @@ class Stack:
         self._preparation = self._step("preparation", "cluster.local.prepare", *self._preparations())
         self._go = self._run_dir / "prepared"
         config = self._run_dir / "serve_config.yaml"
-        lay_over(wish.serve_config, config, chosen.port)
+        lay_over(wish.serve_config, config, chosen)
         self._deployment = self._step("deployment", "cluster.local.deploy", config, self.ray.address, self._go)
         self.record = StackRecord(
             profile=chosen.profile,

@@ -22,7 +22,7 @@ def settings(mock_kafka: str, tmp_path: Path) -> Iterator[Settings]:
 def test_a_replica_is_healthy_until_its_consumer_ends(settings: Settings) -> None:
     replica = DoorConsumer(settings)
     replica.check_health()
-    assert replica.record_autoscaling_stats() == {"lag": 0.0}
+    assert replica.record_autoscaling_stats() == {"lag": 0.0, "handled": 0.0, "busy_s": 0.0}
     replica.__del__()
     with pytest.raises(ConsumerUnhealthyError):
         replica.check_health()

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.folders import cache_dir, make_run_dir, run_dir, serve_config_file
-from cluster.local.serve_layer import lay_over
+from cluster.local.folders import cache_dir, make_run_dir, run_dir
 
 
 @pytest.fixture
@@ -43,20 +42,3 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path, made: Path) -> None:
 def test_the_cache_is_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FITMONITOR_CACHE_DIR", str(tmp_path))
     assert cache_dir() == tmp_path
-
-
-def test_port_and_host_are_laid_over_the_shipped_configuration(tmp_path: Path) -> None:
-    target = tmp_path / "serve.yaml"
-    lay_over(serve_config_file(), target, 8123)
-    text = target.read_text(encoding="utf-8")
-    assert "port: 8123" in text
-    assert "host: 127.0.0.1" in text
-    assert "deployments.gateway.app:build" in text
-
-
-@pytest.mark.parametrize("content", ["[", "text", ""])
-def test_a_file_that_is_no_configuration_is_said_to_be_none(tmp_path: Path, content: str) -> None:
-    source = tmp_path / "serve.yaml"
-    source.write_text(content, encoding="utf-8")
-    with pytest.raises(CommandError, match="not a Serve configuration"):
-        lay_over(source, tmp_path / "target.yaml", 1)

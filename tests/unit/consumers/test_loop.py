@@ -71,6 +71,22 @@ def test_a_message_is_not_skipped_while_its_dead_letter_cannot_be_written() -> N
     assert bench.consumer.stored == {0: 2}
 
 
+def test_waiting_for_what_is_away_is_no_work() -> None:
+    bench = Bench()
+
+    def take_a_second(_messages: Sequence[str]) -> None:
+        bench.time.now += 1.0
+
+    bench.handler.fails = take_a_second
+    bench.run(message(0))
+    assert bench.loop.stats.busy_s == pytest.approx(1.0)
+    away = Bench()
+    away.handler.fails = failing(3, database_away())
+    away.run(message(0))
+    assert away.loop.stats.busy_s == pytest.approx(0.0)
+    assert away.loop.stats.messages == 1
+
+
 def test_while_the_database_is_away_the_partitions_rest_and_the_batch_stays_in_hand() -> None:
     bench = Bench()
     paused: list[set[int]] = []

@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.errors import CommandError
+from cluster.local.folders import serve_config_file
+from cluster.local.serve_layer import lay_over
+from integrations.settings import ConsumerSettings, Profile, Settings
+
+
+def laid_over(
+    tmp_path: Path, consumers: ConsumerSettings | None = None, profile: Profile = Profile.FULL
+) -> dict[str, Any]:
+    target = tmp_path / "serve.yaml"
+    wish = Settings(profile=profile, port=8123, data_dir=tmp_path, consumers=consumers or ConsumerSettings())
+    lay_over(serve_config_file(), target, wish)
+    config: dict[str, Any] = yaml.safe_load(target.read_text(encoding="utf-8"))
+    return config
+
+
+def scaling(config: dict[str, Any]) -> tuple[int, int, float]:
+    (found,) = (each for app in config["applications"] for each in app["deployments"] if each["name"] == "DoorConsumer")
+    chosen = found["autoscaling_config"]
+    return chosen["min_replicas"], chosen["max_replicas"], chosen["downscale_delay_s"]
+
+
+def test_port_and_host_are_laid_over_the_shipped_configuration(tmp_path: Path) -> None:
+    config = laid_over(tmp_path)
+    assert (config["http_options"]["host"], config["http_options"]["port"]) == ("127.0.0.1", 8123)
+    assert config["applications"][0]["import_path"] == "deployments.gateway.app:build"
+
+
+@pytest.mark.parametrize(
+    ("wish", "found"),
+    [
+        (ConsumerSettings(), (1, 4, 300)),
+        (ConsumerSettings(min=1, max=1), (1, 1, 300)),
+        (ConsumerSettings(max=1), (1, 1, 300)),
+        (ConsumerSettings(min=2), (2, 4, 300)),
+        (ConsumerSettings(min=6), (6, 6, 300)),
+        (ConsumerSettings(max=8, calm_s=5), (1, 8, 5)),
+    ],
+)
+def test_the_number_of_consumers_is_laid_over_too(
+    tmp_path: Path, wish: ConsumerSettings, found: tuple[int, int, float]
+) -> None:
+    assert scaling(laid_over(tmp_path, wish)) == found
+
+
+def test_a_store_that_takes_one_write_at_a_time_has_one_consumer(tmp_path: Path) -> None:
+    assert scaling(laid_over(tmp_path, ConsumerSettings(min=2, max=4), Profile.EMBEDDED))[:2] == (1, 1)
+
+
+def test_a_wish_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="more consumers at rest than at most"):
+        laid_over(tmp_path, ConsumerSettings(min=3, max=2))
+
+
+@pytest.mark.parametrize("content", ["[", "text", ""])
+def test_a_file_that_is_no_configuration_is_said_to_be_none(tmp_path: Path, content: str) -> None:
+    source = tmp_path / "serve.yaml"
+    source.write_text(content, encoding="utf-8")
+    with pytest.raises(CommandError, match="not a Serve configuration"):
+        lay_over(source, tmp_path / "target.yaml", Settings(data_dir=tmp_path))
