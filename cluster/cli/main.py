@@ -37,6 +37,7 @@ COMMANDS: Sequence[Entry] = (
     Entry("pass", "cluster.cli.passes:app", "Show a member's pass; rotate the signing keys."),
     Entry("scan", "cluster.cli.scan:scan", "Scan a pass at a gate of the running stack."),
     Entry("reconcile", "cluster.cli.reconcile:reconcile", "Hold visits, open visits and scans against each other."),
+    Entry("kafka", "cluster.cli.kafka:app", "Show how far the consumers are; list, show and replay dead letters."),
     Entry("bench", "cluster.cli.bench:bench", "Measure how fast the running stack answers scans."),
 )
 

@@ -10,6 +10,10 @@ from integrations.settings import KafkaSettings
 
 _PATIENCE_S = 5.0
 _LONGEST_REASON = 500
+# Of key and value together; as base64 that leaves room below the million bytes that brokers and clients take. A letter
+# that nobody takes would hold up its partition for ever.
+_CARRIED_BYTES = 512 * 1024
+_GLIMPSE_BYTES = 4 * 1024
 
 
 class DeadLettersAwayError(Exception):
@@ -44,14 +48,20 @@ class DeadLetterWriter:
         self._producer.flush(0)
 
     def _produce(self, message: Message, reason: str, tally: "_Tally") -> None:
+        key, value = message.key(), message.value()
+        whole = len(key or b"") + len(value or b"") <= _CARRIED_BYTES
+        if not whole:
+            key = key if key is None or len(key) <= _GLIMPSE_BYTES else None
+            value = value and value[:_GLIMPSE_BYTES]
         letter = DeadLetter(
             reason=reason[:_LONGEST_REASON],
             topic=message.topic() or "",
             partition=_number(message.partition()),
             offset=_number(message.offset()),
-            value=message.value() or b"",
+            value=value,
+            whole=whole,
         )
-        self._producer.produce(self._topic, encode(letter), key=message.key(), on_delivery=tally.report)
+        self._producer.produce(self._topic, encode(letter), key=key, on_delivery=tally.report)
 
 
 class _Tally:

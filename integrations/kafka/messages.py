@@ -4,12 +4,14 @@ Values are JSON with a `type` and a `version`. Unknown fields are ignored; an un
 version fails to decode and goes to the dead letters.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from domain.door.model import AnnulAnswer, AnnulRequest, CheckPayment, DoorResult, Rejected, ScanAnswer, ScanRequest
+
+T = TypeVar("T")
 
 
 class ReplyTo(msgspec.Struct, frozen=True):
@@ -67,20 +69,32 @@ class DoorReplies(msgspec.Struct, frozen=True, tag_field="type", tag="door_repli
 class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="dead_letter"):
     """On `dead-letters`, key as it was: a message that could not be handled, and why.
 
-    `value` is the message's bytes, as base64 in the JSON.
+    `value` is the message's bytes, as base64 in the JSON; None of a message that had none. When not `whole`, the
+    message is too large for a letter: `value` is its beginning, and all of it lies where `offset` says, for as long
+    as that topic keeps it.
     """
 
     reason: str
     topic: str
     partition: int
     offset: int
-    value: bytes
+    value: bytes | None
+    whole: bool = True
+    version: Literal[1] = 1
+
+
+class Replayed(msgspec.Struct, frozen=True, tag_field="type", tag="replayed"):
+    """On `dead-letters`, key as the letter's: the letter at this place was sent to its topic again."""
+
+    partition: int
+    offset: int
     version: Literal[1] = 1
 
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[DoorCommand] = msgspec.json.Decoder(DoorCommand)
 _replies = msgspec.json.Decoder(DoorReplies)
+_letters: msgspec.json.Decoder[DeadLetter | Replayed] = msgspec.json.Decoder(DeadLetter | Replayed)
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -94,7 +108,7 @@ def decode_command(value: bytes) -> DoorCommand:
     Raises:
         msgspec.DecodeError: it is not a command that this version knows.
     """
-    return _commands.decode(value)
+    return _decoded(_commands, value)
 
 
 def decode_replies(value: bytes) -> DoorReplies:
@@ -103,9 +117,27 @@ def decode_replies(value: bytes) -> DoorReplies:
     Raises:
         msgspec.DecodeError: it is not a bundle of replies that this version knows.
     """
-    return _replies.decode(value)
+    return _decoded(_replies, value)
+
+
+def decode_letter(value: bytes) -> DeadLetter | Replayed:
+    """A value of `dead-letters`.
+
+    Raises:
+        msgspec.DecodeError: it is nothing that this version writes there.
+    """
+    return _decoded(_letters, value)
 
 
 def reply(command_id: UUID, result: DoorResult) -> DoorReply:
     """The reply that carries a result."""
     return DoorReply(command_id=command_id, kind=KINDS[type(result)], body=msgspec.Raw(_encoder.encode(result)))
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], value: bytes) -> T:
+    try:
+        return decoder.decode(value)
+    except UnicodeDecodeError as error:  # within a string; msgspec lets Python's own pass
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error

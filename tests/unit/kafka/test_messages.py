@@ -10,9 +10,11 @@ from domain.door.model import Direction, PassReading, PassStatus, Problem, Rejec
 from integrations.kafka.messages import (
     DeadLetter,
     DoorReplies,
+    Replayed,
     ReplyTo,
     ScanCommand,
     decode_command,
+    decode_letter,
     decode_replies,
     encode,
     reply,
@@ -33,6 +35,7 @@ COMMAND = ScanCommand(
         NOW + timedelta(seconds=1.8),
     ),
 )
+DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 def changed(**fields: object) -> bytes:
@@ -62,11 +65,25 @@ def test_fields_that_this_version_does_not_know_are_ignored() -> None:
         changed(reply_to={"replica": "gateway", "partition": -1}),
         changed(reply_to={"replica": "gateway", "partition": 2**40}),
         changed(scan={"scan_id": "s"}),
+        encode(COMMAND).replace(b'"gateway"', b'"\xff"'),
+        encode(COMMAND).replace(b'"gateway"', b'"\\ud800"'),
+        encode(COMMAND)[:-1] + b',"more":' + DEEP + b"}",
     ],
 )
 def test_what_is_no_command_of_this_version_is_not_decoded(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_command(value)
+
+
+@pytest.mark.parametrize(
+    "replica", [b'"\xff"', b'"\\ud800"', DEEP, b"9" * 5000], ids=["bytes", "surrogate", "deep", "long"]
+)
+def test_no_bundle_of_replies_and_no_letter_raises_anything_but_a_decode_error(replica: bytes) -> None:
+    bundle = encode(DoorReplies("gateway", []))
+    letter = encode(DeadLetter("gateway", "topic", 1, 2, b""))
+    for decode, value in ((decode_replies, bundle), (decode_letter, letter)):
+        with pytest.raises(msgspec.DecodeError):
+            decode(value.replace(b'"gateway"', replica))
 
 
 @given(value=st.binary(max_size=200))
@@ -86,4 +103,13 @@ def test_a_bundle_of_replies_comes_out_as_it_went_in() -> None:
 
 def test_a_dead_letter_keeps_any_bytes() -> None:
     letter = DeadLetter("reason", "topic", 1, 2, bytes(range(256)))
-    assert msgspec.json.decode(encode(letter), type=DeadLetter) == letter
+    assert decode_letter(encode(letter)) == letter
+
+
+def test_a_dead_letter_of_an_earlier_day_is_read() -> None:
+    earlier = b'{"type":"dead_letter","reason":"r","topic":"t","partition":1,"offset":2,"value":"eA==","version":1}'
+    assert decode_letter(earlier) == DeadLetter("r", "t", 1, 2, b"x", whole=True)
+
+
+def test_a_mark_that_a_letter_was_sent_again_comes_out_as_it_went_in() -> None:
+    assert decode_letter(encode(Replayed(1, 2))) == Replayed(1, 2)
