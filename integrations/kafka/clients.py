@@ -95,6 +95,9 @@ def group_consumer_config(settings: KafkaSettings, group: str, wait_ms: int = FE
         "auto.commit.interval.ms": 500,
         "fetch.wait.max.ms": wait_ms,
         "fetch.error.backoff.ms": 100,
+        # What is fetched is handled in the order in which it came: with the usual MiB of one partition, thousands of
+        # commands, a gym would stand behind all that another is behind with.
+        "max.partition.fetch.bytes": 32 * 1024,
     }
 
 
