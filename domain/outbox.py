@@ -1,17 +1,49 @@
 """Events that are told only if the change that they tell of was committed.
 
-An event is a row, written in the transaction of its change and published afterwards.
+An event is a row, written in the transaction of its change, published afterwards, and removed once it was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert, select, text
 
 from domain.tables import outbox
+
+Order = tuple[str, str]  # topic and key: within one, events keep the order in which they were written
+
+_OLDEST = select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.payload).order_by(outbox.c.id)
+# Each row is gone to by its key, alone. With `IN (…)` or `BETWEEN` the server reads rows beside those that are meant,
+# in a small table all of them, and waits for every transaction that has written one and not committed yet.
+_REMOVE_ON_SERVER = text(
+    "DELETE o FROM JSON_TABLE(:ids, '$[*]' COLUMNS (id BIGINT PATH '$')) AS gone"
+    " STRAIGHT_JOIN outbox AS o FORCE INDEX (PRIMARY) WHERE o.id = gone.id"
+)
+_REMOVE_IN_FILE = text("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(:ids))")
+
+
+class WaitingEvent(NamedTuple):
+    """An event that was committed and is not published yet. `payload` is its JSON."""
+
+    id: int
+    topic: str
+    key: str
+    payload: str
+
+    @property
+    def order(self) -> Order:
+        """Whose order it keeps."""
+        return self.topic, self.key
+
+
+class Waiting(NamedTuple):
+    """How much waits: a number of events, counted no further than asked, and when the oldest was written."""
+
+    events: int
+    oldest: datetime | None
 
 
 def store_events(connection: Connection, topic: str, events: Iterable[tuple[UUID, Any]], now: datetime) -> None:
@@ -27,3 +59,26 @@ def store_events(connection: Connection, topic: str, events: Iterable[tuple[UUID
     ]
     if rows:
         connection.execute(insert(outbox), rows)
+
+
+def oldest_events(connection: Connection, at_most: int) -> list[WaitingEvent]:
+    """The events that have waited longest, oldest first.
+
+    Always from the head: a transaction that commits late brings a smaller number than those that were read before.
+    """
+    return [WaitingEvent._make(row) for row in connection.execute(_OLDEST.limit(at_most))]
+
+
+def remove_events(connection: Connection, ids: Sequence[int]) -> None:
+    """Remove exactly these events; waits for no transaction that is writing others."""
+    if ids:
+        on_server = connection.dialect.name in {"mysql", "mariadb"}
+        statement = _REMOVE_ON_SERVER if on_server else _REMOVE_IN_FILE
+        connection.execute(statement, {"ids": msgspec.json.encode(ids).decode()})
+
+
+def count_waiting(connection: Connection, at_most: int) -> Waiting:
+    """Count the waiting events, but not beyond a limit; the cost does not grow with those past it."""
+    head = select(outbox.c.created_at).order_by(outbox.c.id).limit(at_most).subquery()
+    row = connection.execute(select(func.count(), func.min(head.c.created_at))).one()
+    return Waiting(row[0], row[1])

@@ -1,0 +1,220 @@
+"""The outbox relay: one thread of all takes committed events to Kafka, at least once and in order within a gym."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from consumers.frozen import give_up_locks_when_frozen
+from consumers.publishing import Publisher, Publishing
+from consumers.verdict import reason
+from domain.clock import Clock, system_clock
+from domain.unit_of_work import Store
+from integrations.kafka.dead_letters import DeadLettersAwayError
+from integrations.kafka.event_publisher import EventPublisher
+from integrations.settings import Settings
+from integrations.store_lock import StoreLock, store_lock
+
+_log = structlog.get_logger(__name__)
+
+# A holder that is killed gives the lock up at once. One that is suspended or cut off is taken for lost after so long;
+# at work it uses the lock's connection every second or more often.
+LOCK_LOST_AFTER_S = 10
+_STALE_AFTER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLimits:
+    """How much the relay takes, and how often it looks.
+
+    Args:
+        batch_max: events published together.
+        pace_s: from one look at an outbox that holds less than a batch to the next.
+        share: of its time that a relay with nothing to do may spend on looking. A look costs more than usual while
+            some other transaction keeps the server from clearing away what was removed.
+        ask_again_s: from one question for the lock to the next, while another relay has it.
+        first_delay_s, longest_delay_s: how long it waits for a part that is away; doubled each time.
+        stop_within_s: how long a relay that is to stop waits for Kafka's answer.
+        lock_lost_after_s: when the server takes a silent holder for lost.
+    """
+
+    batch_max: int = 500
+    pace_s: float = 0.2
+    share: float = 0.05
+    ask_again_s: float = 1.0
+    first_delay_s: float = 0.05
+    longest_delay_s: float = 1.0
+    stop_within_s: float = 2.0
+    lock_lost_after_s: float = LOCK_LOST_AFTER_S
+
+
+class _StoppedError(Exception):
+    """The relay is to stop, and Kafka does not answer."""
+
+
+class OutboxRelay:
+    """Publishes the outbox while it holds the lock, and asks for the lock while it does not.
+
+    Args:
+        lock: of the store whose outbox it is.
+        publisher: takes the events to Kafka.
+        clock: tells how old events are.
+        limits: how much, how often.
+        monotonic: seconds of a clock that only rises.
+        stopping: ends it once set; the relay rests by waiting for that.
+    """
+
+    def __init__(
+        self,
+        lock: StoreLock,
+        publisher: Publisher,
+        clock: Clock = system_clock,
+        limits: RelayLimits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        stopping: Event | None = None,
+    ) -> None:
+        self._lock = lock
+        self._publisher = publisher
+        self._clock = clock
+        self._limits = limits or RelayLimits()
+        self._monotonic = monotonic
+        fresh_s = self._limits.lock_lost_after_s / 2
+        self._publishing = Publishing(publisher, self._limits.batch_max, fresh_s, monotonic)
+        self._connection: Connection | None = None
+        self._delay_s = self._limits.first_delay_s
+        self._stopping = stopping or Event()
+        self._thread: Thread | None = None
+        self._heartbeat = monotonic()
+
+    def start(self) -> None:
+        """Run on a thread of its own."""
+        self._thread = Thread(target=self.run, name="outbox-relay", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float | None = None) -> bool:
+        """Finish the round, let go of the lock.
+
+        Args:
+            timeout_s: how long to wait for that; None: as long as it takes.
+
+        Returns:
+            Whether the thread has ended.
+        """
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return not self.alive
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def heartbeat_age_s(self) -> float:
+        """Seconds since it last showed a sign of life."""
+        return self._monotonic() - self._heartbeat
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it is at work or waits its turn. A relay that hangs with the lock holds up everybody's events."""
+        return self.alive and self.heartbeat_age_s < _STALE_AFTER_S
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this is the relay that holds the lock."""
+        return self._connection is not None
+
+    @property
+    def lag(self) -> int:
+        """Events that wait, counted to 10,000 and no further; 0 where another relay is the active one."""
+        return self._publishing.backlog.events
+
+    @property
+    def oldest_age_s(self) -> float:
+        """How long the oldest of them waits, in seconds."""
+        return self._publishing.backlog.age_s(self._clock())
+
+    @property
+    def published(self) -> int:
+        """Events that this relay has published; one that is published again counts again."""
+        return self._publishing.published
+
+    @property
+    def dead_letters(self) -> int:
+        """Events that Kafka would not have and that were set aside."""
+        return self._publishing.buried
+
+    def run(self) -> None:
+        """Relay until stopped. No failure ends it: events can wait, and the doors of this replica cannot."""
+        while not self._stopping.is_set():
+            self._beat()
+            try:
+                rest_s = self._step()
+            except _StoppedError:
+                break
+            except DeadLettersAwayError as error:
+                rest_s = self._longer(str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it was, to begin anew is the answer
+                rest_s = self._begin_anew(error)
+            self._stopping.wait(rest_s)
+        self._let_go()
+
+    def _step(self) -> float:
+        """Ask for the lock, or work a round; how long to rest after it."""
+        if self._connection is None:
+            self._connection = self._lock.ask()
+            if self._connection is None:
+                self._delay_s = self._limits.first_delay_s
+                return self._limits.ask_again_s
+            _log.info("outbox_relay_active")
+        began = self._monotonic()
+        outcome = self._publishing.round(self._connection, self._still_wanted)
+        if outcome.failure is not None:
+            return self._longer(outcome.failure)
+        self._delay_s = self._limits.first_delay_s
+        if outcome.more:
+            return 0.0
+        took_s = self._monotonic() - began
+        bounded_s = 0.0 if outcome.events else min(took_s / self._limits.share, self._limits.longest_delay_s)
+        return max(self._limits.pace_s - took_s, bounded_s)
+
+    def _still_wanted(self) -> None:
+        if self._stopping.is_set() and self.heartbeat_age_s > self._limits.stop_within_s:
+            raise _StoppedError
+        if not self._stopping.is_set():
+            self._beat()
+
+    def _begin_anew(self, error: Exception) -> float:
+        if not isinstance(error, SQLAlchemyError | OSError):
+            _log.exception("outbox_relay_failed")
+        self._let_go()
+        return self._longer(reason(error))
+
+    def _let_go(self) -> None:
+        # Nothing may be sent once somebody else can have the lock.
+        self._publisher.drop()
+        self._publishing.backlog.clear()
+        self._connection = None
+        self._lock.release()
+
+    def _longer(self, why: str) -> float:
+        delay_s = self._delay_s
+        self._delay_s = min(2 * delay_s, self._limits.longest_delay_s)
+        _log.warning("outbox_waits", reason=why)
+        return delay_s
+
+    def _beat(self) -> None:
+        self._heartbeat = self._monotonic()
+
+
+def outbox_relay(settings: Settings) -> OutboxRelay:
+    """The relay of one replica, with a connection and, once it is the active one, a producer of its own."""
+    database = settings.database
+    store = Store(database.url.get_secret_value(), pool_size=1, statement_timeout_s=database.statement_timeout_s)
+    give_up_locks_when_frozen(store.engine, LOCK_LOST_AFTER_S)
+    return OutboxRelay(store_lock(store.engine, "outbox-relay"), EventPublisher(settings.kafka))
