@@ -60,7 +60,7 @@ class Decider(Generic[M, R]):
         self.buried = 0
 
     def decide(self, batch: Batch[M]) -> bool:
-        """Bring a batch to its end.
+        """Bring a batch to its end, except for what its handler has set aside.
 
         Returns:
             Whether it came to its end; False when it was stopped before, and some of it must come again.
@@ -111,11 +111,12 @@ class Decider(Generic[M, R]):
         self._delay_s = self._limits.first_delay_s
         return True
 
-    def _end_part(self, batch: Batch[M], messages: Sequence[M], answers: Sequence[R]) -> None:
-        batch.parts.popleft()
+    def _end_part(self, batch: Batch[M], messages: Sequence[M], answers: Sequence[R | None]) -> None:
+        batch.end_part(handled=[answer is not None for answer in answers])
         self._attempt = 0
         self._delay_s = self._limits.first_delay_s
-        self._replier.reply(list(zip(messages, answers, strict=True)))
+        answered = zip(messages, answers, strict=True)
+        self._replier.reply([(message, answer) for message, answer in answered if answer is not None])
 
     def _bury(self, letters: Sequence[tuple[Message, str]]) -> bool:
         try:

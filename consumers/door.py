@@ -27,7 +27,7 @@ from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import Settings
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
-Decide = Callable[[Connection, Sequence[ScanRequest | AnnulRequest], Clock, DoorLimits], list[DoorResult]]
+Decide = Callable[[Connection, Sequence[ScanRequest | AnnulRequest], Clock, DoorLimits], list[DoorResult | None]]
 
 FROZEN_AFTER_S = 5  # a batch pauses for some hundredths of a second between two statements
 _NOT_DECIDED = Rejected(
@@ -51,7 +51,7 @@ class DoorHandler:
         self._limits = limits
         self._decide = decide
 
-    def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult]:
+    def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult | None]:
         """Decide commands in order and commit."""
         requests = [_request(command) for command in messages]
         with self._store.writing() as connection:

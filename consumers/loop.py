@@ -1,7 +1,7 @@
 """The loop of every consumer: poll, decode, handle, commit, reply, store offsets; on one thread."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Generic
@@ -25,10 +25,14 @@ class LoopLimits:
     Args:
         batch_max: messages in one unit of work.
         poll_s: how long to wait for a message before looking around.
+        again_s: how soon what was set aside is tried again.
+        set_aside_max: how many messages may wait in hand; past it their partitions rest.
     """
 
     batch_max: int = 256
     poll_s: float = 0.2
+    again_s: float = 0.02
+    set_aside_max: int = 1024
     retry: RetryLimits = field(default_factory=RetryLimits)
 
 
@@ -87,6 +91,7 @@ class ConsumerLoop(Generic[M, R]):
         self._monotonic = monotonic
         self._owned: set[int] = set()
         self._resting = False
+        self._held: set[int] = set()
         self._rested_s = 0.0
         self._batch = Batch(decode)
         self._stopping = Event()
@@ -153,18 +158,22 @@ class ConsumerLoop(Generic[M, R]):
     def _step(self) -> None:
         self._beat()
         self._measure_lag()
-        first = self._consumer.poll(self._limits.poll_s)
-        if first is None:
+        limits, batch = self._limits, self._batch
+        first = self._consumer.poll(limits.again_s if batch.parts else limits.poll_s)
+        if first is not None:
+            self._take([first, *self._consumer.consume(limits.batch_max - 1, 0)])
+        elif not batch.parts:
             return
-        self._take([first, *self._consumer.consume(self._limits.batch_max - 1, 0)])
-        batch = self._batch
+        # In one unit of work with what waits: a message must not overtake another of its gym.
+        batch.join()
         began_at, rested_s = self._monotonic(), self._rested_s
         if self._decider.decide(batch):
             self._store_offsets()
-            self._count(len(batch))
+            self._count(len(batch) - len(batch.set_aside))
         self.stats.busy_s += self._monotonic() - began_at - (self._rested_s - rested_s)
         self._wake()
-        self._batch = Batch(self._decode)
+        self._batch = batch.following()
+        self._hold()
 
     def _take(self, messages: list[Message]) -> None:
         good = [message for message in messages if self._is_good(message)]
@@ -203,6 +212,15 @@ class ConsumerLoop(Generic[M, R]):
         if self._resting:
             self._resting = False
             self._consumer.resume(self._partitions())
+            self._held.clear()
+
+    def _hold(self) -> None:
+        """Take no more of partitions of which too much waits in hand."""
+        waiting = self._batch.partitions() if len(self._batch) > self._limits.set_aside_max else set()
+        if waiting != self._held:
+            self._consumer.resume(self._topic_partitions(self._held - waiting))
+            self._consumer.pause(self._topic_partitions(waiting - self._held))
+            self._held = waiting
 
     def _store_offsets(self) -> None:
         offsets = [TopicPartition(self._topic, p, offset) for p, offset in self._batch.next_offsets().items()]
@@ -223,11 +241,15 @@ class ConsumerLoop(Generic[M, R]):
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = {partition.partition for partition in partitions}
         self._owned -= gone
+        self._held -= gone
         self._batch.drop(gone)
         _log.info("partitions_revoked", topic=self._topic, partitions=sorted(gone))
 
     def _partitions(self) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, partition) for partition in sorted(self._owned)]
+        return self._topic_partitions(self._owned)
+
+    def _topic_partitions(self, partitions: Collection[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in sorted(partitions)]
 
     def _beat(self) -> None:
         self._heartbeat = self._monotonic()

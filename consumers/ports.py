@@ -15,8 +15,11 @@ Answer_contra = TypeVar("Answer_contra", contravariant=True)
 class Handler(Protocol[Asked_contra, Answered_co]):
     """Handles a batch in one unit of work. Idempotent: a batch may come again, whole or in parts."""
 
-    def handle(self, messages: Sequence[Asked_contra]) -> Sequence[Answered_co]:
-        """Handle messages in order and commit; the answers in the same order. Any exception leaves no trace."""
+    def handle(self, messages: Sequence[Asked_contra]) -> Sequence[Answered_co | None]:
+        """Handle messages in order and commit; the answers in the same order. Any exception leaves no trace.
+
+        None is the answer to a message that must wait for something that others do not need: it comes again.
+        """
 
     def dead_lettered(self, message: Asked_contra) -> Answered_co:
         """The answer to a message that failed by itself and now lies with the dead letters."""

@@ -39,7 +39,7 @@ def annul(
     now = clock()
     scan = repository.known_scans([(request.scan_id, request.asked_by)]).get((request.scan_id, request.asked_by))
     if scan is None:
-        _tombstone(repository, request, gym, now)
+        _tombstone(connection, request, gym, now)
         return _answer(repository, request, gym, now)
     if scan.annulled_at is not None:
         return _answer(repository, request, gym, scan.annulled_at)
@@ -66,30 +66,28 @@ def annul(
 
 
 def _answer(repository: DoorRepository, request: AnnulRequest, gym: GymRow, annulled_at: datetime) -> AnnulAnswer:
-    occupancy = repository.occupancy([gym.id]).get(gym.id, 0)
+    occupancy = repository.occupancy(gym.id)
     return AnnulAnswer(request.scan_id, annulled_at, gym.id, occupancy, gym.capacity)
 
 
-def _tombstone(repository: DoorRepository, request: AnnulRequest, gym: GymRow, now: datetime) -> None:
-    repository.add_scans(
-        [
-            {
-                "id": new_id(),
-                "scan_id": request.scan_id,
-                "asked_by": request.asked_by,
-                "gym_id": gym.id,
-                "arrived_at": request.arrived_at,
-                "decided_at": now,
-                "outcome": Outcome.REFUSED,
-                "reason": Reason.TOO_LATE,
-                "remedy": Remedy.SCAN_AGAIN,
-                "occupancy": repository.occupancy([gym.id]).get(gym.id, 0),
-                "capacity": gym.capacity,
-                "annulled_at": now,
-                "annulled_by": request.by,
-                "annul_reason": request.reason,
-            }
-        ]
+def _tombstone(connection: Connection, request: AnnulRequest, gym: GymRow, now: datetime) -> None:
+    connection.execute(
+        insert(scans).values(
+            id=new_id(),
+            scan_id=request.scan_id,
+            asked_by=request.asked_by,
+            gym_id=gym.id,
+            arrived_at=request.arrived_at,
+            decided_at=now,
+            outcome=Outcome.REFUSED,
+            reason=Reason.TOO_LATE,
+            remedy=Remedy.SCAN_AGAIN,
+            occupancy=DoorRepository(connection).occupancy(gym.id),
+            capacity=gym.capacity,
+            annulled_at=now,
+            annulled_by=request.by,
+            annul_reason=request.reason,
+        )
     )
 
 

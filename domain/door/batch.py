@@ -5,7 +5,6 @@ Decisions inside one batch see each other through this, without asking the store
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,11 +12,11 @@ from sqlalchemy import Connection
 from domain.door.events import TOPIC, DoorEvent, ScanDecided, VisitInferred
 from domain.door.model import DoorLimits, Outcome, ScanAnswer, ScanRequest, ShownMember
 from domain.door.repository import DoorRepository, Ending, GymRow, MemberRow
+from domain.door.rows import NewScan, NewVisit
 from domain.door.rules import Verdict
 from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
 from domain.gyms.opening_hours import is_open
 from domain.ids import new_id
-from domain.memberships.repository import memberships_of
 from domain.outbox import store_events
 
 
@@ -39,31 +38,31 @@ class Batch:
         limits: DoorLimits,
     ) -> None:
         repository = DoorRepository(connection)
-        recent = repository.recent_of(members, now, limits.repeat_window)
-        hours = repository.hours(gyms)
+        codes = {
+            (request.reading.member_id, request.reading.issued_at)
+            for request in requests
+            if request.reading.member_id in members and request.reading.issued_at is not None
+        }
+        gyms_now = repository.gyms_now(gyms)
+        members_now = repository.members_now(members)
+        accepted = repository.accepted_of(members, codes, now, limits.repeat_window)
         self._connection = connection
         self._repository = repository
         self._gyms = gyms
         self._members = members
         self._now = now
         self._open = {
-            id_: not gym.retired and is_open(hours.get(id_, ()), gym.time_zone, now) for id_, gym in gyms.items()
+            id_: not gym.retired and is_open(gyms_now.hours.get(id_, ()), gym.time_zone, now)
+            for id_, gym in gyms.items()
         }
-        self._occupancy = repository.occupancy(gyms)
-        self._inside = repository.open_visits_of(members)
-        self._memberships = memberships_of(connection, members)
-        self._last = recent.last
-        self._codes_left = set(recent.left_by)
-        self._codes_entered = repository.codes_that_entered(
-            {
-                (request.reading.member_id, request.reading.issued_at)
-                for request in requests
-                if request.reading.member_id in members and request.reading.issued_at is not None
-            }
-        )
-        self._scans: list[dict[str, Any]] = []
-        self._visits: dict[UUID, dict[str, Any]] = {}
-        self._opened: dict[UUID, dict[str, Any]] = {}
+        self._occupancy = gyms_now.occupancy
+        self._inside = members_now.inside
+        self._memberships = members_now.memberships
+        self._last = accepted.last
+        self._codes_left = accepted.left_by
+        self._codes_entered = accepted.entered_by
+        self._scans: list[NewScan] = []
+        self._visits: dict[UUID, NewVisit] = {}
         self._endings: list[Ending] = []
         self._events: list[tuple[UUID, DoorEvent]] = []
 
@@ -83,7 +82,9 @@ class Batch:
         return MemberState(
             shown=row.shown,
             banned=row.banned,
-            memberships=self._memberships.seen_from(member_id, gym.id, gym.company_id),
+            memberships=tuple(
+                [held.seen_from(gym.id, gym.company_id) for held in self._memberships.get(member_id, ())]
+            ),
             open_visit=self._inside.get(member_id),
             last_accepted=self._last.get(member_id),
             code_entered=code in self._codes_entered,
@@ -125,34 +126,17 @@ class Batch:
 
     def write(self) -> None:
         """Write everything that the decisions have brought."""
-        self._repository.add_scans(self._scans)
+        self._repository.add_scans(self._scans, self._now)
+        # A member is inside once: ended visits are taken out before new ones are opened.
+        self._repository.end_visits(self._endings, self._now)
         self._repository.add_visits(list(self._visits.values()))
-        self._repository.end_visits(self._endings)
-        self._repository.open_visits_changed(
-            opened=list(self._opened.values()), ended=[ending.visit_id for ending in self._endings]
-        )
         store_events(self._connection, TOPIC, self._events, self._now)
 
     def _begin(self, request: ScanRequest, member: ShownMember, row_id: UUID) -> UUID:
         visit_id = new_id()
-        self._visits[visit_id] = {
-            "id": visit_id,
-            "gym_id": request.gym_id,
-            "member_id": member.id,
-            "gate_id": request.gate_id,
-            "pass_issued_at": request.reading.issued_at,
-            "entered_at": self._now,
-            "entered_scan": row_id,
-            "left_at": None,
-            "left_scan": None,
-            "inferred": None,
-        }
-        self._opened[visit_id] = {
-            "visit_id": visit_id,
-            "gym_id": request.gym_id,
-            "member_id": member.id,
-            "entered_at": self._now,
-        }
+        self._visits[visit_id] = NewVisit(
+            visit_id, request.gym_id, member.id, request.gate_id, request.reading.issued_at, self._now, row_id
+        )
         self._inside[member.id] = OpenVisit(visit_id, request.gym_id, self._now)
         self._occupancy[request.gym_id] = self._occupancy.get(request.gym_id, 0) + 1
         if request.reading.issued_at is not None:
@@ -165,10 +149,11 @@ class Batch:
         visit = self._inside.pop(member.shown.id)
         if visit.gym_id in self._occupancy:
             self._occupancy[visit.gym_id] -= 1
-        if self._opened.pop(visit.visit_id, None) is not None:  # begun in this very batch
-            self._visits[visit.visit_id] |= {"left_at": self._now, "left_scan": row_id, "inferred": verdict.inferred}
+        begun = self._visits.get(visit.visit_id)
+        if begun is not None:  # in this very batch
+            begun.left_at, begun.left_scan, begun.inferred = self._now, row_id, verdict.inferred
         else:
-            self._endings.append(Ending(visit.visit_id, self._now, row_id, verdict.inferred))
+            self._endings.append(Ending(visit.visit_id, row_id, verdict.inferred))
         if verdict.inferred is not None:
             event = VisitInferred(new_id(), visit.gym_id, visit.visit_id, member.shown.id, verdict.inferred, self._now)
             self._events.append((visit.gym_id, event))
@@ -178,29 +163,8 @@ class Batch:
         self, request: ScanRequest, verdict: Verdict, answer: ScanAnswer, row_id: UUID, visit_id: UUID | None
     ) -> None:
         reading = request.reading
-        self._scans.append(
-            {
-                "id": row_id,
-                "scan_id": request.scan_id,
-                "asked_by": request.asked_by,
-                "gym_id": request.gym_id,
-                "gate_id": request.gate_id,
-                "direction": request.direction,
-                "member_id": reading.member_id,
-                "pass_status": reading.status,
-                "pass_issued_at": reading.issued_at,
-                "scanned_at": request.scanned_at,
-                "arrived_at": request.arrived_at,
-                "decided_at": self._now,
-                "outcome": answer.outcome,
-                "reason": answer.reason,
-                "remedy": answer.remedy,
-                "occupancy": answer.occupancy,
-                "capacity": answer.capacity,
-                "visit_id": visit_id,
-                "repeats_id": verdict.repeats.id if verdict.repeats is not None else None,
-            }
-        )
+        repeats_id = verdict.repeats.id if verdict.repeats is not None else None
+        self._scans.append(NewScan(row_id, request, answer, visit_id, repeats_id))
         self._events.append(
             (
                 request.gym_id,

@@ -1,20 +1,29 @@
-"""What the door reads and writes. Every deciding read comes after the locks."""
+"""What the door reads and writes. Every deciding read comes after the locks.
 
-from collections.abc import Collection, Iterable
+The statements of a batch are SQL text with literals in it (`domain/literals.py`): few and wide, as each costs a way to
+the database and back, and every door of the batch waits for all of them.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, case, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, select, tuple_
 
-from domain.column_types import Id
 from domain.door.model import Inferred, Outcome, ShownMember
+from domain.door.rows import NewScan, NewVisit
 from domain.door.state import AcceptedScan, OpenVisit
 from domain.gyms.opening_hours import OpeningHours
-from domain.tables import gyms, open_visits, opening_hours, scans, users, visits
+from domain.literals import NULL, id_literal, id_literals, instant_literal, read_id, read_instant, word_literal
+from domain.memberships.model import HeldMembership
+from domain.tables import scans, users
 
 RECENT = timedelta(seconds=60)  # longer than a code lives, 55 s, and than the window of a phone held up
+
+Asked = tuple[str, UUID]  # a scan id and whose it is
+ShownCode = tuple[UUID, datetime]  # a member and the issue time of their code
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,34 @@ class MemberRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
-    """What was accepted of a set of members within the last minute."""
+class GymsNow:
+    """Opening hours and open visits of gyms; those without any are left out."""
+
+    hours: dict[UUID, list[OpeningHours]]
+    occupancy: dict[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MembersNow:
+    """Where members are and what they hold; those outside, and those who hold nothing, are left out."""
+
+    inside: dict[UUID, OpenVisit]
+    memberships: dict[UUID, list[HeldMembership]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was accepted of a set of members.
+
+    Args:
+        last: of each member within the last minute, repeated answers left out.
+        left_by: the codes that let somebody out within the last minute.
+        entered_by: those of the shown codes that admitted a visit that still counts, whenever that was.
+    """
 
     last: dict[UUID, AcceptedScan]
-    left_by: frozenset[tuple[UUID, datetime]]  # member, issue time of the code
+    left_by: set[ShownCode]
+    entered_by: set[ShownCode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +82,6 @@ class Ending:
     """How a visit ends."""
 
     visit_id: UUID
-    left_at: datetime
     left_scan: UUID
     inferred: Inferred | None
 
@@ -60,69 +91,93 @@ class DoorRepository:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._bind = "?" if self._is_sqlite else "%s"
 
     def lock_gyms(self, ids: Collection[UUID]) -> dict[UUID, GymRow]:
-        """Lock gyms in the order of their ids; unknown ones are left out."""
-        rows = self._connection.execute(
-            select(
-                gyms.c.id,
-                gyms.c.company_id,
-                gyms.c.capacity,
-                gyms.c.reentry_after_s,
-                gyms.c.time_zone,
-                gyms.c.retired_at,
-            )
-            .where(gyms.c.id.in_(ids))
-            .order_by(gyms.c.id)
-            .with_for_update()
-        )
-        return {
-            row.id: GymRow(
-                row.id,
-                row.company_id,
-                row.capacity,
-                None if row.reentry_after_s is None else timedelta(seconds=row.reentry_after_s),
-                row.time_zone,
-                row.retired_at is not None,
+        """Lock gyms in the order of their ids, those that nobody else holds; unknown ones are left out as well."""
+        rows = self._locked("id, company_id, capacity, reentry_after_s, time_zone, retired_at IS NOT NULL", "gyms", ids)
+        found = [
+            GymRow(
+                UUID(bytes=row[0]),
+                UUID(bytes=row[1]),
+                row[2],
+                None if row[3] is None else timedelta(seconds=row[3]),
+                row[4],
+                bool(row[5]),
             )
             for row in rows
-        }
+        ]
+        return {gym.id: gym for gym in found}
 
     def lock_members(self, ids: Collection[UUID]) -> dict[UUID, MemberRow]:
-        """Lock members in the order of their ids; unknown ones are left out."""
-        if not ids:
-            return {}
-        rows = self._connection.execute(
-            select(users.c.id, users.c.name, users.c.picture_url, users.c.banned_at)
-            .where(users.c.id.in_(ids))
-            .order_by(users.c.id)
-            .with_for_update()
-        )
-        return {
-            row.id: MemberRow(ShownMember(row.id, row.name, row.picture_url), row.banned_at is not None) for row in rows
-        }
+        """Lock members in the order of their ids, those that nobody else holds; unknown ones are left out as well."""
+        rows = self._locked("id, name, picture_url, banned_at IS NOT NULL", "users", ids)
+        found = [MemberRow(ShownMember(UUID(bytes=row[0]), row[1], row[2]), bool(row[3])) for row in rows]
+        return {member.shown.id: member for member in found}
 
-    def hours(self, ids: Collection[UUID]) -> dict[UUID, list[OpeningHours]]:
-        """Opening hours of gyms; those without any are left out."""
-        found: dict[UUID, list[OpeningHours]] = {}
-        table = opening_hours.c
-        for row in self._connection.execute(
-            select(table.gym_id, table.weekday, table.opens_minute, table.closes_minute).where(table.gym_id.in_(ids))
+    def existing_gyms(self, ids: Collection[UUID]) -> set[UUID]:
+        """Those that exist, whoever holds them."""
+        return self._existing("gyms", ids)
+
+    def existing_members(self, ids: Collection[UUID]) -> set[UUID]:
+        """Those that exist, whoever holds them."""
+        return self._existing("users", ids)
+
+    def gyms_now(self, ids: Collection[UUID]) -> GymsNow:
+        """How gyms stand."""
+        found = GymsNow({}, {})
+        if not ids:
+            return found
+        chosen = id_literals(ids)
+        for gym_id, visits, weekday, opens, closes in self._rows(
+            "SELECT gym_id, COUNT(*), NULL, NULL, NULL"  # noqa: S608 - literals of domain/literals.py only
+            f" FROM open_visits WHERE gym_id IN ({chosen}) GROUP BY gym_id"
+            " UNION ALL SELECT gym_id, NULL, weekday, opens_minute, closes_minute"
+            f" FROM opening_hours WHERE gym_id IN ({chosen})"
         ):
-            found.setdefault(row.gym_id, []).append(OpeningHours(row.weekday, row.opens_minute, row.closes_minute))
+            gym = UUID(bytes=gym_id)
+            if visits is None:
+                found.hours.setdefault(gym, []).append(OpeningHours(weekday, opens, closes))
+            else:
+                found.occupancy[gym] = visits
         return found
 
-    def occupancy(self, ids: Collection[UUID]) -> dict[UUID, int]:
-        """Open visits of gyms; empty ones are left out."""
-        rows = self._connection.execute(
-            select(open_visits.c.gym_id, func.count())
-            .where(open_visits.c.gym_id.in_(ids))
-            .group_by(open_visits.c.gym_id)
-        )
-        return {gym_id: count for gym_id, count in rows}  # noqa: C416 - a row is no pair to dict()
+    def occupancy(self, gym_id: UUID) -> int:
+        """Open visits of one gym."""
+        return self.gyms_now([gym_id]).occupancy.get(gym_id, 0)
 
-    def known_scans(self, asked: Collection[tuple[str, UUID]]) -> dict[tuple[str, UUID], Row[*tuple[Any, ...]]]:
+    def members_now(self, ids: Collection[UUID]) -> MembersNow:
+        """Where members are and what they hold."""
+        found = MembersNow({}, {})
+        if not ids:
+            return found
+        listed: list[tuple[HeldMembership, bytes]] = []
+        for row in self._rows(
+            "SELECT u.id, o.visit_id, o.gym_id, o.entered_at, m.plan_id, m.starts_at, m.ends_at, m.frozen_from,"  # noqa: S608
+            " m.frozen_until, m.in_arrears_since IS NOT NULL, p.company_id, p.covers_all_gyms, p.grace_days"
+            " FROM users u LEFT JOIN open_visits o ON o.member_id = u.id"
+            " LEFT JOIN memberships m ON m.member_id = u.id LEFT JOIN plans p ON p.id = m.plan_id"
+            f" WHERE u.id IN ({id_literals(ids)})"
+        ):
+            member_id = UUID(bytes=row[0])
+            if row[1] is not None:
+                entered_at = read_instant(row[3])
+                assert entered_at is not None  # noqa: S101 - the column is not null
+                found.inside[member_id] = OpenVisit(UUID(bytes=row[1]), UUID(bytes=row[2]), entered_at)
+            if row[4] is not None:
+                held = _held(row)
+                found.memberships.setdefault(member_id, []).append(held)
+                if not held.covers_all_gyms:
+                    listed.append((held, row[4]))
+        if listed:
+            self._add_listed_gyms(listed)
+        return found
+
+    def known_scans(self, asked: Collection[Asked]) -> dict[Asked, Row[*tuple[Any, ...]]]:
         """Scans decided before, by the client's id and who asked, with the member as shown."""
+        if not asked or not self._any_known(asked):
+            return {}
         rows = self._connection.execute(
             select(scans, users.c.name, users.c.picture_url)
             .outerjoin(users, users.c.id == scans.c.member_id)
@@ -130,101 +185,145 @@ class DoorRepository:
         )
         return {(row.scan_id, row.asked_by): row for row in rows}
 
-    def open_visits_of(self, members: Collection[UUID]) -> dict[UUID, OpenVisit]:
-        """Where these members are; those outside are left out."""
+    def accepted_of(
+        self, members: Collection[UUID], codes: Collection[ShownCode], now: datetime, window: timedelta
+    ) -> Accepted:
+        """What was accepted of these members lately, and by these codes ever; annulled scans left out."""
+        found = Accepted({}, set(), set())
         if not members:
-            return {}
-        table = open_visits.c
-        rows = self._connection.execute(
-            select(table.member_id, table.visit_id, table.gym_id, table.entered_at).where(table.member_id.in_(members))
+            return found
+        rows = self._rows(
+            "SELECT id, member_id, gate_id, outcome, decided_at, pass_issued_at, occupancy, capacity, visit_id"  # noqa: S608
+            f" FROM scans WHERE member_id IN ({id_literals(members)})"
+            f" AND decided_at > {instant_literal(now - max(RECENT, window))}"
+            " AND outcome <> 'refused' AND annulled_at IS NULL AND repeats_id IS NULL" + self._or_by_codes(codes)
         )
-        return {row.member_id: OpenVisit(row.visit_id, row.gym_id, row.entered_at) for row in rows}
+        lately = []
+        for row in rows:
+            member_id, issued_at = UUID(bytes=row[1]), read_instant(row[5])
+            if row[3] is None:
+                if issued_at is not None:
+                    found.entered_by.add((member_id, issued_at))
+                continue
+            if row[3] == Outcome.LEFT and issued_at is not None:
+                found.left_by.add((member_id, issued_at))
+            lately.append((read_instant(row[4]), row[0], member_id, issued_at, row))
+        for decided_at, id_, member_id, issued_at, row in sorted(lately, key=lambda scan: scan[:2]):
+            assert decided_at is not None  # noqa: S101 - the column is not null
+            found.last[member_id] = AcceptedScan(
+                UUID(bytes=id_),
+                UUID(bytes=row[2]),
+                Outcome(row[3]),
+                decided_at,
+                issued_at,
+                row[6],
+                row[7],
+                read_id(row[8]),
+            )
+        return found
 
-    def recent_of(self, members: Collection[UUID], now: datetime, window: timedelta) -> Recent:
-        """What was accepted of these members lately, annulled scans and repeated answers left out."""
-        if not members:
-            return Recent({}, frozenset())
-        table = scans.c
-        rows = self._connection.execute(
-            select(
-                table.id,
-                table.member_id,
-                table.gate_id,
-                table.outcome,
-                table.decided_at,
-                table.pass_issued_at,
-                table.occupancy,
-                table.capacity,
-                table.visit_id,
-            )
-            .where(
-                table.member_id.in_(members),
-                table.decided_at > now - max(RECENT, window),
-                table.outcome != Outcome.REFUSED,
-                table.annulled_at.is_(None),
-                table.repeats_id.is_(None),
-            )
-            .order_by(table.decided_at, table.id)
-        ).all()
-        last = {
-            row.member_id: AcceptedScan(
-                row.id,
-                row.gate_id,
-                Outcome(row.outcome),
-                row.decided_at,
-                row.pass_issued_at,
-                row.occupancy,
-                row.capacity,
-                row.visit_id,
-            )
-            for row in rows
-        }
-        left = frozenset((row.member_id, row.pass_issued_at) for row in rows if row.outcome == Outcome.LEFT)
-        return Recent(last, left)
+    def add_scans(self, new: Sequence[NewScan], decided_at: datetime) -> None:
+        """Write scans that were decided at one moment."""
+        if not new:
+            return
+        decided = instant_literal(decided_at)
+        rows = ",".join([f"({scan.literals(decided, self._bind)})" for scan in new])
+        statement = f"INSERT INTO scans ({NewScan.COLUMNS}) VALUES {rows}"  # noqa: S608
+        self._write(statement, [scan.request.scan_id for scan in new])
 
-    def codes_that_entered(self, codes: Collection[tuple[UUID, datetime]]) -> set[tuple[UUID, datetime]]:
-        """Which of these codes, by member and issue time, admitted a visit that still counts."""
-        if not codes:
-            return set()
-        table = visits.c
-        rows = self._connection.execute(
-            select(table.member_id, table.pass_issued_at).where(
-                tuple_(table.member_id, table.pass_issued_at).in_(codes)
-            )
+    def add_visits(self, new: Sequence[NewVisit]) -> None:
+        """Write visits; those that have not ended are open."""
+        if not new:
+            return
+        self._write(
+            f"INSERT INTO visits ({NewVisit.COLUMNS}) VALUES " + ",".join([f"({visit.literals()})" for visit in new])  # noqa: S608
         )
-        return {(row.member_id, row.pass_issued_at) for row in rows}
-
-    def add_scans(self, rows: list[dict[str, Any]]) -> None:
-        """Write scans."""
-        if rows:
-            self._connection.execute(insert(scans), rows)
-
-    def add_visits(self, rows: list[dict[str, Any]]) -> None:
-        """Write visits."""
-        if rows:
-            self._connection.execute(insert(visits), rows)
-
-    def end_visits(self, endings: Iterable[Ending]) -> None:
-        """End visits, those of one cause and moment in one statement."""
-        alike: dict[tuple[datetime, Inferred | None], dict[UUID, UUID]] = {}
-        for ending in endings:
-            alike.setdefault((ending.left_at, ending.inferred), {})[ending.visit_id] = ending.left_scan
-        for (left_at, inferred), scan_of in alike.items():
-            self._connection.execute(
-                update(visits)
-                .where(visits.c.id.in_(scan_of))
-                .values(
-                    left_at=left_at,
-                    left_scan=case(
-                        *((visits.c.id == visit, literal(scan, Id)) for visit, scan in scan_of.items()), else_=None
-                    ),
-                    inferred=inferred,
-                )
-            )
-
-    def open_visits_changed(self, *, opened: list[dict[str, Any]], ended: Collection[UUID]) -> None:
-        """Take ended visits out of those inside, then add the opened: a member is inside once."""
-        if ended:
-            self._connection.execute(delete(open_visits).where(open_visits.c.visit_id.in_(ended)))
+        opened = [f"({visit.open_literals()})" for visit in new if visit.left_at is None]
         if opened:
-            self._connection.execute(insert(open_visits), opened)
+            self._write(f"INSERT INTO open_visits ({NewVisit.OPEN_COLUMNS}) VALUES " + ",".join(opened))  # noqa: S608
+
+    def end_visits(self, endings: Sequence[Ending], left_at: datetime) -> None:
+        """End visits at one moment: they are open no longer."""
+        if not endings:
+            return
+        ended = id_literals([ending.visit_id for ending in endings])
+        scan_of = "".join(
+            [f" WHEN {id_literal(ending.visit_id)} THEN {id_literal(ending.left_scan)}" for ending in endings]
+        )
+        why = "".join(
+            [
+                f" WHEN {id_literal(ending.visit_id)} THEN {word_literal(ending.inferred)}"
+                for ending in endings
+                if ending.inferred is not None
+            ]
+        )
+        inferred = f"CASE id{why} END" if why else NULL
+        self._write(
+            f"UPDATE visits SET left_at = {instant_literal(left_at)}, left_scan = CASE id{scan_of} END,"  # noqa: S608
+            f" inferred = {inferred} WHERE id IN ({ended})"
+        )
+        self._write(f"DELETE FROM open_visits WHERE visit_id IN ({ended})")  # noqa: S608
+
+    def _locked(self, columns: str, table: str, ids: Collection[UUID]) -> Sequence[Row[*tuple[Any, ...]]]:
+        if not ids:
+            return []
+        query = f"SELECT {columns} FROM {table}"  # noqa: S608 - names of our own
+        where = f" WHERE id IN ({id_literals(ids)}) ORDER BY id"
+        if self._is_sqlite:  # its unit of work holds the only lock there is
+            return self._rows(query + where)
+        # By the primary key: on its way through a small table the server would lock rows that were not asked for.
+        return self._rows(f"{query} FORCE INDEX (PRIMARY){where} FOR UPDATE SKIP LOCKED")
+
+    def _existing(self, table: str, ids: Collection[UUID]) -> set[UUID]:
+        if not ids:
+            return set()
+        rows = self._rows(f"SELECT id FROM {table} WHERE id IN ({id_literals(ids)})")  # noqa: S608
+        return {UUID(bytes=row[0]) for row in rows}
+
+    def _any_known(self, asked: Collection[Asked]) -> bool:
+        pairs = ",".join([f"({self._bind},{id_literal(whose)})" for _, whose in asked])
+        among = f"(VALUES {pairs})" if self._is_sqlite else f"({pairs})"
+        query = f"SELECT 1 FROM scans WHERE (scan_id, asked_by) IN {among} LIMIT 1"  # noqa: S608
+        return bool(self._rows(query, [scan_id for scan_id, _ in asked]))
+
+    def _or_by_codes(self, codes: Collection[ShownCode]) -> str:
+        if not codes:
+            return ""
+        pairs = ",".join([f"({id_literal(member)},{instant_literal(issued_at)})" for member, issued_at in codes])
+        among = f"(VALUES {pairs})" if self._is_sqlite else f"({pairs})"
+        return (
+            " UNION ALL SELECT id, member_id, NULL, NULL, NULL, pass_issued_at, NULL, NULL, NULL"  # noqa: S608
+            f" FROM visits WHERE (member_id, pass_issued_at) IN {among}"
+        )
+
+    def _add_listed_gyms(self, listed: Sequence[tuple[HeldMembership, bytes]]) -> None:
+        """Which gyms the plans cover that name theirs."""
+        plans = {UUID(bytes=plan) for _, plan in listed}
+        covered: dict[bytes, set[UUID]] = {}
+        for plan, gym in self._rows(
+            f"SELECT plan_id, gym_id FROM plan_gyms WHERE plan_id IN ({id_literals(plans)})"  # noqa: S608
+        ):
+            covered.setdefault(plan, set()).add(UUID(bytes=gym))
+        for held, plan in listed:
+            held.gyms.update(covered.get(plan, ()))
+
+    def _rows(self, query: str, bound: Sequence[str] = ()) -> Sequence[Row[*tuple[Any, ...]]]:
+        return self._connection.exec_driver_sql(query, tuple(bound) or None).all()
+
+    def _write(self, statement: str, bound: Sequence[str] = ()) -> None:
+        self._connection.exec_driver_sql(statement, tuple(bound) or None)
+
+
+def _held(row: Row[*tuple[Any, ...]]) -> HeldMembership:
+    starts_at, ends_at = read_instant(row[5]), read_instant(row[6])
+    assert starts_at is not None and ends_at is not None  # noqa: PT018, S101 - the columns are not null
+    return HeldMembership(
+        starts_at,
+        ends_at,
+        timedelta(days=row[12]),
+        read_instant(row[7]),
+        read_instant(row[8]),
+        bool(row[9]),
+        UUID(bytes=row[10]),
+        bool(row[11]),
+    )

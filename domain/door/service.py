@@ -25,29 +25,62 @@ from domain.door.model import (
     ScanRequest,
     ShownMember,
 )
-from domain.door.repository import DoorRepository, GymRow, MemberRow
+from domain.door.repository import Asked, DoorRepository, GymRow, MemberRow
 from domain.door.rules import decide
 
-Asked = tuple[str, UUID]  # a scan id and whose it is
+Request = ScanRequest | AnnulRequest
 
 
 def decide_batch(
-    connection: Connection, requests: Sequence[ScanRequest | AnnulRequest], clock: Clock, limits: DoorLimits
-) -> list[DoorResult]:
+    connection: Connection, requests: Sequence[Request], clock: Clock, limits: DoorLimits
+) -> list[DoorResult | None]:
     """Decide scans and annulments, in their order, as if each had been alone.
 
-    Locks the batch's gyms by id, then its members by id; every deciding read comes after. Writes, but does not
-    commit: the unit of work is the caller's.
+    Locks the batch's gyms by id, then its members by id; every deciding read comes after. Nobody waits for a lock: a
+    question about a gym or a member whom somebody else holds is left undecided, and the others are decided without it.
+    Writes, but does not commit: the unit of work is the caller's.
 
     Returns:
-        One result for each request, in their order.
+        One result for each request, in their order; None where nothing was decided: ask again in a moment.
 
     Raises:
         sqlalchemy.exc.DBAPIError: a race was lost, or the database is away: roll back and ask again.
     """
     repository = DoorRepository(connection)
-    gyms = repository.lock_gyms({request.gym_id for request in requests})
-    members = repository.lock_members(_members(repository, requests))
+    wanted_gyms = {request.gym_id for request in requests}
+    gyms = repository.lock_gyms(wanted_gyms)
+    busy_gyms = repository.existing_gyms(wanted_gyms - gyms.keys())
+    free = [request for request in requests if request.gym_id not in busy_gyms]
+    about = _members(repository, free)
+    wanted_members = {member_id for member_id in about.values() if member_id is not None}
+    members = repository.lock_members(wanted_members)
+    busy_members = repository.existing_members(wanted_members - members.keys())
+    # Whatever is asked of a scan that waits, waits with it: its annulment must not come before it.
+    waiting = {asked for asked, member_id in about.items() if member_id in busy_members}
+    free = [request for request in free if (request.scan_id, request.asked_by) not in waiting]
+    decided = iter(_decide(connection, free, gyms, members, clock, limits))
+    free_ids = {id(request) for request in free}
+    return [next(decided) if id(request) in free_ids else None for request in requests]
+
+
+def _members(repository: DoorRepository, requests: Sequence[Request]) -> dict[Asked, UUID | None]:
+    """Whom each scan is about; scans of locked gyms do not change any more."""
+    annulled = [(request.scan_id, request.asked_by) for request in requests if isinstance(request, AnnulRequest)]
+    about = {asked: row.member_id for asked, row in repository.known_scans(annulled).items()}
+    for request in requests:
+        if isinstance(request, ScanRequest):
+            about[request.scan_id, request.asked_by] = request.reading.member_id
+    return about
+
+
+def _decide(
+    connection: Connection,
+    requests: Sequence[Request],
+    gyms: dict[UUID, GymRow],
+    members: dict[UUID, MemberRow],
+    clock: Clock,
+    limits: DoorLimits,
+) -> list[DoorResult]:
     results: list[DoorResult] = []
     for is_scan, run in groupby(requests, key=lambda request: isinstance(request, ScanRequest)):
         if is_scan:
@@ -60,14 +93,6 @@ def decide_batch(
                 if isinstance(request, AnnulRequest)
             ]
     return results
-
-
-def _members(repository: DoorRepository, requests: Sequence[ScanRequest | AnnulRequest]) -> set[UUID]:
-    """Everybody whom the batch is about; scans of locked gyms do not change any more."""
-    annulled = [(request.scan_id, request.asked_by) for request in requests if isinstance(request, AnnulRequest)]
-    about = {row.member_id for row in repository.known_scans(annulled).values()} if annulled else set()
-    about |= {request.reading.member_id for request in requests if isinstance(request, ScanRequest)}
-    return {member_id for member_id in about if member_id is not None}
 
 
 def _decide_scans(

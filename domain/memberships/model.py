@@ -1,7 +1,8 @@
 """A membership as the door sees it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,37 @@ class Membership:
     frozen_until: datetime | None
     in_arrears: bool
     covers_gym: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMembership:
+    """One membership of a member, to be seen from any gym.
+
+    Args:
+        starts_at, ends_at, grace, frozen_from, frozen_until, in_arrears: as in `Membership`.
+        company_id: whose plan it is.
+        covers_all_gyms: of that company.
+        gyms: those that the plan names.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    grace: timedelta
+    frozen_from: datetime | None
+    frozen_until: datetime | None
+    in_arrears: bool
+    company_id: UUID
+    covers_all_gyms: bool
+    gyms: set[UUID] = field(default_factory=set)
+
+    def seen_from(self, gym_id: UUID, company_id: UUID) -> Membership:
+        """As one gym of a company sees it."""
+        return Membership(
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            grace=self.grace,
+            frozen_from=self.frozen_from,
+            frozen_until=self.frozen_until,
+            in_arrears=self.in_arrears,
+            covers_gym=(self.covers_all_gyms and self.company_id == company_id) or gym_id in self.gyms,
+        )

@@ -76,7 +76,7 @@ class DoomedHandler(DoorHandler):
         super().__init__(store, system_clock, door_limits(settings))
         self._fate = fate
 
-    def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult]:
+    def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult | None]:
         self._fate.count(len(messages))
         results = super().handle(messages)
         self._fate.strike(Point.BEFORE_REPLY)

@@ -52,6 +52,8 @@ def _decide(store: Store, request: ScanRequest, clock: HeldClock) -> str:
             if not should_decide_again(error):  # type: ignore[arg-type]
                 raise
         else:
+            if result is None:  # another writer has the gym or the member
+                continue
             assert isinstance(result, ScanAnswer)
             return str(result.outcome if not result.replayed else "replayed")
 

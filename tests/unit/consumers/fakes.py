@@ -14,8 +14,8 @@ from integrations.kafka.dead_letters import DeadLettersAwayError
 TOPIC = "commands"
 
 
-def message(offset: int, value: str = "", partition: int = 0) -> Message:
-    return Message(topic=TOPIC, partition=partition, offset=offset, value=(value or f"m{offset}").encode())
+def message(offset: int, value: str = "", partition: int = 0, key: bytes | None = None) -> Message:
+    return Message(topic=TOPIC, partition=partition, offset=offset, value=(value or f"m{offset}").encode(), key=key)
 
 
 def failure(error: KafkaError) -> Message:
@@ -122,20 +122,21 @@ class FakeConsumer:
 
 
 class FakeHandler:
-    """Answers `m1` with `M1`. What `fails` raises is raised before anything is kept."""
+    """Answers `m1` with `M1`, unless it is `busy`. What `fails` raises is raised before anything is kept."""
 
     def __init__(self, journal: list[str]) -> None:
         self._journal = journal
         self.calls: list[list[str]] = []
         self.handled: list[str] = []
         self.fails: Callable[[Sequence[str]], None] = lambda _messages: None
+        self.busy: set[str] = set()
 
-    def handle(self, messages: Sequence[str]) -> Sequence[str]:
+    def handle(self, messages: Sequence[str]) -> Sequence[str | None]:
         self.calls.append(list(messages))
         self.fails(messages)
-        self.handled += messages
+        self.handled += [message for message in messages if message not in self.busy]
         self._journal.append("committed")
-        return [message.upper() for message in messages]
+        return [None if message in self.busy else message.upper() for message in messages]
 
     def dead_lettered(self, message: str) -> str:
         return f"{message} is dead"
@@ -168,7 +169,7 @@ class FakeDeadLetters:
 class Bench:
     """A loop with all its fakes; runs until its queue is empty."""
 
-    def __init__(self, batch_max: int = 256, attempts: int = 3) -> None:
+    def __init__(self, batch_max: int = 256, attempts: int = 3, set_aside_max: int = 1024) -> None:
         self.journal: list[str] = []
         self.time = FakeTime()
         self.consumer = FakeConsumer(self.time, self.journal)
@@ -182,7 +183,9 @@ class Bench:
             self.handler,
             self.replier,
             self.dead_letters,
-            LoopLimits(batch_max=batch_max, poll_s=0.2, retry=RetryLimits(attempts, 0.05, 1.0)),
+            LoopLimits(
+                batch_max=batch_max, poll_s=0.2, set_aside_max=set_aside_max, retry=RetryLimits(attempts, 0.05, 1.0)
+            ),
             self.time,
         )
         self.consumer.on_idle = self.loop.stop

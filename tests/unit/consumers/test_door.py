@@ -62,7 +62,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def handler(store: Store, decide: Callable[[Connection, Requests, Clock, DoorLimits], list[DoorResult]]) -> DoorHandler:
+def handler(
+    store: Store, decide: Callable[[Connection, Requests, Clock, DoorLimits], list[DoorResult | None]]
+) -> DoorHandler:
     return DoorHandler(store, lambda: NOW, DoorLimits(), decide)
 
 
@@ -71,7 +73,7 @@ def decided(store: Store) -> list[str]:
         return list(connection.scalars(text("SELECT scan_id FROM decided")))
 
 
-def write(connection: Connection, requests: Requests) -> list[DoorResult]:
+def write(connection: Connection, requests: Requests) -> list[DoorResult | None]:
     connection.execute(text("INSERT INTO decided VALUES (:scan_id)"), [{"scan_id": r.scan_id} for r in requests])
     return [result(request.scan_id) for request in requests]
 
@@ -85,7 +87,7 @@ def test_a_batch_is_committed_when_it_is_handled(store: Store) -> None:
 
 
 def test_a_batch_that_fails_leaves_no_trace(store: Store) -> None:
-    def fail(connection: Connection, requests: Requests, _clock: Clock, _limits: DoorLimits) -> list[DoorResult]:
+    def fail(connection: Connection, requests: Requests, _clock: Clock, _limits: DoorLimits) -> list[DoorResult | None]:
         write(connection, requests)
         raise ValueError("poison")
 
@@ -97,7 +99,7 @@ def test_a_batch_that_fails_leaves_no_trace(store: Store) -> None:
 def test_scans_and_annulments_come_to_the_door_in_their_order(store: Store) -> None:
     seen: list[type] = []
 
-    def look(_connection: Connection, requests: Requests, clock: Clock, _limits: DoorLimits) -> list[DoorResult]:
+    def look(_connection: Connection, requests: Requests, clock: Clock, _limits: DoorLimits) -> list[DoorResult | None]:
         seen.extend(type(request) for request in requests)
         assert clock() == NOW
         return [result("s1") for _ in requests]
