@@ -2,10 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from consumers.counting import CountedHandler, CountedReplier
 from consumers.door import DoorParts
 from consumers.scaling import BUSY_S, HANDLED, LAG
 from integrations.logs import configure_logging
+from integrations.metrics import DEAD_LETTERS, LOST_REPLIES
+from integrations.metrics import LAG as LAG_METRIC
 from integrations.settings import Settings, settings
+from integrations.tally import RaySink, Tally
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -24,14 +28,23 @@ class DoorConsumer:
 
     Args:
         configured: the settings; those of the environment when None.
+        reports: whether its metrics go to Ray, which takes them from replicas only.
     """
 
-    def __init__(self, configured: Settings | None = None) -> None:
+    def __init__(self, configured: Settings | None = None, *, reports: bool = False) -> None:
         configured = configured or settings()
         configure_logging(configured)
-        self._parts = DoorParts(configured)
-        self._loop = self._parts.loop()
-        self._loop.start()
+        self._parts = parts = DoorParts(configured)
+        self._tally = tally = Tally()
+        parts.handler = CountedHandler(parts.handler, tally)
+        parts.replier = CountedReplier(parts.replier, tally)
+        self._loop = loop = parts.loop()
+        tally.reads(LAG_METRIC, lambda: loop.lag)
+        tally.reads(DEAD_LETTERS, lambda: loop.stats.dead_letters)
+        tally.reads(LOST_REPLIES, lambda: parts.sender.lost)
+        loop.start()
+        if reports:
+            tally.start(RaySink)
 
     def check_health(self) -> None:
         """Serve's question whether this replica may live on.
@@ -54,6 +67,7 @@ class DoorConsumer:
         loop = getattr(self, "_loop", None)
         if loop is not None and loop.stop(_STOP_S):
             self._parts.close()
+            self._tally.stop()
 
 
 def build(_args: dict[str, str]) -> "Application":
@@ -61,4 +75,4 @@ def build(_args: dict[str, str]) -> "Application":
     from ray import serve  # noqa: PLC0415 - only who builds the application needs Ray; its import takes a second
 
     deployed = serve.deployment(graceful_shutdown_timeout_s=2 * _STOP_S, health_check_period_s=1)(DoorConsumer)
-    return deployed.bind()
+    return deployed.bind(reports=True)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from consumers.frozen import give_up_locks_when_frozen
 from consumers.loop import ConsumerLoop, LoopLimits
+from consumers.ports import Handler, Replier
 from domain.clock import Clock, system_clock
 from domain.door.model import AnnulRequest, DoorLimits, DoorResult, Problem, Rejected, ScanRequest
 from domain.door.service import decide_batch
@@ -105,8 +106,8 @@ class DoorParts:
         self.sender = ReplySender(settings)
         self.dead_letters = DeadLetterWriter(settings.kafka)
         self.consumer = open_group_consumer(settings.kafka, settings.kafka.door_group)
-        self.handler = DoorHandler(self.store, clock, door_limits(settings))
-        self.replier = DoorReplier(self.sender)
+        self.handler: Handler[DoorCommand, DoorResult] = DoorHandler(self.store, clock, door_limits(settings))
+        self.replier: Replier[DoorCommand, DoorResult] = DoorReplier(self.sender)
         self.limits = LoopLimits(batch_max=settings.door.batch_max)
         self.topic = settings.kafka.commands_topic
 

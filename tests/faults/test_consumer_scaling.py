@@ -153,7 +153,7 @@ async def storm(asker: Asker, wishes: Iterator[ScanRequest]) -> None:
             asker.ask(next(wishes))
         await asyncio.sleep(0.02)
         passed = time.monotonic() - began
-        if passed >= 2:  # noqa: PLR2004 - long enough for a rate
+        if passed >= 2:
             wanted = max(100, round(WAITING_S * (len(asker.answered) - answered) / passed))
             began, answered = time.monotonic(), len(asker.answered)
 
