@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
+import yaml
 
 from cluster.local.ports import free_port
 from cluster.local.process import wait_gone
@@ -91,6 +93,27 @@ class TestedStack:
     def _why(self) -> str:
         log = self.data_dir / "logs" / "deployment.log"
         return self.said() + "\n" + (log.read_text(errors="replace") if log.exists() else "")
+
+    def redeploy(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Deploy the stack's configuration with a change, as `up` deploys it, and wait until it runs."""
+        record = self.record
+        ray = record.processes["Ray"].find()
+        assert ray is not None
+        config = yaml.safe_load((record.run_dir / "serve_config.yaml").read_text(encoding="utf-8"))
+        change(config)
+        changed = record.run_dir / "changed_config.yaml"
+        changed.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+        go = record.run_dir / "prepared"  # there since the stack's start
+        done = subprocess.run(
+            [sys.executable, "-m", "cluster.local.deploy", changed, record.addresses["ray"], go],
+            env=ray.environ(),
+            cwd=record.run_dir,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def times_ready(self) -> int:
         """How often the supervisor has found the public port ready."""

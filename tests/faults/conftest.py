@@ -15,6 +15,7 @@ from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
 from tests.faults.asking import consumer
 from tests.faults.consumer_process import Point
+from tests.faults.figures import Figures
 from tests.servers import fresh_database, fresh_topics
 from tests.world import HeldClock, World
 
@@ -54,3 +55,9 @@ def start_consumer(settings: Settings, tmp_path: Path) -> Iterator[StartConsumer
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Figures:
+    """Where a test tells what it measured."""
+    return Figures(record_property)

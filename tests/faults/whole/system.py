@@ -1,0 +1,94 @@
+"""A whole stack whose servers are the test's own, to be stopped and started at will."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from sqlalchemy import select
+
+from cluster.local.kafka import KafkaServer
+from cluster.local.mariadb import MariaDbServer
+from cluster.local.process import wait_gone
+from domain.tables import scans
+from domain.unit_of_work import Store
+from integrations.pass_keys import PassSigner
+from tests.faults.doors import Doors
+from tests.faults.gyms import Gyms
+from tests.faults.invariants import assert_invariants
+from tests.stacks import TestedStack
+
+_UP_AGAIN_S = 120.0
+
+
+@dataclass
+class Whole:
+    """A stack, its servers, its store, and gyms in it."""
+
+    stack: TestedStack
+    mariadb: MariaDbServer
+    kafka: KafkaServer
+    store: Store
+    gyms: Gyms
+
+    def doors(self, **how: Any) -> Doors:  # noqa: ANN401 - as `Doors` takes them
+        """Doors at all gyms."""
+        return doors_of(self.stack, self.gyms, **how)
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        """The processes of a deployment, by their titles."""
+        return replicas(self.stack, deployment)
+
+    def wait_replicas(self, deployment: str, number: int, besides: list[psutil.Process]) -> list[psutil.Process]:
+        """Wait until so many serve, at least, and none of the others lives."""
+        wait_for(lambda: len(set(self.replicas(deployment)) - set(besides)) >= number)
+        assert not wait_gone(besides, _UP_AGAIN_S)
+        return self.replicas(deployment)
+
+    def wait_ready(self) -> None:
+        wait_for(lambda: self.stack.is_ready)
+
+    def assert_nothing_lost(self, doors: Doors) -> None:
+        """What every fault must leave behind it."""
+        assert_nothing_lost(self.store, doors)
+
+
+def doors_of(stack: TestedStack, gyms: Gyms, **how: Any) -> Doors:  # noqa: ANN401 - as `Doors` takes them
+    return Doors(stack.record.url, gyms, PassSigner(stack.data_dir / "keys" / "passes"), **how)
+
+
+def replicas(stack: TestedStack, deployment: str) -> list[psutil.Process]:
+    found = []
+    for process in stack.processes():
+        try:
+            title = (process.cmdline() or [""])[0]
+        except psutil.Error:
+            continue
+        if title.startswith("ray::ServeReplica:") and f":{deployment}" in title:
+            found.append(process)
+    return found
+
+
+def assert_nothing_lost(store: Store, doors: Doors) -> None:
+    """Every scan is decided, once, as its door was told; whoever repeats is told the same; clocks do not matter."""
+    assert len({one.scan.asked for one in doors.decided}) == len(doors.decided) > 0
+    assert all(answer.replayed for answer in doors.ask_again())
+    assert_invariants(store, doors.given)
+    unexpected = Counter(one.code for one in doors.said if one.status not in {0, 200, 429, 502, 503, 504})
+    assert not unexpected
+    with store.reading() as connection:
+        kept = {
+            (row.scan_id, row.asked_by): row.scanned_at
+            for row in connection.execute(select(scans.c.scan_id, scans.c.asked_by, scans.c.scanned_at))
+        }
+    for one in doors.decided:
+        assert kept[one.scan.asked].isoformat() == one.scan.body["scanned_at"]
+
+
+def wait_for(true: Callable[[], bool], timeout_s: float = _UP_AGAIN_S) -> None:
+    give_up = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < give_up
+        time.sleep(0.3)

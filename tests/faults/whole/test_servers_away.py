@@ -1,0 +1,42 @@
+"""The database or Kafka restarts, or is away for longer than any door waits, while doors scan."""
+
+import time
+
+import pytest
+
+from cluster.local.kafka import KafkaServer
+from cluster.local.mariadb import MariaDbServer
+from tests.faults.figures import Figures
+from tests.faults.whole.system import Whole
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def server(whole: Whole, name: str) -> MariaDbServer | KafkaServer:
+    return whole.mariadb if name == "MariaDB" else whole.kafka
+
+
+@pytest.mark.parametrize("name", ["MariaDB", "Kafka"])
+@pytest.mark.parametrize("away_s", [0, 20], ids=["restarted", "away for 20 s"])
+def test_doors_are_told_to_ask_again_and_everything_is_decided_after(
+    name: str, away_s: float, whole: Whole, figures: Figures
+) -> None:
+    its = server(whole, name)
+    with whole.doors() as doors:
+        doors.wait_decided(doors.began_at, 100)
+        gone_at = time.monotonic()
+        its.kill() if away_s else its.stop()
+        try:
+            time.sleep(away_s)
+        finally:
+            its.start()
+        back_at = time.monotonic()
+        first_at = doors.wait_decided(back_at)
+        figures.tell("first decision after its return, s", first_at - back_at)
+        doors.wait_decided(first_at, 200)
+    figures.of(doors, gone_at, doors.ended_at)
+    whole.store.close()  # its connections were to a server that is gone
+    whole.assert_nothing_lost(doors)
+    # Not one question was left without a word within its time.
+    assert {one.status for one in doors.said} <= {200, 503}
+    assert all(one.retry_after for one in doors.said if one.status == 503)
