@@ -9,9 +9,23 @@ from uuid import UUID
 
 import msgspec
 
-from domain.door.model import AnnulAnswer, AnnulRequest, CheckPayment, DoorResult, Rejected, ScanAnswer, ScanRequest
+from domain.door.model import (
+    AnnulAnswer,
+    AnnulRequest,
+    CheckPayment,
+    DoorResult,
+    PassReading,
+    PassStatus,
+    Rejected,
+    ScanAnswer,
+    ScanRequest,
+)
 
 T = TypeVar("T")
+
+# Ours have some hundred bytes. A whole batch of the longest still fits one statement of the database, which ends the
+# connection of whoever sends a longer one: that would look as if the database were away.
+LONGEST_COMMAND = 16 * 1024
 
 
 class ReplyTo(msgspec.Struct, frozen=True):
@@ -108,7 +122,13 @@ def decode_command(value: bytes) -> DoorCommand:
     Raises:
         msgspec.DecodeError: it is not a command that this version knows.
     """
-    return _decoded(_commands, value)
+    if len(value) > LONGEST_COMMAND:
+        raise msgspec.DecodeError(f"a command has {LONGEST_COMMAND} bytes at most, this has {len(value)}")
+    command = _decoded(_commands, value)
+    if isinstance(command, ScanCommand) and not _names_its_member(command.scan.reading):
+        # Without its issue time nothing would keep a pass from admitting twice.
+        raise msgspec.ValidationError("a genuine pass names its member and its issue time")
+    return command
 
 
 def decode_replies(value: bytes) -> DoorReplies:
@@ -132,6 +152,11 @@ def decode_letter(value: bytes) -> DeadLetter | Replayed:
 def reply(command_id: UUID, result: DoorResult) -> DoorReply:
     """The reply that carries a result."""
     return DoorReply(command_id=command_id, kind=KINDS[type(result)], body=msgspec.Raw(_encoder.encode(result)))
+
+
+def _names_its_member(reading: PassReading) -> bool:
+    forged = reading.status is PassStatus.FORGED
+    return forged or (reading.member_id is not None and reading.issued_at is not None)
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], value: bytes) -> T:
