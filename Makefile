@@ -9,10 +9,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 export PIP_REQUIRE_VIRTUALENV := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run down test check bench format lock
+.PHONY: help run down test check bench bench-large format lock
 
 help: ## Show this list.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 run: $(VENV)/.installed ## Start the system with a demo; Ctrl-C stops it. UP_ARGS="--profile full" for real servers.
 	@$(BIN)/fitmonitor up --demo $(UP_ARGS)
@@ -34,6 +34,10 @@ check: $(VENV)/.installed-dev ## Run every check, then every test.
 bench: $(VENV)/.installed ## Measure scans on the full profile, started for it. BENCH_ARGS="--connections 1,64".
 	@$(BIN)/python -m cluster.local.bring
 	$(BIN)/fitmonitor bench --start $(BENCH_ARGS)
+
+bench-large: $(VENV)/.installed ## Measure a scan with 1,000,000 members and 20,000,000 visits. BENCH_ARGS="--visits 5000000".
+	@$(BIN)/python -m cluster.local.bring
+	$(BIN)/fitmonitor bench --start --parts large $(BENCH_ARGS)
 
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended.
 	$(BIN)/ruff check --fix --exit-zero

@@ -4,30 +4,42 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
-from cluster.bench.check import compare_with_store
+from cluster.bench.burst import measure_burst
+from cluster.bench.check import Stored, compare_with_store
 from cluster.bench.durability import durable_settings
-from cluster.bench.figures import Findings, Level, Rate, noop_errors, rate_of
-from cluster.bench.generator import measure
-from cluster.bench.job import Job
-from cluster.bench.noop_apps import BODY, FASTAPI, LEAN, PATHS, deployed_noops
-from cluster.bench.plan import Planner
-from cluster.bench.processes import role_of_replica
-from cluster.bench.requests import ScanRequests, get_request
+from cluster.bench.findings import Findings
+from cluster.bench.inside import measure_inside
+from cluster.bench.large import LargeWish, measure_large
+from cluster.bench.level import Level, measure_level
+from cluster.bench.noop_apps import deployed_noops
+from cluster.bench.open_loop import measure_open_loop
+from cluster.bench.requests import ScanRequests
+from cluster.bench.rig import Rig, Watcher
 from cluster.bench.scan_runs import ScanRuns
-from cluster.bench.world import BenchWorld, load, retire
+from cluster.bench.world import BenchWorld
 from cluster.errors import CommandError
 from cluster.local.ports import LOOPBACK
 from cluster.local.record import StackRecord
-from domain.clock import system_clock
-from domain.door.reconcile import disagreements
+from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.pass_keys import PassSigner
 from integrations.settings import Settings
 
-_WARM_UP_S = 1.0
 _SLOWEST_STATEMENT_S = 60.0
+
+
+class Part(StrEnum):
+    """What can be measured, in the order in which it is."""
+
+    LEVELS = "levels"
+    OPEN = "open"
+    BURST = "burst"
+    INSIDE = "inside"
+    LARGE = "large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +47,20 @@ class Wish:
     """What is to be measured.
 
     Args:
+        parts: which of them.
         connections: one measurement of each kind for each of these.
         seconds: of each measurement.
         refused_share: of the scans, 0 to 1.
     """
 
+    parts: frozenset[Part]
     connections: Sequence[int]
     seconds: float
     gyms: int
     members: int
     seed: int
     refused_share: float
-
-
-class Watcher(Protocol):
-    """Whoever watches."""
-
-    def now(self, what: str) -> None:
-        """Hear what is being done."""
-
-    def found(self, durability: Mapping[str, str], loaded: Mapping[str, Any]) -> None:
-        """Hear on which settings durability rests, and what was loaded."""
-
-    def level(self, level: Level) -> None:
-        """Hear the figures of one number of connections."""
+    large: LargeWish
 
 
 class Bench:
@@ -76,7 +78,6 @@ class Bench:
         self._record = record
         self._wish = wish
         self._watcher = watcher
-        self._host = f"{LOOPBACK}:{record.port}"
 
     def run(self) -> Findings:
         """Measure everything.
@@ -86,39 +87,76 @@ class Bench:
         """
         if self._settings.passes.key_dir is None:
             raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
-        requests = ScanRequests(PassSigner(self._settings.passes.key_dir), self._host)
+        requests = ScanRequests(PassSigner(self._settings.passes.key_dir), f"{LOOPBACK}:{self._record.port}")
         url = self._settings.database.url.get_secret_value()
         store = Store(url, pool_size=1, statement_timeout_s=_SLOWEST_STATEMENT_S)
         try:
             with store.reading() as connection:
                 durability = durable_settings(self._settings, connection)
-            self._watcher.now("loading gyms and members, deploying the no-ops")
-            with self._world(store) as world, deployed_noops(self._record):
-                loaded = self._loaded(world)
-                self._watcher.found(durability, loaded)
-                planner = Planner(world, self._wish.seed, self._wish.refused_share)
-                runs = ScanRuns(self._record, store, world, planner, requests)
-                self._watcher.now("filling the gyms")
-                runs.fill()
-                levels = [self._level(runs, connections) for connections in self._wish.connections]
-                return self._findings(store, world, runs, levels, durability, loaded)
+            wish = self._wish
+            rig = Rig(self._record, store, requests, self._watcher, wish.seconds, wish.seed, wish.refused_share)
+            with _put_away(rig):
+                return self._measured(rig, durability)
         finally:
             store.close()
 
-    @contextmanager
-    def _world(self, store: Store) -> Iterator[BenchWorld]:
-        wish = self._wish
-        with store.writing() as connection:
-            world = load(connection, number_of_gyms=wish.gyms, number_of_members=wish.members, now=system_clock())
-        try:
-            yield world
-        finally:
-            with store.writing() as connection:
-                retire(connection, world, system_clock())
+    def _measured(self, rig: Rig, durability: Mapping[str, str]) -> Findings:
+        wish, parts, since = self._wish, self._wish.parts, new_id()
+        self._watcher.now("loading gyms and members, deploying the no-ops")
+        world = rig.world(gyms=wish.gyms, members=wish.members)
+        loaded = self._loaded(world)
+        with deployed_noops(self._record):
+            self._watcher.found(durability, loaded)
+            runs = rig.runs(world)
+            if {Part.LEVELS, Part.OPEN} & parts:
+                self._watcher.now("filling the gyms")
+                runs.fill()
+            levels = self._levels(rig, runs) if Part.LEVELS in parts else []
+            greatest = max((level.scans.rate.per_second for level in levels), default=None)
+            open_loop = measure_open_loop(rig, runs, greatest) if Part.OPEN in parts else None
+            burst = measure_burst(rig) if Part.BURST in parts else None
+            inside = measure_inside(rig) if Part.INSIDE in parts else None
+            large = measure_large(rig, wish.large) if Part.LARGE in parts else None
+        stored = self._stored(rig, since)
+        around = {"errors": rig.ledger.errors_around, "wrong_answers": rig.ledger.wrong_around}
+        return Findings(
+            durability,
+            loaded,
+            levels,
+            around,
+            stored,
+            rig.disagreements,
+            rig.ledger.examples,
+            open_loop,
+            burst,
+            inside,
+            large,
+        )
+
+    def _levels(self, rig: Rig, runs: ScanRuns) -> list[Level]:
+        levels = []
+        for connections in self._wish.connections:
+            levels.append(level := measure_level(rig, runs, connections))
+            scan = level.scans.rate
+            self._watcher.said(
+                f"{connections:>4} connections: {scan.per_second:,.0f} scans/s, {level.ratio:.2f} of "
+                f"{level.noop.per_second:,.0f} no-ops/s, p50 {scan.p50_ms:.1f} ms, p99 {scan.p99_ms:.1f} ms"
+            )
+        return levels
+
+    def _stored(self, rig: Rig, since: UUID) -> Stored:
+        self._watcher.now("comparing the store with the answers")
+        if not rig.has_past:
+            rig.reconcile()
+        gyms = [gym for world in rig.worlds for gym in world.gym_ids]
+        with rig.store.reading() as connection:
+            ledger = rig.ledger
+            return compare_with_store(connection, gyms, ledger.answers, all_answered=not ledger.errors, since=since)
 
     def _loaded(self, world: BenchWorld) -> Mapping[str, Any]:
         wish = self._wish
         return {
+            "parts": [part.value for part in Part if part in wish.parts],
             "gyms": len(world.gym_ids),
             "gates": len(world.gates),
             "devices": world.devices,
@@ -130,35 +168,10 @@ class Bench:
             "processors": os.cpu_count(),
         }
 
-    def _level(self, runs: ScanRuns, connections: int) -> Level:
-        noop = self._noop(connections, FASTAPI)
-        lean = self._noop(connections, LEAN)
-        self._watcher.now(f"{connections} connections: scans")
-        scans = runs.measure(connections, self._wish.seconds)
-        level = Level(connections, noop, lean, scans, role_of_replica(FASTAPI), role_of_replica(LEAN))
-        self._watcher.level(level)
-        return level
 
-    def _noop(self, connections: int, name: str) -> Rate:
-        self._watcher.now(f"{connections} connections: {name}")
-        request = get_request(self._host, PATHS[name] + "/")
-        lanes = [[request] for _ in range(connections)]
-        for seconds in (_WARM_UP_S, self._wish.seconds):
-            measured = measure(self._record, Job(LOOPBACK, self._record.port, lanes, repeats=True, seconds=seconds))
-        return rate_of(measured, noop_errors(measured.driven.lanes, BODY))
-
-    def _findings(
-        self,
-        store: Store,
-        world: BenchWorld,
-        runs: ScanRuns,
-        levels: Sequence[Level],
-        durability: Mapping[str, str],
-        loaded: Mapping[str, Any],
-    ) -> Findings:
-        self._watcher.now("comparing the store with the answers")
-        with store.reading() as connection:
-            stored = compare_with_store(connection, world, runs.answers, all_answered=not runs.errors)
-            disagree = [f"{each.kind}: {each.detail}" for each in disagreements(connection)]
-        around = {"errors": runs.errors_around, "wrong_answers": runs.wrong_around}
-        return Findings(durability, loaded, levels, around, stored, disagree, runs.examples)
+@contextmanager
+def _put_away(rig: Rig) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        rig.retire()

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, select
 
 from cluster.bench.job import Answer, Driven
 from cluster.bench.plan import Lane, PlannedScan
-from cluster.bench.world import BenchWorld
 from domain.door.model import Outcome, ScanAnswer, ShownMember
 from domain.tables import open_visits, scans
 
@@ -63,7 +62,7 @@ def check(plan: Sequence[Lane], driven: Driven, capacity: int) -> Checked:
                 checked.tell(f"{answer.status} {answer.body[:160].decode(errors='replace')}")
                 lost.add(planned.about)
                 continue
-            given = _read(answer)
+            given = read(answer)
             if isinstance(given, ScanAnswer):
                 checked.answers.append((planned.device.id, given))
             if planned.about in lost:
@@ -74,7 +73,8 @@ def check(plan: Sequence[Lane], driven: Driven, capacity: int) -> Checked:
     return checked
 
 
-def _read(answer: Answer) -> ScanAnswer | str:
+def read(answer: Answer) -> ScanAnswer | str:
+    """What a body says; in words what is wrong with it, where it is no answer."""
     try:
         return _decoder.decode(answer.body)
     except msgspec.DecodeError as error:
@@ -91,8 +91,14 @@ def _faults(
     return [*differences(planned, given, capacity), *([] if within else [f"decided_at is {given.decided_at}"])]
 
 
-def differences(planned: PlannedScan, given: ScanAnswer, capacity: int) -> Iterator[str]:
-    """What an answer says that it must not. The count of those inside is checked at the end, when nobody moves."""
+def differences(
+    planned: PlannedScan, given: ScanAnswer, capacity: int, *, may_be_replayed: bool = False
+) -> Iterator[str]:
+    """What an answer says that it must not. The count of those inside is checked at the end, when nobody moves.
+
+    Args:
+        may_be_replayed: the scan was sent before, and it is not known whether it was decided then.
+    """
     expected = planned.expected
     member = expected.member
     shown = ShownMember(member.id, member.name, None) if member else None
@@ -104,7 +110,7 @@ def differences(planned: PlannedScan, given: ScanAnswer, capacity: int) -> Itera
         ("member", shown, given.member),
         ("gym_id", planned.gate.gym_id, given.gym_id),
         ("capacity", capacity, given.capacity),
-        ("replayed", False, given.replayed),
+        ("replayed", False, given.replayed and not may_be_replayed),
     ):
         if wanted != said:
             yield f"{name} is {said}, not {wanted}"
@@ -124,15 +130,21 @@ class Stored:
 
 
 def compare_with_store(
-    connection: Connection, world: BenchWorld, answers: Sequence[tuple[UUID, ScanAnswer]], *, all_answered: bool
+    connection: Connection,
+    gym_ids: Sequence[UUID],
+    answers: Sequence[tuple[UUID, ScanAnswer]],
+    *,
+    all_answered: bool,
+    since: UUID | None = None,
 ) -> Stored:
     """Look every answer up, and whether those are inside who were let in last.
 
     Args:
         connection: to the stack's store.
-        world: whose scans to read.
+        gym_ids: whose scans to read.
         answers: every answer that was given, with who asked.
         all_answered: whether there was one for every request; else who is inside cannot be known.
+        since: an identifier older than every scan that was asked for, where the gyms have a past that is left out.
     """
     table = scans.c
     rows = connection.execute(
@@ -146,7 +158,7 @@ def compare_with_store(
             table.occupancy,
             table.capacity,
             table.decided_at,
-        ).where(table.gym_id.in_(world.gym_ids))
+        ).where(table.gym_id.in_(gym_ids), *([table.id > since] if since else []))
     )
     stored = {(row.scan_id, row.asked_by): tuple(row)[2:] for row in rows}
     lost = otherwise = 0
@@ -164,11 +176,11 @@ def compare_with_store(
             answer.decided_at,
         ):
             otherwise += 1
-    wrongly = _wrongly_inside(connection, world, answers) if all_answered else 0
+    wrongly = _wrongly_inside(connection, gym_ids, answers) if all_answered else 0
     return Stored(len(answers), len(stored), lost, otherwise, wrongly)
 
 
-def _wrongly_inside(connection: Connection, world: BenchWorld, answers: Sequence[tuple[UUID, ScanAnswer]]) -> int:
+def _wrongly_inside(connection: Connection, gym_ids: Sequence[UUID], answers: Sequence[tuple[UUID, ScanAnswer]]) -> int:
     inside: dict[UUID, UUID] = {}
     # A member's answers are in order here: measurements follow one another, and in each a member has one lane.
     for _, answer in answers:
@@ -179,5 +191,5 @@ def _wrongly_inside(connection: Connection, world: BenchWorld, answers: Sequence
         elif answer.outcome is Outcome.LEFT:
             inside.pop(answer.member.id, None)
     table = open_visits.c
-    rows = connection.execute(select(table.member_id, table.gym_id).where(table.gym_id.in_(world.gym_ids)))
+    rows = connection.execute(select(table.member_id, table.gym_id).where(table.gym_id.in_(gym_ids)))
     return len(set(inside.items()) ^ {(row.member_id, row.gym_id) for row in rows})

@@ -9,8 +9,11 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
     Args:
         lanes: for each connection its requests, in order.
         repeats: start again with a lane's first request after its last; else the measurement ends there.
-        seconds: how long new requests are sent.
+        seconds: how long new requests are sent; with a schedule, how long it lasts.
         timeout_s: an answer that takes longer is an error.
+        due: for each lane, in seconds after the beginning, when each of its requests is to be sent (open loop);
+            one that is due while the lane still waits is sent late, and no lane ends the measurement.
+            None: each request follows the answer to the last (closed loop).
     """
 
     host: str
@@ -19,15 +22,31 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
     repeats: bool
     seconds: float
     timeout_s: float = 5.0
+    due: list[list[float]] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What one request brought. `sent` is in seconds after the beginning; status 0: nothing, `body` says why."""
+    """What one request brought.
+
+    Args:
+        sent: in seconds after the beginning.
+        took: seconds from there to the answer.
+        status: 0 when there was no answer; then `body` says why.
+        late: seconds between when it was due and when it was sent; 0 without a schedule.
+        retry_after: whether the answer said when to ask again.
+    """
 
     sent: float
     took: float
     status: int
     body: bytes
+    late: float = 0.0
+    retry_after: bool = False
+
+    @property
+    def latency(self) -> float:
+        """Seconds from when it was due: a request that had to wait for its turn has waited (coordinated omission)."""
+        return self.late + self.took
 
 
 class Driven(msgspec.Struct, frozen=True, array_like=True):

@@ -9,110 +9,26 @@ import gc
 import sys
 import time
 from collections.abc import Sequence
-from itertools import cycle
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 import uvloop
 
-from cluster.bench.job import BEGAN, ENDED, Answer, Driven, Job
-from cluster.bench.responses import ResponseError, Responses
+from cluster.bench.job import BEGAN, ENDED, Driven, Job
+from cluster.bench.lane import Lane, RepeatingLane, ScheduledLane
 
 _LOOK_EVERY_S = 0.25
 _CONNECT_AGAIN_S = 0.1
-
-
-class Lane(asyncio.Protocol):
-    """One connection: the next request leaves when the last one was answered.
-
-    Args:
-        requests: in their order.
-        run: when to stop.
-    """
-
-    def __init__(self, requests: Sequence[bytes], run: "Run") -> None:
-        self._requests = cycle(requests) if run.job.repeats else iter(requests)
-        self._run = run
-        self._reader = Responses()
-        self._transport: asyncio.Transport | None = None
-        self._sent: float | None = None
-        self.answers: list[Answer] = []
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a request is under way."""
-        return self._sent is not None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection; the run says when to begin."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
-        self._reader = Responses()
-
-    def send_next(self, now: float) -> None:
-        """Send the next request, unless the time is over."""
-        if now >= self._run.until or self._transport is None:
-            return
-        request = next(self._requests, None)
-        if request is None:
-            self._run.end(now)
-            return
-        self._sent = now
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        """Take an answer, and ask on."""
-        try:
-            response = self._reader.feed(data)
-        except ResponseError as error:
-            self._fail(str(error))
-            return
-        if response is None:
-            return
-        now = time.perf_counter()
-        self._note(now, response.status, response.body)
-        if response.closes:
-            self._let_go()
-        else:
-            self.send_next(now)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Connect again; a request that was under way has no answer."""
-        if self._sent is not None:
-            self._note(time.perf_counter(), 0, f"connection lost: {error or 'closed'}".encode())
-        self._transport = None
-        self._run.connect_again(self)
-
-    def look(self, now: float) -> None:
-        """Give up an answer that does not come."""
-        if self._sent is not None and now - self._sent > self._run.job.timeout_s:
-            self._fail("no answer in time")
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _note(self, now: float, status: int, body: bytes) -> None:
-        if self._sent is not None:
-            self.answers.append(Answer(self._sent - self._run.began, now - self._sent, status, body))
-            self._sent = None
-
-    def _fail(self, why: str) -> None:
-        self._note(time.perf_counter(), 0, why.encode())
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()  # `connection_lost` follows
+_CATCHING_UP_S = 20.0  # how long after a schedule's end what was delayed is still sent
 
 
 class Run:
     """One measurement."""
 
     def __init__(self, job: Job) -> None:
-        self.job = job
+        self._job = job
         self.began = 0.0
-        self.until = float("inf")
+        self.until = self._over_at = float("inf")
         self._ran_out = False
         self._over = False
         self._connecting: set[asyncio.Task[None]] = set()
@@ -123,32 +39,44 @@ class Run:
         Raises:
             OSError: nobody is there.
         """
-        lanes = [Lane(requests, self) for requests in self.job.lanes]
+        lanes = self._lanes()
         for lane in lanes:
             await self._connect(lane)
         _tell(told, BEGAN)
         wall, cpu = time.time(), time.process_time()
         self.began = time.perf_counter()
-        self.until = self.began + self.job.seconds
+        self._over_at = self.began + self._job.seconds
+        self.until = self._over_at + (_CATCHING_UP_S if self._job.due is not None else 0.0)
         for lane in lanes:
             lane.send_next(time.perf_counter())
-        while (now := time.perf_counter()) < self.until:
-            await asyncio.sleep(min(_LOOK_EVERY_S, max(0.0, self.until - now)))
+        while (now := time.perf_counter()) < self._over_at:
+            if self._job.due is not None and not _any_is_busy(lanes):
+                self._over_at = now
+                break
+            await asyncio.sleep(min(_LOOK_EVERY_S, max(0.0, self._over_at - now)))
             for lane in lanes:
                 lane.look(time.perf_counter())
         cpu_s = time.process_time() - cpu
         _tell(told, ENDED)
-        while any(lane.is_waiting for lane in lanes):
+        while _any_is_busy(lanes):
             await asyncio.sleep(0.01)
             for lane in lanes:
                 lane.look(time.perf_counter())
         await self._close(lanes)
-        return Driven(wall, self.until - self.began, cpu_s, [lane.answers for lane in lanes], self._ran_out)
+        return Driven(wall, self._over_at - self.began, cpu_s, [lane.answers for lane in lanes], self._ran_out)
+
+    def _lanes(self) -> list[Lane]:
+        job = self._job
+        if job.due is not None:
+            scheduled = zip(job.lanes, job.due, strict=True)
+            return [ScheduledLane(requests, self, job.timeout_s, due) for requests, due in scheduled]
+        kind = RepeatingLane if job.repeats else Lane
+        return [kind(requests, self, job.timeout_s) for requests in job.lanes]
 
     def end(self, now: float) -> None:
         """A lane has nothing left to ask: with fewer lanes the rest would be another measurement."""
         self._ran_out = True
-        self.until = min(self.until, now)
+        self.until = self._over_at = min(self.until, now)
 
     def connect_again(self, lane: Lane) -> None:
         """Give a lane a new connection in place of a lost one."""
@@ -177,7 +105,11 @@ class Run:
                 return
 
     async def _connect(self, lane: Lane) -> None:
-        await asyncio.get_running_loop().create_connection(lambda: lane, self.job.host, self.job.port)
+        await asyncio.get_running_loop().create_connection(lambda: lane, self._job.host, self._job.port)
+
+
+def _any_is_busy(lanes: Sequence[Lane]) -> bool:
+    return any(lane.is_waiting or lane.has_more for lane in lanes)
 
 
 def _tell(told: BinaryIO, what: bytes) -> None:

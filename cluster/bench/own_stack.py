@@ -19,17 +19,26 @@ from integrations.settings import Profile, Settings
 
 _UP_WITHIN_S = 600.0  # MariaDB and Kafka may have to be brought first
 _DOWN_WITHIN_S = 120.0
+_CONSUMER_BOUNDS = ("FITMONITOR_CONSUMERS__MIN", "FITMONITOR_CONSUMERS__MAX")
+_CONSUMERS = "1"
 
 
 @contextmanager
-def started_stack(console: Console) -> Iterator[None]:
+def started_stack(console: Console, *, keep: bool) -> Iterator[None]:
     """Start the stack and stop it again; meanwhile this process's environment names it.
+
+    It has one consumer, unless the environment says otherwise (`FITMONITOR_CONSUMERS__MIN`, `__MAX`): one that comes
+    in the midst of a measurement would make two of it.
+
+    Args:
+        keep: leave what it stored, for whoever doubts the figures.
 
     Raises:
         CommandError: it does not start.
     """
     folder = _fresh_folder()
     environment = {
+        **{name: os.environ.get(name) or _CONSUMERS for name in _CONSUMER_BOUNDS},
         "FITMONITOR_PROFILE": Profile.FULL.value,
         "FITMONITOR_DATA_DIR": str(folder),
         "FITMONITOR_PORT": os.environ.get("FITMONITOR_PORT") or str(free_port()),
@@ -55,6 +64,8 @@ def started_stack(console: Console) -> Iterator[None]:
     finally:
         with console.status("stopping the full profile"):
             _stop(child)
+            if not keep:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fresh_folder() -> Path:

@@ -62,12 +62,14 @@ class Planner:
         world: what was loaded.
         seed: the same one gives the same sequence of choices.
         refused_share: which share of the scans is one that the door must refuse, 0 to 1.
+        passing_through: whoever went in goes out next, so that hardly anybody is inside; else half of the members are.
     """
 
-    def __init__(self, world: BenchWorld, seed: int, refused_share: float) -> None:
+    def __init__(self, world: BenchWorld, seed: int, refused_share: float, *, passing_through: bool = False) -> None:
         self._world = world
         self._random = Random(seed)  # noqa: S311 - chooses what to measure, guards nothing
         self._refused_share = refused_share
+        self._passing_through = passing_through
         self._times = IssueTimes()
         self._gates = {gate.id: gate for gate in world.gates}
         self._other_gate = {gate.id: self._beside(gate) for gate in world.gates}
@@ -81,13 +83,23 @@ class Planner:
             self._inside_already,
         )
 
-    def entries(self, lanes: int, now: datetime, good_for: timedelta) -> list[Lane]:
-        """Every second member goes in, so that what follows finds gyms as they are at midday."""
+    def entries(self, lanes: int, now: datetime, good_for: timedelta, number: int | None = None) -> list[Lane]:
+        """So many members go in, one lane after the other gets the next; every second one unless told."""
         window = Window.of(now, good_for)
         places = self._places(lanes, {})
-        for place in places:
-            for _ in range(len(place.outside) // 2):
+        for lane, place in enumerate(places):
+            wanted = len(place.outside) // 2 if number is None else len(range(lane, number, lanes))
+            for _ in range(min(wanted, len(place.outside))):
                 self._keep(place, self._enter(place, window))
+        return [place.scans for place in places]
+
+    def exits(self, lanes: int, entered_by: Mapping[UUID, UUID], now: datetime, good_for: timedelta) -> list[Lane]:
+        """Whoever is inside goes out."""
+        window = Window.of(now, good_for)
+        places = self._places(lanes, entered_by)
+        for place in places:
+            for _ in range(len(place.inside)):
+                self._keep(place, self._leave(place, window))
         return [place.scans for place in places]
 
     def mixed(
@@ -119,7 +131,7 @@ class Planner:
         return [_Place(deque(outside[lane::lanes]), deque(inside[lane::lanes])) for lane in range(lanes)]
 
     def _moved(self, place: _Place, window: Window) -> PlannedScan | None:
-        if place.inside and (not place.outside or self._chance(0.5)):
+        if place.inside and (self._passing_through or not place.outside or self._chance(0.5)):
             return self._leave(place, window)
         return self._enter(place, window)
 

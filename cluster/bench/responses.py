@@ -5,16 +5,23 @@ from typing import NamedTuple
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n", re.IGNORECASE)
+_RETRY_AFTER = re.compile(rb"\r\nretry-after:", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})[ \r]")
 _END = b"\r\n\r\n"
 
 
 class Response(NamedTuple):
-    """One response. `closes`: the server will hear no further question on this connection."""
+    """One response.
+
+    Args:
+        closes: the server will hear no further question on this connection.
+        retry_after: it says when to ask again.
+    """
 
     status: int
     body: bytes
     closes: bool
+    retry_after: bool = False
 
 
 class ResponseError(Exception):
@@ -48,4 +55,5 @@ class Responses:
         if len(self._held) > whole:
             raise ResponseError("an answer to a question that was not put")
         body, self._held = self._held[begin:], b""
-        return Response(int(status[1]), body, _CLOSES.search(head) is not None)
+        retry_after = _RETRY_AFTER.search(head) is not None
+        return Response(int(status[1]), body, _CLOSES.search(head) is not None, retry_after)

@@ -8,16 +8,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cluster.bench.bench import Bench, Wish
+from cluster.bench.bench import Bench, Part, Wish
+from cluster.bench.large import LargeWish
 from cluster.bench.own_stack import started_stack
-from cluster.bench.table import Printed
+from cluster.bench.past_rows import Past
+from cluster.bench.printed import Printed
 from cluster.errors import CommandError
 from cluster.settings_file import running_stack, stack_settings
 
 _MOST_CONNECTIONS = 512
 
 
+_DEFAULT_PARTS = "levels,open,burst,inside"
+
+
 def bench(
+    parts: Annotated[
+        str, typer.Option(metavar="PART,…", help="levels, open (loop), burst, inside; large only with --start.")
+    ] = _DEFAULT_PARTS,
     connections: Annotated[
         str, typer.Option(metavar="N,…", help="How many connections ask at once; measured one after the other.")
     ] = "1,8,32,64,128",
@@ -27,6 +35,12 @@ def bench(
     members: Annotated[int, typer.Option(min=2000, max=200_000, help="Half of them inside.")] = 2000,
     refused: Annotated[float, typer.Option(min=0, max=0.9, help="The share of scans that must be refused.")] = 0.1,
     seed: Annotated[int, typer.Option(help="The same one gives the same sequence of scans.")] = 1,
+    large_members: Annotated[int, typer.Option(min=20_000, help="For large: all members.")] = 1_000_000,
+    visits: Annotated[int, typer.Option(min=0, help="For large: their past visits.")] = 20_000_000,
+    scanned_visits: Annotated[
+        int, typer.Option(min=0, help="For large: the latest so many visits have their two scans.")
+    ] = 10_000_000,
+    buffer_pool_mib: Annotated[int, typer.Option(min=128, help="For large: MariaDB's innodb_buffer_pool_size.")] = 8192,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.", dir_okay=False)
     ] = None,
@@ -41,11 +55,18 @@ def bench(
 
     Example: fitmonitor bench --connections 1,64 --seconds 5 --json bench.json
     """
-    wish = Wish(_numbers(connections), seconds, gyms, members, seed, refused)
+    wanted = _parts(parts)
+    if Part.LARGE in wanted and not start:
+        raise CommandError(
+            "large would fill the stack that runs", "add --start: a stack of its own, removed afterwards"
+        )
+    past = Past(large_members, visits, min(scanned_visits, visits))
+    large = LargeWish(past, buffer_pool_mib * 1024**2)
+    wish = Wish(wanted, _numbers(connections), seconds, gyms, members, seed, refused, large)
     console = Console(highlight=False, soft_wrap=True)
     with ExitStack() as open_until_done:
         if start:
-            open_until_done.enter_context(started_stack(console))
+            open_until_done.enter_context(started_stack(console, keep=Part.LARGE not in wanted))
         record = running_stack()
         settings = stack_settings()
         with console.status("checking the settings") as status:
@@ -56,6 +77,13 @@ def bench(
             json_file.write_text(json.dumps(findings.as_json(), indent=1) + "\n", encoding="utf-8")
     if not findings.is_good:
         raise typer.Exit(1)
+
+
+def _parts(text: str) -> frozenset[Part]:
+    try:
+        return frozenset(Part(word.strip()) for word in text.split(","))
+    except ValueError as error:
+        raise CommandError(f"--parts {text} names what is no part", f"as in {_DEFAULT_PARTS}") from error
 
 
 def _numbers(text: str) -> list[int]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.bench.world import BenchWorld, load
+from cluster.bench.loading import load
+from cluster.bench.world import BenchWorld
 from domain.tables import metadata
 from domain.unit_of_work import Store
 

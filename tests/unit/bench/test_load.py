@@ -50,9 +50,17 @@ def _serve(link: socket.socket, turns: Iterator[bytes | None]) -> None:
             return
 
 
-def drive(port: int, *, lanes: list[list[bytes]], repeats: bool, seconds: float, timeout_s: float = 5.0) -> Driven:
+def drive(
+    port: int,
+    *,
+    lanes: list[list[bytes]],
+    repeats: bool = False,
+    seconds: float,
+    timeout_s: float = 5.0,
+    due: list[list[float]] | None = None,
+) -> Driven:
     told = io.BytesIO()
-    job = Job("127.0.0.1", port, lanes, repeats, seconds, timeout_s)
+    job = Job("127.0.0.1", port, lanes, repeats, seconds, timeout_s, due)
     driven = uvloop.run(Run(msgspec.msgpack.decode(msgspec.msgpack.encode(job), type=Job)).drive(told))
     assert told.getvalue() == BEGAN + ENDED
     return driven
@@ -97,3 +105,36 @@ def test_what_is_no_response_is_an_error() -> None:
     with server(b"nonsense\r\n\r\n") as port:
         driven = drive(port, lanes=[[b"GET"] * 2], repeats=False, seconds=5)
     assert [answer.status for answer in driven.lanes[0]] == [0, 0]
+
+
+def test_with_a_schedule_each_request_leaves_when_it_is_due() -> None:
+    due = [[0.0, 0.1, 0.2], [0.05, 0.15]]
+    with server(OK) as port:
+        driven = drive(port, lanes=[[b"GET"] * len(lane) for lane in due], seconds=0.3, due=due)
+    assert [len(lane) for lane in driven.lanes] == [3, 2]
+    for lane, times in zip(driven.lanes, due, strict=True):
+        assert all(answer.sent >= at - 0.002 for answer, at in zip(lane, times, strict=True))
+        assert [answer.sent - answer.late for answer in lane] == pytest.approx(times, abs=0.002)
+
+
+def test_a_lane_that_waits_sends_late_and_says_so() -> None:
+    with server(b"", OK) as port:
+        driven = drive(port, lanes=[[b"GET"] * 3], seconds=0.4, timeout_s=0.3, due=[[0.0, 0.01, 0.02]])
+    first, *others = driven.lanes[0]
+    assert (first.status, len(others)) == (0, 2)
+    assert all(answer.late > 0.25 and answer.latency > 0.25 for answer in others)
+
+
+def test_with_a_schedule_nothing_is_left_out_and_nothing_is_waited_for() -> None:
+    with server(OK) as port:
+        driven = drive(port, lanes=[[b"GET"] * 20, [b"GET"]], seconds=30, due=[[0.0] * 20, [0.0]])
+    assert [len(lane) for lane in driven.lanes] == [20, 1]
+    assert driven.seconds < 5
+    assert not driven.ran_out
+
+
+def test_an_answer_that_says_when_to_ask_again_is_marked() -> None:
+    busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\ncontent-length: 0\r\n\r\n"
+    with server(OK, busy) as port:
+        driven = drive(port, lanes=[[b"GET"] * 2], seconds=5)
+    assert [(answer.status, answer.retry_after) for answer in driven.lanes[0]] == [(200, False), (503, True)]

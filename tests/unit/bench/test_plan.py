@@ -68,9 +68,7 @@ def doors(store: Store, tmp_path: Path) -> Doors:
 
 
 def mixed(planner: Planner, store: Store, world: BenchWorld, now: datetime, scans: int = 800) -> list[Lane]:
-    with store.reading() as connection:
-        inside = gates_entered_by(connection, world)
-    return planner.mixed(LANES, scans, inside, now, GOOD_FOR)
+    return planner.mixed(LANES, scans, who_is_inside(store, world), now, GOOD_FOR)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -87,7 +85,7 @@ def test_the_door_answers_as_planned(doors: Doors, store: Store, bench_world: Be
         answers += checked.answers
     assert sum(len(lane) for plan in plans for lane in plan) == len(answers) > 1000
     with store.reading() as connection:
-        stored = compare_with_store(connection, bench_world, answers, all_answered=True)
+        stored = compare_with_store(connection, bench_world.gym_ids, answers, all_answered=True)
         assert disagreements(connection) == []
     assert (stored.answered, stored.stored) == (len(answers), len(answers))
     assert (stored.lost, stored.stored_otherwise, stored.wrongly_inside) == (0, 0, 0)
@@ -159,3 +157,38 @@ def test_a_second_bench_in_the_same_store_has_gyms_of_its_own(store: Store, benc
     second = loaded(store)
     assert not set(second.gym_ids) & set(bench_world.gym_ids)
     assert (len(second.gates), second.devices) == (6, 96)
+
+
+def test_exactly_as_many_as_wished_go_in_and_all_of_them_out_again(
+    doors: Doors, store: Store, bench_world: BenchWorld
+) -> None:
+    planner = Planner(bench_world, 1, 0.0)
+    doors.drive(planner.entries(LANES, doors.clock.now, GOOD_FOR, 37), 5)
+    assert len(who_is_inside(store, bench_world)) == 37
+    doors.clock.forward(30)
+    exits = planner.exits(LANES, who_is_inside(store, bench_world), doors.clock.now, GOOD_FOR)
+    checked = check(exits, doors.drive(exits, 5), bench_world.capacity)
+    assert (checked.errors, checked.wrong, len(checked.answers)) == (0, 0, 37)
+    assert who_is_inside(store, bench_world) == {}
+
+
+def test_the_members_who_go_in_are_dealt_out_to_the_lanes(bench_world: BenchWorld) -> None:
+    plan = Planner(bench_world, 1, 0.0).entries(4, NOW, GOOD_FOR, 10)
+    assert [len(lane) for lane in plan] == [3, 3, 2, 2]
+
+
+def test_who_passes_through_is_never_inside_with_another_of_their_lane(
+    doors: Doors, store: Store, bench_world: BenchWorld
+) -> None:
+    plan = Planner(bench_world, 1, 0.1, passing_through=True).mixed(LANES, 600, {}, doors.clock.now, GOOD_FOR)
+    for lane in plan:
+        moves = [scan.expected.outcome for scan in lane if scan.expected.outcome is not Outcome.REFUSED]
+        assert moves == [Outcome.ENTERED, Outcome.LEFT] * (len(moves) // 2) + [Outcome.ENTERED] * (len(moves) % 2)
+    checked = check(plan, doors.drive(plan, 10), bench_world.capacity)
+    assert (checked.errors, checked.wrong) == (0, 0)
+    assert len(who_is_inside(store, bench_world)) <= LANES
+
+
+def who_is_inside(store: Store, world: BenchWorld) -> dict[UUID, UUID]:
+    with store.reading() as connection:
+        return gates_entered_by(connection, world)
