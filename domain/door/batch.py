@@ -169,7 +169,7 @@ class Batch:
             (
                 request.gym_id,
                 ScanDecided(
-                    new_id(),
+                    row_id,
                     request.gym_id,
                     request.gate_id,
                     reading.member_id,

@@ -12,7 +12,7 @@ TOPIC = "gym-events"
 
 @dataclass(frozen=True, slots=True)
 class ScanDecided:
-    """A scan was decided, refusals included. `occupancy` is the gym's just after."""
+    """A scan was decided, refusals included. `event_id` is the scan's row; `occupancy` is the gym's just after."""
 
     event_id: UUID
     gym_id: UUID
