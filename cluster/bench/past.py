@@ -5,12 +5,14 @@ sorting: a fraction of the time that it takes to keep them up row by row.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from random import Random
+from threading import Event
 
 import pymysql
 from sqlalchemy import make_url
@@ -44,14 +46,19 @@ def load_past(url: str, world: BenchWorld, past: Past, now: datetime) -> Loaded:
     with _connected(url) as cursor:
         for statement in writing.members():
             cursor.execute(statement)
+    given_up = Event()
     with ThreadPoolExecutor(2) as both:
-        visits = both.submit(_fill, url, "visits", list(writing.visits()))
-        scans = both.submit(_fill, url, "scans", list(writing.scans()))
-        rows = {"members": past.members, "visits": visits.result(), "scans": scans.result()}
+        visits = both.submit(_fill, url, "visits", writing.visits(), given_up)
+        scans = both.submit(_fill, url, "scans", writing.scans(), given_up)
+        try:
+            rows = {"members": past.members, "visits": visits.result(), "scans": scans.result()}
+        except BaseException:
+            given_up.set()  # whoever interrupts does not want to wait for millions of rows
+            raise
     return Loaded(rows, time.monotonic() - began)
 
 
-def _fill(url: str, table: str, statements: Sequence[str]) -> int:
+def _fill(url: str, table: str, statements: Iterable[str], given_up: Event) -> int:
     with _connected(url) as cursor:
         cursor.execute(
             "SELECT index_name, MIN(non_unique), GROUP_CONCAT(column_name ORDER BY seq_in_index)"
@@ -61,7 +68,9 @@ def _fill(url: str, table: str, statements: Sequence[str]) -> int:
         )
         indexes = [(str(name), bool(many), str(columns)) for name, many, columns in cursor.fetchall()]
         cursor.execute(f"ALTER TABLE {table} " + ", ".join(f"DROP INDEX {name}" for name, _, _ in indexes))
-        rows = sum(cursor.execute(statement) for statement in statements)
+        rows = sum(cursor.execute(statement) for statement in takewhile(lambda _: not given_up.is_set(), statements))
+        if given_up.is_set():
+            return rows
         adding = (f"ADD {'' if many else 'UNIQUE '}INDEX {name} ({columns})" for name, many, columns in indexes)
         cursor.execute(f"ALTER TABLE {table} " + ", ".join(adding))
         cursor.execute(f"ANALYZE TABLE {table}")
