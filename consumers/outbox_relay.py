@@ -7,7 +7,10 @@ from threading import Event, Thread
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.event import listen
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from consumers.frozen import give_up_locks_when_frozen
 from consumers.publishing import Publisher, Publishing
@@ -157,10 +160,8 @@ class OutboxRelay:
                 rest_s = self._step()
             except _StoppedError:
                 break
-            except DeadLettersAwayError as error:
-                rest_s = self._longer(str(error))
-            except Exception as error:  # noqa: BLE001 - whatever it was, to begin anew is the answer
-                rest_s = self._begin_anew(error)
+            except Exception as error:  # noqa: BLE001 - whatever it was, to try again is the answer
+                rest_s = self._failed(error)
             self._stopping.wait(rest_s)
         self._let_go()
 
@@ -189,7 +190,11 @@ class OutboxRelay:
         if not self._stopping.is_set():
             self._beat()
 
-    def _begin_anew(self, error: Exception) -> float:
+    def _failed(self, error: Exception) -> float:
+        if isinstance(error, DeadLettersAwayError) or (
+            isinstance(error, DBAPIError) and not error.connection_invalidated and self._connection is not None
+        ):
+            return self._longer(reason(error))  # the lock is still ours
         if not isinstance(error, SQLAlchemyError | OSError):
             _log.exception("outbox_relay_failed")
         self._let_go()
@@ -198,7 +203,7 @@ class OutboxRelay:
     def _let_go(self) -> None:
         # Nothing may be sent once somebody else can have the lock.
         self._publisher.drop()
-        self._publishing.backlog.clear()
+        self._publishing.forget()
         self._connection = None
         self._lock.release()
 
@@ -217,4 +222,13 @@ def outbox_relay(settings: Settings) -> OutboxRelay:
     database = settings.database
     store = Store(database.url.get_secret_value(), pool_size=1, statement_timeout_s=database.statement_timeout_s)
     give_up_locks_when_frozen(store.engine, LOCK_LOST_AFTER_S)
+    if store.engine.dialect.name == "sqlite":
+        listen(store.engine, "connect", _remove_without_syncing)
     return OutboxRelay(store_lock(store.engine, "outbox-relay"), EventPublisher(settings.kafka))
+
+
+def _remove_without_syncing(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """Removals go to the disk with the door's next commit; those that a power cut undoes are told again."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=NORMAL")  # https://www.sqlite.org/pragma.html#pragma_synchronous
+    cursor.close()

@@ -91,6 +91,7 @@ class Publishing:
         self._fresh_s = fresh_s
         self._monotonic = monotonic
         self._one_by_one = 0  # events to go singly, after a batch in which one seems to be at fault
+        self._unremoved: list[int] = []  # done with, and perhaps still there
         self.backlog = Backlog(monotonic)
         self.published = 0
         self.buried = 0
@@ -106,6 +107,7 @@ class Publishing:
             sqlalchemy.exc.DBAPIError: the database is away, or the lock lost.
             DeadLettersAwayError: an event that is to be set aside could not be.
         """
+        self._remove(connection, self._unremoved)
         began = self._monotonic()
         limit = 1 if self._one_by_one else self._batch_max
         events = oldest_events(connection, limit)
@@ -123,8 +125,8 @@ class Publishing:
 
         failures = self._publisher.publish(events, waiting)
         delivered = [event.id for event in events if event.order not in failures]
-        remove_events(connection, delivered)
         self.published += len(delivered)
+        self._remove(connection, delivered)
         self._one_by_one = max(0, self._one_by_one - len(delivered))
         failure = self._take_up(connection, [e for e in events if e.order in failures], failures) if failures else None
         if not failures and len(events) < limit:
@@ -132,6 +134,17 @@ class Publishing:
             return Outcome(len(events), more=False)
         self.backlog.look(connection)
         return Outcome(len(events), more=True, failure=failure)
+
+    def forget(self) -> None:
+        """The lock is lost: what waits, and what is still to be removed, is for its next holder to see."""
+        self._unremoved = []
+        self.backlog.clear()
+
+    def _remove(self, connection: Connection, ids: list[int]) -> None:
+        # A database that cannot write for now, its disk full, must not have the same events told again and again.
+        self._unremoved = ids
+        remove_events(connection, ids)
+        self._unremoved = []
 
     def _take_up(
         self, connection: Connection, left: Sequence[WaitingEvent], failures: Mapping[Order, Failure]
@@ -147,8 +160,8 @@ class Publishing:
         event = left[0]
         reason = failures[event.order].reason
         self._publisher.bury(event, reason)
-        remove_events(connection, [event.id])
         self.buried += 1
+        self._remove(connection, [event.id])
         self._one_by_one -= 1
         _log.error("event_buried", outbox_id=event.id, topic=event.topic, key=event.key, reason=reason)
         return None

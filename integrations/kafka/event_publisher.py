@@ -36,10 +36,15 @@ class EventPublisher:
 
     Its producer is opened when it is needed. Nothing expires in it: an event given up by the clock while the next one
     is sent would arrive after it.
+
+    Args:
+        settings: where Kafka is, and its topics.
+        open_producer: makes a client of a configuration.
     """
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, open_producer: Callable[[Config], Producer] = Producer) -> None:
         self._settings = settings
+        self._open_producer = open_producer
         self._topics = {TOPIC: settings.events_topic}
         self._producer: Producer | None = None
         self._failures: dict[Order, Failure] = {}
@@ -56,7 +61,7 @@ class EventPublisher:
             The orders of which not every event was delivered, and why. Of those, some may have been.
         """
         self._failures = {}
-        producer = self._producer = self._producer or Producer(_config(self._settings))
+        producer = self._producer = self._producer or self._open_producer(_config(self._settings))
         try:
             for topic in dict.fromkeys(event.topic for event in events):
                 self._enqueue(producer, topic, [event for event in events if event.topic == topic])

@@ -1,0 +1,66 @@
+"""The outbox relay as a process of its own that kills or freezes itself where it is told to.
+
+    python -m tests.faults.relay_process POINT AFTER
+
+POINT is a `RelayPoint`; AFTER is the number of events, those in hand included, from which on it strikes. Settings come
+from the environment, as they do for a replica.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from threading import Event
+
+from consumers.frozen import give_up_locks_when_frozen
+from consumers.outbox_relay import LOCK_LOST_AFTER_S, OutboxRelay, RelayLimits
+from domain.outbox import Order, WaitingEvent
+from domain.unit_of_work import Store
+from integrations.kafka.event_publisher import EventPublisher, Failure
+from integrations.logs import configure_logging
+from integrations.settings import KafkaSettings, Settings
+from integrations.store_lock import store_lock
+
+
+class RelayPoint(StrEnum):
+    """Where the relay dies or freezes."""
+
+    NOWHERE = "nowhere"
+    BEFORE_REMOVAL = "before_removal"  # published, and nobody knows
+    FROZEN_BEFORE_REMOVAL = "frozen_before_removal"  # until it is woken; once
+
+
+class DoomedPublisher(EventPublisher):
+    def __init__(self, settings: KafkaSettings, point: RelayPoint, after: int) -> None:
+        super().__init__(settings)
+        self._point = point
+        self._left = after
+
+    def publish(self, events: Sequence[WaitingEvent], waiting: Callable[[], None]) -> Mapping[Order, Failure]:
+        failures = super().publish(events, waiting)
+        self._left -= len(events)
+        if self._left <= 0 and self._point is not RelayPoint.NOWHERE:
+            killed = self._point is RelayPoint.BEFORE_REMOVAL
+            self._point = RelayPoint.NOWHERE
+            os.kill(os.getpid(), signal.SIGKILL if killed else signal.SIGSTOP)
+        return failures
+
+
+def main() -> None:
+    settings = Settings()
+    configure_logging(settings)
+    store = Store(settings.database.url.get_secret_value(), pool_size=1)
+    give_up_locks_when_frozen(store.engine, LOCK_LOST_AFTER_S)
+    publisher = DoomedPublisher(settings.kafka, RelayPoint(sys.argv[1]), int(sys.argv[2]))
+    relay = OutboxRelay(store_lock(store.engine, "outbox-relay"), publisher, limits=RelayLimits(batch_max=20))
+    ended = Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
+    relay.start()
+    while relay.alive and not ended.wait(0.1):
+        pass
+    relay.stop(30)
+
+
+if __name__ == "__main__":
+    main()
