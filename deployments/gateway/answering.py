@@ -31,6 +31,11 @@ class Answering:
         self.code: str | None = None  # of the problem that was answered
         self.status = 0
 
+    @property
+    def is_problem(self) -> bool:
+        """Whether something else was answered than what was asked for."""
+        return self.status >= _FIRST_PROBLEM
+
     async def __call__(self, message: Message) -> None:
         """Send what an application answers, completed."""
         if message["type"] == "http.response.start":
@@ -49,10 +54,9 @@ class Answering:
         await self._whole(problem.status, MEDIA_TYPE.encode(), body_of(problem, self._incoming.request_id), headers)
 
     def log(self, method: str, path: str) -> None:
-        """Say what was answered. Scans that were are kept in the store and would fill the log: at level debug."""
-        write = _log.debug if path == "/scans" and self.status < _FIRST_PROBLEM else _log.info
+        """Say what was answered."""
         took_ms = round((perf_counter() - self._began) * 1000, 1)
-        write("request", method=method, path=path, status=self.status, code=self.code, took_ms=took_ms)
+        _log.info("request", method=method, path=path, status=self.status, code=self.code, took_ms=took_ms)
 
     async def _whole(self, status: int, media_type: bytes, body: bytes, headers: RawHeaders) -> None:
         self.status = status

@@ -94,7 +94,7 @@ def assemble(
     return Shell(
         scans,
         build_rest(parts),
-        ShellLimits(settings.api.max_body_bytes, door.deadline_s),
+        ShellLimits(settings.api.max_body_bytes, door.deadline_s, logs_scans=settings.log_level.upper() == "DEBUG"),
         clock,
         start=start,
         stop=stop,

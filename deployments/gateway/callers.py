@@ -17,6 +17,7 @@ from domain.identity.service import UserRefusal
 from integrations.access_tokens import TokenRefusal, TokenRefusedError
 
 _KNOWN_USERS = 10_000
+_SHOWN = 10_000
 _SCHEME = re.compile(r"(\S+) +(\S+)")
 
 
@@ -59,6 +60,19 @@ class Callers:
         self._tokens = tokens
         self._gym = gym
         self._known: dict[UUID, None] = {}
+        self._shown: dict[str, tuple[DeviceKey, DeviceAsker]] = {}
+
+    def recognised(self, authorization: str | None) -> DeviceAsker | None:
+        """The device that showed this very header before, without hashing its secret again and without waiting.
+
+        Only while its key is still believed and still the one that the secret was held against: a device that was
+        revoked is refused as soon as `ConfirmedCache` knows. None: ask `identify`.
+        """
+        shown = self._shown.get(authorization or "")
+        if shown is None:
+            return None
+        key, asker = shown
+        return asker if self._devices.remembered(asker.id) == key else None
 
     async def identify(self, authorization: str | None) -> Asker:
         """Whoever an Authorization header names.
@@ -71,12 +85,12 @@ class Callers:
         match = _SCHEME.fullmatch(authorization)
         scheme, shown = match.groups() if match else ("", "")
         if scheme.lower() == "device":
-            return await self._device(shown)
+            return await self._device(authorization, shown)
         if scheme.lower() == "bearer":
             return await self._user(shown)
         raise unauthenticated("The Authorization header is neither `Bearer <token>` nor `Device <id>.<secret>`.")
 
-    async def _device(self, credential: str) -> DeviceAsker:
+    async def _device(self, authorization: str, credential: str) -> DeviceAsker:
         read = read_credential(credential)
         if read is None:
             raise unauthenticated("The device's credential is not of the form <id>.<secret>.")
@@ -84,7 +98,11 @@ class Callers:
         key = self._devices.remembered(device_id) or await self._devices.get(device_id)
         if key is None or not secret_matches(secret, key.secret_hash):
             raise unauthenticated("The device is not known, or its credential was revoked.")
-        return DeviceAsker(key.id, key.gate_id, key.gym_id)
+        asker = DeviceAsker(key.id, key.gate_id, key.gym_id)
+        if len(self._shown) >= _SHOWN:
+            self._shown.clear()
+        self._shown[authorization] = key, asker
+        return asker
 
     async def _user(self, token: str) -> UserAsker:
         try:

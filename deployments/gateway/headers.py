@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from domain.ids import new_id
 
@@ -18,8 +19,7 @@ ALWAYS: RawHeaders = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """What is needed of a request's headers before anything else.
 
     Args:

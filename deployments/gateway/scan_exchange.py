@@ -1,11 +1,14 @@
 """One scan's question and answer: sent through Qr, answered by Kafka, within the deadline."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from deployments.gateway.deadlines import Deadlines
 from deployments.gateway.ports import Payments, Replies
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.scan_batching import ScanBatching, Waiter
@@ -31,6 +34,7 @@ class ScanExchange:
         self._replies = replies
         self._batching = batching
         self._payments = payments
+        self._deadlines: Deadlines[DoorReply] = Deadlines(no_answer)
         self._running: set[asyncio.Task[DoorReply]] = set()
 
     async def ask(self, question: ScanQuestion, until: float) -> DoorReply:
@@ -45,22 +49,48 @@ class ScanExchange:
         Raises:
             ApiProblem: `no_answer_in_time`, `busy` or `unavailable`.
         """
-        exchange = asyncio.get_running_loop().create_task(self._exchange(question, until))
-        self._running.add(exchange)
-        exchange.add_done_callback(self._ended)
-        return await asyncio.shield(exchange)
+        # Expected before it is sent: a reply that overtakes the call must find somebody waiting.
+        waiter = self._replies.expect(question.command_id)
+        try:
+            self._batching.put(question, waiter)
+            self._deadlines.watch(until, waiter)
+            reply = await asyncio.shield(waiter)
+        except asyncio.CancelledError:
+            self._in_background(self._concluded(question, waiter, until))
+            raise
+        except ApiProblem:
+            self._replies.forget(question.command_id)
+            raise
+        self._replies.forget(question.command_id)
+        if reply.kind == "check_payment" and not question.payment_checked:
+            return await asyncio.shield(self._in_background(self._again(question, reply, until)))
+        return reply
 
-    def _ended(self, exchange: asyncio.Task[DoorReply]) -> None:
-        self._running.discard(exchange)
-        if not exchange.cancelled():
-            exchange.exception()  # seen, even when nobody waits any longer
+    def _in_background(self, work: Coroutine[Any, Any, DoorReply]) -> asyncio.Task[DoorReply]:
+        """Work that goes on when whoever asked is gone; a task for each scan would cost more than the rest of this."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
-    async def _exchange(self, question: ScanQuestion, until: float) -> DoorReply:
-        reply = await self._once(question, until)
-        if reply.kind != "check_payment":
-            return reply
+    def _ended(self, task: asyncio.Task[DoorReply]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, even when nobody waits any longer
+
+    async def _concluded(self, question: ScanQuestion, waiter: Waiter, until: float) -> DoorReply:
+        try:
+            reply = await waiter
+        finally:
+            self._replies.forget(question.command_id)
+        again = reply.kind == "check_payment" and not question.payment_checked
+        return await self._again(question, reply, until) if again else reply
+
+    async def _again(self, question: ScanQuestion, reply: DoorReply, until: float) -> DoorReply:
+        """The same scan once more, which is final, when the payment side was asked."""
         await self._settle(_check_payment.decode(reply.body).member_id, until)
-        return await self._once(msgspec.structs.replace(question, command_id=new_id(), payment_checked=True), until)
+        question = msgspec.structs.replace(question, command_id=new_id(), payment_checked=True)
+        return await self.ask(question, until)
 
     async def _settle(self, member_id: UUID, until: float) -> None:
         left = until - asyncio.get_running_loop().time()
@@ -69,17 +99,6 @@ class ScanExchange:
         except Exception as error:  # noqa: BLE001 - the door then decides by what it knows
             _log.warning("payments_not_settled", error=type(error).__name__)
 
-    async def _once(self, question: ScanQuestion, until: float) -> DoorReply:
-        # Expected before it is sent: a reply that overtakes the call must find somebody waiting.
-        waiter = self._replies.expect(question.command_id)
-        deadline = asyncio.get_running_loop().call_at(until, _give_up, waiter)
-        try:
-            self._batching.put(question, waiter)
-            return await waiter
-        finally:
-            deadline.cancel()
-            self._replies.forget(question.command_id)
-
 
 def no_answer() -> ApiProblem:
     """Nobody knows yet what was decided; past the deadline nothing will be."""
@@ -87,8 +106,3 @@ def no_answer() -> ApiProblem:
         "no_answer_in_time",
         "There was no decision by the deadline. Repeat the scan with the same scan_id, or annul it.",
     )
-
-
-def _give_up(waiter: Waiter) -> None:
-    if not waiter.done():
-        waiter.set_exception(no_answer())

@@ -1,8 +1,9 @@
 """The way of one scan through the gateway, from its bytes to the bytes of its answer."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,8 @@ from domain.door.model import Direction
 from domain.gyms.model import Gate
 from domain.gyms.rules import serves_direction
 from domain.ids import new_id
+
+T = TypeVar("T")
 
 LONGEST_CODE = 2048
 _EARLIEST, _LATEST = 1000, 9999  # years of a DATETIME, with room for a time zone
@@ -66,7 +69,7 @@ class ScanDesk:
         self._exchange = exchange
         self._replies = replies
         self._rate = rate
-        self._deadline_s = deadline_s
+        self._decided_within = timedelta(seconds=deadline_s)
 
     async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
         """The answer to a scan, as JSON.
@@ -80,13 +83,16 @@ class ScanDesk:
         Raises:
             ApiProblem: it is not answered.
         """
-        try:
-            async with asyncio.timeout_at(until):
-                asker, scan, gate = await self._read(authorization, body)
-        except TimeoutError as error:
-            raise later(
-                "unavailable", "Who asks could not be found out in time. Repeat with the same scan_id."
-            ) from error
+        asker: Asker | None = self._callers.recognised(authorization)
+        if asker is None:
+            asker = await _by(until, self._callers.identify(authorization))
+        permit(asker, _RIGHT)
+        wait_s = self._rate.take(asker.id)
+        if wait_s:
+            raise later("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
+        scan = read_scan(body)
+        found = self._gates.remembered(scan.gate_id) or await _by(until, self._gates.get(scan.gate_id))
+        gate = _checked(found, scan, asker)
         if not self._replies.ready:
             raise later("unavailable", "Answers from the door cannot be received yet.")
         reply = await self._exchange.ask(
@@ -100,35 +106,35 @@ class ScanDesk:
                 direction=scan.direction,
                 code=scan.code,
                 arrived_at=arrived_at,
-                decide_by=arrived_at + timedelta(seconds=self._deadline_s),
+                decide_by=arrived_at + self._decided_within,
                 scanned_at=scan.scanned_at,
             ),
             until,
         )
         return answer_bytes(reply, "scan_answer")
 
-    async def _read(self, authorization: str | None, body: bytes) -> tuple[Asker, ScanBody, Gate]:
-        asker = await self._callers.identify(authorization)
-        permit(asker, _RIGHT)
-        wait_s = self._rate.take(asker.id)
-        if wait_s:
-            raise later("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
-        scan = read_scan(body)
-        return asker, scan, await self._gate(scan, asker)
 
-    async def _gate(self, scan: ScanBody, asker: Asker) -> Gate:
-        gate = self._gates.remembered(scan.gate_id) or await self._gates.get(scan.gate_id)
-        if gate is None:
-            raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
-        if isinstance(asker, DeviceAsker) and gate.gym_id != asker.gym_id:
-            raise ApiProblem("gate_of_another_gym", "A device scans at gates of its own gym.")
-        if not serves_direction(gate.serves, scan.direction):
-            raise ApiProblem(
-                "direction_not_served",
-                f"The gate serves `{gate.serves}`, not `{scan.direction}`.",
-                faults=[Fault("direction", f"is not served by a gate of `{gate.serves}`")],
-            )
-        return gate
+async def _by(until: float, asking: Coroutine[Any, Any, T]) -> T:
+    """What must be known before the door is asked. A timer is set only where somebody else has to be asked for it."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await asking
+    except TimeoutError as error:
+        raise later("unavailable", "Who asks could not be found out in time. Repeat with the same scan_id.") from error
+
+
+def _checked(gate: Gate | None, scan: ScanBody, asker: Asker) -> Gate:
+    if gate is None:
+        raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
+    if isinstance(asker, DeviceAsker) and gate.gym_id != asker.gym_id:
+        raise ApiProblem("gate_of_another_gym", "A device scans at gates of its own gym.")
+    if not serves_direction(gate.serves, scan.direction):
+        raise ApiProblem(
+            "direction_not_served",
+            f"The gate serves `{gate.serves}`, not `{scan.direction}`.",
+            faults=[Fault("direction", f"is not served by a gate of `{gate.serves}`")],
+        )
+    return gate
 
 
 def read_scan(body: bytes) -> ScanBody:

@@ -24,10 +24,11 @@ Step = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ShellLimits:
-    """What is accepted, and how long a scan may take."""
+    """What is accepted, how long a scan may take, and whether each one that is answered gets a line in the log."""
 
     max_body_bytes: int
     deadline_s: float
+    logs_scans: bool = False
 
 
 class Shell:
@@ -78,24 +79,28 @@ class Shell:
         incoming = read_headers(scope["headers"])
         answering = Answering(send, incoming, names_request=self._names_request)
         method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
-        with structlog.contextvars.bound_contextvars(request_id=incoming.request_id):
-            try:
-                takes_body = method in _TAKES_BODY
-                body = await read_body(incoming, receive, self._limits.max_body_bytes) if takes_body else b""
-                if method == "POST" and path == "/scans":
-                    await answering.json(await self._scans.scan(incoming.authorization, body, arrived_at, until))
-                else:
-                    await self._rest(_for_rest(scope, incoming), Replayed(body, receive), answering)
-                    answering.code = scope["state"].get("problem_code")
-            except ApiProblem as problem:
-                await answering.problem(problem)
-            except ClientGoneError:
-                return
-            except Exception:  # noqa: BLE001 - logged, and answered without details
-                # FastAPI has answered, and raises all the same so that somebody logs it: here.
-                _log.exception("request_failed", method=method, path=path)
-                if not answering.status:
-                    await answering.problem(internal_error())
+        # Never taken back: a server runs each request in a context of its own, and the next one here binds its own id.
+        structlog.contextvars.bind_contextvars(request_id=incoming.request_id)
+        is_scan = method == "POST" and path == "/scans"
+        try:
+            takes_body = method in _TAKES_BODY
+            body = await read_body(incoming, receive, self._limits.max_body_bytes) if takes_body else b""
+            if is_scan:
+                await answering.json(await self._scans.scan(incoming.authorization, body, arrived_at, until))
+            else:
+                await self._rest(_for_rest(scope, incoming), Replayed(body, receive), answering)
+                answering.code = scope["state"].get("problem_code")
+        except ApiProblem as problem:
+            await answering.problem(problem)
+        except ClientGoneError:
+            return
+        except Exception:  # noqa: BLE001 - logged, and answered without details
+            # FastAPI has answered, and raises all the same so that somebody logs it: here.
+            _log.exception("request_failed", method=method, path=path)
+            if not answering.status:
+                await answering.problem(internal_error())
+        # An answered scan is kept in the store and would fill the log: its line is for who asked for every detail.
+        if not is_scan or answering.is_problem or self._limits.logs_scans:
             answering.log(method, path)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -320,3 +320,14 @@ async def test_a_slow_look_up_of_the_device_ends_at_the_deadline(rig: Rig) -> No
     rig.gym.delay_s = 60.0
     answer = await rig.scan(at, rig.world.member())
     assert_problem(answer, 503, "unavailable")
+
+
+async def test_a_device_that_scanned_before_is_refused_once_its_key_is_another_or_none(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    for _ in range(2):
+        assert (await rig.scan(at, "x")).status_code == 200
+    wrong = {"Authorization": at.headers["Authorization"][:-1] + "t"}
+    assert_problem(await rig.scan(at, "x", headers=wrong), 401, "unauthenticated")
+    rig.gym.desk.revoke_device(at.device)
+    await rig.shell._scans._callers._devices.refresh()  # noqa: SLF001 - what happens by itself every two seconds
+    assert_problem(await rig.scan(at, "x"), 401, "unauthenticated")

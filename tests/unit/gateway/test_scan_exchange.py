@@ -11,7 +11,9 @@ from deployments.gateway.problems import ApiProblem
 from deployments.gateway.scan_batching import ScanBatching
 from deployments.gateway.scan_exchange import ScanExchange
 from deployments.qr.questions import ScanQuestion
-from integrations.kafka.messages import DoorReply
+from domain.door.model import CheckPayment
+from domain.ids import new_id
+from integrations.kafka.messages import DoorReply, reply
 from tests.unit.gateway.rig import StandInReplies, question, settled
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +94,49 @@ async def test_a_late_reply_harms_nobody() -> None:
         await asking
     assert waiter.done()
     replies.give(answer(one))
+
+
+async def test_whoever_leaves_does_not_take_their_scan_with_them() -> None:
+    replies = StandInReplies()
+    way = Way(replies, lasts_s=0.05)
+    desk = exchange(replies, way)
+    first = asyncio.create_task(desk.ask(question("first"), until(1)))
+    left = asyncio.create_task(desk.ask(question("left"), until(1)))
+    await settled()
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    await asyncio.sleep(0.15)
+    assert [one.code for one in way.asked] == ["first", "left"]
+    for one in way.asked:
+        replies.give(answer(one))
+    assert (await first).kind == "scan_answer"
+    await settled()
+    assert not replies.waiting
+
+
+async def test_a_scan_whose_client_left_is_asked_again_when_the_payment_was_looked_at() -> None:
+    replies = StandInReplies()
+    way = Way(replies)
+    one = question()
+    asking = asyncio.create_task(exchange(replies, way).ask(one, until(1)))
+    await settled(20)
+    asking.cancel()
+    await settled()
+    replies.give(reply(one.command_id, CheckPayment(scan_id=one.scan_id, member_id=new_id())))
+    await asyncio.sleep(0.05)
+    assert [asked.payment_checked for asked in way.asked] == [False, True]
+    replies.give(answer(way.asked[1]))
+    await settled()
+    assert not replies.waiting
+
+
+async def test_a_scan_that_is_turned_away_at_once_leaves_nothing_behind() -> None:
+    replies = StandInReplies()
+    way = Way(replies, lasts_s=1)
+    batching = ScanBatching(way, calls_in_flight=1, batch_max=1, call_timeout_s=1)
+    desk = ScanExchange(replies, batching, NoPayments())
+    asking = [asyncio.create_task(desk.ask(question(), until(0.2))) for _ in range(20)]
+    ended = await asyncio.gather(*asking, return_exceptions=True)
+    assert {error.code for error in ended if isinstance(error, ApiProblem)} == {"busy", "no_answer_in_time"}
+    assert not replies.waiting
