@@ -91,7 +91,7 @@ class Publishing:
         self._fresh_s = fresh_s
         self._monotonic = monotonic
         self._one_by_one = 0  # events to go singly, after a batch in which one seems to be at fault
-        self._unremoved: list[int] = []  # done with, and perhaps still there
+        self._unremoved: list[WaitingEvent] = []  # done with, and perhaps still there
         self.backlog = Backlog(monotonic)
         self.published = 0
         self.buried = 0
@@ -107,7 +107,10 @@ class Publishing:
             sqlalchemy.exc.DBAPIError: the database is away, or the lock lost.
             DeadLettersAwayError: an event that is to be set aside could not be.
         """
-        self._remove(connection, self._unremoved)
+        if self._unremoved:
+            # Only what is still the same event: SQLite gives the numbers of removed rows to others.
+            there = set(oldest_events(connection, self._batch_max))
+            self._remove(connection, [event for event in self._unremoved if event in there])
         began = self._monotonic()
         limit = 1 if self._one_by_one else self._batch_max
         events = oldest_events(connection, limit)
@@ -124,7 +127,7 @@ class Publishing:
                 self.backlog.look(connection)  # which also keeps the lock's connection from resting too long
 
         failures = self._publisher.publish(events, waiting)
-        delivered = [event.id for event in events if event.order not in failures]
+        delivered = [event for event in events if event.order not in failures]
         self.published += len(delivered)
         self._remove(connection, delivered)
         self._one_by_one = max(0, self._one_by_one - len(delivered))
@@ -140,10 +143,10 @@ class Publishing:
         self._unremoved = []
         self.backlog.clear()
 
-    def _remove(self, connection: Connection, ids: list[int]) -> None:
+    def _remove(self, connection: Connection, events: list[WaitingEvent]) -> None:
         # A database that cannot write for now, its disk full, must not have the same events told again and again.
-        self._unremoved = ids
-        remove_events(connection, ids)
+        self._unremoved = events
+        remove_events(connection, [event.id for event in events])
         self._unremoved = []
 
     def _take_up(
@@ -161,7 +164,7 @@ class Publishing:
         reason = failures[event.order].reason
         self._publisher.bury(event, reason)
         self.buried += 1
-        self._remove(connection, [event.id])
+        self._remove(connection, [event])
         self._one_by_one -= 1
         _log.error("event_buried", outbox_id=event.id, topic=event.topic, key=event.key, reason=reason)
         return None

@@ -298,6 +298,20 @@ def test_a_database_that_cannot_remove_for_now_has_nothing_told_twice(bench: Ben
     assert bench.relay.published == 2
 
 
+def test_a_removal_that_was_done_after_all_takes_no_other_event_of_the_same_number(bench: Bench) -> None:
+    bench.write("a1", id=1)
+
+    @listens_for(bench.store.engine, "after_cursor_execute")
+    def removed_after_all(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("DELETE") and len(bench.publisher.batches) == 1 and not bench.time.rests:
+            raise OperationalError(statement, {}, OSError("disk I/O error"))
+
+    bench.time.at_rest = lambda: bench.write("a2", id=1) if len(bench.time.rests) == 1 else None
+    bench.run(3)
+    assert bench.publisher.batches == [["a1"], ["a2"]]
+    assert bench.left == []
+
+
 def test_what_could_not_be_removed_is_told_again_once_the_lock_was_lost(bench: Bench) -> None:
     """Another relay may have removed it meanwhile, and SQLite may have given its number to another event."""
     bench.write("a1")
