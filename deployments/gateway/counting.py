@@ -1,45 +1,42 @@
-"""What the gateway counts of scans: put around the desk that answers them, which knows nothing of it."""
+"""What the gateway counts of scans: put around what answers them, which knows nothing of it."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
+from deployments.gateway.callers import Callers
+from deployments.gateway.confirmed_cache import ConfirmedCache
+from deployments.gateway.ports import Replies
 from deployments.gateway.problems import ApiProblem
+from deployments.gateway.rate_limit import RateLimit
+from deployments.gateway.scan_exchange import ScanExchange
+from deployments.gateway.scans import ScanDesk
 from deployments.qr.questions import ScanQuestion
+from domain.gyms.model import Gate
 from integrations.metrics import ANSWER_SECONDS, ANSWERS, HANDLE_CALL_SCANS
 from integrations.tally import Tally
 
 Send = Callable[[Sequence[ScanQuestion]], Awaitable[list[bool]]]
 
 
-class AnswersScans(Protocol):
-    """Whoever answers a scan, as JSON."""
-
-    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
-        """The answer, or an `ApiProblem`."""
-
-
-class CountedScans:
+class AnswerCounts:
     """Counts answers by code and how long they took.
 
     Args:
-        scans: answers them.
         tally: where they are counted.
     """
 
-    def __init__(self, scans: AnswersScans, tally: Tally) -> None:
-        self._scans = scans
+    def __init__(self, tally: Tally) -> None:
         self._answers = tally.counts(ANSWERS)
         self._seconds = tally.buckets(ANSWER_SECONDS)
 
-    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
-        """The answer of the desk."""
+    async def of(self, answering: Awaitable[bytes]) -> bytes:
+        """The answer, once it is there."""
         began_at = time.perf_counter()
         code = "internal_error"
         try:
-            answer = await self._scans.scan(authorization, body, arrived_at, until)
+            answer = await answering
             code = "ok"
         except ApiProblem as problem:
             code = problem.code
@@ -51,6 +48,34 @@ class CountedScans:
             self._answers.add(1, code)
             self._seconds.observe(time.perf_counter() - began_at)
         return answer
+
+
+class CountedDesk(ScanDesk):
+    """The desk, whose answers are counted.
+
+    Args:
+        counts: where they are counted; the others are the desk's.
+    """
+
+    def __init__(
+        self,
+        counts: AnswerCounts,
+        *,
+        callers: Callers,
+        gates: ConfirmedCache[Gate],
+        exchange: ScanExchange,
+        replies: Replies,
+        rate: RateLimit,
+        deadline_s: float,
+    ) -> None:
+        super().__init__(
+            callers=callers, gates=gates, exchange=exchange, replies=replies, rate=rate, deadline_s=deadline_s
+        )
+        self._counts = counts
+
+    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
+        """The answer of the desk."""
+        return await self._counts.of(super().scan(authorization, body, arrived_at, until))
 
 
 def counted_calls(send: Send, tally: Tally) -> Send:

@@ -1,14 +1,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import pytest
 
-from deployments.gateway.counting import CountedScans, counted_calls
-from deployments.gateway.problems import ApiProblem, later
+from deployments.gateway.counting import AnswerCounts, counted_calls
+from deployments.gateway.problems import later
 from deployments.qr.questions import ScanQuestion
 from integrations.tally import Tally
-from tests.world import START
 
 pytestmark = pytest.mark.anyio
 
@@ -24,16 +22,10 @@ class FakeSink:
         self.told[name, *tags.values()] = value
 
 
-class Desk:
-    def __init__(self, *outcomes: bytes | BaseException) -> None:
-        self._outcomes = list(outcomes)
-
-    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
-        assert (authorization, body, arrived_at, until) == ("Device", b"scan", START, 1.0)
-        outcome = self._outcomes.pop(0)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+async def told(outcome: bytes | BaseException) -> bytes:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 @pytest.fixture
@@ -43,16 +35,11 @@ def anyio_backend() -> str:
 
 async def test_every_scan_is_counted_by_what_its_door_was_told() -> None:
     tally, sink = Tally(), FakeSink()
-    scans = CountedScans(
-        Desk(b"1", b"2", later("no_answer_in_time", ""), later("busy", ""), ValueError(), asyncio.CancelledError()),
-        tally,
-    )
-    for expected in (None, None, ApiProblem, ApiProblem, ValueError, asyncio.CancelledError):
-        if expected is None:
-            assert await scans.scan("Device", b"scan", START, 1.0) in {b"1", b"2"}
-        else:
-            with pytest.raises(expected):
-                await scans.scan("Device", b"scan", START, 1.0)
+    counts = AnswerCounts(tally)
+    assert [await counts.of(told(answer)) for answer in (b"1", b"2")] == [b"1", b"2"]
+    for problem in (later("no_answer_in_time", ""), later("busy", ""), ValueError(), asyncio.CancelledError()):
+        with pytest.raises(type(problem)):
+            await counts.of(told(problem))
     tally.hand_on(sink)
     assert {key[1]: value for key, value in sink.told.items() if key[0] == "fitmonitor_scan_answers"} == {
         "ok": 2,
