@@ -12,7 +12,7 @@ from cluster.bench.noop_apps import FASTAPI, LEAN
 from cluster.bench.rates import percentile, ratio
 from cluster.bench.rig import Rig
 from cluster.bench.scan_runs import ScanRuns
-from cluster.bench.schedule import blocked_share, steady
+from cluster.bench.schedule import late_share, steady
 
 LANES = 256
 _WARM_UP_S = 2.0
@@ -26,7 +26,7 @@ class Offered:
     Args:
         asked: how many were sent.
         p50_ms, p99_ms, most_ms: from when each was due to its answer.
-        blocked_share: of the requests, those whose lane still waited when they were due; 0 to 1.
+        late_share: of the requests, those that were sent well after they were due; 0 to 1.
         errors: anything but the answer that was expected.
     """
 
@@ -34,7 +34,7 @@ class Offered:
     p50_ms: float
     p99_ms: float
     most_ms: float
-    blocked_share: float
+    late_share: float
     errors: int
     wrong: int = 0
 
@@ -45,7 +45,7 @@ class Offered:
             "p50_ms": round(self.p50_ms, 2),
             "p99_ms": round(self.p99_ms, 2),
             "most_ms": round(self.most_ms, 2),
-            "blocked_share": round(self.blocked_share, 4),
+            "late_share": round(self.late_share, 4),
             "errors": self.errors,
             "wrong_answers": self.wrong,
         }
@@ -127,7 +127,7 @@ def offered(driven: Driven, errors: int, wrong: int = 0) -> Offered:
         p50_ms=percentile(latencies, 0.50),
         p99_ms=percentile(latencies, 0.99),
         most_ms=latencies[-1] if latencies else 0.0,
-        blocked_share=blocked_share([answer.late for answer in answers]),
+        late_share=late_share([answer.late for answer in answers]),
         errors=errors,
         wrong=wrong,
     )

@@ -22,8 +22,8 @@ def at_once(lanes: Sequence[Sequence[object]]) -> list[list[float]]:
     return [[0.0] * len(lane) for lane in lanes]
 
 
-def blocked_share(late: Sequence[float], tolerated_s: float = 0.005) -> float:
-    """Which share of the requests found their lane still waiting when they were due.
+def late_share(late: Sequence[float], tolerated_s: float = 0.005) -> float:
+    """Which share of the requests was sent late: their lane still waited, or the processors were busy with others.
 
     Args:
         late: seconds between due and sent, of each.

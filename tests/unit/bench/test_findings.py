@@ -22,7 +22,7 @@ USED = {"gateway": 0.5, "door_consumer": 0.7, "fast_api_noop": 0.1, "load_genera
 SCAN = Rate(480.0, 4800, 15.0, 60.0, 0, USED, {"gateway": 1}, 0.05)
 SCANS = ScanRun(SCAN, wrong=0, unchecked=0, mean_batch=12.34, ran_out=False)
 LEVEL = Level(64, NOOP, LEAN, SCANS)
-OFFERED = Offered(asked=100, p50_ms=1.0, p99_ms=10.0, most_ms=12.0, blocked_share=0.0, errors=0)
+OFFERED = Offered(asked=100, p50_ms=1.0, p99_ms=10.0, most_ms=12.0, late_share=0.0, errors=0)
 OPEN = OpenLoop(480.0, 240.0, 10.0, OFFERED, OFFERED, replace(OFFERED, p99_ms=45.0))
 BURST = Burst(
     members=2000,

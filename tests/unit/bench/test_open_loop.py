@@ -11,7 +11,7 @@ def test_a_request_that_waited_for_its_lane_has_waited() -> None:
     found = offered(Driven(0.0, 0.2, 0.0, [lane, [Answer(0.05, 0.002, 200, b"")]], ran_out=False), errors=0)
     assert (found.asked, found.errors) == (4, 0)
     assert (found.p50_ms, found.p99_ms, found.most_ms) == pytest.approx((320.0, 500.0, 500.0))
-    assert found.blocked_share == 0.5
+    assert found.late_share == 0.5
 
 
 def test_nothing_sent_is_nothing() -> None:

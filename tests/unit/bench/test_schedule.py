@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.bench.schedule import at_once, blocked_share, steady
+from cluster.bench.schedule import at_once, late_share, steady
 
 
 @pytest.mark.parametrize(("rate", "requests", "lanes"), [(100.0, 500, 8), (3.0, 10, 4), (50.0, 2, 5)])
@@ -20,6 +20,6 @@ def test_all_at_once_is_as_long_as_the_lanes() -> None:
     assert at_once(["abc", "", "a"]) == [[0.0, 0.0, 0.0], [], [0.0]]
 
 
-def test_the_blocked_are_those_sent_too_late() -> None:
-    assert blocked_share([0.0, 0.001, 0.2, 0.004]) == 0.25
-    assert blocked_share([]) == 0.0
+def test_the_late_are_those_sent_well_after_they_were_due() -> None:
+    assert late_share([0.0, 0.001, 0.2, 0.004]) == 0.25
+    assert late_share([]) == 0.0
