@@ -103,12 +103,14 @@ class Bench:
     def _measured(self, rig: Rig, durability: Mapping[str, str]) -> Findings:
         wish, parts, since = self._wish, self._wish.parts, new_id()
         self._watcher.now("loading gyms and members, deploying the no-ops")
-        world = rig.world(gyms=wish.gyms, members=wish.members)
+        # The other parts bring members of their own; where only these are measured there are to be no more.
+        filled = bool({Part.LEVELS, Part.OPEN} & parts)
+        world = rig.world(gyms=wish.gyms, members=wish.members if filled else 0)
         loaded = self._loaded(world)
         with deployed_noops(self._record):
             self._watcher.found(durability, loaded)
             runs = rig.runs(world)
-            if {Part.LEVELS, Part.OPEN} & parts:
+            if filled:
                 self._watcher.now("filling the gyms")
                 runs.fill()
             levels = self._levels(rig, runs) if Part.LEVELS in parts else []

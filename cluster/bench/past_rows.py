@@ -49,8 +49,10 @@ class PastRows:
         self._world = world
         self._past = past
         self._now = now.replace(microsecond=0)
-        self._step_ms = max(2, int(_YEARS.total_seconds() * 1000) // max(1, past.visits) // 2 * 2)
-        stay = max(1, round(_STAY.total_seconds() * 1000 / self._step_ms))
+        # Even, as moments are half of it apart; and no longer than a stay, which would be longer otherwise.
+        stay_ms = int(_STAY.total_seconds() * 1000)
+        self._step_ms = min(stay_ms, max(2, int(_YEARS.total_seconds() * 1000) // max(1, past.visits) // 2 * 2))
+        stay = round(stay_ms / self._step_ms)
         self._stay = min(stay, past.visits)
         begin = now - _BEFORE_NOW - timedelta(milliseconds=self._step_ms * (past.visits + self._stay))
         self._from_ms = int((begin - _EPOCH).total_seconds()) * 1000
