@@ -4,9 +4,17 @@ from typing import TYPE_CHECKING
 
 from consumers.counting import CountedHandler, CountedReplier
 from consumers.door import DoorParts
+from consumers.outbox_relay import outbox_relay
 from consumers.scaling import BUSY_S, HANDLED, LAG
 from integrations.logs import configure_logging
-from integrations.metrics import DEAD_LETTERS, LOST_REPLIES
+from integrations.metrics import (
+    DEAD_LETTERS,
+    LOST_REPLIES,
+    OUTBOX_ACTIVE,
+    OUTBOX_AGE,
+    OUTBOX_LAG,
+    OUTBOX_PUBLISHED,
+)
 from integrations.metrics import LAG as LAG_METRIC
 from integrations.settings import Settings, settings
 from integrations.tally import RaySink, Tally
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 # Longer than the slowest unit of work that still makes headway: four waits for a lock, five seconds each.
 STALE_AFTER_S = 30.0
 _STOP_S = 10.0
+_RELAY_STOP_S = 5.0
 
 
 class ConsumerUnhealthyError(RuntimeError):
@@ -24,7 +33,7 @@ class ConsumerUnhealthyError(RuntimeError):
 
 
 class DoorConsumer:
-    """Decides what comes on `door-commands`. Takes no requests.
+    """Decides what comes on `door-commands`; beside it runs an outbox relay. Takes no requests.
 
     Args:
         configured: the settings; those of the environment when None.
@@ -38,11 +47,17 @@ class DoorConsumer:
         self._tally = tally = Tally()
         parts.handler = CountedHandler(parts.handler, tally)
         parts.replier = CountedReplier(parts.replier, tally)
+        self._relay = relay = outbox_relay(configured)
         self._loop = loop = parts.loop()
         tally.reads(LAG_METRIC, lambda: loop.lag)
         tally.reads(DEAD_LETTERS, lambda: loop.stats.dead_letters)
         tally.reads(LOST_REPLIES, lambda: parts.sender.lost)
+        tally.reads(OUTBOX_LAG, lambda: relay.lag)
+        tally.reads(OUTBOX_AGE, lambda: relay.oldest_age_s)
+        tally.reads(OUTBOX_ACTIVE, lambda: relay.is_active)
+        tally.reads(OUTBOX_PUBLISHED, lambda: relay.published)
         loop.start()
+        relay.start()
         if reports:
             tally.start(RaySink)
 
@@ -56,6 +71,8 @@ class DoorConsumer:
             raise ConsumerUnhealthyError("the consumer's thread has ended")
         if self._loop.heartbeat_age_s > STALE_AFTER_S:
             raise ConsumerUnhealthyError(f"no sign of life for {self._loop.heartbeat_age_s:.0f} s")
+        if not self._relay.healthy:
+            raise ConsumerUnhealthyError("the outbox relay has ended, or hangs and may have the lock")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What the scaling policy goes by."""
@@ -67,6 +84,7 @@ class DoorConsumer:
         loop = getattr(self, "_loop", None)
         if loop is not None and loop.stop(_STOP_S):
             self._parts.close()
+            self._relay.stop(_RELAY_STOP_S)
             self._tally.stop()
 
 
