@@ -32,7 +32,8 @@ class Printed:
         """Say on which settings durability rests, and what was loaded."""
         self._console.print("durable: " + ", ".join(f"{name}={value}" for name, value in durability.items()))
         self._console.print(
-            f"loaded: {loaded['gyms']} gyms, {loaded['gates']} gates, {loaded['members']} members for levels and open loop; "
+            f"loaded: {loaded['gyms']} gyms, {loaded['gates']} gates, {loaded['members']} members for levels and open "
+            "loop; "
             f"{loaded['devices']} devices, enough to leave their limit of {loaded['scans_per_device_per_second']:g} "
             f"scans/s each as it is"
         )
