@@ -239,3 +239,9 @@ def test_a_request_id_goes_in_and_out(stack: Api) -> None:
     assert stack.client.get("/health", headers={"X-Request-Id": "door-7"}).headers["x-request-id"] == "door-7"
     problem = stack.client.get("/me", headers={"X-Request-Id": "door-8"}).json()
     assert problem["request_id"] == "door-8"
+
+
+def test_what_waits_for_the_consumers_and_what_is_dead_is_told(stack: Api) -> None:
+    assert [group["group"] for group in json.loads(stack.run("kafka", "lag", "--json"))] == ["door-consumers"]
+    assert "door-consumers on door-commands" in stack.run("kafka", "lag")
+    assert json.loads(stack.run("kafka", "dead-letters", "--json")) == []
