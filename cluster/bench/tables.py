@@ -28,8 +28,10 @@ def tables_of(findings: Findings) -> Iterator[Table]:
     if findings.inside is not None:
         yield _compared(f"{INSIDE:,} inside", findings.inside)
     if findings.large is not None:
-        rows = ", ".join(f"{number:,} {name}" for name, number in findings.large.loaded.rows.items())
-        yield _compared(rows, findings.large.compared)
+        table = _compared("a large past", findings.large.compared)
+        for name, noop in zip(("no-op before", "no-op after"), findings.large.noops, strict=True):
+            table.add_row(name, f"{noop.per_second:,.0f}", f"{noop.cpu_ms_of_all():.3f}")
+        yield table
 
 
 def _table(*columns: str) -> Table:
