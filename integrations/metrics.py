@@ -37,7 +37,7 @@ ANSWERS = Metric(
     "fitmonitor_scan_answers",
     Kind.COUNTER,
     _GATEWAY,
-    "Scans as their doors were answered: `ok` when decided, else the problem's code (`no_answer_in_time`, `busy`, …); "
+    "Scans as their doors were answered: `ok` when decided, else the problem's code (`no_answer_in_time`, `busy`); "
     "`gone` when a door hung up.",
     ("code",),
 )

@@ -22,5 +22,6 @@ def test_names_are_good_and_no_two_are_the_same() -> None:
     names = [metric.name for metric in METRICS]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"fitmonitor_[a-z_]+[a-z]", name) for name in names)
+    assert all(metric.description.isascii() for metric in METRICS), "Ray takes no other letters"
     assert all(bool(metric.bounds) == (metric.kind is Kind.HISTOGRAM) for metric in METRICS)
     assert all(list(metric.bounds) == sorted(set(metric.bounds)) for metric in METRICS)
