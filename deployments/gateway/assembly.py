@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from deployments.gateway.callers import Callers
 from deployments.gateway.confirmed_cache import USUAL, ConfirmedCache, Freshness
+from deployments.gateway.counting import AnswerCounts, CountedDesk, counted_calls
 from deployments.gateway.parts import Parts
 from deployments.gateway.ports import AskGym, AskQr, DoorCommands, Payments, Replies, Tokens
 from deployments.gateway.rate_limit import RateLimit
@@ -12,12 +13,12 @@ from deployments.gateway.readiness import Readiness
 from deployments.gateway.rest import build_rest
 from deployments.gateway.scan_batching import ScanBatching
 from deployments.gateway.scan_exchange import ScanExchange
-from deployments.gateway.scans import ScanDesk
 from deployments.gateway.shell import Shell, ShellLimits, Step
 from deployments.gym.desk import GymDesk
 from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
 from domain.clock import Clock
 from integrations.settings import Settings
+from integrations.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def assemble(
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
+    tally: Tally | None = None,
 ) -> Shell:
     """The ASGI application.
 
@@ -50,18 +52,21 @@ def assemble(
         freshness: of what is remembered of devices and gates.
         on_stop: called at the end, when the others are needed no more.
         names_request: see `Shell`.
+        tally: where scans are counted.
     """
+    tally = tally or Tally()
     devices = ConfirmedCache(lambda ids: others.gym(GymDesk.device_keys, ids), freshness=freshness)
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
     callers = Callers(devices, others.tokens, others.gym)
     door = settings.door
     batching = ScanBatching(
-        _sender(others.qr),
+        counted_calls(_sender(others.qr), tally),
         calls_in_flight=door.handle_calls_in_flight,
         batch_max=door.handle_batch_max,
         call_timeout_s=door.deadline_s,
     )
-    scans = ScanDesk(
+    scans = CountedDesk(
+        AnswerCounts(tally),
         callers=callers,
         gates=gates,
         exchange=ScanExchange(others.replies, batching, others.payments),

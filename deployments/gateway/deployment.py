@@ -15,7 +15,9 @@ from integrations.access_tokens import AccessTokens
 from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.logs import configure_logging
+from integrations.metrics import LATE_REPLIES
 from integrations.settings import settings
+from integrations.tally import RaySink, Tally
 
 
 class GatewayUnhealthyError(Exception):
@@ -38,6 +40,9 @@ class Gateway:
         self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
         self._commands = DoorCommandClient(own, self._replies)
         self._replies.start()
+        self._tally = Tally()
+        self._tally.reads(LATE_REPLIES, lambda: self._replies.late_replies)
+        self._tally.start(RaySink)
         self._app = assemble(
             Others(
                 gym=GymByHandle(gym),
@@ -51,6 +56,7 @@ class Gateway:
             system_clock,
             on_stop=self._close,
             names_request=False,  # Serve's server does
+            tally=self._tally,
         )
 
     def __serve_build_asgi_app__(self) -> Shell:
@@ -69,3 +75,4 @@ class Gateway:
     async def _close(self) -> None:
         await asyncio.to_thread(self._commands.close)
         await asyncio.to_thread(self._replies.close)
+        await asyncio.to_thread(self._tally.stop)

@@ -5,13 +5,16 @@ from uuid import UUID
 
 from ray import serve
 
+from deployments.qr.counting import CountedVerifier
 from deployments.qr.pass_check import PassCheck
 from deployments.qr.passes import ImageKind, IssuedPass, Passes
 from domain.clock import system_clock
 from integrations.kafka.command_producer import CommandProducer
 from integrations.logs import configure_logging
-from integrations.pass_keys import PassSigner, PassVerifier
+from integrations.metrics import LOST_COMMANDS
+from integrations.pass_keys import PassSigner
 from integrations.settings import Profile, settings
+from integrations.tally import RaySink, Tally
 
 # A changed Kubernetes secret reaches the nodes within two minutes of each other.
 _SETTLE = {Profile.PRODUCTION: timedelta(minutes=3)}
@@ -31,10 +34,14 @@ class Qr:
         key_dir = current.passes.key_dir
         if key_dir is None:
             raise QrUnhealthyError("FITMONITOR_PASSES__KEY_DIR is not set")
-        self._verifier = PassVerifier(key_dir)
+        self._tally = Tally()
+        self._verifier = CountedVerifier(key_dir, self._tally)
         self._passes = Passes(PassSigner(key_dir, settle=_SETTLE.get(current.profile, timedelta(0))))
-        self._producer = CommandProducer(current)
+        self._producer = producer = CommandProducer(current)
+        self._tally.reads(LOST_COMMANDS, lambda: producer.refused, "refused")
+        self._tally.reads(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         self._check = PassCheck(self._verifier, self._producer)
+        self._tally.start(RaySink)
 
     # Not a coroutine: Serve runs it on a thread, and a signature is verified without the interpreter's lock.
     def check(self, batch: bytes) -> bytes:
@@ -69,3 +76,4 @@ class Qr:
         producer = getattr(self, "_producer", None)
         if producer is not None:
             producer.close()
+            self._tally.stop()
