@@ -1,0 +1,62 @@
+"""Which requests Serve need not watch."""
+
+import warnings
+from typing import Any
+
+import pytest
+
+from cluster.local.ray_head import ray_environment
+from deployments.gateway.unwatched import IMPORT_PATH, UnwatchedScans, middlewares
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Ray's own, while it is imported
+    from ray.serve._private.http_util import (  # what Serve itself reads of the headers
+        parse_disconnect_disabled_header,
+        parse_request_timeout_header,
+        validate_http_proxy_callback_return,
+    )
+    from ray.serve._private.utils import call_function_from_import_path
+
+pytestmark = pytest.mark.anyio
+_SERVES_OWN_S = 30.0
+
+
+async def seen_by_serve(scope: dict[str, Any]) -> tuple[bool, float | None]:
+    """Whether Serve leaves the client unwatched, and after how many seconds it gives up."""
+    seen: list[dict[bytes, bytes]] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401 - ASGI's
+        seen.append(dict(scope.get("headers", [])))
+
+    async def nothing(*_: Any) -> Any:  # noqa: ANN401 - ASGI's
+        raise AssertionError
+
+    await UnwatchedScans(app)(scope, nothing, nothing)
+    [headers] = seen
+    return parse_disconnect_disabled_header(headers), parse_request_timeout_header(headers, _SERVES_OWN_S)
+
+
+def request(method: str, path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http", "method": method, "path": path, "headers": [(b"host", b"gym.test"), *headers]}
+
+
+async def test_a_scan_is_neither_watched_nor_timed_by_serve() -> None:
+    assert await seen_by_serve(request("POST", "/api/scans")) == (True, None)
+    asked_otherwise = ((b"x-request-disconnect-disabled", b"?0"), (b"x-request-timeout-seconds", b"0.001"))
+    assert await seen_by_serve(request("POST", "/api/scans", *asked_otherwise)) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/scans"), ("POST", "/api/scans/"), ("POST", "/api/scans/x/annul"), ("POST", "/scans")],
+)
+async def test_everything_else_is(method: str, path: str) -> None:
+    assert await seen_by_serve(request(method, path)) == (False, _SERVES_OWN_S)
+    assert await seen_by_serve({"type": "lifespan"}) == (False, _SERVES_OWN_S)
+
+
+def test_serve_finds_it_by_the_name_in_the_stacks_environment(tmp_path: Any) -> None:  # noqa: ANN401 - a path
+    name = ray_environment(tmp_path)["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"]
+    assert name == IMPORT_PATH
+    found = validate_http_proxy_callback_return(call_function_from_import_path(name))
+    assert [repr(each) for each in found] == [repr(each) for each in middlewares()] == ["Middleware(UnwatchedScans)"]
