@@ -1,3 +1,4 @@
+import asyncio
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -70,7 +71,7 @@ def test_a_pass_that_was_issued_is_read_and_sent_to_the_door(broker: str) -> Non
         arrived_at=now,
         decide_by=now + timedelta(seconds=2),
     )
-    assert decode_produced(qr.check(encode_questions([question])), 1) == [True]
+    assert decode_produced(asyncio.run(qr.check(encode_questions([question]))), 1) == [True]
     command = one_command(broker)
     assert command.command_id == question.command_id
     assert (command.scan.reading.status, command.scan.reading.member_id) == (PassStatus.VALID, member_id)
