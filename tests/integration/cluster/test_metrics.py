@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from domain.tables import users
 from domain.unit_of_work import Store
-from integrations.metrics import METRICS
+from integrations.metrics import METRICS, Kind
 from integrations.pass_keys import PassSigner
 from tests.stacks import TestedStack
 
@@ -65,6 +65,10 @@ def read(stack: TestedStack) -> dict[str, Series]:
     return found
 
 
+def read_by_all(found: dict[str, Series]) -> bool:
+    return {"fitmonitor_scan_answers", "fitmonitor_pass_readings", "fitmonitor_scans"} <= set(found)
+
+
 def test_scans_are_counted_by_what_became_of_them(stack: TestedStack) -> None:
     demo = json.loads(stack.demo())
     gate = demo["gyms"][0]["gates"][0]
@@ -83,14 +87,28 @@ def test_scans_are_counted_by_what_became_of_them(stack: TestedStack) -> None:
             body = {"code": code, "gate_id": gate["id"], "direction": "enter", "scan_id": scan_id}
             answer = client.post("/scans", json=body, headers={"Authorization": f"Device {gate['device']}"})
             assert answer.status_code == 200, answer.text
+        body = {"code": codes[0], "gate_id": str(uuid4()), "direction": "leave", "scan_id": str(uuid4())}
+        refused = client.post("/scans", json=body, headers={"Authorization": f"Device {gate['device']}"})
+        assert refused.json()["code"] == "unknown_gate"
     give_up = time.monotonic() + TOLD_WITHIN_S
     wanted: Series = {("entered", ""): 3, ("refused", "unknown_pass"): 2}
     while (found := read(stack)).get("fitmonitor_scans") != wanted:
         assert time.monotonic() < give_up, found
         time.sleep(1)
+    # The replicas of the way hand on each at a time of its own.
+    while not read_by_all(found := read(stack)):
+        assert time.monotonic() < give_up, found
+        time.sleep(1)
+    assert found["fitmonitor_scan_answers"] == {("ok",): 6, ("unknown_gate",): 1}
+    assert found["fitmonitor_scan_answer_seconds_count"] == {(): 7}
+    assert found["fitmonitor_handle_call_scans_sum"] == {(): 6}
+    assert found["fitmonitor_pass_readings"] == {("valid",): 4, ("forged",): 2}
     assert found["fitmonitor_repeated_scans"] == {(): 1}
     assert found["fitmonitor_decision_seconds_count"] == {(): 5}
     assert found["fitmonitor_decision_seconds_bucket"]["+Inf",] == 5
     assert 0 < found["fitmonitor_decision_seconds_sum"][()] < 5 * 1.8
     assert found["fitmonitor_batch_commands_sum"] == {(): 6}
+    gauges = {metric.name for metric in METRICS if metric.kind is Kind.GAUGE}
+    assert gauges <= set(found)
     assert found["fitmonitor_consumer_lag"] == {(): 0}
+    assert found["fitmonitor_outbox_active"] == {(): 1}
