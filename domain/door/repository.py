@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec import json
 from sqlalchemy import Connection, Row, select, tuple_
 
 from domain.door.model import Inferred, Outcome, ShownMember
@@ -93,6 +94,8 @@ class DoorRepository:
         self._connection = connection
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._bind = "?" if self._is_sqlite else "%s"
+        # On its way through a small table the server would lock, or wait for, rows that were not asked for.
+        self._by_key = "" if self._is_sqlite else " FORCE INDEX (PRIMARY)"
 
     def lock_gyms(self, ids: Collection[UUID]) -> dict[UUID, GymRow]:
         """Lock gyms in the order of their ids, those that nobody else holds; unknown ones are left out as well."""
@@ -259,20 +262,31 @@ class DoorRepository:
         )
         inferred = f"CASE id{why} END" if why else NULL
         self._write(
-            f"UPDATE visits SET left_at = {instant_literal(left_at)}, left_scan = CASE id{scan_of} END,"  # noqa: S608
+            f"UPDATE visits{self._by_key} SET left_at = {instant_literal(left_at)}, left_scan = CASE id{scan_of} END,"  # noqa: S608
             f" inferred = {inferred} WHERE id IN ({ended})"
         )
-        self._write(f"DELETE FROM open_visits WHERE visit_id IN ({ended})")  # noqa: S608
+        self._close([ending.visit_id for ending in endings])
+
+    def _close(self, visits: Collection[UUID]) -> None:
+        """Take visits out of those that are open."""
+        if self._is_sqlite:
+            self._write(f"DELETE FROM open_visits WHERE visit_id IN ({id_literals(visits)})")  # noqa: S608
+            return
+        # Each row is gone to by its key, alone: with `IN (…)` the server reads on to rows beside those that are meant,
+        # and waits for whoever has written one and not committed yet.
+        self._write(
+            "DELETE o FROM JSON_TABLE(%s, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS ended"
+            " STRAIGHT_JOIN open_visits AS o FORCE INDEX (PRIMARY) WHERE o.visit_id = UNHEX(ended.id)",
+            [json.encode([visit.hex for visit in visits]).decode()],
+        )
 
     def _locked(self, columns: str, table: str, ids: Collection[UUID]) -> Sequence[Row[*tuple[Any, ...]]]:
         if not ids:
             return []
-        query = f"SELECT {columns} FROM {table}"  # noqa: S608 - names of our own
-        where = f" WHERE id IN ({id_literals(ids)}) ORDER BY id"
-        if self._is_sqlite:  # its unit of work holds the only lock there is
-            return self._rows(query + where)
-        # By the primary key: on its way through a small table the server would lock rows that were not asked for.
-        return self._rows(f"{query} FORCE INDEX (PRIMARY){where} FOR UPDATE SKIP LOCKED")
+        # SQLite's unit of work holds the only lock there is.
+        unheld = "" if self._is_sqlite else " FOR UPDATE SKIP LOCKED"
+        query = f"SELECT {columns} FROM {table}{self._by_key} WHERE id IN ({id_literals(ids)}) ORDER BY id{unheld}"  # noqa: S608
+        return self._rows(query)
 
     def _existing(self, table: str, ids: Collection[UUID]) -> set[UUID]:
         if not ids:

@@ -24,7 +24,7 @@ def world(mariadb: MariaDbServer) -> Iterator[World]:
     """SQLite has one lock for everything: there is nothing to step around."""
     url = fresh_database(mariadb)
     upgrade(url)
-    store = Store(url)
+    store = Store(url, statement_timeout_s=1)
     yield World(store)
     store.close()
 
@@ -114,6 +114,34 @@ def test_a_member_who_does_not_exist_does_not_wait(world: World) -> None:
     gym = world.gym()
     world.clock.forward(timedelta(seconds=1).total_seconds())
     assert outcome(world.ask(world.scan(gym, world.code(new_id()), Direction.ENTER))[0]) is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("members_inside", [2, 6, 40, 200])
+def test_a_batch_does_not_wait_for_the_rows_of_another_one(world: World, members_inside: int) -> None:
+    """But for one that lets in who left a moment ago, where InnoDB locks the next entry of a unique index as well."""
+    hung, free = world.gym(1000), world.gym(1000)
+    inside, new = world.members(members_inside), world.members(members_inside)
+
+    def scans(gym: UUID, members: list[UUID], direction: Direction) -> list[Request]:
+        world.clock.forward(20)
+        return [world.scan(gym, world.code(member), direction) for member in members]
+
+    # Their rows lie between one another's in every table and index.
+    for place, member in enumerate(inside):
+        world.ask(*scans(free if place % 2 else hung, [member], Direction.ENTER))
+    with world.store.writing() as connection:
+        decide_batch(connection, scans(hung, inside[::2], Direction.LEAVE), world.clock, world.limits)
+        decide_batch(connection, scans(hung, new[::2], Direction.ENTER), world.clock, world.limits)
+        # Not committed while the other one goes on.
+        for members, direction in (
+            (new[1::2], Direction.ENTER),
+            (inside[1::2], Direction.LEAVE),
+            (new[1::2], Direction.LEAVE),
+        ):
+            results = asked(world, *scans(free, members, direction))
+            assert {outcome(result) for result in results} <= {Outcome.LEFT, Outcome.ENTERED}
+    assert world.inside(free) == []
+    assert sorted(map(str, world.inside(hung))) == sorted(map(str, new[::2]))
 
 
 def test_locks_are_taken_of_the_asked_gyms_alone(world: World) -> None:
