@@ -24,7 +24,7 @@ from tests.faults.gyms import Device, Gyms
 # A door hears a decision or a 503 within 2 s. Here it waits longer, as this machine runs a whole stack beside it;
 # hearing nothing for so long counts as no answer.
 _GIVE_UP_S = 3.5
-_PATIENCE_S = 120.0
+_PATIENCE_S = 280.0  # longer than a stack may take to start
 _CLOCKS_OFF_S = (0, 120, -120)
 _ENTERS = 0.6
 _LOOKS_EVERY_S = 0.05
