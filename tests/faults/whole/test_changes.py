@@ -1,6 +1,7 @@
 """Replicas are added, taken away and replaced while doors scan."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,25 +39,51 @@ def test_consumers_come_and_go_and_no_scan_is_lost(whole: Whole, figures: Figure
     whole.assert_nothing_lost(doors)
 
 
-def test_a_rolling_update_of_every_application_loses_no_scan_and_no_second(whole: Whole, figures: Figures) -> None:
-    def two(config: dict[str, Any]) -> None:
-        for name in DEPLOYMENTS:
-            fix(config, name, 2)
+def two_of_each(config: dict[str, Any]) -> None:
+    for name in DEPLOYMENTS:
+        fix(config, name, 2)
 
-    def another_version(config: dict[str, Any]) -> None:
-        two(config)
-        for part in deployments(config).values():
-            part["ray_actor_options"]["num_cpus"] = 0.09  # another figure makes other replicas
 
-    with whole.doors() as doors:
-        whole.stack.redeploy(two)
-        before = {name: whole.wait_replicas(name, 2, besides=[]) for name in DEPLOYMENTS}
-        began_at = doors.wait_decided(time.monotonic(), 100)
-        whole.stack.redeploy(another_version)
-        for name, processes in before.items():
-            whole.wait_replicas(name, 2, besides=processes)
-        doors.wait_decided(time.monotonic(), 100)
-        overall, _ = figures.of(doors, began_at, time.monotonic())
-    whole.assert_nothing_lost(doors)
-    assert overall < NO_LONGER_THAN_S
+def two_of_another_version(config: dict[str, Any]) -> None:
+    two_of_each(config)
+    for part in deployments(config).values():
+        part["ray_actor_options"]["num_cpus"] = 0.09  # another figure makes other replicas
+
+
+@pytest.fixture(scope="module")
+def pairs(whole: Whole) -> Iterator[Whole]:
+    """The stack with two replicas of each deployment."""
+    whole.stack.redeploy(two_of_each)
+    for name in DEPLOYMENTS:
+        whole.wait_replicas(name, 2, besides=[])
+    yield whole
     whole.stack.redeploy(lambda _config: None)
+
+
+def test_a_rolling_update_of_every_application_loses_no_scan_and_no_second(pairs: Whole, figures: Figures) -> None:
+    before = {name: pairs.replicas(name) for name in DEPLOYMENTS}
+    with pairs.doors() as doors:
+        began_at = doors.wait_decided(doors.began_at, 100)
+        pairs.stack.redeploy(two_of_another_version)
+        for name, processes in before.items():
+            pairs.wait_replicas(name, 2, besides=processes)
+        doors.wait_decided(time.monotonic(), 100)
+    overall, _ = figures.of(doors, began_at, doors.ended_at)
+    pairs.assert_nothing_lost(doors)
+    assert overall < NO_LONGER_THAN_S
+
+
+def test_one_of_each_pair_is_killed_and_the_other_goes_on(pairs: Whole, figures: Figures) -> None:
+    # Not of the consumers: the gyms of a killed one wait for the group's session, see `test_killed_replica.py`.
+    victims = {name: pairs.replicas(name)[0] for name in DEPLOYMENTS if name != "DoorConsumer"}
+    with pairs.doors() as doors:
+        doors.wait_decided(doors.began_at, 100)
+        killed_at = time.monotonic()
+        for victim in victims.values():
+            victim.kill()
+        for name, victim in victims.items():
+            pairs.wait_replicas(name, 2, besides=[victim])
+        doors.wait_decided(time.monotonic(), 100)
+    overall, _ = figures.of(doors, killed_at, doors.ended_at)
+    pairs.assert_nothing_lost(doors)
+    assert overall < NO_LONGER_THAN_S
