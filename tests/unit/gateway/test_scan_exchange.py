@@ -87,7 +87,7 @@ async def test_the_deadline_ends_the_wait_even_in_the_waiting_room() -> None:
 async def test_a_late_reply_harms_nobody() -> None:
     replies = StandInReplies()
     one = question()
-    asking = asyncio.create_task(exchange(replies, Way(replies)).ask(one, until(0.05)))
+    asking = asyncio.create_task(exchange(replies, Way(replies)).ask(one, until(0.5)))
     await settled()
     waiter = replies.waiting[one.command_id]
     with pytest.raises(ApiProblem):

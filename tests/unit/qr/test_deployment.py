@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+import structlog
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deployments.qr.passes import ImageKind
@@ -33,6 +34,7 @@ def _settings(tmp_path: Path, broker: str, monkeypatch: pytest.MonkeyPatch) -> I
     settings.cache_clear()
     yield
     settings.cache_clear()
+    structlog.reset_defaults()  # a replica says where its process logs to
 
 
 def replica() -> Any:  # noqa: ANN401 - the class as it is without Serve around it
