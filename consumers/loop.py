@@ -26,13 +26,14 @@ class LoopLimits:
         batch_max: messages in one unit of work.
         poll_s: how long to wait for a message before looking around.
         again_s: how soon what was set aside is tried again.
-        set_aside_max: how many messages may wait in hand; past it their partitions rest.
+        set_aside_max: how many messages may wait in hand; past it their partitions rest. With a batch of the longest
+            commands they still fit one statement.
     """
 
     batch_max: int = 256
     poll_s: float = 0.2
     again_s: float = 0.02
-    set_aside_max: int = 1024
+    set_aside_max: int = 512
     retry: RetryLimits = field(default_factory=RetryLimits)
 
 

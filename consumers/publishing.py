@@ -52,7 +52,8 @@ class Backlog:
 
     def age_s(self, now: datetime) -> float:
         """How long the oldest event waits, in seconds."""
-        return 0.0 if self.oldest is None else max(0.0, (now - self.oldest).total_seconds())
+        oldest = self.oldest  # another thread's
+        return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

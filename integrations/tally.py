@@ -144,17 +144,20 @@ class Tally:
         key = name, tuple(tags.values())
         amount = value - self._told.get(key, 0.0)
         if amount > 0:
-            self._told[key] = value
             sink.add(name, metric.description, tags, amount)
+            self._told[key] = value
 
     def _run(self, make_sink: Callable[[], Sink], every_s: float) -> None:
-        try:
-            sink = make_sink()
-            while not self._stopping.wait(every_s):
+        sink: Sink | None = None
+        while True:
+            is_last = self._stopping.wait(every_s)
+            try:
+                sink = sink or make_sink()
                 self.hand_on(sink)
-            self.hand_on(sink)
-        except Exception:  # noqa: BLE001 - the last frame of this thread; doors need no metrics
-            _log.exception("metrics_ended")
+            except Exception:  # noqa: BLE001 - doors need no metrics; what was not told now is told the next time
+                _log.exception("metrics_not_handed_on")
+            if is_last:
+                return
 
 
 class RaySink:

@@ -18,6 +18,7 @@ from integrations.access_tokens import TokenRefusal, TokenRefusedError
 
 _KNOWN_USERS = 10_000
 _SHOWN = 10_000
+_LONGEST_SHOWN = 128  # a device's header has 87 characters; who pads it is asked again each time
 _SCHEME = re.compile(r"(\S+) +(\S+)")
 
 
@@ -101,7 +102,8 @@ class Callers:
         asker = DeviceAsker(key.id, key.gate_id, key.gym_id)
         if len(self._shown) >= _SHOWN:
             self._shown.clear()
-        self._shown[authorization] = key, asker
+        if len(authorization) <= _LONGEST_SHOWN:
+            self._shown[authorization] = key, asker
         return asker
 
     async def _user(self, token: str) -> UserAsker:

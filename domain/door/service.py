@@ -52,24 +52,29 @@ def decide_batch(
     busy_gyms = repository.existing_gyms(wanted_gyms - gyms.keys())
     free = [request for request in requests if request.gym_id not in busy_gyms]
     about = _members(repository, free)
-    wanted_members = {member_id for member_id in about.values() if member_id is not None}
+    wanted_members = {member_id for named in about.values() for member_id in named}
     members = repository.lock_members(wanted_members)
     busy_members = repository.existing_members(wanted_members - members.keys())
     # Whatever is asked of a scan that waits, waits with it: its annulment must not come before it.
-    waiting = {asked for asked, member_id in about.items() if member_id in busy_members}
+    waiting = {asked for asked, named in about.items() if named & busy_members}
     free = [request for request in free if (request.scan_id, request.asked_by) not in waiting]
     decided = iter(_decide(connection, free, gyms, members, clock, limits))
     free_ids = {id(request) for request in free}
     return [next(decided) if id(request) in free_ids else None for request in requests]
 
 
-def _members(repository: DoorRepository, requests: Sequence[Request]) -> dict[Asked, UUID | None]:
-    """Whom each scan is about; scans of locked gyms do not change any more."""
+def _members(repository: DoorRepository, requests: Sequence[Request]) -> dict[Asked, set[UUID]]:
+    """Whom each scan is about: one id may come with several codes. Scans of locked gyms do not change any more."""
     annulled = [(request.scan_id, request.asked_by) for request in requests if isinstance(request, AnnulRequest)]
-    about = {asked: row.member_id for asked, row in repository.known_scans(annulled).items()}
-    for request in requests:
-        if isinstance(request, ScanRequest):
-            about[request.scan_id, request.asked_by] = request.reading.member_id
+    named = [(asked, row.member_id) for asked, row in repository.known_scans(annulled).items()]
+    named += [
+        ((request.scan_id, request.asked_by), request.reading.member_id)
+        for request in requests
+        if isinstance(request, ScanRequest)
+    ]
+    about: dict[Asked, set[UUID]] = {}
+    for asked, member_id in named:
+        about.setdefault(asked, set()).update(() if member_id is None else (member_id,))
     return about
 
 

@@ -1,6 +1,7 @@
 """The door on both kinds of store: one batch, one transaction, and what is in the tables afterwards."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -72,6 +73,26 @@ def test_a_repeated_scan_id_gets_the_first_answer_though_its_code_is_stale(world
     )
     (twin_one, twin_two) = world.ask(again, again)
     assert twin_one == twin_two == answer
+
+
+def test_one_scan_id_with_two_codes_in_one_batch_is_the_first_of_them(world: World) -> None:
+    gym = world.gym()
+    one, two = world.members(2)
+    world.answer(world.scan(gym, world.code(one), ENTER))
+    world.clock.forward(20)
+    leave = world.scan(gym, world.code(one), LEAVE)
+    left, twin = world.ask(leave, world.scan(gym, world.code(two), LEAVE, scan_id=leave.scan_id))
+    assert isinstance(left, ScanAnswer)
+    assert left.member is not None
+    assert left.member.id == one
+    assert twin == replace(left, replayed=True)
+    assert world.inside(gym) == []
+    enter = world.scan(gym, world.code(two), ENTER)
+    forged = world.scan(gym, PassReading(PassStatus.FORGED), ENTER, scan_id=enter.scan_id)
+    entered, _ = world.ask(enter, forged)
+    assert isinstance(entered, ScanAnswer)
+    assert entered.outcome is Outcome.ENTERED
+    assert world.inside(gym) == [two]
 
 
 def test_a_scan_id_with_another_gate_or_direction_is_no_repeat(world: World) -> None:

@@ -9,7 +9,17 @@ import pytest
 from sqlalchemy import Table, select
 
 from cluster.local.mariadb import MariaDbServer
-from domain.door.model import AnnulAnswer, Direction, DoorResult, Outcome, Problem, Rejected, ScanAnswer
+from domain.door.model import (
+    AnnulAnswer,
+    Direction,
+    DoorResult,
+    Outcome,
+    PassReading,
+    PassStatus,
+    Problem,
+    Rejected,
+    ScanAnswer,
+)
 from domain.door.service import Request, decide_batch
 from domain.ids import new_id
 from domain.migrations.run import upgrade
@@ -93,6 +103,17 @@ def test_an_annulment_waits_for_the_member_of_its_scan(world: World) -> None:
     world.answer(scan)
     with held(world, users, member):
         assert asked(world, world.annulment(gym, scan.scan_id)) == [None]
+    assert world.inside(gym) == [member]
+
+
+def test_an_annulment_beside_a_scan_of_its_id_with_another_code_waits_for_its_own_member(world: World) -> None:
+    gym = world.gym()
+    member = world.member()
+    scan = world.scan(gym, world.code(member), Direction.ENTER)
+    world.answer(scan)
+    forged = world.scan(gym, PassReading(PassStatus.FORGED), Direction.ENTER, scan_id=scan.scan_id)
+    with held(world, users, member):
+        assert asked(world, world.annulment(gym, scan.scan_id), forged) == [None, None]
     assert world.inside(gym) == [member]
 
 

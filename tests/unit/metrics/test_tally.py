@@ -1,3 +1,4 @@
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -76,3 +77,24 @@ def test_what_was_counted_last_is_told_at_the_end() -> None:
     sizes.observe(3)
     tally.stop()
     assert sink.counters["fitmonitor_batch_commands_count", ()] == 1
+
+
+def test_a_failure_loses_no_count_and_ends_nothing() -> None:
+    tally, sink = Tally(), FakeSink()
+    refuses = [True]
+
+    def read() -> float:
+        if refuses:
+            refuses.clear()
+            raise RuntimeError("not now")
+        return 7.0
+
+    tally.reads(LAG, read)
+    tally.counts(SCANS).add(1, "entered", "")
+    tally.start(lambda: sink, every_s=0.01)
+    deadline = time.monotonic() + 10
+    while not sink.gauges and time.monotonic() < deadline:
+        time.sleep(0.01)
+    tally.stop()
+    assert list(sink.gauges.values()) == [7.0]
+    assert sink.counters == {("fitmonitor_scans", ("entered", "")): 1}
