@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from threading import Event, Thread
 from typing import Generic
 
 import structlog
@@ -11,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from consumers.batch import Batch
 from consumers.deciding import Decider, RetryLimits
+from consumers.living_thread import LivingThread
 from consumers.ports import DeadLetters, GroupConsumer, Handler, M, R, Replier
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ class LoopStats:
         return self.messages / self.batches if self.batches else 0.0
 
 
-class ConsumerLoop(Generic[M, R]):
+class ConsumerLoop(LivingThread, Generic[M, R]):
     """One consumer on one thread.
 
     Offsets are stored only after the commit and the replies of their batch, so a consumer that dies leaves its
@@ -84,52 +84,20 @@ class ConsumerLoop(Generic[M, R]):
         limits: LoopLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(f"consumer-{topic}", monotonic)
         self._consumer = consumer
         self._topic = topic
         self._decode = decode
         self._limits = limits or LoopLimits()
         self._decider = Decider(handler, replier, dead_letters, self._rest, self._limits.retry)
-        self._monotonic = monotonic
         self._owned: set[int] = set()
         self._resting = False
         self._held: set[int] = set()
         self._rested_s = 0.0
         self._batch = Batch(decode)
-        self._stopping = Event()
-        self._thread: Thread | None = None
         self._measured_at = 0.0
-        self._heartbeat = monotonic()
         self._lag = 0
         self.stats = LoopStats()
-
-    def start(self) -> None:
-        """Run on a thread of its own."""
-        self._thread = Thread(target=self._run_logged, name=f"consumer-{self._topic}", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout_s: float | None = None) -> bool:
-        """Finish the batch in hand, store its offsets, leave the group.
-
-        Args:
-            timeout_s: how long to wait for that; None: as long as it takes.
-
-        Returns:
-            Whether the thread has ended.
-        """
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-        return not self.alive
-
-    @property
-    def alive(self) -> bool:
-        """Whether its thread runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    @property
-    def heartbeat_age_s(self) -> float:
-        """Seconds since the loop last showed a sign of life."""
-        return self._monotonic() - self._heartbeat
 
     @property
     def lag(self) -> int:
@@ -149,12 +117,6 @@ class ConsumerLoop(Generic[M, R]):
         finally:
             # Whatever is still in hand is not stored, and comes again to whoever owns its partition next.
             self._consumer.close()
-
-    def _run_logged(self) -> None:
-        try:
-            self.run()
-        except Exception:  # noqa: BLE001 - the last frame of this thread
-            _log.exception("consumer_died", topic=self._topic)  # and `alive` says so
 
     def _step(self) -> None:
         self._beat()
@@ -251,9 +213,6 @@ class ConsumerLoop(Generic[M, R]):
 
     def _topic_partitions(self, partitions: Collection[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in sorted(partitions)]
-
-    def _beat(self) -> None:
-        self._heartbeat = self._monotonic()
 
     def _count(self, messages: int) -> None:
         self.stats.batches += 1

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 
 import structlog
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from consumers.frozen import give_up_locks_when_frozen
+from consumers.living_thread import LivingThread
 from consumers.publishing import Publisher, Publishing
 from consumers.verdict import reason
 from domain.clock import Clock, system_clock
@@ -59,7 +60,7 @@ class _StoppedError(Exception):
     """The relay is to stop, and Kafka does not answer."""
 
 
-class OutboxRelay:
+class OutboxRelay(LivingThread):
     """Publishes the outbox while it holds the lock, and asks for the lock while it does not.
 
     Args:
@@ -80,47 +81,15 @@ class OutboxRelay:
         monotonic: Callable[[], float] = time.monotonic,
         stopping: Event | None = None,
     ) -> None:
+        super().__init__("outbox-relay", monotonic, stopping)
         self._lock = lock
         self._publisher = publisher
         self._clock = clock
         self._limits = limits or RelayLimits()
-        self._monotonic = monotonic
         fresh_s = self._limits.lock_lost_after_s / 2
         self._publishing = Publishing(publisher, self._limits.batch_max, fresh_s, monotonic)
         self._connection: Connection | None = None
         self._delay_s = self._limits.first_delay_s
-        self._stopping = stopping or Event()
-        self._thread: Thread | None = None
-        self._heartbeat = monotonic()
-
-    def start(self) -> None:
-        """Run on a thread of its own."""
-        self._thread = Thread(target=self.run, name="outbox-relay", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout_s: float | None = None) -> bool:
-        """Finish the round, let go of the lock.
-
-        Args:
-            timeout_s: how long to wait for that; None: as long as it takes.
-
-        Returns:
-            Whether the thread has ended.
-        """
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-        return not self.alive
-
-    @property
-    def alive(self) -> bool:
-        """Whether its thread runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    @property
-    def heartbeat_age_s(self) -> float:
-        """Seconds since it last showed a sign of life."""
-        return self._monotonic() - self._heartbeat
 
     @property
     def healthy(self) -> bool:
@@ -212,9 +181,6 @@ class OutboxRelay:
         self._delay_s = min(2 * delay_s, self._limits.longest_delay_s)
         _log.warning("outbox_waits", reason=why)
         return delay_s
-
-    def _beat(self) -> None:
-        self._heartbeat = self._monotonic()
 
 
 def outbox_relay(settings: Settings) -> OutboxRelay:
