@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Longer than the slowest unit of work that still makes headway: four waits for a lock, five seconds each.
 STALE_AFTER_S = 30.0
 _STOP_S = 10.0
+_FIRST_PARTITIONS_WITHIN_S = 10.0  # Kafka may be away, or have fewer partitions than there are consumers
 _RELAY_STOP_S = 5.0
 
 
@@ -60,6 +61,8 @@ class DoorConsumer:
         relay.start()
         if reports:
             tally.start(RaySink)
+        # Serve takes a replica for ready when this ends: the door is not, before the group has given partitions.
+        loop.wait_for_partitions(_FIRST_PARTITIONS_WITHIN_S)
 
     def check_health(self) -> None:
         """Serve's question whether this replica may live on.

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Generic
 
 import structlog
@@ -91,6 +92,7 @@ class ConsumerLoop(LivingThread, Generic[M, R]):
         self._limits = limits or LoopLimits()
         self._decider = Decider(handler, replier, dead_letters, self._rest, self._limits.retry)
         self._owned: set[int] = set()
+        self._has_owned = Event()
         self._resting = False
         self._held: set[int] = set()
         self._rested_s = 0.0
@@ -98,6 +100,14 @@ class ConsumerLoop(LivingThread, Generic[M, R]):
         self._measured_at = 0.0
         self._lag = 0
         self.stats = LoopStats()
+
+    def wait_for_partitions(self, timeout_s: float) -> bool:
+        """Wait until the group has given it its first partitions: before that, nobody who asks is heard by it.
+
+        Returns:
+            Whether it has; a group with more members than partitions has none to give.
+        """
+        return self._has_owned.wait(timeout_s)
 
     @property
     def lag(self) -> int:
@@ -125,7 +135,7 @@ class ConsumerLoop(LivingThread, Generic[M, R]):
         first = self._consumer.poll(limits.again_s if batch.parts else limits.poll_s)
         if first is not None:
             self._take([first, *self._consumer.consume(limits.batch_max - 1, 0)])
-        elif not batch.parts:
+        if not (batch.parts or batch.undecodable):
             return
         # In one unit of work with what waits: a message must not overtake another of its gym.
         batch.join()
@@ -197,6 +207,7 @@ class ConsumerLoop(LivingThread, Generic[M, R]):
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         self._owned.update(partition.partition for partition in partitions)
+        self._has_owned.set()
         # The client remembers a pause across a revoke: a partition that left while resting would come back paused.
         (consumer.pause if self._resting else consumer.resume)(partitions)
         _log.info("partitions_assigned", topic=self._topic, partitions=[p.partition for p in partitions])

@@ -45,6 +45,13 @@ def test_whatever_waits_is_one_batch() -> None:
     assert bench.consumer.stored == {0: 2, 1: 1}
 
 
+def test_it_is_known_when_the_group_has_given_partitions() -> None:
+    bench = Bench()
+    assert not bench.loop.wait_for_partitions(0)
+    bench.run(message(0))
+    assert bench.loop.wait_for_partitions(0)
+
+
 def test_a_batch_is_bounded() -> None:
     bench = Bench(batch_max=2)
     bench.run(*[message(offset) for offset in range(5)])
