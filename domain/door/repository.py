@@ -295,20 +295,23 @@ class DoorRepository:
         return {UUID(bytes=row[0]) for row in rows}
 
     def _any_known(self, asked: Collection[Asked]) -> bool:
-        pairs = ",".join([f"({self._bind},{id_literal(whose)})" for _, whose in asked])
-        among = f"(VALUES {pairs})" if self._is_sqlite else f"({pairs})"
+        among = self._pairs([f"({self._bind},{id_literal(whose)})" for _, whose in asked])
         query = f"SELECT 1 FROM scans WHERE (scan_id, asked_by) IN {among} LIMIT 1"  # noqa: S608
         return bool(self._rows(query, [scan_id for scan_id, _ in asked]))
 
     def _or_by_codes(self, codes: Collection[ShownCode]) -> str:
         if not codes:
             return ""
-        pairs = ",".join([f"({id_literal(member)},{instant_literal(issued_at)})" for member, issued_at in codes])
-        among = f"(VALUES {pairs})" if self._is_sqlite else f"({pairs})"
+        among = self._pairs([f"({id_literal(member)},{instant_literal(issued_at)})" for member, issued_at in codes])
         return (
             " UNION ALL SELECT id, member_id, NULL, NULL, NULL, pass_issued_at, NULL, NULL, NULL"  # noqa: S608
             f" FROM visits WHERE (member_id, pass_issued_at) IN {among}"
         )
+
+    def _pairs(self, pairs: Sequence[str]) -> str:
+        """What follows `(a, b) IN`, as each dialect has it."""
+        listed = ",".join(pairs)
+        return f"(VALUES {listed})" if self._is_sqlite else f"({listed})"
 
     def _add_listed_gyms(self, listed: Sequence[tuple[HeldMembership, bytes]]) -> None:
         """Which gyms the plans cover that name theirs."""
