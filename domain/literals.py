@@ -7,7 +7,7 @@ Strings from outside are bound.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -36,6 +36,11 @@ def instant_literal(value: datetime | None) -> str:
         raise ValueError("a time without a zone cannot be stored")
     moment = value if value.tzinfo is UTC else value.astimezone(UTC)
     return f"'{moment.replace(tzinfo=None).isoformat(' ', 'microseconds')}'"
+
+
+def day_literal(value: date) -> str:
+    """A day as `opening_exceptions` has it."""
+    return f"'{value.isoformat()}'"
 
 
 def word_literal(value: StrEnum | None) -> str:

@@ -32,9 +32,12 @@ users = Table(
     metadata,
     Column("id", Id, primary_key=True),  # the identity provider's `sub`
     Column("email", String(254), nullable=False, unique=True),
-    Column("name", String(200), nullable=False),
+    Column("name", String(200), nullable=False, index=True),
     Column("picture_url", String(500)),
     Column("banned_at", Instant),
+    Column("disabled_at", Instant),
+    Column("deleted_at", Instant),  # what is left has no personal data
+    Column("roles_changed_at", Instant),  # tokens issued before then give no more than `user_roles`
     Column("created_at", Instant, nullable=False),
 )
 
@@ -43,6 +46,60 @@ user_roles = Table(
     metadata,
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("role", code(16), primary_key=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),  # the provider's `origin_jti`
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("device", String(200), nullable=False),
+    Column("address", code(45), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+# No account is named here: a key is a hash of an address of mail or of the network, known or not.
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    Column("key", code(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_failed_at", Instant, nullable=False, index=True),
+    Column("blocked_until", Instant),
+)
+
+user_changes = Table(
+    "user_changes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, nullable=False),
+    Column("by_id", Id),  # null: the provider, or the command line
+    Column("what", code(32), nullable=False),
+    Column("detail", String(200), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_user_changes_user_id_id", "user_id", "id"),
+)
+
+# What was answered to a call that may be repeated; `answer` is sealed with the key, of which only a hash is here.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", code(64), primary_key=True),
+    Column("request_hash", code(64), nullable=False),
+    Column("status", SmallInteger),  # null: under way
+    Column("answer", Text),
+    Column("created_at", Instant, nullable=False, index=True),
+)
+
+# What was answered to an authorization code, for at most 60 s; sealed with the code itself.
+code_answers = Table(
+    "code_answers",
+    metadata,
+    Column("code_hash", code(64), primary_key=True),
+    Column("answer", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
 )
 
 companies = Table(
@@ -66,6 +123,7 @@ gyms = Table(
     Column("reentry_after_s", Integer),  # null: entering while inside is always refused
     Column("grace_after_closing_s", Integer, nullable=False),
     Column("longest_visit_s", Integer, nullable=False),
+    Column("longest_use_s", Integer, nullable=False, server_default="7200"),  # of a machine
     Column("retired_at", Instant),
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -81,6 +139,19 @@ opening_hours = Table(
     Column("closes_minute", SmallInteger, nullable=False),  # past 1440: after midnight of the next day
 )
 
+# A day of the gym's own calendar that is not as its weekday is: one row for each span, or a single one without a span.
+opening_exceptions = Table(
+    "opening_exceptions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("gym_id", Id, ForeignKey("gyms.id", ondelete="CASCADE"), nullable=False),
+    Column("day", code(10), nullable=False),  # 2026-12-25
+    Column("opens_minute", SmallInteger),  # null: closed all day
+    Column("closes_minute", SmallInteger),
+    Column("note", String(200), nullable=False),
+    Index("ix_opening_exceptions_gym_id_day", "gym_id", "day"),
+)
+
 gates = Table(
     "gates",
     metadata,
@@ -88,6 +159,8 @@ gates = Table(
     Column("gym_id", Id, ForeignKey("gyms.id"), nullable=False, index=True),
     Column("name", String(100), nullable=False),
     Column("serves", code(8), nullable=False),  # in, out, both
+    Column("retired_at", Instant),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -99,7 +172,86 @@ gate_devices = Table(
     Column("name", String(100), nullable=False),
     Column("secret_hash", code(64), nullable=False),  # SHA-256, hexadecimal, of 256 random bits
     Column("revoked_at", Instant),
+    Column("last_seen_at", Instant),  # by the server's clock, some seconds late
+    Column("clock_skew_ms", Integer),  # of the device's clock when it last told the time; positive: fast
     Column("created_at", Instant, nullable=False),
+)
+
+# A code that makes one device of whoever shows it first.
+device_pairings = Table(
+    "device_pairings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("code_hash", code(64), nullable=False, unique=True),
+    Column("gate_id", Id, ForeignKey("gates.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("created_by", Id, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("device_id", Id),  # null: nobody has shown it yet
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("legacy_number", Integer, nullable=False, unique=True),  # what the existing web client calls a machine
+    Column("gym_id", Id, ForeignKey("gyms.id"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("type", String(50), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("image", code(64)),  # SHA-256 of the published picture, which is its name in the store of images
+    Column("out_of_order_since", Instant),
+    Column("out_of_order_reason", String(200)),
+    Column("retired_at", Instant),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# Like `scans`: what was asked about a machine, with its answer, refusals too.
+machine_requests = Table(
+    "machine_requests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("request_id", code(64), nullable=False),  # the client's own
+    Column("asked_by", Id, nullable=False),
+    Column("gym_id", Id, nullable=False),
+    Column("machine_id", Id, nullable=False),
+    Column("member_id", Id, nullable=False),
+    Column("action", code(8), nullable=False),  # use, release
+    Column("arrived_at", Instant, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("outcome", code(8), nullable=False),  # used, released, refused
+    Column("reason", code(32)),
+    Column("use_id", Id),
+    UniqueConstraint("request_id", "asked_by"),
+)
+
+machine_uses = Table(
+    "machine_uses",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("machine_id", Id, nullable=False),
+    Column("gym_id", Id, nullable=False),
+    Column("member_id", Id),  # null once the account is deleted
+    Column("visit_id", Id, nullable=False, index=True),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("inferred", code(32)),  # why it was ended without a release of its own
+    Index("ix_machine_uses_machine_id_id", "machine_id", "id"),
+    Index("ix_machine_uses_member_id_id", "member_id", "id"),
+    Index("ix_machine_uses_gym_id_id", "gym_id", "id"),
+)
+
+open_machine_uses = Table(
+    "open_machine_uses",
+    metadata,
+    Column("machine_id", Id, primary_key=True),  # used by one member
+    Column("use_id", Id, nullable=False, unique=True),
+    Column("gym_id", Id, nullable=False, index=True),
+    Column("member_id", Id, nullable=False, unique=True),  # who uses one machine
+    Column("visit_id", Id, nullable=False, unique=True),
+    Column("started_at", Instant, nullable=False),
 )
 
 plans = Table(
@@ -164,6 +316,7 @@ scans = Table(
     Column("annulled_at", Instant),
     Column("annulled_by", Id),
     Column("annul_reason", String(200)),
+    Column("offline", Boolean),  # null: decided while somebody waited at the gate
     UniqueConstraint("scan_id", "asked_by"),
     Index("ix_scans_member_id_decided_at", "member_id", "decided_at"),
     Index("ix_scans_gym_id_id", "gym_id", "id"),
@@ -195,6 +348,37 @@ open_visits = Table(
     Column("gym_id", Id, nullable=False, index=True),
     Column("member_id", Id, unique=True),  # null for an anonymous one
     Column("entered_at", Instant, nullable=False),
+)
+
+head_counts = Table(
+    "head_counts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("count_id", code(64), nullable=False),  # the client's own
+    Column("gym_id", Id, nullable=False),
+    Column("by_id", Id, nullable=False),
+    Column("counted", Integer, nullable=False),
+    Column("inside_before", Integer, nullable=False),  # open visits
+    Column("closed", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("counted_at", Instant, nullable=False),
+    UniqueConstraint("count_id", "by_id"),
+    Index("ix_head_counts_gym_id_id", "gym_id", "id"),
+)
+
+# Scans made while the server was out of reach that do not fit what is known; for the staff to look at.
+scan_conflicts = Table(
+    "scan_conflicts",
+    metadata,
+    Column("id", Id, primary_key=True),  # the scan's row
+    Column("gym_id", Id, nullable=False),
+    Column("kind", code(32), nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("settled_by", Id),
+    Column("note", String(200)),
+    Index("ix_scan_conflicts_gym_id_id", "gym_id", "id"),
 )
 
 outbox = Table(

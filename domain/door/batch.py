@@ -4,11 +4,13 @@ Decisions inside one batch see each other through this, without asking the store
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from domain.door.ending import free_machines
 from domain.door.events import TOPIC, DoorEvent, ScanDecided, VisitInferred
 from domain.door.model import DoorLimits, Outcome, ScanAnswer, ScanRequest, ShownMember
 from domain.door.repository import DoorRepository, Ending, GymRow, MemberRow
@@ -43,7 +45,7 @@ class Batch:
             for request in requests
             if request.reading.member_id in members and request.reading.issued_at is not None
         }
-        gyms_now = repository.gyms_now(gyms)
+        gyms_now = repository.gyms_now(gyms, now)
         members_now = repository.members_now(members)
         accepted = repository.accepted_of(members, codes, now, limits.repeat_window)
         self._connection = connection
@@ -52,18 +54,21 @@ class Batch:
         self._members = members
         self._now = now
         self._open = {
-            id_: not gym.retired and is_open(gyms_now.hours.get(id_, ()), gym.time_zone, now)
+            id_: not gym.retired
+            and is_open(gyms_now.hours.get(id_, ()), gyms_now.exceptions.get(id_, ()), gym.time_zone, now)
             for id_, gym in gyms.items()
         }
         self._occupancy = gyms_now.occupancy
         self._inside = members_now.inside
         self._memberships = members_now.memberships
+        self._at_machines = members_now.at_machines
         self._last = accepted.last
         self._codes_left = accepted.left_by
         self._codes_entered = accepted.entered_by
         self._scans: list[NewScan] = []
         self._visits: dict[UUID, NewVisit] = {}
         self._endings: list[Ending] = []
+        self._left_machines: list[UUID] = []
         self._events: list[tuple[UUID, DoorEvent]] = []
 
     def gym(self, gym_id: UUID) -> GymState:
@@ -75,7 +80,7 @@ class Batch:
         """The member whom a scan names, as the decisions so far have left them; None: nobody who is known."""
         member_id = request.reading.member_id
         row = self._members.get(member_id) if member_id is not None else None
-        if member_id is None or row is None:
+        if member_id is None or row is None or row.deleted:
             return None
         gym = self._gyms[request.gym_id]
         code = (member_id, request.reading.issued_at)
@@ -130,6 +135,7 @@ class Batch:
         # A member is inside once: ended visits are taken out before new ones are opened.
         self._repository.end_visits(self._endings, self._now)
         self._repository.add_visits(list(self._visits.values()))
+        self._events += free_machines(self._connection, self._left_machines, self._now)
         store_events(self._connection, TOPIC, self._events, self._now)
 
     def _begin(self, request: ScanRequest, member: ShownMember, row_id: UUID) -> UUID:
@@ -154,6 +160,8 @@ class Batch:
             begun.left_at, begun.left_scan, begun.inferred = self._now, row_id, verdict.inferred
         else:
             self._endings.append(Ending(visit.visit_id, row_id, verdict.inferred))
+        if visit.visit_id in self._at_machines:
+            self._left_machines.append(visit.visit_id)
         if verdict.inferred is not None:
             event = VisitInferred(new_id(), visit.gym_id, visit.visit_id, member.shown.id, verdict.inferred, self._now)
             self._events.append((visit.gym_id, event))
@@ -162,6 +170,7 @@ class Batch:
     def _note(
         self, request: ScanRequest, verdict: Verdict, answer: ScanAnswer, row_id: UUID, visit_id: UUID | None
     ) -> None:
+        request = self._without_forgotten(request)
         reading = request.reading
         repeats_id = verdict.repeats.id if verdict.repeats is not None else None
         self._scans.append(NewScan(row_id, request, answer, visit_id, repeats_id))
@@ -196,3 +205,11 @@ class Batch:
             answer.capacity,
             visit_id,
         )
+
+    def _without_forgotten(self, request: ScanRequest) -> ScanRequest:
+        """The scan as it is kept: what a deleted account did is kept without it."""
+        member_id = request.reading.member_id
+        row = self._members.get(member_id) if member_id is not None else None
+        if row is None or not row.deleted:
+            return request
+        return replace(request, reading=replace(request.reading, member_id=None))

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from domain.door.model import Inferred, Outcome, Reason
+from domain.door.machine_model import UseEnded
+from domain.door.model import Conflict, Inferred, Outcome, Reason
 
 TOPIC = "gym-events"
 
@@ -69,4 +70,70 @@ class VisitReopened:
     version: Literal[1] = 1
 
 
-DoorEvent = ScanDecided | VisitInferred | ScanAnnulled | VisitReopened
+@dataclass(frozen=True, slots=True)
+class OfflineScanRecorded:
+    """A scan was uploaded that a device had made while the server was out of reach. `scan` is its row."""
+
+    event_id: UUID
+    scan: UUID
+    gym_id: UUID
+    gate_id: UUID
+    member_id: UUID | None
+    outcome: Outcome
+    conflict: Conflict | None
+    occurred_at: datetime
+    recorded_at: datetime
+    type: Literal["offline_scan_recorded"] = "offline_scan_recorded"
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsCounted:
+    """Staff have counted who is inside; the occupancy is what they say. `event_id` is the count's row."""
+
+    event_id: UUID
+    gym_id: UUID
+    before: int
+    counted: int
+    counted_at: datetime
+    type: Literal["heads_counted"] = "heads_counted"
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MachineUsed:
+    """A member began to use a machine."""
+
+    event_id: UUID
+    gym_id: UUID
+    machine_id: UUID
+    use_id: UUID
+    started_at: datetime
+    type: Literal["machine_used"] = "machine_used"
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFreed:
+    """A machine is free again; `inferred` tells why, where nobody released it."""
+
+    event_id: UUID
+    gym_id: UUID
+    machine_id: UUID
+    use_id: UUID
+    inferred: UseEnded | None
+    ended_at: datetime
+    type: Literal["machine_freed"] = "machine_freed"
+    version: Literal[1] = 1
+
+
+DoorEvent = (
+    ScanDecided
+    | VisitInferred
+    | ScanAnnulled
+    | VisitReopened
+    | OfflineScanRecorded
+    | HeadsCounted
+    | MachineUsed
+    | MachineFreed
+)

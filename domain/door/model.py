@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from domain.door.machine_model import MachineAnswer
+
 
 class Direction(StrEnum):
     """Where the member wants to go; `auto` is the opposite of where they are."""
@@ -70,6 +72,22 @@ class Inferred(StrEnum):
 
     ENTERED_ELSEWHERE = "entered_elsewhere"
     ENTERED_AGAIN = "entered_again"
+    ACCOUNT_DELETED = "account_deleted"
+    HEAD_COUNT = "head_count"
+    FORGOTTEN = "forgotten"  # open past the gym's longest visit, or past closing time and grace
+
+
+class Conflict(StrEnum):
+    """What does not fit of a scan that was made while the server was out of reach. Stable: clients compare these."""
+
+    UNKNOWN_PASS = "unknown_pass"  # noqa: S105 - a word, not a secret
+    UNKNOWN_MEMBER = "unknown_member"
+    LATER_SCAN = "later_scan"  # one that was decided at a gate is later: no visit is opened or ended any more
+    USED_PASS = "used_pass"  # noqa: S105 - a word, not a secret
+    ALREADY_INSIDE = "already_inside"
+    NOT_INSIDE = "not_inside"
+    BANNED = "banned"
+    NO_MEMBERSHIP = "no_membership"  # none that would have let them in at that time
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,18 @@ class ScanRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class OfflineScan:
+    """A scan that a device made while the server was out of reach, and uploads now. It knows what it did: no `auto`."""
+
+    scan: ScanRequest
+
+    @property
+    def gym_id(self) -> UUID:
+        """Where it was made."""
+        return self.scan.gym_id
+
+
+@dataclass(frozen=True, slots=True)
 class AnnulRequest:
     """Undo a scan as if it had not been.
 
@@ -122,6 +152,23 @@ class AnnulRequest:
     by: UUID
     by_staff: bool
     reason: str
+    arrived_at: datetime
+    decide_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EndVisitRequest:
+    """End a member's open visit without a scan, for a reason outside the door.
+
+    Args:
+        gym_id: where they are thought to be; a visit open elsewhere is left alone.
+        inferred: why; kept with the visit.
+        decide_by: until when an answer is awaited; what comes later is carried out all the same.
+    """
+
+    member_id: UUID
+    gym_id: UUID
+    inferred: Inferred
     arrived_at: datetime
     decide_by: datetime
 
@@ -162,12 +209,110 @@ class AnnulAnswer:
     capacity: int
 
 
+@dataclass(frozen=True, slots=True)
+class EndVisitAnswer:
+    """The member has no open visit at the gym any more.
+
+    Args:
+        ended: whether there was one; asked again, there is none.
+    """
+
+    member_id: UUID
+    gym_id: UUID
+    ended: bool
+    occupancy: int
+    capacity: int
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineAnswer:
+    """What became of a scan that was made while the server was out of reach. It is a fact: recorded, never refused.
+
+    Args:
+        occurred_at: when it was, as far as the pass that was shown can vouch for the device's clock.
+        conflict: what does not fit, for the staff to look at; None where all fits.
+        replayed: whether it was known before, from an upload or decided while somebody waited at the gate.
+    """
+
+    scan_id: str
+    gym_id: UUID
+    occurred_at: datetime
+    conflict: Conflict | None
+    occupancy: int
+    capacity: int
+    recorded_at: datetime
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCountRequest:
+    """Staff have counted heads: as many are inside as they say.
+
+    Args:
+        count_id: the client's own id, unique for `by`; a repeated one changes nothing.
+        decide_by: a count is true when it is made; one that would be taken in later is refused.
+    """
+
+    count_id: str
+    gym_id: UUID
+    by: UUID
+    counted: int
+    reason: str
+    arrived_at: datetime
+    decide_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCountAnswer:
+    """What a head count has changed.
+
+    Args:
+        before: open visits until then.
+        closed: how many of the oldest were ended.
+        added: how many without a name were begun.
+    """
+
+    count_id: str
+    gym_id: UUID
+    counted: int
+    before: int
+    closed: int
+    added: int
+    occupancy: int
+    capacity: int
+    counted_at: datetime
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TidyRequest:
+    """End what was forgotten at a gym: visits past their limits, and uses of machines that last too long."""
+
+    gym_id: UUID
+    arrived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TidyAnswer:
+    """How many visits and uses of machines were ended by rule."""
+
+    gym_id: UUID
+    visits: int
+    uses: int
+    decided_at: datetime
+
+
 class Problem(StrEnum):
     """Why a question to the door could not be answered at all."""
 
     SCAN_ID_REUSED = "scan_id_reused"  # the same id with another gate or direction
     ANNUL_WINDOW_OVER = "annul_window_over"
     UNKNOWN_GYM = "unknown_gym"
+    UNKNOWN_MACHINE = "unknown_machine"
+    REQUEST_ID_REUSED = "request_id_reused"  # the same id for another machine or action
+    COUNT_TOO_LATE = "count_too_late"
+    COUNT_NOT_PLAUSIBLE = "count_not_plausible"
     NOT_DECIDED = "not_decided"  # the command failed by itself and went to the dead letters
 
 
@@ -187,7 +332,17 @@ class CheckPayment:
     member_id: UUID
 
 
-DoorResult = ScanAnswer | AnnulAnswer | Rejected | CheckPayment
+DoorResult = (
+    ScanAnswer
+    | AnnulAnswer
+    | EndVisitAnswer
+    | OfflineAnswer
+    | HeadCountAnswer
+    | TidyAnswer
+    | MachineAnswer
+    | Rejected
+    | CheckPayment
+)
 
 
 @dataclass(frozen=True, slots=True)

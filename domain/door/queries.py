@@ -126,22 +126,7 @@ class DoorQueries:
 
     def inside(self, gym_id: UUID, request: PageRequest) -> Page[Inside]:
         """Who is inside a gym, in the order in which they came."""
-        query = (
-            select(
-                open_visits.c.visit_id,
-                open_visits.c.member_id,
-                users.c.name,
-                open_visits.c.entered_at,
-                visits.c.gate_id,
-                gates.c.name,
-            )
-            .join(visits, visits.c.id == open_visits.c.visit_id)
-            .outerjoin(users, users.c.id == open_visits.c.member_id)
-            .outerjoin(gates, gates.c.id == visits.c.gate_id)
-            .where(open_visits.c.gym_id == gym_id)
-            .order_by(open_visits.c.visit_id)
-            .limit(request.fetch)
-        )
+        query = whoever_is_inside(gym_id).order_by(open_visits.c.visit_id).limit(request.fetch)
         if request.after:
             query = query.where(open_visits.c.visit_id > request.after)
         rows = [Inside(*row) for row in self._connection.execute(query)]
@@ -171,6 +156,24 @@ class DoorQueries:
 
     def _scans(self, query: Select[Any]) -> list[KeptScan]:
         return [_kept(row) for row in self._connection.execute(query).mappings()]
+
+
+def whoever_is_inside(gym_id: UUID) -> Select[Any]:
+    """The columns of `Inside`, of everybody inside a gym."""
+    return (
+        select(
+            open_visits.c.visit_id,
+            open_visits.c.member_id,
+            users.c.name,
+            open_visits.c.entered_at,
+            visits.c.gate_id,
+            gates.c.name,
+        )
+        .join(visits, visits.c.id == open_visits.c.visit_id)
+        .outerjoin(users, users.c.id == open_visits.c.member_id)
+        .outerjoin(gates, gates.c.id == visits.c.gate_id)
+        .where(open_visits.c.gym_id == gym_id)
+    )
 
 
 def _scans() -> Select[Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from domain.door.model import Outcome
-from domain.tables import open_visits, scans, visits
+from domain.tables import machine_uses, open_machine_uses, open_visits, scans, visits
 
 
 class DisagreementKind(StrEnum):
@@ -21,6 +21,8 @@ class DisagreementKind(StrEnum):
     VISIT_WITHOUT_ENTRY = "visit_without_entry"
     REPEATS_ANNULLED = "repeats_annulled"
     INSIDE_TWICE = "inside_twice"
+    USE_OUTSIDE = "use_outside"
+    USE_BUT_ENDED = "use_but_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def disagreements(connection: Connection) -> list[Disagreement]:
                     scans.c.outcome == Outcome.ENTERED,
                     scans.c.annulled_at.is_(None),
                     scans.c.repeats_id.is_(None),
+                    scans.c.offline.is_(None),  # such a one may have fitted nowhere: a conflict
                     ~exists().where(
                         and_(
                             visits.c.id == scans.c.visit_id,
@@ -105,6 +108,28 @@ def disagreements(connection: Connection) -> list[Disagreement]:
                 select(scans.c.gym_id, scans.c.id)
                 .join(first, first.c.id == scans.c.repeats_id)
                 .where(scans.c.annulled_at.is_(None), first.c.annulled_at.is_not(None)),
+            ),
+            (
+                DisagreementKind.USE_OUTSIDE,
+                "a machine is used during a visit that is not open: use",
+                select(open_machine_uses.c.gym_id, open_machine_uses.c.use_id).where(
+                    ~exists().where(
+                        and_(
+                            open_visits.c.visit_id == open_machine_uses.c.visit_id,
+                            open_visits.c.member_id == open_machine_uses.c.member_id,
+                            open_visits.c.gym_id == open_machine_uses.c.gym_id,
+                        )
+                    )
+                ),
+            ),
+            (
+                DisagreementKind.USE_BUT_ENDED,
+                "a machine is not free, though its use ended or never was: use",
+                select(open_machine_uses.c.gym_id, open_machine_uses.c.use_id).where(
+                    ~exists().where(
+                        and_(machine_uses.c.id == open_machine_uses.c.use_id, machine_uses.c.ended_at.is_(None))
+                    )
+                ),
             ),
         )
         for gym_id, id_ in connection.execute(query)

@@ -6,7 +6,7 @@ the database and back, and every door of the batch waits for all of them.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +16,22 @@ from sqlalchemy import Connection, Row, select, tuple_
 from domain.door.model import Inferred, Outcome, ShownMember
 from domain.door.rows import NewScan, NewVisit
 from domain.door.state import AcceptedScan, OpenVisit
-from domain.gyms.opening_hours import OpeningHours
-from domain.literals import NULL, id_literal, id_literals, instant_literal, read_id, read_instant, word_literal
+from domain.gyms.opening_hours import OpeningException, OpeningHours
+from domain.literals import (
+    NULL,
+    day_literal,
+    id_literal,
+    id_literals,
+    instant_literal,
+    read_id,
+    read_instant,
+    word_literal,
+)
 from domain.memberships.model import HeldMembership
 from domain.tables import scans, users
 
 RECENT = timedelta(seconds=60)  # longer than a code lives, 55 s, and than the window of a phone held up
+_DAYS_AROUND = 2  # a gym's own day is at most one away from that of UTC; the night before and the day after count
 
 Asked = tuple[str, UUID]  # a scan id and whose it is
 ShownCode = tuple[UUID, datetime]  # a member and the issue time of their code
@@ -41,26 +51,42 @@ class GymRow:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A locked member."""
+    """A locked member.
+
+    Args:
+        banned: banned by the staff, or the account is disabled.
+        deleted: the account is, though its row is still there to be locked; to a scan, nobody who is known.
+    """
 
     shown: ShownMember
     banned: bool
+    deleted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class GymsNow:
-    """Opening hours and open visits of gyms; those without any are left out."""
+    """Opening hours and open visits of gyms; those without any are left out.
+
+    Args:
+        exceptions: of the days around now.
+    """
 
     hours: dict[UUID, list[OpeningHours]]
+    exceptions: dict[UUID, list[OpeningException]]
     occupancy: dict[UUID, int]
 
 
 @dataclass(frozen=True, slots=True)
 class MembersNow:
-    """Where members are and what they hold; those outside, and those who hold nothing, are left out."""
+    """Where members are and what they hold; those outside, and those who hold nothing, are left out.
+
+    Args:
+        at_machines: the visits during which a machine is used just now.
+    """
 
     inside: dict[UUID, OpenVisit]
     memberships: dict[UUID, list[HeldMembership]]
+    at_machines: set[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +106,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a visit ends."""
+    """How a visit ends; `left_scan` is None when no scan ended it."""
 
     visit_id: UUID
-    left_scan: UUID
+    left_scan: UUID | None
     inferred: Inferred | None
 
 
@@ -115,8 +141,9 @@ class DoorRepository:
 
     def lock_members(self, ids: Collection[UUID]) -> dict[UUID, MemberRow]:
         """Lock members in the order of their ids, those that nobody else holds; unknown ones are left out as well."""
-        rows = self._locked("id, name, picture_url, banned_at IS NOT NULL", "users", ids)
-        found = [MemberRow(ShownMember(UUID(bytes=row[0]), row[1], row[2]), bool(row[3])) for row in rows]
+        barred = "banned_at IS NOT NULL OR disabled_at IS NOT NULL"
+        rows = self._locked(f"id, name, picture_url, {barred}, deleted_at IS NOT NULL", "users", ids)
+        found = [MemberRow(ShownMember(UUID(bytes=row[0]), row[1], row[2]), bool(row[3]), bool(row[4])) for row in rows]
         return {member.shown.id: member for member in found}
 
     def existing_gyms(self, ids: Collection[UUID]) -> set[UUID]:
@@ -127,39 +154,56 @@ class DoorRepository:
         """Those that exist, whoever holds them."""
         return self._existing("users", ids)
 
-    def gyms_now(self, ids: Collection[UUID]) -> GymsNow:
+    def gyms_now(self, ids: Collection[UUID], now: datetime) -> GymsNow:
         """How gyms stand."""
-        found = GymsNow({}, {})
+        found = GymsNow({}, {}, {})
         if not ids:
             return found
-        chosen = id_literals(ids)
-        for gym_id, visits, weekday, opens, closes in self._rows(
-            "SELECT gym_id, COUNT(*), NULL, NULL, NULL"  # noqa: S608 - literals of domain/literals.py only
+        chosen, today = id_literals(ids), now.astimezone(UTC).date()
+        first, last = (day_literal(today + timedelta(days=days)) for days in (-_DAYS_AROUND, _DAYS_AROUND))
+        for gym_id, visits, weekday, opens, closes, day in self._rows(
+            "SELECT gym_id, COUNT(*), NULL, NULL, NULL, NULL"  # noqa: S608 - literals of domain/literals.py only
             f" FROM open_visits WHERE gym_id IN ({chosen}) GROUP BY gym_id"
-            " UNION ALL SELECT gym_id, NULL, weekday, opens_minute, closes_minute"
+            " UNION ALL SELECT gym_id, NULL, weekday, opens_minute, closes_minute, NULL"
             f" FROM opening_hours WHERE gym_id IN ({chosen})"
+            " UNION ALL SELECT gym_id, NULL, NULL, opens_minute, closes_minute, day"
+            f" FROM opening_exceptions WHERE gym_id IN ({chosen}) AND day BETWEEN {first} AND {last}"
         ):
             gym = UUID(bytes=gym_id)
-            if visits is None:
-                found.hours.setdefault(gym, []).append(OpeningHours(weekday, opens, closes))
-            else:
+            if visits is not None:
                 found.occupancy[gym] = visits
+            elif day is not None:
+                exception = OpeningException(date.fromisoformat(day), opens, closes)
+                found.exceptions.setdefault(gym, []).append(exception)
+            else:
+                found.hours.setdefault(gym, []).append(OpeningHours(weekday, opens, closes))
         return found
 
     def occupancy(self, gym_id: UUID) -> int:
         """Open visits of one gym."""
-        return self.gyms_now([gym_id]).occupancy.get(gym_id, 0)
+        (row,) = self._rows(f"SELECT COUNT(*) FROM open_visits WHERE gym_id = {id_literal(gym_id)}")  # noqa: S608
+        count: int = row[0]
+        return count
+
+    def open_visit(self, member_id: UUID, gym_id: UUID) -> UUID | None:
+        """The member's open visit at this gym."""
+        rows = self._rows(
+            f"SELECT visit_id FROM open_visits WHERE member_id = {id_literal(member_id)}"  # noqa: S608
+            f" AND gym_id = {id_literal(gym_id)}"
+        )
+        return UUID(bytes=rows[0][0]) if rows else None
 
     def members_now(self, ids: Collection[UUID]) -> MembersNow:
         """Where members are and what they hold."""
-        found = MembersNow({}, {})
+        found = MembersNow({}, {}, set())
         if not ids:
             return found
         listed: list[tuple[HeldMembership, bytes]] = []
         for row in self._rows(
             "SELECT u.id, o.visit_id, o.gym_id, o.entered_at, m.plan_id, m.starts_at, m.ends_at, m.frozen_from,"  # noqa: S608
-            " m.frozen_until, m.in_arrears_since IS NOT NULL, p.company_id, p.covers_all_gyms, p.grace_days"
+            " m.frozen_until, m.in_arrears_since IS NOT NULL, p.company_id, p.covers_all_gyms, p.grace_days, a.visit_id"
             " FROM users u LEFT JOIN open_visits o ON o.member_id = u.id"
+            " LEFT JOIN open_machine_uses a ON a.member_id = u.id"
             " LEFT JOIN memberships m ON m.member_id = u.id LEFT JOIN plans p ON p.id = m.plan_id"
             f" WHERE u.id IN ({id_literals(ids)})"
         ):
@@ -168,6 +212,8 @@ class DoorRepository:
                 entered_at = read_instant(row[3])
                 assert entered_at is not None  # noqa: S101 - the column is not null
                 found.inside[member_id] = OpenVisit(UUID(bytes=row[1]), UUID(bytes=row[2]), entered_at)
+            if row[13] is not None:
+                found.at_machines.add(UUID(bytes=row[13]))
             if row[4] is not None:
                 held = _held(row)
                 found.memberships.setdefault(member_id, []).append(held)
@@ -199,7 +245,8 @@ class DoorRepository:
             "SELECT id, member_id, gate_id, outcome, decided_at, pass_issued_at, occupancy, capacity, visit_id"  # noqa: S608
             f" FROM scans WHERE member_id IN ({id_literals(members)})"
             f" AND decided_at > {instant_literal(now - max(RECENT, window))}"
-            " AND outcome <> 'refused' AND annulled_at IS NULL AND repeats_id IS NULL" + self._or_by_codes(codes)
+            " AND outcome <> 'refused' AND annulled_at IS NULL AND repeats_id IS NULL AND offline IS NULL"
+            + self._or_by_codes(codes)
         )
         lately = []
         for row in rows:
@@ -250,19 +297,24 @@ class DoorRepository:
         if not endings:
             return
         ended = id_literals([ending.visit_id for ending in endings])
-        scan_of = "".join(
-            [f" WHEN {id_literal(ending.visit_id)} THEN {id_literal(ending.left_scan)}" for ending in endings]
-        )
-        why = "".join(
-            [
+        scans_of = [
+            f" WHEN {id_literal(ending.visit_id)} THEN {id_literal(ending.left_scan)}"
+            for ending in endings
+            if ending.left_scan is not None
+        ]
+        scan_of = f"CASE id{''.join(scans_of)} END" if scans_of else NULL
+        reasons = {ending.inferred for ending in endings}
+        if len(reasons) == 1:  # one word for all: a case for each of very many would be looked through for each row
+            inferred = word_literal(reasons.pop())
+        else:
+            why = [
                 f" WHEN {id_literal(ending.visit_id)} THEN {word_literal(ending.inferred)}"
                 for ending in endings
                 if ending.inferred is not None
             ]
-        )
-        inferred = f"CASE id{why} END" if why else NULL
+            inferred = f"CASE id{''.join(why)} END"
         self._write(
-            f"UPDATE visits{self._by_key} SET left_at = {instant_literal(left_at)}, left_scan = CASE id{scan_of} END,"  # noqa: S608
+            f"UPDATE visits{self._by_key} SET left_at = {instant_literal(left_at)}, left_scan = {scan_of},"  # noqa: S608
             f" inferred = {inferred} WHERE id IN ({ended})"
         )
         self._close([ending.visit_id for ending in endings])

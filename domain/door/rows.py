@@ -49,15 +49,15 @@ class NewScan:
 
 @dataclass(slots=True)
 class NewVisit:
-    """A visit that began in the batch, and may end in it."""
+    """A visit that begins, and may end at once; one that a head count adds has no member, gate or scan."""
 
     id: UUID
     gym_id: UUID
-    member_id: UUID
-    gate_id: UUID
+    member_id: UUID | None
+    gate_id: UUID | None
     pass_issued_at: datetime | None
     entered_at: datetime
-    entered_scan: UUID
+    entered_scan: UUID | None
     left_at: datetime | None = None
     left_scan: UUID | None = None
     inferred: Inferred | None = None

@@ -1,23 +1,25 @@
 """Gyms, gates and devices in the database."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
-from domain.gyms.model import Device, DeviceKey, Gate, Gym, Serves
+from domain.gyms.model import Device, DeviceAtGate, DeviceKey, DeviceSighting, Gate, Gym, Serves
+from domain.gyms.registry import GYM_COLUMNS, gym_of
 from domain.paging import Page, PageRequest, page
 from domain.tables import gate_devices, gates, gyms
 
-_GYM = (gyms.c.id, gyms.c.legacy_number, gyms.c.name, gyms.c.address, gyms.c.time_zone, gyms.c.capacity)
 _DEVICE = (
     gate_devices.c.id,
     gate_devices.c.gate_id,
     gate_devices.c.name,
     gate_devices.c.created_at,
     gate_devices.c.revoked_at,
+    gate_devices.c.last_seen_at,
+    gate_devices.c.clock_skew_ms,
 )
 
 
@@ -27,47 +29,75 @@ class GymRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def gyms(self, request: PageRequest) -> Page[Gym]:
-        """The gyms in operation, in the order in which they were set up."""
-        query = select(*_GYM).where(gyms.c.retired_at.is_(None)).order_by(gyms.c.id).limit(request.fetch)
+    def gyms(self, request: PageRequest, *, retired: bool = False) -> Page[Gym]:
+        """The gyms in operation, or those retired, in the order in which they were set up."""
+        wanted = gyms.c.retired_at.is_not(None) if retired else gyms.c.retired_at.is_(None)
+        query = select(*GYM_COLUMNS).where(wanted).order_by(gyms.c.id).limit(request.fetch)
         if request.after:
             query = query.where(gyms.c.id > request.after)
-        rows = [Gym(*row) for row in self._connection.execute(query)]
+        rows = [gym_of(row) for row in self._connection.execute(query)]
         return page(rows, request, lambda gym: gym.id)
 
     def gym(self, gym_id: UUID) -> Gym | None:
         """A gym in operation."""
         row = self._connection.execute(
-            select(*_GYM).where(gyms.c.id == gym_id, gyms.c.retired_at.is_(None))
+            select(*GYM_COLUMNS).where(gyms.c.id == gym_id, gyms.c.retired_at.is_(None))
         ).one_or_none()
-        return Gym(*row) if row else None
+        return gym_of(row) if row else None
 
     def lock_gym(self, gym_id: UUID) -> bool:
         """Hold a gym's row until the unit of work ends; whether there is such a gym."""
         query = select(gyms.c.id).where(gyms.c.id == gym_id, gyms.c.retired_at.is_(None)).with_for_update()
         return self._connection.execute(query).one_or_none() is not None
 
+    def hold_gym(self, gym_id: UUID) -> None:
+        """Hold a gym's row until the unit of work ends, whether or not it is retired."""
+        self._connection.execute(select(gyms.c.id).where(gyms.c.id == gym_id).with_for_update())
+
     def gate(self, gate_id: UUID) -> Gate | None:
-        """One gate."""
+        """One gate in use."""
         return self.gates_by_id([gate_id]).get(gate_id)
 
     def gates_by_id(self, gate_ids: Collection[UUID]) -> dict[UUID, Gate]:
-        """Those of the gates that exist."""
-        rows = self._connection.execute(select(gates).where(gates.c.id.in_(gate_ids)))
+        """Those of the gates that exist and are not retired."""
+        rows = self._connection.execute(select(gates).where(gates.c.id.in_(gate_ids), gates.c.retired_at.is_(None)))
         return {row.id: _gate(row) for row in rows}
 
     def gates(self, gym_id: UUID, request: PageRequest) -> Page[Gate]:
         """The gates of a gym, in the order in which they were set up."""
-        query = select(gates).where(gates.c.gym_id == gym_id).order_by(gates.c.id).limit(request.fetch)
+        query = (
+            select(gates)
+            .where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None))
+            .order_by(gates.c.id)
+            .limit(request.fetch)
+        )
         if request.after:
             query = query.where(gates.c.id > request.after)
         rows = [_gate(row) for row in self._connection.execute(query)]
         return page(rows, request, lambda gate: gate.id)
 
     def gates_of(self, gym_id: UUID) -> list[Gate]:
-        """All gates of a gym; there are as many as there are doors."""
-        rows = self._connection.execute(select(gates).where(gates.c.gym_id == gym_id).order_by(gates.c.id))
+        """All gates in use of a gym; there are as many as there are doors."""
+        rows = self._connection.execute(
+            select(gates).where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None)).order_by(gates.c.id)
+        )
         return [_gate(row) for row in rows]
+
+    def gate_of_numbered_gym(self, number: int) -> Gate | None:
+        """The oldest gate of both directions of the gym in operation that has this number."""
+        row = self._connection.execute(
+            select(gates)
+            .join(gyms, gyms.c.id == gates.c.gym_id)
+            .where(
+                gyms.c.legacy_number == number,
+                gyms.c.retired_at.is_(None),
+                gates.c.serves == Serves.BOTH.value,
+                gates.c.retired_at.is_(None),
+            )
+            .order_by(gates.c.id)
+            .limit(1)
+        ).one_or_none()
+        return _gate(row) if row else None
 
     def add_gate(self, gate: Gate) -> None:
         """Keep a new gate."""
@@ -75,6 +105,25 @@ class GymRepository:
             insert(gates).values(
                 id=gate.id, gym_id=gate.gym_id, name=gate.name, serves=gate.serves.value, created_at=gate.created_at
             )
+        )
+
+    def change_gate(self, gate: Gate) -> None:
+        """Keep a gate as it is now."""
+        self._connection.execute(
+            update(gates)
+            .where(gates.c.id == gate.id)
+            .values(name=gate.name, serves=gate.serves.value, version=gate.version)
+        )
+
+    def retire_gate(self, gate_id: UUID, now: datetime) -> None:
+        """A gate is used no more, and neither are its devices."""
+        self._connection.execute(
+            update(gates).where(gates.c.id == gate_id).values(retired_at=now, version=gates.c.version + 1)
+        )
+        self._connection.execute(
+            update(gate_devices)
+            .where(gate_devices.c.gate_id == gate_id, gate_devices.c.revoked_at.is_(None))
+            .values(revoked_at=now)
         )
 
     def devices_of(self, gate_id: UUID, request: PageRequest) -> Page[Device]:
@@ -87,12 +136,49 @@ class GymRepository:
         rows = [Device(*row) for row in self._connection.execute(query)]
         return page(rows, request, lambda device: device.id)
 
+    def devices_at(self, gym_id: UUID, request: PageRequest) -> Page[DeviceAtGate]:
+        """The devices of a gym that are in use, oldest first."""
+        query = (
+            select(*_DEVICE, gates.c.name.label("gate_name"))
+            .join(gates, gates.c.id == gate_devices.c.gate_id)
+            .where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None), gate_devices.c.revoked_at.is_(None))
+            .order_by(gate_devices.c.id)
+            .limit(request.fetch)
+        )
+        if request.after:
+            query = query.where(gate_devices.c.id > request.after)
+        rows = [DeviceAtGate(Device(*row[:-1]), row.gate_name) for row in self._connection.execute(query)]
+        return page(rows, request, lambda one: one.device.id)
+
+    def devices_seen(self, sightings: Sequence[DeviceSighting]) -> None:
+        """Remember when devices were seen last; what is older than what is known changes nothing."""
+        if not sightings:
+            return
+        seen_at = bindparam("seen_at", type_=gate_devices.c.last_seen_at.type)
+        skew = bindparam("skew", type_=gate_devices.c.clock_skew_ms.type)
+        self._connection.execute(
+            update(gate_devices)
+            .where(
+                gate_devices.c.id == bindparam("device", type_=gate_devices.c.id.type),
+                or_(gate_devices.c.last_seen_at.is_(None), gate_devices.c.last_seen_at < seen_at),
+            )
+            .values(last_seen_at=seen_at, clock_skew_ms=func.coalesce(skew, gate_devices.c.clock_skew_ms)),
+            [
+                {"device": one.device_id, "seen_at": one.seen_at, "skew": one.clock_skew_ms}
+                for one in sorted(sightings, key=lambda one: one.device_id)
+            ],
+        )
+
     def device_keys(self, device_ids: Collection[UUID]) -> dict[UUID, DeviceKey]:
-        """What is needed to recognise those of the devices that exist and are not revoked."""
+        """What is needed to recognise those of the devices that exist and are not revoked, at gates in use."""
         rows = self._connection.execute(
             select(gate_devices.c.id, gate_devices.c.gate_id, gates.c.gym_id, gate_devices.c.secret_hash)
             .join(gates, gates.c.id == gate_devices.c.gate_id)
-            .where(gate_devices.c.id.in_(device_ids), gate_devices.c.revoked_at.is_(None))
+            .where(
+                gate_devices.c.id.in_(device_ids),
+                gate_devices.c.revoked_at.is_(None),
+                gates.c.retired_at.is_(None),
+            )
         )
         return {row.id: DeviceKey(*row) for row in rows}
 
@@ -122,4 +208,4 @@ class GymRepository:
 
 
 def _gate(row: Row[Any]) -> Gate:
-    return Gate(row.id, row.gym_id, row.name, Serves(row.serves), row.created_at)
+    return Gate(row.id, row.gym_id, row.name, Serves(row.serves), row.created_at, row.version)

@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
+from functools import lru_cache
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from domain.door.model import Direction
 from domain.gyms.model import Gate, GymProblem, GymRefusal, Serves
@@ -13,6 +15,7 @@ _SERVED = {
     Serves.OUT: frozenset({Direction.LEAVE}),
     Serves.BOTH: frozenset(Direction),
 }
+_NO_PLACES = {"Factory", "localtime", "posixrules"}  # what they mean depends on the machine
 
 
 def serves_direction(serves: Serves, direction: Direction) -> bool:
@@ -27,6 +30,27 @@ def refuse_gate(others: Iterable[Gate], name: str) -> GymRefusal | None:
             GymProblem.GATE_NAME_TAKEN, "The gym has a gate of this name; staff could not tell them apart."
         )
     return None
+
+
+def refuse_change(what: str, version: int, expected: int | None) -> GymRefusal | None:
+    """Why something of this version is not changed; None when it is.
+
+    Args:
+        what: it is, with its article.
+        expected: the version that whoever changes it has read; None: any.
+    """
+    if expected is None or expected == version:
+        return None
+    return GymRefusal(
+        GymProblem.CHANGED_MEANWHILE,
+        f"{what} is at version {version}, not {expected}: somebody was first. Read it again and decide anew.",
+    )
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> frozenset[str]:
+    """The names of time zones that a gym can be in."""
+    return frozenset(available_timezones()) - _NO_PLACES
 
 
 def hash_secret(secret: str) -> str:

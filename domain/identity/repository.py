@@ -1,29 +1,30 @@
-"""Users and their roles in the database."""
+"""Users, their roles, and the history of their accounts in the database."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, or_, select, update
 
-from domain.identity.model import Role
-from domain.tables import user_roles, users
+from domain.identity.model import Change, Role, User, UserChange, UserFilter, UserState
+from domain.ids import new_id
+from domain.paging import Page, PageRequest, page
+from domain.tables import user_changes, user_roles, users
 
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Whoever signed in once. `id` is the identity provider's `sub`."""
-
-    id: UUID
-    email: str
-    name: str
-    picture_url: str | None
-    banned_at: datetime | None
-    created_at: datetime
-
-
-_USER = (users.c.id, users.c.email, users.c.name, users.c.picture_url, users.c.banned_at, users.c.created_at)
+_USER = (
+    users.c.id,
+    users.c.email,
+    users.c.name,
+    users.c.picture_url,
+    users.c.banned_at,
+    users.c.created_at,
+    users.c.disabled_at,
+    users.c.deleted_at,
+    users.c.roles_changed_at,
+)
+_LONGEST_DETAIL = 200
 
 
 class UserRepository:
@@ -33,16 +34,29 @@ class UserRepository:
         self._connection = connection
 
     def user(self, user_id: UUID) -> User | None:
-        """One user."""
+        """One user, deleted ones too."""
         row = self._connection.execute(select(*_USER).where(users.c.id == user_id)).one_or_none()
-        return User(*row) if row else None
+        return self._with_roles([row])[0] if row else None
+
+    def locked_user(self, user_id: UUID) -> User | None:
+        """One user, whom nobody else changes or lets in until the unit of work ends."""
+        row = self._connection.execute(select(*_USER).where(users.c.id == user_id).with_for_update()).one_or_none()
+        return self._with_roles([row])[0] if row else None
 
     def user_of(self, email: str) -> User | None:
         """The user of an address."""
         row = self._connection.execute(select(*_USER).where(users.c.email == email)).one_or_none()
-        return User(*row) if row else None
+        return self._with_roles([row])[0] if row else None
 
-    def add(self, user: User, roles: Collection[Role]) -> None:
+    def users(self, wanted: UserFilter, request: PageRequest) -> Page[User]:
+        """Users that are not deleted, in the order of their ids."""
+        query = select(*_USER).where(users.c.deleted_at.is_(None), *_conditions(wanted)).order_by(users.c.id)
+        if request.after:
+            query = query.where(users.c.id > request.after)
+        rows = self._connection.execute(query.limit(request.fetch)).all()
+        return page(self._with_roles(rows), request, lambda user: user.id)
+
+    def add(self, user: User) -> None:
         """Keep a new user.
 
         Raises:
@@ -58,10 +72,86 @@ class UserRepository:
                 created_at=user.created_at,
             )
         )
-        if roles:
-            self._connection.execute(insert(user_roles), [{"user_id": user.id, "role": role.value} for role in roles])
+        self._add_roles(user.id, user.roles)
 
-    def roles(self, user_id: UUID) -> frozenset[Role]:
-        """The roles that are kept of the user."""
-        rows = self._connection.execute(select(user_roles.c.role).where(user_roles.c.user_id == user_id))
-        return frozenset(Role(row.role) for row in rows)
+    def change(self, user_id: UUID, **values: object) -> None:
+        """Write columns of a user."""
+        self._connection.execute(update(users).where(users.c.id == user_id).values(**values))
+
+    def set_roles(self, user_id: UUID, roles: Collection[Role]) -> None:
+        """Let a user have these roles and no others."""
+        self._connection.execute(delete(user_roles).where(user_roles.c.user_id == user_id))
+        self._add_roles(user_id, roles)
+
+    def record(self, user_id: UUID, by_id: UUID | None, what: Change, detail: str, now: datetime) -> None:
+        """Write an entry of an account's history."""
+        self._connection.execute(
+            insert(user_changes).values(
+                id=new_id(), user_id=user_id, by_id=by_id, what=what.value, detail=detail[:_LONGEST_DETAIL], at=now
+            )
+        )
+
+    def history(self, user_id: UUID, request: PageRequest) -> Page[UserChange]:
+        """What was done to an account, newest first."""
+        query = (
+            select(user_changes)
+            .where(user_changes.c.user_id == user_id)
+            .order_by(user_changes.c.id.desc())
+            .limit(request.fetch)
+        )
+        if request.after:
+            query = query.where(user_changes.c.id < request.after)
+        rows = self._connection.execute(query)
+        changes = [UserChange(row.id, row.user_id, row.by_id, Change(row.what), row.detail, row.at) for row in rows]
+        return page(changes, request, lambda change: change.id)
+
+    def forget_details(self, user_id: UUID) -> None:
+        """Take out of a history what names the person: names and addresses that were changed."""
+        self._connection.execute(
+            update(user_changes)
+            .where(
+                user_changes.c.user_id == user_id,
+                user_changes.c.what.in_([Change.RENAMED.value, Change.EMAIL_CHANGED.value]),
+            )
+            .values(detail="")
+        )
+
+    def _add_roles(self, user_id: UUID, roles: Collection[Role]) -> None:
+        if roles:
+            self._connection.execute(
+                insert(user_roles), [{"user_id": user_id, "role": role.value} for role in sorted(roles)]
+            )
+
+    def _with_roles(self, rows: Iterable[Row[*tuple[Any, ...]]]) -> list[User]:
+        found = list(rows)
+        kept: dict[UUID, set[Role]] = {}
+        query = select(user_roles).where(user_roles.c.user_id.in_([row[0] for row in found]))
+        for user_id, role in self._connection.execute(query) if found else ():
+            kept.setdefault(user_id, set()).add(Role(role))
+        return [replace(User(*row), roles=frozenset(kept.get(row[0], ()))) for row in found]
+
+
+def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.search:
+        begins = _literal(wanted.search) + "%"
+        conditions.append(
+            or_(
+                users.c.email.like(begins, escape="!"),
+                users.c.name.like(begins, escape="!"),
+                users.c.name.like("% " + begins, escape="!"),
+            )
+        )
+    if wanted.role is not None:
+        conditions.append(exists().where(user_roles.c.user_id == users.c.id, user_roles.c.role == wanted.role.value))
+    states = {
+        UserState.ACTIVE: [users.c.disabled_at.is_(None), users.c.banned_at.is_(None)],
+        UserState.DISABLED: [users.c.disabled_at.is_not(None)],
+        UserState.BANNED: [users.c.banned_at.is_not(None)],
+    }
+    return conditions + (states[wanted.state] if wanted.state else [])
+
+
+def _literal(words: str) -> str:
+    """As LIKE reads it: nobody's search has wildcards."""
+    return words.strip().replace("!", "!!").replace("%", "!%").replace("_", "!_")

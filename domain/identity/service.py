@@ -1,49 +1,139 @@
-"""What can be done about users."""
+"""What can be done about users and their sessions. The identity provider is not asked from here."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
-from domain.identity.model import Role
-from domain.identity.repository import User, UserRepository
+from sqlalchemy import Connection
+
+from domain.identity.model import (
+    Caller,
+    Change,
+    Client,
+    IdentityProblem,
+    IdentityRefusal,
+    Role,
+    Session,
+    User,
+    own_roles,
+)
+from domain.identity.ports import RoleAction
+from domain.identity.repository import UserRepository
+from domain.identity.sessions import SessionRepository
+
+SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
+UNKNOWN_USER = IdentityRefusal(IdentityProblem.UNKNOWN_USER, "There is no such user.")
+DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "This account was disabled; staff can help.")
+LAST_ADMIN = IdentityRefusal(
+    IdentityProblem.LAST_ADMIN, "This is the last admin who is not disabled. Make somebody else an admin first."
+)
 
 
-class UserProblem(StrEnum):
-    """Why something about a user cannot be done. Stable: clients compare these."""
+def know_caller(connection: Connection, caller: Caller, client: Client, now: datetime) -> User | IdentityRefusal:
+    """The user behind a valid token; their row and their session's are made where there are none.
 
-    EMAIL_IN_USE = "email_in_use"
-
-
-@dataclass(frozen=True, slots=True)
-class UserRefusal:
-    """A wish that is not fulfilled, and why."""
-
-    problem: UserProblem
-    detail: str
-
-
-def know_user(
-    users: UserRepository, user_id: UUID, email: str, roles: Collection[Role], now: datetime
-) -> User | UserRefusal:
-    """The row of a user whose token was found valid, made where there is none.
-
-    An address that another row holds is refused: two people would share one history. A row that
-    exists is left as it is, since a token may be older than the last change.
+    A session's first token brings what the provider knows: its address, name and groups are taken over, unless it was
+    issued before a change of roles made here.
     """
-    if known := users.user(user_id):
-        return known
-    email = email.strip().lower()
+    users, sessions = UserRepository(connection), SessionRepository(connection)
+    session = sessions.session(caller.session_id)
+    if session is not None and (session.ended_at is not None or session.user_id != caller.user_id):
+        return SESSION_OVER
+    user = users.locked_user(caller.user_id)
+    if user is None:
+        known = _new_user(users, caller, now)
+    elif user.deleted_at is not None:
+        return SESSION_OVER
+    elif user.disabled_at is not None:
+        return DISABLED
+    else:
+        known = _followed(users, user, caller, now)
+    if session is None and isinstance(known, User):
+        sessions.add(Session(caller.session_id, known.id, client.device, client.address, now, now, None))
+    return known
+
+
+def _new_user(users: UserRepository, caller: Caller, now: datetime) -> User | IdentityRefusal:
+    email = _address(caller)
     if users.user_of(email):
-        return UserRefusal(UserProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
+        # Two people would share one history.
+        return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
     user = User(
-        id=user_id,
+        id=caller.user_id,
         email=email,
-        name=email.partition("@")[0] or email,
+        name=caller.name or email.partition("@")[0] or email,
         picture_url=None,
         banned_at=None,
         created_at=now,
+        roles=own_roles(caller.groups),
     )
-    users.add(user, roles)
+    users.add(user)
+    users.record(user.id, None, Change.CREATED, "", now)
     return user
+
+
+def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) -> User | IdentityRefusal:
+    email = _address(caller) if caller.email else user.email
+    name = caller.name or user.name
+    if email != user.email:
+        if users.user_of(email):
+            return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
+        users.record(user.id, None, Change.EMAIL_CHANGED, f"{user.email} → {email}", now)
+    if (email, name) != (user.email, user.name):
+        users.change(user.id, email=email, name=name)
+    roles = own_roles(caller.groups)
+    if user.roles_changed_at is not None and caller.issued_at <= user.roles_changed_at:
+        roles = user.roles
+    if roles != user.roles:
+        users.set_roles(user.id, roles)
+    return replace(user, email=email, name=name, roles=roles)
+
+
+def _address(caller: Caller) -> str:
+    return (caller.email or caller.username or str(caller.user_id)).strip().lower()
+
+
+def record_role(
+    connection: Connection, by_id: UUID | None, user_id: UUID, role: Role, action: RoleAction, now: datetime
+) -> User | IdentityRefusal:
+    """Keep that a role was given or taken: from now on older tokens give no more than what is left."""
+    users = UserRepository(connection)
+    user = users.locked_user(user_id)
+    if user is None or user.deleted_at is not None:
+        return UNKNOWN_USER
+    given = action is RoleAction.ADD
+    roles = user.roles | {role} if given else user.roles - {role}
+    users.set_roles(user_id, roles)
+    users.change(user_id, roles_changed_at=now)
+    users.record(user_id, by_id, Change.ROLE_GIVEN if given else Change.ROLE_TAKEN, role.value, now)
+    return replace(user, roles=roles, roles_changed_at=now)
+
+
+def set_enabled(
+    connection: Connection, by_id: UUID | None, user_id: UUID, *, enabled: bool, now: datetime
+) -> User | IdentityRefusal:
+    """Disable an account, whose sessions end, or enable it; once more changes nothing."""
+    users = UserRepository(connection)
+    user = users.locked_user(user_id)
+    if user is None or user.deleted_at is not None:
+        return UNKNOWN_USER
+    if (user.disabled_at is None) == enabled:
+        return user
+    disabled_at = None if enabled else now
+    users.change(user_id, disabled_at=disabled_at)
+    users.record(user_id, by_id, Change.ENABLED if enabled else Change.DISABLED, "", now)
+    if not enabled:
+        SessionRepository(connection).end_all(user_id, now)
+    return replace(user, disabled_at=disabled_at)
+
+
+def rename(connection: Connection, by_id: UUID, user_id: UUID, name: str, now: datetime) -> User | IdentityRefusal:
+    """Change a user's name."""
+    users = UserRepository(connection)
+    user = users.locked_user(user_id)
+    if user is None or user.deleted_at is not None:
+        return UNKNOWN_USER
+    if name != user.name:
+        users.change(user_id, name=name)
+        users.record(user_id, by_id, Change.RENAMED, f"{user.name} → {name}", now)
+    return replace(user, name=name)

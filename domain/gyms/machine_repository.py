@@ -1,0 +1,102 @@
+"""Machines in the database."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, select, update
+
+from domain.gyms.machines import Machine, MachineFilter
+from domain.paging import Page, PageRequest, page
+from domain.tables import companies, gyms, machines, open_machine_uses
+
+_MACHINE = (
+    machines.c.id,
+    machines.c.legacy_number,
+    machines.c.gym_id,
+    machines.c.name,
+    machines.c.type,
+    machines.c.description,
+    machines.c.image,
+    machines.c.out_of_order_since,
+    machines.c.out_of_order_reason,
+    machines.c.retired_at,
+    machines.c.version,
+    machines.c.created_at,
+    open_machine_uses.c.use_id.is_not(None).label("in_use"),
+)
+
+
+class MachineRepository:
+    """Questions and changes within one unit of work."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def machine(self, machine_id: UUID) -> Machine | None:
+        """One machine, retired ones too."""
+        return _machine(self._connection.execute(_shown().where(machines.c.id == machine_id)).one_or_none())
+
+    def locked(self, machine_id: UUID) -> Machine | None:
+        """One machine that nobody else changes, and that nobody begins to use, until the unit of work ends."""
+        found = self.machine(machine_id)
+        if found is None:
+            return None
+        # The door holds the gym while it decides of its machines: the gym comes first here as well.
+        self._connection.execute(select(gyms.c.id).where(gyms.c.id == found.gym_id).with_for_update())
+        self._connection.execute(select(machines.c.id).where(machines.c.id == machine_id).with_for_update())
+        return self.machine(machine_id)
+
+    def machines(self, gym_id: UUID, wanted: MachineFilter, request: PageRequest) -> Page[Machine]:
+        """The machines of a gym, in the order in which they came."""
+        query = _shown().where(machines.c.gym_id == gym_id, *_conditions(wanted)).order_by(machines.c.id)
+        if request.after:
+            query = query.where(machines.c.id > request.after)
+        rows = [Machine(*row) for row in self._connection.execute(query.limit(request.fetch))]
+        return page(rows, request, lambda machine: machine.id)
+
+    def next_number(self) -> int:
+        """The next free running number, which is this unit of work's alone until it ends."""
+        # A handful of rows that the door never holds.
+        self._connection.execute(select(companies.c.id).order_by(companies.c.id).with_for_update()).all()
+        highest: int | None = self._connection.execute(select(func.max(machines.c.legacy_number))).scalar_one()
+        return (highest or 0) + 1
+
+    def add(self, machine: Machine) -> None:
+        """Keep a new machine."""
+        values = {column.name: getattr(machine, column.name) for column in machines.columns}
+        self._connection.execute(insert(machines).values(**values))
+
+    def change(self, machine_id: UUID, **values: object) -> None:
+        """Change some columns; the version counts it."""
+        self._connection.execute(
+            update(machines).where(machines.c.id == machine_id).values(version=machines.c.version + 1, **values)
+        )
+
+    def remove(self, machine_id: UUID) -> None:
+        """Forget a machine; what was done on it stays in `machine_uses`."""
+        self._connection.execute(delete(machines).where(machines.c.id == machine_id))
+
+
+def _shown() -> Select[Any]:
+    return select(*_MACHINE).outerjoin(open_machine_uses, open_machine_uses.c.machine_id == machines.c.id)
+
+
+def _machine(row: Sequence[Any] | None) -> Machine | None:
+    return Machine(*row) if row else None
+
+
+def _conditions(wanted: MachineFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if not wanted.retired:
+        conditions.append(machines.c.retired_at.is_(None))
+    if wanted.type is not None:
+        conditions.append(func.lower(machines.c.type) == func.lower(wanted.type))
+    if wanted.free is not None:
+        free = and_(
+            open_machine_uses.c.use_id.is_(None),
+            machines.c.out_of_order_since.is_(None),
+            machines.c.retired_at.is_(None),
+        )
+        conditions.append(free if wanted.free else ~free)
+    return conditions

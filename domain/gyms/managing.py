@@ -1,0 +1,106 @@
+"""What an admin can do about a gym: make it, change it, retire it and take that back, remove it, set its hours."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from uuid import UUID
+
+from domain.gyms.hours import HoursRepository
+from domain.gyms.model import Gym, GymDetails, GymProblem, GymRefusal
+from domain.gyms.registry import GymRegistry
+from domain.gyms.rules import refuse_change
+from domain.gyms.timetable import Timetable, refuse_timetable
+from domain.ids import new_id
+
+UNKNOWN_GYM = GymRefusal(GymProblem.UNKNOWN_GYM, "There is no such gym.")
+
+
+def create_gym(registry: GymRegistry, details: GymDetails, now: datetime) -> Gym:
+    """Set a gym up, in the company that there is, with the next free number.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another one was first: roll back and do it again.
+    """
+    company_id = registry.locked_company(now)
+    gym = Gym(**asdict(details), id=new_id(), legacy_number=registry.next_number(), version=1)
+    registry.add(gym, company_id, now)
+    return gym
+
+
+def change_gym(
+    registry: GymRegistry, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None
+) -> Gym | GymRefusal:
+    """Change some of a gym's details. A capacity below the number of those inside lets nobody out and nobody in.
+
+    Args:
+        changes: of the fields of `GymDetails`, each of its type.
+        expected: the version that was read; None: any.
+    """
+    gym = _in_operation(registry, gym_id)
+    if gym is None:
+        return UNKNOWN_GYM
+    if refusal := refuse_change("The gym", gym.version, expected):
+        return refusal
+    details = replace(gym.details, **changes)  # type: ignore[arg-type] # checked where it came in
+    if details == gym.details:
+        return gym
+    changed = replace(gym, **asdict(details), version=gym.version + 1)
+    registry.change(changed)
+    return changed
+
+
+def retire_gym(registry: GymRegistry, gym_id: UUID, now: datetime) -> Gym | GymRefusal:
+    """Let nobody into a gym any more; who is inside can leave. Once more changes nothing."""
+    return _retired(registry, gym_id, now)
+
+
+def reopen_gym(registry: GymRegistry, gym_id: UUID) -> Gym | GymRefusal:
+    """Take a retirement back. Once more changes nothing."""
+    return _retired(registry, gym_id, None)
+
+
+def delete_gym(registry: GymRegistry, gym_id: UUID, expected: int | None) -> GymRefusal | None:
+    """Remove a gym to which nothing refers, such as one set up by mistake; any other is retired instead."""
+    gym = registry.locked(gym_id)
+    if gym is None:
+        return UNKNOWN_GYM
+    if refusal := refuse_change("The gym", gym.version, expected):
+        return refusal
+    if referring := registry.referring(gym_id):
+        return GymRefusal(
+            GymProblem.GYM_IN_USE, f"There are {', '.join(referring)} of this gym. Retire it instead: they stay."
+        )
+    registry.remove(gym_id)
+    return None
+
+
+def set_hours(
+    registry: GymRegistry, hours: HoursRepository, gym_id: UUID, timetable: Timetable, expected: int | None
+) -> Gym | GymRefusal:
+    """Set all opening hours of a gym anew; they are a part of it, its version rises."""
+    gym = _in_operation(registry, gym_id)
+    if gym is None:
+        return UNKNOWN_GYM
+    refusal = refuse_change("The gym", gym.version, expected) or refuse_timetable(timetable)
+    if refusal:
+        return refusal
+    changed = replace(gym, version=gym.version + 1)
+    hours.set(gym_id, timetable)
+    registry.change(changed)
+    return changed
+
+
+def _in_operation(registry: GymRegistry, gym_id: UUID) -> Gym | None:
+    gym = registry.locked(gym_id)
+    return None if gym is None or gym.retired_at is not None else gym
+
+
+def _retired(registry: GymRegistry, gym_id: UUID, retired_at: datetime | None) -> Gym | GymRefusal:
+    gym = registry.locked(gym_id)
+    if gym is None:
+        return UNKNOWN_GYM
+    if (gym.retired_at is None) == (retired_at is None):
+        return gym
+    changed = replace(gym, retired_at=retired_at, version=gym.version + 1)
+    registry.change(changed)
+    return changed

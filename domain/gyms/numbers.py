@@ -1,0 +1,85 @@
+"""Gyms and machines by the small running numbers by which the existing web client knows them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from domain.gyms.machine_repository import MachineRepository
+from domain.gyms.machines import Machine, MachineFilter
+from domain.gyms.model import Gym
+from domain.gyms.registry import GYM_COLUMNS, gym_of
+from domain.paging import PageRequest
+from domain.tables import gyms, machines, open_machine_uses, open_visits
+
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedGym:
+    """A gym in operation, and the members inside it; visits without a name count as well."""
+
+    gym: Gym
+    occupancy: int
+    members: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedMachine:
+    """A machine in service, the number of its gym, and who uses it."""
+
+    machine: Machine
+    gym_number: int
+    used_by: UUID | None
+
+
+class Numbers:
+    """Questions within one unit of work."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def gym(self, number: int) -> NumberedGym | None:
+        """The gym of a number."""
+        found = self._gym(number)
+        if found is None:
+            return None
+        rows = self._connection.execute(
+            select(open_visits.c.member_id)
+            .where(open_visits.c.gym_id == found.id)
+            .order_by(open_visits.c.entered_at, open_visits.c.visit_id)
+        ).all()
+        return NumberedGym(found, len(rows), tuple(row.member_id for row in rows if row.member_id is not None))
+
+    def machines(self, gym_number: int) -> list[NumberedMachine]:
+        """The machines in service of the gym of a number, in the order in which they came."""
+        gym = self._gym(gym_number)
+        if gym is None:
+            return []
+        found = MachineRepository(self._connection).machines(gym.id, MachineFilter(), PageRequest(_MOST)).items
+        rows = self._connection.execute(
+            select(open_machine_uses.c.machine_id, open_machine_uses.c.member_id).where(
+                open_machine_uses.c.gym_id == gym.id
+            )
+        )
+        users = {row.machine_id: row.member_id for row in rows}
+        return [NumberedMachine(machine, gym_number, users.get(machine.id)) for machine in found]
+
+    def machine(self, gym_number: int, number: int) -> NumberedMachine | None:
+        """One machine in service of that gym."""
+        gym = self._gym(gym_number)
+        if gym is None:
+            return None
+        row = self._connection.execute(
+            select(machines.c.id, open_machine_uses.c.member_id)
+            .outerjoin(open_machine_uses, open_machine_uses.c.machine_id == machines.c.id)
+            .where(machines.c.legacy_number == number, machines.c.gym_id == gym.id, machines.c.retired_at.is_(None))
+        ).one_or_none()
+        machine = MachineRepository(self._connection).machine(row.id) if row else None
+        return NumberedMachine(machine, gym_number, row.member_id) if row and machine else None
+
+    def _gym(self, number: int) -> Gym | None:
+        row = self._connection.execute(
+            select(*GYM_COLUMNS).where(gyms.c.legacy_number == number, gyms.c.retired_at.is_(None))
+        ).one_or_none()
+        return gym_of(row) if row else None

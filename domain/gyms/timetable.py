@@ -1,0 +1,123 @@
+"""A gym's opening hours as they are set: what cannot be set, and why."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+
+from domain.gyms.model import Gym, GymProblem, GymRefusal
+from domain.gyms.opening_hours import MINUTES_A_DAY, OpeningException, OpeningHours
+
+LATEST_MINUTE = 2 * MINUTES_A_DAY
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MINUTES_A_WEEK = 7 * MINUTES_A_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The spans of the weekdays, and the days that are not as their weekday is. No hours at all: always open."""
+
+    hours: tuple[OpeningHours, ...] = ()
+    exceptions: tuple[OpeningException, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GymHours:
+    """A gym and when it is open; they have one version."""
+
+    gym: Gym
+    timetable: Timetable
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A span in minutes of the week, or of the calendar, and how people call it."""
+
+    opens: int
+    closes: int
+    name: str
+
+
+def refuse_timetable(timetable: Timetable) -> GymRefusal | None:
+    """Why hours cannot be set, and what would mend them; None when they can."""
+    faults = [
+        *_faults_of_spans(timetable),
+        *_overlaps(_weekly(timetable.hours)),
+        *_closed_and_open(timetable.exceptions),
+        *_overlaps(_by_calendar(timetable.exceptions)),
+    ]
+    return GymRefusal(GymProblem.HOURS_DO_NOT_FIT, " ".join(faults)) if faults else None
+
+
+def clock_time(minute: int) -> str:
+    """Minutes after midnight as people write them; past midnight the hours go on: 26:00."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _faults_of_spans(timetable: Timetable) -> Iterator[str]:
+    spans = [
+        *((_WEEKDAYS[span.weekday], span.opens_minute, span.closes_minute) for span in timetable.hours),
+        *(
+            (one.day.isoformat(), one.opens_minute, one.closes_minute)
+            for one in timetable.exceptions
+            if one.opens_minute is not None and one.closes_minute is not None
+        ),
+    ]
+    for name, opens, closes in spans:
+        if not 0 <= opens < MINUTES_A_DAY:
+            yield f"{name}: a span opens from 00:00 to 23:59; let it begin on the day before or after."
+        elif not opens < closes <= LATEST_MINUTE:
+            later = clock_time(closes % MINUTES_A_DAY + MINUTES_A_DAY)
+            yield f"{_span(name, opens, closes)} does not end after it begins; past midnight hours go on: {later}."
+
+
+def _closed_and_open(exceptions: Sequence[OpeningException]) -> Iterator[str]:
+    closed = [one.day for one in exceptions if one.opens_minute is None]
+    for day in sorted(set(closed)):
+        if len([one for one in exceptions if one.day == day]) > 1:
+            yield f"{day.isoformat()} is closed all day and named again: keep one of the two."
+
+
+def _weekly(hours: Sequence[OpeningHours]) -> list[_Named]:
+    """Every span of the week, and those of its first days once more after its end: Sunday night runs into Monday."""
+    return [
+        _Named(start + span.opens_minute, start + span.closes_minute, _name(span))
+        for week in (0, 1)
+        for span in hours
+        for start in (week * _MINUTES_A_WEEK + span.weekday * MINUTES_A_DAY,)
+    ]
+
+
+def _by_calendar(exceptions: Sequence[OpeningException]) -> list[_Named]:
+    first = min((one.day for one in exceptions), default=date.min)
+    return [
+        _Named(start + one.opens_minute, start + one.closes_minute, _span(one.day.isoformat(), *minutes))
+        for one in exceptions
+        if one.opens_minute is not None and one.closes_minute is not None
+        for start, minutes in (
+            ((one.day - first) // timedelta(days=1) * MINUTES_A_DAY, (one.opens_minute, one.closes_minute)),
+        )
+    ]
+
+
+def _overlaps(spans: list[_Named]) -> Iterator[str]:
+    ordered = sorted(spans, key=lambda span: span.opens)
+    told = set()
+    for one, following in pairwise(ordered):
+        pair = (one.name, following.name)
+        if following.opens < one.closes and pair not in told:
+            told.add(pair)
+            apart = following.opens - one.opens
+            latest = clock_time(one.opens % MINUTES_A_DAY + apart)
+            yield f"{one.name} and {following.name} overlap: join them" + (
+                f", or end the first by {latest}." if apart else "."
+            )
+
+
+def _name(span: OpeningHours) -> str:
+    return _span(_WEEKDAYS[span.weekday], span.opens_minute, span.closes_minute)
+
+
+def _span(name: str, opens: int, closes: int) -> str:
+    return f"{name} {clock_time(opens)}-{clock_time(closes)}"

@@ -1,0 +1,62 @@
+"""Takes away what lies in the store of images and nobody shows: given up uploads, replaced and deleted pictures."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import Connection, select
+
+from domain.images import PICTURE_ADDRESS, QUARANTINE, ImageStore, Shelf, name_in, picture_address
+from domain.tables import machines, users
+
+_AT_ONCE = 500
+
+ShownOf = Callable[[Shelf, Collection[str]], set[str]]
+"""Those names of a shelf that are shown; asked in a transaction of its own, and no store is waited for meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found. `keys` were taken away, or would be; `kept` counts what is old enough but shown."""
+
+    keys: tuple[str, ...]
+    kept: int
+
+
+def sweep(images: ImageStore, shown_of: ShownOf, written_before: datetime, *, dry_run: bool) -> Swept:
+    """Take away what was written before then and is shown by nobody.
+
+    What is younger stays: its row may be about to be written. Whoever uploads a picture again writes its files again,
+    and a file that was written since it was listed is left alone.
+
+    Raises:
+        ImagesAwayError: the store cannot be had; what was taken away until then is gone.
+    """
+    given_up = images.keys(QUARANTINE, written_before)
+    taken = [key for key in given_up if dry_run or images.delete(key, written_before)]
+    kept = 0
+    for shelf in Shelf:
+        for keys in _parts(images.keys(shelf, written_before)):
+            shown = shown_of(shelf, {name_in(shelf, key) for key in keys})
+            for key in keys:
+                if name_in(shelf, key) not in shown and (dry_run or images.delete(key, written_before)):
+                    taken.append(key)
+                else:
+                    kept += 1
+    return Swept(tuple(taken), kept)
+
+
+def shown_names(connection: Connection, shelf: Shelf, names: Collection[str]) -> set[str]:
+    """Those of the names that some machine or member shows."""
+    if shelf is Shelf.MACHINES:
+        found = connection.execute(select(machines.c.image).where(machines.c.image.in_(names)))
+        return {str(row.image) for row in found}
+    addresses = [picture_address(name) for name in names]
+    found = connection.execute(select(users.c.picture_url).where(users.c.picture_url.in_(addresses)))
+    return {str(row.picture_url).removeprefix(PICTURE_ADDRESS) for row in found}
+
+
+def _parts(keys: Iterator[str]) -> Iterator[list[str]]:
+    while part := list(islice(keys, _AT_ONCE)):
+        yield part

@@ -1,0 +1,1 @@
+"""What a gym is like at this moment, and how well its doors are served."""
