@@ -31,7 +31,7 @@ class Metric:
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.8, 5.0)
 _SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-_GATEWAY, _QR, _CONSUMER = "Gateway", "Qr", "DoorConsumer"
+_GATEWAY, _QR, _CONSUMER, _LIVE = "Gateway", "Qr", "DoorConsumer", "Live"
 
 ANSWERS = Metric(
     "fitmonitor_scan_answers",
@@ -107,6 +107,25 @@ OUTBOX_ACTIVE = Metric(
     "fitmonitor_outbox_active", Kind.GAUGE, _CONSUMER, "1 where the relay has the lock. The sum should be 1."
 )
 OUTBOX_PUBLISHED = Metric("fitmonitor_outbox_published", Kind.COUNTER, _CONSUMER, "Events published.")
+LIVE_STREAMS = Metric("fitmonitor_live_streams", Kind.GAUGE, _LIVE, "Streams that are open.")
+LIVE_READS = Metric(
+    "fitmonitor_live_reads",
+    Kind.COUNTER,
+    _LIVE,
+    "Gyms read for those who watch them: `ok`, `failed` when the gym could not be read, `refused` when there is none.",
+    ("result",),
+)
+LIVE_UPDATES = Metric(
+    "fitmonitor_live_updates", Kind.COUNTER, _LIVE, "Snapshots sent: one for each stream that took it."
+)
+LIVE_DELAY_SECONDS = Metric(
+    "fitmonitor_live_delay_seconds",
+    Kind.HISTOGRAM,
+    _LIVE,
+    "From the decision of a change to the snapshot that shows it being handed to the streams; of several changes the "
+    "oldest.",
+    bounds=_SECONDS,
+)
 
 METRICS: Sequence[Metric] = (
     ANSWERS,
@@ -127,6 +146,10 @@ METRICS: Sequence[Metric] = (
     OUTBOX_AGE,
     OUTBOX_ACTIVE,
     OUTBOX_PUBLISHED,
+    LIVE_STREAMS,
+    LIVE_READS,
+    LIVE_UPDATES,
+    LIVE_DELAY_SECONDS,
 )
 
 

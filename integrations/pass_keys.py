@@ -165,6 +165,11 @@ class PassVerifier:
         except (BadSignatureError, ValueError):
             return None
 
+    def public_keys(self) -> dict[str, str]:
+        """What it takes to read codes without us: each public key by its id, base64url without padding (RFC 8037)."""
+        found = self._ring.keys().private
+        return {key_id: _encoded(key.public_key().public_bytes_raw()) for key_id, key in found.items()}
+
     def check(self) -> None:
         """Whether the keys can be read now.
 

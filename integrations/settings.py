@@ -54,6 +54,8 @@ class DoorSettings(BaseModel):
     handle_batch_max: int = Field(default=64, ge=1, description="Scans that the gateway puts into one handle call.")
     handle_calls_in_flight: int = Field(default=2, ge=1)
     scans_per_device_per_second: float = Field(default=50.0, gt=0)
+    most_admitted_offline: int = Field(default=200, ge=0, description="By a door that cannot reach the server.")
+    tidy_every_s: float = Field(default=20.0, gt=0, description="How often it is looked for what was forgotten.")
     annul_window_s: float = Field(default=900.0, gt=0, description="How long a device may annul its own scan.")
 
 
@@ -75,19 +77,88 @@ class PassSettings(BaseModel):
 
 
 class IdentitySettings(BaseModel):
-    """Which access tokens are accepted."""
+    """The identity provider: which tokens are accepted, and where accounts are kept.
+
+    A `user_pool_id` makes it Cognito; without one it is the local provider.
+    """
 
     issuer: str = ""
     client_id: str = "fitmonitor-local"
     jwks_url: str = ""
     leeway_s: float = 60.0
+    user_pool_id: str = Field(default="", description="Cognito's user pool.")
+    region: str = Field(default="", description="Where the pool and the functions are.")
+    endpoint_url: str = Field(default="", description="Another address of Cognito and Lambda, as in tests.")
+    hosted_url: str = Field(default="", description="Address of Cognito's own sign-in page, without a path.")
+    list_users_function: str = "fitmonitor-list-users"
+    change_role_function: str = "fitmonitor-change-role"
     signing_key_dir: Path | None = Field(default=None, description="The local provider's keys; unset in production.")
+    accounts_file: Path | None = Field(default=None, description="The local provider's accounts; unset in production.")
+    token_minutes: float = Field(default=60, gt=0, description="Life of the local provider's access tokens.")
+    refresh_days: float = Field(default=30, gt=0, description="Life of the local provider's refresh tokens.")
+    argon2_memory_kib: int = Field(default=19_456, ge=8, description="Of one hash; as OWASP advises.")
+    argon2_passes: int = Field(default=2, ge=1)
+    free_attempts: int = Field(default=5, ge=1, description="Wrong tries for one account before the first delay.")
+    free_attempts_of_address: int = Field(default=30, ge=1, description="Wrong tries from one network address.")
+    longest_delay_s: float = Field(default=900, gt=0, description="Delays double from 1 s up to this.")
+
+
+class MailSettings(BaseModel):
+    """Where mail goes: to an SMTP server, or without one into a folder, with the code in the log."""
+
+    sender: str = "FIT Monitor <no-reply@fitmonitor.localhost>"
+    folder: Path | None = None
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_starttls: bool = True
+
+
+class ImageSettings(BaseModel):
+    """Where pictures are kept: in a bucket of S3, or without one in a folder; and which are taken."""
+
+    folder: Path | None = None
+    bucket: str = ""
+    region: str = ""
+    endpoint_url: str = Field(default="", description="Another server that speaks S3's language.")
+    access_key_id: str = Field(default="", description="For such a server; AWS's own come from the environment.")
+    secret_access_key: SecretStr = SecretStr("")
+    presigned: bool = Field(default=False, description="Whether clients fetch pictures from the bucket itself.")
+    max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="Of one upload.")
+    max_pixels: int = Field(default=40_000_000, ge=1, description="Width times height of one upload.")
+    sweep_after_hours: float = Field(default=24, gt=0, description="What nobody shows is kept for so long.")
 
 
 class ApiSettings(BaseModel):
     """Limits of the HTTP interface."""
 
     max_body_bytes: int = Field(default=64 * 1024, ge=1024)
+    public_url: str = Field(
+        default="", description="Where the public reaches this, without a path; else host and port."
+    )
+    allowed_origins: list[str] = Field(default=[], description="Other origins whose pages may call; JSON list.")
+    forwarded_hops: int = Field(
+        default=1, ge=0, description="Trusted proxies in front, each of which adds to X-Forwarded-For."
+    )
+    requests_per_user_per_second: float = Field(default=50.0, gt=0)
+    sign_ins_per_address_per_second: float = Field(default=5.0, gt=0, description="Calls without a token that try.")
+    idempotency_hours: float = Field(default=24, gt=0, description="How long a repeated call gets the first answer.")
+
+
+class DefaultStageSettings(BaseModel):
+    """The existing web client, which calls `/default`; its origin belongs into `api.allowed_origins`."""
+
+    enabled: bool = Field(default=True, description="Whether a local stack serves `/default` at all.")
+    redirect_uri: str = Field(default="", description="Its page to which the sign-in page returns.")
+    gym_number: int = Field(default=1, ge=1, description="Its gym, by the small running number that it knows.")
+
+
+class LiveSettings(BaseModel):
+    """The live view under `/api/live`."""
+
+    enabled: bool = Field(default=True, description="Whether a local stack serves the live view at all.")
+    streams_per_asker: int = Field(default=20, ge=1, description="How many one user or device may have open.")
 
 
 class Settings(BaseSettings):
@@ -109,13 +180,19 @@ class Settings(BaseSettings):
     consumers: ConsumerSettings = ConsumerSettings()
     passes: PassSettings = PassSettings()
     identity: IdentitySettings = IdentitySettings()
+    mail: MailSettings = MailSettings()
+    images: ImageSettings = ImageSettings()
     api: ApiSettings = ApiSettings()
+    default_stage: DefaultStageSettings = DefaultStageSettings()
+    live: LiveSettings = LiveSettings()
     log_level: str = "INFO"
 
     @model_validator(mode="after")
     def complete(self) -> Self:
         """Fill what the profile implies; in production name everything that is missing."""
         self.data_dir = self.data_dir.absolute()
+        self.api.public_url = (self.api.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        self.default_stage.redirect_uri = self.default_stage.redirect_uri or f"{self.api.public_url}/"
         if self.profile is Profile.PRODUCTION:
             self._refuse_gaps()
             return self
@@ -123,9 +200,16 @@ class Settings(BaseSettings):
         if not self.database.url.get_secret_value() and self.profile is Profile.EMBEDDED:
             self.database.url = SecretStr(f"sqlite:///{self.data_dir / 'fitmonitor.sqlite3'}")
         self.passes.key_dir = self.passes.key_dir or keys / "passes"
+        self.mail.folder = self.mail.folder or self.data_dir / "mail"
+        self.images.folder = self.images.folder or self.data_dir / "images"
+        if self.identity.user_pool_id:
+            return self
         self.identity.signing_key_dir = self.identity.signing_key_dir or keys / "identity"
+        self.identity.accounts_file = self.identity.accounts_file or self.data_dir / "accounts.sqlite3"
         self.identity.issuer = self.identity.issuer or "https://identity.fitmonitor.localhost/local"
-        self.identity.jwks_url = self.identity.jwks_url or (keys / "identity" / "jwks.json").as_uri()
+        self.identity.jwks_url = (
+            self.identity.jwks_url or (self.identity.signing_key_dir.absolute() / "jwks.json").as_uri()
+        )
         return self
 
     def _refuse_gaps(self) -> None:
@@ -135,6 +219,10 @@ class Settings(BaseSettings):
             "FITMONITOR_PASSES__KEY_DIR": self.passes.key_dir,
             "FITMONITOR_IDENTITY__ISSUER": self.identity.issuer,
             "FITMONITOR_IDENTITY__JWKS_URL": self.identity.jwks_url,
+            "FITMONITOR_IDENTITY__USER_POOL_ID": self.identity.user_pool_id,
+            "FITMONITOR_IDENTITY__REGION": self.identity.region,
+            "FITMONITOR_MAIL__SMTP_HOST": self.mail.smtp_host,
+            "FITMONITOR_IMAGES__BUCKET": self.images.bucket,
         }
         missing = sorted(name for name, value in needed.items() if not value)
         if self.identity.client_id == IdentitySettings().client_id:

@@ -9,16 +9,26 @@ from uuid import UUID
 
 import msgspec
 
+from domain.door.machine_model import MachineAnswer, MachineRequest
 from domain.door.model import (
     AnnulAnswer,
     AnnulRequest,
     CheckPayment,
+    Direction,
     DoorResult,
+    EndVisitAnswer,
+    EndVisitRequest,
+    HeadCountAnswer,
+    HeadCountRequest,
+    OfflineAnswer,
+    OfflineScan,
     PassReading,
     PassStatus,
     Rejected,
     ScanAnswer,
     ScanRequest,
+    TidyAnswer,
+    TidyRequest,
 )
 
 T = TypeVar("T")
@@ -53,12 +63,74 @@ class AnnulCommand(msgspec.Struct, frozen=True, tag_field="type", tag="annul"):
     version: Literal[1] = 1
 
 
-DoorCommand = ScanCommand | AnnulCommand
+class EndVisitCommand(msgspec.Struct, frozen=True, tag_field="type", tag="end_visit"):
+    """On `door-commands`, key gym id: end a member's open visit there without a scan."""
 
-ReplyKind = Literal["scan_answer", "annul_answer", "rejected", "check_payment"]
+    command_id: UUID
+    reply_to: ReplyTo
+    end: EndVisitRequest
+    version: Literal[1] = 1
+
+
+class OfflineScanCommand(msgspec.Struct, frozen=True, tag_field="type", tag="offline_scan"):
+    """On `door-commands`, key gym id: record a scan that a device made while the server was out of reach."""
+
+    command_id: UUID
+    reply_to: ReplyTo
+    offline: OfflineScan
+    version: Literal[1] = 1
+
+
+class HeadCountCommand(msgspec.Struct, frozen=True, tag_field="type", tag="head_count"):
+    """On `door-commands`, key gym id: take a head count in."""
+
+    command_id: UUID
+    reply_to: ReplyTo
+    count: HeadCountRequest
+    version: Literal[1] = 1
+
+
+class MachineCommand(msgspec.Struct, frozen=True, tag_field="type", tag="machine"):
+    """On `door-commands`, key gym id: use a machine, or release it."""
+
+    command_id: UUID
+    reply_to: ReplyTo
+    machine: MachineRequest
+    version: Literal[1] = 1
+
+
+class TidyCommand(msgspec.Struct, frozen=True, tag_field="type", tag="tidy"):
+    """On `door-commands`, key gym id: end what was forgotten. Nobody waits for its answer."""
+
+    command_id: UUID
+    tidy: TidyRequest
+    reply_to: None = None
+    version: Literal[1] = 1
+
+
+DoorCommand = (
+    ScanCommand | AnnulCommand | EndVisitCommand | OfflineScanCommand | HeadCountCommand | MachineCommand | TidyCommand
+)
+
+ReplyKind = Literal[
+    "scan_answer",
+    "annul_answer",
+    "end_visit_answer",
+    "offline_answer",
+    "head_count_answer",
+    "machine_answer",
+    "tidy_answer",
+    "rejected",
+    "check_payment",
+]
 KINDS: dict[type, ReplyKind] = {
     ScanAnswer: "scan_answer",
     AnnulAnswer: "annul_answer",
+    EndVisitAnswer: "end_visit_answer",
+    OfflineAnswer: "offline_answer",
+    HeadCountAnswer: "head_count_answer",
+    MachineAnswer: "machine_answer",
+    TidyAnswer: "tidy_answer",
     Rejected: "rejected",
     CheckPayment: "check_payment",
 }
@@ -125,9 +197,8 @@ def decode_command(value: bytes) -> DoorCommand:
     if len(value) > LONGEST_COMMAND:
         raise msgspec.DecodeError(f"a command has {LONGEST_COMMAND} bytes at most, this has {len(value)}")
     command = _decoded(_commands, value)
-    if isinstance(command, ScanCommand) and not _names_its_member(command.scan.reading):
-        # Without its issue time nothing would keep a pass from admitting twice.
-        raise msgspec.ValidationError("a genuine pass names its member and its issue time")
+    if isinstance(command, ScanCommand | OfflineScanCommand):
+        _check_scan(command)
     return command
 
 
@@ -152,6 +223,15 @@ def decode_letter(value: bytes) -> DeadLetter | Replayed:
 def reply(command_id: UUID, result: DoorResult) -> DoorReply:
     """The reply that carries a result."""
     return DoorReply(command_id=command_id, kind=KINDS[type(result)], body=msgspec.Raw(_encoder.encode(result)))
+
+
+def _check_scan(command: ScanCommand | OfflineScanCommand) -> None:
+    scan = command.scan if isinstance(command, ScanCommand) else command.offline.scan
+    if not _names_its_member(scan.reading):
+        # Without its issue time nothing would keep a pass from admitting twice.
+        raise msgspec.ValidationError("a genuine pass names its member and its issue time")
+    if isinstance(command, OfflineScanCommand) and scan.direction is Direction.AUTO:
+        raise msgspec.ValidationError("a device says which way it let somebody through without the server")
 
 
 def _names_its_member(reading: PassReading) -> bool:

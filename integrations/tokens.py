@@ -1,24 +1,25 @@
-"""Access tokens as Cognito issues them, verified: RS256 and nothing else.
+"""Access and ID tokens as Cognito issues them, verified: RS256 and nothing else.
 
 Claims: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+and the same for the ID token.
 """
 
 from base64 import urlsafe_b64decode
+from datetime import UTC, datetime
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import InvalidSignatureError, PyJWS, PyJWTError
 
 from domain.clock import Clock, system_clock
-from domain.identity.model import Caller, roles_of
+from domain.identity.model import Caller
 from integrations.jwks import Jwks
 from integrations.settings import IdentitySettings
 
 ALGORITHM = "RS256"
 LONGEST_TOKEN = 8192
-_REMEMBERED = 4096
 
 
 class TokenRefusal(StrEnum):
@@ -30,7 +31,7 @@ class TokenRefusal(StrEnum):
     KEYS_AWAY = "keys_away"  # unknown key, and the provider's keys could not be had
     BAD_SIGNATURE = "bad_signature"
     WRONG_ISSUER = "wrong_issuer"
-    NOT_AN_ACCESS_TOKEN = "not_an_access_token"  # noqa: S105 - a word, not a secret
+    WRONG_USE = "wrong_use"  # an ID token where an access token is wanted, or the other way round
     WRONG_CLIENT = "wrong_client"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -38,7 +39,7 @@ class TokenRefusal(StrEnum):
 
 
 class TokenRefusedError(Exception):
-    """An access token that is not accepted.
+    """A token that is not accepted.
 
     Args:
         reason: why; not for the caller's eyes.
@@ -58,30 +59,54 @@ class _Claims(msgspec.Struct, frozen=True):
     iss: str
     sub: str
     exp: float
+    iat: float
     token_use: str = ""
-    client_id: str = ""
+    client_id: str = ""  # of an access token
+    aud: str = ""  # the same, of an ID token
+    origin_jti: str = ""
+    jti: str = ""
     nbf: float = 0
     groups: list[str] = msgspec.field(name="cognito:groups", default_factory=list)
     email: str | None = None
+    name: str | None = None
     username: str | None = None
 
 
-class AccessTokens:
-    """Verifies access tokens; remembers those that it verified until they expire.
+class TokenUse(StrEnum):
+    """What a token is for; one kind is never accepted for the other."""
+
+    ACCESS = "access"
+    ID = "id"
+
+
+class TokenVerifier:
+    """Verifies tokens of one kind; remembers those that it verified until they expire.
 
     Args:
         identity: issuer, client and leeway that count.
+        use: which kind.
         jwks: the issuer's keys; by default those at `identity.jwks_url`.
         clock: the present.
+        remembered: how many verified tokens are remembered, the earliest forgotten first.
     """
 
-    def __init__(self, identity: IdentitySettings, *, jwks: Jwks | None = None, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        identity: IdentitySettings,
+        use: TokenUse = TokenUse.ACCESS,
+        *,
+        jwks: Jwks | None = None,
+        clock: Clock = system_clock,
+        remembered: int = 4096,
+    ) -> None:
+        self._use = use
         self._identity = identity
         self._jwks = jwks or Jwks(identity.jwks_url)
         self._clock = clock
         self._jws = PyJWS(algorithms=[ALGORITHM])
         self._headers = msgspec.json.Decoder(_Header)
         self._claims = msgspec.json.Decoder(_Claims)
+        self._most_remembered = remembered
         self._remembered: dict[str, tuple[Caller, float]] = {}
         self._generation = self._jwks.generation
 
@@ -100,7 +125,7 @@ class AccessTokens:
         key = await self._key(self._header(token))
         claims = self._signed_claims(token, key)
         caller = self._caller(claims, now)
-        if len(self._remembered) >= _REMEMBERED:
+        if len(self._remembered) >= self._most_remembered:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[token] = caller, claims.exp
         return caller
@@ -122,7 +147,7 @@ class AccessTokens:
         segment = token.partition(".")[0]
         try:
             return self._headers.decode(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter of brackets within brackets
             raise TokenRefusedError(TokenRefusal.MALFORMED) from error
 
     async def _key(self, header: _Header) -> RSAPublicKey:
@@ -139,17 +164,18 @@ class AccessTokens:
             return self._claims.decode(self._jws.decode(token, key, algorithms=[ALGORITHM]))
         except InvalidSignatureError as error:
             raise TokenRefusedError(TokenRefusal.BAD_SIGNATURE) from error
-        except (PyJWTError, msgspec.DecodeError, ValueError) as error:
+        except (PyJWTError, ValueError, OverflowError, RecursionError) as error:
             raise TokenRefusedError(TokenRefusal.MALFORMED) from error
 
     def _caller(self, claims: _Claims, now: float) -> Caller:
         leeway = self._identity.leeway_s
+        client = claims.client_id if self._use is TokenUse.ACCESS else claims.aud
         refusals = {
             TokenRefusal.WRONG_ISSUER: claims.iss != self._identity.issuer,
-            TokenRefusal.NOT_AN_ACCESS_TOKEN: claims.token_use != "access",  # noqa: S105 - a word, not a secret
-            TokenRefusal.WRONG_CLIENT: claims.client_id != self._identity.client_id,
+            TokenRefusal.WRONG_USE: claims.token_use != self._use,
+            TokenRefusal.WRONG_CLIENT: client != self._identity.client_id,
             TokenRefusal.EXPIRED: now >= claims.exp + leeway,
-            TokenRefusal.NOT_YET_VALID: now < claims.nbf - leeway,
+            TokenRefusal.NOT_YET_VALID: now < max(claims.nbf, claims.iat) - leeway,
         }
         for reason, applies in refusals.items():
             if applies:
@@ -158,4 +184,29 @@ class AccessTokens:
             user_id = UUID(claims.sub)
         except ValueError as error:
             raise TokenRefusedError(TokenRefusal.BAD_SUBJECT) from error
-        return Caller(user_id, roles_of(claims.groups), claims.email, claims.username)
+        try:
+            issued_at, expires_at = (datetime.fromtimestamp(time, UTC) for time in (claims.iat, claims.exp))
+        except (ValueError, OverflowError, OSError) as error:
+            raise TokenRefusedError(TokenRefusal.MALFORMED) from error
+        return Caller(
+            user_id=user_id,
+            groups=tuple(claims.groups),
+            session_id=_session_of(claims, user_id),
+            issued_at=issued_at,
+            expires_at=expires_at,
+            email=claims.email,
+            username=claims.username,
+            name=claims.name,
+        )
+
+
+def _session_of(claims: _Claims, user_id: UUID) -> UUID:
+    """The sign-in that a token comes from.
+
+    `origin_jti` is missing where a pool has token revocation switched off: then each token is a session of its own,
+    and one without an id of its own belongs to the one session that such tokens of the user share.
+    """
+    try:
+        return UUID(claims.origin_jti or claims.jti)
+    except ValueError:
+        return uuid5(user_id, "tokens without an id")

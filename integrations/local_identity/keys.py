@@ -1,13 +1,11 @@
-"""The local identity provider's tokens: Cognito's shape, a key of one's own.
+"""The local provider's keys: those that sign its tokens, and what tells others how to verify them.
 
 The keys lie in one folder: a PEM file each, and `jwks.json` with the public halves. The newest signs.
 """
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
-from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
-from uuid import UUID, uuid4
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -17,9 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from jwt import PyJWS
 
-from domain.clock import Clock, system_clock
 from integrations.key_folder import KeyFolder
 from integrations.settings import Settings
 
@@ -50,58 +46,19 @@ def rotate_signing_key(key_dir: Path) -> str:
     return key_id
 
 
-def mint_access_token(
-    settings: Settings,
-    *,
-    sub: UUID,
-    email: str,
-    groups: Iterable[str],
-    lifetime: timedelta,
-    clock: Clock = system_clock,
-) -> str:
-    """An access token with Cognito's claims.
-
-    Args:
-        settings: name the key's folder, the issuer and the client.
-        sub: the user's id.
-        email: as a pre-token-generation trigger adds it at Cognito.
-        groups: the user's groups, which are the names of roles.
-        lifetime: from now on.
-        clock: the present.
+def signing_key(settings: Settings) -> tuple[str, RSAPrivateKey]:
+    """The newest key and its id.
 
     Raises:
         NoLocalIdentityError: there is no local provider, or it has no key.
     """
-    key_id, key = _signing_key(settings)
-    now = int(clock().timestamp())
-    claims = {
-        "sub": str(sub),
-        "cognito:groups": sorted(groups),
-        "iss": settings.identity.issuer,
-        "client_id": settings.identity.client_id,
-        "origin_jti": str(uuid4()),
-        "token_use": "access",
-        "scope": "aws.cognito.signin.user.admin",
-        "auth_time": now,
-        "iat": now,
-        "exp": now + int(lifetime.total_seconds()),
-        "jti": str(uuid4()),
-        "username": str(sub),  # as in a user pool whose users sign in by email
-        "email": email,
-    }
-    return PyJWS(algorithms=[ALGORITHM]).encode(
-        msgspec.json.encode(claims), key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": None}
-    )
-
-
-def _signing_key(settings: Settings) -> tuple[str, RSAPrivateKey]:
     key_dir = settings.identity.signing_key_dir
     if key_dir is None:
         raise NoLocalIdentityError("there is no local identity provider here")
     folder = KeyFolder(key_dir)
     try:
         key_id = folder.key_ids()[-1]
-        return key_id, _private_key(folder.read(key_id))
+        return key_id, _kept_key(folder.path, key_id)
     except (OSError, IndexError) as error:
         raise NoLocalIdentityError("the local identity provider has no key yet") from error
 
@@ -133,6 +90,12 @@ def _unsigned(number: int) -> str:
 def _new_pem() -> bytes:
     key = generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@lru_cache(maxsize=8)
+def _kept_key(key_dir: Path, key_id: str) -> RSAPrivateKey:
+    # Reading a key costs more than signing a hundred tokens. What an id names never changes.
+    return _private_key(KeyFolder(key_dir).read(key_id))
 
 
 def _private_key(pem: bytes) -> RSAPrivateKey:

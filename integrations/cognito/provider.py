@@ -1,0 +1,291 @@
+"""A Cognito user pool as the identity provider."""
+
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+import httpx
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
+from domain.identity.ports import Account, ProviderAwayError
+from integrations.cognito.client import (
+    INVALID,
+    NEW_PASSWORD_NEEDED,
+    REFUSALS,
+    SESSION_OVER,
+    UNKNOWN_USER,
+    WRONG,
+    WRONG_CODE,
+    account_from,
+    error_code,
+    error_message,
+    ignoring,
+    open_client,
+    plainly,
+    refusal_of,
+)
+from integrations.cognito.directory import CognitoDirectory
+from integrations.settings import IdentitySettings
+
+T = TypeVar("T")
+
+_WITHIN_S = 5.0
+# Of the hosted page's refusals (RFC 6749 section 5.2) those that the code or what came with it is to blame for.
+_CODE_TO_BLAME = {"invalid_grant", "invalid_request"}
+_WRONG_AUTHORIZATION = IdentityRefusal(
+    IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Sign in again."
+)
+
+
+class _Granted(msgspec.Struct, frozen=True):
+    access_token: str
+    id_token: str
+    refresh_token: str
+    expires_in: int
+
+
+class _NotGranted(msgspec.Struct, frozen=True):
+    error: str
+
+
+class CognitoProvider:
+    """See `domain.identity.ports.IdentityProvider`. The pool's users sign in by mail; the client has no secret.
+
+    Args:
+        identity: the pool, its client, its hosted page.
+        client: in place of one of its own.
+    """
+
+    def __init__(self, identity: IdentitySettings, client: Any = None) -> None:  # noqa: ANN401 - boto3 has no types
+        self._identity = identity
+        self._client = client or open_client("cognito-idp", identity.region, identity.endpoint_url)
+        self._pool = {"UserPoolId": identity.user_pool_id}
+        self._app = {"ClientId": identity.client_id}
+        self._directory = CognitoDirectory(identity.user_pool_id, client=self._client)
+
+    def sign_up(self, email: str, password: str, name: str) -> UUID | IdentityRefusal:
+        """See `IdentityProvider`. The group `User` is given by the trigger `assign_default_role`."""
+        address = email.strip().lower()
+        attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": name.strip()}]
+
+        def call() -> UUID:
+            made = self._client.sign_up(**self._app, Username=address, Password=password, UserAttributes=attributes)
+            return UUID(made["UserSub"])
+
+        return self._answer(call)
+
+    def confirm_sign_up(self, email: str, code: str) -> IdentityRefusal | None:
+        """See `IdentityProvider`."""
+        address = email.strip().lower()
+        if not code.strip():
+            return WRONG_CODE
+        refusal = self._answer(
+            lambda: self._none(
+                self._client.confirm_sign_up(**self._app, Username=address, ConfirmationCode=code.strip())
+            )
+        )
+        # Cognito says the same of an unknown account and of one that is confirmed already.
+        if refusal is not None and refusal.problem is IdentityProblem.WRONG_CREDENTIALS:
+            known = self.account_of(address)
+            return None if known is not None and known.confirmed else WRONG_CODE
+        return refusal
+
+    def resend_code(self, email: str) -> None:
+        """See `IdentityProvider`."""
+        self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=email.strip().lower()))
+
+    def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
+        """See `IdentityProvider`."""
+        if not password:  # which Cognito takes for a call that lacks something
+            return WRONG
+        return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": email.strip().lower(), "PASSWORD": password}, "")
+
+    def refresh(self, refresh_token: str) -> Tokens | IdentityRefusal:
+        """See `IdentityProvider`."""
+        answer = self._initiate("REFRESH_TOKEN_AUTH", {"REFRESH_TOKEN": refresh_token}, refresh_token)
+        return SESSION_OVER if isinstance(answer, IdentityRefusal) else answer
+
+    def revoke(self, refresh_token: str) -> None:
+        """See `IdentityProvider`."""
+        no_token = ("NotAuthorizedException", "UnauthorizedException", "UnsupportedTokenTypeException", INVALID)
+        ignoring(lambda: self._client.revoke_token(**self._app, Token=refresh_token), *no_token)
+
+    def sign_out_everywhere(self, sub: UUID) -> None:
+        """See `IdentityProvider`."""
+        ignoring(lambda: self._client.admin_user_global_sign_out(**self._pool, Username=str(sub)), UNKNOWN_USER)
+
+    def forgot_password(self, email: str) -> None:
+        """See `IdentityProvider`."""
+        self._quietly(lambda: self._client.forgot_password(**self._app, Username=email.strip().lower()))
+
+    def reset_password(self, email: str, code: str, password: str) -> IdentityRefusal | None:
+        """See `IdentityProvider`."""
+        if not code.strip():
+            return WRONG_CODE
+        refusal = self._answer(
+            lambda: self._none(
+                self._client.confirm_forgot_password(
+                    **self._app, Username=email.strip().lower(), ConfirmationCode=code.strip(), Password=password
+                )
+            )
+        )
+        unknown = refusal is not None and refusal.problem is IdentityProblem.WRONG_CREDENTIALS
+        return WRONG_CODE if unknown else refusal
+
+    def change_password(self, access_token: str, old: str, new: str) -> IdentityRefusal | None:
+        """See `IdentityProvider`."""
+
+        def call() -> IdentityRefusal | None:
+            try:
+                self._client.change_password(AccessToken=access_token, PreviousPassword=old, ProposedPassword=new)
+            except ClientError as error:
+                # The same refusal as of a wrong password, told apart by what it says of the token alone.
+                if "Access Token" in error_message(error):
+                    return SESSION_OVER
+                raise
+            return None
+
+        return self._answer(call)
+
+    def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
+        """See `IdentityProvider`."""
+        asked = {
+            "response_type": "code",
+            "client_id": self._identity.client_id,
+            "redirect_uri": redirect_uri,
+            "state": state,
+            "scope": "openid email profile aws.cognito.signin.user.admin",
+            "code_challenge": code_challenge,
+            "code_challenge_method": "S256",
+        }
+        return f"{self._hosted()}/oauth2/authorize?{urlencode(asked)}"
+
+    def exchange_code(self, code: str, redirect_uri: str, code_verifier: str | None) -> Tokens | IdentityRefusal:
+        """See `IdentityProvider`."""
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self._identity.client_id,
+            "code": code,
+            "redirect_uri": redirect_uri,
+            **({"code_verifier": code_verifier} if code_verifier else {}),
+        }
+        try:
+            answer = httpx.post(f"{self._hosted()}/oauth2/token", data=form, timeout=_WITHIN_S)
+            if answer.status_code == HTTPStatus.BAD_REQUEST:
+                why = msgspec.json.decode(answer.content, type=_NotGranted).error
+                if why in _CODE_TO_BLAME:
+                    return _WRONG_AUTHORIZATION
+            said = msgspec.json.decode(answer.raise_for_status().content, type=_Granted)
+        except (httpx.HTTPError, ValueError) as error:
+            raise ProviderAwayError(f"Cognito's page gives no tokens ({type(error).__name__})") from error
+        return Tokens(said.access_token, said.id_token, said.refresh_token, said.expires_in)
+
+    def create(self, email: str, name: str, password: str | None) -> Account | IdentityRefusal:
+        """See `IdentityProvider`."""
+        address = email.strip().lower()
+        attributes = [
+            {"Name": "email", "Value": address},
+            {"Name": "email_verified", "Value": "true"},
+            {"Name": "name", "Value": name.strip()},
+        ]
+
+        def call() -> Account:
+            made = self._client.admin_create_user(
+                **self._pool, Username=address, UserAttributes=attributes, MessageAction="SUPPRESS"
+            )
+            account = account_from({**made["User"], "UserStatus": "CONFIRMED"})
+            # Without a permanent password the account could not even ask for a code to set one.
+            first_password = {"Password": password or f"{secrets.token_urlsafe(24)}aA1!", "Permanent": True}
+            try:
+                self._client.admin_set_user_password(**self._pool, Username=str(account.sub), **first_password)
+            except (BotoCoreError, ClientError):
+                self.delete(account.sub)  # which would hold the address, and nobody could sign in to it
+                raise
+            return account
+
+        account = self._answer(call)
+        if isinstance(account, IdentityRefusal):
+            return account
+        self._directory.add_to_group(account.sub, Role.USER)
+        return self._directory.account(account.sub) or account
+
+    def account(self, sub: UUID) -> Account | None:
+        """See `IdentityProvider`."""
+        return self._directory.account(sub)
+
+    def account_of(self, email: str) -> Account | None:
+        """See `IdentityProvider`."""
+        address = email.strip().lower().replace("\\", "\\\\").replace('"', '\\"')
+        with plainly():
+            found = self._client.list_users(**self._pool, Filter=f'email = "{address}"', Limit=1)["Users"]
+        return self._directory.account(account_from(found[0]).sub) if found else None
+
+    def rename(self, sub: UUID, name: str) -> None:
+        """See `IdentityProvider`."""
+        attributes = [{"Name": "name", "Value": name.strip()}]
+        ignoring(
+            lambda: self._client.admin_update_user_attributes(
+                **self._pool, Username=str(sub), UserAttributes=attributes
+            ),
+            UNKNOWN_USER,
+        )
+
+    def set_enabled(self, sub: UUID, *, enabled: bool) -> None:
+        """See `IdentityProvider`."""
+        call = self._client.admin_enable_user if enabled else self._client.admin_disable_user
+        ignoring(lambda: call(**self._pool, Username=str(sub)), UNKNOWN_USER)
+        if not enabled:
+            self.sign_out_everywhere(sub)
+
+    def delete(self, sub: UUID) -> None:
+        """See `IdentityProvider`."""
+        ignoring(lambda: self._client.admin_delete_user(**self._pool, Username=str(sub)), UNKNOWN_USER)
+
+    def _initiate(self, flow: str, parameters: dict[str, str], refresh_token: str) -> Tokens | IdentityRefusal:
+        def call() -> Tokens | IdentityRefusal:
+            answer = self._client.initiate_auth(**self._app, AuthFlow=flow, AuthParameters=parameters)
+            challenge = answer.get("ChallengeName")
+            if challenge == "NEW_PASSWORD_REQUIRED":
+                return NEW_PASSWORD_NEEDED
+            if challenge:
+                raise ProviderAwayError(f"Cognito asks for what nobody here can answer ({challenge})")
+            result = answer["AuthenticationResult"]
+            return Tokens(
+                result["AccessToken"],
+                result["IdToken"],
+                result.get("RefreshToken") or refresh_token,
+                int(result["ExpiresIn"]),
+            )
+
+        return self._answer(call)
+
+    def _answer(self, call: Callable[[], T]) -> T | IdentityRefusal:
+        try:
+            with plainly(*REFUSALS, INVALID):
+                return call()
+        except ClientError as error:
+            refusal = refusal_of(error)
+            if refusal is None:
+                raise ProviderAwayError(f"Cognito refused ({error_code(error)})") from error
+            return refusal
+
+    def _quietly(self, call: Callable[[], object]) -> None:
+        """Ask for a code; whether there is such an account is nobody's business.
+
+        Nor is that it is confirmed already, has no address to send to (`INVALID`), or was sent too many codes.
+        """
+        ignoring(call, *REFUSALS, INVALID)
+
+    def _hosted(self) -> str:
+        if not self._identity.hosted_url:
+            raise ProviderAwayError("the pool's sign-in page is not named (FITMONITOR_IDENTITY__HOSTED_URL)")
+        return self._identity.hosted_url.rstrip("/")
+
+    @staticmethod
+    def _none(_answer: object) -> None:
+        return None

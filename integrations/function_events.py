@@ -1,0 +1,125 @@
+"""How the functions `list_users` and `change_role` are asked, and what they answer.
+
+The event is API Gateway's (HTTP API, payload 2.0), whose authorizer has verified the caller's token: so the functions
+are the same whether API Gateway calls them or the Identity deployment does.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from domain.identity.model import IdentityProblem, IdentityRefusal
+from domain.identity.ports import Account, AccountPage, FunctionCaller, ProviderAwayError
+
+_OK = 200
+
+
+class AccountItem(msgspec.Struct, frozen=True):
+    """An account as the functions answer it."""
+
+    id: UUID
+    email: str
+    name: str
+    enabled: bool
+    confirmed: bool
+    created_at: datetime
+    groups: tuple[str, ...]
+
+    @classmethod
+    def of(cls, account: Account) -> "AccountItem":
+        """An account's item."""
+        return cls(
+            account.sub,
+            account.email,
+            account.name,
+            account.enabled,
+            account.confirmed,
+            account.created_at,
+            account.groups,
+        )
+
+    def account(self) -> Account:
+        """The account of an item."""
+        return Account(
+            sub=self.id,
+            email=self.email,
+            name=self.name,
+            enabled=self.enabled,
+            confirmed=self.confirmed,
+            created_at=self.created_at,
+            groups=self.groups,
+        )
+
+
+class AccountItems(msgspec.Struct, frozen=True):
+    """A part of the directory as `list_users` answers it."""
+
+    items: list[AccountItem]
+    next: str | None
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    code: str
+    detail: str
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    body: str
+    status: int = msgspec.field(name="statusCode")
+
+
+def function_event(
+    caller: FunctionCaller, method: str, path: str, query: Mapping[str, str] | None = None, body: object = None
+) -> dict[str, Any]:
+    """The event of one call on somebody's behalf."""
+    return {
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json"},
+        "queryStringParameters": dict(query or {}),
+        "requestContext": {
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "", "userAgent": ""},
+            "requestId": "",
+            "routeKey": f"{method} {path}",
+            "stage": "$default",
+            "authorizer": {
+                "jwt": {"claims": {"sub": str(caller.sub), "cognito:groups": list(caller.groups)}, "scopes": None}
+            },
+        },
+        "body": None if body is None else msgspec.json.encode(body).decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def read_page(answer: object) -> AccountPage | IdentityRefusal:
+    """What `list_users` has answered."""
+    body = _body(answer)
+    if isinstance(body, IdentityRefusal):
+        return body
+    page = msgspec.json.decode(body, type=AccountItems)
+    return AccountPage(tuple(item.account() for item in page.items), page.next)
+
+
+def read_account(answer: object) -> Account | IdentityRefusal:
+    """What `change_role` has answered."""
+    body = _body(answer)
+    return body if isinstance(body, IdentityRefusal) else msgspec.json.decode(body, type=AccountItem).account()
+
+
+def _body(answer: object) -> str | IdentityRefusal:
+    try:
+        read = msgspec.convert(answer, _Answer)
+        if read.status == _OK:
+            return read.body
+        problem = msgspec.json.decode(read.body, type=_Problem)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise ProviderAwayError("a function answered nothing that can be read") from error
+    try:
+        return IdentityRefusal(IdentityProblem(problem.code), problem.detail)
+    except ValueError as error:
+        raise ProviderAwayError(f"a function refused ({problem.code})") from error

@@ -1,0 +1,124 @@
+"""Images in a folder of this machine."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from domain.ids import new_id
+from domain.images import ImagesAwayError, StoredImage
+
+_TYPES = {".webp": "image/webp"}
+_ENDINGS = {content_type: ending for ending, content_type in _TYPES.items()}
+_UNKNOWN = ".bin"
+_UNKNOWN_TYPE = "application/octet-stream"
+_BEING_WRITTEN = ".new"
+_PIECE = 256 * 1024
+
+
+class DirectoryImages:
+    """Each image is a file whose ending says its type; see `domain.images.ImageStore`.
+
+    Args:
+        folder: is made when the first image comes; readable by its owner only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, key: str, source: BinaryIO, content_type: str) -> None:
+        """See `ImageStore`. On disk before it is there: a power cut leaves the whole file or none."""
+        ending = _ENDINGS.get(content_type, _UNKNOWN)
+        file = self._file(key, ending)
+        with _plainly():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_name(f"{new_id()}{_BEING_WRITTEN}")
+            try:
+                with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                    shutil.copyfileobj(source, out, _PIECE)
+                    out.flush()
+                    os.fsync(out.fileno())
+                temporary.replace(file)
+                for other in {*_TYPES, _UNKNOWN} - {ending}:
+                    self._file(key, other).unlink(missing_ok=True)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(file.parent)
+
+    def get(self, key: str) -> StoredImage | None:
+        """See `ImageStore`."""
+        with _plainly():
+            file = self._found(key)
+            try:
+                return None if file is None else StoredImage(file.read_bytes(), _TYPES.get(file.suffix, _UNKNOWN_TYPE))
+            except FileNotFoundError:
+                return None
+
+    def exists(self, key: str) -> bool:
+        """See `ImageStore`."""
+        with _plainly():
+            return self._found(key) is not None
+
+    def delete(self, key: str, written_before: datetime | None = None) -> bool:
+        """See `ImageStore`."""
+        with _plainly():
+            file = self._found(key)
+            if file is None:
+                return True
+            if written_before is not None and not _is_older(file, written_before):
+                return False
+            file.unlink(missing_ok=True)
+            return True
+
+    def keys(self, prefix: str, written_before: datetime) -> Iterator[str]:
+        """See `ImageStore`. What a process that was killed had begun to write is removed on the way."""
+        with _plainly():
+            for file in sorted((self._folder / prefix).rglob("*")):
+                if not file.is_file() or not _is_older(file, written_before):
+                    continue
+                if file.suffix == _BEING_WRITTEN:
+                    file.unlink(missing_ok=True)
+                else:
+                    yield file.relative_to(self._folder).with_suffix("").as_posix()
+
+    def address(self, key: str, lifetime: timedelta) -> str | None:  # noqa: ARG002 - the port's own
+        """See `ImageStore`: nobody reaches a folder but through us."""
+        return None
+
+    def _file(self, key: str, ending: str) -> Path:
+        file = self._folder / f"{key}{ending}"
+        if ".." in file.parts or not file.is_relative_to(self._folder):
+            raise ValueError("an image's key stays within the store")
+        return file
+
+    def _found(self, key: str) -> Path | None:
+        known = (self._file(key, ending) for ending in (*_TYPES, _UNKNOWN))
+        return next((file for file in known if file.is_file()), None)
+
+
+def _is_older(file: Path, than: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC) < than
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    # The name of a new file is in its folder, which is written by itself.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ImagesAwayError(f"images cannot be kept ({error.strerror})") from error

@@ -1,0 +1,96 @@
+"""A picture made anew from its points: whatever else the file carried stays behind.
+
+What was photographed where (EXIF), colour profiles, text, and bytes of another format before or after the picture's own
+are not copied, because nothing is copied: a file that is also a page or a program comes out as a picture only.
+"""
+
+import hashlib
+from io import BytesIO
+
+import structlog
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from domain.images import Encoded, ImageProblem, ImageRefusal, Size
+
+CONTENT_TYPE = "image/webp"
+LONGEST_SIDE = {Size.LARGE: 1600, Size.SMALL: 320}
+"""Pixels; a smaller picture is not made larger."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_QUALITY = 85
+_ALPHA = frozenset({"RGBA", "LA", "La", "PA", "RGBa"})
+
+_log = structlog.get_logger(__name__)
+
+_NO_PICTURE = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The file is no JPEG, PNG or WebP picture.")
+_BROKEN = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture is broken or not complete.")
+_MOVES = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture moves. Send one that stands still.")
+
+
+def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
+    """The picture in both sizes, upright, without anything but its points.
+
+    Args:
+        data: the file as it was uploaded, of whatever kind it says that it is.
+        max_pixels: width times height that is decoded at most; more is refused by the file's head alone.
+    """
+    try:
+        return _encoded(data, max_pixels)
+    except UnidentifiedImageError:
+        return _NO_PICTURE
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return _too_many_points(max_pixels)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds for files that break their format's rules
+        _log.info("image_broken", error=type(error).__name__)
+        return _BROKEN
+
+
+def _encoded(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
+    with Image.open(BytesIO(data), formats=_FORMATS) as picture:
+        if picture.width * picture.height > max_pixels:
+            return _too_many_points(max_pixels)
+        # A phone's JPEG may carry a second picture (MPO), such as one of depths; the first is the photograph.
+        if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
+            return _MOVES
+        # A JPEG is decoded at an eighth, a quarter or half of its size where that is still large enough.
+        picture.draft("RGB", _within(picture.size, LONGEST_SIDE[Size.LARGE]))
+        points = picture.convert("RGBA" if _has_alpha(picture) else "RGB")
+    points.thumbnail((LONGEST_SIDE[Size.LARGE],) * 2, Image.Resampling.LANCZOS)
+    _turn_upright(points)
+    large = _file(points)
+    points.thumbnail((LONGEST_SIDE[Size.SMALL],) * 2, Image.Resampling.LANCZOS)
+    return Encoded(hashlib.sha256(large).hexdigest(), large, _file(points), CONTENT_TYPE)
+
+
+def _within(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
+    shrunk = min(1.0, longest_side / max(size))
+    return max(1, int(size[0] * shrunk)), max(1, int(size[1] * shrunk))
+
+
+def _turn_upright(points: Image.Image) -> None:
+    """Phones store pictures lying down and say so beside them."""
+    try:
+        ImageOps.exif_transpose(points, in_place=True)
+    except Exception as error:  # noqa: BLE001 - what stands beside the points is broken; they are not
+        _log.info("image_exif_broken", error=type(error).__name__)
+
+
+def _file(points: Image.Image) -> bytes:
+    # A new picture has nothing beside its points, whatever was beside those that are put into it.
+    bare = Image.new(points.mode, points.size)
+    bare.paste(points)
+    file = BytesIO()
+    bare.save(file, "WEBP", quality=_QUALITY, method=4)
+    return file.getvalue()
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in _ALPHA or "transparency" in picture.info
+
+
+def _too_many_points(max_pixels: int) -> ImageRefusal:
+    return ImageRefusal(
+        ImageProblem.IMAGE_UNREADABLE, f"The picture has more than {max_pixels // 1_000_000} million points."
+    )

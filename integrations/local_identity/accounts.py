@@ -1,0 +1,140 @@
+"""Accounts and their groups in the local provider's file."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from domain.identity.ports import Account
+from integrations.local_identity.tables import account_groups, accounts
+
+_ACCOUNT = (
+    accounts.c.sub,
+    accounts.c.email,
+    accounts.c.name,
+    accounts.c.enabled,
+    accounts.c.confirmed,
+    accounts.c.created_at,
+)
+_AT_ONCE = 1000
+
+
+def normal_address(email: str) -> str:
+    """An address as it is kept and compared."""
+    return email.strip().lower()
+
+
+class Accounts:
+    """Questions and changes within one unit of work."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def account(self, sub: UUID) -> Account | None:
+        """One account."""
+        return next(iter(self._with_groups(select(*_ACCOUNT).where(accounts.c.sub == sub))), None)
+
+    def account_of(self, email: str) -> Account | None:
+        """The account of an address."""
+        query = select(*_ACCOUNT).where(accounts.c.email == normal_address(email))
+        return next(iter(self._with_groups(query)), None)
+
+    def page(self, limit: int, after: UUID | None) -> list[Account]:
+        """A part of all accounts, by `sub`."""
+        query = select(*_ACCOUNT).order_by(accounts.c.sub).limit(limit)
+        return self._with_groups(query if after is None else query.where(accounts.c.sub > after))
+
+    def known(self, subs: Sequence[UUID]) -> set[UUID]:
+        """Those of them that there are."""
+        found: set[UUID] = set()
+        for first in range(0, len(subs), _AT_ONCE):
+            chosen = accounts.c.sub.in_(subs[first : first + _AT_ONCE])
+            found.update(self._connection.execute(select(accounts.c.sub).where(chosen)).scalars())
+        return found
+
+    def password(self, sub: UUID) -> str | None:
+        """What is kept of the password."""
+        kept: str | None = self._connection.execute(
+            select(accounts.c.password).where(accounts.c.sub == sub)
+        ).scalar_one_or_none()
+        return kept
+
+    def proven(self, sub: UUID, kept: str) -> Account | None:
+        """The account as it is now, unless its password was changed, it was disabled or deleted since it was proven."""
+        account = self.account(sub)
+        return account if account is not None and account.enabled and self.password(sub) == kept else None
+
+    def replace_password(self, sub: UUID, kept: str | None, password: str) -> bool:
+        """Keep a new password in place of that one; whether it still was that one."""
+        this = (accounts.c.sub == sub, accounts.c.password.is_not_distinct_from(kept))
+        return self._connection.execute(update(accounts).where(*this).values(password=password)).rowcount == 1
+
+    def add(self, new: Sequence[Account], password: str | None = None) -> None:
+        """Keep new accounts, all with this password or without one.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: a `sub` or an address is taken.
+        """
+        rows = [
+            {
+                "sub": account.sub,
+                "email": normal_address(account.email),
+                "name": account.name,
+                "password": password,
+                "enabled": account.enabled,
+                "confirmed": account.confirmed,
+                "created_at": account.created_at,
+            }
+            for account in new
+        ]
+        groups = [{"sub": account.sub, "name": group} for account in new for group in account.groups]
+        if rows:
+            self._connection.execute(insert(accounts), rows)
+        if groups:
+            self._connection.execute(insert(account_groups), groups)
+
+    def change(self, sub: UUID, **values: object) -> None:
+        """Write columns of an account."""
+        self._connection.execute(update(accounts).where(accounts.c.sub == sub).values(**values))
+
+    def remove(self, sub: UUID) -> None:
+        """Delete an account with all that hangs on it."""
+        self._connection.execute(delete(accounts).where(accounts.c.sub == sub))
+
+    def join(self, sub: UUID, group: str) -> None:
+        """Put an account into a group; twice changes nothing."""
+        present = select(account_groups).where(account_groups.c.sub == sub, account_groups.c.name == group)
+        exists = self._connection.execute(select(accounts.c.sub).where(accounts.c.sub == sub)).first()
+        if exists and self._connection.execute(present).first() is None:
+            self._connection.execute(insert(account_groups).values(sub=sub, name=group))
+
+    def leave(self, sub: UUID, group: str) -> None:
+        """Take an account out of a group."""
+        self._connection.execute(
+            delete(account_groups).where(account_groups.c.sub == sub, account_groups.c.name == group)
+        )
+
+    def enabled_members(self, group: str) -> set[UUID]:
+        """Whoever is in a group and enabled."""
+        rows = self._connection.execute(
+            select(accounts.c.sub)
+            .join(account_groups, account_groups.c.sub == accounts.c.sub)
+            .where(account_groups.c.name == group, accounts.c.enabled.is_(True))
+        )
+        return {row.sub for row in rows}
+
+    def _with_groups(self, query: Any) -> list[Account]:  # noqa: ANN401 - SQLAlchemy's own
+        rows: Sequence[Row[*tuple[Any, ...]]] = self._connection.execute(query).all()
+        chosen = account_groups.c.sub.in_([row[0] for row in rows])
+        groups: dict[UUID, list[str]] = {}
+        for sub, name in self._connection.execute(select(account_groups).where(chosen).order_by(account_groups.c.name)):
+            groups.setdefault(sub, []).append(name)
+        return [replace(Account(*row), groups=tuple(groups.get(row[0], ()))) for row in rows]
+
+
+def new_account(sub: UUID, email: str, name: str, now: datetime, *, confirmed: bool) -> Account:
+    """An enabled account in no group yet."""
+    return Account(sub, normal_address(email), name.strip(), enabled=True, confirmed=confirmed, created_at=now)

@@ -1,0 +1,63 @@
+"""The local provider's accounts as a directory."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from domain.identity.ports import Account, AccountPage
+from integrations.local_identity.accounts import Accounts
+from integrations.local_identity.tables import AccountsFile
+
+
+class LocalDirectory:
+    """See `domain.identity.ports.Directory`. Groups are made by their first member."""
+
+    def __init__(self, file: AccountsFile) -> None:
+        self._file = file
+
+    def account(self, sub: UUID) -> Account | None:
+        """See `Directory`."""
+        with self._file.reading() as connection:
+            return Accounts(connection).account(sub)
+
+    def account_of(self, email: str) -> Account | None:
+        """See `IdentityProvider`."""
+        with self._file.reading() as connection:
+            return Accounts(connection).account_of(email)
+
+    def page(self, limit: int, after: str | None) -> AccountPage:
+        """See `Directory`."""
+        with self._file.reading() as connection:
+            found = Accounts(connection).page(limit + 1, None if after is None else UUID(after))
+        more = len(found) > limit
+        return AccountPage(tuple(found[:limit]), str(found[limit - 1].sub) if more else None)
+
+    def enabled_members_of(self, group: str) -> set[UUID]:
+        """See `Directory`."""
+        with self._file.reading() as connection:
+            return Accounts(connection).enabled_members(group)
+
+    def add_to_group(self, sub: UUID, group: str) -> None:
+        """See `Directory`."""
+        with self._file.writing() as connection:
+            Accounts(connection).join(sub, group)
+
+    def remove_from_group(self, sub: UUID, group: str) -> None:
+        """See `Directory`."""
+        with self._file.writing() as connection:
+            Accounts(connection).leave(sub, group)
+
+    def add_accounts(self, new: Sequence[Account]) -> None:
+        """Take over accounts made elsewhere, without passwords; those whose `sub` is known are left as they are.
+
+        Raises:
+            ValueError: an address has an account of another `sub`; none was taken over.
+        """
+        try:
+            with self._file.writing() as connection:
+                accounts = Accounts(connection)
+                known = accounts.known([account.sub for account in new])
+                accounts.add([account for account in new if account.sub not in known])
+        except IntegrityError as error:
+            raise ValueError("an address has an account of another id at the local provider") from error

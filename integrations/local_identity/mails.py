@@ -1,0 +1,15 @@
+"""What the local provider writes to people."""
+
+from domain.identity.ports import Mail
+
+
+def confirm_mail(email: str, code: str) -> Mail:
+    """The code that confirms an address."""
+    text = f"Your code to confirm this address is {code}. It is good for a day.\n"
+    return Mail(email, "Your FIT Monitor code", text, code)
+
+
+def reset_mail(email: str, code: str) -> Mail:
+    """The code that sets a new password."""
+    text = f"Your code to set a new password is {code}. It is good for 15 minutes. If you did not ask, ignore it.\n"
+    return Mail(email, "Set a new FIT Monitor password", text, code)

@@ -1,0 +1,96 @@
+"""Mail: to an SMTP server, or into a folder where there is none."""
+
+import os
+import smtplib
+import ssl
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid
+from pathlib import Path
+
+import structlog
+
+from domain.identity.ports import Mail, MailAwayError, Mailer
+from domain.ids import new_id
+from integrations.settings import MailSettings, Settings
+
+_WITHIN_S = 10.0
+_log = structlog.get_logger(__name__)
+
+
+class FolderMailer:
+    """Writes each mail to a file of its own and says in the log where, with the code that is in it.
+
+    Args:
+        folder: is made when the first mail comes; readable by its owner only.
+        sender: whom mail comes from.
+    """
+
+    def __init__(self, folder: Path, sender: str) -> None:
+        self._folder = folder
+        self._sender = sender
+
+    def send(self, mail: Mail) -> None:
+        """See `Mailer`."""
+        file = self._folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{new_id()}.eml"
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                out.write(message_of(mail, self._sender).as_bytes())
+        except OSError as error:
+            raise MailAwayError(f"mail cannot be written ({error.strerror})") from error
+        _log.info("mail_written", file=str(file), code=mail.code)
+
+
+class SmtpMailer:
+    """Hands each mail to a server; a connection for each, for there are few."""
+
+    def __init__(self, settings: MailSettings) -> None:
+        self._settings = settings
+
+    def send(self, mail: Mail) -> None:
+        """See `Mailer`."""
+        own = self._settings
+        try:
+            with smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=_WITHIN_S) as server:
+                if own.smtp_starttls:
+                    server.starttls(context=ssl.create_default_context())
+                if own.smtp_user:
+                    server.login(own.smtp_user, own.smtp_password.get_secret_value())
+                server.send_message(message_of(mail, own.sender), to_addrs=[mail.to])
+        except (OSError, smtplib.SMTPException) as error:
+            # The server's own words may hold the address.
+            raise MailAwayError(f"mail cannot be sent ({type(error).__name__})") from None
+
+
+def mailer_of(settings: Settings) -> Mailer:
+    """Where the settings want mail to go.
+
+    Raises:
+        ValueError: they name neither a server nor a folder.
+    """
+    if settings.mail.smtp_host:
+        return SmtpMailer(settings.mail)
+    if settings.mail.folder is None:
+        raise ValueError("FITMONITOR_MAIL__SMTP_HOST is not set")
+    return FolderMailer(settings.mail.folder, settings.mail.sender)
+
+
+def message_of(mail: Mail, sender: str) -> EmailMessage:
+    """The mail as it travels (RFC 5322), to one address whatever is in it.
+
+    Raises:
+        ValueError: there is a line break in the address or the subject.
+    """
+    local_part, _, domain = mail.to.rpartition("@")
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = Address(username=local_part, domain=domain)
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = make_msgid(domain="fitmonitor.invalid")
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    return message

@@ -1,0 +1,47 @@
+"""Names of any letters, in the letters that a font has."""
+
+import unicodedata
+
+EVERY_READER = "latin-1"
+"""The letters of the fonts that every reader of PDF has."""
+
+_NO_LETTER = "?"
+# What falls apart into no letter of its own.
+_LIKE = {
+    **dict(zip("łŁđĐıħĦŧŦøØ·–—‘’“”„", 'lLdDihHtToO---\'\'"""', strict=True)),  # noqa: RUF001 - as people write
+    "ß": "ss",
+    "æ": "ae",
+    "Æ": "AE",
+    "œ": "oe",
+    "Œ": "OE",
+    "€": "EUR",
+}
+
+
+def printable(text: str, letters: str = EVERY_READER) -> str:
+    """The text in letters that a font has: without the accents that it lacks, and a `?` for a letter of another script.
+
+    Args:
+        text: anything; runs of white space become one space.
+        letters: the codec that has just the font's letters.
+    """
+    return "".join(_letter(letter, letters) for letter in " ".join(text.split()))
+
+
+def _letter(letter: str, letters: str) -> str:
+    if _has(letters, letter):
+        return letter
+    if letter in _LIKE:
+        return _LIKE[letter]
+    apart = "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part))
+    if apart and all(_has(letters, part) for part in apart):
+        return apart
+    return "" if unicodedata.category(letter) in {"Mn", "Cf", "Cc"} else _NO_LETTER
+
+
+def _has(letters: str, letter: str) -> bool:
+    try:
+        letter.encode(letters)
+    except UnicodeEncodeError:
+        return False
+    return letter.isprintable()
