@@ -1,0 +1,1 @@
+"""The Lambda functions as files that AWS can run: `make lambdas`."""

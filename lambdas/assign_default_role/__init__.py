@@ -1,0 +1,1 @@
+"""The Lambda function `assign_default_role`."""

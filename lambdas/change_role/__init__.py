@@ -1,0 +1,1 @@
+"""The Lambda function `change_role`."""
