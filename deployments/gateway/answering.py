@@ -5,7 +5,7 @@ from time import perf_counter
 import structlog
 from starlette.types import Message, Send
 
-from deployments.gateway.headers import ALWAYS, Incoming, RawHeaders, completed
+from deployments.gateway.headers import Incoming, RawHeaders, completed
 from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, body_of
 
 _FIRST_PROBLEM = 400
@@ -18,14 +18,16 @@ class Answering:
     Args:
         send: the server's own.
         incoming: the request.
+        usual: headers of every answer.
         names_request: whether the answer carries the request's id.
     """
 
-    __slots__ = ("_began", "_incoming", "_names_request", "_send", "code", "status")
+    __slots__ = ("_began", "_incoming", "_names_request", "_send", "_usual", "code", "status")
 
-    def __init__(self, send: Send, incoming: Incoming, *, names_request: bool) -> None:
+    def __init__(self, send: Send, incoming: Incoming, usual: RawHeaders, *, names_request: bool) -> None:
         self._send = send
         self._incoming = incoming
+        self._usual = usual
         self._names_request = names_request
         self._began = perf_counter()
         self.code: str | None = None  # of the problem that was answered
@@ -40,7 +42,7 @@ class Answering:
         """Send what an application answers, completed."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*completed(message["headers"]), *self._own_headers()]
+            message["headers"] = [*completed(message["headers"], self._usual), *self._own_headers()]
         await self._send(message)
 
     async def json(self, body: bytes) -> None:
@@ -64,7 +66,7 @@ class Answering:
             (b"content-type", media_type),
             (b"content-length", str(len(body)).encode()),
             *headers,
-            *ALWAYS,
+            *self._usual,
             *self._own_headers(),
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": own})

@@ -2,21 +2,32 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
 
-from deployments.gateway.callers import Callers
+from deployments.gateway.callers import callers_of
 from deployments.gateway.confirmed_cache import USUAL, ConfirmedCache, Freshness
 from deployments.gateway.counting import AnswerCounts, CountedDesk, counted_calls
+from deployments.gateway.device_sightings import DeviceSightings
+from deployments.gateway.guard import Gatekeeper
+from deployments.gateway.images_by_thread import ImagesByThread
+from deployments.gateway.local_provider_calls import FORMS
 from deployments.gateway.parts import Parts
-from deployments.gateway.ports import AskGym, AskQr, DoorCommands, Payments, Replies, Tokens
+from deployments.gateway.picture_answers import Pictures
+from deployments.gateway.ports import AskGym, AskIdentity, AskQr, DoorCommands, Payments, Replies, Tokens
 from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.readiness import Readiness
+from deployments.gateway.relay import Relay
 from deployments.gateway.rest import build_rest
+from deployments.gateway.rights import RIGHTS
 from deployments.gateway.scan_batching import ScanBatching
 from deployments.gateway.scan_exchange import ScanExchange
-from deployments.gateway.shell import Shell, ShellLimits, Step
+from deployments.gateway.shell import WAY_BACK_S, Shell, ShellLimits, Step
+from deployments.gateway.uploads import UPLOADS, Uploads
 from deployments.gym.desk import GymDesk
 from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
 from domain.clock import Clock
+from domain.images import ImageStore
 from integrations.settings import Settings
 from integrations.tally import Tally
 
@@ -26,11 +37,20 @@ class Others:
     """What the gateway is put together with."""
 
     gym: AskGym
+    identity: AskIdentity
     qr: AskQr
     replies: Replies
     commands: DoorCommands
     tokens: Tokens
     payments: Payments
+    images: ImageStore
+
+
+class Assembled(NamedTuple):
+    """The gateway: what is asked over HTTP, and what other applications ask by handle."""
+
+    shell: Shell
+    relay: Relay
 
 
 def assemble(
@@ -42,22 +62,21 @@ def assemble(
     on_stop: Step | None = None,
     names_request: bool = True,
     tally: Tally | None = None,
-) -> Shell:
-    """The ASGI application.
+) -> Assembled:
+    """The ASGI application, and what it does for others.
 
     Args:
         others: see there.
         settings: the door's limits and the interface's.
         clock: the present.
-        freshness: of what is remembered of devices and gates.
+        freshness: of what is remembered of devices, gates and sessions.
         on_stop: called at the end, when the others are needed no more.
         names_request: see `Shell`.
         tally: where scans are counted.
     """
     tally = tally or Tally()
-    devices = ConfirmedCache(lambda ids: others.gym(GymDesk.device_keys, ids), freshness=freshness)
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
-    callers = Callers(devices, others.tokens, others.gym)
+    callers = callers_of(others.gym, others.identity, others.tokens, freshness)
     door = settings.door
     batching = ScanBatching(
         counted_calls(_sender(others.qr), tally),
@@ -65,46 +84,59 @@ def assemble(
         batch_max=door.handle_batch_max,
         call_timeout_s=door.deadline_s,
     )
+    exchange = ScanExchange(others.replies, batching, others.payments)
+    sightings = DeviceSightings(others.gym)
     scans = CountedDesk(
         AnswerCounts(tally),
         callers=callers,
         gates=gates,
-        exchange=ScanExchange(others.replies, batching, others.payments),
+        exchange=exchange,
         replies=others.replies,
         rate=RateLimit(door.scans_per_device_per_second),
         deadline_s=door.deadline_s,
+        sightings=sightings,
     )
+    images = ImagesByThread(others.images)
     parts = Parts(
-        callers=callers,
         gym=others.gym,
+        identity=others.identity,
         qr=others.qr,
+        exchange=exchange,
         gates=gates,
         replies=others.replies,
         commands=others.commands,
+        pictures=Pictures(images, presigned=settings.images.presigned),
+        uploads=Uploads(images, settings.images),
         readiness=_readiness(others),
-        deadline_s=door.deadline_s,
         clock=clock,
+        settings=settings,
     )
 
+    def seen(device_id: UUID) -> None:
+        sightings.note(device_id, clock(), None)
+
     async def start() -> None:
-        devices.start()
+        callers.start()
         gates.start()
+        sightings.start()
 
     async def stop() -> None:
-        await devices.close()
+        await sightings.close()
         await gates.close()
+        await callers.close()
         if on_stop:
             await on_stop()
 
-    return Shell(
+    shell = Shell(
         scans,
-        build_rest(parts),
-        ShellLimits(settings.api.max_body_bytes, door.deadline_s, logs_scans=settings.log_level.upper() == "DEBUG"),
+        build_rest(parts, Gatekeeper.of(RIGHTS, callers, others.gym, settings.api, seen=seen)),
+        ShellLimits.of(settings, forms=FORMS, uploads=UPLOADS),
         clock,
         start=start,
         stop=stop,
         names_request=names_request,
     )
+    return Assembled(shell, Relay(scans, parts, door.deadline_s + WAY_BACK_S))
 
 
 def _sender(qr: AskQr) -> Callable[[Sequence[ScanQuestion]], Awaitable[list[bool]]]:

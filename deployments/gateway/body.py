@@ -1,4 +1,4 @@
-"""A request's body: small, JSON, and here within reasonable time, or refused."""
+"""A request's body: small, JSON (or a page's form), and here within reasonable time, or refused."""
 
 import asyncio
 
@@ -16,18 +16,20 @@ class ClientGoneError(Exception):
     """The client left before its request was complete; nobody is there to be answered."""
 
 
-async def read_body(incoming: Incoming, receive: Receive, max_bytes: int) -> bytes:
+async def read_body(incoming: Incoming, receive: Receive, max_bytes: int, *, is_form: bool = False) -> bytes:
     """The whole body.
 
     Raises:
-        ApiProblem: it is too large, not JSON by its name, or does not arrive.
+        ApiProblem: it is too large, by its name not JSON (or a form, where that is wanted), or does not arrive.
         ClientGoneError: see there.
     """
     if incoming.body_length > max_bytes:
         raise _too_large(max_bytes)
     if not incoming.has_body:
         return b""
-    if not incoming.is_json:
+    if is_form and not incoming.is_form:
+        raise ApiProblem("unsupported_media_type", "Send the body as application/x-www-form-urlencoded.")
+    if not is_form and not incoming.is_json:
         raise ApiProblem("unsupported_media_type", "Send the body as application/json.")
     try:
         async with asyncio.timeout(_WITHIN_S):

@@ -1,24 +1,24 @@
 """Who is asking: the device of a gate, or a user."""
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from deployments.gateway.confirmed_cache import ConfirmedCache
-from deployments.gateway.ports import AskGym, Tokens
+from deployments.gateway.confirmed_cache import ConfirmedCache, Freshness
+from deployments.gateway.ports import AskGym, AskIdentity, Tokens
 from deployments.gateway.problems import ApiProblem, later, unauthenticated
 from deployments.gateway.rights import Right
+from deployments.gateway.sessions import Sessions
 from deployments.gym.desk import GymDesk
 from domain.gyms.model import DeviceKey
 from domain.gyms.rules import read_credential, secret_matches
-from domain.identity.model import Role
-from domain.identity.service import UserRefusal
-from integrations.access_tokens import TokenRefusal, TokenRefusedError
+from domain.identity.model import Client, Role
+from domain.identity.ports import FunctionCaller
+from integrations.tokens import TokenRefusal, TokenRefusedError
 
-_KNOWN_USERS = 10_000
 _SHOWN = 10_000
 _LONGEST_SHOWN = 128  # a device's header has 87 characters; who pads it is asked again each time
+UNKNOWN_CLIENT = Client()
 _SCHEME = re.compile(r"(\S+) +(\S+)")
 
 
@@ -36,12 +36,18 @@ class UserAsker:
     """Somebody who signed in. `roles` has everything that they include."""
 
     id: UUID
-    roles: Collection[Role]
+    roles: frozenset[Role]
+    session_id: UUID
 
     @property
     def is_staff(self) -> bool:
         """Whether they work here."""
         return Role.STAFF in self.roles
+
+    @property
+    def as_function_caller(self) -> FunctionCaller:
+        """The same, as the functions are told on whose behalf they are called."""
+        return FunctionCaller(self.id, tuple(sorted(self.roles)))
 
 
 Asker = DeviceAsker | UserAsker
@@ -52,16 +58,25 @@ class Callers:
 
     Args:
         devices: the keys of devices.
-        tokens: verifies access tokens.
-        gym: where a user's row is made at the first valid token.
+        tokens: verifies tokens.
+        sessions: whether a token's session still lives, and what it may.
     """
 
-    def __init__(self, devices: ConfirmedCache[DeviceKey], tokens: Tokens, gym: AskGym) -> None:
+    def __init__(self, devices: ConfirmedCache[DeviceKey], tokens: Tokens, sessions: Sessions) -> None:
         self._devices = devices
         self._tokens = tokens
-        self._gym = gym
-        self._known: dict[UUID, None] = {}
+        self._sessions = sessions
         self._shown: dict[str, tuple[DeviceKey, DeviceAsker]] = {}
+
+    def start(self) -> None:
+        """Begin to confirm what is remembered; needs the running event loop."""
+        self._devices.start()
+        self._sessions.start()
+
+    async def close(self) -> None:
+        """Stop."""
+        await self._devices.close()
+        await self._sessions.close()
 
     def recognised(self, authorization: str | None) -> DeviceAsker | None:
         """The device that showed this very header before, without hashing its secret again and without waiting.
@@ -75,8 +90,8 @@ class Callers:
         key, asker = shown
         return asker if self._devices.remembered(asker.id) == key else None
 
-    async def identify(self, authorization: str | None) -> Asker:
-        """Whoever an Authorization header names.
+    async def identify(self, authorization: str | None, client: Client = UNKNOWN_CLIENT) -> Asker:
+        """Whoever an Authorization header names; `client` is what a session that begins with it is told apart by.
 
         Raises:
             ApiProblem: `unauthenticated` when that is nobody, `unavailable` when it cannot be found out.
@@ -88,7 +103,7 @@ class Callers:
         if scheme.lower() == "device":
             return await self._device(authorization, shown)
         if scheme.lower() == "bearer":
-            return await self._user(shown)
+            return await self._user(shown, client)
         raise unauthenticated("The Authorization header is neither `Bearer <token>` nor `Device <id>.<secret>`.")
 
     async def _device(self, authorization: str, credential: str) -> DeviceAsker:
@@ -106,22 +121,22 @@ class Callers:
             self._shown[authorization] = key, asker
         return asker
 
-    async def _user(self, token: str) -> UserAsker:
+    async def _user(self, token: str, client: Client) -> UserAsker:
         try:
             caller = await self._tokens.verify(token)
         except TokenRefusedError as refused:
             if refused.reason is TokenRefusal.KEYS_AWAY:
                 raise later("unavailable", "The identity provider's keys cannot be had.", seconds=5) from refused
-            raise unauthenticated("The access token is not valid, or no longer.", error=True) from refused
-        if caller.user_id not in self._known:
-            email = caller.email or caller.username or str(caller.user_id)
-            known = await self._gym(GymDesk.know_user, caller.user_id, email, caller.roles)
-            if isinstance(known, UserRefusal):
-                raise ApiProblem(known.problem.value, known.detail)
-            if len(self._known) >= _KNOWN_USERS:
-                self._known.clear()
-            self._known[caller.user_id] = None
-        return UserAsker(caller.user_id, caller.roles)
+            raise unauthenticated("The token is not valid here, or no longer.", error=True) from refused
+        state = self._sessions.remembered(caller) or await self._sessions.state(caller, client)
+        return UserAsker(caller.user_id, state.allowed(caller), caller.session_id)
+
+
+def callers_of(gym: AskGym, identity: AskIdentity, tokens: Tokens, freshness: Freshness) -> Callers:
+    """Those whom one application recognises, by what Gym confirms of devices and sessions."""
+    devices = ConfirmedCache(lambda ids: gym(GymDesk.device_keys, ids), freshness=freshness)
+    states = ConfirmedCache(lambda ids: gym(GymDesk.session_states, ids), freshness=freshness)
+    return Callers(devices, tokens, Sessions(states, gym, identity))
 
 
 def permit(asker: Asker, right: Right) -> None:

@@ -123,6 +123,10 @@ class ConfirmedCache(Generic[V]):
             self._asking = asyncio.get_running_loop().create_task(self._ask(), context=contextvars.Context())
         return await asyncio.shield(answer)  # shared: one caller that leaves must not end it for the others
 
+    def forget(self, key: UUID) -> None:
+        """What is known of an id is known to be out of date; the next question asks anew."""
+        self._entries.pop(key, None)
+
     async def refresh(self) -> None:
         """Read everything remembered once more, in one question."""
         now = self._clock()

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from deployments.gateway.callers import Callers
 from deployments.gateway.confirmed_cache import ConfirmedCache
+from deployments.gateway.device_sightings import DeviceSightings
 from deployments.gateway.ports import Replies
 from deployments.gateway.problems import ApiProblem
 from deployments.gateway.rate_limit import RateLimit
@@ -67,15 +69,26 @@ class CountedDesk(ScanDesk):
         replies: Replies,
         rate: RateLimit,
         deadline_s: float,
+        sightings: DeviceSightings,
     ) -> None:
         super().__init__(
-            callers=callers, gates=gates, exchange=exchange, replies=replies, rate=rate, deadline_s=deadline_s
+            callers=callers,
+            gates=gates,
+            exchange=exchange,
+            replies=replies,
+            rate=rate,
+            deadline_s=deadline_s,
+            sightings=sightings,
         )
         self._counts = counts
 
     async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
         """The answer of the desk."""
         return await self._counts.of(super().scan(authorization, body, arrived_at, until))
+
+    async def scan_by_staff(self, staff_id: UUID, body: bytes, arrived_at: datetime, until: float) -> bytes:
+        """The answer of the desk."""
+        return await self._counts.of(super().scan_by_staff(staff_id, body, arrived_at, until))
 
 
 def counted_calls(send: Send, tally: Tally) -> Send:

@@ -2,22 +2,26 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.gateway.assembly import Others, assemble
-from deployments.gateway.handles import GymByHandle, QrByHandle
+from deployments.gateway.handles import QrByHandle, gym_by_handle, identity_by_handle
 from deployments.gateway.ports import NoPayments
+from deployments.gateway.relay import Relayed
 from deployments.gateway.shell import Shell
 from domain.clock import system_clock
-from integrations.access_tokens import AccessTokens
+from domain.door.machine_model import MachineAction
+from integrations.images.choice import open_images
 from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.logs import configure_logging
 from integrations.metrics import LATE_REPLIES
 from integrations.settings import settings
 from integrations.tally import RaySink, Tally
+from integrations.tokens import TokenUse, TokenVerifier
 
 
 class GatewayUnhealthyError(Exception):
@@ -30,9 +34,10 @@ class Gateway:
     Args:
         gym: the Gym deployment.
         qr: the Qr deployment.
+        identity: the Identity deployment.
     """
 
-    def __init__(self, gym: DeploymentHandle[Any], qr: DeploymentHandle[Any]) -> None:
+    def __init__(self, gym: DeploymentHandle[Any], qr: DeploymentHandle[Any], identity: DeploymentHandle[Any]) -> None:
         own = settings()
         configure_logging(own)
         # The tag is unique among replicas, living and past ones; a rank is given again.
@@ -43,14 +48,16 @@ class Gateway:
         self._tally = Tally()
         self._tally.reads(LATE_REPLIES, lambda: self._replies.late_replies)
         self._tally.start(RaySink)
-        self._app = assemble(
+        self._app, self._relay = assemble(
             Others(
-                gym=GymByHandle(gym),
+                gym=gym_by_handle(gym),
+                identity=identity_by_handle(identity),
                 qr=QrByHandle(qr),
                 replies=self._replies,
                 commands=self._commands,
-                tokens=AccessTokens(own.identity),
+                tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
                 payments=NoPayments(),
+                images=open_images(own),
             ),
             own,
             system_clock,
@@ -62,6 +69,14 @@ class Gateway:
     def __serve_build_asgi_app__(self) -> Shell:
         """The application; Serve asks for it once the constructor is through."""
         return self._app
+
+    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> Relayed:
+        """A scan of somebody of the staff whom another application has recognised."""
+        return await self._relay.scan_by_staff(staff_id, body)
+
+    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> Relayed:
+        """A wish about a machine of a member whom another application has recognised."""
+        return await self._relay.machine_by_member(member_id, machine_id, action)
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose check fails.

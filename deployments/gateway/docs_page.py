@@ -7,7 +7,7 @@ from hashlib import sha256
 from html import escape
 from typing import Any
 
-from deployments.gateway.problems import KINDS
+from deployments.gateway.problem_kinds import KINDS
 
 _STYLE = """
 :root{color-scheme:light dark}
@@ -52,7 +52,7 @@ def render(document: Json) -> str:
 
 def _operation(path: str, method: str, operation: Json) -> str:
     rows = "".join(_parameter(parameter) for parameter in operation.get("parameters", ()))
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    bodies = operation.get("requestBody", {}).get("content", {})
     answers = "".join(
         f"<tr><td>{escape(status)}</td><td>{escape(answer['description'])}</td><td>{_answer_type(answer)}</td></tr>"
         for status, answer in operation["responses"].items()
@@ -63,9 +63,16 @@ def _operation(path: str, method: str, operation: Json) -> str:
         f'<code>{escape(path)}</code><span class="who">{escape(_who(operation))}</span></summary>'
         f"<p>{escape(operation.get('description', ''))}</p>"
         + (f"<table>{rows}</table>" if rows else "")
-        + (f"<p>Body: {_link(body)}</p>" if body else "")
+        + (f"<p>Body: {' or '.join(_body(*body) for body in bodies.items())}</p>" if bodies else "")
         + f"<table>{answers}</table></details>"
     )
+
+
+def _body(media_type: str, content: Json) -> str:
+    if media_type == "application/json":
+        return _link(content["schema"])
+    parts = ", ".join(content["schema"].get("properties", ()))
+    return f"<code>{escape(media_type)}</code>" + (f" ({escape(parts)})" if parts else "")
 
 
 def _parameter(parameter: Json) -> str:
@@ -118,7 +125,7 @@ def _schema(name: str, schema: Json) -> str:
 def _problems() -> str:
     rows: Iterable[str] = (
         f'<tr id="{escape(code)}"><td><code>{escape(code)}</code></td><td>{kind.status}</td>'
-        f"<td>{escape(kind.title)}</td></tr>"
+        f"<td>{escape(kind.title)}</td><td>{escape(kind.mend)}</td></tr>"
         for code, kind in KINDS.items()
     )
     return f"<table>{''.join(rows)}</table>"

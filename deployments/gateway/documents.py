@@ -156,13 +156,19 @@ class VisitDocument(Document):
 
 
 class GymDocument(Document):
-    """A gym."""
+    """A gym. Times in seconds; `version` is what its `ETag` says."""
 
     id: UUID
     name: str
     address: str
     time_zone: str
     capacity: int
+    reentry_after_s: int | None
+    grace_after_closing_s: int
+    longest_visit_s: int
+    longest_use_s: int
+    retired_at: datetime | None
+    version: int
 
 
 class OccupancyDocument(BaseModel):
@@ -193,13 +199,14 @@ class NewGate(BaseModel):
 
 
 class GateDocument(Document):
-    """A way into or out of a gym."""
+    """A way into or out of a gym. `version` is what its `ETag` says."""
 
     id: UUID
     gym_id: UUID
     name: str
     serves: Serves
     created_at: datetime
+    version: int
 
 
 class NewDeviceDocument(BaseModel):
@@ -209,13 +216,15 @@ class NewDeviceDocument(BaseModel):
 
 
 class DeviceDocument(Document):
-    """A scanner at a gate."""
+    """A scanner at a gate. `last_seen_at` is some seconds late; `clock_skew_ms` is positive of a fast clock."""
 
     id: UUID
     gate_id: UUID
     name: str
     created_at: datetime
     revoked_at: datetime | None
+    last_seen_at: datetime | None
+    clock_skew_ms: int | None
 
 
 class CreatedDevice(DeviceDocument):

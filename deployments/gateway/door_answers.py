@@ -2,7 +2,8 @@
 
 import msgspec
 
-from deployments.gateway.problems import KINDS, ApiProblem, later
+from deployments.gateway.problem_kinds import KINDS
+from deployments.gateway.problems import ApiProblem, later
 from domain.door.model import Rejected
 from integrations.kafka.messages import DoorReply, ReplyKind
 

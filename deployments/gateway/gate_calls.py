@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.device_documents import GymDeviceDocument
 from deployments.gateway.documents import (
     CreatedDevice,
     DeviceDocument,
@@ -12,11 +13,16 @@ from deployments.gateway.documents import (
     NewGate,
 )
 from deployments.gateway.guard import guarded_router
+from deployments.gateway.gym_documents import GateChanges
+from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts
 from deployments.gateway.problems import declared
 from deployments.gateway.refusals import granted
+from deployments.gateway.versions import PROBLEMS as VERSION_PROBLEMS
+from deployments.gateway.versions import ExpectedVersion, tagged
 from deployments.gym.desk import GymDesk
+from domain.gyms.model import Gate
 
 
 def router() -> APIRouter:
@@ -28,20 +34,63 @@ def router() -> APIRouter:
         """The gates of a gym."""
         return listing(granted(await parts.gym(GymDesk.gates, gym_id, asked)), GateDocument.model_validate)
 
-    @routes.post("/gyms/{gym_id}/gates", status_code=201, responses=declared("unknown_gym", "gate_name_taken"))
-    async def create_gate(gym_id: UUID, wanted: NewGate, parts: OfParts) -> GateDocument:
+    @routes.post(
+        "/gyms/{gym_id}/gates",
+        status_code=201,
+        responses=declared("unknown_gym", "gate_name_taken", *PROBLEMS),
+    )
+    async def create_gate(
+        gym_id: UUID, wanted: NewGate, parts: OfParts, response: Response, _key: IdempotencyKey = None
+    ) -> GateDocument:
         """Give a gym another gate. Its name is unique there."""
-        made = granted(await parts.gym(GymDesk.create_gate, gym_id, wanted.name, wanted.serves))
-        return GateDocument.model_validate(made)
+        return _answered(granted(await parts.gym(GymDesk.create_gate, gym_id, wanted.name, wanted.serves)), response)
+
+    @routes.get("/gates/{gate_id}", responses=declared("unknown_gate"))
+    async def gate(gate_id: UUID, parts: OfParts, response: Response) -> GateDocument:
+        """One gate."""
+        return _answered(granted(await parts.gym(GymDesk.gate, gate_id)), response)
+
+    @routes.patch("/gates/{gate_id}", responses=declared("unknown_gate", "gate_name_taken", *VERSION_PROBLEMS))
+    async def change_gate(
+        gate_id: UUID, expected: ExpectedVersion, wanted: GateChanges, parts: OfParts, response: Response
+    ) -> GateDocument:
+        """Change a gate's name, or the ways it serves; at every door within 5 s."""
+        changed = await parts.gym(GymDesk.change_gate, gate_id, wanted.name, wanted.serves, expected)
+        return _answered(granted(changed), response)
+
+    @routes.delete("/gates/{gate_id}", status_code=204, responses=declared("unknown_gate", *VERSION_PROBLEMS))
+    async def retire_gate(gate_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+        """Use a gate no more: its devices are revoked, scans at it refused, within 5 s. Its past stays."""
+        granted(await parts.gym(GymDesk.retire_gate, gate_id, expected))
+        return Response(status_code=204)
+
+    _add_devices(routes)
+    return routes
+
+
+def _answered(gate: Gate, response: Response) -> GateDocument:
+    tagged(response, gate.version)
+    return GateDocument.model_validate(gate)
+
+
+def _add_devices(routes: APIRouter) -> None:
+    @routes.get("/gyms/{gym_id}/devices", responses=declared("unknown_gym"))
+    async def devices_at(gym_id: UUID, parts: OfParts, asked: Asked) -> Listing[GymDeviceDocument]:
+        """The devices in use of a gym: when each was seen last, how wrong its clock is, which are silent."""
+        found = granted(await parts.gym(GymDesk.devices_at, gym_id, asked))
+        now = parts.clock()
+        return listing(found, lambda one: GymDeviceDocument.of(one, now))
 
     @routes.get("/gates/{gate_id}/devices", responses=declared("unknown_gate"))
     async def devices(gate_id: UUID, parts: OfParts, asked: Asked) -> Listing[DeviceDocument]:
         """The devices of a gate, revoked ones too."""
         return listing(granted(await parts.gym(GymDesk.devices, gate_id, asked)), DeviceDocument.model_validate)
 
-    @routes.post("/gates/{gate_id}/devices", status_code=201, responses=declared("unknown_gate"))
-    async def create_device(gate_id: UUID, wanted: NewDeviceDocument, parts: OfParts) -> CreatedDevice:
-        """Give a gate another device. Its credential is in this answer and nowhere else."""
+    @routes.post("/gates/{gate_id}/devices", status_code=201, responses=declared("unknown_gate", *PROBLEMS))
+    async def create_device(
+        gate_id: UUID, wanted: NewDeviceDocument, parts: OfParts, _key: IdempotencyKey = None
+    ) -> CreatedDevice:
+        """Give a gate another device. Its credential is in this answer (and its repetitions) and nowhere else."""
         return CreatedDevice.of(granted(await parts.gym(GymDesk.create_device, gate_id, wanted.name)))
 
     @routes.delete("/devices/{device_id}", status_code=204, responses=declared("unknown_device"))
@@ -49,5 +98,3 @@ def router() -> APIRouter:
         """Take a device's credential back; everywhere within 5 s. Once more changes nothing."""
         granted(await parts.gym(GymDesk.revoke_device, device_id))
         return Response(status_code=204)
-
-    return routes

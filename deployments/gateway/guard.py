@@ -1,17 +1,67 @@
 """Every route passes here before anything of it is read."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from deployments.gateway.callers import permit
-from deployments.gateway.problems import ApiProblem
-from deployments.gateway.rights import RIGHTS
+from deployments.gateway.callers import Callers, DeviceAsker, permit
+from deployments.gateway.clients import client_of
+from deployments.gateway.idempotency import REPEATABLE, answer_once
+from deployments.gateway.ports import AskGym
+from deployments.gateway.problems import ApiProblem, later
+from deployments.gateway.rate_limit import RateLimit
+from deployments.gateway.rights import Right
+from integrations.settings import ApiSettings
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gatekeeper:
+    """What an application's routes are guarded with.
+
+    Args:
+        rights: who may call what.
+        callers: who is asking.
+        gym: keeps the keys of repeated calls.
+        rate, anonymous_rate: how often a user may ask, and a network address without a token may try.
+        forwarded_hops: see `clients.client_of`.
+        seen: told of each device that asks: a door at which nobody scans may still show that it is there.
+    """
+
+    rights: Mapping[tuple[str, str], Right]
+    callers: Callers
+    gym: AskGym
+    rate: RateLimit
+    anonymous_rate: RateLimit
+    forwarded_hops: int
+    seen: Callable[[UUID], None] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        rights: Mapping[tuple[str, str], Right],
+        callers: Callers,
+        gym: AskGym,
+        settings: ApiSettings,
+        *,
+        seen: Callable[[UUID], None] | None = None,
+    ) -> "Gatekeeper":
+        """With the limits of the settings."""
+        return cls(
+            rights,
+            callers,
+            gym,
+            RateLimit(settings.requests_per_user_per_second),
+            RateLimit(settings.sign_ins_per_address_per_second),
+            settings.forwarded_hops,
+            seen,
+        )
 
 
 class GuardedRoute(APIRoute):
@@ -23,14 +73,25 @@ class GuardedRoute(APIRoute):
         path = self.path_format
 
         async def guarded(request: Request) -> Response:
-            right = RIGHTS.get((request.method, path))
+            keeper: Gatekeeper = request.app.state.gatekeeper
+            right = keeper.rights.get((request.method, path))
             if right is None:
                 _log.error("route_without_right", method=request.method, path=path)
                 raise ApiProblem("forbidden", "Nobody may call this.")
-            if not right.public:
-                asker = await request.app.state.parts.callers.identify(request.headers.get("authorization"))
+            client = client_of(request, keeper.forwarded_hops)
+            request.state.client = client
+            if right.public:
+                if right.tries:
+                    _hold_off(keeper.anonymous_rate.take(client.address))
+            else:
+                asker = await keeper.callers.identify(request.headers.get("authorization"), client)
                 permit(asker, right)
+                _hold_off(keeper.rate.take(asker.id))
                 request.state.asker = asker
+                if keeper.seen is not None and isinstance(asker, DeviceAsker):
+                    keeper.seen(asker.id)
+            if (request.method, path) in REPEATABLE:
+                return await answer_once(keeper.gym, request, unguarded)
             return await unguarded(request)
 
         return guarded
@@ -39,3 +100,8 @@ class GuardedRoute(APIRoute):
 def guarded_router(tag: str) -> APIRouter:
     """A router whose every route is guarded."""
     return APIRouter(tags=[tag], route_class=GuardedRoute)
+
+
+def _hold_off(wait_s: float) -> None:
+    if wait_s:
+        raise later("too_many_requests", "Requests come faster than they may.", seconds=int(wait_s) + 1)

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from deployments.gateway.callers import within_reach
 from deployments.gateway.documents import GymDocument, InsideDocument, ListedScan, OccupancyDocument
@@ -12,6 +12,7 @@ from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts, WhoeverAsks
 from deployments.gateway.problems import ApiProblem, declared
 from deployments.gateway.refusals import granted
+from deployments.gateway.versions import tagged
 from deployments.gym.desk import GymDesk
 from domain.door.model import Outcome, Reason
 from domain.door.queries import ScanFilter
@@ -24,17 +25,22 @@ def router() -> APIRouter:
     routes = guarded_router("gyms")
 
     @routes.get("/gyms")
-    async def gyms(parts: OfParts, asked: Asked) -> Listing[GymDocument]:
-        """All gyms."""
-        return listing(await parts.gym(GymDesk.gyms, asked), GymDocument.model_validate)
+    async def gyms(
+        parts: OfParts,
+        asked: Asked,
+        retired: Annotated[bool, Query(description="Those that were retired instead.")] = False,  # noqa: FBT002 - a query
+    ) -> Listing[GymDocument]:
+        """All gyms in operation."""
+        return listing(await parts.gym(GymDesk.gyms, asked, retired=retired), GymDocument.model_validate)
 
     @routes.get("/gyms/{gym_id}", responses=declared("unknown_gym"))
-    async def gym(gym_id: UUID, asker: WhoeverAsks, parts: OfParts) -> GymDocument:
+    async def gym(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response) -> GymDocument:
         """One gym. A device sees its own."""
         within_reach(asker, gym_id)
         found = await parts.gym(GymDesk.gym, gym_id)
         if found is None:
             raise ApiProblem("unknown_gym", _NO_GYM)
+        tagged(response, found.version)
         return GymDocument.model_validate(found)
 
     @routes.get("/gyms/{gym_id}/occupancy", responses=declared("unknown_gym"))

@@ -10,13 +10,19 @@ from domain.ids import new_id
 RawHeaders = list[tuple[bytes, bytes]]
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-ALWAYS: RawHeaders = [
+_ALWAYS: RawHeaders = [
     (b"cache-control", b"no-store"),  # answers are about people
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 ]
+_TWO_YEARS = (b"strict-transport-security", b"max-age=63072000")
+
+
+def always(*, https: bool) -> RawHeaders:
+    """What every answer has; by HTTPS also that browsers are to keep to it (RFC 6797)."""
+    return [*_ALWAYS, _TWO_YEARS] if https else _ALWAYS
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -45,6 +51,16 @@ class Incoming(msgspec.Struct, frozen=True):
             media_type.startswith("application/") and media_type.endswith("+json")
         )
 
+    @property
+    def is_form(self) -> bool:
+        """Whether the body says that it is a form of a page."""
+        return self.content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the body says that it is a picture, or a form of a page that may have one in it."""
+        return self.content_type.lstrip().lower().startswith(("multipart/form-data", "image/"))
+
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Incoming:
     """Pick out what is needed, in one pass."""
@@ -66,9 +82,9 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Incoming:
     return Incoming(authorization, content_type, length, chunked, request_id)
 
 
-def completed(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    """An answer's headers, with those that it has not set itself."""
+def completed(headers: Iterable[tuple[bytes, bytes]], usual: RawHeaders) -> Iterator[tuple[bytes, bytes]]:
+    """An answer's headers, with the usual ones that it has not set itself."""
     own = list(headers)
     names = {name.lower() for name, _ in own}
     yield from own
-    yield from (header for header in ALWAYS if header[0] not in names)
+    yield from (header for header in usual if header[0] not in names)

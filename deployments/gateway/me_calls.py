@@ -1,17 +1,22 @@
 """What members ask about themselves."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.account_deletion import delete_account
+from deployments.gateway.callers import UserAsker
 from deployments.gateway.documents import MeDocument, PassDocument, PassesDocument, VisitDocument
 from deployments.gateway.guard import guarded_router
+from deployments.gateway.identity_documents import NewName, sorted_roles
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts, TheUser
 from deployments.gateway.problems import ApiProblem, declared
+from deployments.gateway.refusals import granted
 from deployments.gym.desk import GymDesk
+from deployments.identity.desk import IdentityDesk
 from deployments.qr.passes import ImageKind
-from domain.identity.model import Role
+from domain.identity.model import User
 
 MOST_PASSES = 40
 _IMAGE = {"schema": {"type": "string", "format": "binary"}}
@@ -24,18 +29,33 @@ def router() -> APIRouter:
     @routes.get("/me", responses=declared("not_found"))
     async def me(user: TheUser, parts: OfParts) -> MeDocument:
         """Who I am here."""
-        row = await parts.gym(GymDesk.user, user.id)
+        row = await parts.identity(IdentityDesk.user, user.id)
         if row is None:
             raise ApiProblem("not_found", "This account was deleted.")
-        roles = [role for role in Role if role in user.roles]
-        return MeDocument(
-            id=row.id,
-            email=row.email,
-            name=row.name,
-            picture_url=row.picture_url,
-            roles=roles,
-            created_at=row.created_at,
-        )
+        return _me(row, user)
+
+    @routes.patch("/me", responses=declared("unknown_user"))
+    async def change_me(wanted: NewName, user: TheUser, parts: OfParts) -> MeDocument:
+        """Change my name, as it is shown at the gates."""
+        return _me(granted(await parts.identity(IdentityDesk.rename, user.id, wanted.name, user.id)), user)
+
+    @routes.delete(
+        "/me",
+        status_code=204,
+        responses=declared("unknown_user", "last_admin", "no_answer_in_time", "not_decided"),
+    )
+    async def delete_me(user: TheUser, parts: OfParts) -> Response:
+        """Delete my account: passes and sessions end at once, visits stay without a name. It cannot be undone.
+
+        After a 503 ask again: each step may be repeated.
+        """
+        await delete_account(parts, user.id, user.id)
+        return Response(status_code=204)
+
+    @routes.get("/me/export")
+    async def export(user: TheUser, parts: OfParts) -> dict[str, Any]:
+        """Everything that is kept of me, table by table."""
+        return await parts.identity(IdentityDesk.export, user.id)
 
     @routes.get("/me/passes")
     async def passes(
@@ -63,3 +83,14 @@ def router() -> APIRouter:
         return listing(await parts.gym(GymDesk.visits, user.id, asked), VisitDocument.model_validate)
 
     return routes
+
+
+def _me(row: User, user: UserAsker) -> MeDocument:
+    return MeDocument(
+        id=row.id,
+        email=row.email,
+        name=row.name,
+        picture_url=row.picture_url,
+        roles=sorted_roles(user.roles),
+        created_at=row.created_at,
+    )

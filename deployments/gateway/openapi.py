@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's, with who may call what and everything that can go wrong."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,14 +13,25 @@ ROOT = "/api"
 _UNPROCESSABLE = "422"
 
 
-def complete_document(app: FastAPI) -> None:
-    """Make the document now, so that the first who asks does not wait for it."""
+def complete_document(
+    app: FastAPI, rights: Mapping[tuple[str, str], Right] = RIGHTS, root: str = ROOT
+) -> dict[str, Any]:
+    """Make the document now, so that the first who asks does not wait for it.
+
+    Args:
+        app: the application.
+        rights: who may call what of it.
+        root: where it is served.
+
+    Returns:
+        The document, which the application has.
+    """
     document = get_openapi(
         title=app.title,
         version=app.version,
         description=app.description,
         routes=app.routes,
-        servers=[{"url": ROOT}],
+        servers=[{"url": root}],
         separate_input_output_schemas=False,
     )
     schemas = document["components"]["schemas"]
@@ -39,8 +51,9 @@ def complete_document(app: FastAPI) -> None:
     }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _complete(operation, RIGHTS[method.upper(), path])
+            _complete(operation, rights[method.upper(), path])
     app.openapi_schema = document
+    return document
 
 
 def _complete(operation: dict[str, Any], right: Right) -> None:
@@ -53,7 +66,7 @@ def _complete(operation: dict[str, Any], right: Right) -> None:
     if "requestBody" in operation or operation.get("parameters"):
         problems.append("invalid_request")
     if not right.public:
-        problems += ["unauthenticated", "forbidden", "email_in_use"]
+        problems += ["unauthenticated", "forbidden", "account_disabled", "email_in_use"]
         operation["security"] = [*([{"user": []}] if right.role else []), *([{"device": []}] if right.device else [])]
         operation["x-role"] = right.role
     for status, response in declared(*problems).items():

@@ -5,27 +5,35 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from deployments.gateway.callers import Asker, Callers, DeviceAsker, UserAsker
+from deployments.gateway.callers import Asker, DeviceAsker, UserAsker
 from deployments.gateway.confirmed_cache import ConfirmedCache
-from deployments.gateway.ports import AskGym, AskQr, DoorCommands, Replies
+from deployments.gateway.picture_answers import Pictures
+from deployments.gateway.ports import AskGym, AskIdentity, AskQr, DoorCommands, Replies
 from deployments.gateway.readiness import Readiness
+from deployments.gateway.scan_exchange import ScanExchange
+from deployments.gateway.uploads import Uploads
 from domain.clock import Clock
 from domain.gyms.model import Gate
+from domain.identity.model import Client
+from integrations.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything that an endpoint may ask."""
 
-    callers: Callers
     gym: AskGym
+    identity: AskIdentity
     qr: AskQr
+    exchange: ScanExchange
     gates: ConfirmedCache[Gate]
     replies: Replies
     commands: DoorCommands
+    pictures: Pictures
+    uploads: Uploads
     readiness: Readiness
-    deadline_s: float
     clock: Clock
+    settings: Settings
 
 
 async def _parts(request: Request) -> Parts:
@@ -45,6 +53,12 @@ async def _user(request: Request) -> UserAsker:
     return asker
 
 
+async def _client(request: Request) -> Client:
+    client: Client = request.state.client
+    return client
+
+
 OfParts = Annotated[Parts, Depends(_parts)]
 WhoeverAsks = Annotated[Asker, Depends(_asker)]
 TheUser = Annotated[UserAsker, Depends(_user)]
+TheClient = Annotated[Client, Depends(_client)]

@@ -7,23 +7,30 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from deployments.gym.desk import GymDesk
+from deployments.identity.desk import IdentityDesk
 from deployments.qr.passes import ImageKind, IssuedPass
+from domain.door.model import PassReading
 from domain.identity.model import Caller
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo
 
+D_co = TypeVar("D_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AskGym(Protocol):
-    """A question to the Gym deployment, named by the method that answers it."""
+class AskDesk(Protocol[D_co]):
+    """A question to a deployment, named by the method that answers it."""
 
-    async def __call__(self, method: Callable[Concatenate[GymDesk, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, method: Callable[Concatenate[D_co, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The answer.
 
         Raises:
             ApiProblem: `unavailable` when there is none.
         """
+
+
+AskGym = AskDesk[GymDesk]
+AskIdentity = AskDesk[IdentityDesk]
 
 
 class AskQr(Protocol):
@@ -35,8 +42,14 @@ class AskQr(Protocol):
     async def issue(self, member_id: UUID, count: int) -> list[IssuedPass]:
         """The present code of a member and those that follow."""
 
-    async def image(self, member_id: UUID, kind: ImageKind) -> bytes:
-        """The picture of the present code."""
+    async def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
+        """The picture of the present code; `pixels` is the width of a PNG."""
+
+    async def read(self, code: str) -> PassReading:
+        """What a code says now."""
+
+    async def public_keys(self) -> dict[str, str]:
+        """The public keys of the passes, by their ids."""
 
     async def ping(self) -> None:
         """Return when Qr can do its work."""
@@ -72,7 +85,7 @@ class DoorCommands(Protocol):
 
 
 class Tokens(Protocol):
-    """Access tokens."""
+    """Tokens of one kind."""
 
     async def verify(self, token: str) -> Caller:
         """Whoever a token speaks for."""

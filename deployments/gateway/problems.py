@@ -2,53 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from pydantic import BaseModel
+
+from deployments.gateway.problem_kinds import KINDS, Kind
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTED_AT = "/api/docs"
 
 
-class Kind(NamedTuple):
-    """The status that a code has, and what it is called."""
-
-    status: int
-    title: str
-
-
-KINDS: dict[str, Kind] = {
-    "malformed_request": Kind(400, "The request cannot be read"),
-    "unauthenticated": Kind(401, "Who is asking is not known"),
-    "forbidden": Kind(403, "This is not yours to ask"),
-    "gate_of_another_gym": Kind(403, "The gate is of another gym"),
-    "not_found": Kind(404, "There is nothing here"),
-    "unknown_gym": Kind(404, "There is no such gym"),
-    "unknown_gate": Kind(404, "There is no such gate"),
-    "unknown_device": Kind(404, "There is no such device"),
-    "unknown_scan": Kind(404, "There is no decided scan of this id"),
-    "method_not_allowed": Kind(405, "The method is not served here"),
-    "body_too_slow": Kind(408, "The body did not arrive"),
-    "scan_id_reused": Kind(409, "The scan id was used for another question"),
-    "ambiguous_scan_id": Kind(409, "Several scans have this id"),
-    "annul_window_over": Kind(409, "It is too late to annul"),
-    "gate_name_taken": Kind(409, "The gym has a gate of this name"),
-    "email_in_use": Kind(409, "Another account holds this address"),
-    "body_too_large": Kind(413, "The body is too large"),
-    "unsupported_media_type": Kind(415, "The body is not JSON"),
-    "invalid_request": Kind(422, "The request does not fit"),
-    "direction_not_served": Kind(422, "The gate does not serve this direction"),
-    "too_many_scans": Kind(429, "Too many scans"),
-    "internal_error": Kind(500, "Something went wrong here"),
-    "no_answer_in_time": Kind(503, "No answer in time"),
-    "busy": Kind(503, "Too much is waiting"),
-    "unavailable": Kind(503, "A part of the system is away"),
-    "not_decided": Kind(503, "The scan could not be decided"),
-}
-"""Code to status, for the whole interface; the door's and the gyms' own problem codes are among them."""
-
-ANY_CALL = ("malformed_request", "body_too_slow", "body_too_large", "internal_error", "busy", "unavailable")
+ANY_CALL = (
+    *("malformed_request", "body_too_slow", "body_too_large", "too_many_requests"),
+    *("internal_error", "busy", "unavailable"),
+)
 """What may be answered whatever is called."""
 
 

@@ -1,8 +1,7 @@
-"""How many scans a second one device may ask for."""
+"""How often one asker may ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from time import monotonic
-from uuid import UUID
 
 
 class RateLimit:
@@ -19,9 +18,9 @@ class RateLimit:
         self._holds = max(1.0, per_second)
         self._room = room
         self._clock = clock
-        self._buckets: dict[UUID, tuple[float, float]] = {}
+        self._buckets: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, asker: UUID) -> float:
+    def take(self, asker: Hashable) -> float:
         """Take one; 0 when it was there, otherwise the seconds until it will be."""
         now = self._clock()
         left, at = self._buckets.get(asker, (self._holds, now))

@@ -1,41 +1,83 @@
 """Everything but the scan: FastAPI, put together on the replica."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from deployments.gateway import docs_calls, gate_calls, gym_calls, me_calls, scan_calls, system_calls
+from deployments.gateway import (
+    docs_calls,
+    gate_calls,
+    gym_calls,
+    gym_changes,
+    hosted_sign_in_calls,
+    local_provider_calls,
+    machine_calls,
+    machine_picture_calls,
+    machine_use_calls,
+    me_calls,
+    offline_calls,
+    pairing_calls,
+    password_calls,
+    picture_calls,
+    record_calls,
+    roll_call_calls,
+    scan_calls,
+    service_calls,
+    session_calls,
+    sign_up_calls,
+    system_calls,
+    user_calls,
+)
+from deployments.gateway.guard import Gatekeeper
 from deployments.gateway.openapi import complete_document
 from deployments.gateway.parts import Parts
 from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, Fault, body_of, internal_error
-from deployments.gateway.rights import RIGHTS
 
+_AREAS = (
+    *(scan_calls, sign_up_calls, session_calls, hosted_sign_in_calls, password_calls, me_calls, user_calls),
+    *(gym_calls, gym_changes, record_calls, roll_call_calls, service_calls, gate_calls, pairing_calls, offline_calls),
+    *(machine_calls, machine_picture_calls, machine_use_calls, picture_calls, system_calls, docs_calls),
+)
+_DESCRIPTION = (
+    "The system that a gym runs on. Beside this document stands `/api/live/openapi.json`, that of the live view: "
+    "a gym as it is now, as a stream of server-sent events."
+)
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
-_PATHS = [(method, compile_path(path)[0]) for method, path in RIGHTS]
 
 
-def build_rest(parts: Parts) -> FastAPI:
+def build_rest(parts: Parts, gatekeeper: Gatekeeper) -> FastAPI:
     """The application; its endpoints work with these parts."""
+    areas = [area.router() for area in _AREAS]
+    if parts.settings.identity.accounts_file is not None:
+        areas.append(local_provider_calls.router())
+    app = guarded_app("FIT Monitor", _DESCRIPTION, areas, gatekeeper)
+    app.state.parts = parts
+    complete_document(app)
+    return app
+
+
+def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gatekeeper: Gatekeeper) -> FastAPI:
+    """An application whose routes are guarded and whose failures are problems."""
     app = FastAPI(
-        title="FIT Monitor",
-        description="The system that a gym runs on.",
+        title=title,
+        description=description,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.parts = parts
-    for area in (scan_calls, me_calls, gym_calls, gate_calls, system_calls, docs_calls):
-        app.include_router(area.router())
+    app.state.gatekeeper = gatekeeper
+    app.state.paths = [(method, compile_path(path)[0]) for method, path in gatekeeper.rights]
+    for area in areas:
+        app.include_router(area)
     app.add_exception_handler(ApiProblem, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_framework)
     app.add_exception_handler(Exception, _unforeseen)
-    complete_document(app)
     return app
 
 
@@ -73,7 +115,7 @@ async def _of_framework(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    served = {method for method, pattern in _PATHS if pattern.match(path)}
+    served = {method for method, pattern in request.app.state.paths if pattern.match(path)}
     return sorted(served | {"HEAD"} if "GET" in served else served)
 
 

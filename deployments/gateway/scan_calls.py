@@ -1,6 +1,6 @@
 """Scans asked for again, and undone."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -8,16 +8,14 @@ from fastapi import APIRouter, Body, Path, Response
 
 from deployments.gateway.callers import DeviceAsker, UserAsker
 from deployments.gateway.documents import AnnulAnswerDocument, NewAnnulment, NewScan, ScanAnswerDocument, ScanDocument
-from deployments.gateway.door_answers import answer_bytes
+from deployments.gateway.door_questions import ask_door
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.parts import OfParts, Parts, WhoeverAsks
-from deployments.gateway.problems import ApiProblem, Fault, declared, later
-from deployments.gateway.scan_exchange import no_answer
+from deployments.gateway.problems import ApiProblem, Fault, declared
 from deployments.gym.desk import GymDesk
 from domain.door.model import AnnulRequest
 from domain.door.queries import Ambiguous, KeptScan
 from domain.ids import new_id
-from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import AnnulCommand
 
 ScanId = Annotated[str, Path(pattern="^[!-~]{1,64}$", description="The client's own; for staff also the row's.")]
@@ -86,9 +84,11 @@ def router() -> APIRouter:
             by_staff=isinstance(asker, UserAsker),
             reason=asked.reason,
             arrived_at=now,
-            decide_by=now + timedelta(seconds=parts.deadline_s),
+            decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
         )
-        return Response(await _undo(parts, request, request.decide_by), media_type="application/json")
+        command = AnnulCommand(command_id=new_id(), reply_to=parts.replies.reply_to, annul=request)
+        undone = await ask_door(parts, command, gym_id, request.decide_by, "annul_answer")
+        return Response(undone, media_type="application/json")
 
     return routes
 
@@ -118,14 +118,3 @@ async def _named_by_staff(parts: Parts, asker: UserAsker, scan_id: str, asked: N
         return scan_id, asker.id, gate.gym_id
     scan = _found(kept)
     return scan.answer.scan_id, scan.asked_by, scan.answer.gym_id
-
-
-async def _undo(parts: Parts, request: AnnulRequest, decide_by: datetime) -> bytes:
-    if not parts.replies.ready:
-        raise later("unavailable", "Answers from the door cannot be received yet.")
-    command = AnnulCommand(command_id=new_id(), reply_to=parts.replies.reply_to, annul=request)
-    try:
-        reply = await parts.commands.send(command, request.gym_id, decide_by)
-    except NoAnswerInTime as error:
-        raise no_answer() from error
-    return answer_bytes(reply, "annul_answer")

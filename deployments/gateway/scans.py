@@ -10,6 +10,7 @@ import msgspec
 
 from deployments.gateway.callers import Asker, Callers, DeviceAsker, permit
 from deployments.gateway.confirmed_cache import ConfirmedCache
+from deployments.gateway.device_sightings import DeviceSightings
 from deployments.gateway.door_answers import answer_bytes
 from deployments.gateway.ports import Replies
 from deployments.gateway.problems import ApiProblem, Fault, later
@@ -52,6 +53,7 @@ class ScanDesk:
         replies: where its answer is to go.
         rate: how many scans one asker may ask for.
         deadline_s: how long after its arrival a scan may still be decided.
+        sightings: where it is noted that a device was seen.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class ScanDesk:
         replies: Replies,
         rate: RateLimit,
         deadline_s: float,
+        sightings: DeviceSightings,
     ) -> None:
         self._callers = callers
         self._gates = gates
@@ -70,6 +73,7 @@ class ScanDesk:
         self._replies = replies
         self._rate = rate
         self._decided_within = timedelta(seconds=deadline_s)
+        self._sightings = sightings
 
     async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
         """The answer to a scan, as JSON.
@@ -87,12 +91,28 @@ class ScanDesk:
         if asker is None:
             asker = await _by(until, self._callers.identify(authorization))
         permit(asker, _RIGHT)
-        wait_s = self._rate.take(asker.id)
+        own_gym = asker.gym_id if isinstance(asker, DeviceAsker) else None
+        return await self._put(asker.id, own_gym, body, arrived_at, until)
+
+    async def scan_by_staff(self, staff_id: UUID, body: bytes, arrived_at: datetime, until: float) -> bytes:
+        """The same for somebody of the staff who was recognised elsewhere.
+
+        Raises:
+            ApiProblem: it is not answered.
+        """
+        return await self._put(staff_id, None, body, arrived_at, until)
+
+    async def _put(
+        self, asked_by: UUID, own_gym: UUID | None, body: bytes, arrived_at: datetime, until: float
+    ) -> bytes:
+        wait_s = self._rate.take(asked_by)
         if wait_s:
             raise later("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
         scan = read_scan(body)
+        if own_gym is not None:
+            self._sightings.note(asked_by, arrived_at, scan.scanned_at)
         found = self._gates.remembered(scan.gate_id) or await _by(until, self._gates.get(scan.gate_id))
-        gate = _checked(found, scan, asker)
+        gate = _checked(found, scan, own_gym)
         if not self._replies.ready:
             raise later("unavailable", "Answers from the door cannot be received yet.")
         reply = await self._exchange.ask(
@@ -100,7 +120,7 @@ class ScanDesk:
                 command_id=new_id(),
                 reply_to=self._replies.reply_to,
                 scan_id=scan.scan_id,
-                asked_by=asker.id,
+                asked_by=asked_by,
                 gym_id=gate.gym_id,
                 gate_id=gate.id,
                 direction=scan.direction,
@@ -123,10 +143,10 @@ async def _by(until: float, asking: Coroutine[Any, Any, T]) -> T:
         raise later("unavailable", "Who asks could not be found out in time. Repeat with the same scan_id.") from error
 
 
-def _checked(gate: Gate | None, scan: ScanBody, asker: Asker) -> Gate:
+def _checked(gate: Gate | None, scan: ScanBody, own_gym: UUID | None) -> Gate:
     if gate is None:
         raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
-    if isinstance(asker, DeviceAsker) and gate.gym_id != asker.gym_id:
+    if own_gym is not None and gate.gym_id != own_gym:
         raise ApiProblem("gate_of_another_gym", "A device scans at gates of its own gym.")
     if not serves_direction(gate.serves, scan.direction):
         raise ApiProblem(

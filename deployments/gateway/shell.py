@@ -1,22 +1,28 @@
 """The ASGI application that Serve runs: the scan's lean way, and FastAPI's for everything else."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.gateway.answering import Answering
 from deployments.gateway.body import ClientGoneError, Replayed, read_body
-from deployments.gateway.headers import Incoming, read_headers
+from deployments.gateway.headers import Incoming, always, read_headers
 from deployments.gateway.problems import ApiProblem, internal_error
 from deployments.gateway.scans import ScanDesk
 from domain.clock import Clock
+from integrations.settings import Settings
 
 # A decision made just in time still has its way back before it; the door itself waits 2 s.
-_WAY_BACK_S = 0.1
+WAY_BACK_S = 0.1
 _TAKES_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_MAY_BE_SENT = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Request-Id"]
+_MAY_BE_READ = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-Id"]
 _log = structlog.get_logger(__name__)
 
 Step = Callable[[], Awaitable[None]]
@@ -24,11 +30,40 @@ Step = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ShellLimits:
-    """What is accepted, how long a scan may take, and whether each one that is answered gets a line in the log."""
+    """What is accepted, and how it is answered.
+
+    Args:
+        max_body_bytes: of any request.
+        deadline_s: how long a scan may take.
+        logs_scans: whether each scan that is answered gets a line in the log.
+        forms: paths that take a form instead of JSON.
+        uploads: methods and paths that take a picture, whose bodies are read by whoever answers the call.
+        origins: whose pages may call, beside our own.
+        https: whether the public reaches this by HTTPS.
+    """
 
     max_body_bytes: int
     deadline_s: float
     logs_scans: bool = False
+    forms: frozenset[str] = frozenset()
+    uploads: tuple[tuple[str, str], ...] = ()
+    origins: tuple[str, ...] = ()
+    https: bool = False
+
+    @classmethod
+    def of(
+        cls, settings: Settings, *, forms: frozenset[str] = frozenset(), uploads: tuple[tuple[str, str], ...] = ()
+    ) -> "ShellLimits":
+        """As the settings say."""
+        return cls(
+            settings.api.max_body_bytes,
+            settings.door.deadline_s,
+            logs_scans=settings.log_level.upper() == "DEBUG",
+            forms=forms,
+            uploads=uploads,
+            origins=tuple(settings.api.allowed_origins),
+            https=settings.api.public_url.startswith("https:"),
+        )
 
 
 class Shell:
@@ -37,7 +72,8 @@ class Shell:
     An object, because Serve takes a bare function for a builder.
 
     Args:
-        scans: answers `POST /scans`, without FastAPI, whose own work would cost as much as the scan.
+        scans: answers `POST /scans`, without FastAPI, whose own work would cost as much as the scan; None where an
+            application serves no scans.
         rest: answers everything else.
         limits: see there.
         clock: the present.
@@ -47,7 +83,7 @@ class Shell:
 
     def __init__(
         self,
-        scans: ScanDesk,
+        scans: ScanDesk | None,
         rest: ASGIApp,
         limits: ShellLimits,
         clock: Clock,
@@ -56,18 +92,23 @@ class Shell:
         stop: Step,
         names_request: bool = True,
     ) -> None:
-        self._scans = scans
+        self.scans = scans
         self._rest = rest
         self._limits = limits
         self._clock = clock
         self._start = start
         self._stop = stop
         self._names_request = names_request
+        self._usual = always(https=limits.https)
+        self._uploads: list[tuple[str, re.Pattern[str]]] = [
+            (method, compile_path(path)[0]) for method, path in limits.uploads
+        ]
+        self._served: ASGIApp = _shared(self._http, limits.origins) if limits.origins else self._http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of ASGI."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._served(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
@@ -75,20 +116,21 @@ class Shell:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived_at = self._clock()
-        until = asyncio.get_running_loop().time() + self._limits.deadline_s + _WAY_BACK_S
+        until = asyncio.get_running_loop().time() + self._limits.deadline_s + WAY_BACK_S
         incoming = read_headers(scope["headers"])
-        answering = Answering(send, incoming, names_request=self._names_request)
+        answering = Answering(send, incoming, self._usual, names_request=self._names_request)
         method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
         # Never taken back: a server runs each request in a context of its own, and the next one here binds its own id.
         structlog.contextvars.bind_contextvars(request_id=incoming.request_id)
-        is_scan = method == "POST" and path == "/scans"
+        scans = self.scans if method == "POST" and path == "/scans" else None
         try:
-            takes_body = method in _TAKES_BODY
-            body = await read_body(incoming, receive, self._limits.max_body_bytes) if takes_body else b""
-            if is_scan:
-                await answering.json(await self._scans.scan(incoming.authorization, body, arrived_at, until))
+            if scans:
+                body = await self._body(incoming, receive, method, path)
+                await answering.json(await scans.scan(incoming.authorization, body, arrived_at, until))
             else:
-                await self._rest(_for_rest(scope, incoming), Replayed(body, receive), answering)
+                if not self._is_upload(incoming, method, path):
+                    receive = Replayed(await self._body(incoming, receive, method, path), receive)
+                await self._rest(_for_rest(scope, incoming), receive, answering)
                 answering.code = scope["state"].get("problem_code")
         except ApiProblem as problem:
             await answering.problem(problem)
@@ -100,8 +142,19 @@ class Shell:
             if not answering.status:
                 await answering.problem(internal_error())
         # An answered scan is kept in the store and would fill the log: its line is for who asked for every detail.
-        if not is_scan or answering.is_problem or self._limits.logs_scans:
+        if not scans or answering.is_problem or self._limits.logs_scans:
             answering.log(method, path)
+
+    async def _body(self, incoming: Incoming, receive: Receive, method: str, path: str) -> bytes:
+        if method not in _TAKES_BODY:
+            return b""
+        is_form = path in self._limits.forms
+        return await read_body(incoming, receive, self._limits.max_body_bytes, is_form=is_form)
+
+    def _is_upload(self, incoming: Incoming, method: str, path: str) -> bool:
+        return incoming.is_upload and any(
+            method == taken and pattern.match(path) is not None for taken, pattern in self._uploads
+        )
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -112,7 +165,19 @@ class Shell:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+def _shared(served: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    # Without credentials: a token is put into its header by the page itself, never by the browser.
+    return CORSMiddleware(
+        served,
+        allow_origins=origins,
+        allow_methods=["GET", *sorted(_TAKES_BODY)],
+        allow_headers=_MAY_BE_SENT,
+        expose_headers=_MAY_BE_READ,
+    )
+
+
 def _for_rest(scope: Scope, incoming: Incoming) -> Scope:
     scope.setdefault("state", {})["request_id"] = incoming.request_id
+    scope["state"]["wants_body"] = scope["method"] != "HEAD"
     # HEAD is GET without its body (RFC 9110 section 9.3.2), which the server leaves out.
     return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope

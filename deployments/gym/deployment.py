@@ -1,7 +1,10 @@
 """The Gym as Ray Serve runs it."""
 
+from datetime import timedelta
+
 from deployments.gym.desk import GymDesk
-from domain.unit_of_work import Store
+from deployments.store_desk import open_store
+from integrations.images.choice import open_images
 from integrations.logs import configure_logging
 from integrations.settings import settings
 
@@ -16,12 +19,13 @@ class Gym(GymDesk):
     def __init__(self) -> None:
         own = settings()
         configure_logging(own)
-        self._own_store = Store(
-            own.database.url.get_secret_value(),
-            pool_size=own.database.pool_size,
-            statement_timeout_s=own.database.statement_timeout_s,
+        self._own_store = open_store(own.database)
+        super().__init__(
+            self._own_store,
+            keys_kept_for=timedelta(hours=own.api.idempotency_hours),
+            images=open_images(own),
+            image_settings=own.images,
         )
-        super().__init__(self._own_store)
 
     def __del__(self) -> None:
         self._own_store.close()

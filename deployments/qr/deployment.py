@@ -9,6 +9,7 @@ from deployments.qr.counting import CountedVerifier
 from deployments.qr.pass_check import PassCheck
 from deployments.qr.passes import ImageKind, IssuedPass, Passes
 from domain.clock import system_clock
+from domain.door.model import PassReading
 from integrations.kafka.command_producer import CommandProducer
 from integrations.logs import configure_logging
 from integrations.metrics import LOST_COMMANDS
@@ -56,6 +57,14 @@ class Qr:
     def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
         """The picture of a member's present code; `pixels` is the width of a PNG."""
         return self._passes.image(member_id, system_clock(), kind, pixels)
+
+    def read(self, code: str) -> PassReading:
+        """What a code says now; nothing is done about it."""
+        return self._verifier.read(code, system_clock())
+
+    def public_keys(self) -> dict[str, str]:
+        """The public keys by which a door reads codes without us."""
+        return self._verifier.public_keys()
 
     def ping(self) -> None:
         """Return if this replica can do its work; see `check_health`."""

@@ -5,7 +5,8 @@ from typing import Protocol
 from uuid import UUID
 
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
-from integrations.kafka.messages import DoorCommand, ScanCommand
+from domain.door.model import OfflineScan
+from integrations.kafka.messages import DoorCommand, OfflineScanCommand, ScanCommand
 from integrations.pass_keys import PassVerifier
 
 
@@ -29,8 +30,11 @@ class PassCheck:
         produced = self._commands.produce([(question.gym_id, self._command(question)) for question in questions])
         return encode_produced(produced)
 
-    def _command(self, question: ScanQuestion) -> ScanCommand:
+    def _command(self, question: ScanQuestion) -> DoorCommand:
         # As of its arrival: a pass must not go stale in our own queues.
         reading = self._verifier.read(question.code, question.arrived_at)
         scan = question.with_reading(reading)
+        if question.offline:
+            recorded = OfflineScan(scan)
+            return OfflineScanCommand(command_id=question.command_id, reply_to=question.reply_to, offline=recorded)
         return ScanCommand(command_id=question.command_id, reply_to=question.reply_to, scan=scan)

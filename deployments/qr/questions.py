@@ -19,6 +19,7 @@ class ScanQuestion(msgspec.Struct, frozen=True, array_like=True):
         scan_id, asked_by, gym_id, gate_id, direction, scanned_at, arrived_at, decide_by, payment_checked:
             as in `domain.door.model.ScanRequest`.
         code: what was scanned, whatever it is.
+        offline: it was made while the server was out of reach, and is uploaded now.
     """
 
     command_id: UUID
@@ -33,6 +34,7 @@ class ScanQuestion(msgspec.Struct, frozen=True, array_like=True):
     decide_by: datetime
     scanned_at: datetime | None = None
     payment_checked: bool = False
+    offline: bool = False
 
     def with_reading(self, reading: PassReading) -> ScanRequest:
         """The scan as it is put to the door, once its pass was read."""

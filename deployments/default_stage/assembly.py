@@ -1,0 +1,72 @@
+"""The application for the existing web client, put together from whatever stands for the others."""
+
+from dataclasses import dataclass
+
+from deployments.default_stage import gym_calls, machine_calls, machine_use_calls, pass_calls, user_calls
+from deployments.default_stage.code_answers import CodeAnswers
+from deployments.default_stage.parts import Door, StageParts
+from deployments.default_stage.rights import STAGE_RIGHTS
+from deployments.gateway.callers import callers_of
+from deployments.gateway.confirmed_cache import USUAL, Freshness
+from deployments.gateway.guard import Gatekeeper
+from deployments.gateway.images_by_thread import ImagesByThread
+from deployments.gateway.picture_answers import Pictures
+from deployments.gateway.ports import AskGym, AskIdentity, AskQr, Tokens
+from deployments.gateway.rest import guarded_app
+from deployments.gateway.shell import Shell, ShellLimits
+from deployments.gateway.uploads import Uploads
+from domain.clock import Clock
+from domain.images import ImageStore
+from integrations.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class StageOthers:
+    """What the application is put together with; `tokens` are ID tokens."""
+
+    gym: AskGym
+    identity: AskIdentity
+    qr: AskQr
+    door: Door
+    tokens: Tokens
+    images: ImageStore
+
+
+def assemble_stage(
+    others: StageOthers, settings: Settings, clock: Clock, *, freshness: Freshness = USUAL, names_request: bool = True
+) -> Shell:
+    """The ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
+    callers = callers_of(others.gym, others.identity, others.tokens, freshness)
+    app = guarded_app(
+        "FIT Monitor, default stage",
+        "The calls of the existing web client.",
+        [area.router() for area in (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls)],
+        Gatekeeper.of(STAGE_RIGHTS, callers, others.gym, settings.api),
+    )
+    stage = settings.default_stage
+    codes = CodeAnswers(others.gym, others.identity, stage.redirect_uri, clock)
+    images = ImagesByThread(others.images)
+    app.state.parts = StageParts(
+        gym=others.gym,
+        identity=others.identity,
+        qr=others.qr,
+        door=others.door,
+        tokens=others.tokens,
+        codes=codes,
+        pictures=Pictures(images, presigned=False),  # that client reads the picture from here
+        uploads=Uploads(images, settings.images),
+        settings=stage,
+    )
+
+    async def start() -> None:
+        callers.start()
+
+    return Shell(
+        None,
+        app,
+        ShellLimits.of(settings, uploads=machine_calls.UPLOADS),
+        clock,
+        start=start,
+        stop=callers.close,
+        names_request=names_request,
+    )

@@ -1,0 +1,103 @@
+"""One answer for each authorization code, whichever replica is asked and however often, for a minute."""
+
+import asyncio
+import hashlib
+from datetime import timedelta
+
+import msgspec
+
+from deployments.gateway.ports import AskGym, AskIdentity
+from deployments.gateway.problems import ApiProblem, later
+from deployments.gateway.refusals import granted
+from deployments.gateway.sealing import CannotBeOpenedError, seal, unseal
+from deployments.gym.desk import GymDesk
+from deployments.identity.desk import IdentityDesk
+from deployments.identity.issued import SignedIn
+from domain.clock import Clock
+from domain.identity.model import Client, IdentityProblem, IdentityRefusal, Role
+from domain.repeats import KeyState
+
+KEPT_FOR = timedelta(seconds=60)
+_PURPOSE = "token/get"
+_LOOK_EVERY_S, _LOOKS = 0.1, 50
+
+
+class CodeAnswer(msgspec.Struct, frozen=True):
+    """`token` is Cognito's token response as text."""
+
+    token: str
+    roles: list[str]
+
+
+class CodeAnswers:
+    """Exchanges a code once.
+
+    Args:
+        gym: keeps answers, sealed with the code itself.
+        identity: exchanges codes.
+        redirect_uri: of the page to which the provider's own page has given the code.
+        clock: the present.
+    """
+
+    def __init__(self, gym: AskGym, identity: AskIdentity, redirect_uri: str, clock: Clock) -> None:
+        self._gym = gym
+        self._identity = identity
+        self._redirect_uri = redirect_uri
+        self._clock = clock
+
+    async def of(self, code: str, client: Client) -> CodeAnswer | None:
+        """The answer to a code; None for one that is unknown, or was used longer ago.
+
+        Raises:
+            ApiProblem: it is known and may not sign in, or cannot be exchanged now.
+        """
+        key = hashlib.sha256(f"{_PURPOSE} {code}".encode()).hexdigest()
+        claim = await self._gym(GymDesk.claim_key, key, key)
+        if claim.state is KeyState.NEW:
+            return await self._exchanged(key, code, client)
+        looks = _LOOKS if claim.state is KeyState.RUNNING else 1
+        for look in range(looks):
+            if look:
+                await asyncio.sleep(_LOOK_EVERY_S)
+            sealed = await self._gym(GymDesk.code_answer, key)
+            if sealed is not None:
+                return _opened(sealed, code)
+        if claim.state is KeyState.RUNNING:
+            raise later("unavailable", "The same code is being exchanged; ask again in a moment.")
+        return None
+
+    async def _exchanged(self, key: str, code: str, client: Client) -> CodeAnswer | None:
+        try:
+            signed_in = await self._identity(IdentityDesk.sign_in_by_code, code, self._redirect_uri, None, client)
+        except ApiProblem:
+            await self._gym(GymDesk.free_key, key)  # nobody knows whether it was used; the provider says so next time
+            raise
+        if isinstance(signed_in, IdentityRefusal):
+            await self._gym(GymDesk.free_key, key)
+            if signed_in.problem is IdentityProblem.WRONG_CODE:
+                return None
+        answer = _answer(granted(signed_in))
+        sealed = seal(msgspec.json.encode(answer), code, _PURPOSE)
+        await self._gym(GymDesk.keep_code_answer, key, sealed, self._clock() + KEPT_FOR)
+        # A code that was answered is not put to the provider again, who would take it for stolen.
+        await self._gym(GymDesk.keep_answer, key, 200, "")
+        return answer
+
+
+def _opened(sealed: str, code: str) -> CodeAnswer:
+    try:
+        return msgspec.json.decode(unseal(sealed, code, _PURPOSE), type=CodeAnswer)
+    except CannotBeOpenedError as error:
+        raise later("unavailable", "What was answered cannot be read.") from error
+
+
+def _answer(signed_in: SignedIn) -> CodeAnswer:
+    tokens = signed_in.tokens
+    said = {
+        "id_token": tokens.id_token,
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "expires_in": tokens.expires_in,
+        "token_type": "Bearer",
+    }
+    return CodeAnswer(msgspec.json.encode(said).decode(), [role.value for role in Role if role in signed_in.user.roles])

@@ -1,0 +1,40 @@
+"""The DefaultStage as Ray Serve runs it."""
+
+from ray import serve
+
+from deployments.default_stage.assembly import StageOthers, assemble_stage
+from deployments.gateway.handles import DoorByHandle, QrByHandle, gym_by_handle, identity_by_handle
+from deployments.gateway.shell import Shell
+from domain.clock import system_clock
+from integrations.images.choice import open_images
+from integrations.logs import configure_logging
+from integrations.settings import settings
+from integrations.tokens import TokenUse, TokenVerifier
+
+API = "api"
+"""The application whose deployments it asks."""
+
+
+class DefaultStage:
+    """Translates the existing web client's calls; keeps nothing."""
+
+    def __init__(self) -> None:
+        own = settings()
+        configure_logging(own)
+        self._app = assemble_stage(
+            StageOthers(
+                gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
+                identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
+                qr=QrByHandle(serve.get_deployment_handle("Qr", API)),
+                door=DoorByHandle(serve.get_deployment_handle("Gateway", API)),
+                tokens=TokenVerifier(own.identity, TokenUse.ID),
+                images=open_images(own),
+            ),
+            own,
+            system_clock,
+            names_request=False,  # Serve's server does
+        )
+
+    def __serve_build_asgi_app__(self) -> Shell:
+        """The application; Serve asks for it once the constructor is through."""
+        return self._app

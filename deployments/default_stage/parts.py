@@ -1,0 +1,48 @@
+"""What the calls of the existing web client work with, put together once per replica."""
+
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from deployments.default_stage.code_answers import CodeAnswers
+from deployments.gateway.picture_answers import Pictures
+from deployments.gateway.ports import AskGym, AskIdentity, AskQr, Tokens
+from deployments.gateway.relay import Relayed
+from deployments.gateway.uploads import Uploads
+from domain.door.machine_model import MachineAction
+from integrations.settings import DefaultStageSettings
+
+
+class Door(Protocol):
+    """The way to the door, which the gateway has."""
+
+    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> Relayed:
+        """See `deployments.gateway.relay`."""
+
+    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> Relayed:
+        """See `deployments.gateway.relay`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageParts:
+    """Everything that these calls may ask. `tokens`: ID tokens, which this client sends."""
+
+    gym: AskGym
+    identity: AskIdentity
+    qr: AskQr
+    door: Door
+    tokens: Tokens
+    codes: CodeAnswers
+    pictures: Pictures
+    uploads: Uploads
+    settings: DefaultStageSettings
+
+
+async def _parts(request: Request) -> StageParts:
+    parts: StageParts = request.app.state.parts
+    return parts
+
+
+OfStage = Annotated[StageParts, Depends(_parts)]

@@ -1,0 +1,87 @@
+"""Gyms set up, changed, retired and removed, and their opening hours."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from deployments.gateway.callers import within_reach
+from deployments.gateway.documents import GymDocument
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.gym_documents import GymChanges, NewGym
+from deployments.gateway.hours_documents import NewOpeningHours, OpeningHoursDocument
+from deployments.gateway.idempotency import PROBLEMS as KEY_PROBLEMS
+from deployments.gateway.idempotency import IdempotencyKey
+from deployments.gateway.parts import OfParts, WhoeverAsks
+from deployments.gateway.problems import declared
+from deployments.gateway.refusals import granted
+from deployments.gateway.versions import PROBLEMS, ExpectedVersion, tagged
+from deployments.gym.desk import GymDesk
+from domain.gyms.model import Gym
+
+
+def router() -> APIRouter:
+    """The calls that change gyms."""
+    routes = guarded_router("gyms")
+    _add_changes(routes)
+    _add_hours(routes)
+    return routes
+
+
+def _add_changes(routes: APIRouter) -> None:
+    @routes.post("/gyms", status_code=201, responses=declared(*KEY_PROBLEMS))
+    async def create_gym(
+        wanted: NewGym, parts: OfParts, response: Response, _key: IdempotencyKey = None
+    ) -> GymDocument:
+        """Set a gym up. It is open day and night until it has opening hours."""
+        return _answered(await parts.gym(GymDesk.create_gym, wanted.details()), response)
+
+    @routes.patch("/gyms/{gym_id}", responses=declared("unknown_gym", *PROBLEMS))
+    async def change_gym(
+        gym_id: UUID, expected: ExpectedVersion, wanted: GymChanges, parts: OfParts, response: Response
+    ) -> GymDocument:
+        """Change a gym. A capacity below the number of those inside lets nobody out and nobody in."""
+        changed = await parts.gym(GymDesk.change_gym, gym_id, wanted.changes(), expected)
+        return _answered(granted(changed), response)
+
+    @routes.delete("/gyms/{gym_id}", status_code=204, responses=declared("unknown_gym", "gym_in_use", *PROBLEMS))
+    async def delete_gym(gym_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+        """Remove a gym that was never used; one with visits, scans, machines or plans can only be retired."""
+        granted(await parts.gym(GymDesk.delete_gym, gym_id, expected))
+        return Response(status_code=204)
+
+    @routes.post("/gyms/{gym_id}/retire", responses=declared("unknown_gym"))
+    async def retire_gym(gym_id: UUID, parts: OfParts, response: Response) -> GymDocument:
+        """Let nobody in any more and list the gym no longer; who is inside can leave. Once more changes nothing."""
+        return _answered(granted(await parts.gym(GymDesk.retire_gym, gym_id)), response)
+
+    @routes.post("/gyms/{gym_id}/reopen", responses=declared("unknown_gym"))
+    async def reopen_gym(gym_id: UUID, parts: OfParts, response: Response) -> GymDocument:
+        """Take a retirement back. Once more changes nothing."""
+        return _answered(granted(await parts.gym(GymDesk.reopen_gym, gym_id)), response)
+
+
+def _add_hours(routes: APIRouter) -> None:
+    @routes.get("/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym"))
+    async def opening_hours(
+        gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response
+    ) -> OpeningHoursDocument:
+        """When a gym is open, and whether it is now. A device sees its own gym."""
+        within_reach(asker, gym_id)
+        found = granted(await parts.gym(GymDesk.opening_hours, gym_id))
+        tagged(response, found.gym.version)
+        return OpeningHoursDocument.of(found, parts.clock())
+
+    @routes.put("/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym", "hours_do_not_fit", *PROBLEMS))
+    async def set_opening_hours(
+        gym_id: UUID, expected: ExpectedVersion, wanted: NewOpeningHours, parts: OfParts, response: Response
+    ) -> OpeningHoursDocument:
+        """Set all opening hours anew. What is said of a day stands in place of what its weekday has."""
+        timetable = wanted.timetable()
+        found = granted(await parts.gym(GymDesk.set_opening_hours, gym_id, timetable, expected))
+        tagged(response, found.gym.version)
+        return OpeningHoursDocument.of(found, parts.clock())
+
+
+def _answered(gym: Gym, response: Response) -> GymDocument:
+    tagged(response, gym.version)
+    return GymDocument.model_validate(gym)

@@ -1,0 +1,42 @@
+"""Using a machine, and releasing it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Response
+
+from deployments.gateway.callers import UserAsker
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.machine_wishes import decide_wish
+from deployments.gateway.parts import OfParts, Parts, TheUser
+from deployments.gateway.problems import declared
+from deployments.gateway.record_documents import MachineAnswerDocument, NewMachineRequest
+from domain.door.machine_model import MachineAction
+
+_PROBLEMS = declared("unknown_machine", "request_id_reused", "no_answer_in_time", "not_decided")
+_Wanted = Annotated[NewMachineRequest | None, Body()]
+
+
+def router() -> APIRouter:
+    """The calls of a member at a machine."""
+    routes = guarded_router("machines")
+
+    @routes.post("/machines/{machine_id}/use", response_model=MachineAnswerDocument, responses=_PROBLEMS)
+    async def use(machine_id: UUID, user: TheUser, parts: OfParts, wanted: _Wanted = None) -> Response:
+        """Use a machine: who is inside its gym, one machine at a time. Leaving the gym releases it."""
+        return await _decided(parts, user, MachineAction.USE, machine_id, wanted)
+
+    @routes.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_PROBLEMS)
+    async def release(machine_id: UUID, user: TheUser, parts: OfParts, wanted: _Wanted = None) -> Response:
+        """Release the machine that one uses; staff release it for whoever does."""
+        return await _decided(parts, user, MachineAction.RELEASE, machine_id, wanted)
+
+    return routes
+
+
+async def _decided(
+    parts: Parts, user: UserAsker, action: MachineAction, machine_id: UUID, wanted: NewMachineRequest | None
+) -> Response:
+    request_id = wanted.request_id if wanted is not None else None
+    answer = await decide_wish(parts, user.id, action, machine_id, request_id=request_id, is_staff=user.is_staff)
+    return Response(answer, media_type="application/json")

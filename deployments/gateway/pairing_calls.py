@@ -1,0 +1,49 @@
+"""Devices set up at a door: with a code that is shown once, as QR."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from deployments.gateway.device_documents import CreatedPairing, NewPairing, PairingClaim, PairingDocument
+from deployments.gateway.documents import CreatedDevice
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey
+from deployments.gateway.listing import Asked, Listing, listing
+from deployments.gateway.parts import OfParts, TheUser
+from deployments.gateway.problems import declared
+from deployments.gateway.refusals import granted
+from deployments.gym.desk import GymDesk
+
+PAGE = "/pair"  # of the web client; what follows its `#` stays in the browser
+
+
+def router() -> APIRouter:
+    """The calls about pairings."""
+    routes = guarded_router("gates")
+
+    @routes.get("/gates/{gate_id}/pairings", responses=declared("unknown_gate"))
+    async def pairings(gate_id: UUID, parts: OfParts, asked: Asked) -> Listing[PairingDocument]:
+        """The codes of a gate that wait for their devices."""
+        found = granted(await parts.gym(GymDesk.pairings, gate_id, asked))
+        return listing(found, PairingDocument.model_validate)
+
+    @routes.post("/gates/{gate_id}/pairings", status_code=201, responses=declared("unknown_gate", *PROBLEMS))
+    async def create_pairing(
+        gate_id: UUID, wanted: NewPairing, user: TheUser, parts: OfParts, _key: IdempotencyKey = None
+    ) -> CreatedPairing:
+        """Make a code, good for ten minutes, that makes one device of whoever shows it first."""
+        page = parts.settings.api.public_url + PAGE
+        return CreatedPairing.of(granted(await parts.gym(GymDesk.create_pairing, gate_id, wanted.name, user.id, page)))
+
+    @routes.post("/pairings/claim", status_code=201, responses=declared("unknown_pairing", *PROBLEMS))
+    async def claim_pairing(shown: PairingClaim, parts: OfParts, _key: IdempotencyKey = None) -> CreatedDevice:
+        """Become the device of a code. Its credential is in this answer (and its repetitions) and nowhere else."""
+        return CreatedDevice.of(granted(await parts.gym(GymDesk.claim_pairing, shown.code)))
+
+    @routes.delete("/pairings/{pairing_id}", status_code=204, responses=declared("unknown_pairing"))
+    async def withdraw_pairing(pairing_id: UUID, parts: OfParts) -> Response:
+        """Take a code back that nobody has shown yet."""
+        granted(await parts.gym(GymDesk.withdraw_pairing, pairing_id))
+        return Response(status_code=204)
+
+    return routes

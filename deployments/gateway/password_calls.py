@@ -1,0 +1,56 @@
+"""Passwords that were forgotten, or are to be changed."""
+
+from fastapi import APIRouter, Request, Response
+
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.identity_documents import AddressDocument, PasswordChange, PasswordReset
+from deployments.gateway.parts import OfParts, TheClient, TheUser
+from deployments.gateway.problems import declared
+from deployments.gateway.refusals import granted
+from deployments.identity.desk import IdentityDesk
+
+_DONE = 204
+
+
+def router() -> APIRouter:
+    """The calls about passwords."""
+    routes = guarded_router("session")
+
+    @routes.post("/password/forgot", status_code=202, responses=declared("too_many_attempts"))
+    async def forgot(to: AddressDocument, parts: OfParts, client: TheClient) -> AddressDocument:
+        """Send a code to set a new password with. The answer does not tell whether there is an account."""
+        granted(await parts.identity(IdentityDesk.forgot_password, to.email, client))
+        return to
+
+    @routes.post(
+        "/password/reset", status_code=_DONE, responses=declared("wrong_code", "weak_password", "too_many_attempts")
+    )
+    async def reset(wanted: PasswordReset, parts: OfParts, client: TheClient) -> Response:
+        """Set a new password by the code that was sent. Ends all sessions."""
+        granted(await parts.identity(IdentityDesk.reset_password, wanted.email, wanted.code, wanted.password, client))
+        return Response(status_code=_DONE)
+
+    @routes.post(
+        "/password/change",
+        status_code=_DONE,
+        responses=declared("wrong_credentials", "session_over", "weak_password", "too_many_attempts"),
+    )
+    async def change(
+        wanted: PasswordChange, request: Request, user: TheUser, parts: OfParts, client: TheClient
+    ) -> Response:
+        """Change my password. Ends my other sessions."""
+        token = request.headers["authorization"].split()[1]
+        granted(
+            await parts.identity(
+                IdentityDesk.change_password,
+                user.id,
+                user.session_id,
+                token,
+                wanted.old_password,
+                wanted.new_password,
+                client,
+            )
+        )
+        return Response(status_code=_DONE)
+
+    return routes

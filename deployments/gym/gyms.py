@@ -1,0 +1,65 @@
+"""What the Gym deployment answers about gyms and their opening hours."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from deployments.store_desk import StoreDesk
+from domain.gyms import managing
+from domain.gyms.hours import HoursRepository
+from domain.gyms.model import Gym, GymDetails, GymRefusal
+from domain.gyms.registry import GymRegistry
+from domain.gyms.repository import GymRepository
+from domain.gyms.timetable import GymHours, Timetable
+from domain.paging import Page, PageRequest
+
+
+class GymsDesk(StoreDesk):
+    """Gyms: read by everybody, changed by admins. `expected` is always the version that was read; None: any."""
+
+    def gyms(self, request: PageRequest, *, retired: bool = False) -> Page[Gym]:
+        """The gyms in operation, or those retired."""
+        with self._reading() as connection:
+            return GymRepository(connection).gyms(request, retired=retired)
+
+    def gym(self, gym_id: UUID) -> Gym | None:
+        """One gym."""
+        with self._reading() as connection:
+            return GymRepository(connection).gym(gym_id)
+
+    def create_gym(self, details: GymDetails) -> Gym:
+        """Set a gym up."""
+        return self._written(lambda connection: managing.create_gym(GymRegistry(connection), details, self._clock()))
+
+    def change_gym(
+        self, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None
+    ) -> Gym | GymRefusal:
+        """Change some of a gym's details, named as in `GymDetails`."""
+        return self._written(lambda connection: managing.change_gym(GymRegistry(connection), gym_id, changes, expected))
+
+    def retire_gym(self, gym_id: UUID) -> Gym | GymRefusal:
+        """Let nobody into a gym any more."""
+        return self._written(lambda connection: managing.retire_gym(GymRegistry(connection), gym_id, self._clock()))
+
+    def reopen_gym(self, gym_id: UUID) -> Gym | GymRefusal:
+        """Take a retirement back."""
+        return self._written(lambda connection: managing.reopen_gym(GymRegistry(connection), gym_id))
+
+    def delete_gym(self, gym_id: UUID, expected: int | None) -> GymRefusal | None:
+        """Remove a gym to which nothing refers."""
+        return self._written(lambda connection: managing.delete_gym(GymRegistry(connection), gym_id, expected))
+
+    def opening_hours(self, gym_id: UUID) -> GymHours | GymRefusal:
+        """The opening hours of a gym."""
+        with self._reading() as connection:
+            # The gym first: hours that are newer than its version are refused when they are changed, never lost.
+            gym = GymRepository(connection).gym(gym_id)
+            return managing.UNKNOWN_GYM if gym is None else GymHours(gym, HoursRepository(connection).of(gym_id))
+
+    def set_opening_hours(self, gym_id: UUID, timetable: Timetable, expected: int | None) -> GymHours | GymRefusal:
+        """Set all opening hours of a gym anew."""
+        gym = self._written(
+            lambda connection: managing.set_hours(
+                GymRegistry(connection), HoursRepository(connection), gym_id, timetable, expected
+            )
+        )
+        return gym if isinstance(gym, GymRefusal) else GymHours(gym, timetable)

@@ -1,0 +1,60 @@
+"""What the Gym deployment answers about a gym as it is now, and how well its doors are served."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from deployments.store_desk import StoreDesk
+from domain.door.queries import DoorQueries
+from domain.gyms.managing import UNKNOWN_GYM
+from domain.gyms.model import GymRefusal
+from domain.gyms.repository import GymRepository
+from domain.live.model import LiveReading
+from domain.live.queries import LiveQueries
+from domain.live.service_level import Looked, ServiceLevel, level_of
+from domain.live.trend import filled, first_minute, minute_of
+from domain.paging import PageRequest
+
+_FIRST_INSIDE = PageRequest(limit=200)
+
+
+class LiveDesk(StoreDesk):
+    """Answers about now."""
+
+    def live_snapshot(
+        self, gym_id: UUID, trend_known_to: datetime | None = None, *, names: bool = False
+    ) -> LiveReading | GymRefusal:
+        """A gym as it is now.
+
+        Args:
+            gym_id: which.
+            trend_known_to: the last minute of a trend that was read before; while that minute lasts no other is read.
+            names: also the first who are inside, by name.
+        """
+        now = self._clock()
+        with self._reading() as connection:
+            counted = DoorQueries(connection).occupancy(gym_id)
+            if counted is None:
+                return UNKNOWN_GYM
+            since = trend_known_to if trend_known_to == minute_of(now) else first_minute(now)
+            live = LiveQueries(connection)
+            inside = DoorQueries(connection).inside(gym_id, _FIRST_INSIDE).items if names else None
+            return LiveReading(
+                gym_id=gym_id,
+                occupancy=counted.occupancy,
+                capacity=counted.capacity,
+                as_of=now,
+                trend=filled(live.minutes(gym_id, since), since, now, counted.occupancy),
+                free_machines=live.free_machines(gym_id),
+                inside=inside,
+            )
+
+    def service_level(self, gym_id: UUID, over: timedelta, at_most: int) -> ServiceLevel | GymRefusal:
+        """How well a gym's doors were served lately, by no more than so many scans, the newest."""
+        now = self._clock()
+        with self._reading() as connection:
+            if GymRepository(connection).gym(gym_id) is None:
+                return UNKNOWN_GYM
+            live = LiveQueries(connection)
+            found = live.timings(gym_id, now - over, at_most + 1)
+            looked = Looked(gym_id, now - over, now, at_most, limited=len(found) > at_most)
+            return level_of(looked, found[:at_most], live.devices(gym_id))

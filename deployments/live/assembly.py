@@ -1,0 +1,87 @@
+"""The live view, put together from whatever stands for the others."""
+
+import asyncio
+from dataclasses import dataclass
+
+from deployments.gateway.callers import callers_of
+from deployments.gateway.confirmed_cache import USUAL, Freshness
+from deployments.gateway.guard import Gatekeeper
+from deployments.gateway.openapi import complete_document
+from deployments.gateway.ports import AskGym, AskIdentity, Tokens
+from deployments.gateway.rest import guarded_app
+from deployments.gateway.shell import Shell, ShellLimits, Step
+from deployments.live import stream_calls
+from deployments.live.counting import LiveCounts
+from deployments.live.gym_watch import Events, Pace, Sources
+from deployments.live.hub import Hub
+from deployments.live.parts import LiveParts
+from deployments.live.rights import LIVE_RIGHTS, WATCHING
+from deployments.live.watchers import Watchers
+from domain.clock import Clock
+from integrations.settings import Settings
+from integrations.tally import Tally
+
+ROOT = "/api/live"
+READ_AT_ONCE = 2
+"""Gym has eight threads, and doors need them first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOthers:
+    """What the live view is put together with; `events` says whether changes are heard."""
+
+    gym: AskGym
+    identity: AskIdentity
+    tokens: Tokens
+    events: Events
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """The ASGI application, and the hub that is to be told of changes."""
+
+    shell: Shell
+    hub: Hub
+    watchers: Watchers
+
+
+def assemble_live(
+    others: LiveOthers,
+    settings: Settings,
+    clock: Clock,
+    *,
+    pace: Pace | None = None,
+    freshness: Freshness = USUAL,
+    on_stop: Step | None = None,
+    names_request: bool = True,
+    tally: Tally | None = None,
+) -> LiveView:
+    """The live view; arguments as of `deployments.gateway.assembly.assemble`, `pace` as in `gym_watch`."""
+    callers = callers_of(others.gym, others.identity, others.tokens, freshness)
+    counts = LiveCounts(tally or Tally())
+    turns = asyncio.Semaphore(READ_AT_ONCE)
+    hub = Hub(Sources(others.gym, turns, others.events, clock, pace or Pace(), counts))
+    watchers = Watchers(callers, WATCHING, most=settings.live.streams_per_asker)
+    app = guarded_app(
+        "FIT Monitor, live view",
+        "Gyms as they are now, as streams of server-sent events.",
+        [stream_calls.router()],
+        Gatekeeper.of(LIVE_RIGHTS, callers, others.gym, settings.api),
+    )
+    app.state.parts = LiveParts(hub, watchers, counts)
+    stream_calls.add_snapshots(complete_document(app, LIVE_RIGHTS, ROOT))
+
+    async def start() -> None:
+        callers.start()
+        watchers.start()
+        hub.start()
+
+    async def stop() -> None:
+        await hub.close()
+        await watchers.close()
+        await callers.close()
+        if on_stop:
+            await on_stop()
+
+    shell = Shell(None, app, ShellLimits.of(settings), clock, start=start, stop=stop, names_request=names_request)
+    return LiveView(shell, hub, watchers)

@@ -1,0 +1,71 @@
+"""The Live deployment as Ray Serve runs it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from ray import serve
+
+from deployments.gateway.handles import gym_by_handle, identity_by_handle
+from deployments.gateway.shell import Shell
+from deployments.live.assembly import LiveOthers, assemble_live
+from domain.clock import system_clock
+from integrations.kafka.gym_events import GymChange, GymEventListener
+from integrations.logs import configure_logging
+from integrations.settings import settings
+from integrations.tally import RaySink, Tally
+from integrations.tokens import TokenUse, TokenVerifier
+
+API = "api"
+"""The application whose deployments it asks."""
+
+
+class LiveUnhealthyError(Exception):
+    """This replica can hear changes no more; another must take its place."""
+
+
+class Live:
+    """Opens what the live view needs, and tells whether it is well. Without Kafka it is: it reads gyms on its own."""
+
+    def __init__(self) -> None:
+        own = settings()
+        configure_logging(own)
+        self._events = GymEventListener(own.kafka, asyncio.get_running_loop(), self._heard, self._turned)
+        self._tally = Tally()
+        self._view = assemble_live(
+            LiveOthers(
+                gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
+                identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
+                tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
+                events=self._events,
+            ),
+            own,
+            system_clock,
+            on_stop=self._close,
+            names_request=False,  # Serve's server does
+            tally=self._tally,
+        )
+        self._events.start()
+        self._tally.start(RaySink)
+
+    def __serve_build_asgi_app__(self) -> Shell:
+        """The application; Serve asks for it once the constructor is through."""
+        return self._view.shell
+
+    async def check_health(self) -> None:
+        """Serve replaces a replica whose check fails.
+
+        Raises:
+            LiveUnhealthyError: see there.
+        """
+        if not self._events.healthy:
+            raise LiveUnhealthyError
+
+    def _heard(self, changes: Sequence[GymChange]) -> None:
+        self._view.hub.heard(changes)
+
+    def _turned(self) -> None:
+        self._view.hub.turned()
+
+    async def _close(self) -> None:
+        await asyncio.to_thread(self._events.close)
+        await asyncio.to_thread(self._tally.stop)

@@ -1,0 +1,36 @@
+"""What goes over a stream, byte for byte (the event stream format of HTML's section 9.2)."""
+
+from enum import StrEnum
+
+BEAT = b": beat\n\n"
+"""A comment, which clients pass over: it shows both ends that the connection lives."""
+
+
+class End(StrEnum):
+    """Why a stream ends. Stable: clients compare these."""
+
+    EXPIRED = "expired"  # the token; come back with a new one
+    REVOKED = "revoked"  # the session or the device is known no more
+    RIGHTS_CHANGED = "rights_changed"  # come back, and see what may be seen now
+    GONE = "gone"  # the gym was retired
+    CLOSING = "closing"  # this replica stops; come back at once
+
+
+def snapshot_frame(version: int, document: bytes) -> bytes:
+    """A snapshot.
+
+    Args:
+        version: greater than those of the snapshots before.
+        document: JSON without line breaks.
+    """
+    return b"id: %d\nevent: snapshot\ndata: %b\n\n" % (version, document)
+
+
+def end_frame(reason: End) -> bytes:
+    """The last event of a stream."""
+    return b'event: end\ndata: {"reason":"%b"}\n\n' % reason.value.encode()
+
+
+def retry_hint(milliseconds: int) -> bytes:
+    """How long a client may wait before it comes back; goes before the first event."""
+    return b"retry: %d\n" % milliseconds

@@ -1,0 +1,86 @@
+"""One client's stream: what it has not taken yet, which is never more than the newest snapshot."""
+
+import asyncio
+from enum import StrEnum
+from typing import Any
+
+from deployments.live.frames import BEAT, End, end_frame
+
+
+class View(StrEnum):
+    """Who looks: staff see names and how the doors are served."""
+
+    MEMBER = "member"
+    STAFF = "staff"
+
+
+class Stream:
+    """A place for one snapshot; a newer one takes the place of what was not taken. For one event loop.
+
+    Args:
+        view: whose.
+        now: by the event loop's clock.
+    """
+
+    __slots__ = ("_ended", "_newest", "_sender", "_taker", "given_at", "taking_since", "view")
+
+    def __init__(self, view: View, now: float) -> None:
+        self.view = view
+        self.given_at = now  # when it was last given anything
+        self.taking_since: float | None = None  # since when its client is being sent what it took
+        self._newest: bytes | None = None
+        self._ended: bytes | None = None
+        self._taker: asyncio.Future[None] | None = None
+        self._sender: asyncio.Task[Any] | None = None
+
+    def sent_by(self, sender: asyncio.Task[Any] | None) -> None:
+        """Name the task that sends it, so that it can be dropped."""
+        self._sender = sender
+
+    def drop(self) -> None:
+        """End it without a word: its client takes nothing."""
+        if self._sender is not None:
+            self._sender.cancel()
+
+    def offer(self, frame: bytes, now: float) -> None:
+        """Give it a snapshot."""
+        self._newest = frame
+        self.given_at = now
+        self._wake()
+
+    def beat(self, now: float) -> None:
+        """Give it a sign of life, unless it has something to send anyway."""
+        if self._newest is None:
+            self.offer(BEAT, now)
+
+    def end(self, reason: End) -> None:
+        """Nothing goes over it any more but the reason; the first one counts."""
+        if self._ended is None:
+            self._ended = end_frame(reason)
+            self._newest = None
+            self._wake()
+
+    def abandon(self) -> None:
+        """Its client has left: nothing goes over it any more, not even why."""
+        self._ended, self._newest = b"", None
+        self._wake()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, its last event taken or not."""
+        return self._ended is not None
+
+    async def take(self) -> tuple[bytes, bool]:
+        """What is to be sent next, as soon as there is something, and whether more may follow."""
+        while self._newest is None and self._ended is None:
+            self._taker = asyncio.get_running_loop().create_future()
+            await self._taker
+        if self._ended is not None:
+            return self._ended, False
+        frame, self._newest = self._newest, None
+        assert frame is not None  # noqa: S101 - waited for above
+        return frame, True
+
+    def _wake(self) -> None:
+        if self._taker is not None and not self._taker.done():
+            self._taker.set_result(None)

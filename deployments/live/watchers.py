@@ -1,0 +1,142 @@
+"""Who has streams open: how many, and whether they still may."""
+
+import asyncio
+import contextlib
+import contextvars
+from collections import Counter
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from deployments.gateway.callers import Asker, Callers, UserAsker, permit
+from deployments.gateway.problems import ApiProblem, later
+from deployments.gateway.rights import Right
+from deployments.live.frames import End
+from deployments.live.stream import Stream, View
+from domain.identity.model import Client
+from integrations.tokens import TokenRefusal, TokenRefusedError
+
+_AT_ONCE = 100  # fewer than may wait for the cache that knows of sessions
+_UNAUTHENTICATED, _FORBIDDEN = 401, 403
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Watcher:
+    """One credential, as it was shown, and all streams that were opened with it."""
+
+    client: Client
+    streams: set[Stream] = field(default_factory=set)
+
+
+def view_of(asker: Asker) -> View:
+    """Names are for staff alone; a device sees what members see."""
+    return View.STAFF if isinstance(asker, UserAsker) and asker.is_staff else View.MEMBER
+
+
+class Watchers:
+    """Confirms every few seconds, once for each credential, that its streams may go on. For one event loop.
+
+    Args:
+        callers: knows who is asking.
+        right: that of watching.
+        most: how many streams one asker may have open here.
+        every_s: how often all are confirmed; a session is believed for five seconds.
+    """
+
+    def __init__(self, callers: Callers, right: Right, *, most: int, every_s: float = 2.0) -> None:
+        self._callers = callers
+        self._right = right
+        self._most = most
+        self._every_s = every_s
+        self._watchers: dict[str, _Watcher] = {}
+        self._open: Counter[UUID] = Counter()
+        self._confirming: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to confirm; needs the running event loop."""
+        self._confirming = asyncio.get_running_loop().create_task(
+            self._confirm_for_ever(), context=contextvars.Context()
+        )
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._confirming is not None:
+            self._confirming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._confirming
+
+    def take_place(self, asker: Asker) -> None:
+        """Count another stream of somebody; `give_place` gives it back.
+
+        Raises:
+            ApiProblem: `too_many_requests`, they have as many as they may.
+        """
+        if self._open[asker.id] >= self._most:
+            raise later("too_many_requests", f"There are {self._most} streams open already; close one.", seconds=5)
+        self._open[asker.id] += 1
+
+    def give_place(self, asker: Asker) -> None:
+        """A stream of theirs was closed."""
+        self._open[asker.id] -= 1
+        if not self._open[asker.id]:
+            del self._open[asker.id]
+
+    def add(self, authorization: str, client: Client, stream: Stream) -> None:
+        """Confirm a stream from now on."""
+        self._watchers.setdefault(authorization, _Watcher(client)).streams.add(stream)
+
+    def remove(self, authorization: str, stream: Stream) -> None:
+        """It was closed."""
+        watcher = self._watchers.get(authorization)
+        if watcher is not None:
+            watcher.streams.discard(stream)
+            if not watcher.streams:
+                del self._watchers[authorization]
+
+    async def confirm(self) -> None:
+        """Ask of each credential whether it is still good, and end the streams of those that are not."""
+        shown = list(self._watchers)
+        for start in range(0, len(shown), _AT_ONCE):
+            await asyncio.gather(*(self._confirm(one) for one in shown[start : start + _AT_ONCE]))
+
+    async def _confirm(self, authorization: str) -> None:
+        watcher = self._watchers.get(authorization)
+        if watcher is None:
+            return
+        try:
+            asker = self._callers.recognised(authorization) or await self._callers.identify(
+                authorization, watcher.client
+            )
+            permit(asker, self._right)
+        except ApiProblem as problem:
+            # Whether it is good cannot be found out now: nothing new can be read now either, so the streams may wait.
+            if problem.status in {_UNAUTHENTICATED, _FORBIDDEN}:
+                _end(watcher, _why(problem))
+            return
+        view = view_of(asker)
+        for stream in watcher.streams:
+            if stream.view is not view:
+                stream.end(End.RIGHTS_CHANGED)
+
+    async def _confirm_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)
+            try:
+                await self.confirm()
+            except Exception:  # noqa: BLE001 - tried again
+                _log.exception("streams_not_confirmed")
+
+
+def _end(watcher: _Watcher, reason: End) -> None:
+    for stream in watcher.streams:
+        stream.end(reason)
+
+
+def _why(problem: ApiProblem) -> End:
+    if problem.code == "forbidden":
+        return End.RIGHTS_CHANGED
+    refused = problem.__cause__
+    expired = isinstance(refused, TokenRefusedError) and refused.reason is TokenRefusal.EXPIRED
+    return End.EXPIRED if expired else End.REVOKED
