@@ -6,6 +6,7 @@ from consumers.counting import CountedHandler, CountedReplier
 from consumers.door import DoorParts
 from consumers.outbox_relay import outbox_relay
 from consumers.scaling import BUSY_S, HANDLED, LAG
+from consumers.timekeeper import timekeeper
 from integrations.logs import configure_logging
 from integrations.metrics import (
     DEAD_LETTERS,
@@ -34,7 +35,7 @@ class ConsumerUnhealthyError(RuntimeError):
 
 
 class DoorConsumer:
-    """Decides what comes on `door-commands`; beside it runs an outbox relay. Takes no requests.
+    """Decides what comes on `door-commands`; beside it run an outbox relay and a timekeeper. Takes no requests.
 
     Args:
         configured: the settings; those of the environment when None.
@@ -49,6 +50,7 @@ class DoorConsumer:
         parts.handler = CountedHandler(parts.handler, tally)
         parts.replier = CountedReplier(parts.replier, tally)
         self._relay = relay = outbox_relay(configured)
+        self._timekeeper = timekeeper(configured)
         self._loop = loop = parts.loop()
         tally.reads(LAG_METRIC, lambda: loop.lag)
         tally.reads(DEAD_LETTERS, lambda: loop.stats.dead_letters)
@@ -59,6 +61,7 @@ class DoorConsumer:
         tally.reads(OUTBOX_PUBLISHED, lambda: relay.published)
         loop.start()
         relay.start()
+        self._timekeeper.start()
         if reports:
             tally.start(RaySink)
         # Serve takes a replica for ready when this ends: the door is not, before the group has given partitions.
@@ -88,6 +91,7 @@ class DoorConsumer:
         if loop is not None and loop.stop(_STOP_S):
             self._parts.close()
             self._relay.stop(_RELAY_STOP_S)
+            self._timekeeper.stop(_RELAY_STOP_S)
             self._tally.stop()
 
 

@@ -10,8 +10,8 @@ from consumers.frozen import give_up_locks_when_frozen
 from consumers.loop import ConsumerLoop, LoopLimits
 from consumers.ports import Handler, Replier
 from domain.clock import Clock, system_clock
-from domain.door.model import AnnulRequest, DoorLimits, DoorResult, Problem, Rejected, ScanRequest
-from domain.door.service import decide_batch
+from domain.door.model import DoorLimits, DoorResult, Problem, Rejected
+from domain.door.service import Request, decide_batch
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
@@ -19,8 +19,13 @@ from integrations.kafka.messages import (
     AnnulCommand,
     DoorCommand,
     DoorReply,
+    EndVisitCommand,
+    HeadCountCommand,
+    MachineCommand,
+    OfflineScanCommand,
     ReplyTo,
     ScanCommand,
+    TidyCommand,
     decode_command,
     reply,
 )
@@ -28,7 +33,7 @@ from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import Settings
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
-Decide = Callable[[Connection, Sequence[ScanRequest | AnnulRequest], Clock, DoorLimits], list[DoorResult | None]]
+Decide = Callable[[Connection, Sequence[Request], Clock, DoorLimits], list[DoorResult | None]]
 
 FROZEN_AFTER_S = 5  # a batch pauses for some hundredths of a second between two statements
 _NOT_DECIDED = Rejected(
@@ -54,7 +59,7 @@ class DoorHandler:
 
     def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult | None]:
         """Decide commands in order and commit."""
-        requests = [_request(command) for command in messages]
+        requests = [request_of(command) for command in messages]
         with self._store.writing() as connection:
             return self._decide(connection, requests, self._clock, self._limits)
 
@@ -83,6 +88,8 @@ class DoorReplier:
         """Send the results of commands that were decided together."""
         bundles: dict[ReplyTo, list[DoorReply]] = {}
         for command, result in answered:
+            if command.reply_to is None:
+                continue
             bundles.setdefault(command.reply_to, []).append(reply(command.command_id, result))
         for reply_to, replies in bundles.items():
             self._sender.send(reply_to, replies)
@@ -132,9 +139,20 @@ def door_limits(settings: Settings) -> DoorLimits:
     )
 
 
-def _request(command: DoorCommand) -> ScanRequest | AnnulRequest:
+def request_of(command: DoorCommand) -> Request:
+    """What a command asks of the door."""
     match command:
         case ScanCommand():
             return command.scan
         case AnnulCommand():
             return command.annul
+        case EndVisitCommand():
+            return command.end
+        case OfflineScanCommand():
+            return command.offline
+        case HeadCountCommand():
+            return command.count
+        case MachineCommand():
+            return command.machine
+        case TidyCommand():
+            return command.tidy
