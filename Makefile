@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
+# Tests that need no machine to themselves: they run side by side, and the others after them, alone.
+SMALL := tests/unit tests/integration/domain
+
 # A broken .venv must end in an error, not in packages beside the system's own.
 export PIP_REQUIRE_VIRTUALENV := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run down test check bench bench-large format lock
+.PHONY: help run down test check bench bench-large format lambdas lock
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -22,7 +25,12 @@ down: $(VENV)/.installed ## Stop the system.
 
 test: $(VENV)/.installed-dev ## Run every test, on the servers that it brings. TEST_ARGS="tests/unit -k door" for some.
 	@$(BIN)/python -m cluster.local.bring
+ifdef TEST_ARGS
 	$(BIN)/python -m pytest $(TEST_ARGS)
+else
+	$(BIN)/python -m pytest -n auto --dist worksteal $(SMALL)
+	$(BIN)/python -m pytest $(SMALL:%=--ignore=%)
+endif
 
 check: $(VENV)/.installed-dev ## Run every check, then every test.
 	$(BIN)/ruff format --check
@@ -42,6 +50,9 @@ bench-large: $(VENV)/.installed ## Measure a scan with 1,000,000 members and 20,
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended.
 	$(BIN)/ruff check --fix --exit-zero
 	$(BIN)/ruff format
+
+lambdas: $(VENV)/.installed ## Build the Lambda functions into dist/lambdas.
+	@$(BIN)/python -m cluster.lambda_zips.build
 
 lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml. LOCK_ARGS=--upgrade for newer versions.
 	$(LOCK) $(LOCK_ARGS) -o requirements.lock pyproject.toml

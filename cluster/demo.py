@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
 
+from cluster.demo_accounts import add_demo_accounts
 from domain.clock import system_clock
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.repository import GymRepository
@@ -70,7 +71,8 @@ def seed_demo(settings: Settings) -> Path:
     """Fill an empty store with the demo and write what is needed to use it; leave a filled one as it is.
 
     Returns:
-        The file with gates, the credentials of their devices, and members; readable by its owner only.
+        The file with gates, the credentials of their devices, members, and the passwords of an admin, of somebody of
+        the staff and of the first member; readable by its owner only.
 
     Raises:
         FileExistsError: the store has gyms, but not from a demo.
@@ -82,9 +84,14 @@ def seed_demo(settings: Settings) -> Path:
             if connection.execute(select(func.count()).select_from(gyms)).scalar_one():
                 if not file.exists():
                     raise FileExistsError("this store has gyms already; the demo goes into an empty one only")
+                demo = read_demo(settings) or {}
+                if add_demo_accounts(settings, connection, demo):  # one that was made before there were accounts
+                    _write(file, demo)
                 return file
-            # The file first: a demo whose credentials nobody knows would be of no use.
-            _write(file, _seed(connection, system_clock()))
+            # The files first: a demo whose credentials nobody knows would be of no use.
+            demo = _seed(connection, system_clock())
+            add_demo_accounts(settings, connection, demo)
+            _write(file, demo)
     finally:
         store.close()
     return file

@@ -45,11 +45,13 @@ class Large:
 
     Args:
         noops: of FastAPI, beside the first and beside the second: what drifts shows here.
+        occupancy: how fast it is read with few, and with many.
         bytes_stored: of tables and indexes after loading.
     """
 
     compared: Compared
     noops: tuple[Rate, Rate]
+    occupancy: tuple[Rate, Rate]
     loaded: Loaded
     buffer_pool_bytes: int
     bytes_stored: int
@@ -57,7 +59,7 @@ class Large:
     @property
     def is_good(self) -> bool:
         """Whether every answer came and was right."""
-        return self.compared.is_good and not any(noop.errors for noop in self.noops)
+        return self.compared.is_good and not any(rate.errors for rate in (*self.noops, *self.occupancy))
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -71,6 +73,9 @@ class Large:
             "innodb_buffer_pool_size": self.buffer_pool_bytes,
             "stored_bytes": self.bytes_stored,
             "noop_rps": [round(noop.per_second, 1) for noop in self.noops],
+            "occupancy_rps": [round(rate.per_second, 1) for rate in self.occupancy],
+            "occupancy_p50_ms": [round(rate.p50_ms, 2) for rate in self.occupancy],
+            "occupancy_cpu_ms": [round(rate.cpu_ms_of_all(), 3) for rate in self.occupancy],
         }
 
 
@@ -84,6 +89,7 @@ def measure_large(rig: Rig, wish: LargeWish) -> Large:
     with roomy_server(rig.record.data_dir, wish.buffer_pool_bytes):
         few = rig.world(gyms=_GYMS, members=_FEW)
         first, before = _measure(rig, "few", rig.runs(few))
+        read_before = rig.occupancy(few, CONNECTIONS)
         rig.reconcile()
         rig.watcher.now(f"large: loading {wish.past.members:,} members, {wish.past.visits:,} visits and their scans")
         whole = rig.world(gyms=_GYMS, members=0, capacity=_SCANNING)
@@ -94,7 +100,8 @@ def measure_large(rig: Rig, wish: LargeWish) -> Large:
         rig.watcher.said(f"loaded {told} in {loaded.seconds:.0f} s")
         many = _scanning(whole, wish.past, rig.seed)
         second, after = _measure(rig, "many", rig.runs(many))
-        return Large(Compared(first, second), (before, after), loaded, wish.buffer_pool_bytes, _stored(rig))
+        read = read_before, rig.occupancy(many, CONNECTIONS)
+        return Large(Compared(first, second), (before, after), read, loaded, wish.buffer_pool_bytes, _stored(rig))
 
 
 def _measure(rig: Rig, what: str, runs: ScanRuns) -> tuple[list[ScanRun], Rate]:

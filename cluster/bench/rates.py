@@ -70,6 +70,11 @@ def noop_errors(lanes: Sequence[Sequence[Answer]], body: bytes) -> int:
     return sum(answer.status != _OK or answer.body != body for lane in lanes for answer in lane)
 
 
+def reading_errors(lanes: Sequence[Sequence[Answer]]) -> int:
+    """How many questions were not answered with 200."""
+    return sum(answer.status != _OK for lane in lanes for answer in lane)
+
+
 def mean_batch(answers: Sequence[ScanAnswer]) -> float:
     """How many scans were decided together: all decisions of one transaction have one time."""
     return len(answers) / len({answer.decided_at for answer in answers}) if answers else 0.0

@@ -53,6 +53,7 @@ class ScanRequests:
         return head.encode() + body
 
 
-def get_request(host: str, path: str) -> bytes:
-    """A plain question."""
-    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+def get_request(host: str, path: str, credential: str = "") -> bytes:
+    """A plain question; a device's, where its credential is given."""
+    shown = f"Authorization: Device {credential}\r\n" if credential else ""
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{shown}\r\n".encode()

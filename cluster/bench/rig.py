@@ -10,7 +10,7 @@ from cluster.bench.ledger import Ledger
 from cluster.bench.loading import DEVICES_A_GATE, load, retire
 from cluster.bench.noop_apps import BODY, PATHS
 from cluster.bench.plan import Planner
-from cluster.bench.rates import Rate, noop_errors, rate_of
+from cluster.bench.rates import Rate, noop_errors, rate_of, reading_errors
 from cluster.bench.requests import ScanRequests, get_request
 from cluster.bench.scan_runs import ScanRuns
 from cluster.bench.world import BenchWorld
@@ -117,6 +117,17 @@ class Rig:
             job = Job(LOOPBACK, self.record.port, lanes, repeats=True, seconds=seconds)
             measured = measure(self.record, job)
         return rate_of(measured, noop_errors(measured.driven.lanes, BODY))
+
+    def occupancy(self, world: BenchWorld, connections: int) -> Rate:
+        """Warm up, then measure how fast the devices of a world learn how many are inside their gyms (closed loop)."""
+        self.watcher.now(f"{connections} connections: occupancy")
+        devices = [(gate.gym_id, device.credential) for gate in world.gates for device in gate.devices]
+        asked = [devices[number % len(devices)] for number in range(connections)]
+        lanes = [[get_request(self.host, f"/api/gyms/{gym}/occupancy", shown)] for gym, shown in asked]
+        for seconds in (_WARM_UP_S, self.seconds):
+            job = Job(LOOPBACK, self.record.port, lanes, repeats=True, seconds=seconds)
+            measured = measure(self.record, job)
+        return rate_of(measured, reading_errors(measured.driven.lanes))
 
     def offer_noop(self, name: str, due: list[list[float]], seconds: float) -> tuple[Measured, int]:
         """Ask a no-op by a schedule (open loop); with how many errors."""

@@ -31,6 +31,8 @@ def tables_of(findings: Findings) -> Iterator[Table]:
         table = _compared("a large past", findings.large.compared)
         for name, noop in zip(("no-op before", "no-op after"), findings.large.noops, strict=True):
             table.add_row(name, f"{noop.per_second:,.0f}", f"{noop.cpu_ms_of_all():.3f}")
+        for name, read in zip(("occupancy before", "occupancy after"), findings.large.occupancy, strict=True):
+            table.add_row(name, f"{read.per_second:,.0f}", f"{read.cpu_ms_of_all():.3f}")
         yield table
 
 

@@ -19,6 +19,17 @@ def reading(settings: Settings) -> Iterator[Connection]:
     """A connection for questions.
 
     Raises:
+        CommandError: see `opened`.
+    """
+    with opened(settings) as store, store.reading() as connection:
+        yield connection
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The store.
+
+    Raises:
         CommandError: there is no database, or it has no tables yet.
     """
     url = settings.database.url.get_secret_value()
@@ -30,8 +41,7 @@ def reading(settings: Settings) -> Iterator[Connection]:
         raise CommandError("this stack has no database yet", _MEND)
     store = Store(url, pool_size=1)
     try:
-        with store.reading() as connection:
-            yield connection
+        yield store
     except SQLAlchemyError as error:
         # Its own text may hold the address with the password, and what was asked.
         raise CommandError(f"the database cannot be read ({type(error).__name__})", _MEND) from error

@@ -34,9 +34,12 @@ COMMANDS: Sequence[Entry] = (
     Entry("doctor", "cluster.cli.doctor:doctor", "Say what this machine lacks, and the command that mends it."),
     Entry("migrate", "cluster.cli.migrate:migrate", "Bring the database up to date."),
     Entry("token", "cluster.cli.token:token", "Print an access token for a user of this stack."),
+    Entry("admin", "cluster.cli.admin:app", "Make the first admin."),
+    Entry("gym", "cluster.cli.gyms:app", "List, create and retire gyms; show and set their opening hours."),
     Entry("pass", "cluster.cli.passes:app", "Show a member's pass; rotate the signing keys."),
     Entry("scan", "cluster.cli.scan:scan", "Scan a pass at a gate of the running stack."),
     Entry("reconcile", "cluster.cli.reconcile:reconcile", "Hold visits, open visits and scans against each other."),
+    Entry("images", "cluster.cli.images:app", "Take away pictures that nobody shows any more."),
     Entry("kafka", "cluster.cli.kafka:app", "Show how far the consumers are; list, show and replay dead letters."),
     Entry("bench", "cluster.cli.bench:bench", "Measure how fast the running stack answers scans."),
 )

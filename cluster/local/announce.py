@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from cluster.local.record import StackRecord
 
@@ -14,11 +15,22 @@ def announcement(record: StackRecord) -> str:
         f"  API docs   {record.url}/api/docs",
         f"  ready      {record.url}/api/ready",
         f"  logs       {record.data_dir / 'logs'}  (Ray and Serve: {record.run_dir / 'ray/session_latest/logs'})",
+        *_mail(record),
         f"  stop       Ctrl-C, or {command} down",
     ]
-    if scan := _scan(record, command):
-        lines += ["", "  Let a member in (in another terminal):", "", scan]
+    if (demo := _demo(record)) is not None:
+        if people := _people(demo):
+            lines += ["", "  Who can sign in, and with which password:", "", *people]
+            lines += ["", "  Sign in (in another terminal):", "", _sign_in(record, demo)]
+        lines += ["", "  Let a member in (in another terminal):", "", _scan(record, command, demo)]
     return "\n".join(lines)
+
+
+def _mail(record: StackRecord) -> list[str]:
+    """Where codes are found; nothing where a mail server that was named sends them out."""
+    folder = record.environment.get("FITMONITOR_MAIL__FOLDER")
+    stays_here = "mail server" in record.processes or not record.environment.get("FITMONITOR_MAIL__SMTP_HOST")
+    return [f"  mail       {folder}  (with the codes of who signs up)"] if folder and stays_here else []
 
 
 def _command() -> str:
@@ -30,11 +42,26 @@ def _command() -> str:
     return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)
 
 
-def _scan(record: StackRecord, command: str) -> str:
+def _demo(record: StackRecord) -> dict[str, Any] | None:
     file = record.data_dir / "demo.json"
     if not file.exists():
-        return ""
-    demo = json.loads(file.read_text(encoding="utf-8"))
+        return None
+    demo: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return demo
+
+
+def _people(demo: dict[str, Any]) -> list[str]:
+    """None where the accounts are at another provider."""
+    roles = {"admin": demo["admin"], "staff": demo["staff"], "member": demo["members"][0]}
+    return [f"  {role:<10} {who['email']:<26} {who['password']}" for role, who in roles.items() if "password" in who]
+
+
+def _sign_in(record: StackRecord, demo: dict[str, Any]) -> str:
+    shown = json.dumps({name: demo["admin"][name] for name in ("email", "password")})
+    return f"curl -s {record.url}/api/sessions -H 'Content-Type: application/json' -d '{shown}'"
+
+
+def _scan(record: StackRecord, command: str, demo: dict[str, Any]) -> str:
     gate = demo["gyms"][0]["gates"][0]
     body = '{\\"code\\": \\"$CODE\\", \\"gate_id\\": \\"' + gate["id"] + '\\", \\"direction\\": \\"auto\\", '
     body += '\\"scan_id\\": \\"$(cat /proc/sys/kernel/random/uuid)\\"}'

@@ -1,5 +1,6 @@
 """What the local stack needs of a machine."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -38,7 +39,7 @@ class Finding:
 
 def examine(settings: Settings, profile: Profile) -> Sequence[Finding]:
     """Examine everything that the profile needs; changes nothing."""
-    findings = [*_machine(profile, settings), _port(settings), _clock()]
+    findings = [*_machine(profile, settings), *_places(settings), _port(settings), _clock()]
     return [*findings, *_servers()] if profile is Profile.FULL else findings
 
 
@@ -64,6 +65,30 @@ def _machine(profile: Profile, settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "shared memory", size >= _SHM_MIB, f"{size} MiB in {shared}", "start the container with --shm-size=256m"
     )
+
+
+def _places(settings: Settings) -> Iterator[Finding]:
+    """Where accounts, mail and pictures are kept on this machine, if they are."""
+    file = settings.identity.accounts_file
+    if file is not None:
+        good = os.access(file, os.R_OK | os.W_OK) if file.is_file() else not file.exists() and _can_be_made(file)
+        mend = f"make {file} a file that you may write to, or set FITMONITOR_IDENTITY__ACCOUNTS_FILE"
+        yield Finding("accounts", good, f"{file} {'can' if good else 'cannot'} be written", mend)
+    folder = settings.mail.folder
+    if folder is not None and not settings.mail.smtp_host:
+        good = _can_be_made(folder / "mail")
+        mend = f"make {folder} a folder that you may write to, or set FITMONITOR_MAIL__FOLDER"
+        yield Finding("mail", good, f"{folder} {'can' if good else 'cannot'} be written", mend)
+    folder = settings.images.folder
+    if folder is not None and not settings.images.bucket and settings.profile is Profile.EMBEDDED:
+        good = _can_be_made(folder / "images")
+        mend = f"make {folder} a folder that you may write to, or set FITMONITOR_IMAGES__FOLDER"
+        yield Finding("pictures", good, f"{folder} {'can' if good else 'cannot'} be written", mend)
+
+
+def _can_be_made(file: Path) -> bool:
+    nearest = next(parent for parent in file.parents if parent.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def _port(settings: Settings) -> Finding:

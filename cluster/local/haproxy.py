@@ -6,6 +6,7 @@ start: here a script that mends those lines of the written configuration and bec
 public port to `FITMONITOR_HOST`, so that Serve's own host, where the replicas listen too, stays loopback.
 """
 
+import resource
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,9 @@ if [ -n "$config" ]; then
 fi
 exec {binary} "$@"
 """
+# Three replicas of the live view hold 6,000 streams between them, and doors must still find a connection.
+_MOST_CONNECTIONS = 10_000
+_OTHER_FILES = 200
 
 
 def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> Mapping[str, str]:
@@ -45,6 +49,8 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         rf"s/^\( *bind \)[^ ]*:{metrics}$/\1{LOOPBACK}:{metrics}/",
         rf"s/^\( *bind \)[^ ]*:{port}$/\1{host}:{port}/",
         r"s/^\( *stats socket .*\) mode 666 /\1 mode 600 /",
+        # Who tries passwords is told apart by address; HAProxy replaces what a client says of itself.
+        rf"s/^\( *\)bind {host}:{port}$/&\n\1http-request set-header X-Forwarded-For %[src]/",
     ]
     words = " ".join(f"-e {shlex.quote(edit)}" for edit in edits)
     script.write_text(_SCRIPT.format(edits=words, binary=shlex.quote(str(get_haproxy_binary()))), encoding="utf-8")
@@ -63,6 +69,7 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         # One log line a request through the manager's Python process costs more than it tells.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_NBTHREAD": "2",
+        "RAY_SERVE_HAPROXY_MAXCONN": str(_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(replicas_http[0]),
@@ -70,3 +77,10 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(replicas_grpc[0]),
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(replicas_grpc[-1]),
     }
+
+
+def _connections(open_files: int) -> int:
+    """How many connections HAProxy may hold. It opens five files for two, and does not start where it may not."""
+    if open_files == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    return min(_MOST_CONNECTIONS, max(1, open_files - _OTHER_FILES) * 2 // 5)

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable, Mapping
 
 from cluster.demo import seed_demo
+from cluster.errors import CommandError
 from cluster.local.topics import create_topics
+from domain.identity.ports import ProviderAwayError
 from domain.migrations.run import upgrade
-from integrations.local_identity import ensure_signing_key
+from integrations.local_identity.keys import ensure_signing_key
+from integrations.local_identity.tables import AccountsFile
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import Settings, settings
 
@@ -20,6 +23,21 @@ def keys(chosen: Settings) -> None:
         ensure_pass_key(chosen.passes.key_dir)
     if chosen.identity.signing_key_dir is not None:
         ensure_signing_key(chosen.identity.signing_key_dir)
+
+
+def accounts(chosen: Settings) -> None:
+    """The local provider's file, before many replicas would make it at once; the folder for mail."""
+    if chosen.identity.accounts_file is not None:
+        file = AccountsFile(chosen.identity.accounts_file)
+        try:
+            with file.reading():
+                pass
+        except ProviderAwayError as error:
+            raise CommandError(f"{error}: {chosen.identity.accounts_file}") from error
+        finally:
+            file.close()
+    if chosen.mail.folder is not None and not chosen.mail.smtp_host:
+        chosen.mail.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def database(chosen: Settings) -> None:
@@ -37,7 +55,9 @@ def demo(chosen: Settings) -> None:
     seed_demo(chosen)
 
 
-STEPS: Mapping[str, Callable[[Settings], None]] = {step.__name__: step for step in (keys, database, topics, demo)}
+STEPS: Mapping[str, Callable[[Settings], None]] = {
+    step.__name__: step for step in (keys, accounts, database, topics, demo)
+}
 
 
 def main(names: list[str]) -> int:

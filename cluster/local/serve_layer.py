@@ -10,10 +10,11 @@ from cluster.local.ports import LOOPBACK
 from integrations.settings import Profile, Settings
 
 _CONSUMER = "DoorConsumer"
+_DEFAULT_STAGE, _LIVE = "default_stage", "live"
 
 
 def lay_over(source: Path, target: Path, settings: Settings) -> None:
-    """Write the file with the stack's port and its number of consumers.
+    """Write the file with the stack's port, its number of consumers, and without applications that are left out.
 
     Serve's host is loopback whatever `FITMONITOR_HOST` says, because replicas listen on it too;
     `cluster.local.haproxy` moves the public port alone.
@@ -24,6 +25,12 @@ def lay_over(source: Path, target: Path, settings: Settings) -> None:
     try:
         config: dict[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
         config["http_options"] = {**(config.get("http_options") or {}), "host": LOOPBACK, "port": settings.port}
+        left_out = {
+            name
+            for name, part in ((_DEFAULT_STAGE, settings.default_stage), (_LIVE, settings.live))
+            if not part.enabled
+        }
+        config["applications"] = [app for app in config["applications"] if app["name"] not in left_out]
         deployments = [each for app in config.get("applications", []) for each in app.get("deployments", [])]
         for deployment in deployments:
             if deployment["name"] == _CONSUMER and "autoscaling_config" in deployment:

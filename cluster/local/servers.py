@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from cluster.local.bring import bring
-from cluster.local.ports import PortRow
+from cluster.local.image_server import ImageServer
+from cluster.local.ports import LOOPBACK, PortRow, is_free
 from cluster.local.process import ChildProcess
 from integrations.settings import KafkaSettings, Profile, Settings
 
@@ -59,8 +60,35 @@ class MockBroker:
         }
 
 
+class MailServer:
+    """Mail of the full profile: what would be sent lies in a folder."""
+
+    keeps_address = True
+
+    def __init__(self, folder: Path, log_file: Path, port: int) -> None:
+        self._port = port
+        command: list[str | Path] = [sys.executable, "-m", "cluster.local.mail_server", str(port), folder]
+        self.process = ChildProcess("mail server", command, log_file, folder=log_file.parent, patience_s=5)
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        self.process.start()
+
+    def wait(self) -> None:
+        """Wait until it listens."""
+        self.process.wait_until(lambda: not is_free(self._port), timeout_s=30)
+
+    def environment(self) -> Mapping[str, str]:
+        """Where it listens."""
+        return {
+            "FITMONITOR_MAIL__SMTP_HOST": LOOPBACK,
+            "FITMONITOR_MAIL__SMTP_PORT": str(self._port),
+            "FITMONITOR_MAIL__SMTP_STARTTLS": "false",
+        }
+
+
 def servers_of(settings: Settings, run_dir: Path, ports: PortRow) -> Sequence[Server]:
-    """The servers that the settings need and do not name; a database or Kafka that is named is used as it is."""
+    """The servers that the settings need and do not name; one that is named is used."""
     if settings.profile is Profile.FULL:
         bring()
         # Imported here: the embedded stack needs neither client in its supervisor.
@@ -72,6 +100,12 @@ def servers_of(settings: Settings, run_dir: Path, ports: PortRow) -> Sequence[Se
             servers.append(MariaDbServer(settings.data_dir / "mariadb", ports.one()))
         if not settings.kafka.bootstrap_servers:
             servers.append(KafkaServer(settings.data_dir / "kafka", ports.take(2)[0]))
+        if not settings.mail.smtp_host:
+            folder = settings.mail.folder or settings.data_dir / "mail"
+            log_file = settings.data_dir / "logs" / "mail-server.log"
+            servers.append(MailServer(folder.absolute(), log_file, ports.one()))
+        if not settings.images.bucket:
+            servers.append(ImageServer(settings.data_dir / "logs" / "image-server.log", ports.one()))
         return servers
     if settings.kafka.bootstrap_servers:
         return []

@@ -21,7 +21,7 @@ from cluster.local.process import ChildProcess, ProcessId
 from cluster.local.progress import Progress
 from cluster.local.ray_head import RayHead
 from cluster.local.readiness import ask
-from cluster.local.record import StackRecord
+from cluster.local.record import EVERY_ADDRESS, StackRecord
 from cluster.local.serve_layer import lay_over
 from cluster.local.servers import Server, servers_of
 from integrations.settings import Profile, Settings
@@ -195,7 +195,7 @@ class Stack:
 
     def _preparations(self) -> list[str]:
         full = self._wish.settings.profile is Profile.FULL
-        return ["keys", "database", *(["topics"] if full else []), *(["demo"] if self._wish.demo else [])]
+        return ["keys", "accounts", "database", *(["topics"] if full else []), *(["demo"] if self._wish.demo else [])]
 
     def _introduce(self) -> None:
         """Tell every later child of the servers, by the settings that it reads."""
@@ -238,8 +238,22 @@ def inherited_settings(settings: Settings) -> Mapping[str, str]:
     named["FITMONITOR_DATA_DIR"] = str(settings.data_dir)
     if settings.database.url.get_secret_value():
         named["FITMONITOR_DATABASE__URL"] = settings.database.url.get_secret_value()
-    if settings.passes.key_dir is not None:
-        named["FITMONITOR_PASSES__KEY_DIR"] = str(settings.passes.key_dir.absolute())
-    if settings.identity.signing_key_dir is not None:
-        named["FITMONITOR_IDENTITY__SIGNING_KEY_DIR"] = str(settings.identity.signing_key_dir.absolute())
-    return named
+    named["FITMONITOR_API__PUBLIC_URL"] = _public_url(settings)
+    # HAProxy alone stands in front, and replaces what a client says of itself.
+    named["FITMONITOR_API__FORWARDED_HOPS"] = "1"
+    paths = {
+        "FITMONITOR_PASSES__KEY_DIR": settings.passes.key_dir,
+        "FITMONITOR_IDENTITY__SIGNING_KEY_DIR": settings.identity.signing_key_dir,
+        "FITMONITOR_IDENTITY__ACCOUNTS_FILE": settings.identity.accounts_file,
+        "FITMONITOR_MAIL__FOLDER": settings.mail.folder,
+        "FITMONITOR_IMAGES__FOLDER": settings.images.folder,
+    }
+    return named | {name: str(path.absolute()) for name, path in paths.items() if path is not None}
+
+
+def _public_url(settings: Settings) -> str:
+    """What was named; else where this machine reaches the stack, for a host of every address is none to go to."""
+    chosen = settings.api.public_url
+    if settings.host in EVERY_ADDRESS and chosen == f"http://{settings.host}:{settings.port}":
+        return f"http://{LOOPBACK}:{settings.port}"
+    return chosen
