@@ -41,6 +41,9 @@ class TestedStack:
         self.port = port or free_port()
         self.log = folder / "up.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FITMONITOR_")}
+        # Each application makes a start longer; the tests that ask these say so.
+        self.environment["FITMONITOR_DEFAULT_STAGE__ENABLED"] = "false"
+        self.environment["FITMONITOR_LIVE__ENABLED"] = "false"
         self.environment |= environment or {}
         self.environment["FITMONITOR_PROFILE"] = profile
         self.environment["FITMONITOR_DATA_DIR"] = str(self.data_dir)

@@ -1,24 +1,27 @@
 """A small world in a store: gyms, members, passes and the questions that are put to the door."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
+from domain.door.machine_model import MachineAction, MachineRequest
 from domain.door.model import (
     AnnulRequest,
     Direction,
     DoorLimits,
     DoorResult,
+    HeadCountRequest,
+    OfflineScan,
     PassReading,
     PassStatus,
     ScanAnswer,
     ScanRequest,
 )
-from domain.door.service import decide_batch
+from domain.door.service import Request, decide_batch
 from domain.ids import new_id
-from domain.tables import companies, gyms, memberships, open_visits, plans, users
+from domain.tables import companies, gyms, machines, memberships, open_visits, plans, users
 from domain.unit_of_work import Store
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -165,7 +168,7 @@ class World:
             decide_by=self.clock.now + timedelta(seconds=1.8),
         )
 
-    def ask(self, *requests: ScanRequest | AnnulRequest) -> list[DoorResult]:
+    def ask(self, *requests: Request) -> list[DoorResult]:
         with self.store.writing() as connection:
             results = decide_batch(connection, requests, self.clock, self.limits)
         assert None not in results, "somebody else holds a gym or a member"
@@ -175,6 +178,73 @@ class World:
         (result,) = self.ask(request)
         assert isinstance(result, ScanAnswer), result
         return result
+
+    def machine(self, gym: UUID, **values: object) -> UUID:
+        machine_id = new_id()
+        with self.store.writing() as connection:
+            number = connection.execute(select(func.count()).select_from(machines)).scalar_one() + 1
+            connection.execute(
+                insert(machines).values(
+                    id=machine_id,
+                    legacy_number=number,
+                    gym_id=gym,
+                    name=f"Rower {number}",
+                    type="rower",
+                    description="",
+                    version=1,
+                    created_at=START,
+                    **values,
+                )
+            )
+        return machine_id
+
+    def wish(
+        self,
+        action: MachineAction,
+        machine: UUID,
+        member: UUID,
+        gym: UUID,
+        *,
+        request_id: str | None = None,
+        asked_by: UUID | None = None,
+        deadline_s: float = 1.8,
+    ) -> MachineRequest:
+        return MachineRequest(
+            request_id=request_id or str(uuid4()),
+            asked_by=asked_by or member,
+            gym_id=gym,
+            machine_id=machine,
+            member_id=member,
+            action=action,
+            arrived_at=self.clock.now,
+            decide_by=self.clock.now + timedelta(seconds=deadline_s),
+        )
+
+    def offline(
+        self,
+        gym: UUID,
+        reading: PassReading,
+        direction: Direction,
+        ago: float,
+        *,
+        scan_id: str | None = None,
+    ) -> OfflineScan:
+        """A scan that a device made so many seconds ago, uploaded now."""
+        scanned_at = self.clock.now - timedelta(seconds=ago)
+        return OfflineScan(replace(self.scan(gym, reading, direction, scan_id=scan_id), scanned_at=scanned_at))
+
+    def count(
+        self, gym: UUID, counted: int, *, count_id: str | None = None, by: UUID | None = None
+    ) -> HeadCountRequest:
+        return HeadCountRequest(
+            count_id=count_id or str(uuid4()),
+            gym_id=gym,
+            by=by or self.device,
+            counted=counted,
+            reason="walked through",
+            arrived_at=self.clock.now,
+            decide_by=self.clock.now + timedelta(seconds=1.8),
+        )
 
     def inside(self, gym: UUID) -> list[UUID | None]:
         with self.store.reading() as connection:

@@ -1,12 +1,14 @@
 """The OpenAPI document of the gateway. Every answer of the gateway's unit tests is held to it as well."""
 
 import re
+from pathlib import Path
 
 import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from deployments.gateway.problems import KINDS
+from deployments.gateway.errors_page import page
+from deployments.gateway.problem_kinds import KINDS
 from deployments.gateway.rights import RIGHTS
 from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
@@ -35,7 +37,7 @@ def test_every_operation_says_who_may_call_it_and_what_can_go_wrong(document: di
             right = RIGHTS[method.upper(), path]
             assert ("security" in operation) != right.public
             assert {"500", "503"} <= set(operation["responses"])
-            assert ("401" in operation["responses"]) != right.public
+            assert ("/api/docs#unauthenticated" in str(operation)) != right.public
             assert operation["description"]
             assert operation["tags"]
 
@@ -43,6 +45,11 @@ def test_every_operation_says_who_may_call_it_and_what_can_go_wrong(document: di
 def test_every_problem_but_those_of_no_route_is_declared_somewhere(document: dict[str, object]) -> None:
     declared = set(re.findall(r"/api/docs#(\w+)", str(document)))
     assert declared == set(KINDS) - {"not_found", "method_not_allowed"} | {"not_found"}
+
+
+def test_the_page_of_errors_is_the_table_that_answers_them() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert written == page(), "run: python -m deployments.gateway.errors_page > docs/errors.md"
 
 
 def test_examples_fit_their_schemas(document: dict[str, object]) -> None:

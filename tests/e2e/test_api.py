@@ -2,96 +2,18 @@
 
 import io
 import json
+import os
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
 import zxingcpp
 from PIL import Image
 
-from tests.contract.openapi_contract import OpenApiContract
-from tests.stacks import TestedStack
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A gate of the demo, with the credential of its device."""
-
-    gym: str
-    id: str
-    device: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Device {self.device}"}
-
-    def scan(self, code: str, scan_id: str | None = None, direction: str = "auto") -> dict[str, str]:
-        return {"code": code, "gate_id": self.id, "direction": direction, "scan_id": scan_id or str(uuid4())}
-
-
-class Api:
-    """The interface of a running stack, each answer held to the OpenAPI document."""
-
-    def __init__(self, stack: TestedStack) -> None:
-        self._stack = stack
-        self.port = stack.port
-        self.url = f"http://127.0.0.1:{stack.port}"
-        self.demo = json.loads(stack.demo())
-        self.client = httpx.Client(base_url=f"{self.url}/api", timeout=10, event_hooks={"response": [self._check]})
-        self._contract = OpenApiContract(httpx.get(f"{self.url}/api/openapi.json", timeout=10).json())
-
-    def run(self, *arguments: str) -> str:
-        done = self._stack.run(*arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def gates(self, gym: int = 0) -> list[Gate]:
-        found = self.demo["gyms"][gym]
-        return [Gate(found["id"], gate["id"], gate["device"]) for gate in found["gates"]]
-
-    def member(self, number: int) -> str:
-        """The address of one of the members who may come in."""
-        members = [member["email"] for member in self.demo["members"] if member["state"] == "active"]
-        address: str = members[number]
-        return address
-
-    def bearer(self, email: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.run('token', email)}"}
-
-    def codes(self, headers: dict[str, str], count: int = 1) -> list[str]:
-        passes = self.client.get(f"/me/passes?count={count}", headers=headers).json()
-        return [one["code"] for one in passes["items"]]
-
-    def _check(self, answer: httpx.Response) -> None:
-        answer.read()
-        path = answer.request.url.path.removeprefix("/api")
-        self._contract.check(answer.request.method, path, answer)
-        # Serve's server names the request once; a second header of ours would contradict it one day.
-        assert len(answer.headers.get_list("x-request-id")) == 1
-        assert answer.headers["x-content-type-options"] == "nosniff"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    started = TestedStack(tmp_path_factory.mktemp("api"))
-    try:
-        started.start()
-        api = Api(started)
-        yield api
-        api.client.close()
-    finally:
-        started.down()
-
-
-@pytest.fixture(scope="module")
-def admin(stack: Api) -> dict[str, str]:
-    return stack.bearer(stack.demo["admin"]["email"])
+from tests.e2e.api import Api, Gate
 
 
 def test_all_parts_are_ready_and_the_documentation_is_served(stack: Api) -> None:
@@ -101,6 +23,29 @@ def test_all_parts_are_ready_and_the_documentation_is_served(stack: Api) -> None
     assert stack.client.get("/health").json() == {"alive": True}
     assert "FIT Monitor" in stack.client.get("/docs").text
     assert stack.client.get("/openapi.json").json()["servers"] == [{"url": "/api"}]
+
+
+def test_a_picture_goes_through_every_part_and_comes_back_small(stack: Api, admin: dict[str, str]) -> None:
+    gym = stack.gates()[0].gym
+    # Large enough to arrive in many pieces, and to be made anew by a part that never saw the request.
+    noise = Image.frombytes("RGB", (1000, 700), os.urandom(2_100_000))
+    file = io.BytesIO()
+    noise.save(file, "PNG")
+    form = {"data": {"name": "Rower", "type": "rower"}, "files": {"image": file.getvalue()}}
+    made = stack.client.post(f"/gyms/{gym}/machines", headers=admin, timeout=25, **form)  # type: ignore[arg-type]
+    assert made.status_code == 201, made.text
+    member = stack.bearer(stack.member(0))
+    shown = stack.client.get(f"/machines/{made.json()['id']}/image?size=small", headers=member)
+    assert Image.open(io.BytesIO(shown.content)).size == (320, 224)
+    again = stack.client.get(
+        f"/machines/{made.json()['id']}/image?size=small", headers=member | {"If-None-Match": shown.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    too_large = stack.client.post(
+        f"/gyms/{gym}/machines", headers=admin, data={"name": "x", "type": "x"}, files={"image": b"x" * 9_000_000}
+    )
+    assert (too_large.status_code, too_large.json()["code"]) == (413, "image_too_large")
+    assert stack.run("images", "sweep").startswith("0 taken away")
 
 
 def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Api, admin: dict[str, str]) -> None:

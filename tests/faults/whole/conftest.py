@@ -23,9 +23,12 @@ def whole(mariadb: MariaDbServer, kafka: KafkaServer) -> Iterator[Whole]:
     folder = Path(tempfile.mkdtemp(prefix="fm-whole-"))
     url = fresh_database(mariadb)
     topics = fresh_topics(kafka, partitions=16)
-    environment = {"FITMONITOR_DATABASE__URL": url} | {
-        f"FITMONITOR_KAFKA__{name}".upper(): str(value) for name, value in topics.model_dump().items()
-    }
+    # Wrong passwords are tried from one address here, more often than anybody may.
+    environment = {
+        "FITMONITOR_DATABASE__URL": url,
+        "FITMONITOR_IDENTITY__FREE_ATTEMPTS_OF_ADDRESS": "100000",
+        "FITMONITOR_LIVE__ENABLED": "true",
+    } | {f"FITMONITOR_KAFKA__{name}".upper(): str(value) for name, value in topics.model_dump().items()}
     stack = TestedStack(folder, profile="full", environment=environment)
     store = Store(url, pool_size=2)
     try:

@@ -33,7 +33,7 @@ Series = dict[tuple[str, ...], float]
 @pytest.fixture
 def stack() -> Iterator[TestedStack]:
     folder = Path(tempfile.mkdtemp(prefix="fm-metrics-"))
-    tested = TestedStack(folder)
+    tested = TestedStack(folder, environment={"FITMONITOR_LIVE__ENABLED": "true"})  # of all that count something
     try:
         tested.start()
         yield tested
@@ -66,7 +66,13 @@ def read(stack: TestedStack) -> dict[str, Series]:
 
 
 def read_by_all(found: dict[str, Series]) -> bool:
-    return {"fitmonitor_scan_answers", "fitmonitor_pass_readings", "fitmonitor_scans"} <= set(found)
+    shown = set(found)
+    return {
+        "fitmonitor_scan_answers",
+        "fitmonitor_pass_readings",
+        "fitmonitor_scans",
+        "fitmonitor_live_streams",
+    } <= shown
 
 
 def test_scans_are_counted_by_what_became_of_them(stack: TestedStack) -> None:

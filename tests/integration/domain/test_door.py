@@ -22,7 +22,7 @@ from domain.door.model import (
 )
 from domain.door.reconcile import DisagreementKind, disagreements
 from domain.ids import new_id
-from domain.tables import gyms, open_visits, opening_hours, outbox, plan_gyms, scans, visits
+from domain.tables import gyms, open_visits, opening_exceptions, opening_hours, outbox, plan_gyms, scans, visits
 from domain.unit_of_work import should_decide_again
 from tests.world import START, World
 
@@ -166,6 +166,36 @@ def test_a_retired_or_closed_gym_refuses_entry_and_lets_out(world: World) -> Non
     world.change_gym(gym, retired_at=START)
     assert world.answer(world.scan(gym, world.code(two), ENTER)).reason is Reason.GYM_CLOSED
     assert world.answer(world.scan(gym, world.code(one), LEAVE)).outcome is Outcome.LEFT
+
+
+def test_what_is_said_of_today_and_the_night_before_counts_at_the_door(world: World) -> None:
+    gym = world.gym()
+    one, two = world.members(2)
+    today = {"id": new_id(), "gym_id": gym, "day": "2026-03-02", "note": "Works"}
+    others = [
+        {"id": new_id(), "gym_id": gym, "day": day, "opens_minute": 0, "closes_minute": 1, "note": ""}
+        for day in ("2026-02-01", "2026-03-03", "2027-03-02")
+    ]
+    with world.store.writing() as connection:
+        connection.execute(
+            opening_hours.insert().values(id=new_id(), gym_id=gym, weekday=0, opens_minute=0, closes_minute=1440)
+        )
+        connection.execute(opening_exceptions.insert(), others)
+    assert world.answer(world.scan(gym, world.code(one), ENTER)).outcome is Outcome.ENTERED
+    with world.store.writing() as connection:
+        connection.execute(opening_exceptions.insert().values(today))
+    assert world.answer(world.scan(gym, world.code(two), ENTER)).reason is Reason.GYM_CLOSED
+    night = {
+        "id": new_id(),
+        "gym_id": gym,
+        "day": "2026-03-01",
+        "opens_minute": 1200,
+        "closes_minute": 2880,
+        "note": "",
+    }
+    with world.store.writing() as connection:
+        connection.execute(opening_exceptions.insert().values(night))
+    assert world.answer(world.scan(gym, world.code(two), ENTER)).outcome is Outcome.ENTERED
 
 
 def test_a_plan_of_listed_gyms_covers_those_alone(world: World) -> None:

@@ -40,7 +40,7 @@ BURST = Burst(
 )
 DEARER = replace(SCANS, rate=replace(SCAN, per_second=400.0, cpu_ms={"gateway": 1.5}))
 COMPARED = Compared((SCANS, replace(SCANS, rate=replace(SCAN, per_second=520.0, cpu_ms={"gateway": 0.8}))), (DEARER,))
-LARGE = Large(COMPARED, (NOOP, NOOP), Loaded({"members": 1_000_000}, 60.0), 2**33, 10**10)
+LARGE = Large(COMPARED, (NOOP, NOOP), (NOOP, NOOP), Loaded({"members": 1_000_000}, 60.0), 2**33, 10**10)
 FINDINGS = Findings(
     durability={"kafka_acks": "all"},
     load={"gyms": 10},

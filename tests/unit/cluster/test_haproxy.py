@@ -1,3 +1,4 @@
+import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,3 +78,17 @@ def test_everything_that_serve_would_share_is_the_stack_s_own(tmp_path: Path, po
     assert all(Path(path).is_relative_to(tmp_path) for path in paths)
     numbers = [value for name, value in found.items() if name.endswith("_PORT")]
     assert len(set(numbers)) == len(numbers) == 8
+
+
+def test_the_client_s_address_is_told_in_place_of_what_it_says_itself(tmp_path: Path, ports: PortRow) -> None:
+    _, config = _mended(tmp_path, ports, "127.0.0.1")
+    lines = [line.strip() for line in config.splitlines()]
+    assert lines[lines.index("bind 127.0.0.1:8000") + 1] == "http-request set-header X-Forwarded-For %[src]"
+    assert config.count("X-Forwarded-For") == 1
+
+
+def test_it_holds_no_more_connections_than_it_may_open_files_for(tmp_path: Path, ports: PortRow) -> None:
+    connections = int(haproxy_environment(tmp_path, ports, "127.0.0.1", 8000)["RAY_SERVE_HAPROXY_MAXCONN"])
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert 0 < connections <= 10_000
+    assert files == resource.RLIM_INFINITY or 2.5 * connections + 100 < files

@@ -7,7 +7,7 @@ import yaml
 from cluster.errors import CommandError
 from cluster.local.folders import serve_config_file
 from cluster.local.serve_layer import lay_over
-from integrations.settings import ConsumerSettings, Profile, Settings
+from integrations.settings import ConsumerSettings, DatabaseSettings, Profile, Settings
 
 
 def laid_over(
@@ -30,6 +30,13 @@ def test_port_and_host_are_laid_over_the_shipped_configuration(tmp_path: Path) -
     config = laid_over(tmp_path)
     assert (config["http_options"]["host"], config["http_options"]["port"]) == ("127.0.0.1", 8123)
     assert config["applications"][0]["import_path"] == "deployments.gateway.app:build"
+
+
+@pytest.mark.parametrize("name", ["Gym", "Identity"])
+def test_what_asks_the_database_has_no_more_threads_than_connections(tmp_path: Path, name: str) -> None:
+    (api,) = (app for app in laid_over(tmp_path)["applications"] if app["name"] == "api")
+    (found,) = (each for each in api["deployments"] if each["name"] == name)
+    assert found["max_ongoing_requests"] <= DatabaseSettings().pool_size
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,14 @@ def test_a_file_that_is_no_configuration_is_said_to_be_none(tmp_path: Path, cont
     source.write_text(content, encoding="utf-8")
     with pytest.raises(CommandError, match="not a Serve configuration"):
         lay_over(source, tmp_path / "target.yaml", Settings(data_dir=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["default_stage", "live"])
+def test_an_application_that_nobody_uses_is_left_out(tmp_path: Path, name: str) -> None:
+    names = {}
+    for enabled in (True, False):
+        target = tmp_path / f"{enabled}.yaml"
+        lay_over(serve_config_file(), target, Settings.model_validate({name: {"enabled": enabled}}))
+        names[enabled] = {app["name"] for app in yaml.safe_load(target.read_text())["applications"]}
+    assert names[True] == {"api", "live", "default_stage", "door_consumers"}
+    assert names[True] - names[False] == {name}

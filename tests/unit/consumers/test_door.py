@@ -15,22 +15,25 @@ from domain.door.model import (
     Direction,
     DoorLimits,
     DoorResult,
+    EndVisitRequest,
+    Inferred,
     PassReading,
     PassStatus,
     Problem,
     Rejected,
     ScanRequest,
 )
+from domain.door.service import Request
 from domain.ids import new_id
 from domain.unit_of_work import Store
-from integrations.kafka.messages import AnnulCommand, DoorReply, ReplyTo, ScanCommand
+from integrations.kafka.messages import AnnulCommand, DoorReply, EndVisitCommand, ReplyTo, ScanCommand
 from integrations.settings import DoorSettings, Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE = ReplyTo("gateway-1", 2)
 ELSEWHERE = ReplyTo("gateway-2", 5)
 
-Requests = Sequence[ScanRequest | AnnulRequest]
+Requests = Sequence[Request]
 
 
 def scan(scan_id: str = "s1", reply_to: ReplyTo = HERE) -> ScanCommand:
@@ -47,6 +50,11 @@ def annul() -> AnnulCommand:
         "s1", new_id(), new_id(), new_id(), by_staff=False, reason="", arrived_at=NOW, decide_by=deadline
     )
     return AnnulCommand(new_id(), HERE, request)
+
+
+def end_visit() -> EndVisitCommand:
+    request = EndVisitRequest(new_id(), new_id(), Inferred.ACCOUNT_DELETED, NOW, NOW + timedelta(seconds=1.8))
+    return EndVisitCommand(new_id(), HERE, request)
 
 
 def result(scan_id: str) -> CheckPayment:
@@ -74,8 +82,9 @@ def decided(store: Store) -> list[str]:
 
 
 def write(connection: Connection, requests: Requests) -> list[DoorResult | None]:
-    connection.execute(text("INSERT INTO decided VALUES (:scan_id)"), [{"scan_id": r.scan_id} for r in requests])
-    return [result(request.scan_id) for request in requests]
+    scan_ids = [request.scan_id for request in requests if isinstance(request, ScanRequest)]
+    connection.execute(text("INSERT INTO decided VALUES (:scan_id)"), [{"scan_id": scan_id} for scan_id in scan_ids])
+    return [result(scan_id) for scan_id in scan_ids]
 
 
 def test_a_batch_is_committed_when_it_is_handled(store: Store) -> None:
@@ -96,7 +105,7 @@ def test_a_batch_that_fails_leaves_no_trace(store: Store) -> None:
     assert decided(store) == []
 
 
-def test_scans_and_annulments_come_to_the_door_in_their_order(store: Store) -> None:
+def test_every_kind_of_command_comes_to_the_door_in_its_order(store: Store) -> None:
     seen: list[type] = []
 
     def look(_connection: Connection, requests: Requests, clock: Clock, _limits: DoorLimits) -> list[DoorResult | None]:
@@ -104,8 +113,8 @@ def test_scans_and_annulments_come_to_the_door_in_their_order(store: Store) -> N
         assert clock() == NOW
         return [result("s1") for _ in requests]
 
-    handler(store, look).handle([scan(), annul(), scan()])
-    assert seen == [ScanRequest, AnnulRequest, ScanRequest]
+    handler(store, look).handle([scan(), annul(), end_visit(), scan()])
+    assert seen == [ScanRequest, AnnulRequest, EndVisitRequest, ScanRequest]
 
 
 def test_a_dead_lettered_command_is_answered_as_not_decided(store: Store) -> None:

@@ -173,6 +173,14 @@ def test_a_full_gym_refuses_at_the_door() -> None:
     assert reason(scan(), a_member(), a_gym(occupancy=12)) is Reason.GYM_FULL
 
 
+def test_a_gym_with_more_inside_than_it_now_holds_lets_nobody_in_and_everybody_out() -> None:
+    gym = a_gym(capacity=2, occupancy=12)
+    inside = a_member(open_visit=visit(minutes_ago=20))
+    assert reason(scan(), a_member(), gym) is Reason.GYM_FULL
+    assert reason(scan(direction=ENTER), inside, gym) is Reason.GYM_FULL, "not again either"
+    assert reason(scan(direction=LEAVE), inside, gym) is None
+
+
 def test_a_closed_gym_refuses_at_the_door() -> None:
     assert reason(scan(), a_member(), a_gym(is_open=False)) is Reason.GYM_CLOSED
 

@@ -1,39 +1,76 @@
 """The gateway with stand-ins for Qr, Kafka and the identity provider, on a real store and the real door's rules."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import atexit
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, Concatenate, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 import httpx
 from sqlalchemy import insert
 
+from consumers.door import request_of
 from deployments.gateway.assembly import Others, assemble
 from deployments.gateway.confirmed_cache import Freshness
-from deployments.gateway.shell import Shell
 from deployments.gym.desk import GymDesk
+from deployments.identity.desk import IdentityDesk
+from deployments.identity.local_functions import LocalFunctions, LocalTriggers
+from deployments.identity.outside import Outside
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
-from domain.door.model import PassReading, PassStatus
+from domain.door.model import OfflineScan, PassReading, PassStatus, TidyRequest
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
-from domain.identity.model import Caller, Role, roles_of
+from domain.identity.model import Caller, Role
 from domain.ids import new_id
+from domain.images import ImagesAwayError, StoredImage
 from domain.tables import gate_devices, gates
-from integrations.access_tokens import TokenRefusal, TokenRefusedError
+from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime
-from integrations.kafka.messages import AnnulCommand, DoorCommand, DoorReply, ReplyTo, reply
-from integrations.settings import ApiSettings, DoorSettings, Settings
+from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo, reply
+from integrations.local_identity.keys import JWKS_FILE, ensure_signing_key
+from integrations.local_identity.provider import LocalProvider
+from integrations.settings import ApiSettings, DoorSettings, IdentitySettings, ImageSettings, Settings
+from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
 from tests.contract.openapi_contract import OpenApiContract
-from tests.world import START, World
+from tests.mailbox import Mailbox
+from tests.unit.identity.local_rig import LIGHT
+from tests.world import START, HeldClock, World
 
+D = TypeVar("D")
 P = ParamSpec("P")
 R = TypeVar("R")
 
 Door = Callable[[ScanQuestion], DoorReply | None]
 SECRET = "s" * 43
+PUBLIC_URL = "http://gym.test"
+OTHER_ORIGIN = "http://app.gym.test"
+API = ApiSettings(
+    max_body_bytes=4096,
+    public_url=PUBLIC_URL,
+    allowed_origins=[OTHER_ORIGIN],
+    sign_ins_per_address_per_second=1000,
+    requests_per_user_per_second=1000,
+)
+
+
+@lru_cache(maxsize=1)
+def _signing_keys() -> Path:
+    # One for all tests: a key of its own for each would cost more than the test.
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    ensure_signing_key(Path(folder.name))
+    return Path(folder.name)
+
+
+def _identity_settings() -> IdentitySettings:
+    keys = _signing_keys()
+    return LIGHT.model_copy(update={"signing_key_dir": keys, "jwks_url": (keys / JWKS_FILE).as_uri()})
 
 
 class StandInReplies:
@@ -61,9 +98,10 @@ class StandInReplies:
 class StandInQr:
     """Hands each question to a door and its reply straight back."""
 
-    def __init__(self, replies: StandInReplies, door: Door) -> None:
+    def __init__(self, replies: StandInReplies, door: Door, reading: Callable[[str], PassReading]) -> None:
         self.replies = replies
         self.door = door
+        self.reading = reading
         self.batches: list[list[ScanQuestion]] = []
         self.before_answer: Callable[[], Awaitable[None]] | None = None
         self.refuses: Callable[[ScanQuestion], bool] = lambda _question: False
@@ -87,8 +125,14 @@ class StandInQr:
             for number, at in enumerate(times)
         ]
 
-    async def image(self, member_id: UUID, kind: ImageKind) -> bytes:
-        return f"{kind}:{member_id}".encode()
+    async def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
+        return f"{kind}:{member_id}".encode() + (f":{pixels}".encode() if pixels else b"")
+
+    async def public_keys(self) -> dict[str, str]:
+        return {"k1": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+
+    async def read(self, code: str) -> PassReading:
+        return self.reading(code)
 
     async def ping(self) -> None:
         if self.before_answer:
@@ -96,22 +140,32 @@ class StandInQr:
 
 
 class StandInTokens:
-    """Tokens that tests give out."""
+    """Tokens that tests give out; others are for the real verifier."""
 
-    def __init__(self) -> None:
+    def __init__(self, verifier: TokenVerifier, clock: HeldClock) -> None:
         self.callers: dict[str, Caller] = {}
+        self._verifier = verifier
+        self._clock = clock
 
-    def give(self, *groups: str, user_id: UUID | None = None) -> str:
+    def give(self, *groups: str, user_id: UUID | None = None, email: str | None = None) -> str:
         user_id = user_id or new_id()
-        token = f"token-of-{user_id}"
-        self.callers[token] = Caller(user_id, roles_of(groups), f"{user_id}@example.org", str(user_id))
-        return token
+        now = self._clock()
+        session_id = new_id()
+        self.callers[f"token-of-{session_id}"] = Caller(
+            user_id,
+            tuple(groups),
+            session_id,
+            now,
+            now + timedelta(hours=1),
+            email=email or f"{user_id}@example.org",
+            name="Mia",
+        )
+        return f"token-of-{session_id}"
 
     async def verify(self, token: str) -> Caller:
-        if token not in self.callers:
-            keys_away = token.startswith("keys-away")
-            raise TokenRefusedError(TokenRefusal.KEYS_AWAY if keys_away else TokenRefusal.BAD_SIGNATURE)
-        return self.callers[token]
+        if token.startswith("keys-away"):
+            raise TokenRefusedError(TokenRefusal.KEYS_AWAY)
+        return self.callers.get(token) or await self._verifier.verify(token)
 
 
 @dataclass
@@ -124,12 +178,13 @@ class StandInCommands:
 
     async def send(self, command: DoorCommand, gym_id: UUID, decide_by: datetime) -> DoorReply:
         self.sent.append(command)
-        assert isinstance(command, AnnulCommand)
-        assert command.annul.gym_id == gym_id
-        assert command.annul.decide_by == decide_by
+        request = request_of(command)
+        assert request.gym_id == gym_id
+        assert not isinstance(request, OfflineScan | TidyRequest)
+        assert request.decide_by == decide_by
         if self.silent:
             raise NoAnswerInTime(command.command_id)
-        (result,) = self.world.ask(command.annul)
+        (result,) = self.world.ask(request)
         return reply(command.command_id, result)
 
 
@@ -147,16 +202,58 @@ class StandInPayments:
             raise ConnectionError
 
 
-class LocalGym:
-    """The Gym's own class, called without a handle."""
+class StandInImages:
+    """A store of images that can be away."""
 
-    def __init__(self, desk: GymDesk) -> None:
+    def __init__(self, store: DirectoryImages) -> None:
+        self.store = store
+        self.away_for: Callable[[str], bool] = lambda _key: False
+        self.deletes = True
+
+    def put(self, key: str, source: BinaryIO, content_type: str) -> None:
+        self._reach(key)
+        self.store.put(key, source, content_type)
+
+    def get(self, key: str) -> StoredImage | None:
+        self._reach(key)
+        return self.store.get(key)
+
+    def exists(self, key: str) -> bool:
+        self._reach(key)
+        return self.store.exists(key)
+
+    def delete(self, key: str, written_before: datetime | None = None) -> bool:
+        self._reach(key)
+        if not self.deletes:
+            raise ImagesAwayError("nothing is deleted, says the test")
+        return self.store.delete(key, written_before)
+
+    def keys(self, prefix: str, written_before: datetime) -> Iterator[str]:
+        self._reach(prefix)
+        return self.store.keys(prefix, written_before)
+
+    def address(self, key: str, lifetime: timedelta) -> str | None:
+        self._reach(key)
+        return f"https://store.test/{key}?for={lifetime.total_seconds():.0f}"
+
+    def kept(self) -> list[str]:
+        return list(self.store.keys("", datetime.max.replace(tzinfo=UTC)))
+
+    def _reach(self, key: str) -> None:
+        if self.away_for(key):
+            raise ImagesAwayError("away, says the test")
+
+
+class LocalDesk(Generic[D]):
+    """A deployment's own class, called without a handle."""
+
+    def __init__(self, desk: D) -> None:
         self.desk = desk
         self.calls: list[str] = []
         self.fails: Exception | None = None
         self.delay_s = 0.0
 
-    async def __call__(self, method: Callable[Concatenate[GymDesk, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, method: Callable[Concatenate[D, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self.calls.append(method.__name__)
         if self.fails:
             raise self.fails
@@ -181,25 +278,48 @@ class GymWithGate:
 class Rig:
     """Everything, put together."""
 
-    def __init__(self, world: World, *, freshness: Freshness | None = None, **door_settings: Any) -> None:  # noqa: ANN401 - DoorSettings' own
+    def __init__(
+        self,
+        world: World,
+        *,
+        freshness: Freshness | None = None,
+        api: ApiSettings = API,
+        images: ImageSettings | None = None,
+        **door_settings: Any,  # noqa: ANN401 - DoorSettings' own
+    ) -> None:
         self.world = world
-        self.gym = LocalGym(GymDesk(world.store, world.clock))
+        self.settings = Settings(
+            data_dir=Path(str(world.store.engine.url.database)).parent,
+            door=DoorSettings(**{"deadline_s": 0.5, **door_settings}),
+            api=api.model_copy(),
+            identity=_identity_settings(),
+        )
+        self.images = StandInImages(DirectoryImages(self.settings.data_dir / "images"))
+        self.settings.images = images or ImageSettings(max_bytes=64 * 1024)
+        desk = GymDesk(world.store, world.clock, images=self.images, image_settings=self.settings.images)
+        self.gym = LocalDesk(desk)
+        self.mailbox = Mailbox()
+        self.provider = LocalProvider(self.settings, self.mailbox, world.clock)
+        self.provider.triggers = LocalTriggers(self.provider)
+        outside = Outside(self.provider, self.provider, LocalFunctions(self.provider), self.mailbox)
+        self.identity = LocalDesk(IdentityDesk(world.store, outside, self.settings.identity, world.clock))
         self.replies = StandInReplies()
-        self.qr = StandInQr(self.replies, self.decide)
-        self.tokens = StandInTokens()
+        self.qr = StandInQr(self.replies, self.decide, self.reading)
+        self.tokens = StandInTokens(
+            TokenVerifier(self.settings.identity, TokenUse.ACCESS, clock=world.clock), world.clock
+        )
         self.commands = StandInCommands(world)
         self.payments = StandInPayments()
-        self.settings = Settings(
-            door=DoorSettings(**{"deadline_s": 0.5, **door_settings}), api=ApiSettings(max_body_bytes=4096)
-        )
-        self.shell: Shell = assemble(
+        self.shell, self.relay = assemble(
             Others(
                 gym=self.gym,
+                identity=self.identity,
                 qr=self.qr,
                 replies=self.replies,
                 commands=self.commands,
                 tokens=self.tokens,
                 payments=self.payments,
+                images=self.images,
             ),
             self.settings,
             world.clock,
@@ -222,13 +342,17 @@ class Rig:
         await answer.aread()
         self._contract.check(answer.request.method, answer.request.url.path.removeprefix("/api"), answer)
 
-    def decide(self, question: ScanQuestion) -> DoorReply:
-        """What the real door says; a code is `<member id>` or nonsense."""
+    def reading(self, code: str) -> PassReading:
+        """A code is `<member id>` or nonsense."""
         try:
-            reading = self.world.code(UUID(question.code))
+            return self.world.code(UUID(code))
         except ValueError:
-            reading = PassReading(PassStatus.FORGED)
-        (result,) = self.world.ask(question.with_reading(reading))
+            return PassReading(PassStatus.FORGED)
+
+    def decide(self, question: ScanQuestion) -> DoorReply:
+        """What the real door says."""
+        scan = question.with_reading(self.reading(question.code))
+        (result,) = self.world.ask(OfflineScan(scan) if question.offline else scan)
         return reply(question.command_id, result)
 
     def gym_with_gate(self, serves: Serves = Serves.BOTH, capacity: int = 100) -> GymWithGate:

@@ -37,6 +37,12 @@ async def test_gyms_are_listed_and_shown(rig: Rig) -> None:
         "address": "Street",
         "time_zone": "Europe/Berlin",
         "capacity": 20,
+        "reentry_after_s": 900,
+        "grace_after_closing_s": 0,
+        "longest_visit_s": 21600,
+        "longest_use_s": 7200,
+        "retired_at": None,
+        "version": 1,
     }
     rig.world.change_gym(UUID(ids[1]), retired_at=rig.world.clock.now)
     assert_problem(await rig.client.get(f"/gyms/{ids[1]}", headers=user), 404, "unknown_gym")
@@ -118,6 +124,7 @@ async def test_a_gate_s_name_is_unique_in_its_gym(rig: Rig) -> None:
         "name": "Front",
         "serves": "both",
         "created_at": "2026-03-02T12:00:00Z",
+        "version": 1,
     }
     again = {"name": "FRONT", "serves": "in"}
     assert_problem(await rig.client.post(f"/gyms/{gym}/gates", json=again, headers=admin), 409, "gate_name_taken")
@@ -161,21 +168,19 @@ async def test_a_user_is_known_from_the_first_valid_token_on(rig: Rig) -> None:
     assert me == {
         "id": str(user_id),
         "email": f"{user_id}@example.org",
-        "name": str(user_id),
+        "name": "Mia",
         "picture_url": None,
         "roles": ["User", "Staff"],
         "created_at": "2026-03-02T12:00:00Z",
     }
-    rig.gym.calls.clear()
+    rig.identity.calls.clear()
     await rig.client.get("/me", headers=headers)
-    assert rig.gym.calls == ["user"]
+    assert rig.identity.calls == ["user"]
 
 
 async def test_an_address_belongs_to_one_account(rig: Rig) -> None:
     member = rig.world.member()
-    taken = rig.tokens.callers[rig.tokens.give(Role.USER)]
-    token = "taken"  # noqa: S105 - a stand-in
-    rig.tokens.callers[token] = type(taken)(new_id(), taken.roles, f"{member}@example.org".upper())
+    token = rig.tokens.give(Role.USER, email=f"{member}@example.org".upper())
     assert_problem(await rig.client.get("/me", headers={"Authorization": f"Bearer {token}"}), 409, "email_in_use")
 
 

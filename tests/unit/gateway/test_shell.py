@@ -33,7 +33,7 @@ async def test_a_path_that_is_not_served_is_404(rig: Rig, path: str) -> None:
     [
         ("GET", "/scans", "POST"),
         ("PUT", "/scans", "POST"),
-        ("DELETE", "/me", "GET, HEAD"),
+        ("PUT", "/me", "DELETE, GET, HEAD, PATCH"),
         ("PATCH", "/gyms/x/gates", "GET, HEAD, POST"),
         ("GET", "/devices/x", "DELETE"),
         ("OPTIONS", "/health", "GET, HEAD"),
@@ -121,7 +121,8 @@ async def test_what_nobody_foresaw_is_500_without_details(
         raise KeyError("a secret of ours")
 
     if path == "/scans":
-        rig.shell._scans._exchange.ask = fails  # type: ignore[method-assign, assignment]  # noqa: SLF001 - a bug, played
+        assert rig.shell.scans
+        rig.shell.scans._exchange.ask = fails  # type: ignore[method-assign, assignment]  # noqa: SLF001 - a bug, played
         answer = await rig.scan(at, "x")
     else:
         rig.gym.fails = KeyError("a secret of ours")

@@ -7,10 +7,10 @@ from hashlib import sha256
 
 import pytest
 
-from deployments.gateway.problems import KINDS
+from deployments.gateway.problem_kinds import KINDS
 from domain.door.model import Problem
 from domain.gyms.model import GymProblem
-from domain.identity.service import UserProblem
+from domain.identity.model import IdentityProblem
 from tests.unit.gateway.rig import Rig
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +59,7 @@ async def test_a_part_that_hangs_holds_nobody_up_and_is_asked_once(rig: Rig, mon
 
 
 async def test_every_code_of_the_domain_has_a_status() -> None:
-    assert {problem.value for kind in (Problem, GymProblem, UserProblem) for problem in kind} <= set(KINDS)
+    assert {problem.value for kind in (Problem, GymProblem, IdentityProblem) for problem in kind} <= set(KINDS)
 
 
 async def test_the_page_needs_nothing_from_elsewhere_and_its_policy_lets_its_style_through(rig: Rig) -> None:

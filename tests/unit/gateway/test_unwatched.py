@@ -46,9 +46,20 @@ async def test_a_scan_is_neither_watched_nor_timed_by_serve() -> None:
     assert await seen_by_serve(request("POST", "/api/scans", *asked_otherwise)) == (True, None)
 
 
+async def test_a_stream_is_watched_and_never_timed() -> None:
+    asked_otherwise = (b"x-request-timeout-seconds", b"0.001")
+    assert await seen_by_serve(request("GET", "/api/live/gyms/x", asked_otherwise)) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/api/scans"), ("POST", "/api/scans/"), ("POST", "/api/scans/x/annul"), ("POST", "/scans")],
+    [
+        ("GET", "/api/scans"),
+        ("POST", "/api/scans/"),
+        ("POST", "/api/scans/x/annul"),
+        ("POST", "/scans"),
+        ("GET", "/api/livestock"),
+    ],
 )
 async def test_everything_else_is(method: str, path: str) -> None:
     assert await seen_by_serve(request(method, path)) == (False, _SERVES_OWN_S)

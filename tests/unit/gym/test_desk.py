@@ -2,25 +2,20 @@
 
 import pickle
 import sqlite3
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import text
 
-from deployments.gym.desk import GymDesk, StoreAwayError
+from deployments.gym.desk import GymDesk
+from deployments.store_desk import StoreAwayError
 from domain.gyms.model import Gate, GymProblem, GymRefusal, NewDevice, Serves
 from domain.gyms.rules import read_credential, secret_matches
-from domain.identity.model import Role
-from domain.identity.repository import User, UserRepository
-from domain.identity.service import UserRefusal
 from domain.ids import new_id
 from domain.paging import PageRequest
-from domain.tables import user_roles, users
 from domain.unit_of_work import Store
-from tests.world import START, World
+from tests.world import World
 
 
 @pytest.fixture
@@ -53,51 +48,6 @@ def test_gates_of_one_name_asked_for_at_once_become_one(world: World, desk: GymD
         made = list(threads.map(lambda _: desk.create_gate(gym, "Front", Serves.BOTH), range(8)))
     assert sum(isinstance(one, Gate) for one in made) == 1
     assert {one.problem for one in made if isinstance(one, GymRefusal)} == {GymProblem.GATE_NAME_TAKEN}
-
-
-def test_a_user_seen_by_all_replicas_at_once_becomes_one_row(world: World, desk: GymDesk) -> None:
-    user = new_id()
-    with ThreadPoolExecutor(4) as threads:
-        known = list(threads.map(lambda _: desk.know_user(user, " Mia@Example.org ", [Role.USER]), range(8)))
-    assert len(set(known)) == 1
-    assert isinstance(known[0], User)
-    assert (known[0].email, known[0].name) == ("mia@example.org", "mia")
-    with world.store.reading() as connection:
-        assert UserRepository(connection).roles(user) == {Role.USER}
-        assert UserRepository(connection).user_of("mia@example.org") == known[0]
-
-
-def test_a_race_lost_to_another_replica_is_run_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    user = new_id()
-    add = UserRepository.add
-    races = 0
-
-    def raced(_self: UserRepository, _row: User, _roles: Collection[Role]) -> None:
-        nonlocal races
-        races += 1
-        raise IntegrityError("insert", {}, sqlite3.IntegrityError("UNIQUE constraint failed: users.id"))
-
-    desk = GymDesk(world.store, world.clock)
-    monkeypatch.setattr(UserRepository, "add", raced)
-    with pytest.raises(IntegrityError):
-        desk.know_user(user, "a@example.org", [])
-    assert races == 3
-    monkeypatch.setattr(UserRepository, "add", add)
-    assert isinstance(desk.know_user(user, "a@example.org", []), User)
-
-
-def test_an_older_token_changes_nothing_of_a_known_user(world: World, desk: GymDesk) -> None:
-    user = new_id()
-    first = desk.know_user(user, "mia@example.org", [Role.USER])
-    assert desk.know_user(user, "other@example.org", [Role.USER, Role.STAFF, Role.ADMIN]) == first
-    with world.store.reading() as connection:
-        assert connection.execute(select(func.count()).select_from(user_roles)).scalar_one() == 1
-
-
-def test_an_address_is_one_account_s(world: World, desk: GymDesk) -> None:
-    with world.store.writing() as connection:
-        connection.execute(insert(users).values(id=new_id(), email="mia@example.org", name="Mia", created_at=START))
-    assert isinstance(desk.know_user(new_id(), "MIA@example.org", []), UserRefusal)
 
 
 def test_what_is_kept_of_a_secret_recognises_it_and_does_not_show_it(world: World, desk: GymDesk) -> None:

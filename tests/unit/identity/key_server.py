@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Event
+
+from tests.loopback import serving
 
 
 class KeyServer:
@@ -35,14 +37,9 @@ def key_server() -> Iterator[KeyServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the handler's own signature
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/jwks.json"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield state
-    finally:
-        state.may_answer.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as port:
+        state.url = f"http://127.0.0.1:{port}/jwks.json"
+        try:
+            yield state
+        finally:
+            state.may_answer.set()

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key a
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from integrations.jwks import Jwks, JwksError, parse_jwks
-from integrations.local_identity import ensure_signing_key, rotate_signing_key
+from integrations.local_identity.keys import ensure_signing_key, rotate_signing_key
 from tests.unit.identity.key_server import KeyServer, key_server
 
 

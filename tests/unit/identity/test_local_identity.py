@@ -8,12 +8,8 @@ import jwt
 import msgspec
 import pytest
 
-from integrations.local_identity import (
-    NoLocalIdentityError,
-    ensure_signing_key,
-    mint_access_token,
-    rotate_signing_key,
-)
+from integrations.local_identity.keys import NoLocalIdentityError, ensure_signing_key, rotate_signing_key
+from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings
 
 

@@ -6,11 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.door.model import Direction, PassReading, PassStatus, Problem, Rejected, ScanRequest
+from domain.door.model import (
+    Direction,
+    EndVisitAnswer,
+    EndVisitRequest,
+    Inferred,
+    PassReading,
+    PassStatus,
+    Problem,
+    Rejected,
+    ScanRequest,
+)
 from integrations.kafka.messages import (
     LONGEST_COMMAND,
     DeadLetter,
     DoorReplies,
+    EndVisitCommand,
     Replayed,
     ReplyTo,
     ScanCommand,
@@ -36,6 +47,11 @@ COMMAND = ScanCommand(
         NOW + timedelta(seconds=1.8),
     ),
 )
+END_VISIT = EndVisitCommand(
+    UUID(int=7),
+    ReplyTo("gateway", 3),
+    EndVisitRequest(UUID(int=1), UUID(int=2), Inferred.ACCOUNT_DELETED, NOW, NOW + timedelta(seconds=1.8)),
+)
 DEEP = b"[" * 5000 + b"]" * 5000
 
 
@@ -45,6 +61,30 @@ def changed(**fields: object) -> bytes:
 
 def test_a_command_comes_out_as_it_went_in() -> None:
     assert decode_command(encode(COMMAND)) == COMMAND
+    assert decode_command(encode(END_VISIT)) == END_VISIT
+
+
+def test_a_command_to_end_a_visit_is_written_as_replicas_of_another_version_read_it() -> None:
+    assert msgspec.json.decode(encode(END_VISIT)) == {
+        "type": "end_visit",
+        "command_id": str(UUID(int=7)),
+        "reply_to": {"replica": "gateway", "partition": 3},
+        "end": {
+            "member_id": str(UUID(int=1)),
+            "gym_id": str(UUID(int=2)),
+            "inferred": "account_deleted",
+            "arrived_at": "2026-03-01T12:00:00.123456Z",
+            "decide_by": "2026-03-01T12:00:01.923456Z",
+        },
+        "version": 1,
+    }
+
+
+def test_the_answer_to_an_ended_visit_has_a_kind_of_its_own() -> None:
+    answer = EndVisitAnswer(UUID(int=1), UUID(int=2), ended=True, occupancy=3, capacity=9, decided_at=NOW)
+    told = reply(UUID(int=9), answer)
+    assert told.kind == "end_visit_answer"
+    assert msgspec.json.decode(told.body, type=EndVisitAnswer) == answer
 
 
 def test_fields_that_this_version_does_not_know_are_ignored() -> None:
@@ -70,6 +110,7 @@ def test_fields_that_this_version_does_not_know_are_ignored() -> None:
         encode(COMMAND).replace(b'"gateway"', b'"\\ud800"'),
         encode(COMMAND)[:-1] + b',"more":"' + b"x" * LONGEST_COMMAND + b'"}',
         encode(COMMAND).replace(b'"forged"', b'"valid"'),
+        encode(END_VISIT).replace(b'"account_deleted"', b'"bored"'),
         encode(COMMAND)[:-1] + b',"more":' + DEEP + b"}",
     ],
 )

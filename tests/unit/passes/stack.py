@@ -15,12 +15,12 @@ from cluster.cli import passes
 from cluster.cli.reconcile import reconcile
 from cluster.cli.scan import scan
 from cluster.cli.token import token
-from domain.identity.model import Role
-from domain.identity.repository import User, UserRepository
+from domain.identity.model import Role, User
+from domain.identity.repository import UserRepository
 from domain.ids import new_id
 from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
-from integrations.local_identity import ensure_signing_key
+from integrations.local_identity.keys import ensure_signing_key
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import Settings, settings
 
@@ -48,8 +48,8 @@ class Stack:
         with store.writing() as connection:
             for email, role in ((MEMBER, Role.USER), (ADMIN, Role.ADMIN)):
                 self.ids[email] = new_id()
-                user = User(self.ids[email], email, "Somebody", None, None, datetime.now(UTC))
-                UserRepository(connection).add(user, [role])
+                now, roles = datetime.now(UTC), frozenset({role})
+                UserRepository(connection).add(User(self.ids[email], email, "Somebody", None, None, now, roles=roles))
         store.close()
 
     def demo(self, *gates: dict[str, str]) -> None:

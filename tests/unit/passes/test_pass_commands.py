@@ -16,8 +16,8 @@ from domain.identity.model import Role
 from domain.ids import new_id
 from domain.tables import open_visits
 from domain.unit_of_work import Store
-from integrations.access_tokens import AccessTokens
 from integrations.pass_keys import PassVerifier
+from integrations.tokens import TokenVerifier
 from tests.unit.passes.stack import ADMIN, MEMBER, Stack, clean_environment
 
 
@@ -49,7 +49,7 @@ def verifier_of(stack: Stack) -> PassVerifier:
 def test_a_token_speaks_for_the_user_of_that_address(stack: Stack) -> None:
     result = stack.run("token", ADMIN)
     assert result.exit_code == 0
-    caller = asyncio.run(AccessTokens(stack.settings.identity).verify(result.stdout.strip()))
+    caller = asyncio.run(TokenVerifier(stack.settings.identity).verify(result.stdout.strip()))
     assert caller.user_id == stack.ids[ADMIN]
     assert Role.ADMIN in caller.roles
 

@@ -1,8 +1,10 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
+import jwt
 import msgspec
 import pytest
 
@@ -10,7 +12,8 @@ from deployments.qr.pass_check import PassCheck
 from deployments.qr.questions import ScanQuestion, decode_produced, decode_questions, encode_questions
 from domain.door.model import Direction, PassStatus
 from domain.ids import new_id
-from integrations.kafka.messages import DoorCommand, ReplyTo, ScanCommand, decode_command, encode
+from domain.passes import subject_of
+from integrations.kafka.messages import DoorCommand, OfflineScanCommand, ReplyTo, ScanCommand, decode_command, encode
 from integrations.pass_keys import PassSigner, PassVerifier, ensure_pass_key
 
 MEMBER = UUID("01981b2c-7a11-7bbb-8ccc-0123456789ab")
@@ -21,12 +24,11 @@ class CommandLog:
     """Takes commands, except for the gyms that it is told to refuse."""
 
     def __init__(self) -> None:
-        self.commands: list[tuple[UUID, ScanCommand]] = []
+        self.commands: list[tuple[UUID, Any]] = []
         self.refused: set[UUID] = set()
 
     def produce(self, commands: Sequence[tuple[UUID, DoorCommand]], /) -> list[bool]:
         for gym_id, command in commands:
-            assert isinstance(command, ScanCommand)
             self.commands.append((gym_id, command))
         return [gym_id not in self.refused for gym_id, _ in commands]
 
@@ -66,14 +68,25 @@ def test_a_scan_goes_to_its_gym_with_what_its_pass_says(stage: Stage) -> None:
     question = stage.question(scanned_at=NOON, payment_checked=True)
     assert stage.ask(question) == [True]
     [(gym_id, command)] = stage.log.commands
+    assert isinstance(command, ScanCommand)
     assert gym_id == question.gym_id
     assert command.command_id == question.command_id
     assert command.reply_to == ReplyTo("gateway#1", 3)
     scan = command.scan
     assert (scan.reading.status, scan.reading.member_id, scan.reading.issued_at) == (PassStatus.VALID, MEMBER, NOON)
     for field in msgspec.structs.fields(ScanQuestion):
-        if field.name not in {"command_id", "reply_to", "code"}:
+        if field.name not in {"command_id", "reply_to", "code", "offline"}:
             assert getattr(scan, field.name) == getattr(question, field.name)
+    assert decode_command(encode(command)) == command
+
+
+def test_a_scan_that_was_made_without_the_server_is_sent_as_one(stage: Stage) -> None:
+    made_at = NOON + timedelta(hours=2)
+    assert stage.ask(stage.question(offline=True, arrived_at=made_at, direction=Direction.LEAVE)) == [True]
+    [(_, command)] = stage.log.commands
+    assert isinstance(command, OfflineScanCommand)
+    reading = command.offline.scan.reading
+    assert (reading.status, reading.member_id, reading.issued_at) == (PassStatus.STALE, MEMBER, NOON)
     assert decode_command(encode(command)) == command
 
 
@@ -122,3 +135,13 @@ def test_questions_come_out_as_they_went_in_and_small(stage: Stage) -> None:
 def test_flags_of_another_number_of_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="2 questions were answered by 1"):
         decode_produced(b"\x01", 2)
+
+
+def test_public_keys_read_what_was_signed_and_nothing_else(tmp_path: Path) -> None:
+    ensure_pass_key(tmp_path)
+    code = PassSigner(tmp_path).sign(MEMBER, NOON)
+    ((key_id, key),) = PassVerifier(tmp_path).public_keys().items()
+    known = jwt.PyJWK({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": key_id, "x": key})
+    assert jwt.get_unverified_header(code)["kid"] == key_id
+    read = jwt.decode(code, known, algorithms=["EdDSA"], options={"verify_iat": False})
+    assert read == {"sub": subject_of(MEMBER), "iat": int(NOON.timestamp())}

@@ -1,0 +1,155 @@
+"""Kafka is away while machines are used, and the store of pictures while one is made."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from io import BytesIO
+from uuid import UUID, uuid4
+
+import httpx
+import psutil
+import pytest
+from PIL import Image
+from sqlalchemy import insert, select
+
+from domain.clock import system_clock
+from domain.door.reconcile import disagreements
+from domain.identity.model import Role
+from domain.passes import issue_times
+from domain.tables import machine_uses, machines, open_machine_uses
+from integrations.local_identity.tokens import mint_access_token
+from integrations.pass_keys import PassSigner
+from integrations.settings import Settings
+from tests.faults.whole.system import Whole, wait_for
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def bearer(whole: Whole, user_id: UUID, *roles: Role) -> dict[str, str]:
+    settings = Settings(data_dir=whole.stack.data_dir)
+    hour = timedelta(hours=1)
+    token = mint_access_token(settings, sub=user_id, email=f"{user_id}@example.org", groups=list(roles), lifetime=hour)
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def client(whole: Whole) -> Iterator[httpx.Client]:
+    whole.wait_ready()
+    with httpx.Client(base_url=f"{whole.stack.record.url}/api", timeout=30, trust_env=False) as client:
+        yield client
+
+
+def machine(whole: Whole, gym_id: UUID) -> UUID:
+    machine_id = uuid4()
+    with whole.store.writing() as connection:
+        highest = connection.execute(
+            select(machines.c.legacy_number).order_by(machines.c.legacy_number.desc())
+        ).scalar()
+        connection.execute(
+            insert(machines).values(
+                id=machine_id,
+                legacy_number=(highest or 0) + 1,
+                gym_id=gym_id,
+                name="Rower",
+                type="rower",
+                description="",
+                version=1,
+                created_at=system_clock(),
+            )
+        )
+    return machine_id
+
+
+def enter(whole: Whole, client: httpx.Client) -> tuple[UUID, UUID]:
+    """A member who is inside, and the gym."""
+    device, signer = whole.gyms.devices[0], PassSigner(whole.stack.data_dir / "keys" / "passes")
+    for member in whole.gyms.members:
+        body = {
+            "code": signer.sign(member, issue_times(system_clock())[0]),
+            "gate_id": str(device.gate_id),
+            "direction": "enter",
+            "scan_id": str(uuid4()),
+        }
+        headers = {"Authorization": f"Device {device.credential}"}
+        if client.post("/scans", json=body, headers=headers).json().get("outcome") == "entered":
+            return member, device.gym_id
+    raise AssertionError("nobody gets in")
+
+
+def test_a_wish_that_kafka_did_not_take_is_repeated_under_its_id_and_decided_once(
+    whole: Whole, client: httpx.Client
+) -> None:
+    member, gym_id = enter(whole, client)
+    machine_id, headers = machine(whole, gym_id), bearer(whole, member, Role.USER)
+    wish = {"request_id": str(uuid4())}
+    whole.kafka.kill()
+    try:
+        asked_at = time.monotonic()
+        away = client.post(f"/machines/{machine_id}/use", json=wish, headers=headers)
+        assert away.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert away.headers["retry-after"]
+        assert time.monotonic() - asked_at < 25
+    finally:
+        whole.kafka.start()
+    answers = []
+
+    def decided() -> bool:
+        answers.append(client.post(f"/machines/{machine_id}/use", json=wish, headers=headers))
+        return answers[-1].status_code == httpx.codes.OK
+
+    wait_for(decided)
+    outcome = answers[-1].json()
+    if outcome["reason"] == "too_late":  # the first one was taken after all, and decided when nobody waited any more
+        outcome = client.post(f"/machines/{machine_id}/use", headers=headers).json()
+    assert outcome["outcome"] == "used"
+    with whole.store.reading() as connection:
+        assert len(connection.execute(select(machine_uses).where(machine_uses.c.machine_id == machine_id)).all()) == 1
+        assert connection.execute(select(open_machine_uses.c.member_id)).scalar_one() == member
+        assert disagreements(connection) == []
+    assert client.post(f"/machines/{machine_id}/release", headers=headers).json()["outcome"] == "released"
+
+
+@contextmanager
+def suspended(whole: Whole) -> Iterator[None]:
+    """The store of pictures, for a while silent."""
+    (server,) = [process for process in whole.stack.processes() if "moto.server" in _command(process)]
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def test_without_the_store_of_pictures_no_machine_is_made_and_doors_do_not_notice(
+    whole: Whole, client: httpx.Client
+) -> None:
+    gym_id, admin = whole.gyms.ids[0], bearer(whole, uuid4(), Role.USER, Role.STAFF, Role.ADMIN)
+    file = BytesIO()
+    Image.new("RGB", (200, 100), "teal").save(file, "PNG")
+
+    def create() -> httpx.Response:
+        files = {"image": ("rower.png", file.getvalue(), "image/png")}
+        form = {"name": "Bike", "type": "bike", "description": ""}
+        return client.post(f"/gyms/{gym_id}/machines", data=form, files=files, headers=admin)
+
+    with suspended(whole):
+        away = create()
+        assert (away.status_code, away.json()["code"]) == (503, "images_away")
+        with whole.doors() as doors:
+            doors.wait_decided(doors.began_at, 50)
+        whole.assert_nothing_lost(doors)
+    listed = client.get(f"/gyms/{gym_id}/machines?type=bike", headers=admin).json()["items"]
+    assert listed == []
+    made = create()
+    assert made.status_code == 201, made.text
+    assert client.get(made.json()["image_url"].removeprefix("/api"), headers=admin).status_code == 200

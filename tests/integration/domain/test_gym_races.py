@@ -1,0 +1,83 @@
+"""Two at once: one changes what both have read, one gets the device of a code, each new gym its own number."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import delete, func, select
+
+from deployments.gym.desk import GymDesk
+from domain.gyms.model import Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
+from domain.gyms.opening_hours import OpeningHours
+from domain.gyms.timetable import GymHours, Timetable
+from domain.ids import new_id
+from domain.tables import companies, gate_devices, memberships, opening_hours, plans
+from tests.world import World
+
+T = TypeVar("T")
+
+TOGETHER = 4
+DETAILS = GymDetails("Riverside", "Quay 7", "Europe/Berlin", 12)
+
+
+def at_once(ask: Callable[[int], T]) -> list[T]:
+    with ThreadPoolExecutor(TOGETHER) as threads:
+        return list(threads.map(ask, range(TOGETHER)))
+
+
+def refusals(answers: list[T | GymRefusal]) -> list[GymProblem]:
+    return [answer.problem for answer in answers if isinstance(answer, GymRefusal)]
+
+
+def test_of_admins_who_read_one_version_one_changes_it(world: World) -> None:
+    desk, gym = GymDesk(world.store, world.clock), world.gym()
+    changed = at_once(lambda turn: desk.change_gym(gym, {"capacity": 10 + turn}, 1))
+    assert refusals(changed) == [GymProblem.CHANGED_MEANWHILE] * (TOGETHER - 1)
+    (made,) = [answer for answer in changed if isinstance(answer, Gym)]
+    assert made.version == 2
+    assert desk.gym(gym) == made
+
+    def set_hours(turn: int) -> GymHours | GymRefusal:
+        return desk.set_opening_hours(gym, Timetable((OpeningHours(turn, 360, 1320),)), 2)
+
+    assert refusals(at_once(set_hours)) == [GymProblem.CHANGED_MEANWHILE] * (TOGETHER - 1)
+    with world.store.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(opening_hours)).scalar_one() == 1
+    gate = desk.create_gate(gym, "Front", Serves.BOTH)
+    assert isinstance(gate, Gate)
+    renamed = at_once(lambda turn: desk.change_gate(gate.id, f"Gate {turn}", None, 1))
+    assert refusals(renamed) == [GymProblem.CHANGED_MEANWHILE] * (TOGETHER - 1)
+
+
+def test_of_those_who_show_one_code_one_becomes_its_device(world: World) -> None:
+    desk = GymDesk(world.store, world.clock)
+    gate = desk.create_gate(world.gym(), "Front", Serves.BOTH)
+    assert isinstance(gate, Gate)
+    pairing = desk.create_pairing(gate.id, "Reader", new_id(), "http://gym.test/pair")
+    assert not isinstance(pairing, GymRefusal)
+    claims = at_once(lambda _: desk.claim_pairing(pairing.code))
+    assert refusals(claims) == [GymProblem.UNKNOWN_PAIRING] * (TOGETHER - 1)
+    (made,) = [claim for claim in claims if isinstance(claim, NewDevice)]
+    with world.store.reading() as connection:
+        assert connection.execute(select(gate_devices.c.id)).scalars().all() == [made.device.id]
+
+
+def test_gyms_made_at_once_get_numbers_of_their_own_and_one_company(world: World) -> None:
+    with world.store.writing() as connection:
+        for table in (memberships, plans, companies):
+            connection.execute(delete(table))
+    desk = GymDesk(world.store, world.clock)
+    made = at_once(lambda _: desk.create_gym(DETAILS))
+    assert sorted(gym.legacy_number for gym in made) == list(range(1, TOGETHER + 1))
+    with world.store.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(companies)).scalar_one() == 1
+
+
+def test_a_gym_is_removed_or_used_never_both(world: World) -> None:
+    desk = GymDesk(world.store, world.clock)
+    gym, member = world.gym(), world.member()
+    world.answer(world.scan(gym, world.code(member)))
+    assert refusals(at_once(lambda _: desk.delete_gym(gym, None))) == [GymProblem.GYM_IN_USE] * TOGETHER
+    unused = world.gym()
+    removed = at_once(lambda _: desk.delete_gym(unused, None))
+    assert refusals(removed) == [GymProblem.UNKNOWN_GYM] * (TOGETHER - 1)

@@ -1,0 +1,45 @@
+"""A data folder with keys and accounts, and commands run on it."""
+
+from pathlib import Path
+
+import typer
+from typer.testing import CliRunner, Result
+
+from cluster.cli import admin
+from cluster.cli.token import token
+from domain.migrations.run import upgrade
+from domain.unit_of_work import Store
+from integrations.local_identity.provider import LocalProvider
+from integrations.settings import settings
+from tests.mailbox import Mailbox
+from tests.unit.identity.local_rig import light_settings
+
+
+class Installation:
+    """What the commands find. Each is a process of its own, as far as settings go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = light_settings(folder)
+        self.mailbox = Mailbox()
+        self.provider = LocalProvider(self.settings, self.mailbox)
+        self.environment = {
+            "FITMONITOR_DATA_DIR": str(self.settings.data_dir),
+            "FITMONITOR_IDENTITY__ARGON2_MEMORY_KIB": "8",
+            "FITMONITOR_IDENTITY__ARGON2_PASSES": "1",
+        }
+
+    def store(self) -> Store:
+        """The store, with its tables."""
+        url = self.settings.database.url.get_secret_value()
+        upgrade(url)
+        return Store(url, pool_size=1)
+
+    def run(self, *words: str, **environment: str) -> Result:
+        settings.cache_clear()
+        app = typer.Typer()
+        app.add_typer(admin.app, name="admin")
+        app.command("token")(token)
+        try:
+            return CliRunner().invoke(app, list(words), env=self.environment | environment)
+        finally:
+            settings.cache_clear()

@@ -1,0 +1,68 @@
+"""`fitmonitor token`: what it prints is what the gateway accepts."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from domain.identity.model import Caller, Client, Role, User
+from domain.identity.ports import Account
+from domain.identity.service import know_caller
+from domain.unit_of_work import Store
+from integrations.tokens import TokenVerifier
+from tests.unit.cluster.installation import Installation
+from tests.world import START
+
+EMAIL = "olga@example.org"
+
+
+@pytest.fixture
+def store(installation: Installation) -> Iterator[Store]:
+    store = installation.store()
+    yield store
+    store.close()
+
+
+def caller_of(installation: Installation, email: str = EMAIL) -> Caller:
+    done = installation.run("token", email)
+    assert done.exit_code == 0, done.exception
+    return asyncio.run(TokenVerifier(installation.settings.identity).verify(done.output.strip()))
+
+
+def known(store: Store, caller: Caller) -> User:
+    with store.writing() as connection:
+        user = know_caller(connection, caller, Client(), START)
+    assert isinstance(user, User), user
+    return user
+
+
+def test_each_token_begins_a_session_of_an_account_that_never_signed_in(
+    installation: Installation, store: Store
+) -> None:
+    assert installation.run("admin", "create", EMAIL).exit_code == 0
+    account = installation.provider.account_of(EMAIL)
+    assert account is not None
+    one = caller_of(installation)
+    assert one.user_id == account.sub
+    assert known(store, one).email == EMAIL
+    another = caller_of(installation)
+    assert another.session_id != one.session_id
+    assert known(store, another).id == account.sub
+    assert Role.ADMIN in another.roles
+
+
+def test_an_account_that_was_not_confirmed_gets_none(installation: Installation, store: Store) -> None:
+    installation.provider.sign_up(EMAIL, "a password of a stranger", "Not Olga")
+    done = installation.run("token", EMAIL)
+    assert "no user of this stack" in str(done.exception)
+    store.close()
+
+
+def test_without_an_account_at_the_provider_the_store_s_user_counts(installation: Installation, store: Store) -> None:
+    account = installation.provider.create(EMAIL, "Olga", None)
+    assert isinstance(account, Account)
+    known(store, Caller(account.sub, ("Staff",), account.sub, START, START, email=EMAIL, name="Olga"))
+    installation.provider.delete(account.sub)
+    caller = caller_of(installation, EMAIL.upper())
+    assert (caller.user_id, caller.groups) == (account.sub, ("Staff",))
+    assert known(store, caller).name == "Olga"

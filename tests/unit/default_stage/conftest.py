@@ -1,0 +1,32 @@
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.migrations.run import upgrade
+from domain.unit_of_work import Store
+from tests.unit.default_stage.stage import Stage
+from tests.unit.gateway.rig import Rig
+from tests.world import World
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    url = f"sqlite:///{tmp_path / 'gym.sqlite3'}"
+    upgrade(url)
+    store = Store(url)
+    yield World(store)
+    store.close()
+
+
+@pytest.fixture
+async def stage(world: World) -> AsyncIterator[Stage]:
+    stage = Stage(Rig(world))
+    async with stage.rig.client, stage.client:
+        yield stage

@@ -1,0 +1,61 @@
+"""The existing web client's calls, beside a gateway, on the same stand-ins."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+
+from deployments.default_stage.assembly import StageOthers, assemble_stage
+from deployments.gateway.confirmed_cache import Freshness
+from integrations.tokens import TokenUse, TokenVerifier
+from tests.unit.gateway.rig import Rig, StandInTokens
+from tests.unit.identity.local_rig import PASSWORD
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Stage:
+    """One replica, and the gateway that it asks."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.tokens = StandInTokens(
+            TokenVerifier(rig.settings.identity, TokenUse.ID, clock=rig.world.clock), rig.world.clock
+        )
+        self.client = self.replica()
+
+    def replica(self) -> httpx.AsyncClient:
+        """A client of another replica."""
+        rig = self.rig
+        others = StageOthers(rig.gym, rig.identity, rig.qr, rig.relay, self.tokens, rig.images)
+        shell = assemble_stage(others, self.rig.settings, self.rig.world.clock, freshness=Freshness(trust_for=0))
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(shell, root_path="/default", raise_app_exceptions=True),
+            base_url="http://gym.test/default",
+        )
+
+    async def code(self, email: str, password: str = PASSWORD) -> str:
+        """What the provider's page gives to the client's page."""
+        asked = {
+            "client_id": self.rig.settings.identity.client_id,
+            "redirect_uri": self.rig.settings.default_stage.redirect_uri,
+            "response_type": "code",
+        }
+        content = urlencode(asked | {"email": email, "password": password})
+        answer = await self.rig.client.post("/identity/oauth2/authorize", content=content, headers=FORM)
+        assert answer.status_code == 303, answer.text
+        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+    async def signed_in(self, email: str) -> dict[str, str]:
+        """The header that the client sends once its page has a code."""
+        answer = await self.client.get("/api/token/get", params={"code": await self.code(email)})
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {id_token(answer)}"}
+
+
+def id_token(answer: httpx.Response) -> str:
+    """As the client takes it out of the answer."""
+    said: dict[str, Any] = json.loads(answer.json()["token"])
+    token: str = said["id_token"]
+    return token

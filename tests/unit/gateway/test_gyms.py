@@ -1,0 +1,217 @@
+"""Gyms set up, changed, retired and removed, and their opening hours, over the interface."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.identity.model import Role
+from domain.ids import new_id
+from tests.unit.gateway.rig import Rig, assert_problem
+
+pytestmark = pytest.mark.anyio
+
+NEW = {"name": " Riverside ", "address": "Quay 7", "time_zone": "Europe/Berlin", "capacity": 120}
+WEEK = [{"weekday": day, "opens": "06:00", "closes": "22:00"} for day in range(7)]
+
+
+async def made(rig: Rig, admin: dict[str, str]) -> dict[str, Any]:
+    answer = await rig.client.post("/gyms", json=NEW, headers=admin)
+    assert answer.status_code == 201, answer.text
+    gym: dict[str, Any] = answer.json()
+    return gym
+
+
+def if_match(headers: dict[str, str], tag: str) -> dict[str, str]:
+    return headers | {"If-Match": tag}
+
+
+async def test_a_gym_is_set_up_with_what_is_usual(rig: Rig) -> None:
+    admin = rig.bearer(Role.ADMIN)
+    answer = await rig.client.post("/gyms", json=NEW, headers=admin | {"Idempotency-Key": "once"})
+    assert answer.headers["etag"] == '"1"'
+    gym = answer.json()
+    assert gym | {"id": ""} == NEW | {
+        "id": "",
+        "name": "Riverside",
+        "reentry_after_s": 900,
+        "grace_after_closing_s": 1800,
+        "longest_visit_s": 21600,
+        "longest_use_s": 7200,
+        "retired_at": None,
+        "version": 1,
+    }
+    again = await rig.client.post("/gyms", json=NEW, headers=admin | {"Idempotency-Key": "once"})
+    assert (again.json(), again.headers["etag"]) == (gym, '"1"')
+    read = await rig.client.get(f"/gyms/{gym['id']}", headers=admin)
+    assert (read.json(), read.headers["etag"]) == (gym, '"1"')
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": " "}, "name"),
+        ({"time_zone": "Moon/Crater"}, "time_zone"),
+        ({"time_zone": "localtime"}, "time_zone"),
+        ({"capacity": 0}, "capacity"),
+        ({"reentry_after_s": -1}, "reentry_after_s"),
+        ({"longest_visit_s": 0}, "longest_visit_s"),
+    ],
+)
+async def test_what_no_gym_can_be_is_named_by_its_field(rig: Rig, change: dict[str, Any], field: str) -> None:
+    admin = rig.bearer(Role.ADMIN)
+    for answer in (
+        await rig.client.post("/gyms", json=NEW | change, headers=admin),
+        await rig.client.patch(f"/gyms/{rig.world.gym()}", json=change, headers=if_match(admin, "*")),
+    ):
+        assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == [field]
+
+
+async def test_a_change_needs_the_version_that_was_read(rig: Rig) -> None:
+    admin, gym = rig.bearer(Role.ADMIN), rig.world.gym()
+    url = f"/gyms/{gym}"
+    assert_problem(await rig.client.patch(url, json={"capacity": 7}, headers=admin), 428, "precondition_required")
+    first = await rig.client.patch(url, json={"capacity": 7}, headers=if_match(admin, '"1"'))
+    assert (first.status_code, first.headers["etag"], first.json()["capacity"]) == (200, '"2"', 7)
+    second = await rig.client.patch(url, json={"capacity": 9}, headers=if_match(admin, '"1"'))
+    assert "version 2, not 1" in assert_problem(second, 412, "changed_meanwhile")["detail"]
+    for tag in ("1", '"1", "2"', '"x"', "", '"1" or so'):
+        answer = await rig.client.patch(url, json={"capacity": 9}, headers=if_match(admin, tag))
+        assert assert_problem(answer, 422, "invalid_request")["fields"][0]["field"] == "If-Match"
+    for tag, etag in (('W/"2"', '"3"'), ("*", '"4"')):
+        capacity = int(etag[1])
+        answer = await rig.client.patch(url, json={"capacity": capacity}, headers=if_match(admin, tag))
+        assert (answer.headers["etag"], answer.json()["capacity"]) == (etag, capacity)
+    same = await rig.client.patch(url, json={"capacity": 4}, headers=if_match(admin, '"4"'))
+    assert same.headers["etag"] == '"4"', "nothing was changed"
+    missing = await rig.client.patch(f"/gyms/{new_id()}", json={}, headers=if_match(admin, "*"))
+    assert_problem(missing, 404, "unknown_gym")
+
+
+async def test_only_what_is_sent_changes_and_null_says_never(rig: Rig) -> None:
+    admin = rig.bearer(Role.ADMIN)
+    gym = await made(rig, admin)
+    change = {"reentry_after_s": None, "address": "Mill Lane 2"}
+    answer = await rig.client.patch(f"/gyms/{gym['id']}", json=change, headers=if_match(admin, '"1"'))
+    assert answer.json() == gym | change | {"version": 2}
+    refused = await rig.client.patch(f"/gyms/{gym['id']}", json={"capacity": None}, headers=if_match(admin, '"2"'))
+    assert_problem(refused, 422, "invalid_request")
+
+
+async def test_a_capacity_below_those_inside_lets_nobody_in_and_everybody_out(rig: Rig) -> None:
+    at, admin = rig.gym_with_gate(), rig.bearer(Role.ADMIN)
+    one, two, three = rig.world.members(3)
+    for member in (one, two):
+        assert (await rig.scan(at, member)).json()["outcome"] == "entered"
+    lowered = await rig.client.patch(f"/gyms/{at.gym}", json={"capacity": 1}, headers=if_match(admin, '"1"'))
+    assert lowered.status_code == 200
+    assert (await rig.scan(at, three)).json()["reason"] == "gym_full"
+    left = (await rig.scan(at, one, direction="leave")).json()
+    assert (left["outcome"], left["occupancy"], left["capacity"]) == ("left", 1, 1)
+
+
+async def test_a_retired_gym_lets_nobody_in_until_it_is_reopened(rig: Rig) -> None:
+    at, admin, user = rig.gym_with_gate(), rig.bearer(Role.ADMIN), rig.bearer(Role.USER)
+    inside, outside = rig.world.members(2)
+    await rig.scan(at, inside)
+    url = f"/gyms/{at.gym}"
+    for _ in range(2):
+        retired = await rig.client.post(f"{url}/retire", headers=admin)
+        assert (retired.status_code, retired.headers["etag"]) == (200, '"2"')
+        assert retired.json()["retired_at"] == "2026-03-02T12:00:00Z"
+    assert (await rig.client.get("/gyms", headers=user)).json()["items"] == []
+    assert (await rig.client.get("/gyms?retired=true", headers=user)).json()["items"] == [retired.json()]
+    assert_problem(await rig.client.get(url, headers=user), 404, "unknown_gym")
+    changed = await rig.client.patch(url, json={"capacity": 1}, headers=if_match(admin, "*"))
+    assert_problem(changed, 404, "unknown_gym")
+    assert (await rig.scan(at, outside)).json()["reason"] == "gym_closed"
+    assert (await rig.scan(at, inside, direction="leave")).json()["outcome"] == "left"
+    for _ in range(2):
+        reopened = await rig.client.post(f"{url}/reopen", headers=admin)
+        assert (reopened.headers["etag"], reopened.json()["retired_at"]) == ('"3"', None)
+    assert (await rig.scan(at, outside)).json()["outcome"] == "entered"
+    for word in ("retire", "reopen"):
+        assert_problem(await rig.client.post(f"/gyms/{new_id()}/{word}", headers=admin), 404, "unknown_gym")
+
+
+async def test_a_gym_that_was_never_used_can_be_removed_and_any_other_is_retired(rig: Rig) -> None:
+    admin, used = rig.bearer(Role.ADMIN), rig.gym_with_gate()
+    await rig.scan(used, "forged")
+    refused = await rig.client.delete(f"/gyms/{used.gym}", headers=if_match(admin, "*"))
+    assert "Retire it instead" in assert_problem(refused, 409, "gym_in_use")["detail"]
+    unused = await made(rig, admin)
+    await rig.client.post(f"/gyms/{unused['id']}/gates", json={"name": "Front", "serves": "both"}, headers=admin)
+    rig.device(UUID((await rig.client.get(f"/gyms/{unused['id']}/gates", headers=admin)).json()["items"][0]["id"]))
+    hours = {"hours": WEEK, "exceptions": [{"day": "2026-12-25", "closed": True}]}
+    url = f"/gyms/{unused['id']}"
+    await rig.client.put(f"{url}/opening-hours", json=hours, headers=if_match(admin, '"1"'))
+    assert_problem(await rig.client.delete(url, headers=admin), 428, "precondition_required")
+    assert_problem(await rig.client.delete(url, headers=if_match(admin, '"1"')), 412, "changed_meanwhile")
+    assert (await rig.client.delete(url, headers=if_match(admin, '"2"'))).status_code == 204
+    assert_problem(await rig.client.delete(url, headers=if_match(admin, '"2"')), 404, "unknown_gym")
+
+
+async def test_opening_hours_are_read_as_they_were_set_and_the_door_keeps_to_them(rig: Rig) -> None:
+    at, admin, user = rig.gym_with_gate(), rig.bearer(Role.ADMIN), rig.bearer(Role.USER)
+    url = f"/gyms/{at.gym}/opening-hours"
+    always = await rig.client.get(url, headers=at.headers)
+    assert always.headers["etag"] == '"1"'
+    assert always.json() == {
+        "gym_id": str(at.gym),
+        "time_zone": "Europe/Berlin",
+        "hours": [],
+        "exceptions": [],
+        "open_now": True,
+        "next_change": None,
+    }
+    exceptions = [
+        {"day": "2026-03-02", "closed": False, "opens": "14:00", "closes": "26:00", "note": "Late"},
+        {"day": "2026-12-25", "closed": True, "opens": None, "closes": None, "note": "Christmas"},
+    ]
+    wanted = {"hours": WEEK, "exceptions": exceptions}
+    answer = await rig.client.put(url, json=wanted, headers=if_match(admin, '"1"'))
+    assert answer.headers["etag"] == '"2"'
+    assert answer.json() == always.json() | wanted | {"open_now": False, "next_change": "2026-03-02T13:00:00Z"}
+    assert (await rig.client.get(url, headers=user)).json() == answer.json()
+    member = rig.world.member()
+    assert (await rig.scan(at, member)).json()["reason"] == "gym_closed", "at one in the afternoon"
+    rig.world.clock.forward(3600)
+    assert (await rig.scan(at, member)).json()["outcome"] == "entered"
+    now = (await rig.client.get(url, headers=user)).json()
+    assert (now["open_now"], now["next_change"]) == (True, "2026-03-03T01:00:00Z")
+    stale = await rig.client.put(url, json={"hours": []}, headers=if_match(admin, '"1"'))
+    assert_problem(stale, 412, "changed_meanwhile")
+    assert_problem(await rig.client.put(url, json={"hours": []}, headers=admin), 428, "precondition_required")
+    elsewhere = f"/gyms/{rig.world.gym()}/opening-hours"
+    assert_problem(await rig.client.get(elsewhere, headers=at.headers), 403, "forbidden")
+    nowhere = f"/gyms/{new_id()}/opening-hours"
+    assert_problem(await rig.client.get(nowhere, headers=user), 404, "unknown_gym")
+    missing = await rig.client.put(nowhere, json={"hours": []}, headers=if_match(admin, "*"))
+    assert_problem(missing, 404, "unknown_gym")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "said"),
+    [
+        ({"hours": [WEEK[0], WEEK[0]]}, "hours_do_not_fit", "join them"),
+        ({"hours": [{"weekday": 0, "opens": "22:00", "closes": "02:00"}]}, "hours_do_not_fit", "26:00"),
+        ({"hours": [{"weekday": 7, "opens": "06:00", "closes": "22:00"}]}, "invalid_request", "hours.0.weekday"),
+        ({"hours": [{"weekday": 0, "opens": "24:00", "closes": "25:00"}]}, "invalid_request", "hours.0.opens"),
+        ({"hours": [{"weekday": 0, "opens": "06:00", "closes": "48:01"}]}, "invalid_request", "hours.0.closes"),
+        ({"hours": [], "exceptions": [{"day": "2026-02-30"}]}, "invalid_request", "exceptions.0.day"),
+        ({"hours": [], "exceptions": [{"day": "9999-12-31", "closed": True}]}, "invalid_request", "exceptions.0.day"),
+        ({"hours": [], "exceptions": [{"day": "2026-03-02"}]}, "invalid_request", "either `closed: true`"),
+        (
+            {"hours": [], "exceptions": [{"day": "2026-03-02", "closed": True, "opens": "06:00", "closes": "07:00"}]},
+            "invalid_request",
+            "either `closed: true`",
+        ),
+        ({}, "invalid_request", "hours"),
+    ],
+)
+async def test_hours_that_cannot_be_are_refused_with_what_mends_them(
+    rig: Rig, wanted: dict[str, Any], code: str, said: str
+) -> None:
+    admin = if_match(rig.bearer(Role.ADMIN), "*")
+    answer = await rig.client.put(f"/gyms/{rig.world.gym()}/opening-hours", json=wanted, headers=admin)
+    assert said in str(assert_problem(answer, 422, code))

@@ -1,0 +1,164 @@
+"""Signing in on the provider's own page: authorization code with PKCE, through the local provider's page."""
+
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+
+from domain.identity.pkce import challenge_of
+from tests.unit.gateway.rig import OTHER_ORIGIN, Rig, assert_problem
+from tests.unit.gateway.signing_in import SignedInMember, sign_up
+from tests.unit.identity.local_rig import EMAIL, PASSWORD
+
+pytestmark = pytest.mark.anyio
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def begin(rig: Rig) -> tuple[str, dict[str, str]]:
+    """To the sign-in page: its address, and the cookie of the browser that goes there."""
+    answer = await rig.client.get("/sessions/authorize")
+    assert answer.status_code == 302
+    cookie = answer.headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=lax", "Path=/api/sessions/callback"} <= set(cookie.split("; "))
+    rig.client.cookies.clear()
+    return answer.headers["location"], {"Cookie": cookie.partition(";")[0]}
+
+
+async def enter(rig: Rig, page: httpx.Response, email: str = EMAIL, password: str = PASSWORD) -> httpx.Response:
+    """The form of a page, filled in and sent."""
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text))
+    fields = {unescape(name): unescape(value) for name, value in hidden.items()}
+    content = urlencode(fields | {"email": email, "password": password})
+    return await rig.client.post("/identity/oauth2/authorize", content=content, headers=FORM)
+
+
+async def come_back(rig: Rig, location: str, cookie: dict[str, str]) -> httpx.Response:
+    return await rig.client.get(location, headers=cookie)
+
+
+async def test_a_browser_goes_to_the_page_and_comes_back_signed_in(rig: Rig) -> None:
+    await sign_up(rig)
+    location, cookie = await begin(rig)
+    page = await rig.client.get(location)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "form-action 'self' http://gym.test;" in page.headers["content-security-policy"]
+    answer = await enter(rig, page)
+    assert answer.status_code == 303
+    back = answer.headers["location"]
+    assert back.startswith("http://gym.test/api/sessions/callback?")
+    signed_in = await come_back(rig, back, cookie)
+    assert signed_in.status_code == 200
+    member = SignedInMember(signed_in.json())
+    assert (await rig.client.get("/me", headers=member.headers)).json()["email"] == EMAIL
+    assert 'fm_authorize=""' in signed_in.headers["set-cookie"]
+    assert_problem(await come_back(rig, back, cookie), 422, "wrong_code")
+
+
+async def test_a_code_is_of_use_only_in_the_browser_that_began(rig: Rig) -> None:
+    await sign_up(rig)
+    location, _ = await begin(rig)
+    back = (await enter(rig, await rig.client.get(location))).headers["location"]
+    _, cookie_of_another = await begin(rig)
+    for cookie in ({}, cookie_of_another):
+        problem = assert_problem(await come_back(rig, back, cookie), 422, "invalid_request")
+        assert problem["fields"][0]["field"] == "state"
+    state = parse_qs(urlsplit(location).query)["state"][0]
+    forged = {"Cookie": f"fm_authorize={state}.{'v' * 64}"}
+    assert_problem(await come_back(rig, back, forged), 422, "wrong_code")
+
+
+async def test_a_wrong_password_shows_the_page_again_and_after_some_holds_off(rig: Rig) -> None:
+    await sign_up(rig)
+    location, _ = await begin(rig)
+    page = await rig.client.get(location)
+    for _ in range(rig.settings.identity.free_attempts):
+        page = await enter(rig, page, password="wrong")  # noqa: S106 - of nobody
+        assert page.status_code == 401
+        assert 'role="alert"' in page.text
+        assert f'value="{EMAIL}"' in page.text
+    page = await enter(rig, page)
+    assert page.status_code == 429
+    assert page.headers["retry-after"] == "1"
+
+
+async def test_the_page_shows_what_was_entered_and_runs_nothing_of_it(rig: Rig) -> None:
+    location, _ = await begin(rig)
+    page = await enter(rig, await rig.client.get(location), email='"><script>alert(1)</script>', password="x")  # noqa: S106 - of nobody
+    assert "<script" not in page.text
+    assert "&lt;script&gt;" in page.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"redirect_uri": "http://evil.test/api/sessions/callback"},
+        {"redirect_uri": "http://gym.test@evil.test/"},
+        {"redirect_uri": "http://gym.test.evil.test/"},
+        {"redirect_uri": "http://gym.test/#x"},
+        {"redirect_uri": "http://[gym.test/"},
+        {"redirect_uri": ""},
+        {"client_id": "another"},
+        {"response_type": "token"},
+        {"code_challenge_method": "plain"},
+        {"code_challenge": ""},
+    ],
+)
+async def test_a_browser_is_sent_back_only_to_applications_that_are_known(rig: Rig, change: dict[str, str]) -> None:
+    await sign_up(rig)
+    location, _ = await begin(rig)
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()} | change
+    page = await rig.client.get(f"/identity/oauth2/authorize?{urlencode(asked)}")
+    content = urlencode(asked | {"email": EMAIL, "password": PASSWORD})
+    sent = await rig.client.post("/identity/oauth2/authorize", content=content, headers=FORM)
+    for answer in (page, sent):
+        assert answer.status_code == 400
+        assert "<form" not in answer.text
+        assert "location" not in answer.headers
+
+
+async def test_another_application_takes_its_tokens_at_the_token_endpoint_and_refreshes_them(rig: Rig) -> None:
+    await sign_up(rig)
+    client_id, verifier, redirect = rig.settings.identity.client_id, "v" * 43, f"{OTHER_ORIGIN}/signed-in?x=1"
+    asked = {
+        "client_id": client_id,
+        "redirect_uri": redirect,
+        "response_type": "code",
+        "code_challenge": challenge_of(verifier),
+        "code_challenge_method": "S256",
+    }
+    page = await rig.client.get(f"/identity/oauth2/authorize?{urlencode(asked)}")
+    back = (await enter(rig, page)).headers["location"]
+    assert back.startswith(f"{redirect}&code=")
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    shown = {"grant_type": "authorization_code", "client_id": client_id, "code": code, "redirect_uri": redirect}
+
+    async def token(**form: str) -> httpx.Response:
+        return await rig.client.post("/identity/oauth2/token", content=urlencode(form), headers=FORM)
+
+    assert (await token(**shown | {"client_id": "another"})).json() == {"error": "invalid_client"}
+    assert (await token(**shown | {"grant_type": "password"})).json() == {"error": "unsupported_grant_type"}
+    assert (await token(**shown, code_verifier="w" * 43)).json()["error"] == "invalid_grant"
+    tokens = (await token(**shown, code_verifier=verifier)).json()
+    assert set(tokens) == {"access_token", "id_token", "refresh_token", "token_type", "expires_in"}
+    me = await rig.client.get("/me", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert me.json()["email"] == EMAIL
+    fresh = await token(grant_type="refresh_token", client_id=client_id, refresh_token=tokens["refresh_token"])
+    assert fresh.status_code == 200
+    spent = await token(grant_type="refresh_token", client_id=client_id, refresh_token=tokens["refresh_token"])
+    assert (spent.status_code, spent.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_the_keys_are_served_as_they_verify(rig: Rig) -> None:
+    answer = await rig.client.get("/identity/.well-known/jwks.json")
+    (key,) = answer.json()["keys"]
+    assert {"kid", "kty", "use", "alg", "n", "e"} == set(key)
+
+
+async def test_the_provider_s_endpoints_take_forms_and_the_interface_takes_none(rig: Rig) -> None:
+    answer = await rig.client.post("/identity/oauth2/token", json={"grant_type": "refresh_token"})
+    assert_problem(answer, 415, "unsupported_media_type")
+    answer = await rig.client.post("/sessions", content="email=a@b.example&password=x", headers=FORM)
+    assert_problem(answer, 415, "unsupported_media_type")

@@ -1,0 +1,215 @@
+"""Machines over HTTP: who puts them up, finds them, and says that they are out of order."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import delete, insert, select
+
+from domain.identity.model import Role
+from domain.ids import new_id
+from domain.tables import machine_uses, machines, open_machine_uses
+from tests.unit.gateway.rig import Rig, assert_problem
+from tests.unit.images.drawn import file_of, halves, opened
+from tests.world import START
+
+pytestmark = pytest.mark.anyio
+PICTURE = file_of(halves())
+
+
+async def put_up(rig: Rig, gym: UUID, /, **texts: str) -> httpx.Response:
+    return await rig.client.post(
+        f"/gyms/{gym}/machines",
+        data={"name": "Bench", "type": "bench"} | texts,
+        files={"image": ("bench.jpg", PICTURE, "image/jpeg")},
+        headers=rig.bearer(Role.ADMIN),
+    )
+
+
+async def machine_of(rig: Rig, gym: UUID, /, **texts: str) -> dict[str, Any]:
+    made = await put_up(rig, gym, **texts)
+    assert made.status_code == 201, made.text
+    machine: dict[str, Any] = made.json()
+    return machine
+
+
+def begin_use(rig: Rig, machine: dict[str, Any]) -> None:
+    use, member, visit = new_id(), new_id(), new_id()
+    with rig.world.store.writing() as connection:
+        same = {"machine_id": UUID(machine["id"]), "gym_id": UUID(machine["gym_id"]), "member_id": member}
+        connection.execute(insert(machine_uses).values(id=use, visit_id=visit, started_at=START, **same))
+        connection.execute(insert(open_machine_uses).values(use_id=use, visit_id=visit, started_at=START, **same))
+
+
+def end_uses(rig: Rig) -> None:
+    with rig.world.store.writing() as connection:
+        connection.execute(delete(open_machine_uses))
+
+
+async def names(rig: Rig, gym: UUID, question: str = "") -> list[str]:
+    answer = await rig.client.get(f"/gyms/{gym}/machines{question}", headers=rig.bearer(Role.USER))
+    assert answer.status_code == 200, answer.text
+    return [machine["name"] for machine in answer.json()["items"]]
+
+
+async def test_a_machine_is_put_up_with_its_picture(rig: Rig) -> None:
+    gym = rig.world.gym()
+    made = await put_up(rig, gym, name=" Bench \n", description="To lie on.")
+    machine = made.json()
+    assert made.status_code == 201
+    assert made.headers["location"] == f"/api/machines/{machine['id']}"
+    assert made.headers["etag"] == '"1"'
+    assert machine | {"id": "", "image_url": ""} == {
+        "id": "",
+        "gym_id": str(gym),
+        "number": 1,
+        "name": "Bench",
+        "type": "bench",
+        "description": "To lie on.",
+        "image_url": "",
+        "in_use": False,
+        "free": True,
+        "out_of_order": None,
+        "retired_at": None,
+        "version": 1,
+        "created_at": "2026-03-02T12:00:00Z",
+    }
+    again = await rig.client.get(f"/machines/{machine['id']}", headers=rig.bearer(Role.USER))
+    assert (again.json(), again.headers["etag"]) == (machine, '"1"')
+    assert [key.split("/")[0] for key in rig.images.kept()] == ["images", "images"]
+
+
+async def test_numbers_go_on_over_all_gyms(rig: Rig) -> None:
+    gyms = [rig.world.gym(), rig.world.gym()]
+    assert [(await machine_of(rig, gym))["number"] for gym in (*gyms, *gyms)] == [1, 2, 3, 4]
+
+
+async def test_a_gym_that_is_not_in_operation_gets_no_machine(rig: Rig) -> None:
+    retired = rig.world.gym()
+    rig.world.change_gym(retired, retired_at=START)
+    for gym in (retired, new_id()):
+        assert_problem(await put_up(rig, gym), 404, "unknown_gym")
+        answer = await rig.client.get(f"/gyms/{gym}/machines", headers=rig.bearer(Role.USER))
+        assert_problem(answer, 404, "unknown_gym")
+    assert rig.images.kept() == []
+
+
+async def test_texts_have_their_lengths(rig: Rig) -> None:
+    gym = rig.world.gym()
+    wrong = {"name": ("", "x" * 101), "type": (" ", "x" * 51), "description": ("x" * 4001,)}
+    for field, values in wrong.items():
+        for value in values:
+            problem = assert_problem(await put_up(rig, gym, **{field: value}), 422, "invalid_request")
+            assert [fault["field"] for fault in problem["fields"]] == [field]
+    assert rig.images.kept() == []
+
+
+async def test_machines_are_listed_by_type_and_whether_they_are_free(rig: Rig) -> None:
+    gym = rig.world.gym()
+    found = {
+        name: await machine_of(rig, gym, name=name, type=kind)
+        for name, kind in [("A", "bench"), ("B", "Bench"), ("C", "treadmill"), ("D", "treadmill")]
+    }
+    begin_use(rig, found["A"])
+    admin = rig.bearer(Role.ADMIN)
+    broken = await rig.client.put(
+        f"/machines/{found['C']['id']}/out-of-order", json={"reason": "squeaks"}, headers=rig.bearer(Role.STAFF)
+    )
+    assert broken.json()["out_of_order"] == {"since": "2026-03-02T12:00:00Z", "reason": "squeaks"}
+    await rig.client.post(f"/machines/{found['D']['id']}/retire", headers=admin)
+    assert await names(rig, gym) == ["A", "B", "C"]
+    assert await names(rig, gym, "?retired=true") == ["A", "B", "C", "D"]
+    assert await names(rig, gym, "?type=BENCH") == ["A", "B"]
+    assert await names(rig, gym, "?free=true") == ["B"]
+    assert await names(rig, gym, "?free=false") == ["A", "C"]
+    assert await names(rig, gym, "?type=treadmill&free=true&retired=true") == []
+    one = await rig.client.get(f"/machines/{found['A']['id']}", headers=rig.bearer(Role.USER))
+    assert (one.json()["in_use"], one.json()["free"]) == (True, False)
+
+
+async def test_a_list_goes_on_where_it_ended(rig: Rig) -> None:
+    gym = rig.world.gym()
+    for name in "ABC":
+        await machine_of(rig, gym, name=name)
+    headers = rig.bearer(Role.USER)
+    first = (await rig.client.get(f"/gyms/{gym}/machines?limit=2", headers=headers)).json()
+    rest = (await rig.client.get(f"/gyms/{gym}/machines?limit=2&after={first['next']}", headers=headers)).json()
+    assert [one["name"] for one in first["items"] + rest["items"]] == ["A", "B", "C"]
+    assert rest["next"] is None
+
+
+async def test_an_edit_takes_the_version_that_it_began_with(rig: Rig) -> None:
+    machine = await machine_of(rig, rig.world.gym(), description="Old.")
+    url, admin = f"/machines/{machine['id']}", rig.bearer(Role.ADMIN)
+
+    async def edit(expected: str | None, **changes: str | None) -> httpx.Response:
+        return await rig.client.patch(url, json=changes, headers=admin | ({"If-Match": expected} if expected else {}))
+
+    assert_problem(await edit(None, name="X"), 428, "precondition_required")
+    first = await edit('"1"', name="First")
+    assert (first.json()["name"], first.json()["description"], first.headers["etag"]) == ("First", "Old.", '"2"')
+    for stale in ('"1"', '"9"'):
+        assert_problem(await edit(stale, name="Late"), 412, "changed_meanwhile")
+    for nothing in ('"two"', "2"):
+        assert_problem(await edit(nothing, name="Late"), 422, "invalid_request")
+    assert (await edit("*", description="")).json()["description"] == ""
+    same = await edit('"3"', name="First", type=None)
+    assert (same.status_code, same.headers["etag"]) == (200, '"3"')
+    assert_problem(await edit('"3"', name=""), 422, "invalid_request")
+    unknown = await rig.client.patch(f"/machines/{new_id()}", json={}, headers=admin | {"If-Match": "*"})
+    assert_problem(unknown, 404, "unknown_machine")
+
+
+async def test_out_of_order_is_set_with_a_reason_and_cleared(rig: Rig) -> None:
+    machine = await machine_of(rig, rig.world.gym())
+    url, staff = f"/machines/{machine['id']}/out-of-order", rig.bearer(Role.STAFF)
+    assert_problem(await rig.client.put(url, json={"reason": " "}, headers=staff), 422, "invalid_request")
+    await rig.client.put(url, json={"reason": "squeaks"}, headers=staff)
+    rig.world.clock.forward(60)
+    again = await rig.client.put(url, json={"reason": "fell over"}, headers=staff)
+    assert again.json()["out_of_order"] == {"since": "2026-03-02T12:00:00Z", "reason": "fell over"}
+    for _ in range(2):
+        cleared = await rig.client.delete(url, headers=staff)
+        assert (cleared.json()["out_of_order"], cleared.json()["version"]) == (None, 4)
+
+
+async def test_a_machine_retires_and_comes_back(rig: Rig) -> None:
+    machine = await machine_of(rig, rig.world.gym())
+    url, admin = f"/machines/{machine['id']}", rig.bearer(Role.ADMIN)
+    for _ in range(2):
+        retired = await rig.client.post(f"{url}/retire", headers=admin)
+        assert (retired.json()["retired_at"], retired.json()["free"]) == ("2026-03-02T12:00:00Z", False)
+        rig.world.clock.forward(60)
+    assert (await rig.client.get(url, headers=rig.bearer(Role.USER))).json()["version"] == 2
+    back = await rig.client.post(f"{url}/reopen", headers=admin)
+    assert (back.json()["retired_at"], back.json()["free"]) == (None, True)
+
+
+async def test_a_machine_is_deleted_once_it_is_free_and_its_past_stays(rig: Rig) -> None:
+    machine = await machine_of(rig, rig.world.gym())
+    url, admin = f"/machines/{machine['id']}", rig.bearer(Role.ADMIN)
+    begin_use(rig, machine)
+    assert_problem(await rig.client.delete(url, headers=admin), 428, "precondition_required")
+    assert_problem(await rig.client.delete(url, headers=admin | {"If-Match": '"7"'}), 412, "changed_meanwhile")
+    admin |= {"If-Match": '"1"'}
+    assert_problem(await rig.client.delete(url, headers=admin), 409, "machine_in_use")
+    end_uses(rig)
+    assert (await rig.client.delete(url, headers=admin)).status_code == 204
+    assert_problem(await rig.client.delete(url, headers=admin), 404, "unknown_machine")
+    with rig.world.store.reading() as connection:
+        assert connection.execute(select(machines)).all() == []
+        assert len(connection.execute(select(machine_uses)).all()) == 1
+
+
+async def test_labels_are_pictures_and_sheets(rig: Rig) -> None:
+    gym = rig.world.gym()
+    machine = await machine_of(rig, gym)
+    staff = rig.bearer(Role.STAFF)
+    picture = await rig.client.get(f"/machines/{machine['id']}/qr.png", headers=staff)
+    assert opened(picture.content).format == "PNG"
+    sheets = await rig.client.get(f"/gyms/{gym}/machine-labels.pdf", headers=staff)
+    assert sheets.headers["content-type"] == "application/pdf"
+    assert sheets.content.startswith(b"%PDF")
+    assert_problem(await rig.client.get(f"/gyms/{new_id()}/machine-labels.pdf", headers=staff), 404, "unknown_gym")
+    assert_problem(await rig.client.get(f"/machines/{new_id()}/qr.png", headers=staff), 404, "unknown_machine")

@@ -1,0 +1,207 @@
+"""From the sign-up to the sign-out, by the interface, on the local provider."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from deployments.gateway.confirmed_cache import Freshness
+from domain.identity.model import Role
+from domain.ids import new_id
+from tests.unit.gateway.rig import Rig, assert_problem
+from tests.unit.gateway.signing_in import new_admin, new_member, sign_in, sign_up, try_to_sign_in
+from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def quick(world: World) -> AsyncIterator[Rig]:
+    """A replica that confirms what it remembers before every call."""
+    rig = Rig(world, freshness=Freshness(trust_for=0, deny_for=0))
+    async with rig.client:
+        yield rig
+
+
+async def test_a_member_signs_up_confirms_signs_in_and_is_known(rig: Rig) -> None:
+    assert_problem(await try_to_sign_in(rig), 401, "wrong_credentials")
+    answer = await rig.client.post("/sign-up", json={"email": " Ana@Example.com ", "password": PASSWORD, "name": "Ana"})
+    assert (answer.status_code, answer.json()) == (202, {"email": EMAIL})
+    assert_problem(await try_to_sign_in(rig), 403, "not_confirmed")
+    code = rig.mailbox.code_for(EMAIL)
+    wrong = {"email": EMAIL, "code": f"{(int(code) + 1) % 1_000_000:06d}"}
+    assert_problem(await rig.client.post("/sign-up/confirm", json=wrong), 422, "wrong_code")
+    answer = await rig.client.post("/sign-up/confirm", json={"email": EMAIL, "code": code})
+    assert answer.status_code == 204
+    member = await sign_in(rig)
+    assert member.tokens["token_type"] == "Bearer"  # noqa: S105 - a word, not a secret
+    assert member.tokens["expires_in"] == 3600
+    assert member.tokens["user"] == {"id": str(member.id), "email": EMAIL, "name": "Ana", "roles": ["User"]}
+    me = (await rig.client.get("/me", headers=member.headers)).json()
+    assert (me["id"], me["name"], me["roles"]) == (str(member.id), "Ana", ["User"])
+
+
+async def test_whether_there_is_an_account_is_told_by_mail_alone(rig: Rig) -> None:
+    await sign_up(rig)
+    rig.mailbox.mails.clear()
+    known = await rig.client.post("/sign-up", json={"email": EMAIL, "password": PASSWORD, "name": "Eve"})
+    assert (known.status_code, known.json()) == (202, {"email": EMAIL})
+    assert [mail.code for mail in rig.mailbox.to(EMAIL)] == [None], "its owner is told, and gets no code"
+    for path in ("/password/forgot", "/sign-up/resend"):
+        answers = [await rig.client.post(path, json={"email": email}) for email in (EMAIL, "nobody@example.com")]
+        assert [answer.status_code for answer in answers] == [202, 202]
+    refused = [await try_to_sign_in(rig, email, "wrong") for email in (EMAIL, "nobody@example.com")]
+    details = [assert_problem(answer, 401, "wrong_credentials")["detail"] for answer in refused]
+    assert details[0] == details[1]
+
+
+async def test_wrong_tries_have_to_wait_longer_each_time_whether_or_not_there_is_such_an_account(rig: Rig) -> None:
+    await sign_up(rig)
+    for email in (EMAIL, "nobody@example.com"):
+        for _ in range(rig.settings.identity.free_attempts):
+            assert_problem(await try_to_sign_in(rig, email, "wrong"), 401, "wrong_credentials")
+        waits = []
+        for _ in range(4):
+            held_off = await try_to_sign_in(rig, email, PASSWORD)
+            assert_problem(held_off, 429, "too_many_attempts")
+            waits.append(int(held_off.headers["retry-after"]))
+            rig.world.clock.forward(waits[-1])
+            await try_to_sign_in(rig, email, "wrong")
+        assert waits == [1, 2, 4, 8]
+    rig.world.clock.forward(16)
+    assert (await try_to_sign_in(rig)).status_code == 201
+
+
+async def test_a_weak_password_is_refused_with_what_would_mend_it(rig: Rig) -> None:
+    answer = await rig.client.post("/sign-up", json={"email": EMAIL, "password": "short", "name": "Ana"})
+    assert "12" in assert_problem(answer, 422, "weak_password")["detail"]
+    assert rig.mailbox.mails == []
+
+
+async def test_a_session_goes_on_and_a_spent_refresh_token_ends_it(quick: Rig) -> None:
+    member = await new_member(quick)
+    answer = await quick.client.post("/sessions/refresh", json={"refresh_token": member.tokens["refresh_token"]})
+    assert answer.status_code == 200
+    fresh = answer.json()
+    assert fresh["session_id"] == member.session_id
+    again = await quick.client.post("/sessions/refresh", json={"refresh_token": member.tokens["refresh_token"]})
+    assert_problem(again, 401, "session_over")
+    again = await quick.client.post("/sessions/refresh", json={"refresh_token": fresh["refresh_token"]})
+    assert_problem(again, 401, "session_over")
+
+
+async def test_sign_out_ends_this_session_alone(quick: Rig) -> None:
+    await sign_up(quick)
+    here = await sign_in(quick, device="phone")
+    quick.world.clock.forward(1)
+    there = await sign_in(quick, device="tablet")
+    listed = (await quick.client.get("/me/sessions", headers=here.headers)).json()["items"]
+    assert [(one["device"], one["current"]) for one in listed] == [("tablet", False), ("phone", True)]
+    body = {"refresh_token": here.tokens["refresh_token"]}
+    answer = await quick.client.request("DELETE", "/sessions/current", headers=here.headers, json=body)
+    assert answer.status_code == 204
+    assert_problem(await quick.client.get("/me", headers=here.headers), 401, "unauthenticated")
+    assert (await quick.client.get("/me", headers=there.headers)).status_code == 200
+    assert_problem(await quick.client.post("/sessions/refresh", json=body), 401, "session_over")
+
+
+async def test_sign_out_everywhere_ends_all_sessions_and_their_refresh_tokens(quick: Rig) -> None:
+    await sign_up(quick)
+    members = [await sign_in(quick) for _ in range(2)]
+    assert (await quick.client.delete("/me/sessions", headers=members[0].headers)).status_code == 204
+    for member in members:
+        assert_problem(await quick.client.get("/me", headers=member.headers), 401, "unauthenticated")
+        answer = await quick.client.post("/sessions/refresh", json={"refresh_token": member.tokens["refresh_token"]})
+        assert_problem(answer, 401, "session_over")
+
+
+async def test_a_session_that_was_ended_cannot_be_gone_on_with(quick: Rig) -> None:
+    await sign_up(quick)
+    here, lost = await sign_in(quick), await sign_in(quick)
+    answer = await quick.client.delete(f"/me/sessions/{lost.session_id}", headers=here.headers)
+    assert answer.status_code == 204
+    answer = await quick.client.post("/sessions/refresh", json={"refresh_token": lost.tokens["refresh_token"]})
+    assert_problem(answer, 401, "session_over")
+    assert_problem(await quick.client.get("/me", headers=lost.headers), 401, "unauthenticated")
+
+
+async def test_nobody_ends_or_sees_another_member_s_session(quick: Rig) -> None:
+    ana, eve = await new_member(quick), await new_member(quick, "eve@example.com")
+    answer = await quick.client.delete(f"/me/sessions/{ana.session_id}", headers=eve.headers)
+    assert_problem(answer, 404, "unknown_session")
+    assert (await quick.client.get("/me", headers=ana.headers)).status_code == 200
+    listed = (await quick.client.get("/me/sessions", headers=eve.headers)).json()["items"]
+    assert [one["id"] for one in listed] == [eve.session_id]
+    exported = (await quick.client.get("/me/export", headers=eve.headers)).text
+    assert str(eve.id) in exported
+    assert str(ana.id) not in exported
+
+
+async def test_another_s_session_is_not_entered_with_a_token_of_one_s_own(rig: Rig) -> None:
+    ana = await new_member(rig)
+    token = rig.tokens.give(Role.USER)
+    stolen = rig.tokens.callers[token]
+    rig.tokens.callers[token] = type(stolen)(
+        new_id(), stolen.groups, UUID(ana.session_id), stolen.issued_at, stolen.expires_at, email="eve@example.com"
+    )
+    for _ in range(2):  # asked, then remembered
+        answer = await rig.client.get("/me", headers={"Authorization": f"Bearer {token}"})
+        assert_problem(answer, 401, "unauthenticated")
+        assert (await rig.client.get("/me", headers=ana.headers)).status_code == 200
+
+
+async def test_a_changed_password_ends_the_other_sessions(quick: Rig) -> None:
+    await sign_up(quick)
+    here, there = await sign_in(quick), await sign_in(quick)
+    change = {"old_password": "wrong", "new_password": OTHER_PASSWORD}
+    answer = await quick.client.post("/password/change", json=change, headers=here.headers)
+    assert_problem(answer, 401, "wrong_credentials")
+    change["old_password"] = PASSWORD
+    assert (await quick.client.post("/password/change", json=change, headers=here.headers)).status_code == 204
+    assert (await quick.client.get("/me", headers=here.headers)).status_code == 200
+    assert_problem(await quick.client.get("/me", headers=there.headers), 401, "unauthenticated")
+    assert_problem(await try_to_sign_in(quick), 401, "wrong_credentials")
+    assert (await try_to_sign_in(quick, password=OTHER_PASSWORD)).status_code == 201
+
+
+async def test_a_forgotten_password_is_set_by_the_code_and_ends_all_sessions(quick: Rig) -> None:
+    member = await new_member(quick)
+    assert (await quick.client.post("/password/forgot", json={"email": EMAIL})).status_code == 202
+    reset = {"email": EMAIL, "code": quick.mailbox.code_for(EMAIL), "password": OTHER_PASSWORD}
+    assert (await quick.client.post("/password/reset", json=reset)).status_code == 204
+    assert_problem(await quick.client.get("/me", headers=member.headers), 401, "unauthenticated")
+    assert_problem(await quick.client.post("/password/reset", json=reset), 422, "wrong_code")
+    assert (await try_to_sign_in(quick, password=OTHER_PASSWORD)).status_code == 201
+
+
+async def test_id_tokens_are_not_for_the_interface(rig: Rig) -> None:
+    member = await new_member(rig)
+    answer = await rig.client.get("/me", headers={"Authorization": f"Bearer {member.tokens['id_token']}"})
+    assert_problem(answer, 401, "unauthenticated")
+
+
+async def test_a_role_counts_from_the_next_token_on_and_a_taken_one_no_longer_at_once(quick: Rig) -> None:
+    admin, ana = await new_admin(quick), await new_member(quick)
+    assert_problem(await quick.client.get("/users", headers=ana.headers), 403, "forbidden")
+    quick.world.clock.forward(1)
+    given = await quick.client.put(f"/users/{ana.id}/roles/Staff", headers=admin.headers)
+    assert given.json()["roles"] == ["User", "Staff"]
+    assert_problem(await quick.client.get("/users", headers=ana.headers), 403, "forbidden")
+    quick.world.clock.forward(1)
+    answer = await quick.client.post("/sessions/refresh", json={"refresh_token": ana.tokens["refresh_token"]})
+    staff = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert (await quick.client.get("/users", headers=staff)).status_code == 200
+    quick.world.clock.forward(1)
+    taken = await quick.client.delete(f"/users/{ana.id}/roles/Staff", headers=admin.headers)
+    assert taken.json()["roles"] == ["User"]
+    assert_problem(await quick.client.get("/users", headers=staff), 403, "forbidden")
+
+
+async def test_many_requests_with_a_new_token_ask_once_who_it_is(rig: Rig) -> None:
+
+    headers = rig.bearer(Role.USER)
+    answers = await asyncio.gather(*(rig.client.get("/gyms", headers=headers) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert rig.identity.calls == ["know_caller"]

@@ -1,0 +1,162 @@
+"""Users, as staff and admins see them, and what becomes of an account that is deleted."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import select
+
+from deployments.gateway.confirmed_cache import Freshness
+from domain.identity.model import Role
+from domain.ids import new_id
+from domain.tables import users, visits
+from tests.unit.gateway.rig import Rig, assert_problem
+from tests.unit.gateway.signing_in import new_admin, new_member, sign_in, try_to_sign_in
+from tests.unit.identity.local_rig import EMAIL
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def rig(world: World) -> AsyncIterator[Rig]:
+    """A replica that confirms what it remembers before every call."""
+    rig = Rig(world, freshness=Freshness(trust_for=0, deny_for=0))
+    async with rig.client:
+        yield rig
+
+
+async def emails(rig: Rig, query: str, headers: dict[str, str]) -> list[str]:
+    answer = await rig.client.get(f"/users{query}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return sorted(user["email"] for user in answer.json()["items"])
+
+
+async def test_users_are_listed_searched_and_shown(rig: Rig) -> None:
+    admin = await new_admin(rig)
+    ana, eve = await new_member(rig), await new_member(rig, "eve_x@example.com")
+    assert await emails(rig, "", admin.headers) == [EMAIL, "boss@example.com", "eve_x@example.com"]
+    assert await emails(rig, "?search=eve_", admin.headers) == ["eve_x@example.com"]
+    assert await emails(rig, "?search=eve%25", admin.headers) == []
+    assert await emails(rig, "?search=lima&role=Admin", admin.headers) == ["boss@example.com"]
+    await rig.client.post(f"/users/{eve.id}/disable", headers=admin.headers)
+    assert await emails(rig, "?state=disabled", admin.headers) == ["eve_x@example.com"]
+    first = (await rig.client.get("/users?limit=2", headers=admin.headers)).json()
+    rest = (await rig.client.get(f"/users?limit=2&after={first['next']}", headers=admin.headers)).json()
+    assert (len(first["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
+    assert {one["id"] for one in first["items"] + rest["items"]} == {str(admin.id), str(ana.id), str(eve.id)}
+    assert (await rig.client.get(f"/users/{ana.id}", headers=admin.headers)).json() == {
+        "id": str(ana.id),
+        "email": EMAIL,
+        "name": "Ana Lima",
+        "picture_url": None,
+        "roles": ["User"],
+        "state": "active",
+        "created_at": "2026-03-02T12:00:00Z",
+    }
+    for wrong in ("?role=Owner", "?state=x", "?search=", "?limit=0", "?after=x"):
+        assert_problem(await rig.client.get(f"/users{wrong}", headers=admin.headers), 422, "invalid_request")
+    for path in ("", "/history"):
+        assert_problem(await rig.client.get(f"/users/{new_id()}{path}", headers=admin.headers), 404, "unknown_user")
+
+
+async def test_what_was_done_to_an_account_is_kept_by_whom_what_and_when(rig: Rig) -> None:
+    admin, ana = await new_admin(rig), await new_member(rig)
+    path = f"/users/{ana.id}"
+    await rig.client.put(f"{path}/roles/Staff", headers=admin.headers)
+    await rig.client.delete(f"{path}/roles/Staff", headers=admin.headers)
+    for _ in range(2):  # once more changes nothing
+        assert (await rig.client.post(f"{path}/disable", headers=admin.headers)).json()["state"] == "disabled"
+    assert (await rig.client.post(f"{path}/enable", headers=admin.headers)).json()["state"] == "active"
+    ana = await sign_in(rig)
+    await rig.client.patch("/me", json={"name": "Ana Souza"}, headers=ana.headers)
+    history = (await rig.client.get(f"{path}/history", headers=admin.headers)).json()["items"]
+    assert [(one["what"], one["detail"], one["by_id"]) for one in reversed(history)] == [
+        ("created", "", None),
+        ("role_given", "Staff", str(admin.id)),
+        ("role_taken", "Staff", str(admin.id)),
+        ("disabled", "", str(admin.id)),
+        ("enabled", "", str(admin.id)),
+        ("renamed", "Ana Lima → Ana Souza", str(ana.id)),
+    ]
+    assert {one["at"] for one in history} == {"2026-03-02T12:00:00Z"}
+
+
+async def test_the_last_admin_keeps_the_role_and_the_account(rig: Rig) -> None:
+    admin = await new_admin(rig)
+    path = f"/users/{admin.id}"
+    for method, what in (("DELETE", f"{path}/roles/Admin"), ("POST", f"{path}/disable"), ("DELETE", path)):
+        assert_problem(await rig.client.request(method, what, headers=admin.headers), 409, "last_admin")
+    assert_problem(await rig.client.delete("/me", headers=admin.headers), 409, "last_admin")
+    ana = await new_member(rig)
+    await rig.client.put(f"/users/{ana.id}/roles/Admin", headers=admin.headers)
+    answer = await rig.client.delete(f"{path}/roles/Admin", headers=admin.headers)
+    assert (answer.status_code, answer.json()["roles"]) == (200, ["User"])
+
+
+async def test_who_was_admin_a_moment_ago_gives_no_role(rig: Rig) -> None:
+    admin, other = await new_admin(rig), await new_admin(rig, "other@example.com")
+    rig.provider.remove_from_group(admin.id, Role.ADMIN)  # at the provider alone: the token still says it
+    answer = await rig.client.put(f"/users/{other.id}/roles/Staff", headers=admin.headers)
+    assert_problem(answer, 403, "forbidden")
+
+
+async def test_a_disabled_account_gets_no_further(rig: Rig) -> None:
+    admin, ana = await new_admin(rig), await new_member(rig)
+    await rig.client.post(f"/users/{ana.id}/disable", headers=admin.headers)
+    assert_problem(await rig.client.get("/me", headers=ana.headers), 401, "unauthenticated")
+    assert_problem(await try_to_sign_in(rig), 403, "account_disabled")
+    answer = await rig.client.post("/sessions/refresh", json={"refresh_token": ana.tokens["refresh_token"]})
+    assert_problem(answer, 401, "session_over")
+    # A token of another session of theirs, which nobody has seen yet.
+    assert_problem(await rig.client.get("/me", headers=rig.bearer(Role.USER, user_id=ana.id)), 403, "account_disabled")
+    await rig.client.post(f"/users/{ana.id}/enable", headers=admin.headers)
+    assert (await rig.client.get("/me", headers=(await sign_in(rig)).headers)).status_code == 200
+
+
+async def test_a_member_takes_everything_along(rig: Rig) -> None:
+    at, ana = rig.gym_with_gate(), await new_member(rig)
+    await rig.scan(at, ana.id, direction="enter")
+    exported = (await rig.client.get("/me/export", headers=ana.headers)).json()
+    assert exported["account"][0]["email"] == EMAIL
+    assert exported["sessions"][0]["id"] == ana.session_id
+    assert [scan["reason"] for scan in exported["scans"]] == ["no_membership"]
+
+
+async def test_a_deleted_member_is_led_out_forgotten_and_not_let_in_again(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    headers = rig.bearer(Role.USER, user_id=member)
+    assert (await rig.scan(at, member, direction="enter")).json()["outcome"] == "entered"
+    assert (await rig.client.get("/me", headers=headers)).status_code == 200
+    assert (await rig.client.delete("/me", headers=headers)).status_code == 204
+    assert_problem(await rig.client.get("/me", headers=headers), 401, "unauthenticated")
+    occupancy = await rig.client.get(f"/gyms/{at.gym}/occupancy", headers=at.headers)
+    assert occupancy.json()["occupancy"] == 0
+    assert (await rig.scan(at, member, direction="enter")).json()["outcome"] == "refused"
+    with rig.world.store.reading() as connection:
+        visit = connection.execute(select(visits)).one()
+        row = connection.execute(select(users).where(users.c.id == member)).one()
+    assert (visit.member_id, visit.inferred) == (None, "account_deleted")
+    assert row.email == f"deleted-{member}@deleted.invalid"
+    assert_problem(await rig.client.get(f"/users/{member}", headers=rig.bearer(Role.STAFF)), 404, "unknown_user")
+
+
+async def test_a_deletion_that_the_door_did_not_answer_is_asked_for_again(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    headers = rig.bearer(Role.USER, user_id=member)
+    await rig.scan(at, member, direction="enter")
+    rig.commands.silent = True
+    answer = await rig.client.delete("/me", headers=headers)
+    assert_problem(answer, 503, "no_answer_in_time")
+    assert "retry-after" in answer.headers
+    assert (await rig.scan(at, member, direction="enter")).json()["outcome"] == "refused", "its passes have stopped"
+    rig.commands.silent = False
+    assert (await rig.client.delete("/me", headers=headers)).status_code == 204
+
+
+async def test_an_admin_deletes_an_account_and_its_address_is_free_again(rig: Rig) -> None:
+    admin, ana = await new_admin(rig), await new_member(rig)
+    assert (await rig.client.delete(f"/users/{ana.id}", headers=admin.headers)).status_code == 204
+    assert_problem(await try_to_sign_in(rig), 401, "wrong_credentials")
+    again = await new_member(rig)
+    assert again.id != ana.id
+    assert_problem(await rig.client.delete(f"/users/{new_id()}", headers=admin.headers), 404, "unknown_user")

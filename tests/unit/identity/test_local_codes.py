@@ -1,0 +1,324 @@
+"""Codes by mail, refresh tokens and authorization codes of the local provider."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from domain.identity.model import IdentityProblem, Tokens
+from domain.identity.pkce import challenge_of
+from tests.contract.identity_provider_contract import claims_of
+from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD, REDIRECT, Rig, problem_of
+
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # of RFC 7636 appendix B
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def confirm(rig: Rig, code: str) -> IdentityProblem | None:
+    return problem_of(rig.provider.confirm_sign_up(EMAIL, code))
+
+
+def reset(rig: Rig, code: str) -> IdentityProblem | None:
+    return problem_of(rig.provider.reset_password(EMAIL, code, OTHER_PASSWORD))
+
+
+def authorized(rig: Rig, challenge: str | None = CHALLENGE) -> str:
+    code = rig.provider.authorize(EMAIL, PASSWORD, REDIRECT, challenge)
+    assert isinstance(code, str)
+    return code
+
+
+def exchanged(rig: Rig, code: str, redirect_uri: str = REDIRECT, verifier: str | None = VERIFIER) -> Tokens | None:
+    answer = rig.provider.exchange_code(code, redirect_uri, verifier)
+    if isinstance(answer, Tokens):
+        return answer
+    assert answer.problem is IdentityProblem.WRONG_CODE
+    return None
+
+
+def kept_text(rig: Rig) -> str:
+    """Everything in the file."""
+    assert rig.settings.identity.accounts_file is not None
+    connection = sqlite3.connect(rig.settings.identity.accounts_file)
+    try:
+        return "\n".join(connection.iterdump())
+    finally:
+        connection.close()
+
+
+# Codes by mail
+
+
+def test_a_code_has_six_digits_and_is_in_the_mail(rig: Rig) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    [mail] = rig.mailbox.to(EMAIL)
+    assert len(rig.code()) == 6
+    assert rig.code().isdigit()
+    assert rig.code() in mail.text
+
+
+def test_a_code_may_be_typed_with_spaces_around_it(rig: Rig) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    assert confirm(rig, f" {rig.code()}\n") is None
+
+
+def test_a_confirmation_is_refused_after_a_day(rig: Rig) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    rig.later(hours=24)
+    assert confirm(rig, rig.code()) is IdentityProblem.WRONG_CODE
+
+
+def test_a_reset_is_refused_after_a_quarter_of_an_hour(rig: Rig) -> None:
+    rig.member()
+    rig.provider.forgot_password(EMAIL)
+    rig.later(minutes=15)
+    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE
+
+
+def test_a_reset_is_accepted_until_then(rig: Rig) -> None:
+    rig.member()
+    rig.provider.forgot_password(EMAIL)
+    rig.later(minutes=15, seconds=-1)
+    assert reset(rig, rig.code()) is None
+
+
+@pytest.mark.parametrize(("wrong", "then"), [(4, None), (5, IdentityProblem.WRONG_CODE)])
+def test_after_five_wrong_tries_the_right_code_is_wrong_too(rig: Rig, wrong: int, then: IdentityProblem | None) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    for number in range(wrong):
+        assert confirm(rig, rig.other_code(number + 1)) is IdentityProblem.WRONG_CODE
+    assert confirm(rig, rig.code()) is then
+
+
+def test_wrong_tries_at_once_all_count(rig: Rig) -> None:
+    rig.member()
+    rig.provider.forgot_password(EMAIL)
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(lambda number: reset(rig, rig.other_code(number)), range(1, 6)))
+    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE
+
+
+def test_another_code_is_good_after_the_first_one_died_and_the_first_one_never_again(rig: Rig) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    first = rig.code()
+    rig.provider.resend_code(EMAIL)
+    if first != rig.code():
+        assert confirm(rig, first) is IdentityProblem.WRONG_CODE
+    assert confirm(rig, rig.code()) is None
+
+
+def test_a_reset_code_is_good_once(rig: Rig) -> None:
+    rig.member()
+    rig.provider.forgot_password(EMAIL)
+    assert reset(rig, rig.code()) is None
+    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE
+
+
+def test_a_code_for_one_purpose_is_good_for_no_other(rig: Rig) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE
+
+
+def test_a_weak_new_password_does_not_use_the_code_up(rig: Rig) -> None:
+    rig.member()
+    rig.provider.forgot_password(EMAIL)
+    for weak in ("short", "ana lima ana lima"):
+        answer = rig.provider.reset_password(EMAIL, rig.code(), weak)
+        assert problem_of(answer) is IdentityProblem.WEAK_PASSWORD
+    assert reset(rig, rig.code()) is None
+
+
+def test_a_reset_confirms_the_account_for_its_owner_has_read_the_mail(rig: Rig) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    rig.provider.forgot_password(EMAIL)
+    assert reset(rig, rig.code()) is None
+    account = rig.provider.account_of(EMAIL)
+    assert account is not None
+    assert account.confirmed
+    assert account.groups == ("User",)
+
+
+def test_a_reset_ends_all_sessions(rig: Rig) -> None:
+    rig.member()
+    tokens, code = rig.signed_in(), authorized(rig)
+    rig.provider.forgot_password(EMAIL)
+    assert reset(rig, rig.code()) is None
+    assert rig.is_over(tokens)
+    assert exchanged(rig, code) is None
+
+
+def test_no_code_is_sent_to_whoever_is_unknown_or_confirmed(rig: Rig) -> None:
+    rig.member()
+    rig.provider.resend_code(EMAIL)
+    rig.provider.resend_code("nobody@example.com")
+    rig.provider.forgot_password("nobody@example.com")
+    assert rig.mailbox.mails == []
+
+
+# Refresh tokens
+
+
+def test_each_refresh_gives_another_token_and_the_spent_one_ends_the_session(rig: Rig) -> None:
+    rig.member()
+    first = rig.signed_in()
+    second = rig.refreshed(first)
+    assert second.refresh_token != first.refresh_token
+    assert rig.is_over(first)
+    assert rig.is_over(second)
+
+
+def test_a_spent_token_ends_its_own_session_alone(rig: Rig) -> None:
+    rig.member()
+    stolen, other = rig.signed_in(), rig.signed_in()
+    rig.refreshed(stolen)
+    assert rig.is_over(stolen)
+    assert not rig.is_over(other)
+
+
+def test_of_those_who_use_one_token_at_once_one_at_most_goes_on(rig: Rig) -> None:
+    rig.member()
+    tokens = rig.signed_in()
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(rig.provider.refresh, [tokens.refresh_token] * 6))
+    winners = [answer for answer in answers if isinstance(answer, Tokens)]
+    assert len(winners) == 1
+    assert rig.is_over(winners[0])
+
+
+def test_a_refresh_token_grows_old(rig: Rig) -> None:
+    rig.member()
+    tokens = rig.signed_in()
+    rig.later(days=30)
+    assert rig.is_over(tokens)
+
+
+def test_a_refresh_keeps_when_the_password_was_given(rig: Rig) -> None:
+    rig.member()
+    first = rig.signed_in()
+    rig.later(hours=2)
+    second = rig.refreshed(first)
+    before, after = claims_of(first.access_token), claims_of(second.access_token)
+    assert after["auth_time"] == before["auth_time"]
+    assert after["iat"] - before["iat"] == 7200
+
+
+def test_a_revoked_session_is_over_by_any_of_its_tokens_and_alone(rig: Rig) -> None:
+    rig.member()
+    first, other = rig.signed_in(), rig.signed_in()
+    second = rig.refreshed(first)
+    rig.provider.revoke(first.refresh_token)
+    rig.provider.revoke("never was one")
+    assert rig.is_over(second)
+    assert not rig.is_over(other)
+
+
+# Authorization codes
+
+
+def test_the_sign_in_page_is_asked_for_with_all_that_it_needs(rig: Rig) -> None:
+    url = urlsplit(rig.provider.authorize_url(REDIRECT, "a state & more", CHALLENGE))
+    assert f"{url.scheme}://{url.netloc}{url.path}" == "http://127.0.0.1:8000/api/identity/oauth2/authorize"
+    assert parse_qs(url.query) == {
+        "response_type": ["code"],
+        "client_id": [rig.settings.identity.client_id],
+        "redirect_uri": [REDIRECT],
+        "state": ["a state & more"],
+        "code_challenge": [CHALLENGE],
+        "code_challenge_method": ["S256"],
+    }
+
+
+def test_another_address_of_the_page_is_used_where_it_is_set(rig: Rig) -> None:
+    rig.settings.identity.hosted_url = "https://gym.example/"
+    url = rig.provider.authorize_url(REDIRECT, "s", CHALLENGE)
+    assert url.startswith("https://gym.example/api/identity/oauth2/authorize?")
+
+
+def test_the_challenge_is_that_of_the_rfc() -> None:
+    assert challenge_of(VERIFIER) == CHALLENGE
+
+
+def test_a_code_gives_a_session_to_whoever_knows_the_verifier(rig: Rig) -> None:
+    account = rig.member()
+    tokens = exchanged(rig, authorized(rig))
+    assert tokens is not None
+    assert claims_of(tokens.access_token)["sub"] == str(account.sub)
+    rig.refreshed(tokens)
+
+
+@pytest.mark.parametrize("verifier", [None, "", "another", "é", CHALLENGE])
+def test_without_the_verifier_a_code_is_worth_nothing(rig: Rig, verifier: str | None) -> None:
+    rig.member()
+    assert exchanged(rig, authorized(rig), verifier=verifier) is None
+
+
+@pytest.mark.parametrize("challenge", ["é", ""])
+def test_a_challenge_that_is_none_is_answered_by_nothing(rig: Rig, challenge: str) -> None:
+    rig.member()
+    assert exchanged(rig, authorized(rig, challenge)) is None
+
+
+def test_a_verifier_where_none_was_announced_is_refused(rig: Rig) -> None:
+    rig.member()
+    assert exchanged(rig, authorized(rig, None)) is None
+    assert exchanged(rig, authorized(rig, None), verifier=None) is not None
+
+
+def test_a_code_is_good_for_the_place_that_it_was_sent_to(rig: Rig) -> None:
+    rig.member()
+    assert exchanged(rig, authorized(rig), redirect_uri="https://eve.example/callback") is None
+
+
+def test_a_code_is_good_for_a_minute(rig: Rig) -> None:
+    rig.member()
+    early, late = authorized(rig), authorized(rig)
+    rig.later(seconds=59)
+    assert exchanged(rig, early) is not None
+    rig.later(seconds=1)
+    assert exchanged(rig, late) is None
+
+
+def test_a_second_use_of_a_code_ends_the_session_of_the_first(rig: Rig) -> None:
+    rig.member()
+    code = authorized(rig)
+    tokens = exchanged(rig, code)
+    assert tokens is not None
+    rig.later(minutes=30)
+    fresh = rig.refreshed(tokens)
+    assert exchanged(rig, code) is None
+    assert rig.is_over(fresh)
+
+
+def test_of_those_who_use_one_code_at_once_nobody_keeps_a_session(rig: Rig) -> None:
+    rig.member()
+    code = authorized(rig)
+    with ThreadPoolExecutor(6) as threads:
+        winners = [tokens for tokens in threads.map(lambda _: exchanged(rig, code), range(6)) if tokens]
+    assert len(winners) == 1
+    assert rig.is_over(winners[0])
+
+
+def test_no_code_is_given_without_the_password_nor_to_a_disabled_account(rig: Rig) -> None:
+    account = rig.member()
+    wrong = rig.provider.authorize(EMAIL, OTHER_PASSWORD, REDIRECT, CHALLENGE)
+    assert problem_of(wrong) is IdentityProblem.WRONG_CREDENTIALS
+    code = authorized(rig)
+    rig.provider.set_enabled(account.sub, enabled=False)
+    assert exchanged(rig, code) is None
+    refused = rig.provider.authorize(EMAIL, PASSWORD, REDIRECT, CHALLENGE)
+    assert problem_of(refused) is IdentityProblem.ACCOUNT_DISABLED
+
+
+# What is kept
+
+
+def test_no_secret_stands_in_the_file(rig: Rig) -> None:
+    rig.provider.sign_up("bo@example.com", PASSWORD, "Bo")
+    rig.member()
+    rig.provider.forgot_password(EMAIL)
+    secrets = [PASSWORD, authorized(rig), rig.signed_in().refresh_token]
+    text = kept_text(rig)
+    assert "bo@example.com" in text
+    assert [secret for secret in secrets if secret in text] == []
+    assert [code for code in (rig.code(), rig.code("bo@example.com")) if f"'{code}'" in text] == []

@@ -1,0 +1,292 @@
+"""What the local provider answers beyond what any provider does."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from domain.identity.model import IdentityProblem, Tokens
+from domain.identity.ports import Account, MailAwayError
+from integrations.local_identity.accounts import Accounts
+from integrations.local_identity.keys import rotate_signing_key
+from integrations.local_identity.passwords import Passwords
+from integrations.local_identity.provider import CODE_TAKES_S
+from integrations.local_identity.tables import AccountsFile
+from integrations.settings import IdentitySettings
+from integrations.tokens import TokenUse, TokenVerifier
+from tests.contract.identity_provider_contract import claims_of
+from tests.unit.identity.local_rig import EMAIL, LIGHT, OTHER_PASSWORD, PASSWORD, REDIRECT, Rig, problem_of
+
+
+class Hooks:
+    """Triggers that remember what they were told."""
+
+    def __init__(self) -> None:
+        self.were_confirmed: list[Account] = []
+
+    def confirmed(self, account: Account) -> None:
+        self.were_confirmed.append(account)
+
+    def groups_in_token(self, account: Account) -> tuple[str, ...]:
+        return (*account.groups, "FromTrigger")
+
+
+class Interrupted(Passwords):
+    """Lets something happen between the proof of a password and what relies on it."""
+
+    def __init__(self, identity: IdentitySettings = LIGHT) -> None:
+        super().__init__(identity)
+        self.meanwhile: Callable[[], object] | None = None
+
+    def match(self, password: str, kept: str | None) -> bool:
+        matched = super().match(password, kept)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return matched
+
+
+def kept_password(rig: Rig, sub: UUID) -> str | None:
+    assert rig.settings.identity.accounts_file is not None
+    file = AccountsFile(rig.settings.identity.accounts_file)
+    try:
+        with file.reading() as connection:
+            return Accounts(connection).password(sub)
+    finally:
+        file.close()
+
+
+# Tokens
+
+
+def test_tokens_are_verified_by_the_gateway_each_for_its_own_use(rig: Rig) -> None:
+    account = rig.member()
+    tokens = rig.signed_in()
+
+    async def scenario() -> None:
+        for use, token in ((TokenUse.ACCESS, tokens.access_token), (TokenUse.ID, tokens.id_token)):
+            caller = await TokenVerifier(rig.settings.identity, use, clock=lambda: rig.now).verify(token)
+            assert (caller.user_id, caller.email, caller.name) == (account.sub, EMAIL, "Ana Lima")
+            assert caller.groups == ("User",)
+            assert caller.issued_at == rig.now
+
+    asyncio.run(scenario())
+
+
+def test_tokens_have_the_claims_of_cognito(rig: Rig) -> None:
+    account = rig.member()
+    tokens = rig.signed_in()
+    shared = {
+        *("sub", "cognito:groups", "iss", "origin_jti", "auth_time", "iat", "exp", "jti", "token_use", "email", "name")
+    }
+    access, identity = claims_of(tokens.access_token), claims_of(tokens.id_token)
+    assert set(access) == shared | {"client_id", "scope", "username"}
+    assert set(identity) == shared | {"aud", "cognito:username", "email_verified"}
+    assert access["username"] == identity["cognito:username"] == str(account.sub)
+
+
+def test_the_life_of_access_tokens_is_set(rig: Rig) -> None:
+    rig.member()
+    tokens = rig.signed_in()
+    claims = claims_of(tokens.access_token)
+    assert claims["exp"] - claims["iat"] == tokens.expires_in == rig.settings.identity.token_minutes * 60
+
+
+def test_a_key_that_was_rotated_signs_the_next_tokens(rig: Rig) -> None:
+    rig.member()
+    before = rig.signed_in()
+    assert rig.settings.identity.signing_key_dir is not None
+    rotate_signing_key(rig.settings.identity.signing_key_dir)
+    after = rig.signed_in()
+
+    async def scenario() -> None:
+        verifier = TokenVerifier(rig.settings.identity, clock=lambda: rig.now)
+        for tokens in (before, after):
+            assert (await verifier.verify(tokens.access_token)).email == EMAIL
+
+    asyncio.run(scenario())
+    assert before.access_token.partition(".")[0] != after.access_token.partition(".")[0]
+
+
+# Triggers
+
+
+def test_without_triggers_whoever_confirms_is_a_user(rig: Rig) -> None:
+    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    rig.provider.confirm_sign_up(EMAIL, rig.code())
+    assert claims_of(rig.signed_in().access_token)["cognito:groups"] == ["User"]
+
+
+def test_triggers_are_told_once_who_was_confirmed_and_say_the_groups_in_tokens(rig: Rig) -> None:
+    hooks = Hooks()
+    rig.provider.triggers = hooks
+    sub = rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    for _ in range(2):
+        rig.provider.confirm_sign_up(EMAIL, rig.code())
+    assert [account.sub for account in hooks.were_confirmed] == [sub]
+    tokens = rig.signed_in()
+    for token in (tokens.access_token, rig.refreshed(tokens).id_token):
+        assert claims_of(token)["cognito:groups"] == ["FromTrigger"]
+
+
+# Sessions
+
+
+def test_sessions_end_everywhere_for_one_account_alone(rig: Rig) -> None:
+    account = rig.member()
+    rig.member("bo@example.com")
+    mine, other = [rig.signed_in(), rig.signed_in()], rig.provider.sign_in("bo@example.com", PASSWORD)
+    code = rig.provider.authorize(EMAIL, PASSWORD, REDIRECT, None)
+    rig.provider.sign_out_everywhere(account.sub)
+    assert all(rig.is_over(tokens) for tokens in mine)
+    assert isinstance(code, str)
+    assert problem_of(rig.provider.exchange_code(code, REDIRECT, None)) is IdentityProblem.WRONG_CODE
+    assert isinstance(other, Tokens)
+    assert not rig.is_over(other)
+
+
+def test_a_disabled_account_has_no_sessions_not_even_once_it_is_enabled_again(rig: Rig) -> None:
+    account = rig.member()
+    first, second = rig.signed_in(), rig.signed_in()
+    rig.provider.set_enabled(account.sub, enabled=False)
+    assert rig.is_over(first)
+    rig.provider.set_enabled(account.sub, enabled=True)
+    assert rig.is_over(second)
+
+
+def test_only_the_right_password_is_told_that_the_account_is_disabled(rig: Rig) -> None:
+    account = rig.member()
+    rig.provider.set_enabled(account.sub, enabled=False)
+    assert problem_of(rig.provider.sign_in(EMAIL, OTHER_PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
+    assert problem_of(rig.provider.sign_in(EMAIL, PASSWORD)) is IdentityProblem.ACCOUNT_DISABLED
+
+
+def test_a_deleted_account_has_no_sessions(rig: Rig) -> None:
+    account = rig.member()
+    tokens = rig.signed_in()
+    rig.provider.delete(account.sub)
+    rig.member()
+    assert rig.is_over(tokens)
+
+
+# What happens between the proof of a password and what relies on it
+
+
+@pytest.fixture
+def interrupted() -> Interrupted:
+    return Interrupted()
+
+
+@pytest.mark.parametrize("what", ["disabled", "deleted", "another password"])
+@pytest.mark.parametrize("page", [False, True])
+def test_an_account_that_changed_since_its_password_was_proven_gets_nothing(
+    tmp_path: Path, interrupted: Interrupted, what: str, *, page: bool
+) -> None:
+    rig = Rig(tmp_path, interrupted)
+    sub = rig.member().sub
+    meanwhile: dict[str, Callable[[], object]] = {
+        "disabled": lambda: rig.provider.set_enabled(sub, enabled=False),
+        "deleted": lambda: rig.provider.delete(sub),
+        "another password": lambda: rig.provider.set_password(sub, OTHER_PASSWORD),
+    }
+    interrupted.meanwhile = meanwhile[what]
+    answer: object = (
+        rig.provider.authorize(EMAIL, PASSWORD, REDIRECT, None) if page else rig.provider.sign_in(EMAIL, PASSWORD)
+    )
+    assert problem_of(answer) is IdentityProblem.WRONG_CREDENTIALS
+    rig.provider.close()
+
+
+def test_of_two_changes_of_a_password_at_once_the_first_one_stays(tmp_path: Path, interrupted: Interrupted) -> None:
+    rig = Rig(tmp_path, interrupted)
+    sub = rig.member().sub
+    token = rig.signed_in().access_token
+    interrupted.meanwhile = lambda: rig.provider.set_password(sub, OTHER_PASSWORD)
+    late = rig.provider.change_password(token, PASSWORD, "yet another 9 heap")
+    assert problem_of(late) is IdentityProblem.WRONG_CREDENTIALS
+    rig.signed_in(OTHER_PASSWORD)
+    rig.provider.close()
+
+
+def test_hashing_anew_does_not_bring_an_old_password_back(tmp_path: Path) -> None:
+    before = Rig(tmp_path)
+    sub = before.member().sub
+    before.provider.close()
+    dearer = Interrupted(IdentitySettings(argon2_memory_kib=16, argon2_passes=1))
+    rig = Rig(tmp_path, dearer)
+    dearer.meanwhile = lambda: rig.provider.set_password(sub, OTHER_PASSWORD)
+    assert problem_of(rig.provider.sign_in(EMAIL, PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
+    rig.signed_in(OTHER_PASSWORD)
+    rig.provider.close()
+
+
+def test_a_password_is_hashed_anew_at_the_next_sign_in_once_the_costs_have_changed(tmp_path: Path) -> None:
+    before = Rig(tmp_path)
+    sub = before.member().sub
+    before.signed_in()
+    assert "m=8," in (kept_password(before, sub) or "")
+    before.provider.close()
+    rig = Rig(tmp_path, Passwords(IdentitySettings(argon2_memory_kib=16, argon2_passes=1)))
+    rig.signed_in()
+    assert "m=16," in (kept_password(rig, sub) or "")
+    rig.signed_in()
+    rig.provider.close()
+
+
+# Passwords and mail
+
+
+def test_a_password_is_changed_by_a_token_of_a_living_account_alone(rig: Rig) -> None:
+    account = rig.member()
+    token = rig.signed_in().access_token
+    for broken in ("", "a.b.c", "a", "a.e30.c", "é.é.é"):
+        answer = rig.provider.change_password(broken, PASSWORD, OTHER_PASSWORD)
+        assert problem_of(answer) is IdentityProblem.SESSION_OVER
+    rig.provider.set_enabled(account.sub, enabled=False)
+    answer = rig.provider.change_password(token, PASSWORD, OTHER_PASSWORD)
+    assert problem_of(answer) is IdentityProblem.SESSION_OVER
+    rig.provider.delete(account.sub)
+    answer = rig.provider.change_password(token, PASSWORD, OTHER_PASSWORD)
+    assert problem_of(answer) is IdentityProblem.SESSION_OVER
+
+
+def test_an_account_whose_code_could_not_be_sent_is_not_made(rig: Rig) -> None:
+    rig.mailbox.is_away = True
+    with pytest.raises(MailAwayError):
+        rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    assert rig.provider.account_of(EMAIL) is None
+    rig.mailbox.is_away = False
+    assert isinstance(rig.provider.sign_up(EMAIL, PASSWORD, "Ana"), UUID)
+
+
+def test_who_asks_for_a_code_while_mail_is_away_is_told(rig: Rig) -> None:
+    rig.member()
+    rig.mailbox.is_away = True
+    with pytest.raises(MailAwayError):
+        rig.provider.forgot_password(EMAIL)
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
+def test_a_code_takes_as_long_for_an_unknown_address_as_for_a_known_one(rig: Rig, email: str) -> None:
+    rig.member()
+    for ask in (rig.provider.forgot_password, rig.provider.resend_code):
+        begun = time.monotonic()
+        ask(email)
+        assert time.monotonic() - begun >= CODE_TAKES_S
+
+
+def test_a_reset_of_an_unknown_address_is_answered_as_one_with_a_wrong_code(rig: Rig) -> None:
+    rig.member()
+    rig.provider.forgot_password(EMAIL)
+    wrong = rig.provider.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD)
+    assert problem_of(wrong) is IdentityProblem.WRONG_CODE
+    assert rig.provider.reset_password("nobody@example.com", rig.code(), OTHER_PASSWORD) == wrong
+
+
+def test_a_list_cannot_be_continued_where_it_never_was(rig: Rig) -> None:
+    rig.member()
+    with pytest.raises(ValueError, match=r".+"):
+        rig.provider.page(10, "nowhere")

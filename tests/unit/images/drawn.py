@@ -1,0 +1,54 @@
+"""Pictures as members and staff upload them, good and bad."""
+
+import struct
+import zlib
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+RED, BLUE = (220, 30, 30), (30, 30, 220)
+ORIENTATION, GPS = 0x0112, 0x8825
+
+
+def halves(width: int = 64, height: int = 32) -> Image.Image:
+    """Red on the left, blue on the right."""
+    picture = Image.new("RGB", (width, height), RED)
+    picture.paste(BLUE, (width // 2, 0, width, height))
+    return picture
+
+
+def file_of(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
+    file = BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def exif(orientation: int = 1) -> Image.Exif:
+    """What a phone writes beside a picture: how it was held, and where."""
+    written = Image.Exif()
+    written[ORIENTATION] = orientation
+    written[0x010F] = "MarkOfTheMaker"
+    written.get_ifd(GPS).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 18.0)})
+    return written
+
+
+def png_head(width: int, height: int) -> bytes:
+    """A PNG that says that it is of this size, with a few bytes where its points should be."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+def opened(data: bytes) -> Image.Image:
+    picture = Image.open(BytesIO(data))
+    picture.load()
+    return picture
+
+
+def near(point: object, colour: tuple[int, int, int]) -> bool:
+    assert isinstance(point, tuple)
+    return all(abs(one - other) < 40 for one, other in zip(point[:3], colour, strict=True))

@@ -1,0 +1,183 @@
+"""What becomes of an uploaded picture."""
+
+import hashlib
+import os
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from domain.images import Encoded, ImageProblem, ImageRefusal
+from integrations.images.encoding import encode_anew
+from tests.unit.images.drawn import BLUE, RED, exif, file_of, halves, near, opened, png_head
+
+MAX = 40_000_000
+KINDS = ["JPEG", "PNG", "WEBP"]
+
+
+def encoded(data: bytes, max_pixels: int = MAX) -> Encoded:
+    made = encode_anew(data, max_pixels)
+    assert isinstance(made, Encoded), made
+    return made
+
+
+def refused(data: bytes, max_pixels: int = MAX) -> str:
+    made = encode_anew(data, max_pixels)
+    assert isinstance(made, ImageRefusal), "it was taken"
+    assert made.problem is ImageProblem.IMAGE_UNREADABLE
+    return made.detail
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_is_published_in_two_sizes_under_the_hash_of_the_large_one(kind: str) -> None:
+    made = encoded(file_of(halves(2000, 1000), kind))
+    assert made.sha256 == hashlib.sha256(made.large).hexdigest()
+    assert (opened(made.large).size, opened(made.small).size) == ((1600, 800), (320, 160))
+    assert opened(made.large).format == opened(made.small).format == "WEBP"
+    assert near(opened(made.small).getpixel((10, 80)), RED)
+    assert near(opened(made.small).getpixel((310, 80)), BLUE)
+
+
+def test_a_small_picture_is_not_made_larger() -> None:
+    made = encoded(file_of(halves(64, 32)))
+    assert opened(made.large).size == opened(made.small).size == (64, 32)
+
+
+def test_a_picture_of_one_point_and_a_very_long_one_are_pictures() -> None:
+    assert opened(encoded(file_of(halves(2, 1))).small).size == (2, 1)
+    assert opened(encoded(file_of(halves(8000, 2))).small).size == (320, 1)
+
+
+def test_the_same_picture_has_the_same_name() -> None:
+    data = file_of(halves())
+    assert encoded(data) == encoded(data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_it_was_taken_and_with_what_is_told_to_nobody(kind: str) -> None:
+    data = file_of(halves(400, 200), kind, exif=exif(), **({"comment": b"secret"} if kind == "JPEG" else {}))
+    assert b"MarkOfTheMaker" in data
+    made = encoded(data)
+    for file in (made.large, made.small):
+        assert b"MarkOfTheMaker" not in file
+        assert b"EXIF" not in file
+        assert b"secret" not in file
+        assert not opened(file).getexif()
+        assert set(opened(file).info) <= {"loop", "background", "timestamp", "duration"}
+
+
+def test_colour_profiles_and_texts_stay_behind() -> None:
+    data = file_of(halves(), "PNG", icc_profile=b"profile" * 20)
+    assert b"ICCP" not in encoded(data).large
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_that_lies_is_stood_up(kind: str) -> None:
+    # Orientation 6: the phone was held so that what is left is up.
+    made = encoded(file_of(halves(64, 32), kind, exif=exif(6)))
+    picture = opened(made.large)
+    assert picture.size == (32, 64)
+    assert near(picture.getpixel((16, 5)), RED)
+    assert near(picture.getpixel((16, 60)), BLUE)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow says so, and goes on
+@pytest.mark.parametrize("beside", [b"Exif\0\0nonsense", b"", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"])
+def test_nonsense_beside_the_points_is_no_fault_of_theirs(beside: bytes) -> None:
+    assert opened(encoded(file_of(halves(), exif=beside)).large).size == (64, 32)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_what_is_transparent_stays_transparent(kind: str) -> None:
+    picture = halves().convert("RGBA")
+    picture.paste((0, 0, 0, 0), (0, 0, 32, 32))
+    large = opened(encoded(file_of(picture, kind)).large)
+    assert large.mode == "RGBA"
+    alpha = large.getchannel("A")
+    assert [alpha.getpixel((x, 5)) for x in (5, 60)] == [0, 255]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "CMYK", "I;16", "RGB", "RGBA"])
+def test_every_kind_of_points_is_taken(mode: str) -> None:
+    picture = Image.new("I;16", (64, 32), 60_000) if mode == "I;16" else halves().convert(mode)
+    made = encoded(file_of(picture, "JPEG" if mode == "CMYK" else "PNG"))
+    assert opened(made.large).size == (64, 32)
+
+
+def test_a_palette_with_a_transparent_colour_is_taken() -> None:
+    made = encoded(file_of(halves().convert("P"), "PNG", transparency=0))
+    assert opened(made.large).size == (64, 32)
+
+
+def test_a_bomb_is_refused_by_its_head_alone() -> None:
+    for side in (7000, 12_000, 60_000):
+        assert refused(png_head(side, side)) == "The picture has more than 40 million points."
+    assert "points" in refused(file_of(halves(100, 100)), max_pixels=9_999)
+    assert encoded(file_of(halves(100, 100)), max_pixels=10_000)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_a_picture_is_refused(kind: str) -> None:
+    data = file_of(Image.frombytes("RGB", (200, 200), os.urandom(120_000)), kind)
+    for share in (0.3, 0.6, 0.9):
+        refused(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xd8\xff",
+        b"RIFF\0\0\0\0WEBP",
+        b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+        b"<?xml version='1.0'?><svg/>",
+        b"<!doctype html><script>alert(1)</script>",
+        b"%PDF-1.7\n" + b"x" * 100,
+        b"PK\x03\x04" + b"x" * 100,
+        b"#!/bin/sh\n",
+        b"GIF89a" + b"x" * 100,
+    ],
+)
+def test_what_is_no_picture_by_its_first_bytes_is_refused(data: bytes) -> None:
+    assert refused(data) in {
+        "The file is no JPEG, PNG or WebP picture.",
+        "The picture is broken or not complete.",
+    }
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "ICO", "PPM", "TGA"])
+def test_other_formats_are_refused_though_they_could_be_read(kind: str) -> None:
+    assert refused(file_of(halves(), kind)) == "The file is no JPEG, PNG or WebP picture."
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_something_else_as_well_comes_out_as_a_picture_only(kind: str) -> None:
+    page = b"<html><script>alert(1)</script></html>%PDF-1.7 PK\x03\x04"
+    made = encoded(file_of(halves(), kind) + page)
+    assert made == encoded(file_of(halves(), kind))
+    assert b"script" not in made.large + made.small
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_a_picture_that_moves_is_refused(kind: str) -> None:
+    file = BytesIO()
+    halves().save(file, kind, save_all=True, append_images=[halves().rotate(180)], duration=100, loop=0)
+    assert refused(file.getvalue()) == "The picture moves. Send one that stands still."
+
+
+def test_a_phone_s_picture_with_a_second_one_behind_it_is_a_picture() -> None:
+    file = BytesIO()
+    halves().save(file, "MPO", save_all=True, append_images=[halves().rotate(180)])
+    assert near(opened(encoded(file.getvalue()).large).getpixel((5, 5)), RED)
+
+
+@settings(max_examples=60)
+@given(kind=st.sampled_from(KINDS), cuts=st.lists(st.tuples(st.floats(0, 0.999), st.binary(max_size=8)), max_size=4))
+def test_whatever_is_uploaded_is_made_anew_or_refused(kind: str, cuts: list[tuple[float, bytes]]) -> None:
+    data = bytearray(file_of(halves(20, 10), kind, exif=exif(3)))
+    for place, other in cuts:
+        start = int(place * len(data))
+        data[start : start + len(other)] = other
+    assert isinstance(encode_anew(bytes(data), 1_000_000), Encoded | ImageRefusal)
