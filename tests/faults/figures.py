@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from uuid import UUID
 
-from tests.faults.doors import Decided, Doors, longest_gap, p99
+from tests.faults.door_work import Decided
+from tests.faults.doors import Doors, longest_gap, p99
 
 
 class Figures:
@@ -28,7 +29,9 @@ class Figures:
         asked = [one for one in doors.said if start <= one.asked_at <= end]
         self.tell("longest gap, s", overall)
         self.tell("longest gap of one gym, s", of_a_gym)
-        self.tell("doors' own stall, s", max((late for at, late in doors.stalls if start <= at <= end), default=0.0))
+        self.tell(
+            "doors' own stall, s", max((one.late_s for one in doors.stalls if start <= one.at <= end), default=0.0)
+        )
         self.tell("decided", len(decided))
         slow = sorted((one for one in asked if one.status), key=lambda one: one.took_s)[-3:]
         self.tell("slowest answers", [f"{one.took_s:.2f} s: {one.status} {one.code}" for one in slow])

@@ -15,8 +15,8 @@ from cluster.local.mariadb import MariaDbServer
 from cluster.local.process import wait_gone
 from domain.tables import scans
 from domain.unit_of_work import Store
-from integrations.pass_keys import PassSigner
-from tests.faults.doors import Doors, Said
+from tests.faults.door_work import Plan, Said
+from tests.faults.doors import Doors
 from tests.faults.gyms import Gyms
 from tests.faults.invariants import assert_invariants
 from tests.stacks import TestedStack
@@ -35,7 +35,7 @@ class Whole:
     store: Store
     gyms: Gyms
 
-    def doors(self, **how: Any) -> Doors:  # noqa: ANN401 - as `Doors` takes them
+    def doors(self, **how: Any) -> Doors:  # noqa: ANN401 - as `Plan` takes them
         """Doors at all gyms."""
         return doors_of(self.stack, self.gyms, **how)
 
@@ -57,8 +57,8 @@ class Whole:
         assert_nothing_lost(self.store, doors, gateway_died=gateway_died)
 
 
-def doors_of(stack: TestedStack, gyms: Gyms, **how: Any) -> Doors:  # noqa: ANN401 - as `Doors` takes them
-    return Doors(stack.record.url, gyms, PassSigner(stack.data_dir / "keys" / "passes"), **how)
+def doors_of(stack: TestedStack, gyms: Gyms, **how: Any) -> Doors:  # noqa: ANN401 - as `Plan` takes them
+    return Doors(Plan(stack.record.url, gyms, stack.data_dir / "keys" / "passes", **how))
 
 
 def replicas(stack: TestedStack, deployment: str) -> list[psutil.Process]:
