@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-# Tests that need no machine to themselves: they run side by side, and the others after them, alone.
+# Tests that need no machine to themselves run side by side: the small ones one by one, and then, a file each, those that
+# mostly wait for a server or a whole stack. The others come after them, alone.
 SMALL := tests/unit tests/integration/domain
+WAITING := tests/integration/cluster tests/integration/kafka tests/integration/outbox
 
 # A broken .venv must end in an error, not in packages beside the system's own.
 export PIP_REQUIRE_VIRTUALENV := true
@@ -29,7 +31,8 @@ ifdef TEST_ARGS
 	$(BIN)/python -m pytest $(TEST_ARGS)
 else
 	$(BIN)/python -m pytest -n auto --dist worksteal $(SMALL)
-	$(BIN)/python -m pytest $(SMALL:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(WAITING)
+	$(BIN)/python -m pytest $(SMALL:%=--ignore=%) $(WAITING:%=--ignore=%)
 endif
 
 check: $(VENV)/.installed-dev ## Run every check, then every test.
