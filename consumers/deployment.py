@@ -1,5 +1,6 @@
 """The consumers as Serve deployments: Serve places, watches, restarts and scales them."""
 
+from threading import Event
 from typing import TYPE_CHECKING
 
 from consumers.counting import CountedHandler, CountedReplier
@@ -7,6 +8,7 @@ from consumers.door import DoorParts
 from consumers.outbox_relay import outbox_relay
 from consumers.scaling import BUSY_S, HANDLED, LAG
 from consumers.timekeeper import timekeeper
+from consumers.waking import WakingReplier
 from integrations.logs import configure_logging
 from integrations.metrics import (
     DEAD_LETTERS,
@@ -48,8 +50,9 @@ class DoorConsumer:
         self._parts = parts = DoorParts(configured)
         self._tally = tally = Tally()
         parts.handler = CountedHandler(parts.handler, tally)
-        parts.replier = CountedReplier(parts.replier, tally)
-        self._relay = relay = outbox_relay(configured)
+        news = Event()
+        parts.replier = WakingReplier(CountedReplier(parts.replier, tally), news)
+        self._relay = relay = outbox_relay(configured, news)
         self._timekeeper = timekeeper(configured)
         self._loop = loop = parts.loop()
         tally.reads(LAG_METRIC, lambda: loop.lag)

@@ -21,6 +21,7 @@ from domain.tables import outbox
 from domain.unit_of_work import Store
 from integrations.kafka.dead_letters import DeadLettersAwayError
 from integrations.kafka.event_publisher import Failure
+from tests.events import wait_until
 from tests.world import START, HeldClock
 
 TOPIC = "gym-events"
@@ -425,3 +426,23 @@ def test_every_event_carries_its_id_gym_type_and_version(event: type) -> None:
     assert kinds["event_id"] is UUID
     assert kinds["gym_id"] is UUID
     assert {"type", "version"} <= set(kinds)
+
+
+def test_news_end_the_rest_of_a_relay_that_found_nothing(bench: Bench) -> None:
+    news, looks = Event(), RelayLimits(pace_s=3600.0, longest_delay_s=3600.0)
+    relay = OutboxRelay(bench.lock, bench.publisher, bench.clock, looks, news=news)
+    relay.start()
+    try:
+        wait_until(lambda: relay.is_active)
+        bench.write("a1")
+        news.set()
+        wait_until(lambda: relay.published == 1)
+    finally:
+        assert relay.stop(30)
+
+
+def test_a_relay_that_rests_for_news_ends_when_told_to(bench: Bench) -> None:
+    relay = OutboxRelay(bench.lock, bench.publisher, bench.clock, RelayLimits(pace_s=3600.0), news=Event())
+    relay.start()
+    wait_until(lambda: relay.is_active)
+    assert relay.stop(30)
