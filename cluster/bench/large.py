@@ -88,8 +88,7 @@ def measure_large(rig: Rig, wish: LargeWish) -> Large:
     _refuse_without_room(rig, wish.past)
     with roomy_server(rig.record.data_dir, wish.buffer_pool_bytes):
         few = rig.world(gyms=_GYMS, members=_FEW)
-        first, before = _measure(rig, "few", rig.runs(few))
-        read_before = rig.occupancy(few, CONNECTIONS)
+        first, before, read_before = _measure(rig, "few", rig.runs(few))
         rig.reconcile()
         rig.watcher.now(f"large: loading {wish.past.members:,} members, {wish.past.visits:,} visits and their scans")
         whole = rig.world(gyms=_GYMS, members=0, capacity=_SCANNING)
@@ -99,16 +98,18 @@ def measure_large(rig: Rig, wish: LargeWish) -> Large:
         told = ", ".join(f"{number:,} {name}" for name, number in loaded.rows.items())
         rig.watcher.said(f"loaded {told} in {loaded.seconds:.0f} s")
         many = _scanning(whole, wish.past, rig.seed)
-        second, after = _measure(rig, "many", rig.runs(many))
-        read = read_before, rig.occupancy(many, CONNECTIONS)
-        return Large(Compared(first, second), (before, after), read, loaded, wish.buffer_pool_bytes, _stored(rig))
+        second, after, read_after = _measure(rig, "many", rig.runs(many))
+        noops, read = (before, after), (read_before, read_after)
+        return Large(Compared(first, second), noops, read, loaded, wish.buffer_pool_bytes, _stored(rig))
 
 
-def _measure(rig: Rig, what: str, runs: ScanRuns) -> tuple[list[ScanRun], Rate]:
+def _measure(rig: Rig, what: str, runs: ScanRuns) -> tuple[list[ScanRun], Rate, Rate]:
+    """Scans, a no-op, and reads of occupancy while as many are inside as in any other measurement."""
     noop = rig.noop(FASTAPI, CONNECTIONS)
     rig.watcher.now(f"large: scans with {what} members")
     runs.move(_INSIDE)
-    return [runs.measure(CONNECTIONS, rig.seconds) for _ in range(RUNS)], noop
+    read = rig.occupancy(runs.world, CONNECTIONS)
+    return [runs.measure(CONNECTIONS, rig.seconds) for _ in range(RUNS)], noop, read
 
 
 def _scanning(whole: BenchWorld, past: Past, seed: int) -> BenchWorld:
