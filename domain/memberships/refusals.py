@@ -1,0 +1,29 @@
+"""Why something about a plan or a membership is not done."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MembershipProblem(StrEnum):
+    """Stable codes."""
+
+    UNKNOWN_PLAN = "unknown_plan"
+    PLAN_SOLD = "plan_sold"
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    UNKNOWN_MEMBER = "unknown_user"
+    UNKNOWN_GYM = "unknown_gym"
+    NOTHING_TO_FREEZE = "nothing_to_freeze"
+    ALREADY_FROZEN = "already_frozen"
+    NOT_FROZEN = "not_frozen"
+    FREEZE_TOO_LONG = "freeze_too_long"
+    SUSPENDED = "membership_suspended"
+    REVERSED_ALREADY = "reversed_already"
+    TOO_LATE_TO_REVERSE = "too_late_to_reverse"
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRefusal:
+    """What is wrong, and what would mend it."""
+
+    problem: MembershipProblem
+    detail: str
