@@ -10,8 +10,6 @@ _WITHOUT_DECIMALS = frozenset(
         *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
     }
 )
-    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
-)
 _THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 

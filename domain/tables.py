@@ -37,6 +37,7 @@ users = Table(
     Column("banned_at", Instant),
     Column("disabled_at", Instant),
     Column("deleted_at", Instant),  # what is left has no personal data
+    Column("reminders_off_at", Instant),  # wants no mail before a membership ends
     Column("roles_changed_at", Instant),  # tokens issued before then give no more than `user_roles`
     Column("created_at", Instant, nullable=False),
 )
@@ -107,6 +108,10 @@ companies = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", String(200), nullable=False),
+    Column("address", String(500), nullable=False, server_default=""),  # these and the following: on invoices
+    Column("vat_number", String(32), nullable=False, server_default=""),
+    Column("vat_rate_bp", Integer, nullable=False, server_default="0"),  # hundredths of a percent
+    Column("last_invoice_number", Integer, nullable=False, server_default="0"),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -265,6 +270,7 @@ plans = Table(
     Column("price_currency", code(3), nullable=False),
     Column("grace_days", Integer, nullable=False),
     Column("covers_all_gyms", Boolean, nullable=False),  # of its company
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("retired_at", Instant),
     Column("created_at", Instant, nullable=False),
 )
@@ -276,18 +282,169 @@ plan_gyms = Table(
     Column("gym_id", Id, ForeignKey("gyms.id", ondelete="CASCADE"), primary_key=True),
 )
 
+# What the rows of its ledger add up to, for the door; written with them, never by itself.
 memberships = Table(
     "memberships",
     metadata,
     Column("id", Id, primary_key=True),
     Column("member_id", Id, ForeignKey("users.id"), nullable=False, index=True),
-    Column("plan_id", Id, ForeignKey("plans.id"), nullable=False),
+    Column("plan_id", Id, ForeignKey("plans.id"), nullable=False, index=True),  # the one bought last
+    Column("time_zone", code(64), nullable=False, server_default="UTC"),  # whose days are its days
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("frozen_from", Instant),
     Column("frozen_until", Instant),
     Column("in_arrears_since", Instant),
     Column("created_at", Instant, nullable=False),
+)
+
+# Never updated, never deleted.
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("booking_id", Id, nullable=False, index=True),  # rows that were written together
+    Column("number", Integer, nullable=False),  # of the member's rows: the order in which they were written
+    Column("effect", code(128), unique=True),  # what happened once, such as a payment: two of it collide here
+    Column("member_id", Id, nullable=False),
+    Column("membership_id", Id),  # null: of the member, not of one membership
+    Column("kind", code(24), nullable=False),
+    Column("from_day", code(10)),  # 2026-03-01, in the membership's time zone
+    Column("until_day", code(10)),  # the first day after
+    Column("days", Integer, nullable=False),  # negative: taken back
+    Column("moves", Boolean, nullable=False),  # moved from or to another row of the booking
+    Column("freeze_from", code(10)),
+    Column("freeze_until", code(10)),
+    Column("amount", Integer),  # minor units; negative: out
+    Column("currency", code(3)),
+    Column("method", code(16)),
+    Column("order_id", Id, index=True),
+    Column("provider_id", code(255)),  # of the refund or the dispute
+    Column("reverses_id", Id),  # the booking that is taken back
+    Column("booked_on", code(10), nullable=False),
+    Column("by_id", Id),  # null: the payment's provider, or the system
+    Column("reason", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("member_id", "number"),
+    Index("ix_ledger_entries_member_id_id", "member_id", "id"),
+    Index("ix_ledger_entries_membership_id_id", "membership_id", "id"),
+    Index("ix_ledger_entries_by_id_created_at", "by_id", "created_at"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("member_id", Id, nullable=False),
+    Column("company_id", Id, nullable=False),
+    Column("plan_id", Id, ForeignKey("plans.id"), nullable=False, index=True),
+    Column("plan_name", String(100), nullable=False),  # these and the following: as sold
+    Column("days", Integer, nullable=False),
+    Column("amount", Integer, nullable=False),  # minor units
+    Column("currency", code(3), nullable=False),
+    Column("vat_rate_bp", Integer, nullable=False),
+    Column("method", code(16), nullable=False),  # stripe, cash, card_terminal
+    Column("state", code(16), nullable=False),
+    Column("refunded", Integer, nullable=False),  # minor units
+    Column("membership_id", Id),
+    Column("by_id", Id),  # of the staff; null: the member bought
+    Column("success_url", Text),
+    Column("cancel_url", Text),
+    Column("session_id", code(255), unique=True),
+    Column("checkout_url", Text),
+    Column("expires_at", Instant),
+    Column("payment_intent_id", code(255), unique=True),
+    Column("charge_id", code(255)),
+    Column("problem", String(200)),  # why somebody has to look at it
+    Column("created_at", Instant, nullable=False),
+    Column("paid_at", Instant),
+    Index("ix_orders_member_id_id", "member_id", "id"),
+    Index("ix_orders_by_id_created_at", "by_id", "created_at"),
+)
+
+# Orders whose end is not known yet: few, and asked for at the door.
+open_orders = Table(
+    "open_orders",
+    metadata,
+    Column("order_id", Id, primary_key=True),
+    Column("member_id", Id, nullable=False, index=True),
+    Column("checked_at", Instant, nullable=False, index=True),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, nullable=False, index=True),
+    Column("provider_id", code(255), unique=True),
+    Column("amount", Integer, nullable=False),
+    Column("state", code(16), nullable=False),  # asked, pending, succeeded, failed
+    Column("days", Integer, nullable=False),  # that it took back
+    Column("reason", String(200), nullable=False),
+    Column("by_id", Id),  # null: made at the provider
+    Column("created_at", Instant, nullable=False),
+    Column("booked_at", Instant),
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, nullable=False, index=True),
+    Column("provider_id", code(255), nullable=False, unique=True),
+    Column("amount", Integer, nullable=False),
+    Column("state", code(16), nullable=False),  # open, won, lost
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+)
+
+# What was written on an invoice stays so: all of it is in `document`.
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("company_id", Id, nullable=False),
+    Column("number", Integer, nullable=False),  # without gaps within the company
+    Column("effect", code(128), nullable=False, unique=True),  # the payment or refund that it is for
+    Column("kind", code(16), nullable=False),  # invoice, credit_note
+    Column("order_id", Id, nullable=False, index=True),
+    Column("member_id", Id, nullable=False),
+    Column("refers_to_id", Id),  # the invoice that a credit note is about
+    Column("amount", Integer, nullable=False),  # gross, minor units; a credit note's is negative
+    Column("currency", code(3), nullable=False),
+    Column("document", Text, nullable=False),  # JSON
+    Column("issued_at", Instant, nullable=False),
+    UniqueConstraint("company_id", "number"),
+    Index("ix_invoices_member_id_id", "member_id", "id"),
+)
+
+stripe_events = Table(
+    "stripe_events",
+    metadata,
+    Column("id", code(255), primary_key=True),  # Stripe's own
+    Column("type", code(64), nullable=False),
+    Column("api_version", code(64)),
+    Column("object_id", code(255)),
+    Column("order_id", Id),
+    Column("payment_intent_id", code(255)),
+    Column("created_at", Instant, nullable=False),  # by Stripe
+    Column("received_at", Instant, nullable=False),
+    Column("state", code(16), nullable=False),  # received, handled, ignored
+    Column("detail", String(200), nullable=False),
+    Column("handled_at", Instant),
+    Index("ix_stripe_events_state_received_at", "state", "received_at"),
+    Index("ix_stripe_events_created_at", "created_at"),
+)
+
+# That a member was, or is being, told; one row for each mail.
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("membership_id", Id, primary_key=True),
+    Column("ends_on", code(10), primary_key=True),
+    Column("days_before", SmallInteger, primary_key=True),
+    Column("claimed_at", Instant, nullable=False),
+    Column("sent_at", Instant),
 )
 
 # No foreign keys from here: a log that is appended to on the way of every scan keeps what was asked, known or not.

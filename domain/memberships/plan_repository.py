@@ -1,0 +1,194 @@
+"""Plans in the database, and what may be done with them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from domain.gyms.registry import GymRegistry
+from domain.ids import new_id
+from domain.memberships.plans import UNKNOWN_PLAN, Plan, PlanDetails, changed_plan, refuse_version
+from domain.memberships.refusals import MembershipProblem, MembershipRefusal
+from domain.money import Money
+from domain.paging import Page, PageRequest, page
+from domain.tables import gyms, memberships, orders, plan_gyms, plans
+
+
+class PlanRepository:
+    """Questions and changes within one unit of work."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def plan(self, plan_id: UUID, *, lock: bool = False) -> Plan | None:
+        """A plan, retired or not."""
+        query = select(plans).where(plans.c.id == plan_id)
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        return self._with_gyms([row])[0] if row else None
+
+    def plans(self, asked: PageRequest, *, retired: bool = False) -> Page[Plan]:
+        """Plans that are sold, or those that were, in the order in which they were made."""
+        query = select(plans).where(plans.c.retired_at.is_not(None) if retired else plans.c.retired_at.is_(None))
+        if asked.after is not None:
+            query = query.where(plans.c.id > asked.after)
+        rows = self._connection.execute(query.order_by(plans.c.id).limit(asked.fetch)).all()
+        return page(self._with_gyms(rows), asked, lambda plan: plan.id)
+
+    def of_price(self, price: Money) -> Plan | None:
+        """The plan that is sold for a price: the oldest, where several are."""
+        row = self._connection.execute(
+            select(plans)
+            .where(
+                plans.c.price_amount == price.amount,
+                plans.c.price_currency == price.currency,
+                plans.c.retired_at.is_(None),
+            )
+            .order_by(plans.c.covers_all_gyms.desc(), plans.c.id)
+            .limit(1)
+        ).one_or_none()
+        return self._with_gyms([row])[0] if row else None
+
+    def time_zone_of(self, plan: Plan) -> str:
+        """Whose days are a plan's days: those of the first of its gyms; UTC where there is none."""
+        query = select(gyms.c.time_zone).where(gyms.c.company_id == plan.company_id)
+        if not plan.details.covers_all_gyms:
+            query = query.where(gyms.c.id.in_(plan.details.gyms))
+        found: str | None = self._connection.execute(query.order_by(gyms.c.legacy_number).limit(1)).scalar_one_or_none()
+        return found or "UTC"
+
+    def unknown_gyms(self, wanted: Collection[UUID], company_id: UUID) -> set[UUID]:
+        """Those that the company does not have."""
+        known = select(gyms.c.id).where(gyms.c.id.in_(wanted), gyms.c.company_id == company_id)
+        return set(wanted) - set(self._connection.execute(known).scalars())
+
+    def is_sold(self, plan_id: UUID) -> bool:
+        """Whether somebody has bought it, or is about to."""
+        return any(
+            self._connection.execute(select(column).where(column == plan_id).limit(1)).first()
+            for column in (orders.c.plan_id, memberships.c.plan_id)
+        )
+
+    def add(self, plan: Plan, now: datetime) -> None:
+        """Keep a new plan."""
+        self._connection.execute(
+            insert(plans).values(id=plan.id, company_id=plan.company_id, created_at=now, **_columns(plan))
+        )
+        self._set_gyms(plan)
+
+    def change(self, plan: Plan) -> None:
+        """Keep a plan as it is now."""
+        self._connection.execute(update(plans).where(plans.c.id == plan.id).values(**_columns(plan)))
+        self._connection.execute(delete(plan_gyms).where(plan_gyms.c.plan_id == plan.id))
+        self._set_gyms(plan)
+
+    def remove(self, plan_id: UUID) -> None:
+        """Remove a plan that nobody has bought."""
+        self._connection.execute(delete(plan_gyms).where(plan_gyms.c.plan_id == plan_id))
+        self._connection.execute(delete(plans).where(plans.c.id == plan_id))
+
+    def _set_gyms(self, plan: Plan) -> None:
+        if plan.details.gyms:
+            rows = [{"plan_id": plan.id, "gym_id": gym_id} for gym_id in plan.details.gyms]
+            self._connection.execute(insert(plan_gyms), rows)
+
+    def _with_gyms(self, rows: Collection[Row[*tuple[Any, ...]]]) -> list[Plan]:
+        listed: dict[UUID, set[UUID]] = {row.id: set() for row in rows}
+        named = select(plan_gyms).where(plan_gyms.c.plan_id.in_(listed))
+        for row in self._connection.execute(named) if listed else ():
+            listed[row.plan_id].add(row.gym_id)
+        return [_plan(row, frozenset(listed[row.id])) for row in rows]
+
+
+def create_plan(connection: Connection, details: PlanDetails, now: datetime) -> Plan | MembershipRefusal:
+    """Add a plan to the company that there is."""
+    repository = PlanRepository(connection)
+    company_id = GymRegistry(connection).locked_company(now)
+    if refusal := _refuse_gyms(repository, details, company_id):
+        return refusal
+    plan = Plan(new_id(), company_id, details)
+    repository.add(plan, now)
+    return plan
+
+
+def change_plan(
+    connection: Connection, plan_id: UUID, changes: Mapping[str, Any], expected: int | None
+) -> Plan | MembershipRefusal:
+    """Change a plan for those who buy it from now on.
+
+    Args:
+        changes: fields of `PlanDetails`, `amount` in place of the price.
+        expected: the version that was read; None: any.
+    """
+    repository = PlanRepository(connection)
+    plan = repository.plan(plan_id, lock=True)
+    if plan is None or plan.retired_at is not None:
+        return UNKNOWN_PLAN
+    if refusal := refuse_version(plan, expected):
+        return refusal
+    changed = changed_plan(plan, changes, sold=repository.is_sold(plan_id))
+    if isinstance(changed, MembershipRefusal) or changed == plan:
+        return changed
+    if refusal := _refuse_gyms(repository, changed.details, plan.company_id):
+        return refusal
+    repository.change(changed)
+    return changed
+
+
+def retire_plan(connection: Connection, plan_id: UUID, expected: int | None, now: datetime) -> Plan | MembershipRefusal:
+    """Sell a plan no more; those who have it keep it. Once more changes nothing."""
+    repository = PlanRepository(connection)
+    plan = repository.plan(plan_id, lock=True)
+    if plan is None:
+        return UNKNOWN_PLAN
+    if plan.retired_at is not None:
+        return plan
+    if refusal := refuse_version(plan, expected):
+        return refusal
+    retired = replace(plan, retired_at=now, version=plan.version + 1)
+    repository.change(retired)
+    return retired
+
+
+def reopen_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusal:
+    """Sell a retired plan again. Once more changes nothing."""
+    repository = PlanRepository(connection)
+    plan = repository.plan(plan_id, lock=True)
+    if plan is None:
+        return UNKNOWN_PLAN
+    if plan.retired_at is None:
+        return plan
+    reopened = replace(plan, retired_at=None, version=plan.version + 1)
+    repository.change(reopened)
+    return reopened
+
+
+def _refuse_gyms(repository: PlanRepository, details: PlanDetails, company_id: UUID) -> MembershipRefusal | None:
+    unknown = repository.unknown_gyms(details.gyms, company_id) if details.gyms else set()
+    if not unknown:
+        return None
+    named = ", ".join(sorted(map(str, unknown)))
+    return MembershipRefusal(MembershipProblem.UNKNOWN_GYM, f"There is no such gym: {named}.")
+
+
+def _columns(plan: Plan) -> dict[str, Any]:
+    details = plan.details
+    return {
+        "name": details.name,
+        "days": details.days,
+        "price_amount": details.price.amount,
+        "price_currency": details.price.currency,
+        "grace_days": details.grace_days,
+        "covers_all_gyms": details.covers_all_gyms,
+        "version": plan.version,
+        "retired_at": plan.retired_at,
+    }
+
+
+def _plan(row: Row[*tuple[Any, ...]], listed: frozenset[UUID]) -> Plan:
+    details = PlanDetails(
+        row.name, row.days, Money(row.price_amount, row.price_currency), row.grace_days, row.covers_all_gyms, listed
+    )
+    return Plan(row.id, row.company_id, details, row.version, row.retired_at)

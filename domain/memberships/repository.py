@@ -1,0 +1,239 @@
+"""Memberships and their ledger in the database. Whoever books holds the member's row until the unit of work ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from domain.ids import new_id
+from domain.memberships.days import begin_of, day_of
+from domain.memberships.ledger import Account, Draft, Entry, EntryKind, Method, account_of
+from domain.memberships.periods import Period
+from domain.memberships.plan_repository import PlanRepository
+from domain.memberships.plans import Plan
+from domain.money import Money
+from domain.paging import Page, PageRequest, page
+from domain.tables import ledger_entries, memberships, users
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who books, and why.
+
+    Args:
+        by_id: None: the payment's provider, or the system by itself.
+        effect: what happened once; another booking of it collides.
+    """
+
+    by_id: UUID | None
+    reason: str
+    method: Method | None = None
+    effect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A membership, and what its ledger adds up to."""
+
+    id: UUID
+    member_id: UUID
+    plan: Plan
+    time_zone: str
+    account: Account
+
+    def today(self, now: datetime) -> date:
+        """The day that it is where its days are counted."""
+        return day_of(now, self.time_zone)
+
+
+class LedgerRepository:
+    """Questions and bookings within one unit of work."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._plans = PlanRepository(connection)
+
+    def lock_member(self, member_id: UUID) -> bool:
+        """Hold a member's row; False where there is none."""
+        query = select(users.c.id).where(users.c.id == member_id).with_for_update()
+        return self._connection.execute(query).first() is not None
+
+    def held_by(self, member_id: UUID) -> list[Held]:
+        """All memberships of a member, the oldest first."""
+        query = select(memberships).where(memberships.c.member_id == member_id).order_by(memberships.c.id)
+        return [self._held(row) for row in self._connection.execute(query).all()]
+
+    def held(self, membership_id: UUID) -> Held | None:
+        """One membership."""
+        row = self._connection.execute(select(memberships).where(memberships.c.id == membership_id)).one_or_none()
+        return self._held(row) if row else None
+
+    def to_prolong(self, member_id: UUID, plan: Plan, now: datetime) -> Held:
+        """The membership that a purchase of a plan prolongs; made where there is none that is good for the same."""
+        for held in self.held_by(member_id):
+            if held.plan.covers == plan.covers:
+                if held.plan.id != plan.id:
+                    self._connection.execute(
+                        update(memberships).where(memberships.c.id == held.id).values(plan_id=plan.id)
+                    )
+                return Held(held.id, member_id, plan, held.time_zone, held.account)
+        made = Held(new_id(), member_id, plan, self._plans.time_zone_of(plan), Account())
+        self._connection.execute(
+            insert(memberships).values(
+                id=made.id,
+                member_id=member_id,
+                plan_id=plan.id,
+                time_zone=made.time_zone,
+                starts_at=now,  # until something is booked, which is in this unit of work
+                ends_at=now,
+                created_at=now,
+            )
+        )
+        return made
+
+    def book(self, held: Held, drafts: Sequence[Draft], who: Who, now: datetime) -> UUID:
+        """Write rows, and what the membership is by them.
+
+        Raises:
+            CoverageError: the rows contradict those that are there.
+            sqlalchemy.exc.IntegrityError: the effect was booked before.
+        """
+        today = held.today(now)
+        account = held.account
+        for draft in drafts:
+            account = account.after(draft, today)
+        booking_id = self._write(held.member_id, held.id, drafts, who, today, now)
+        projected = projection(account, held.time_zone)
+        self._connection.execute(update(memberships).where(memberships.c.id == held.id).values(**projected))
+        return booking_id
+
+    def note(self, member_id: UUID, kind: EntryKind, who: Who, now: datetime) -> UUID:
+        """Write a row about a member that changes no days."""
+        return self._write(member_id, None, [Draft(kind)], who, day_of(now, "UTC"), now)
+
+    def is_booked(self, effect: str) -> bool:
+        """Whether something that happens once has been booked."""
+        query = select(ledger_entries.c.id).where(ledger_entries.c.effect == effect)
+        return self._connection.execute(query).first() is not None
+
+    def entries(self, member_id: UUID, asked: PageRequest) -> Page[Entry]:
+        """The rows of a member, newest first."""
+        query = select(ledger_entries).where(ledger_entries.c.member_id == member_id)
+        if asked.after is not None:
+            query = query.where(ledger_entries.c.id < asked.after)
+        rows = self._connection.execute(query.order_by(ledger_entries.c.id.desc()).limit(asked.fetch)).all()
+        return page([entry_of(row) for row in rows], asked, lambda entry: entry.id)
+
+    def _write(
+        self,
+        member_id: UUID,
+        membership_id: UUID | None,
+        drafts: Sequence[Draft],
+        who: Who,
+        today: date,
+        now: datetime,
+    ) -> UUID:
+        booking_id = new_id()
+        last: int | None = self._connection.execute(
+            select(func.max(ledger_entries.c.number)).where(ledger_entries.c.member_id == member_id)
+        ).scalar_one()
+        rows = [
+            {
+                "id": new_id(),
+                "booking_id": booking_id,
+                "number": (last or 0) + 1 + place,
+                "effect": who.effect if place == 0 else None,
+                "member_id": member_id,
+                "membership_id": membership_id,
+                "booked_on": today.isoformat(),
+                "by_id": who.by_id,
+                "reason": who.reason,
+                "method": who.method,
+                "created_at": now,
+                **_columns(draft),
+            }
+            for place, draft in enumerate(drafts)
+        ]
+        self._connection.execute(insert(ledger_entries), rows)
+        return booking_id
+
+    def _held(self, row: Row[*tuple[Any, ...]]) -> Held:
+        plan = self._plans.plan(row.plan_id)
+        assert plan is not None  # noqa: S101 - a foreign key holds it
+        return Held(row.id, row.member_id, plan, row.time_zone, self._account(row.id))
+
+    def _account(self, membership_id: UUID) -> Account:
+        query = (
+            select(ledger_entries)
+            .where(ledger_entries.c.membership_id == membership_id)
+            .order_by(ledger_entries.c.number)
+        )
+        rows = [entry_of(row) for row in self._connection.execute(query)]
+        return account_of((entry.draft, entry.booked_on) for entry in rows)
+
+
+def projection(account: Account, time_zone: str) -> dict[str, datetime | None]:
+    """What the door reads of a membership, from its rows alone."""
+    starts_on, ends_on = account.starts_on, account.ends_on
+    if starts_on is None or ends_on is None:
+        raise ValueError("nothing was ever granted")
+    freeze, since = account.freeze, account.suspended_since
+    return {
+        "starts_at": begin_of(min(starts_on, ends_on), time_zone),
+        "ends_at": begin_of(ends_on, time_zone),
+        "frozen_from": begin_of(freeze.start, time_zone) if freeze else None,
+        "frozen_until": begin_of(freeze.end, time_zone) if freeze else None,
+        "in_arrears_since": begin_of(since, time_zone) if since else None,
+    }
+
+
+def entry_of(row: Row[*tuple[Any, ...]]) -> Entry:
+    """A row of the ledger."""
+    draft = Draft(
+        kind=EntryKind(row.kind),
+        period=_period(row.from_day, row.until_day),
+        grants=row.days > 0,
+        money=Money(row.amount, row.currency) if row.amount is not None else None,
+        moves=row.moves,
+        order_id=row.order_id,
+        provider_id=row.provider_id,
+        freeze=_period(row.freeze_from, row.freeze_until),
+        reverses_id=row.reverses_id,
+    )
+    return Entry(
+        id=row.id,
+        booking_id=row.booking_id,
+        member_id=row.member_id,
+        membership_id=row.membership_id,
+        draft=draft,
+        booked_on=date.fromisoformat(row.booked_on),
+        by_id=row.by_id,
+        reason=row.reason,
+        method=Method(row.method) if row.method else None,
+        created_at=row.created_at,
+    )
+
+
+def _columns(draft: Draft) -> dict[str, object]:
+    period, freeze, money = draft.period, draft.freeze, draft.money
+    return {
+        "kind": draft.kind,
+        "from_day": period.start.isoformat() if period else None,
+        "until_day": period.end.isoformat() if period else None,
+        "days": draft.days,
+        "moves": draft.moves,
+        "freeze_from": freeze.start.isoformat() if freeze else None,
+        "freeze_until": freeze.end.isoformat() if freeze else None,
+        "amount": money.amount if money else None,
+        "currency": money.currency if money else None,
+        "order_id": draft.order_id,
+        "provider_id": draft.provider_id,
+        "reverses_id": draft.reverses_id,
+    }
+
+
+def _period(start: str | None, end: str | None) -> Period | None:
+    return Period(date.fromisoformat(start), date.fromisoformat(end)) if start and end else None
