@@ -9,12 +9,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from domain.clock import Clock, system_clock
-from domain.unit_of_work import Store, is_away, should_decide_again
+from domain.unit_of_work import Store, is_away
 from integrations.settings import DatabaseSettings
 
 T = TypeVar("T")
-
-_ATTEMPTS = 3
 
 
 class StoreAwayError(Exception):
@@ -47,24 +45,18 @@ class StoreDesk:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _away_is_plain(), self._store.reading() as connection:
+        with away_is_plain(), self._store.reading() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with _away_is_plain(), self._store.writing() as connection:
+        with away_is_plain(), self._store.writing() as connection:
             yield connection
 
     def _written(self, use_case: Callable[[Connection], T]) -> T:
         """A use case in a unit of work of its own, run again when another one was first."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                with self._writing() as connection:
-                    return use_case(connection)
-            except DBAPIError as error:
-                if not should_decide_again(error) or attempt == _ATTEMPTS - 1:
-                    raise
-        raise AssertionError("unreachable")
+        with away_is_plain():
+            return self._store.written(use_case)
 
 
 def open_store(settings: DatabaseSettings) -> Store:
@@ -77,7 +69,8 @@ def open_store(settings: DatabaseSettings) -> Store:
 
 
 @contextmanager
-def _away_is_plain() -> Iterator[None]:
+def away_is_plain() -> Iterator[None]:
+    """Let a database that cannot be had be told as `StoreAwayError`."""
     try:
         yield
     except NoConnectionFreeError as error:

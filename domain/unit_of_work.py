@@ -1,7 +1,8 @@
 """One request, or one batch of messages, is one transaction: opened and committed here, nowhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -15,6 +16,8 @@ AWAY = {
     *(1021, 1037, 1040, 1041, 1045, 1053, 1077, 1079, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1206, 1226),
     *(1290, 1317, 1836, 1969, 2002, 2003, 2006, 2013, 2055, 3024),
 }
+_ATTEMPTS = 3
+T = TypeVar("T")
 _SQLITE_AWAY = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
 
 
@@ -42,6 +45,17 @@ class Store:
         """A connection for questions; whatever is written on it is rolled back."""
         with self.engine.connect() as connection:
             yield connection
+
+    def written(self, use_case: Callable[[Connection], T]) -> T:
+        """A use case in a unit of work of its own, run again when another one was first."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self.writing() as connection:
+                    return use_case(connection)
+            except DBAPIError as error:
+                if not should_decide_again(error) or attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
 
     def close(self) -> None:
         """Give back every connection."""

@@ -1,0 +1,1 @@
+"""Orders, fulfilment, refunds, disputes, invoices."""

@@ -1,0 +1,210 @@
+"""What becomes of an order, written in one unit of work: days, money, invoice. The member's row is held throughout."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from domain.memberships import bookings
+from domain.memberships.bookings import Paid
+from domain.memberships.ledger import Draft
+from domain.memberships.periods import Period
+from domain.memberships.plan_repository import PlanRepository
+from domain.memberships.repository import Held, LedgerRepository, Who
+from domain.money import Money
+from domain.payments.invoices import InvoiceKind, InvoiceRepository
+from domain.payments.model import DisputeState, Order, OrderState, Refund, RefundState
+from domain.payments.orders import OrderRepository
+from domain.payments.ports import Buyer, Checkout, ProvidedDispute, ProvidedRefund
+
+
+class OrderBooking:
+    """An order and its member's ledger, held until the unit of work ends. Every step done before changes nothing.
+
+    Args:
+        connection: of the unit of work.
+        order: as it was read after its member was held.
+    """
+
+    def __init__(self, connection: Connection, order: Order, now: datetime) -> None:
+        self._orders = OrderRepository(connection)
+        self._ledger = LedgerRepository(connection)
+        self._invoices = InvoiceRepository(connection)
+        self._plans = PlanRepository(connection)
+        self._now = now
+        self.order = order
+
+    @classmethod
+    def locked(cls, connection: Connection, order_id: UUID, now: datetime) -> "OrderBooking | None":
+        """Hold an order's member, then the order."""
+        orders = OrderRepository(connection)
+        known = orders.order(order_id)
+        if known is None or not LedgerRepository(connection).lock_member(known.member_id):
+            return None
+        order = orders.order(order_id, lock=True)
+        return None if order is None else cls(connection, order, now)
+
+    def pay(self, buyer: Buyer | None, who: Who) -> None:
+        """The money is there: book the days, issue the invoice. Once more changes nothing."""
+        order = self.order
+        if order.is_fulfilled:
+            return
+        plan = self._plans.plan(order.plan_id)
+        assert plan is not None  # noqa: S101 - a foreign key holds it
+        held = self._ledger.to_prolong(order.member_id, plan, self._now)
+        today = held.today(self._now)
+        drafts = bookings.purchase(held.account, today, order.days, order.price, order.id)
+        self._ledger.book(held, drafts, who, self._now)
+        self._keep(membership_id=held.id, state=OrderState.PAID, paid_at=self._now, problem=None)
+        self._invoices.issue(
+            self.order,
+            InvoiceKind.INVOICE,
+            order.price,
+            f"order:{order.id}",
+            self._now,
+            issued_on=today,
+            period=drafts[0].period,
+            buyer=buyer,
+        )
+
+    def see(self, checkout: Checkout) -> None:
+        """What a page to pay at says of an order that is not fulfilled yet."""
+        order = self.order
+        if order.is_fulfilled:
+            return
+        seen = {
+            "session_id": checkout.session_id,
+            "checkout_url": checkout.url or order.checkout_url,
+            "payment_intent_id": checkout.payment_intent_id or order.payment_intent_id,
+            "charge_id": checkout.charge_id or order.charge_id,
+            "expires_at": checkout.expires_at or order.expires_at,
+        }
+        self._keep(**seen)
+        if checkout.price != order.price or checkout.order_id != order.id:
+            why = f"the provider's page {checkout.session_id} is about {checkout.price}, the order about {order.price}"
+            self._keep(problem=why[:200])
+        elif checkout.is_paid:
+            self.pay(checkout.buyer, Who(None, "paid", order.method, f"order:{order.id}"))
+        elif checkout.has_failed:
+            self._keep(state=OrderState.FAILED)
+        elif checkout.is_over:
+            self._keep(state=OrderState.EXPIRED)
+        elif checkout.on_its_way:
+            self._keep(state=OrderState.PROCESSING)
+
+    def end(self, state: OrderState, problem: str | None = None) -> None:
+        """Nothing will be paid."""
+        if not self.order.is_fulfilled:
+            self._keep(state=state, problem=problem and problem[:200])
+
+    def refund(self, provided: ProvidedRefund) -> None:
+        """What the provider says of a refund."""
+        known = self._orders.same_refund(self.order.id, provided)
+        refund = replace(known, provider_id=provided.provider_id, state=provided.state)
+        if provided.state in {RefundState.SUCCEEDED, RefundState.PENDING} and known.booked_at is None:
+            refund = self.give_back(refund, Who(known.by_id, known.reason, self.order.method, f"refund:{known.id}"))
+        elif provided.state is RefundState.FAILED and known.booked_at is not None:
+            refund = self._take_again(refund)
+        if refund != known:
+            self._orders.change_refund(refund)
+        self.settle_state()
+
+    def give_back(self, refund: Refund, who: Who) -> Refund:
+        """Book money given back: days, money, credit note. The caller keeps the refund that this returns."""
+        order, held = self.order, self._held()
+        money = Money(min(refund.amount, order.left.amount), order.price.currency)
+        paid = Paid(order.price.amount, order.days, order.refunded)
+        today = held.today(self._now)
+        drafts = bookings.refund(held.account, today, money, order.id, paid, refund.provider_id)
+        self._ledger.book(held, drafts, who, self._now)
+        self._keep(refunded=order.refunded + money.amount)
+        self._credit(held, money, f"refund:{refund.id}", drafts, refund.reason)
+        return replace(refund, booked_at=self._now, days=-sum(draft.days for draft in drafts))
+
+    def _take_again(self, refund: Refund) -> Refund:
+        order, held = self.order, self._held()
+        money = Money(refund.amount, order.price.currency)
+        today = held.today(self._now)
+        drafts = bookings.refund_failed(
+            held.account, today, money, refund.days, order.id, refund.provider_id or str(refund.id)
+        )
+        effect = f"refund-failed:{refund.id}"
+        self._ledger.book(held, drafts, Who(None, "the refund failed", order.method, effect), self._now)
+        self._keep(refunded=order.refunded - money.amount)
+        period = drafts[0].period
+        self._invoices.issue(
+            self.order, InvoiceKind.INVOICE, money, effect, self._now, issued_on=today, period=period,
+            reason="The refund did not arrive",
+        )  # fmt: skip
+        return replace(refund, booked_at=None, days=0)
+
+    def dispute(self, provided: ProvidedDispute) -> None:
+        """What the provider says of a dispute; a question that took no money is none."""
+        state = self._orders.dispute_state(provided.provider_id)
+        if state is None:
+            if provided.is_inquiry:
+                return
+            self._orders.add_dispute(self.order.id, provided, self._now)
+            drafts = bookings.dispute_opened(provided.provider_id, self.order.id)
+            self._book_dispute(self._held(), drafts, provided, "opened")
+            state = DisputeState.OPEN
+        if state is DisputeState.OPEN and provided.is_won is not None:
+            self._close(provided, won=provided.is_won)
+        self.settle_state()
+
+    def reverse(self, reverses_id: UUID, who: Who) -> None:
+        """Take back a payment at the desk: days, money, and a credit note."""
+        order, held = self.order, self._held()
+        today = held.today(self._now)
+        drafts = bookings.reversal(held.account, today, order.left, order.id, reverses_id)
+        self._ledger.book(held, drafts, who, self._now)
+        self._credit(held, order.left, f"reversal:{order.id}", drafts, who.reason)
+        self._keep(refunded=order.price.amount, state=OrderState.REVERSED)
+
+    def _close(self, provided: ProvidedDispute, *, won: bool) -> None:
+        held, order = self._held(), self.order
+        today = held.today(self._now)
+        if won:
+            self._orders.close_dispute(provided.provider_id, DisputeState.WON, self._now)
+            drafts = bookings.dispute_won(held.account, today, provided.provider_id, order.id)
+            self._book_dispute(held, drafts, provided, "won")
+            return
+        money = Money(min(provided.amount, order.left.amount), order.price.currency)
+        self._orders.close_dispute(provided.provider_id, DisputeState.LOST, self._now)
+        drafts = bookings.dispute_lost(held.account, today, provided.provider_id, order.id, money)
+        self._book_dispute(held, drafts, provided, "lost")
+        self._credit(held, money, f"dispute:{provided.provider_id}", drafts, "The payment was charged back")
+        self._keep(refunded=order.refunded + money.amount, state=OrderState.LOST)
+
+    def _book_dispute(self, held: Held, drafts: list[Draft], provided: ProvidedDispute, what: str) -> None:
+        effect = f"dispute:{provided.provider_id}:{what}"
+        self._ledger.book(held, drafts, Who(None, f"dispute {what}", self.order.method, effect), self._now)
+
+    def _credit(self, held: Held, money: Money, effect: str, drafts: list[Draft], reason: str) -> None:
+        periods = [draft.period for draft in drafts if draft.period and not draft.moves]
+        period = Period(min(each.start for each in periods), max(each.end for each in periods)) if periods else None
+        self._invoices.issue(
+            self.order, InvoiceKind.CREDIT_NOTE, money, effect, self._now, issued_on=held.today(self._now),
+            period=period, reason=reason,
+        )  # fmt: skip
+
+    def settle_state(self) -> None:
+        """Call the order what its refunds and disputes have made of it."""
+        if self.order.state in {OrderState.LOST, OrderState.REVERSED}:
+            return
+        state = OrderState.REFUNDED if self.order.left.amount <= 0 else OrderState.PAID
+        self._keep(state=OrderState.DISPUTED if self._orders.open_disputes(self.order.id) else state)
+
+    def _held(self) -> Held:
+        membership_id = self.order.membership_id
+        held = self._ledger.held(membership_id) if membership_id else None
+        if held is None:
+            raise ValueError("an order is fulfilled before anything is given back of it")
+        return held
+
+    def _keep(self, **changes: object) -> None:
+        changed = replace(self.order, **changes)  # type: ignore[arg-type] # each of its type, by its callers
+        if changed != self.order:
+            self._orders.change(changed)
+            self.order = changed

@@ -1,0 +1,114 @@
+"""The one function that brings an order up to date with the provider. Safe to call any number of times, and at once.
+
+Called by the webhook's consumer, by the success page, by the door, and by the reconciliation
+(docs.stripe.com/checkout/fulfillment). What an event said is never believed: the provider is asked anew.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from domain.clock import Clock
+from domain.memberships.ledger import Method
+from domain.payments.booking import OrderBooking
+from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentRefusal
+from domain.payments.orders import OrderRepository
+from domain.payments.ports import (
+    Checkout,
+    PaymentProvider,
+    PaymentRefusedError,
+    ProvidedDispute,
+    ProvidedRefund,
+)
+from domain.unit_of_work import Store
+
+_OPEN_AT_ONCE = 3  # of one member; whoever opens more pays for the newest
+_log = structlog.get_logger(__name__)
+
+
+class Settlement:
+    """Asks the provider outside of any unit of work, and books what it says in one.
+
+    Args:
+        store: the database.
+        provider: of payments.
+        clock: the present.
+    """
+
+    def __init__(self, store: Store, provider: PaymentProvider, clock: Clock) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+
+    def settle(self, order_id: UUID) -> Order | PaymentRefusal:
+        """An order, up to date.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked; nothing has changed.
+        """
+        with self._store.reading() as connection:
+            order = OrderRepository(connection).order(order_id)
+        if order is None:
+            return UNKNOWN_ORDER
+        if order.method is not Method.STRIPE:
+            return order
+        try:
+            checkout = self._asked(order)
+        except PaymentRefusedError as refused:
+            why = str(refused)
+            return self._store.written(lambda connection: _ended(connection, order_id, why, self._clock()))
+        return self.apply(order_id, checkout)
+
+    def apply(self, order_id: UUID, checkout: Checkout) -> Order | PaymentRefusal:
+        """An order brought up to date with its page, and with what the provider knows of its payment."""
+        refunds: list[ProvidedRefund] = []
+        disputes: list[ProvidedDispute] = []
+        if checkout.payment_intent_id:
+            if checkout.was_refunded:
+                refunds = self._provider.refunds_of(checkout.payment_intent_id)
+            if checkout.was_disputed:
+                disputes = self._provider.disputes_of(checkout.payment_intent_id)
+
+        def book(connection: Connection) -> Order | PaymentRefusal:
+            booking = OrderBooking.locked(connection, order_id, self._clock())
+            if booking is None:
+                return UNKNOWN_ORDER
+            booking.see(checkout)
+            if booking.order.is_fulfilled:
+                for refund in refunds:
+                    booking.refund(refund)
+                for dispute in disputes:
+                    booking.dispute(dispute)
+            OrderRepository(connection).checked([order_id], self._clock())
+            return booking.order
+
+        settled = self._store.written(book)
+        if isinstance(settled, Order) and settled.problem:
+            _log.error("order_needs_a_look", order_id=str(order_id), problem=settled.problem)
+        return settled
+
+    def settle_member(self, member_id: UUID) -> None:
+        """Bring a member's open orders up to date: they may have paid a second ago."""
+        with self._store.reading() as connection:
+            waiting = OrderRepository(connection).open_of(member_id)
+        for order_id in waiting[:_OPEN_AT_ONCE]:
+            self.settle(order_id)
+
+    def _asked(self, order: Order) -> Checkout:
+        session_id = order.session_id
+        if session_id is None:
+            # We were stopped between the provider's answer and our commit: the same key gets the same page.
+            with self._store.reading() as connection:
+                email = OrderRepository(connection).email_of(order.member_id)
+            session_id = self._provider.open_checkout(order, email).session_id
+        return self._provider.checkout(session_id)
+
+
+def _ended(connection: Connection, order_id: UUID, why: str, now: datetime) -> Order | PaymentRefusal:
+    booking = OrderBooking.locked(connection, order_id, now)
+    if booking is None:
+        return UNKNOWN_ORDER
+    booking.end(OrderState.FAILED, why)
+    return booking.order

@@ -1,0 +1,184 @@
+"""What the provider knows against what the ledger knows: missed events are made up for, the rest is reported."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+
+from domain.clock import Clock
+from domain.payments.fulfilment import Settlement
+from domain.payments.model import AWAITED, Order, PaymentRefusal
+from domain.payments.orders import OrderRepository
+from domain.payments.ports import Checkout, Happened, PaymentProvider
+from domain.payments.refunding import Refunds
+from domain.payments.webhooks import CONCERNS_ORDERS, HANDLED, EventHandling, PaymentEvent, mark_handled, store_happened
+from domain.tables import open_orders, stripe_events
+from domain.unit_of_work import Store
+
+_ONE_BY_ONE = 20  # so many open orders are asked for each; more are found in the list of all pages
+_OVERLAP = timedelta(hours=1)  # events arrive a little out of order
+_KEPT_BY_PROVIDER = timedelta(days=29)
+_AT_ONCE = 1000
+Said = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What a reconciliation did and found.
+
+    Args:
+        events_missed: events that had not been received.
+        orders_checked: whose end was not known.
+        mended: orders that are paid, failed or over now and were open before.
+        refunds_asked: refunds that had been written down and were asked for now.
+        unknown: payments at the provider that are for no order of ours.
+        problems: orders that somebody has to look at, and why.
+    """
+
+    events_missed: int = 0
+    orders_checked: int = 0
+    mended: list[UUID] = field(default_factory=list)
+    refunds_asked: int = 0
+    unknown: list[str] = field(default_factory=list)
+    problems: dict[UUID, str] = field(default_factory=dict)
+
+
+class Reconciliation:
+    """Compares the provider with the ledger.
+
+    Args:
+        store: the database.
+        provider: of payments.
+        clock: the present.
+        said: is told of progress.
+    """
+
+    def __init__(self, store: Store, provider: PaymentProvider, clock: Clock, said: Said = lambda _line: None) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+        self._said = said
+        self._settlement = Settlement(store, provider, clock)
+        self._handling = EventHandling(store, provider, self._settlement)
+        self._refunds = Refunds(store, provider, clock)
+
+    def run(self, unchecked_for: timedelta = timedelta(0), since: datetime | None = None) -> Reconciled:
+        """Make up for what was missed.
+
+        Args:
+            unchecked_for: leave alone open orders that were asked about within that time.
+            since: look at events from then on; None: from the latest that was received.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked; what was mended until then stays so.
+        """
+        done = Reconciled()
+        self._make_up_for_events(done, since)
+        self._check_open_orders(done, unchecked_for)
+        self._ask_for_refunds(done, unchecked_for)
+        return done
+
+    def _make_up_for_events(self, done: Reconciled, since: datetime | None) -> None:
+        now = self._clock()
+        with self._store.reading() as connection:
+            since = since or _latest_event(connection)
+        since = max(since - _OVERLAP if since else now - _KEPT_BY_PROVIDER, now - _KEPT_BY_PROVIDER)
+        happened = [event for event in self._provider.happened_since(since) if event.type.startswith(CONCERNS_ORDERS)]
+        missed = self._unhandled(happened)
+        done.events_missed = len(missed)
+        if not missed:
+            return
+        self._said(f"{len(missed)} events were not handled")
+        self._store.written(lambda connection: store_happened(connection, missed, now))
+        for event in missed:
+            told = PaymentEvent(event.id, event.type, event.order_id, event.payment_intent_id, event.session_id)
+            order_id = self._handling.order_of(told)
+            state, detail = self._handling.settle(order_id)
+            if order_id is None and event.type == "checkout.session.completed":
+                done.unknown.append(event.object_id or event.id)
+            elif state == HANDLED and order_id is not None and order_id not in done.mended:
+                done.mended.append(order_id)
+            self._keep(event.id, state, detail)
+
+    def _keep(self, event_id: str, state: str, detail: str) -> None:
+        self._store.written(lambda connection: mark_handled(connection, event_id, state, detail, self._clock()))
+
+    def _unhandled(self, happened: list[Happened]) -> list[Happened]:
+        if not happened:
+            return []
+        known: set[str] = set()
+        with self._store.reading() as connection:
+            for first in range(0, len(happened), _AT_ONCE):
+                ids = [event.id for event in happened[first : first + _AT_ONCE]]
+                known |= set(
+                    connection.execute(
+                        select(stripe_events.c.id).where(
+                            stripe_events.c.id.in_(ids), stripe_events.c.handled_at.is_not(None)
+                        )
+                    ).scalars()
+                )
+        return [event for event in happened if event.id not in known]
+
+    def _check_open_orders(self, done: Reconciled, unchecked_for: timedelta) -> None:
+        before = self._clock() - unchecked_for + timedelta(microseconds=1)
+        while True:
+            with self._store.reading() as connection:
+                waiting = OrderRepository(connection).open_unchecked_since(before, _AT_ONCE)
+                left: int = connection.execute(
+                    select(func.count()).select_from(open_orders).where(open_orders.c.checked_at < before)
+                ).scalar_one()
+            if not waiting:
+                return
+            self._said(f"{left} orders are open")
+            pages = self._pages(waiting)
+            unchanged: list[UUID] = []
+            for order in waiting:
+                page = pages.get(order.session_id or "")
+                if page is not None and _says_nothing_new(order, page):
+                    unchanged.append(order.id)
+                    continue
+                self._note(done, order, self._settlement.settle(order.id))
+            ids = [order.id for order in waiting]
+            done.orders_checked += len(ids)
+            now = self._clock()
+            self._store.written(lambda connection: OrderRepository(connection).checked(ids, now))  # noqa: B023 - called at once
+
+    def _pages(self, waiting: list[Order]) -> dict[str, Checkout]:
+        """The pages of many orders, a hundred in one call."""
+        if len(waiting) <= _ONE_BY_ONE:
+            return {}
+        oldest = min(order.created_at for order in waiting)
+        return {page.session_id: page for page in self._provider.checkouts_since(oldest - timedelta(minutes=1))}
+
+    def _note(self, done: Reconciled, before: Order, after: Order | PaymentRefusal) -> None:
+        if isinstance(after, PaymentRefusal):
+            done.problems[before.id] = after.detail
+            return
+        if after.problem:
+            done.problems[after.id] = after.problem
+        elif after.state not in AWAITED:
+            done.mended.append(after.id)
+
+    def _ask_for_refunds(self, done: Reconciled, unchecked_for: timedelta) -> None:
+        with self._store.reading() as connection:
+            asked = OrderRepository(connection).asked_refunds(self._clock() - unchecked_for, _AT_ONCE)
+        for refund in asked:
+            answer = self._refunds.carry_out(refund)
+            done.refunds_asked += 1
+            if isinstance(answer, PaymentRefusal):
+                done.problems[refund.order_id] = answer.detail
+
+
+def _says_nothing_new(order: Order, page: Checkout) -> bool:
+    if page.is_paid or page.is_over or page.has_failed or page.on_its_way:
+        return False
+    return page.price == order.price and page.order_id == order.id
+
+
+def _latest_event(connection: Connection) -> datetime | None:
+    latest: datetime | None = connection.execute(
+        select(stripe_events.c.created_at).order_by(stripe_events.c.created_at.desc()).limit(1)
+    ).scalar_one_or_none()
+    return latest

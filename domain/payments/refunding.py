@@ -1,0 +1,122 @@
+"""Money given back, by the staff's wish."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from domain.clock import Clock
+from domain.ids import new_id
+from domain.memberships.ledger import Method
+from domain.memberships.repository import Who
+from domain.payments.booking import OrderBooking
+from domain.payments.fulfilment import Settlement
+from domain.payments.model import (
+    UNKNOWN_ORDER,
+    Order,
+    OrderState,
+    PaymentProblem,
+    PaymentRefusal,
+    Refund,
+    RefundState,
+)
+from domain.payments.orders import OrderRepository
+from domain.payments.ports import PaymentProvider, PaymentRefusedError
+from domain.unit_of_work import Store
+
+
+class Refunds:
+    """Gives money back: written down first, then asked of the provider, then booked by what it says.
+
+    Args:
+        store: the database.
+        provider: of payments.
+        clock: the present.
+    """
+
+    def __init__(self, store: Store, provider: PaymentProvider, clock: Clock) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+        self._settlement = Settlement(store, provider, clock)
+
+    def give_back(self, order_id: UUID, amount: int | None, reason: str, by_id: UUID | None) -> Order | PaymentRefusal:
+        """Give back an order's price, or a part of it.
+
+        Args:
+            amount: minor units; None: all that is left.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked. The refund is kept, and asked for again by itself.
+        """
+        now = self._clock()
+        asked = self._store.written(lambda connection: _ask(connection, order_id, amount, reason, by_id, now))
+        if isinstance(asked, PaymentRefusal | Order):
+            return asked
+        return self.carry_out(asked)
+
+    def carry_out(self, refund: Refund) -> Order | PaymentRefusal:
+        """Ask the provider for a refund that was written down. Asked again, it is the same refund.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked.
+        """
+        with self._store.reading() as connection:
+            order = OrderRepository(connection).order(refund.order_id)
+        if order is None:
+            return UNKNOWN_ORDER
+        try:
+            self._provider.refund(order, refund.amount, refund.id)
+        except PaymentRefusedError as refused:
+            self._store.written(lambda connection: _failed(connection, refund))
+            return PaymentRefusal(PaymentProblem.REFUSED, f"The payment's provider refuses the refund ({refused}).")
+        return self._settlement.settle(order.id)
+
+
+def _ask(
+    connection: Connection, order_id: UUID, amount: int | None, reason: str, by_id: UUID | None, now: datetime
+) -> Refund | Order | PaymentRefusal:
+    booking = OrderBooking.locked(connection, order_id, now)
+    if booking is None:
+        return UNKNOWN_ORDER
+    orders, order = OrderRepository(connection), booking.order
+    waiting = sum(each.amount for each in orders.refunds_of(order_id) if each.booked_at is None and _awaited(each))
+    left = order.left.amount - waiting
+    if refusal := _refuse(order, amount, left):
+        return refusal
+    refund = Refund(
+        new_id(), order_id, None, left if amount is None else amount, RefundState.ASKED, 0, reason, by_id, now
+    )
+    if order.method is Method.STRIPE:
+        orders.add_refund(refund)
+        return refund
+    refund = replace(refund, state=RefundState.SUCCEEDED)
+    orders.add_refund(refund)
+    booked = booking.give_back(refund, Who(by_id, reason, order.method, f"refund:{refund.id}"))
+    orders.change_refund(booked)
+    booking.settle_state()
+    return booking.order
+
+
+def _refuse(order: Order, amount: int | None, left: int) -> PaymentRefusal | None:
+    if order.state is OrderState.DISPUTED:
+        return PaymentRefusal(
+            PaymentProblem.DISPUTED, "The payment is disputed: its bank decides. Refund it once that is closed."
+        )
+    if not order.is_fulfilled or order.state in {OrderState.LOST, OrderState.REVERSED}:
+        return PaymentRefusal(PaymentProblem.NOT_PAID, f"The order is {order.state}: there is no money to give back.")
+    if left <= 0 or (amount is not None and amount > left):
+        return PaymentRefusal(
+            PaymentProblem.REFUND_TOO_LARGE,
+            f"At most {max(0, left)} {order.price.currency} (minor units) can be given back.",
+        )
+    return None
+
+
+def _awaited(refund: Refund) -> bool:
+    return refund.state in {RefundState.ASKED, RefundState.PENDING}
+
+
+def _failed(connection: Connection, refund: Refund) -> None:
+    OrderRepository(connection).change_refund(replace(refund, state=RefundState.FAILED))
