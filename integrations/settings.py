@@ -38,10 +38,13 @@ class KafkaSettings(BaseModel):
     commands_topic: str = "door-commands"
     replies_topic: str = "door-replies"
     events_topic: str = "gym-events"
+    payments_topic: str = "payment-events"
     dead_letters_topic: str = "dead-letters"
     commands_partitions: int = Field(default=64, ge=1)
     replies_partitions: int = Field(default=16, ge=1)
+    payments_partitions: int = Field(default=8, ge=1)
     door_group: str = "door-consumers"
+    payments_group: str = "payment-consumers"
     session_timeout_ms: int = Field(default=6000, description="How long a killed consumer's partitions stay dark.")
 
 
@@ -154,6 +157,27 @@ class DefaultStageSettings(BaseModel):
     gym_number: int = Field(default=1, ge=1, description="Its gym, by the small running number that it knows.")
 
 
+class StripeSettings(BaseModel):
+    """Payments by Stripe. Without a key nobody can buy; without a webhook secret no event is taken, signed or not."""
+
+    api_key: SecretStr = SecretStr("")
+    webhook_secret: SecretStr = SecretStr("")
+    api_base: str = Field(default="", description="Another address of Stripe's API: the sandbox of a local stack.")
+    timeout_s: float = Field(default=8.0, gt=0, description="Of one call; what is asked again has the same key.")
+    retries: int = Field(default=2, ge=0, description="Of a call that failed on the way, or was refused as too many.")
+
+
+class PaymentSettings(BaseModel):
+    """Orders, freezes and mails about memberships."""
+
+    reconcile_every_s: float = Field(default=120.0, gt=0, description="How often open orders are asked about.")
+    unchecked_for_s: float = Field(default=60.0, ge=0, description="Orders asked about since then are left alone.")
+    remind_every_s: float = Field(default=600.0, gt=0, description="How often it is looked whom to remind.")
+    freeze_at_once_days: int = Field(default=31, ge=0, description="A member's own freeze, at most; 0: staff only.")
+    freeze_days_a_year: int = Field(default=62, ge=0)
+    freeze_ahead_days: int = Field(default=60, ge=0, description="How far ahead a member's own freeze may begin.")
+
+
 class LiveSettings(BaseModel):
     """The live view under `/api/live`."""
 
@@ -185,6 +209,8 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     default_stage: DefaultStageSettings = DefaultStageSettings()
     live: LiveSettings = LiveSettings()
+    stripe: StripeSettings = StripeSettings()
+    payments: PaymentSettings = PaymentSettings()
     log_level: str = "INFO"
 
     @model_validator(mode="after")

@@ -11,14 +11,13 @@ class MembershipProblem(StrEnum):
     PLAN_SOLD = "plan_sold"
     CHANGED_MEANWHILE = "changed_meanwhile"
     UNKNOWN_MEMBER = "unknown_user"
+    UNKNOWN_MEMBERSHIP = "unknown_membership"
     UNKNOWN_GYM = "unknown_gym"
     NOTHING_TO_FREEZE = "nothing_to_freeze"
     ALREADY_FROZEN = "already_frozen"
     NOT_FROZEN = "not_frozen"
     FREEZE_TOO_LONG = "freeze_too_long"
     SUSPENDED = "membership_suspended"
-    REVERSED_ALREADY = "reversed_already"
-    TOO_LATE_TO_REVERSE = "too_late_to_reverse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,19 +74,21 @@ def unfreeze(connection: Connection, member_id: UUID, who: Who, now: datetime) -
 
 
 def adjust(
-    connection: Connection, membership_id: UUID, days: int, who: Who, now: datetime
+    connection: Connection, member_id: UUID, membership_id: UUID, days: int, who: Who, now: datetime
 ) -> list[Held] | MembershipRefusal:
     """Give days to a membership, or take back such as are not used up."""
     ledger = LedgerRepository(connection)
-    held = ledger.held(membership_id)
-    if held is None or not ledger.lock_member(held.member_id):
+    if not ledger.lock_member(member_id):
         return UNKNOWN_MEMBER
     held = ledger.held(membership_id)
-    assert held is not None  # noqa: S101 - memberships are never removed
+    if held is None or held.member_id != member_id:
+        return MembershipRefusal(
+            MembershipProblem.UNKNOWN_MEMBERSHIP, "The member has no such membership. See what `membership` lists."
+        )
     drafts = bookings.adjustment(held.account, held.today(now), days)
     if drafts:
         ledger.book(held, drafts, who, now)
-    return ledger.held_by(held.member_id)
+    return ledger.held_by(member_id)
 
 
 def ban(connection: Connection, member_id: UUID, who: Who, now: datetime, *, banned: bool) -> MembershipRefusal | None:

@@ -116,7 +116,6 @@ class PaymentProblem(StrEnum):
     REFUND_TOO_LARGE = "refund_too_large"
     DISPUTED = "order_disputed"
     DISABLED = "payments_disabled"
-    AWAY = "payments_away"
     REFUSED = "payment_refused"
     BAD_SIGNATURE = "bad_signature"
     NO_SUCH_PRICE = "no_such_price"

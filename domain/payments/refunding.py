@@ -51,7 +51,7 @@ class Refunds:
             PaymentsAwayError: the provider cannot be asked. The refund is kept, and asked for again by itself.
         """
         now = self._clock()
-        asked = self._store.written(lambda connection: _ask(connection, order_id, amount, reason, by_id, now))
+        asked = self._store.written(lambda connection: ask_refund(connection, order_id, amount, reason, by_id, now))
         if isinstance(asked, PaymentRefusal | Order):
             return asked
         return self.carry_out(asked)
@@ -74,9 +74,14 @@ class Refunds:
         return self._settlement.settle(order.id)
 
 
-def _ask(
+def ask_refund(
     connection: Connection, order_id: UUID, amount: int | None, reason: str, by_id: UUID | None, now: datetime
 ) -> Refund | Order | PaymentRefusal:
+    """Write a wish to give money back down. At the desk that is all: the order comes back as it is then.
+
+    Args:
+        amount: minor units; None: all that is left.
+    """
     booking = OrderBooking.locked(connection, order_id, now)
     if booking is None:
         return UNKNOWN_ORDER

@@ -1,0 +1,1 @@
+"""Plans, orders, memberships, invoices: everything about money."""

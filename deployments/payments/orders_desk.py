@@ -1,0 +1,185 @@
+"""What the Payments deployment answers about orders: bought, looked up, settled, refunded, paid at the desk."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from deployments.store_desk import StoreDesk, away_is_plain
+from domain.clock import Clock, system_clock
+from domain.memberships.ledger import Method
+from domain.memberships.plan_repository import PlanRepository
+from domain.memberships.refusals import MembershipRefusal
+from domain.memberships.repository import LedgerRepository
+from domain.money import Money
+from domain.paging import Page, PageRequest
+from domain.payments.checkout import Checkouts
+from domain.payments.desk import Takings, end_of_day, reverse_at_desk, sell_at_desk
+from domain.payments.fulfilment import Settlement
+from domain.payments.invoices import Invoice, InvoiceRepository
+from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal, Refund
+from domain.payments.orders import OrderRepository
+from domain.payments.ports import Buyer, PaymentProvider
+from domain.payments.refunding import Refunds, ask_refund
+from domain.tables import gyms
+from domain.unit_of_work import Store
+
+DISABLED = PaymentRefusal(
+    PaymentProblem.DISABLED, "Payments by card are not set up here (FITMONITOR_STRIPE__API_KEY). Pay at the desk."
+)
+Refusal = PaymentRefusal | MembershipRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with what was issued for it."""
+
+    order: Order
+    invoices: tuple[Invoice, ...]
+    refunds: tuple[Refund, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What somebody who comes back from the checkout is shown. `ends_on`: the first day not held."""
+
+    state: OrderState
+    plan_name: str
+    ends_on: date | None
+
+
+class OrdersDesk(StoreDesk):
+    """Answers about orders.
+
+    Args:
+        store, clock: as in `StoreDesk`.
+        provider: of payments; None: there is none, and what needs one is refused.
+    """
+
+    def __init__(self, store: Store, clock: Clock = system_clock, *, provider: PaymentProvider | None = None) -> None:
+        super().__init__(store, clock)
+        self._provider = provider
+
+    def open_checkout(self, member_id: UUID, plan_id: UUID, success_url: str, cancel_url: str) -> Order | Refusal:
+        """An order of a plan, and where it is paid.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked.
+        """
+        if self._provider is None:
+            return DISABLED
+        with away_is_plain():
+            return Checkouts(self._store, self._provider, self._clock).open(member_id, plan_id, success_url, cancel_url)
+
+    def open_checkout_for(self, member_id: UUID, price: Money, success_url: str, cancel_url: str) -> Order | Refusal:
+        """The same for the plan that is sold for a price.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked.
+        """
+        with self._reading() as connection:
+            plan = PlanRepository(connection).of_price(price)
+        if plan is None:
+            return PaymentRefusal(PaymentProblem.NO_SUCH_PRICE, f"No plan is sold for {price}.")
+        return self.open_checkout(member_id, plan.id, success_url, cancel_url)
+
+    def order(self, order_id: UUID) -> OrderView | None:
+        """An order."""
+        with self._reading() as connection:
+            order = OrderRepository(connection).order(order_id)
+            if order is None:
+                return None
+            invoices = InvoiceRepository(connection).of_order(order_id)
+            return OrderView(order, tuple(invoices), tuple(OrderRepository(connection).refunds_of(order_id)))
+
+    def orders(self, member_id: UUID, asked: PageRequest) -> Page[Order]:
+        """A member's orders, newest first."""
+        with self._reading() as connection:
+            return OrderRepository(connection).orders_of(member_id, asked)
+
+    def settle(self, order_id: UUID) -> Order | PaymentRefusal:
+        """Bring an order up to date with the provider.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked.
+        """
+        if self._provider is None:
+            return DISABLED
+        with away_is_plain():
+            return Settlement(self._store, self._provider, self._clock).settle(order_id)
+
+    def settle_member(self, member_id: UUID) -> None:
+        """Bring a member's open orders up to date: the door asks before it refuses.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked.
+        """
+        if self._provider is not None:
+            with away_is_plain():
+                Settlement(self._store, self._provider, self._clock).settle_member(member_id)
+
+    def returned(self, order_id: UUID, session_id: str) -> Returned | None:
+        """What somebody is shown who comes back from the page of an order; None: it is not that order's page.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked.
+        """
+        view = self.order(order_id)
+        if view is None or view.order.session_id != session_id:
+            return None
+        settled = self.settle(order_id)
+        order = settled if isinstance(settled, Order) else view.order
+        with self._reading() as connection:
+            held = LedgerRepository(connection).held(order.membership_id) if order.membership_id else None
+        return Returned(order.state, order.plan_name, held.account.ends_on if held else None)
+
+    def refund(self, order_id: UUID, amount: int | None, reason: str, by_id: UUID) -> Order | PaymentRefusal:
+        """Give an order's price back, or a part of it.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked.
+        """
+        view = self.order(order_id)
+        if view is None:
+            return UNKNOWN_ORDER
+        if view.order.method is not Method.STRIPE:
+            asked = self._written(
+                lambda connection: ask_refund(connection, order_id, amount, reason, by_id, self._clock())
+            )
+            assert not isinstance(asked, Refund)  # noqa: S101 - such are of the provider's orders alone
+            return asked
+        if self._provider is None:
+            return DISABLED
+        with away_is_plain():
+            return Refunds(self._store, self._provider, self._clock).give_back(order_id, amount, reason, by_id)
+
+    def sell_at_desk(
+        self, member_id: UUID, plan_id: UUID, method: Method, by_id: UUID, buyer: Buyer | None
+    ) -> Order | Refusal:
+        """Sell a plan to somebody who has paid at the desk."""
+        return self._written(
+            lambda connection: sell_at_desk(connection, member_id, plan_id, method, by_id, self._clock(), buyer=buyer)
+        )
+
+    def reverse_at_desk(self, order_id: UUID, reason: str, by_id: UUID) -> Order | PaymentRefusal:
+        """Take back a payment at the desk, the same day."""
+        return self._written(lambda connection: reverse_at_desk(connection, order_id, reason, by_id, self._clock()))
+
+    def end_of_day(self, day: datetime | None, gym_id: UUID | None) -> list[Takings]:
+        """What was taken at desks on the day of a moment, today by default; in a gym's time zone, UTC without one."""
+        with self._reading() as connection:
+            zone = None
+            if gym_id is not None:
+                zone = connection.execute(select(gyms.c.time_zone).where(gyms.c.id == gym_id)).scalar_one_or_none()
+            return end_of_day(connection, day or self._clock(), zone or "UTC")
+
+    def invoice(self, invoice_id: UUID) -> Invoice | None:
+        """An invoice."""
+        with self._reading() as connection:
+            return InvoiceRepository(connection).invoice(invoice_id)
+
+    def invoices(self, member_id: UUID, asked: PageRequest) -> Page[Invoice]:
+        """A member's invoices, newest first."""
+        with self._reading() as connection:
+            return InvoiceRepository(connection).of_member(member_id, asked)
