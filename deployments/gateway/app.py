@@ -1,4 +1,4 @@
-"""The application `api` of serve_config.yaml: the Gateway in front of Gym, Qr and Identity."""
+"""The application `api` of serve_config.yaml: the Gateway in front of Gym, Qr, Identity and Payments."""
 
 from typing import cast
 
@@ -8,6 +8,7 @@ from ray.serve import Application, Deployment
 from deployments.gateway.deployment import Gateway
 from deployments.gym.deployment import Gym
 from deployments.identity.deployment import Identity
+from deployments.payments.deployment import Payments
 from deployments.qr.deployment import Qr
 from integrations.settings import settings
 
@@ -17,6 +18,7 @@ def build(args: dict[str, str]) -> Application:  # noqa: ARG001 - Serve hands it
     # As many threads as connections: one that waits for a connection would only hide the queue.
     gym = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=512)(Gym)
     identity = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=256)(Identity)
+    payments = serve.deployment(max_ongoing_requests=32, max_queued_requests=256)(Payments)
     gateway = serve.deployment(max_ongoing_requests=1024, max_queued_requests=1024)(serve.ingress()(Gateway))
     qr = cast("Deployment", Qr)  # decorated as one
-    return gateway.bind(gym.bind(), qr.bind(), identity.bind())
+    return gateway.bind(gym.bind(), qr.bind(), identity.bind(), payments.bind())

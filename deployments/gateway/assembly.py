@@ -14,7 +14,7 @@ from deployments.gateway.images_by_thread import ImagesByThread
 from deployments.gateway.local_provider_calls import FORMS
 from deployments.gateway.parts import Parts
 from deployments.gateway.picture_answers import Pictures
-from deployments.gateway.ports import AskGym, AskIdentity, AskQr, DoorCommands, Payments, Replies, Tokens
+from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
 from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.readiness import Readiness
 from deployments.gateway.relay import Relay
@@ -42,7 +42,7 @@ class Others:
     replies: Replies
     commands: DoorCommands
     tokens: Tokens
-    payments: Payments
+    payments: AskPayments
     images: ImageStore
 
 
@@ -101,6 +101,7 @@ def assemble(
         gym=others.gym,
         identity=others.identity,
         qr=others.qr,
+        payments=others.payments,
         exchange=exchange,
         gates=gates,
         replies=others.replies,

@@ -8,8 +8,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.gateway.assembly import Others, assemble
-from deployments.gateway.handles import QrByHandle, gym_by_handle, identity_by_handle
-from deployments.gateway.ports import NoPayments
+from deployments.gateway.handles import QrByHandle, gym_by_handle, identity_by_handle, payments_by_handle
 from deployments.gateway.relay import Relayed
 from deployments.gateway.shell import Shell
 from domain.clock import system_clock
@@ -35,9 +34,16 @@ class Gateway:
         gym: the Gym deployment.
         qr: the Qr deployment.
         identity: the Identity deployment.
+        payments: the Payments deployment.
     """
 
-    def __init__(self, gym: DeploymentHandle[Any], qr: DeploymentHandle[Any], identity: DeploymentHandle[Any]) -> None:
+    def __init__(
+        self,
+        gym: DeploymentHandle[Any],
+        qr: DeploymentHandle[Any],
+        identity: DeploymentHandle[Any],
+        payments: DeploymentHandle[Any],
+    ) -> None:
         own = settings()
         configure_logging(own)
         # The tag is unique among replicas, living and past ones; a rank is given again.
@@ -56,7 +62,7 @@ class Gateway:
                 replies=self._replies,
                 commands=self._commands,
                 tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
-                payments=NoPayments(),
+                payments=payments_by_handle(payments),
                 images=open_images(own),
             ),
             own,

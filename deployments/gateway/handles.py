@@ -14,11 +14,13 @@ from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.relay import Relayed
 from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
+from deployments.payments.desk import PaymentsDesk
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.store_desk import StoreAwayError
 from domain.door.machine_model import MachineAction
 from domain.door.model import PassReading
 from domain.identity.ports import MailAwayError, ProviderAwayError
+from domain.payments.ports import PaymentsAwayError
 
 D = TypeVar("D")
 P = ParamSpec("P")
@@ -27,11 +29,22 @@ R = TypeVar("R")
 _ANSWER_WITHIN_S = 5.0
 _PICTURE_WITHIN_S = 15.0  # made anew, and written to a store that may be far away
 _IDENTITY_WITHIN_S = 10.0  # passwords wait for their turn, Cognito answers when it answers
+_PAYMENTS_WITHIN_S = 8.0
+_PROVIDER_WITHIN_S = 27.0  # Stripe's SDK asks again by itself; Serve ends a request after 30 s
+_ASKS_PROVIDER: tuple[Callable[..., Any], ...] = (
+    *(PaymentsDesk.open_checkout, PaymentsDesk.open_checkout_for, PaymentsDesk.settle, PaymentsDesk.returned),
+    *(PaymentsDesk.refund, PaymentsDesk.reconcile),
+)
 _SLOW: tuple[Callable[..., Any], ...] = (
     *(GymDesk.create_machine, GymDesk.set_machine_image, GymDesk.set_picture),
     GymDesk.machine_labels,
 )
-_BEHIND = {StoreAwayError: "database", ProviderAwayError: "identity provider", MailAwayError: "mail"}
+_BEHIND = {
+    StoreAwayError: "database",
+    ProviderAwayError: "identity provider",
+    MailAwayError: "mail",
+    PaymentsAwayError: "payment provider",
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -85,6 +98,11 @@ def gym_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[GymDesk]:
 def identity_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[IdentityDesk]:
     """The Identity deployment."""
     return DeskByHandle(handle, _IDENTITY_WITHIN_S)
+
+
+def payments_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[PaymentsDesk]:
+    """The Payments deployment."""
+    return DeskByHandle(handle, _PAYMENTS_WITHIN_S, {method.__name__: _PROVIDER_WITHIN_S for method in _ASKS_PROVIDER})
 
 
 class DoorByHandle:

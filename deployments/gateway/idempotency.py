@@ -27,6 +27,11 @@ REPEATABLE = frozenset(
         ("POST", "/gates/{gate_id}/devices"),
         ("POST", "/gates/{gate_id}/pairings"),
         ("POST", "/pairings/claim"),
+        ("POST", "/plans"),
+        ("POST", "/checkouts"),
+        ("POST", "/orders/{order_id}/refunds"),
+        ("POST", "/desk-payments"),
+        ("POST", "/members/{member_id}/adjustments"),
     }
 )
 """The calls that make something and may be repeated."""

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from deployments.gateway.callers import Asker, DeviceAsker, UserAsker
 from deployments.gateway.confirmed_cache import ConfirmedCache
 from deployments.gateway.picture_answers import Pictures
-from deployments.gateway.ports import AskGym, AskIdentity, AskQr, DoorCommands, Replies
+from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies
 from deployments.gateway.readiness import Readiness
 from deployments.gateway.scan_exchange import ScanExchange
 from deployments.gateway.uploads import Uploads
@@ -25,6 +25,7 @@ class Parts:
     gym: AskGym
     identity: AskIdentity
     qr: AskQr
+    payments: AskPayments
     exchange: ScanExchange
     gates: ConfirmedCache[Gate]
     replies: Replies

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
+from deployments.payments.desk import PaymentsDesk
 from deployments.qr.passes import ImageKind, IssuedPass
 from domain.door.model import PassReading
 from domain.identity.model import Caller
@@ -31,6 +32,7 @@ class AskDesk(Protocol[D_co]):
 
 AskGym = AskDesk[GymDesk]
 AskIdentity = AskDesk[IdentityDesk]
+AskPayments = AskDesk[PaymentsDesk]
 
 
 class AskQr(Protocol):
@@ -89,17 +91,3 @@ class Tokens(Protocol):
 
     async def verify(self, token: str) -> Caller:
         """Whoever a token speaks for."""
-
-
-class Payments(Protocol):
-    """The payment side, asked when a payment could mend a refusal."""
-
-    async def settle(self, member_id: UUID, within_s: float) -> None:
-        """Bring the member's open orders up to date, or give up after so many seconds."""
-
-
-class NoPayments:
-    """Stands where there is no payment side: there is nothing to bring up to date."""
-
-    async def settle(self, member_id: UUID, within_s: float) -> None:
-        """Nothing."""

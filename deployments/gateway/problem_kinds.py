@@ -15,6 +15,10 @@ KINDS: dict[str, Kind] = {
     "malformed_request": Kind(
         400, "The request cannot be read", "Send a body that is JSON, and headers and a path that HTTP allows."
     ),
+    "bad_signature": Kind(
+        400, "The event was not signed for here", "Events come from the payment provider, signed within five minutes."
+    ),
+    "no_such_price": Kind(400, "No plan has this price", "Send the price of a plan as `GET /plans` lists it."),
     "unauthenticated": Kind(
         401,
         "Who is asking is not known",
@@ -58,6 +62,12 @@ KINDS: dict[str, Kind] = {
         "There is no decided scan of this id",
         "It was never decided, or is of another device. Send it again, or leave it.",
     ),
+    "unknown_plan": Kind(404, "There is no such plan", "Look the id up in `GET /plans`; one that was retired is gone."),
+    "unknown_order": Kind(404, "There is no such order", "Look the id up in `GET /me/orders`."),
+    "unknown_invoice": Kind(404, "There is no such invoice", "Look the id up in `GET /me/invoices`."),
+    "unknown_membership": Kind(
+        404, "There is no such membership", "Look the id up in `GET /members/{member_id}/membership`."
+    ),
     "method_not_allowed": Kind(405, "The method is not served here", "`Allow` names the methods that are served."),
     "body_too_slow": Kind(408, "The body did not arrive", "Send it again on a better connection."),
     "scan_id_reused": Kind(
@@ -77,6 +87,17 @@ KINDS: dict[str, Kind] = {
         409, "Another account holds this address", "Sign in with the account that holds the address; staff can help."
     ),
     "last_admin": Kind(409, "Nobody would be left to administer", "Make somebody else an admin first."),
+    "plan_sold": Kind(409, "The plan has been sold", "Make another plan, and retire this one: sold ones stay."),
+    "nothing_to_freeze": Kind(409, "Nothing is left to freeze", "Buy or prolong the membership first."),
+    "already_frozen": Kind(409, "A freeze is there already", "End it first: `DELETE …/freezes/current`."),
+    "not_frozen": Kind(409, "Nothing is frozen", "There is nothing to do."),
+    "membership_suspended": Kind(
+        409, "A payment is disputed", "Wait until its bank has decided, or talk to the staff."
+    ),
+    "order_not_paid": Kind(409, "The order has no money to give back", "`GET /orders/{order_id}` says where it is."),
+    "order_disputed": Kind(409, "The payment is disputed", "Its bank decides; refund it once that is closed."),
+    "refund_too_large": Kind(409, "More than was paid", "`detail` says how much can still be given back."),
+    "not_reversible": Kind(409, "The payment cannot be reversed", "Give the money back: `POST …/refunds`."),
     "idempotency_key_in_use": Kind(409, "The same call is under way", "Ask again after `Retry-After`."),
     "changed_meanwhile": Kind(
         412, "It has changed since it was read", "Read it again, and send the new `ETag` as `If-Match`."
@@ -91,6 +112,12 @@ KINDS: dict[str, Kind] = {
     "invalid_request": Kind(422, "The request does not fit", "`fields` names each part that does not fit, and why."),
     "image_unreadable": Kind(
         422, "The picture cannot be taken", "Send a JPEG, PNG or WebP picture; `detail` says more."
+    ),
+    "freeze_too_long": Kind(
+        422, "The freeze is not possible so", "`detail` says how long and from when; staff can more."
+    ),
+    "foreign_url": Kind(
+        422, "The address is not one of ours", "Lead back to a page of this installation or of an allowed origin."
     ),
     "direction_not_served": Kind(
         422, "The gate does not serve this direction", "Take a gate that serves this direction, or the other direction."
@@ -108,6 +135,9 @@ KINDS: dict[str, Kind] = {
     "too_many_scans": Kind(429, "Too many scans", "Slow down; go on after `Retry-After`."),
     "too_many_requests": Kind(429, "Too many requests", "Slow down; go on after `Retry-After`."),
     "too_many_attempts": Kind(429, "Too many wrong tries", "Wait for `Retry-After`; each wrong try makes it longer."),
+    "payment_refused": Kind(
+        502, "The payment's provider refuses it", "`detail` has the provider's words; the staff can help."
+    ),
     "internal_error": Kind(
         500, "Something went wrong here", "Tell us the `request_id`: it names what happened in the log."
     ),
@@ -117,6 +147,7 @@ KINDS: dict[str, Kind] = {
     "count_too_late": Kind(503, "The count came too late", "Count again, under a new id."),
     "busy": Kind(503, "Too much is waiting", "Ask again after `Retry-After`."),
     "unavailable": Kind(503, "A part of the system is away", "Ask again after `Retry-After`."),
+    "payments_disabled": Kind(503, "Payments are not set up here", "Pay at the desk; an operator sets the keys."),
     "images_away": Kind(503, "Pictures cannot be kept or shown now", "Send the same again after `Retry-After`."),
     "not_decided": Kind(503, "The scan could not be decided", "Send the same again, with the same ids."),
 }

@@ -9,9 +9,10 @@ import msgspec
 import structlog
 
 from deployments.gateway.deadlines import Deadlines
-from deployments.gateway.ports import Payments, Replies
+from deployments.gateway.ports import AskPayments, Replies
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.scan_batching import ScanBatching, Waiter
+from deployments.payments.desk import PaymentsDesk
 from deployments.qr.questions import ScanQuestion
 from domain.door.model import CheckPayment
 from domain.ids import new_id
@@ -30,7 +31,7 @@ class ScanExchange:
         payments: who is asked when a payment could mend a refusal.
     """
 
-    def __init__(self, replies: Replies, batching: ScanBatching, payments: Payments) -> None:
+    def __init__(self, replies: Replies, batching: ScanBatching, payments: AskPayments) -> None:
         self._replies = replies
         self._batching = batching
         self._payments = payments
@@ -93,9 +94,10 @@ class ScanExchange:
         return await self.ask(question, until)
 
     async def _settle(self, member_id: UUID, until: float) -> None:
-        left = until - asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
         try:
-            await self._payments.settle(member_id, left / 2)  # the other half is the door's
+            async with asyncio.timeout_at(now + (until - now) / 2):  # the other half is the door's
+                await self._payments(PaymentsDesk.settle_member, member_id)
         except Exception as error:  # noqa: BLE001 - the door then decides by what it knows
             _log.warning("payments_not_settled", error=type(error).__name__)
 

@@ -45,7 +45,7 @@ class PaymentsDesk(PlansDesk, MembershipDesk, OrdersDesk):
         if self._provider is None or not self._takes_events:
             return PaymentRefusal(
                 PaymentProblem.DISABLED,
-                "Events are not taken: FITMONITOR_STRIPE__API_KEY and FITMONITOR_STRIPE__WEBHOOK_SECRET are not both set.",
+                "Events are not taken: FITMONITOR_STRIPE__API_KEY or FITMONITOR_STRIPE__WEBHOOK_SECRET is not set.",
             )
         try:
             event = self._provider.happened(payload, signature)

@@ -20,7 +20,7 @@ from domain.payments.fulfilment import Settlement
 from domain.payments.invoices import Invoice, InvoiceRepository
 from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal, Refund
 from domain.payments.orders import OrderRepository
-from domain.payments.ports import Buyer, PaymentProvider
+from domain.payments.ports import Buyer, PaymentProvider, PaymentsAwayError
 from domain.payments.refunding import Refunds, ask_refund
 from domain.tables import gyms
 from domain.unit_of_work import Store
@@ -137,8 +137,7 @@ class OrdersDesk(StoreDesk):
     def refund(self, order_id: UUID, amount: int | None, reason: str, by_id: UUID) -> Order | PaymentRefusal:
         """Give an order's price back, or a part of it.
 
-        Raises:
-            PaymentsAwayError: the provider cannot be asked.
+        While the provider is away the refund is kept and asked for again by itself: the order is as it was.
         """
         view = self.order(order_id)
         if view is None:
@@ -151,8 +150,11 @@ class OrdersDesk(StoreDesk):
             return asked
         if self._provider is None:
             return DISABLED
-        with away_is_plain():
-            return Refunds(self._store, self._provider, self._clock).give_back(order_id, amount, reason, by_id)
+        try:
+            with away_is_plain():
+                return Refunds(self._store, self._provider, self._clock).give_back(order_id, amount, reason, by_id)
+        except PaymentsAwayError:
+            return view.order
 
     def sell_at_desk(
         self, member_id: UUID, plan_id: UUID, method: Method, by_id: UUID, buyer: Buyer | None

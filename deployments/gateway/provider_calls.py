@@ -1,0 +1,62 @@
+"""What the payment's provider calls, where its page leads back to, and the reconciliation with it."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from deployments.gateway.checkout_pages import PAGE_POLICY, cancel_page, success_page
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.order_documents import ReconciledDocument
+from deployments.gateway.parts import OfParts
+from deployments.gateway.problems import ApiProblem, declared
+from deployments.gateway.refusals import granted
+from deployments.payments.desk import PaymentsDesk
+from domain.payments.model import OrderState
+
+_PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+_HEADERS = {"Content-Security-Policy": PAGE_POLICY}
+
+
+def router() -> APIRouter:
+    """The calls that are about the provider."""
+    routes = guarded_router("payments")
+
+    @routes.post("/payments/webhooks", status_code=204, responses=declared("bad_signature", "payments_disabled"))
+    async def webhook(
+        request: Request,
+        parts: OfParts,
+        signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
+    ) -> Response:
+        """An event of Stripe, signed: kept, answered, and handled afterwards. Once more changes nothing."""
+        granted(await parts.payments(PaymentsDesk.take_event, await request.body(), signature))
+        return Response(status_code=204)
+
+    @routes.get("/checkouts/success", response_class=Response, responses=_PAGE)
+    async def success(
+        parts: OfParts,
+        order: Annotated[UUID, Query(description="The order's id.")],
+        session_id: Annotated[str, Query(pattern="^[!-~]{1,255}$", description="The checkout's own.")],
+    ) -> Response:
+        """The page after paying; asks the provider itself, so that it is true before the webhook is here."""
+        home = f"{parts.settings.api.public_url}/"
+        try:
+            found = await parts.payments(PaymentsDesk.returned, order, session_id)
+        except ApiProblem:
+            # Whoever has paid sees no error: what is true comes by the webhook.
+            return Response(success_page(OrderState.OPEN, None, None, home), media_type="text/html", headers=_HEADERS)
+        told = (found.state, found.plan_name, found.ends_on) if found else (None, None, None)
+        return Response(success_page(*told, home), media_type="text/html", headers=_HEADERS)
+
+    @routes.get("/checkouts/cancelled", response_class=Response, responses=_PAGE)
+    async def cancelled(parts: OfParts) -> Response:
+        """The page after turning back."""
+        content = cancel_page(None, f"{parts.settings.api.public_url}/")
+        return Response(content, media_type="text/html", headers=_HEADERS)
+
+    @routes.post("/payments/reconcile", responses=declared("payments_disabled"))
+    async def reconcile(parts: OfParts) -> ReconciledDocument:
+        """Compare the provider with the ledger now, and make up for what was missed."""
+        return ReconciledDocument.model_validate(granted(await parts.payments(PaymentsDesk.reconcile)))
+
+    return routes
