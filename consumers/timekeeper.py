@@ -8,11 +8,9 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
+from consumers.duty import Duty
 from consumers.frozen import give_up_locks_when_frozen
-from consumers.living_thread import LivingThread
-from consumers.verdict import reason
 from domain.clock import Clock, system_clock
 from domain.door.model import TidyRequest
 from domain.door.tidying import gyms_to_tidy
@@ -40,8 +38,8 @@ class Commands(Protocol):
         """Send what is queued."""
 
 
-class Timekeeper(LivingThread):
-    """Looks for what is over while it holds the lock, and asks for the lock while it does not.
+class Timekeeper(Duty):
+    """Looks for what is over.
 
     It changes nothing itself: the door does, on a command in its gym's order. One that is lost is sent again next time.
 
@@ -63,36 +61,12 @@ class Timekeeper(LivingThread):
         monotonic: Callable[[], float] = time.monotonic,
         stopping: Event | None = None,
     ) -> None:
-        super().__init__("timekeeper", monotonic, stopping)
-        self._lock = lock
+        super().__init__("timekeeper", lock, pace_s, monotonic, stopping)
         self._commands = commands
         self._clock = clock
-        self._pace_s = pace_s
-        self._connection: Connection | None = None
 
-    def run(self) -> None:
-        """Look until stopped. No failure ends it: what is over stays so."""
-        while not self._stopping.is_set():
-            self._beat()
-            try:
-                self._connection = self._connection or self._lock.ask()
-                if self._connection is not None:
-                    self._look(self._connection)
-            except (SQLAlchemyError, OSError) as error:
-                _log.warning("timekeeper_waits", reason=reason(error))
-                self._let_go()
-            except Exception:  # noqa: BLE001 - whatever it was, to look again is the answer
-                _log.exception("timekeeper_failed")
-                self._let_go()
-            self._stopping.wait(self._pace_s)
-        self._let_go()
-        self._commands.close()
-
-    def _let_go(self) -> None:
-        self._connection = None
-        self._lock.release()
-
-    def _look(self, connection: Connection) -> None:
+    def work(self, connection: Connection) -> None:
+        """Ask the door to end what is over."""
         now = self._clock()
         over = gyms_to_tidy(connection, now)
         if over:
@@ -100,6 +74,10 @@ class Timekeeper(LivingThread):
         self._commands.produce(
             [(gym_id, TidyCommand(command_id=new_id(), tidy=TidyRequest(gym_id, now))) for gym_id in over]
         )
+
+    def close(self) -> None:
+        """Send what is queued."""
+        self._commands.close()
 
 
 def timekeeper(settings: Settings) -> Timekeeper:

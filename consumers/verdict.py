@@ -5,6 +5,7 @@ from enum import Enum, auto
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
+from domain.payments.ports import PaymentsAwayError
 from domain.unit_of_work import is_away, should_decide_again
 
 
@@ -26,7 +27,9 @@ def verdict(error: Exception, attempt: int, attempts: int, size: int) -> Verdict
         attempts: how often a batch that lost a race is tried before it is split.
         size: messages in the batch.
     """
-    if isinstance(error, NoConnectionFreeError) or (isinstance(error, DBAPIError) and is_away(error)):
+    if isinstance(error, NoConnectionFreeError | PaymentsAwayError) or (
+        isinstance(error, DBAPIError) and is_away(error)
+    ):
         return Verdict.WAIT
     lost_race = isinstance(error, DBAPIError) and should_decide_again(error)
     if lost_race and attempt < attempts:

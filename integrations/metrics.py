@@ -32,6 +32,7 @@ class Metric:
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.8, 5.0)
 _SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 _GATEWAY, _QR, _CONSUMER, _LIVE = "Gateway", "Qr", "DoorConsumer", "Live"
+_PAYMENT_CONSUMER = "PaymentConsumer"
 
 ANSWERS = Metric(
     "fitmonitor_scan_answers",
@@ -107,6 +108,21 @@ OUTBOX_ACTIVE = Metric(
     "fitmonitor_outbox_active", Kind.GAUGE, _CONSUMER, "1 where the relay has the lock. The sum should be 1."
 )
 OUTBOX_PUBLISHED = Metric("fitmonitor_outbox_published", Kind.COUNTER, _CONSUMER, "Events published.")
+PAYMENT_LAG = Metric(
+    "fitmonitor_payment_lag",
+    Kind.GAUGE,
+    _PAYMENT_CONSUMER,
+    "Events of the payment provider that wait in its partitions.",
+)
+PAYMENT_EVENTS = Metric(
+    "fitmonitor_payment_events", Kind.COUNTER, _PAYMENT_CONSUMER, "Events of the payment provider that were handled."
+)
+PAYMENT_DEAD_LETTERS = Metric(
+    "fitmonitor_payment_dead_letters",
+    Kind.COUNTER,
+    _PAYMENT_CONSUMER,
+    "Events of the payment provider that could not be handled and were set aside.",
+)
 LIVE_STREAMS = Metric("fitmonitor_live_streams", Kind.GAUGE, _LIVE, "Streams that are open.")
 LIVE_READS = Metric(
     "fitmonitor_live_reads",
@@ -146,6 +162,9 @@ METRICS: Sequence[Metric] = (
     OUTBOX_AGE,
     OUTBOX_ACTIVE,
     OUTBOX_PUBLISHED,
+    PAYMENT_LAG,
+    PAYMENT_EVENTS,
+    PAYMENT_DEAD_LETTERS,
     LIVE_STREAMS,
     LIVE_READS,
     LIVE_UPDATES,

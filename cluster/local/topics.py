@@ -26,6 +26,7 @@ def create_topics(bootstrap_servers: str, kafka: KafkaSettings) -> None:
         kafka.commands_topic: (kafka.commands_partitions, 7 * _DAY_MS),
         kafka.replies_topic: (kafka.replies_partitions, _HOUR_MS),
         kafka.events_topic: (_EVENTS_PARTITIONS, 30 * _DAY_MS),
+        kafka.payments_topic: (kafka.payments_partitions, 30 * _DAY_MS),
         kafka.dead_letters_topic: (_DEAD_LETTERS_PARTITIONS, 30 * _DAY_MS),
     }
     topics = [

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock
 from domain.payments.fulfilment import Settlement
@@ -75,18 +76,18 @@ class Reconciliation:
             PaymentsAwayError: the provider cannot be asked; what was mended until then stays so.
         """
         done = Reconciled()
-        self._make_up_for_events(done, since)
+        self._make_up_for_events(done, since, unchecked_for)
         self._check_open_orders(done, unchecked_for)
         self._ask_for_refunds(done, unchecked_for)
         return done
 
-    def _make_up_for_events(self, done: Reconciled, since: datetime | None) -> None:
+    def _make_up_for_events(self, done: Reconciled, since: datetime | None, unchecked_for: timedelta) -> None:
         now = self._clock()
         with self._store.reading() as connection:
             since = since or _latest_event(connection)
         since = max(since - _OVERLAP if since else now - _KEPT_BY_PROVIDER, now - _KEPT_BY_PROVIDER)
         happened = [event for event in self._provider.happened_since(since) if event.type.startswith(CONCERNS_ORDERS)]
-        missed = self._unhandled(happened)
+        missed = self._unhandled(happened, now - unchecked_for)
         done.events_missed = len(missed)
         if not missed:
             return
@@ -95,7 +96,14 @@ class Reconciliation:
         for event in missed:
             told = PaymentEvent(event.id, event.type, event.order_id, event.payment_intent_id, event.session_id)
             order_id = self._handling.order_of(told)
-            state, detail = self._handling.settle(order_id)
+            try:
+                state, detail = self._handling.settle(order_id)
+            except (PaymentsAwayError, DBAPIError):
+                raise
+            except Exception as error:  # noqa: BLE001 - one order that is beyond understanding holds up no other
+                if order_id is not None:
+                    done.problems[order_id] = f"{type(error).__name__}: {error}"
+                continue
             if order_id is None and event.type == "checkout.session.completed":
                 done.unknown.append(event.object_id or event.id)
             elif state == HANDLED and order_id is not None and order_id not in done.mended:
@@ -105,7 +113,8 @@ class Reconciliation:
     def _keep(self, event_id: str, state: str, detail: str) -> None:
         self._store.written(lambda connection: mark_handled(connection, event_id, state, detail, self._clock()))
 
-    def _unhandled(self, happened: list[Happened]) -> list[Happened]:
+    def _unhandled(self, happened: list[Happened], before: datetime) -> list[Happened]:
+        """Those that were not received, or some time ago and not handled."""
         if not happened:
             return []
         known: set[str] = set()
@@ -115,7 +124,8 @@ class Reconciliation:
                 known |= set(
                     connection.execute(
                         select(stripe_events.c.id).where(
-                            stripe_events.c.id.in_(ids), stripe_events.c.handled_at.is_not(None)
+                            stripe_events.c.id.in_(ids),
+                            or_(stripe_events.c.handled_at.is_not(None), stripe_events.c.received_at > before),
                         )
                     ).scalars()
                 )

@@ -19,7 +19,7 @@ from domain.unit_of_work import Store
 TOPIC = "payment-events"
 _NAMESPACE = UUID("8f1d6f0e-6f0b-5b51-9a53-6c1f6a3a9b57")  # of keys for events whose order is not known yet
 
-HANDLED, IGNORED, RECEIVED = "handled", "ignored", "received"
+HANDLED, IGNORED, RECEIVED, FAILED = "handled", "ignored", "received", "failed"
 
 # Those that can change an order; others are stored and left alone.
 CONCERNS_ORDERS = ("checkout.session.", "charge.refund", "charge.dispute.", "refund.", "payment_intent.")
@@ -74,8 +74,8 @@ def store_happened(connection: Connection, events: Sequence[Happened], now: date
     return len(new)
 
 
-def mark_handled(connection: Connection, event_id: str, state: str, detail: str, now: datetime) -> None:
-    """Keep what became of an event."""
+def mark_handled(connection: Connection, event_id: str, state: str, detail: str, now: datetime | None) -> None:
+    """Keep what became of an event. `now` is None of one that is to be tried again."""
     connection.execute(
         update(stripe_events)
         .where(stripe_events.c.id == event_id)

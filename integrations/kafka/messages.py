@@ -30,6 +30,7 @@ from domain.door.model import (
     TidyAnswer,
     TidyRequest,
 )
+from domain.payments.webhooks import PaymentEvent
 
 T = TypeVar("T")
 
@@ -180,6 +181,7 @@ class Replayed(msgspec.Struct, frozen=True, tag_field="type", tag="replayed"):
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[DoorCommand] = msgspec.json.Decoder(DoorCommand)
 _replies = msgspec.json.Decoder(DoorReplies)
+_payment_events = msgspec.json.Decoder(PaymentEvent)
 _letters: msgspec.json.Decoder[DeadLetter | Replayed] = msgspec.json.Decoder(DeadLetter | Replayed)
 
 
@@ -209,6 +211,15 @@ def decode_replies(value: bytes) -> DoorReplies:
         msgspec.DecodeError: it is not a bundle of replies that this version knows.
     """
     return _decoded(_replies, value)
+
+
+def decode_payment_event(value: bytes) -> PaymentEvent:
+    """A value of `payment-events`.
+
+    Raises:
+        msgspec.DecodeError: it is no event that this version knows.
+    """
+    return _decoded(_payment_events, value)
 
 
 def decode_letter(value: bytes) -> DeadLetter | Replayed:
