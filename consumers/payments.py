@@ -8,7 +8,7 @@ from consumers.loop import ConsumerLoop, LoopLimits
 from domain.clock import Clock, system_clock
 from domain.payments.fulfilment import Settlement
 from domain.payments.ports import PaymentProvider
-from domain.payments.webhooks import EventHandling, PaymentEvent, mark_handled
+from domain.payments.webhooks import FAILED, EventHandling, PaymentEvent, mark_handled
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
@@ -67,9 +67,7 @@ class PaymentHandler:
     def dead_lettered(self, message: PaymentEvent) -> bool:
         """Keep that an event could not be handled; the reconciliation tries it again, and reports it."""
         with self._store.writing() as connection:
-            mark_handled(
-                connection, message.event_id, _FAILED, "could not be handled, see the dead letters", self._clock()
-            )
+            mark_handled(connection, message.event_id, FAILED, "it lies with the dead letters", None)
         return False
 
     def close(self) -> None:

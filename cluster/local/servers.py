@@ -9,6 +9,7 @@ from cluster.local.bring import bring
 from cluster.local.image_server import ImageServer
 from cluster.local.ports import LOOPBACK, PortRow, is_free
 from cluster.local.process import ChildProcess
+from cluster.local.stripe_sandbox.process import StripeSandbox
 from integrations.settings import KafkaSettings, Profile, Settings
 
 # librdkafka gives every topic of its mock broker four, and offers no other number to Python.
@@ -90,24 +91,35 @@ class MailServer:
 
 def servers_of(settings: Settings, run_dir: Path, ports: PortRow) -> Sequence[Server]:
     """The servers that the settings need and do not name; one that is named is used."""
-    if settings.profile is Profile.FULL:
-        bring()
-        # Imported here: the embedded stack needs neither client in its supervisor.
-        from cluster.local.kafka import KafkaServer  # noqa: PLC0415
-        from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415
+    servers = _full(settings, ports) if settings.profile is Profile.FULL else _embedded(settings, run_dir)
+    if not settings.stripe.api_key.get_secret_value():
+        webhooks = f"http://{LOOPBACK}:{settings.port}/api/payments/webhooks"
+        log_file = settings.data_dir / "logs" / "stripe-sandbox.log"
+        servers.append(StripeSandbox(log_file, settings.data_dir / "stripe-sandbox", ports.one(), webhooks))
+    return servers
 
-        servers: list[Server] = []
-        if not settings.database.url.get_secret_value():
-            servers.append(MariaDbServer(settings.data_dir / "mariadb", ports.one()))
-        if not settings.kafka.bootstrap_servers:
-            servers.append(KafkaServer(settings.data_dir / "kafka", ports.take(2)[0]))
-        if not settings.mail.smtp_host:
-            folder = settings.mail.folder or settings.data_dir / "mail"
-            log_file = settings.data_dir / "logs" / "mail-server.log"
-            servers.append(MailServer(folder.absolute(), log_file, ports.one()))
-        if not settings.images.bucket:
-            servers.append(ImageServer(settings.data_dir / "logs" / "image-server.log", ports.one()))
-        return servers
+
+def _full(settings: Settings, ports: PortRow) -> list[Server]:
+    bring()
+    # Imported here: the embedded stack needs neither client in its supervisor.
+    from cluster.local.kafka import KafkaServer  # noqa: PLC0415
+    from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415
+
+    servers: list[Server] = []
+    if not settings.database.url.get_secret_value():
+        servers.append(MariaDbServer(settings.data_dir / "mariadb", ports.one()))
+    if not settings.kafka.bootstrap_servers:
+        servers.append(KafkaServer(settings.data_dir / "kafka", ports.take(2)[0]))
+    if not settings.mail.smtp_host:
+        folder = settings.mail.folder or settings.data_dir / "mail"
+        log_file = settings.data_dir / "logs" / "mail-server.log"
+        servers.append(MailServer(folder.absolute(), log_file, ports.one()))
+    if not settings.images.bucket:
+        servers.append(ImageServer(settings.data_dir / "logs" / "image-server.log", ports.one()))
+    return servers
+
+
+def _embedded(settings: Settings, run_dir: Path) -> list[Server]:
     if settings.kafka.bootstrap_servers:
         return []
     return [MockBroker(run_dir, settings.data_dir / "logs" / "mock-broker.log", settings.kafka)]

@@ -12,7 +12,7 @@ from domain.clock import Clock
 from domain.payments.fulfilment import Settlement
 from domain.payments.model import AWAITED, Order, PaymentRefusal
 from domain.payments.orders import OrderRepository
-from domain.payments.ports import Checkout, Happened, PaymentProvider
+from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
 from domain.payments.refunding import Refunds
 from domain.payments.webhooks import CONCERNS_ORDERS, HANDLED, EventHandling, PaymentEvent, mark_handled, store_happened
 from domain.tables import open_orders, stripe_events
