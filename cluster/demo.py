@@ -17,7 +17,13 @@ from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.repository import GymRepository
 from domain.gyms.service import create_device, create_gate
 from domain.ids import new_id
-from domain.tables import companies, gyms, memberships, plan_gyms, plans, user_roles, users
+from domain.memberships.ledger import Draft, EntryKind
+from domain.memberships.periods import Period
+from domain.memberships.plan_repository import PlanRepository
+from domain.memberships.plans import Plan, PlanDetails
+from domain.memberships.repository import LedgerRepository, Who
+from domain.money import Money
+from domain.tables import companies, gyms, user_roles, users
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 
@@ -115,7 +121,16 @@ def _write(file: Path, content: dict[str, Any]) -> None:
 
 def _seed(connection: Connection, now: datetime) -> dict[str, Any]:
     company = new_id()
-    connection.execute(insert(companies).values(id=company, name="Demo Gyms", created_at=now))
+    connection.execute(
+        insert(companies).values(
+            id=company,
+            name="Demo Gyms",
+            address="Quay 7, 10115 Berlin, Germany",
+            vat_number="DE000000000",
+            vat_rate_bp=1900,
+            created_at=now,
+        )
+    )
     places = [_gym(connection, company, number, now) for number in range(1, len(GYMS) + 1)]
     members = _members(connection, company, UUID(places[0]["id"]), now)
     staff = {role.lower(): _staff(connection, role, now) for role in ("Admin", "Staff")}
@@ -156,7 +171,7 @@ def _gate(connection: Connection, gym_id: UUID, name: str, now: datetime) -> dic
 
 
 def _members(connection: Connection, company: UUID, single_gym: UUID, now: datetime) -> list[DemoMember]:
-    plan_ids = _plans(connection, company, single_gym, now)
+    plans = _plans(connection, company, single_gym, now)
     people = product(LAST, FIRST)
     found = []
     turn = count()
@@ -166,50 +181,42 @@ def _members(connection: Connection, company: UUID, single_gym: UUID, now: datet
             user_id = _user(connection, member.email, member.name, "User", now, banned=kind.banned)
             found.append(member)
             if kind.has_membership:
-                plan_id = plan_ids[-1] if kind.one_gym else plan_ids[next(turn) % len(PLANS)]
-                _membership(connection, user_id, plan_id, kind, now)
+                plan = plans[-1] if kind.one_gym else plans[next(turn) % len(PLANS)]
+                _membership(connection, user_id, plan, kind, now)
     return found
 
 
-def _plans(connection: Connection, company: UUID, single_gym: UUID, now: datetime) -> list[UUID]:
+def _plans(connection: Connection, company: UUID, single_gym: UUID, now: datetime) -> list[Plan]:
     """The plans for all gyms, then the one for a single gym."""
-    rows = [
-        {
-            "id": new_id(),
-            "company_id": company,
-            "name": name,
-            "days": days,
-            "price_amount": price,
-            "price_currency": "EUR",
-            "grace_days": 3,
-            "covers_all_gyms": covers_all,
-            "created_at": now,
-        }
-        for name, days, price, covers_all in (
-            *((f"{days} days", days, price, True) for days, price in PLANS),
-            ("30 days, one gym", 30, 700, False),
-        )
-    ]
-    connection.execute(insert(plans), rows)
-    ids = [row["id"] for row in rows if isinstance(row["id"], UUID)]
-    connection.execute(insert(plan_gyms).values(plan_id=ids[-1], gym_id=single_gym))
-    return ids
-
-
-def _membership(connection: Connection, member_id: UUID, plan_id: UUID, kind: _Kind, now: datetime) -> None:
-    connection.execute(
-        insert(memberships).values(
-            id=new_id(),
-            member_id=member_id,
-            plan_id=plan_id,
-            starts_at=now + timedelta(days=kind.starts),
-            ends_at=now + timedelta(days=kind.ends),
-            frozen_from=now - timedelta(days=1) if kind.frozen else None,
-            frozen_until=now + timedelta(days=13) if kind.frozen else None,
-            in_arrears_since=now - timedelta(days=2) if kind.arrears else None,
-            created_at=now,
-        )
+    details = [PlanDetails(f"{days} days", days, Money(price, "EUR")) for days, price in PLANS]
+    details.append(
+        PlanDetails("30 days, one gym", 30, Money(700, "EUR"), covers_all_gyms=False, gyms=frozenset({single_gym}))
     )
+    plans = [Plan(new_id(), company, each) for each in details]
+    for plan in plans:
+        PlanRepository(connection).add(plan, now)
+    return plans
+
+
+def _membership(connection: Connection, member_id: UUID, plan: Plan, kind: _Kind, now: datetime) -> None:
+    """A membership as one that was held before: the ledger opens with it."""
+    ledger = LedgerRepository(connection)
+    held = ledger.to_prolong(member_id, plan, now)
+    today = held.today(now)
+
+    def span(first: int, last: int) -> Period:
+        return Period(today + timedelta(days=first), today + timedelta(days=last))
+
+    periods = [span(kind.starts, kind.ends)]
+    freeze = span(-1, 13) if kind.frozen else None
+    if freeze:
+        periods = [span(kind.starts, -1), span(13, kind.ends)]
+    drafts = [Draft(EntryKind.OPENING, period, grants=True) for period in periods]
+    if freeze:
+        drafts.append(Draft(EntryKind.FREEZE, freeze=freeze))
+    if kind.arrears:
+        drafts.append(Draft(EntryKind.DISPUTE_OPENED, provider_id=f"demo-{member_id}"))
+    ledger.book(held, drafts, Who(None, "part of the demo"), now)
 
 
 def _staff(connection: Connection, role: str, now: datetime) -> dict[str, str]:

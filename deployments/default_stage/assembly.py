@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deployments.default_stage import gym_calls, machine_calls, machine_use_calls, pass_calls, user_calls
+from deployments.default_stage import gym_calls, machine_calls, machine_use_calls, pass_calls, payment_calls, user_calls
 from deployments.default_stage.code_answers import CodeAnswers
 from deployments.default_stage.parts import Door, StageParts
 from deployments.default_stage.rights import STAGE_RIGHTS
@@ -11,13 +11,16 @@ from deployments.gateway.confirmed_cache import USUAL, Freshness
 from deployments.gateway.guard import Gatekeeper
 from deployments.gateway.images_by_thread import ImagesByThread
 from deployments.gateway.picture_answers import Pictures
-from deployments.gateway.ports import AskGym, AskIdentity, AskQr, Tokens
+from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, Tokens
 from deployments.gateway.rest import guarded_app
 from deployments.gateway.shell import Shell, ShellLimits
 from deployments.gateway.uploads import Uploads
 from domain.clock import Clock
 from domain.images import ImageStore
 from integrations.settings import Settings
+
+
+_AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, payment_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class StageOthers:
     gym: AskGym
     identity: AskIdentity
     qr: AskQr
+    payments: AskPayments
     door: Door
     tokens: Tokens
     images: ImageStore
@@ -40,7 +44,7 @@ def assemble_stage(
     app = guarded_app(
         "FIT Monitor, default stage",
         "The calls of the existing web client.",
-        [area.router() for area in (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls)],
+        [area.router() for area in _AREAS],
         Gatekeeper.of(STAGE_RIGHTS, callers, others.gym, settings.api),
     )
     stage = settings.default_stage
@@ -50,12 +54,14 @@ def assemble_stage(
         gym=others.gym,
         identity=others.identity,
         qr=others.qr,
+        payments=others.payments,
         door=others.door,
         tokens=others.tokens,
         codes=codes,
         pictures=Pictures(images, presigned=False),  # that client reads the picture from here
         uploads=Uploads(images, settings.images),
         settings=stage,
+        api=settings.api,
     )
 
     async def start() -> None:

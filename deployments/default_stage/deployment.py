@@ -3,7 +3,13 @@
 from ray import serve
 
 from deployments.default_stage.assembly import StageOthers, assemble_stage
-from deployments.gateway.handles import DoorByHandle, QrByHandle, gym_by_handle, identity_by_handle
+from deployments.gateway.handles import (
+    DoorByHandle,
+    QrByHandle,
+    gym_by_handle,
+    identity_by_handle,
+    payments_by_handle,
+)
 from deployments.gateway.shell import Shell
 from domain.clock import system_clock
 from integrations.images.choice import open_images
@@ -26,6 +32,7 @@ class DefaultStage:
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
                 identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
                 qr=QrByHandle(serve.get_deployment_handle("Qr", API)),
+                payments=payments_by_handle(serve.get_deployment_handle("Payments", API)),
                 door=DoorByHandle(serve.get_deployment_handle("Gateway", API)),
                 tokens=TokenVerifier(own.identity, TokenUse.ID),
                 images=open_images(own),

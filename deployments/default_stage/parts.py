@@ -8,11 +8,11 @@ from fastapi import Depends, Request
 
 from deployments.default_stage.code_answers import CodeAnswers
 from deployments.gateway.picture_answers import Pictures
-from deployments.gateway.ports import AskGym, AskIdentity, AskQr, Tokens
+from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, Tokens
 from deployments.gateway.relay import Relayed
 from deployments.gateway.uploads import Uploads
 from domain.door.machine_model import MachineAction
-from integrations.settings import DefaultStageSettings
+from integrations.settings import ApiSettings, DefaultStageSettings
 
 
 class Door(Protocol):
@@ -32,12 +32,14 @@ class StageParts:
     gym: AskGym
     identity: AskIdentity
     qr: AskQr
+    payments: AskPayments
     door: Door
     tokens: Tokens
     codes: CodeAnswers
     pictures: Pictures
     uploads: Uploads
     settings: DefaultStageSettings
+    api: ApiSettings
 
 
 async def _parts(request: Request) -> StageParts:

@@ -1,6 +1,6 @@
 """Who may call what of the existing web client's calls."""
 
-from deployments.gateway.rights import ADMIN, PUBLIC_TRY, USER, Right
+from deployments.gateway.rights import ADMIN, PUBLIC, PUBLIC_TRY, USER, Right
 
 STAGE_RIGHTS: dict[tuple[str, str], Right] = {
     ("GET", "/api/token/get"): PUBLIC_TRY,
@@ -14,6 +14,9 @@ STAGE_RIGHTS: dict[tuple[str, str], Right] = {
     ("POST", "/api/gyms/machine"): ADMIN,
     ("DELETE", "/api/gyms/machine"): ADMIN,
     ("GET", "/api/gyms/machine/image"): USER,
+    ("POST", "/api/payments/create-checkout-session"): USER,
+    ("GET", "/api/payments/user/subscriptiondate"): USER,
+    ("POST", "/api/payments/webhooks"): PUBLIC,
     ("POST", "/api/qr/generate-machine"): USER,
     ("POST", "/api/qr/machine"): USER,
     ("POST", "/api/qr/generate"): USER,

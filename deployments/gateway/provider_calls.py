@@ -14,8 +14,7 @@ from deployments.gateway.refusals import granted
 from deployments.payments.desk import PaymentsDesk
 from domain.payments.model import OrderState
 
-_PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
-_HEADERS = {"Content-Security-Policy": PAGE_POLICY}
+_SHOWN: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 
 
 def router() -> APIRouter:
@@ -32,7 +31,7 @@ def router() -> APIRouter:
         granted(await parts.payments(PaymentsDesk.take_event, await request.body(), signature))
         return Response(status_code=204)
 
-    @routes.get("/checkouts/success", response_class=Response, responses=_PAGE)
+    @routes.get("/checkouts/success", response_class=Response, responses=_SHOWN)
     async def success(
         parts: OfParts,
         order: Annotated[UUID, Query(description="The order's id.")],
@@ -44,15 +43,15 @@ def router() -> APIRouter:
             found = await parts.payments(PaymentsDesk.returned, order, session_id)
         except ApiProblem:
             # Whoever has paid sees no error: what is true comes by the webhook.
-            return Response(success_page(OrderState.OPEN, None, None, home), media_type="text/html", headers=_HEADERS)
-        told = (found.state, found.plan_name, found.ends_on) if found else (None, None, None)
-        return Response(success_page(*told, home), media_type="text/html", headers=_HEADERS)
+            return _page(success_page(OrderState.OPEN, None, None, home))
+        if found is None:
+            return _page(success_page(None, None, None, home))
+        return _page(success_page(found.state, found.plan_name, found.ends_on, home))
 
-    @routes.get("/checkouts/cancelled", response_class=Response, responses=_PAGE)
+    @routes.get("/checkouts/cancelled", response_class=Response, responses=_SHOWN)
     async def cancelled(parts: OfParts) -> Response:
         """The page after turning back."""
-        content = cancel_page(None, f"{parts.settings.api.public_url}/")
-        return Response(content, media_type="text/html", headers=_HEADERS)
+        return _page(cancel_page(None, f"{parts.settings.api.public_url}/"))
 
     @routes.post("/payments/reconcile", responses=declared("payments_disabled"))
     async def reconcile(parts: OfParts) -> ReconciledDocument:
@@ -60,3 +59,7 @@ def router() -> APIRouter:
         return ReconciledDocument.model_validate(granted(await parts.payments(PaymentsDesk.reconcile)))
 
     return routes
+
+
+def _page(content: str) -> Response:
+    return Response(content, media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})

@@ -62,6 +62,7 @@ class Batch:
         self._inside = members_now.inside
         self._memberships = members_now.memberships
         self._at_machines = members_now.at_machines
+        self._paying = members_now.paying
         self._last = accepted.last
         self._codes_left = accepted.left_by
         self._codes_entered = accepted.entered_by
@@ -94,6 +95,7 @@ class Batch:
             last_accepted=self._last.get(member_id),
             code_entered=code in self._codes_entered,
             code_left=code in self._codes_left,
+            payment_open=member_id in self._paying,
         )
 
     def apply(self, request: ScanRequest, member: MemberState | None, verdict: Verdict) -> ScanAnswer:

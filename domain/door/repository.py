@@ -82,11 +82,13 @@ class MembersNow:
 
     Args:
         at_machines: the visits during which a machine is used just now.
+        paying: those of whose orders the end is not known yet.
     """
 
     inside: dict[UUID, OpenVisit]
     memberships: dict[UUID, list[HeldMembership]]
     at_machines: set[UUID]
+    paying: set[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +197,14 @@ class DoorRepository:
 
     def members_now(self, ids: Collection[UUID]) -> MembersNow:
         """Where members are and what they hold."""
-        found = MembersNow({}, {}, set())
+        found = MembersNow({}, {}, set(), set())
         if not ids:
             return found
         listed: list[tuple[HeldMembership, bytes]] = []
         for row in self._rows(
             "SELECT u.id, o.visit_id, o.gym_id, o.entered_at, m.plan_id, m.starts_at, m.ends_at, m.frozen_from,"  # noqa: S608
-            " m.frozen_until, m.in_arrears_since IS NOT NULL, p.company_id, p.covers_all_gyms, p.grace_days, a.visit_id"
+            " m.frozen_until, m.in_arrears_since IS NOT NULL, p.company_id, p.covers_all_gyms, p.grace_days, a.visit_id,"
+            " EXISTS (SELECT 1 FROM open_orders q WHERE q.member_id = u.id)"
             " FROM users u LEFT JOIN open_visits o ON o.member_id = u.id"
             " LEFT JOIN open_machine_uses a ON a.member_id = u.id"
             " LEFT JOIN memberships m ON m.member_id = u.id LEFT JOIN plans p ON p.id = m.plan_id"
@@ -214,6 +217,8 @@ class DoorRepository:
                 found.inside[member_id] = OpenVisit(UUID(bytes=row[1]), UUID(bytes=row[2]), entered_at)
             if row[13] is not None:
                 found.at_machines.add(UUID(bytes=row[13]))
+            if row[14]:
+                found.paying.add(member_id)
             if row[4] is not None:
                 held = _held(row)
                 found.memberships.setdefault(member_id, []).append(held)

@@ -11,10 +11,13 @@ from domain.identity.repository import UserRepository
 from domain.identity.service import UNKNOWN_USER
 from domain.identity.sessions import SessionRepository
 from domain.tables import (
+    invoices,
+    ledger_entries,
     machine_requests,
     machine_uses,
     memberships,
     open_visits,
+    orders,
     scans,
     sessions,
     user_changes,
@@ -33,6 +36,9 @@ def export_account(connection: Connection, user_id: UUID) -> dict[str, Any]:
         "roles": _rows(connection, user_roles, user_roles.c.user_id == user_id),
         "sessions": _rows(connection, sessions, sessions.c.user_id == user_id),
         "memberships": _rows(connection, memberships, memberships.c.member_id == user_id),
+        "ledger": _rows(connection, ledger_entries, ledger_entries.c.member_id == user_id),
+        "orders": _rows(connection, orders, orders.c.member_id == user_id),
+        "invoices": _rows(connection, invoices, invoices.c.member_id == user_id),
         "visits": _rows(connection, visits, visits.c.member_id == user_id),
         "scans": _rows(connection, scans, scans.c.member_id == user_id),
         "machine_uses": _rows(connection, machine_uses, machine_uses.c.member_id == user_id),
@@ -62,6 +68,8 @@ def begin_deleting(connection: Connection, by_id: UUID, user_id: UUID, now: date
 
 def finish_deleting(connection: Connection, user_id: UUID, now: datetime) -> None:
     """Take the person out of everything that stays: scans, visits, the user's row. Once more changes nothing.
+
+    Invoices stay as they were issued: the law has them kept for years. Orders and the ledger name nobody but the id.
 
     Raises:
         ValueError: the account is not marked as deleted, or a visit is still open.

@@ -58,10 +58,10 @@ def standing(memberships: Iterable[Membership], now: datetime) -> Standing:
 def _state(membership: Membership, now: datetime) -> _State:
     if now < membership.starts_at:
         return _State.NOT_STARTED
+    if membership.in_arrears:
+        return _State.IN_ARREARS  # past its end too: its days are withheld, not used up
     if now >= membership.ends_at + membership.grace:
         return _State.ENDED
-    if membership.in_arrears:
-        return _State.IN_ARREARS
     if _frozen(membership, now):
         return _State.FROZEN
     return _State.GOOD if now < membership.ends_at else _State.IN_GRACE

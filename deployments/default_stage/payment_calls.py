@@ -1,0 +1,80 @@
+"""Payments, as the existing web client asks for them."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from deployments.default_stage.parts import OfStage
+from deployments.gateway.guard import guarded_router
+from deployments.gateway.own_addresses import own_address
+from deployments.gateway.parts import TheUser
+from deployments.gateway.problems import ApiProblem, Fault
+from deployments.gateway.refusals import granted
+from deployments.payments.desk import PaymentsDesk
+from domain.memberships.refusals import MembershipRefusal
+from domain.money import Money
+
+_LARGEST = 99_999_999
+
+
+class CheckoutWish(BaseModel):
+    """What is to be paid. `amount` is in cents, and must be the price of a plan."""
+
+    amount: Annotated[Decimal, Field(gt=0, le=_LARGEST, allow_inf_nan=False)]
+    currency: Annotated[str, Field(pattern="^[A-Za-z]{3}$")]
+    successUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
+    cancelUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
+
+
+class CheckoutPage(BaseModel):
+    """Where it is paid."""
+
+    url: str
+
+
+def router() -> APIRouter:
+    """The calls about payments."""
+    routes = guarded_router("payments")
+
+    @routes.post("/api/payments/create-checkout-session")
+    async def create_checkout_session(wish: CheckoutWish, user: TheUser, parts: OfStage) -> CheckoutPage:
+        """Order the plan that is sold for this amount."""
+        price = _price(wish)
+        try:
+            success = own_address(parts.api, wish.successUrl, "", "successUrl")
+            cancel = own_address(parts.api, wish.cancelUrl, "", "cancelUrl")
+        except ApiProblem as problem:
+            # That client knows 400 alone.
+            raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None
+        opened = granted(await parts.payments(PaymentsDesk.open_checkout_for, user.id, price, success, cancel))
+        return CheckoutPage(url=opened.checkout_url or "")
+
+    @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
+    async def subscription_date(user: TheUser, parts: OfStage) -> Response:
+        """The day on which the membership ends; empty where there is none."""
+        view = await parts.payments(PaymentsDesk.membership, user.id)
+        if isinstance(view, MembershipRefusal) or not view.memberships:
+            return PlainTextResponse("")
+        return PlainTextResponse(view.memberships[0].ends_on.isoformat())
+
+    @routes.post("/api/payments/webhooks", status_code=204)
+    async def webhooks(
+        request: Request,
+        parts: OfStage,
+        signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
+    ) -> Response:
+        """An event of Stripe, as under `/api`."""
+        granted(await parts.payments(PaymentsDesk.take_event, await request.body(), signature))
+        return Response(status_code=204)
+
+    return routes
+
+
+def _price(wish: CheckoutWish) -> Money:
+    if wish.amount != wish.amount.to_integral_value():
+        fault = Fault("amount", "is a whole number of cents")
+        raise ApiProblem("no_such_price", "No plan is sold for a part of a cent.", faults=[fault])
+    return Money(int(wish.amount), wish.currency.upper())
