@@ -19,7 +19,6 @@ from domain.clock import Clock
 from domain.images import ImageStore
 from integrations.settings import Settings
 
-
 _AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, payment_calls)
 
 

@@ -1,1 +1,1 @@
-"""A stand-in for Stripe on this machine: the part of its API that is used here, a page to pay at, signed webhooks."""
+"""A local stand-in for Stripe: the part of its API that is used here, its payment page, and its webhooks."""

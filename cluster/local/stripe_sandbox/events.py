@@ -1,73 +1,95 @@
-"""Events as Stripe makes them, and their way: kept, and put on their way to the webhook."""
+"""Events: what happened, with the object as it was then, and its webhook waiting beside it."""
 
-import secrets
-import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from cluster.local.stripe_sandbox.store import Json, SandboxStore
-from cluster.local.stripe_sandbox.switches import Switches
-from integrations.stripe import API_VERSION
+from cluster.local.stripe_sandbox.ids import new_id
+from cluster.local.stripe_sandbox.store import Body, Store
+from cluster.local.stripe_sandbox.switches import Panel
+
+# What the endpoint of a gym is registered for. The rest happens too, and is listed, but is sent only on demand.
+SENT = frozenset(
+    {
+        "checkout.session.completed",
+        "checkout.session.expired",
+        "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed",
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.refunded",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.closed",
+    }
+)
+PENDING, HELD, DROPPED = "pending", "held", "dropped"
+_ADD = "INSERT INTO deliveries (event, state, next_at, first_at) VALUES (?, ?, ?, ?)"
 
 
-class EventLog:
-    """Keeps events and queues their deliveries.
+class Events:
+    """Records events within the transaction of what they tell of.
 
     Args:
-        store: keeps them.
-        sends: whether there is a webhook at all.
+        store: where they are kept.
+        panel: decides how they are sent.
+        sends: whether there is an address to send them to.
     """
 
-    def __init__(self, store: SandboxStore, *, sends: bool) -> None:
+    def __init__(self, store: Store, panel: Panel, *, sends: bool) -> None:
         self._store = store
+        self._panel = panel
         self._sends = sends
-        self._held: list[str] = []
-        self.switches = Switches.model_validate(store.kept("switches") or {})
+        # Set by the call that is being carried out: what happens by itself has no request.
+        self.request: tuple[str | None, str | None] = (None, None)
+        self.on_event: Callable[[], None] = lambda: None
 
-    def set(self, switches: Switches) -> None:
-        """Switch."""
-        self._store.keep("switches", switches.model_dump())
-        self.switches = switches
-        if not switches.reorder:
-            self._let_go()
+    def tell(self, kind: str, about: Body, before: Mapping[str, Any] | None = None) -> str:
+        """Record that something happened.
 
-    def happened(self, kind: str, about: Json) -> Json:
-        """Something has happened to an object."""
-        event: Json = {
-            "id": f"evt_{secrets.token_hex(12)}",
+        Args:
+            kind: `checkout.session.completed`.
+            about: the object as it is now.
+            before: what was different, where Stripe tells it.
+
+        Returns:
+            The event's id.
+        """
+        sends = self._sends and (kind in SENT or self._panel.switches.all_events)
+        request_id, key = self.request
+        data: Body = {"object": about}
+        if before is not None:
+            data["previous_attributes"] = dict(before)
+        event: Body = {
+            "id": new_id("evt"),
             "object": "event",
-            "api_version": self.switches.api_version or API_VERSION,
-            "created": int(time.time()),
-            "data": {"object": shown(about)},
+            "api_version": self._panel.switches.api_version,
+            "created": self._store.now(),
+            "data": data,
             "livemode": False,
-            "pending_webhooks": 1,
-            "request": {"id": None, "idempotency_key": None},
+            "pending_webhooks": 1 if sends else 0,
+            "request": {"id": request_id, "idempotency_key": key},
             "type": kind,
         }
-        self._store.put(event)
-        self._queue(event["id"])
-        return event
+        self._store.save(event)
+        if sends:
+            self._queue(str(event["id"]))
+        return str(event["id"])
 
-    def resend(self, event_id: str) -> None:
-        """Send an event once more."""
-        self._store.deliver(event_id, time.time())
+    def send_again(self, event_id: str) -> None:
+        """Put an event into the queue once more, whatever the switches say of new ones."""
+        now = self._store.clock()
+        self._store.run(_ADD, (event_id, PENDING, now, now))
+        self.on_event()
 
     def _queue(self, event_id: str) -> None:
-        switches = self.switches
-        if not self._sends or switches.drop:
-            if switches.drop > 0:
-                self.set(switches.model_copy(update={"drop": switches.drop - 1}))
+        now, switches = self._store.clock(), self._panel.switches
+        if self._panel.drops():
+            self._store.run(_ADD, (event_id, DROPPED, now, now))
             return
-        self._held.append(event_id)
-        if len(self._held) > switches.reorder:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        due = time.time() + self.switches.delay_s
-        for event_id in reversed(self._held):
-            for _ in range(1 + self.switches.repeat):
-                self._store.deliver(event_id, due)
-        self._held.clear()
-
-
-def shown(body: Json) -> Json:
-    """An object without what the sandbox alone knows of it."""
-    return {name: value for name, value in body.items() if not name.startswith("_")}
+        state = HELD if switches.reorder else PENDING
+        for _ in range(switches.repeat):
+            self._store.run(_ADD, (event_id, state, now + switches.delay_s, now))
+        self.on_event()

@@ -1,39 +1,58 @@
-"""Stripe's way to write nested parameters into a form: `line_items[0][price_data][currency]=eur`."""
+"""Stripe's way to send nested parameters: `line_items[0][price_data][currency]=eur`."""
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
-_PART = re.compile(r"\[([^\]]*)\]")
+from cluster.local.stripe_sandbox.errors import InvalidParameterError, SandboxError
+
+Form: TypeAlias = dict[str, "str | Form"]
+
+_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+_PART = re.compile(r"\[([^\[\]]*)\]")
+_DEEPEST = 8
+_MOST = 1000
 
 
-def decode_form(body: bytes | str) -> dict[str, Any]:
-    """A form as nested dictionaries and lists."""
-    text = body.decode("utf-8") if isinstance(body, bytes) else body
-    return nested(parse_qsl(text, keep_blank_values=True))
+def decode(encoded: str) -> Form:
+    """Read form-encoded parameters.
 
+    Args:
+        encoded: a query or a body.
 
-def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Pairs of nested names and values; what is numbered from 0, or not numbered at all, is a list."""
-    root: dict[str, Any] = {}
+    Returns:
+        Nested by name; a list is keyed by its indices, `"0"`, `"1"`, ….
+
+    Raises:
+        SandboxError: they are no form, or a name is used in two ways.
+    """
+    form: Form = {}
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=_MOST, errors="strict")
+    except ValueError:
+        raise SandboxError("The parameters cannot be read.", began=False) from None
     for name, value in pairs:
-        head = name.partition("[")[0]
-        path = [head, *_PART.findall(name)]
-        here = root
-        for step, following in zip(path, [*path[1:], None], strict=True):
-            key = step or str(len(here))
-            if following is None:
-                here[key] = value
-            else:
-                here = here.setdefault(key, {})
-    return {name: _lists(value) for name, value in root.items()}
+        _put(form, _path(name), value, name)
+    return form
 
 
-def _lists(value: Any) -> Any:  # noqa: ANN401 - parameters are what they are
-    if not isinstance(value, dict):
-        return value
-    inner = {name: _lists(each) for name, each in value.items()}
-    if inner and sorted(inner) == sorted(str(number) for number in range(len(inner))):
-        return [inner[str(number)] for number in range(len(inner))]
-    return inner
+def _path(name: str) -> Sequence[str]:
+    match = _NAME.fullmatch(name)
+    path = [match[1], *_PART.findall(match[2])] if match else []
+    if not path or len(path) > _DEEPEST:
+        raise InvalidParameterError(f"Invalid parameter name: {name[:100]}", name[:100], "parameter_unknown")
+    return path
+
+
+def _put(form: Form, path: Sequence[str], value: str, name: str) -> None:
+    level = form
+    for part in path[:-1]:
+        below = level.setdefault(part or str(len(level)), {})
+        if isinstance(below, str):
+            raise InvalidParameterError(f"Invalid parameter: {name}", name)
+        level = below
+    last = path[-1] or str(len(level))
+    if last in level:
+        raise InvalidParameterError(f"Parameter given more than once: {name}", name)
+    level[last] = value

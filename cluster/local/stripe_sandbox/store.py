@@ -1,163 +1,178 @@
-"""What the sandbox remembers: objects, events, keys, deliveries; in one file, used by one thread."""
+"""What the sandbox remembers: Stripe's objects as they are answered, in one SQLite file.
 
+One process, one thread, one connection: whatever happens within a transaction happens to nobody else.
+"""
+
+import fcntl
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-Json = dict[str, Any]
+from cluster.local.stripe_sandbox.guard import UnsafeStartError
+
+Body: TypeAlias = dict[str, Any]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, created INTEGER NOT NULL,
-  payment_intent TEXT, closes INTEGER, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS by_kind ON objects (kind, seq);
-CREATE INDEX IF NOT EXISTS by_kind_created ON objects (kind, created);
-CREATE INDEX IF NOT EXISTS by_intent ON objects (payment_intent, kind);
-CREATE INDEX IF NOT EXISTS by_closing ON objects (closes) WHERE closes IS NOT NULL;
-CREATE TABLE IF NOT EXISTS keys (
-  key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER, body TEXT, created REAL NOT NULL);
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    object TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    payment_intent TEXT,
+    charge TEXT,
+    due_at INTEGER,
+    body TEXT NOT NULL,
+    extra TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS newest ON objects (object, created, seq);
+CREATE INDEX IF NOT EXISTS newest_of_state ON objects (object, state, created, seq);
+CREATE INDEX IF NOT EXISTS of_intent ON objects (payment_intent, object) WHERE payment_intent IS NOT NULL;
+CREATE INDEX IF NOT EXISTS of_charge ON objects (charge, object) WHERE charge IS NOT NULL;
+CREATE INDEX IF NOT EXISTS due ON objects (due_at) WHERE due_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS deliveries (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, due REAL NOT NULL, tries INTEGER NOT NULL, last TEXT);
-CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, body TEXT NOT NULL);
+    id INTEGER PRIMARY KEY,
+    event TEXT NOT NULL,
+    state TEXT NOT NULL,
+    next_at REAL NOT NULL,
+    first_at REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    answer TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS next ON deliveries (state, next_at);
+CREATE INDEX IF NOT EXISTS of_event ON deliveries (event);
+CREATE TABLE IF NOT EXISTS idempotency (
+    key TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    request TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS oldest ON idempotency (created);
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_SAVE = """
+INSERT INTO objects (id, object, created, state, payment_intent, charge, due_at, body, extra)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, payment_intent = excluded.payment_intent,
+    charge = excluded.charge, due_at = excluded.due_at, body = excluded.body, extra = excluded.extra
 """
 
 
-class SandboxStore:
-    """Objects as Stripe's JSON, found by id, by kind, and by the payment that they belong to."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One of Stripe's objects, with what its answers do not tell.
 
-    def __init__(self, file: Path) -> None:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-        self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+    Args:
+        body: as it is answered, with what could be expanded as ids.
+        extra: `due_at` is when something happens to it by itself; the rest is its own module's.
+    """
+
+    body: Body
+    extra: Body = field(default_factory=dict)
+
+
+class Store:
+    """One SQLite file, readable by its owner alone.
+
+    Args:
+        folder: of the file; made when missing.
+        clock: seconds since the epoch.
+
+    Raises:
+        UnsafeStartError: another process holds the folder.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.clock = clock
+        self._lock = os.open(folder / "sandbox.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise UnsafeStartError(f"another sandbox holds {folder}") from None
+        file = folder / "sandbox.sqlite"
+        # Made before SQLite would make it: its journals take over the rights of the file.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        self._link = sqlite3.connect(file, isolation_level=None, check_same_thread=False, cached_statements=256)
+        self._link.execute("PRAGMA journal_mode=WAL")
+        self._link.execute("PRAGMA synchronous=NORMAL")
+        self._link.executescript(_SCHEMA)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        self._link.close()
+        os.close(self._lock)
+
+    def now(self) -> int:
+        """Whole seconds since the epoch, as Stripe counts."""
+        return int(self.clock())
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Everything in here, or nothing of it."""
-        self._connection.execute("BEGIN IMMEDIATE")
+    def transaction(self) -> Iterator[None]:
+        """All that is written within, or nothing of it."""
+        self._link.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._link.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        self._link.execute("COMMIT")
 
-    def put(self, body: Json, *, payment_intent: str | None = None, closes: int | None = None) -> Json:
-        """Keep an object, new or changed. `closes`: when something becomes of it by itself."""
-        self._connection.execute(
-            "INSERT INTO objects (id, kind, created, payment_intent, closes, body) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET body = excluded.body, payment_intent = excluded.payment_intent,"
-            " closes = excluded.closes",
-            (body["id"], body["object"], body["created"], payment_intent, closes, json.dumps(body)),
-        )
-        return body
+    def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and read all that it finds."""
+        return self._link.execute(sql, values).fetchall()
 
-    def get(self, kind: str, object_id: str) -> Json | None:
-        """An object of a kind."""
-        row = self._connection.execute(
-            "SELECT body FROM objects WHERE id = ? AND kind = ?", (object_id, kind)
-        ).fetchone()
-        return json.loads(row[0]) if row else None
+    def count(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run one statement and tell how many rows it changed."""
+        return self._link.execute(sql, values).rowcount
 
-    def of_payment(self, kind: str, payment_intent: str) -> list[Json]:
-        """Objects of a kind that belong to a payment, newest first."""
-        rows = self._connection.execute(
-            "SELECT body FROM objects WHERE payment_intent = ? AND kind = ? ORDER BY seq DESC", (payment_intent, kind)
-        )
-        return [json.loads(row[0]) for row in rows]
+    def save(self, body: Body, extra: Body | None = None) -> None:
+        """Keep an object, in place of what was kept under its id."""
+        own = extra or {}
+        state = body["type"] if body["object"] == "event" else body.get("status") or ""
+        row = (body["id"], body["object"], body["created"], state, body.get("payment_intent"), body.get("charge"))
+        self._link.execute(_SAVE, (*row, own.get("due_at"), text_of(body), text_of(own)))
 
-    def listed(
-        self, kind: str, limit: int, *, after: str | None = None, before: str | None = None,
-        payment_intent: str | None = None, created: tuple[int, int] = (0, 2**53),
-    ) -> list[Json]:  # fmt: skip
-        """Objects of a kind, newest first; one more than the limit, where there is one."""
-        conditions, values = ["kind = ?", "created BETWEEN ? AND ?"], [kind, *created]
-        if payment_intent is not None:
-            conditions.append("payment_intent = ?")
-            values.append(payment_intent)
-        for cursor, sign in ((after, "<"), (before, ">")):
-            if cursor is not None:
-                conditions.append(f"seq {sign} (SELECT seq FROM objects WHERE id = ?)")  # noqa: S608 - a sign of ours
-                values.append(cursor)
-        order = "ASC" if before is not None else "DESC"
-        rows = self._connection.execute(
-            f"SELECT body FROM objects WHERE {' AND '.join(conditions)} ORDER BY seq {order} LIMIT ?",  # noqa: S608 - words of ours
-            (*values, limit + 1),
-        ).fetchall()
-        found = [json.loads(row[0]) for row in rows]
-        return found if before is None else found[::-1]
+    def find(self, object_id: str, kind: str) -> Kept | None:
+        """An object by its id, if it is of that kind."""
+        rows = self.run("SELECT body, extra FROM objects WHERE id = ? AND object = ?", (object_id, kind))
+        return Kept(json.loads(rows[0][0]), json.loads(rows[0][1])) if rows else None
 
-    def closing(self, now: int) -> list[Json]:
-        """Objects of which something becomes by itself, and whose time has come."""
-        rows = self._connection.execute("SELECT body FROM objects WHERE closes <= ? ORDER BY closes LIMIT 500", (now,))
-        return [json.loads(row[0]) for row in rows]
+    def find_text(self, object_id: str, kind: str) -> str | None:
+        """An object by its id as the text that is answered."""
+        rows = self.run("SELECT body FROM objects WHERE id = ? AND object = ?", (object_id, kind))
+        return str(rows[0][0]) if rows else None
 
-    def key(self, key: str) -> tuple[str, int | None, str | None] | None:
-        """What is known of an idempotency key: request, status, body."""
-        self._connection.execute("DELETE FROM keys WHERE created < ?", (time.time() - 86_400,))
-        row: tuple[str, int | None, str | None] | None = self._connection.execute(
-            "SELECT request, status, body FROM keys WHERE key = ?", (key,)
-        ).fetchone()
-        return row
+    def find_any(self, object_id: str) -> Body | None:
+        """An object of whatever kind."""
+        rows = self.run("SELECT body FROM objects WHERE id = ?", (object_id,))
+        return None if not rows else dict(json.loads(rows[0][0]))
 
-    def keep_key(self, key: str, request: str, status: int | None, body: str | None) -> None:
-        """Keep what was answered under a key; no status: it is being answered."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)", (key, request, status, body, time.time())
-        )
+    def due(self) -> Sequence[tuple[str, str]]:
+        """Kind and id of what something should have happened to by now, the most urgent first."""
+        sql = "SELECT object, id FROM objects WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, seq LIMIT 200"
+        return self.run(sql, (self.now(),))
 
-    def free_key(self, key: str) -> None:
-        """Forget a key: nothing was done under it."""
-        self._connection.execute("DELETE FROM keys WHERE key = ?", (key,))
+    def setting(self, name: str) -> Mapping[str, Any]:
+        """What was set under a name; nothing at first."""
+        rows = self.run("SELECT value FROM settings WHERE name = ?", (name,))
+        return dict(json.loads(rows[0][0])) if rows else {}
 
-    def free_running_keys(self) -> None:
-        """Forget keys of requests that a killed sandbox did not finish."""
-        self._connection.execute("DELETE FROM keys WHERE status IS NULL")
+    def set(self, name: str, value: Mapping[str, Any]) -> None:
+        """Keep a setting."""
+        self._link.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text_of(value)))
 
-    def deliver(self, event_id: str, due: float) -> None:
-        """Put an event on its way."""
-        self._connection.execute("INSERT INTO deliveries (event, due, tries) VALUES (?, ?, 0)", (event_id, due))
 
-    def due(self, now: float, limit: int) -> list[tuple[int, str, int]]:
-        """Deliveries whose time has come: number, event, tries."""
-        return self._connection.execute(
-            "SELECT seq, event, tries FROM deliveries WHERE due <= ? ORDER BY due, seq LIMIT ?", (now, limit)
-        ).fetchall()
-
-    def delivered(self, seq: int) -> None:
-        """A delivery has arrived."""
-        self._connection.execute("DELETE FROM deliveries WHERE seq = ?", (seq,))
-
-    def again(self, seq: int, due: float, why: str) -> None:
-        """A delivery has not arrived, and is tried again."""
-        self._connection.execute(
-            "UPDATE deliveries SET due = ?, tries = tries + 1, last = ? WHERE seq = ?", (due, why, seq)
-        )
-
-    def waiting(self) -> list[tuple[str, int, str | None]]:
-        """Deliveries that have not arrived: event, tries, why."""
-        return self._connection.execute("SELECT event, tries, last FROM deliveries ORDER BY seq").fetchall()
-
-    def hasten(self) -> None:
-        """Try what waits now."""
-        self._connection.execute("UPDATE deliveries SET due = 0")
-
-    def kept(self, name: str) -> Json | None:
-        """Something that is kept under a name."""
-        row = self._connection.execute("SELECT body FROM kept WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row else None
-
-    def keep(self, name: str, body: Json) -> None:
-        """Keep something under a name."""
-        self._connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (name, json.dumps(body)))
+def text_of(value: Mapping[str, Any]) -> str:
+    """JSON as short as it can be."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,50 +1,127 @@
-"""What can be switched while the sandbox runs: how webhooks go astray, and how the API fails."""
+"""How webhooks are sent and how calls go wrong, switched while the sandbox runs."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+import stripe
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cluster.local.stripe_sandbox.errors import InvalidParameterError
+from cluster.local.stripe_sandbox.store import Store
 
-class Switches(BaseModel):
-    """How webhooks are sent.
-
-    Args:
-        repeat: how many times each beyond the first.
-        reorder: so many are held back and sent the other way round.
-        delay_s: before the first try.
-        drop: so many of the next are not sent at all; -1: none is.
-        paused: none is sent until this is off again.
-        api_version: what events say of themselves.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    repeat: Annotated[int, Field(ge=0, le=20)] = 0
-    reorder: Annotated[int, Field(ge=0, le=100)] = 0
-    delay_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
-    drop: Annotated[int, Field(ge=-1)] = 0
-    paused: bool = False
-    api_version: str | None = None
+_API_VERSION = stripe.api_version or ""
+_MOST = 1_000_000
 
 
-class Faults(BaseModel):
-    """How the API fails.
+class _Setting(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    Args:
-        hang_s: how long an answer takes.
-        status: what is answered in place of doing anything; 429 or 500, say.
-        next: how many requests that is for; None: all.
-        after: the request is carried out, and its answer lost.
-    """
+    @classmethod
+    def read(cls, sent: Mapping[str, Any]) -> Self:
+        """Read what a person sent.
 
-    model_config = ConfigDict(extra="forbid")
+        Raises:
+            InvalidParameterError: names the switch.
+        """
+        try:
+            return cls.model_validate(sent)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            param = ".".join(str(part) for part in first["loc"])
+            raise InvalidParameterError(f"{param}: {first['msg']}", param) from None
 
-    hang_s: Annotated[float, Field(ge=0, le=600)] = 0.0
-    status: Annotated[int, Field(ge=400, le=599)] | None = None
-    next: Annotated[int, Field(ge=0)] | None = None
-    after: bool = False
+
+class Switches(_Setting):
+    """Of webhooks, and of what happens by itself."""
+
+    repeat: int = Field(default=1, ge=1, le=100, description="How many times each event is sent.")
+    reorder: int = Field(default=0, ge=0, le=1000, description="So many are held, then sent, the last one first.")
+    delay_s: float = Field(default=0, ge=0, le=_MOST, description="How long each event waits before it is sent.")
+    drop: int | Literal["all"] = Field(default=0, description="How many of the next events are never sent.")
+    paused: bool = Field(default=False, description="Nothing is sent; it waits.")
+    api_version: str = Field(default=_API_VERSION, min_length=1, max_length=40, description="Told in events.")
+    all_events: bool = Field(default=False, description="Also sends payment_intent.* and charge.succeeded/failed.")
+    retry_s: float = Field(default=1, gt=0, le=3600, description="The wait after a first failure; it doubles.")
+    settle_after_s: float | None = Field(default=None, ge=0, le=_MOST, description="When delayed payments arrive.")
+    settle_as: Literal["succeeded", "failed"] = Field(default="succeeded", description="How they arrive by then.")
+    refunds: Literal["succeeded", "pending"] = Field(default="succeeded", description="What a new refund is at first.")
+
+
+class Faults(_Setting):
+    """Of calls to `/v1/…`."""
+
+    hang_s: float = Field(default=0, ge=0, le=3600, description="How long an answer is late.")
+    status: int | None = Field(default=None, ge=400, le=599, description="Answered instead of carrying the call out.")
+    next: int | None = Field(default=None, ge=0, description="How many calls it meets; all when there is no number.")
+    after: bool = Field(default=False, description="The call is carried out, then the connection closed.")
 
     @property
-    def active(self) -> bool:
-        """Whether the next request meets one."""
+    def is_on(self) -> bool:
+        """Whether it meets the next call."""
         return self.next != 0 and (self.hang_s > 0 or self.status is not None or self.after)
+
+
+_S = TypeVar("_S", bound=_Setting)
+
+
+class Panel:
+    """The switches as they stand; they survive a restart.
+
+    Args:
+        store: where they are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._switches = _kept(Switches, store.setting("switches"))
+        self._faults = _kept(Faults, store.setting("faults"))
+
+    @property
+    def switches(self) -> Switches:
+        """Of webhooks."""
+        return self._switches
+
+    @property
+    def faults(self) -> Faults:
+        """Of calls."""
+        return self._faults
+
+    def turn(self, sent: Mapping[str, Any]) -> Switches:
+        """Set the switches that are named, and leave the others as they are."""
+        self._switches = Switches.read({**self._switches.model_dump(), **sent})
+        self._store.set("switches", self._switches.model_dump())
+        return self._switches
+
+    def reset(self) -> Switches:
+        """Set all switches as they were at first."""
+        return self.turn(Switches().model_dump())
+
+    def break_calls(self, sent: Mapping[str, Any]) -> Faults:
+        """Set how calls go wrong; an empty setting ends it."""
+        self._faults = Faults.read(sent)
+        self._store.set("faults", self._faults.model_dump())
+        return self._faults
+
+    def take_fault(self) -> Faults | None:
+        """What goes wrong with the call that has just come."""
+        fault = self._faults
+        if not fault.is_on:
+            return None
+        if fault.next is not None:
+            self.break_calls({**fault.model_dump(), "next": fault.next - 1})
+        return fault
+
+    def drops(self) -> bool:
+        """Whether the event that has just happened is never sent."""
+        drop = self._switches.drop
+        if drop == "all":
+            return True
+        if drop <= 0:
+            return False
+        self.turn({"drop": drop - 1})
+        return True
+
+
+def _kept(kind: type[_S], kept: Mapping[str, Any]) -> _S:
+    known = {name: value for name, value in kept.items() if name in kind.model_fields}
+    return kind.model_validate(known)
