@@ -116,6 +116,15 @@ class World:
             )
         return ids
 
+    def newcomer(self, email: str | None = None) -> UUID:
+        """Somebody who has no membership."""
+        user_id = new_id()
+        with self.store.writing() as connection:
+            connection.execute(
+                insert(users).values(id=user_id, email=email or f"{user_id}@example.org", name="Mia", created_at=START)
+            )
+        return user_id
+
     def member(self, days: int = 30) -> UUID:
         return self.members(1, days)[0]
 

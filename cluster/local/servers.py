@@ -9,7 +9,7 @@ from cluster.local.bring import bring
 from cluster.local.image_server import ImageServer
 from cluster.local.ports import LOOPBACK, PortRow, is_free
 from cluster.local.process import ChildProcess
-from cluster.local.sandbox_interim.process import StripeSandbox
+from cluster.local.stripe_sandbox.process import StripeSandbox
 from integrations.settings import KafkaSettings, Profile, Settings
 
 # librdkafka gives every topic of its mock broker four, and offers no other number to Python.

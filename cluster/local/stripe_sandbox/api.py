@@ -110,7 +110,12 @@ def _calls() -> Sequence[Call]:
         ("GET", "/v1/events", _list("event", "/v1/events", "types")),
     ]
     return [
-        Call(method, re.compile(route.replace("{id}", "([A-Za-z0-9_]+)")), f"{method} {route}", run)
+        Call(
+            method,
+            re.compile(route.replace("{id}", "([A-Za-z0-9_]+)")),
+            f"{method} {route.replace('{id}', ':id')}",
+            run,
+        )
         for method, route, run in own
     ]
 

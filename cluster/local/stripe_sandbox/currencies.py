@@ -2,16 +2,24 @@
 
 from cluster.local.stripe_sandbox.errors import InvalidParameterError, SandboxError
 
-_WITHOUT_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
-_THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_WITHOUT_DECIMALS = frozenset(_words("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf"))
+_THREE_DECIMALS = frozenset(_words("bhd jod kwd omr tnd"))
 # Kept at two decimals by Stripe, though nothing below a whole unit can be charged.
 _WHOLE_UNITS = frozenset({"isk", "ugx"})
 _TWO_DECIMALS = frozenset(
-    """aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny cop crc
+    _words(
+        """aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny cop
+    crc
     cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg huf idr ils inr isk jmd kes kgs khr kyd
     kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr
     pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah ugx usd uyu uzs wst
-    xcd yer zar zmw""".split()
+    xcd yer zar zmw"""
+    )
 )
 _KNOWN = _WITHOUT_DECIMALS | _TWO_DECIMALS | _THREE_DECIMALS
 # What a charge must come to, in minor units (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).

@@ -10,7 +10,7 @@ DISPUTE = "dispute"
 NEEDS_RESPONSE, WARNING = "needs_response", "warning_needs_response"
 _OPEN = frozenset({NEEDS_RESPONSE, WARNING})
 # What an open one may be closed as.
-_ENDS = {NEEDS_RESPONSE: ("lost", "won"), WARNING: ("warning_closed",)}
+_ENDS = {NEEDS_RESPONSE: ("won", "lost"), WARNING: ("warning_closed",)}
 _RESPOND_WITHIN_S = 7 * 86_400
 
 
@@ -69,12 +69,12 @@ class Disputes:
         self._events.tell("charge.dispute.funds_withdrawn", dispute)
         return dispute
 
-    def close(self, dispute_id: str, status: str) -> Body:
+    def close(self, dispute_id: str, status: str | None = None) -> Body:
         """End a dispute.
 
         Args:
             dispute_id: of an open one.
-            status: `won` or `lost`; `warning_closed` of an inquiry.
+            status: `won` or `lost`; `warning_closed` of an inquiry. The first of them by itself.
 
         Raises:
             SandboxError: it has ended, or ends otherwise.
@@ -83,6 +83,7 @@ class Disputes:
         ends = _ENDS.get(dispute["status"])
         if ends is None:
             raise SandboxError(f"This dispute has been closed: it is {dispute['status']}.")
+        status = status or ends[0]
         if status not in ends:
             raise SandboxError(f"Invalid status: must be one of {', '.join(ends)}", param="status")
         dispute.update(status=status, is_charge_refundable=status != "lost")
@@ -105,7 +106,9 @@ class Disputes:
 
     def of_charge(self, charge_id: str) -> list[Body]:
         """All disputes of a charge, the oldest first."""
-        rows = self._store.run("SELECT id FROM objects WHERE charge = ? AND object = ? ORDER BY seq", (charge_id, DISPUTE))
+        rows = self._store.run(
+            "SELECT id FROM objects WHERE charge = ? AND object = ? ORDER BY seq", (charge_id, DISPUTE)
+        )
         return [self.find(str(row[0])) for row in rows]
 
 
@@ -134,7 +137,11 @@ def _dispute(charge: Body, status: str, now: int) -> Body:
         "network_reason_code": "10.4",
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {
-            "card": {"brand": "visa", "case_type": "inquiry" if refundable else "chargeback", "network_reason_code": "10.4"},
+            "card": {
+                "brand": "visa",
+                "case_type": "inquiry" if refundable else "chargeback",
+                "network_reason_code": "10.4",
+            },
             "type": "card",
         },
         "reason": "fraudulent",

@@ -3,6 +3,7 @@
 from typing import Any
 
 INVALID = "invalid_request_error"
+_NOT_FOUND = 404
 
 
 class SandboxError(Exception):
@@ -64,9 +65,13 @@ class MissingResourceError(SandboxError):
         status: 404 where the call names it, 400 where a list begins at it.
     """
 
-    def __init__(self, kind: str, asked: str, param: str, status: int = 404) -> None:
+    def __init__(self, kind: str, asked: str, param: str, status: int = _NOT_FOUND) -> None:
         super().__init__(
-            f"No such {kind}: '{asked}'", status=status, code="resource_missing", param=param, began=status == 404
+            f"No such {kind}: '{asked}'",
+            status=status,
+            code="resource_missing",
+            param=param,
+            began=status == _NOT_FOUND,
         )
 
 

@@ -90,6 +90,6 @@ class Events:
             self._store.run(_ADD, (event_id, DROPPED, now, now))
             return
         state = HELD if switches.reorder else PENDING
-        for _ in range(switches.repeat):
+        for _ in range(1 + switches.repeat):
             self._store.run(_ADD, (event_id, state, now + switches.delay_s, now))
         self.on_event()

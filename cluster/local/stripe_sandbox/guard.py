@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus, urlsplit
 from cluster.local.stripe_sandbox.errors import SandboxError, UnauthorizedError
 
 _LIVE = re.compile(r"(?:sk|rk)_live_")
-_WATCHED = ("FITMONITOR_STRIPE__", "STRIPE_")
+_WATCHED = ("FITMONITOR_STRIPE", "STRIPE_")
 _CREDENTIALS = re.compile(r"(Bearer|Basic) +(\S+)", re.IGNORECASE)
 
 
@@ -120,6 +120,7 @@ def _key_of(authorization: str) -> str | None:
 def _is_local_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and is_loopback(parts.hostname)
+        # Reading the port refuses one that is none.
+        return parts.scheme in {"http", "https"} and is_loopback(parts.hostname) and parts.port != 0
     except ValueError:
         return False

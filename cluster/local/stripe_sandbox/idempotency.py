@@ -1,4 +1,7 @@
-"""Idempotency keys: a call that is sent again is answered again, and is carried out once (docs.stripe.com/api/idempotent_requests)."""
+"""Idempotency keys: a call that is sent again is answered again, and is carried out once.
+
+See docs.stripe.com/api/idempotent_requests.
+"""
 
 import hashlib
 import json

@@ -1,114 +1,153 @@
-"""The sandbox's pages: one to pay at, and one that shows what there is and lets things happen to it."""
+"""The routes of the pages: the one to pay at, the one of all payments, and what their buttons do."""
 
-from html import escape
+import re
+from collections.abc import Mapping
 
-from cluster.local.stripe_sandbox.store import Json
-from domain.money import Money
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
-_STYLE = """
-:root{color-scheme:light dark;--line:#8885;--accent:#5b50e6}
-*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;margin:0}
-.flag{background:#c2410c;color:#fff;text-align:center;padding:.4rem;font-weight:600}
-main{max-width:26rem;margin:2rem auto;padding:0 1rem}main.wide{max-width:72rem}
-h1{font-size:1.3rem;margin:.2rem 0}.sum{font-size:2.2rem;font-weight:700;margin:.2rem 0 1.2rem}
-label{display:block;margin:.6rem 0}input{width:100%;padding:.55rem;border:1px solid var(--line);border-radius:.4rem;
-font:inherit;background:transparent;color:inherit}
-button{font:inherit;padding:.6rem 1rem;border:1px solid var(--line);border-radius:.4rem;background:transparent;
-color:inherit;cursor:pointer}button.main{width:100%;background:var(--accent);color:#fff;border:0;font-weight:600}
-.row{display:flex;gap:.5rem;margin:.6rem 0;flex-wrap:wrap}.row form{flex:1}.row button{width:100%}
-[role=alert]{border:1px solid #dc2626;border-radius:.4rem;padding:.6rem;color:#dc2626}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.4rem .6rem .4rem 0;border-top:1px solid var(--line);vertical-align:top}
-td form{display:inline}td button{padding:.2rem .5rem;margin:.1rem}.scroll{overflow-x:auto}
-code{font-size:.85em}small{opacity:.75}
-"""
+from cluster.local.stripe_sandbox.control import ACTIONS, Action, act, decline, pay, pay_later
+from cluster.local.stripe_sandbox.currencies import decimals
+from cluster.local.stripe_sandbox.errors import InvalidParameterError, MissingResourceError, SandboxError
+from cluster.local.stripe_sandbox.forms import Form, decode
+from cluster.local.stripe_sandbox.guard import refuse_live
+from cluster.local.stripe_sandbox.layout import STYLE_PATH, page, style
+from cluster.local.stripe_sandbox.overview_page import overview_page
+from cluster.local.stripe_sandbox.parameters import Parameters
+from cluster.local.stripe_sandbox.pay_page import pay_page, success_url
+from cluster.local.stripe_sandbox.store import Body
+from cluster.local.stripe_sandbox.webhooks import Webhooks
+from cluster.local.stripe_sandbox.world import World
 
-
-def pay_page(session: Json, wrong: str = "") -> str:
-    """The page at which a session is paid."""
-    what = escape(", ".join(item["name"] for item in session["_items"]))
-    total = escape(str(Money(session["amount_total"], session["currency"].upper())))
-    if session["status"] != "open":
-        told = {"complete": "This is paid already.", "expired": "This page has expired; nothing was paid."}
-        body = (
-            f'<p role="status">{told[session["status"]]}</p><p><a href="{escape(session["success_url"])}">Back</a></p>'
-        )
-        return _page("Checkout", f"<h1>{what}</h1><p class=sum>{total}</p>{body}")
-    alert = f'<p role="alert">{escape(wrong)}</p>' if wrong else ""
-    email = escape(session["customer_email"] or "")
-    fields = (
-        f'<label>E-mail<input name="email" type="email" autocomplete="email" value="{email}">'
-        '</label><label>Name on the invoice<input name="name" autocomplete="name"></label>'
-        '<label>Street<input name="line1" autocomplete="street-address"></label>'
-        '<div class=row><label>Postcode<input name="postal_code" autocomplete="postal-code"></label>'
-        '<label>Town<input name="city" autocomplete="address-level2"></label></div>'
-    )
-    act = f"/pay/{escape(session['id'])}"
-    others = "".join(
-        f'<form method="post" action="{act}/{way}"><button>{name}</button></form>'
-        for way, name in (("decline", "Card declined"), ("later", "Pay later"), ("cancel", "Cancel"))
-    )
-    return _page(
-        "Checkout",
-        f'{alert}<h1>{what}</h1><p class=sum>{total}</p><form method="post" action="{act}/pay">{fields}'
-        f'<button class="main">Pay {total}</button></form><div class=row>{others}</div>'
-        "<p><small>“Pay later” is a method that takes days: let it arrive, or fail, on the sandbox's own page.</small>",
-    )
+_SEE_OTHER = 303
+_AMOUNT = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{0,3}))?")
+_CONFLICT = 409
+_ADDRESS = ("line1", "postal_code", "city", "country")
+_PAYING = {"pay": pay, "later": pay_later}
 
 
-def overview(sessions: list[Json], intents: dict[str, list[Json]], waiting: list[tuple[str, int, str | None]]) -> str:
-    """All sessions, newest first.
+class Pages:
+    """Everything that a person sees.
 
     Args:
-        intents: charges, refunds and disputes of each payment.
-        waiting: webhooks that have not arrived.
+        world: what it shows and changes.
+        webhooks: shown too.
     """
-    rows = "".join(_row(session, intents.get(session["payment_intent"] or "", [])) for session in sessions)
-    late = "".join(
-        f"<li><code>{escape(e)}</code>, tried {n} times: {escape(why or 'not yet')}</li>" for e, n, why in waiting
-    )
-    return _page(
-        "Sessions",
-        "<h1>Checkout sessions</h1>"
-        + (f"<p>Webhooks on their way:</p><ul>{late}</ul>" if late else "<p>All webhooks have arrived.</p>")
-        + '<div class="scroll"><table><thead><tr><th>Session</th><th>Amount</th><th>State</th><th>Payment</th>'
-        f"<th></th></tr></thead><tbody>{rows or '<tr><td>none yet</td></tr>'}</tbody></table></div>",
-        wide=True,
-    )
+
+    def __init__(self, world: World, webhooks: Webhooks) -> None:
+        self._world = world
+        self._webhooks = webhooks
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/", self._overview),
+            Route("/pay/{id}", self._pay, methods=["GET", "POST"]),
+            Route("/actions/{kind}/{id}/{verb}", self._act, methods=["POST"]),
+            Route(STYLE_PATH, self._style),
+        ]
+
+    async def _style(self, _: Request) -> Response:
+        return style()
+
+    async def _overview(self, request: Request) -> Response:
+        self._world.catch_up()
+        return self._all(request.query_params.get("after"), None)
+
+    async def _act(self, request: Request) -> Response:
+        names = request.path_params
+        try:
+            fields = _texts(await _form(request))
+            act(self._world, _action(names["kind"], names["verb"]), names["id"], self._sent(names["id"], fields))
+        except SandboxError as error:
+            return self._all(None, error.message, error.status)
+        return RedirectResponse("/", _SEE_OTHER)
+
+    async def _pay(self, request: Request) -> Response:
+        self._world.catch_up()
+        session_id = request.path_params["id"]
+        try:
+            if request.method == "GET":
+                return self._session(session_id, {}, None)
+            fields = _texts(await _form(request))
+            return self._press(session_id, fields)
+        except MissingResourceError:
+            return page("Checkout", "<h1>Checkout</h1><p>There is no such session.</p>", status=404)
+        except SandboxError as error:
+            return page("Checkout", "<h1>Checkout</h1><p>This cannot be read.</p>", status=error.status)
+
+    def _press(self, session_id: str, fields: Mapping[str, str]) -> Response:
+        session = self._world.sessions.find(session_id).body
+        pressed = fields.get("action")
+        try:
+            if pressed == "cancel" and session["cancel_url"]:
+                return RedirectResponse(session["cancel_url"], _SEE_OTHER)
+            if pressed == "decline":
+                act(self._world, decline, session_id, {})
+                return self._session(session_id, fields, None)
+            if pressed in _PAYING:
+                buyer = _buyer(fields, required=session["billing_address_collection"] == "required")
+                paid = act(self._world, _PAYING[pressed], session_id, buyer)
+                return RedirectResponse(success_url(paid), _SEE_OTHER)
+        except SandboxError as error:
+            is_over = self._world.sessions.find(session_id).body["status"] != "open"
+            # Somebody was faster: the page says what has become of the session.
+            problem, status = (None, _CONFLICT) if is_over else (error.message, error.status)
+            return self._session(session_id, fields, problem, status)
+        return self._session(session_id, fields, "There is no such button.", 400)
+
+    def _session(self, session_id: str, entered: Mapping[str, str], problem: str | None, status: int = 200) -> Response:
+        kept = self._world.sessions.find(session_id)
+        return page("Checkout", pay_page(kept, entered, problem), status=status)
+
+    def _all(self, after: str | None, problem: str | None, status: int = 200) -> Response:
+        body = overview_page(self._world, self._webhooks, after, problem)
+        return page("All payments", body, status=status, wide=True)
+
+    def _sent(self, object_id: str, fields: Mapping[str, str]) -> Body:
+        sent: Body = {name: value for name, value in fields.items() if value}
+        if "inquiry" in sent:
+            sent["inquiry"] = sent["inquiry"] == "true"
+        if "amount" in sent:
+            intent = self._world.payments.intent(object_id).body
+            sent["amount"] = _minor_units(sent["amount"], intent["currency"])
+        return sent
 
 
-def _row(session: Json, about: list[Json]) -> str:
-    total = escape(str(Money(session["amount_total"], session["currency"].upper())))
-    acts: list[tuple[str, str]] = []
-    intent = session["payment_intent"]
-    if session["status"] == "open":
-        acts = [(f"/pay/{session['id']}/expire", "expire")]
-    elif session["payment_status"] == "unpaid" and session["status"] == "complete":
-        acts = [(f"/pay/{session['id']}/succeed", "arrives"), (f"/pay/{session['id']}/payment-failed", "fails")]
-    elif intent:
-        acts = [(f"/payments/{intent}/refund", "refund"), (f"/payments/{intent}/half", "refund half")]
-        acts.append((f"/payments/{intent}/dispute", "dispute"))
-    notes = []
-    for each in about:
-        if each["object"] == "charge":
-            notes.append(f"refunded {each['amount_refunded']} of {each['amount']}")
-        elif each["object"] == "dispute":
-            notes.append(f"dispute {each['status']}")
-            if each["status"].endswith("needs_response"):
-                acts += [(f"/disputes/{each['id']}/won", "we win"), (f"/disputes/{each['id']}/lost", "we lose")]
-    buttons = "".join(
-        f'<form method="post" action="{escape(path)}"><button>{escape(name)}</button></form>' for path, name in acts
-    )
-    link = f'<a href="/pay/{escape(session["id"])}"><code>{escape(session["id"][:22])}…</code></a>'
-    state = f"{session['status']}, {session['payment_status']}"
-    cells = (link, total, escape(state), escape("; ".join(notes)), buttons)
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+def _action(kind: str, verb: str) -> Action:
+    action = ACTIONS.get(f"{kind}/{{id}}/{verb}")
+    if action is None:
+        raise SandboxError("There is no such button.", status=404)
+    return action
 
 
-def _page(title: str, body: str, *, wide: bool = False) -> str:
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · sandbox</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body>'
-        '<div class="flag">SANDBOX: no money moves here</div>'
-        f"<main{' class=wide' if wide else ''}>{body}</main></body></html>"
-    )
+async def _form(request: Request) -> Form:
+    text = (await request.body()).decode("utf-8", "replace")
+    refuse_live(text)
+    return decode(text)
+
+
+def _texts(form: Form) -> Mapping[str, str]:
+    return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+
+
+def _buyer(fields: Mapping[str, str], *, required: bool) -> Body:
+    address = {name: fields[name] for name in _ADDRESS if fields.get(name)}
+    if required and len(address) < len(_ADDRESS):
+        raise InvalidParameterError("The address is needed: street, postal code, city and country.", "address")
+    email = Parameters({"email": fields["email"]}).email("email") if fields.get("email") else None
+    buyer: Body = {"name": fields.get("name") or None, "email": email}
+    if address:
+        buyer["address"] = address
+    return buyer
+
+
+def _minor_units(text: str, currency: str) -> int:
+    """An amount as a person writes it, `4.00` or `4,00`, in minor units."""
+    match = _AMOUNT.fullmatch(text)
+    places = decimals(currency)
+    fraction = (match[2] or "").rstrip("0") if match else ""
+    if match is None or len(fraction) > places:
+        raise InvalidParameterError(f"{text[:20]} is no amount of {currency.upper()}.", "amount")
+    return int(match[1] + fraction.ljust(places, "0"))

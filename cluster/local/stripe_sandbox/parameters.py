@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from cluster.local.stripe_sandbox.errors import InvalidParameterError
 from cluster.local.stripe_sandbox.forms import Form
 
-_INTEGER = re.compile(r"-?\d{1,18}")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]+\.[^@\s<>.]+")
 _LONGEST = 5000
 # docs.stripe.com/api/metadata

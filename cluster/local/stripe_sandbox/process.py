@@ -1,4 +1,4 @@
-"""The sandbox as a process of a stack."""
+"""The sandbox as a server of a local stack."""
 
 import json
 import os
@@ -7,62 +7,68 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from cluster.errors import CommandError
 from cluster.local.ports import LOOPBACK
 from cluster.local.process import ChildProcess
 from cluster.local.readiness import ask
 
+_KEY, _SECRET = "FITMONITOR_STRIPE__API_KEY", "FITMONITOR_STRIPE__WEBHOOK_SECRET"
+_STARTS_WITHIN_S = 60
+_ANSWERS_WITHIN_S = 2
 _OK = 200
 
 
 class StripeSandbox:
-    """Stripe of a stack that has no key of its own.
+    """Payments of a local stack. What was sold survives a restart, and so do key and secret.
 
     Args:
         log_file: of its output.
-        folder: what it remembers.
+        folder: of what it remembers.
         port: where it listens.
-        webhook_url: where events go.
+        webhook_url: where it sends events; on this machine.
     """
 
     keeps_address = True
 
     def __init__(self, log_file: Path, folder: Path, port: int, webhook_url: str) -> None:
         self._base = f"http://{LOOPBACK}:{port}"
-        self._keys = _keys(folder)
-        command: list[str | Path] = [sys.executable, "-m", "cluster.local.stripe_sandbox", str(port), folder]
+        self._secrets = _own_secrets(folder)
+        self._webhook_url = webhook_url
+        command: list[str | Path] = [
+            sys.executable, "-m", "cluster.local.stripe_sandbox", str(port), folder.absolute()
+        ]  # fmt: skip
         self.process = ChildProcess("stripe sandbox", command, log_file, folder=log_file.parent, patience_s=5)
-        foreign = {name: value for name, value in os.environ.items() if not name.startswith("FITMONITOR_STRIPE__")}
-        self.process.environment = {
-            **foreign,
-            "FITMONITOR_STRIPE__API_KEY": self._keys["api_key"],
-            "FITMONITOR_STRIPE__WEBHOOK_SECRET": self._keys["webhook_secret"],
-            "FITMONITOR_STRIPE__WEBHOOK_URL": webhook_url,
-        }
 
     def launch(self) -> None:
         """Start it without waiting."""
+        own = {**self._secrets, "FITMONITOR_STRIPE__WEBHOOK_URL": self._webhook_url}
+        self.process.environment = {**os.environ, **own}
         self.process.start()
 
     def wait(self) -> None:
         """Wait until it answers."""
-        self.process.wait_until(lambda: ask(f"{self._base}/_sandbox/health")[0] == _OK, timeout_s=60)
+        self.process.wait_until(self._answers, timeout_s=_STARTS_WITHIN_S)
 
     def environment(self) -> Mapping[str, str]:
-        """Where it listens, and keys that open nothing else."""
-        return {
-            "FITMONITOR_STRIPE__API_KEY": self._keys["api_key"],
-            "FITMONITOR_STRIPE__WEBHOOK_SECRET": self._keys["webhook_secret"],
-            "FITMONITOR_STRIPE__API_BASE": self._base,
-        }
+        """Where it listens, and a key and a secret that open nothing else."""
+        return {**self._secrets, "FITMONITOR_STRIPE__API_BASE": self._base}
+
+    def _answers(self) -> bool:
+        return ask(f"{self._base}/_sandbox/health", _ANSWERS_WITHIN_S)[0] == _OK
 
 
-def _keys(folder: Path) -> dict[str, str]:
-    """Keys made once and kept, readable by their owner only."""
-    file = folder / "keys.json"
+def _own_secrets(folder: Path) -> Mapping[str, str]:
+    """Key and secret: made once, then read."""
+    file = folder / "secrets.json"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = {"api_key": f"sk_test_{secrets.token_hex(16)}", "webhook_secret": f"whsec_{secrets.token_hex(16)}"}
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        made = {_KEY: f"sk_test_{secrets.token_urlsafe(24)}", _SECRET: f"whsec_{secrets.token_urlsafe(24)}"}
+        fresh = folder / f"secrets.{os.getpid()}.json"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
             json.dump(made, out)
-    kept: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return kept
+        fresh.replace(file)  # whole or not at all, also when the power goes
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return {_KEY: kept[_KEY], _SECRET: kept[_SECRET]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{file} cannot be read", "delete it: another key is made") from error

@@ -1,55 +1,108 @@
-"""The sandbox put together: one process, one thread, one file."""
+"""The server: Stripe's API, the pages, the control interface, and what happens meanwhile."""
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
+from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from cluster.local.stripe_sandbox.api import Api
+from cluster.local.stripe_sandbox.carry_out import HANG_UP, ApiCalls
 from cluster.local.stripe_sandbox.control import Control
-from cluster.local.stripe_sandbox.delivery import Delivery
-from cluster.local.stripe_sandbox.events import EventLog
-from cluster.local.stripe_sandbox.ledger import Ledger
-from cluster.local.stripe_sandbox.page_calls import PageCalls
-from cluster.local.stripe_sandbox.store import SandboxStore
+from cluster.local.stripe_sandbox.errors import SandboxError
+from cluster.local.stripe_sandbox.guard import check_headers, check_same_site
+from cluster.local.stripe_sandbox.pages import Pages
+from cluster.local.stripe_sandbox.webhooks import Webhooks
+from cluster.local.stripe_sandbox.world import World
 
-_LOOK_EVERY_S = 1.0
+_log = logging.getLogger(__name__)
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_TICK_S = 0.25
+_FORGET_EVERY = 4 * 3600  # ticks
 
 
-def build(folder: Path, base: str, key: str, secret: str, webhook_url: str) -> Starlette:
-    """The application.
+class Protocol(HttpToolsProtocol):
+    """HTTP whose connections can be cut by what answers."""
 
-    Args:
-        folder: of its file.
-        base: where it is reached.
-        key: the API key that it takes.
-        secret: signs webhooks.
-        webhook_url: where they go; empty: nowhere.
-    """
-    store = SandboxStore(folder / "stripe-sandbox.sqlite3")
-    store.free_running_keys()
-    events = EventLog(store, sends=bool(webhook_url))
-    ledger = Ledger(store, events, base)
-    api = Api(store, ledger, key)
-    delivery = Delivery(store, events, webhook_url, secret)
-    control = Control(store, ledger, events, delivery, api)
+    def on_message_begin(self) -> None:
+        """Give the request the way to do so."""
+        super().on_message_begin()
+        extensions: dict[str, Any] = {HANG_UP: self.transport.abort}
+        self.scope["extensions"] = extensions
 
-    async def expire() -> None:
-        while True:
-            with store.changing():
-                ledger.expire_overdue()
-            await asyncio.sleep(_LOOK_EVERY_S)
 
-    @contextlib.asynccontextmanager
-    async def life(_app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(delivery.run()), asyncio.create_task(expire())]
-        yield
+class _Guard:
+    """Refuses what a sandbox must never meet, whatever it asks for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                check_headers(scope["headers"], scope["query_string"])
+                fetch_site = dict(scope["headers"]).get(b"sec-fetch-site", b"").decode("latin-1")
+                check_same_site(scope["method"], fetch_site)
+            except SandboxError as error:
+                await JSONResponse(error.body, error.status)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def make_app(world: World) -> Starlette:
+    """The whole application over a world, which it closes in the end."""
+    webhooks = Webhooks(world.store, world.panel, world.secrets)
+    world.events.on_event = webhooks.wake
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(webhooks.run()), asyncio.create_task(_tick(world))]
         for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        store.close()
+            task.add_done_callback(_complain)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            world.store.close()
 
-    routes = [*api.routes(), *control.routes(), *PageCalls(store, ledger).routes()]
-    return Starlette(routes=routes, lifespan=life)
+    return Starlette(
+        routes=[
+            Route("/v1/{path:path}", ApiCalls(world).answer, methods=_METHODS),
+            *Control(world, webhooks).routes(),
+            *Pages(world, webhooks).routes(),
+        ],
+        middleware=[Middleware(_Guard)],
+        exception_handlers={SandboxError: _refused},
+        lifespan=lifespan,
+    )
+
+
+async def _tick(world: World) -> None:
+    ticks = 0
+    while True:
+        world.catch_up()
+        if ticks % _FORGET_EVERY == 0:
+            world.keys.forget_old()
+        ticks += 1
+        await asyncio.sleep(_TICK_S)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        _log.critical("what happens meanwhile has stopped", exc_info=error)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, SandboxError):
+        raise error
+    return JSONResponse(error.body, error.status)

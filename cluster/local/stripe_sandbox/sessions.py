@@ -150,7 +150,7 @@ class Sessions:
         self._payments.settle(session["payment_intent"], arrives=outcome == SUCCEEDED)
         if outcome == SUCCEEDED:
             session["payment_status"] = "paid"
-        self._store.save(session, {**kept.extra, "due_at": None})
+        self._store.save(session, {**kept.extra, "due_at": None, "has_failed": outcome == FAILED})
         self._events.tell(f"checkout.session.async_payment_{outcome}", session)
         return session
 
@@ -173,7 +173,7 @@ class Sessions:
         kept = self.find(session_id)
         session = kept.body
         if session["status"] != "open":
-            message = "Only Checkout Sessions with a status in [\"open\"] can be expired."
+            message = 'Only Checkout Sessions with a status in ["open"] can be expired.'
             raise SandboxError(f"{message} This Checkout Session has a status of {session['status']}.")
         session.update(status="expired", url=None)
         self._store.save(session, {**kept.extra, "due_at": None})
@@ -271,7 +271,12 @@ _UNUSED: dict[str, Any] = {
     "consent_collection": None,
     "currency_conversion": None,
     "custom_fields": [],
-    "custom_text": {"after_submit": None, "shipping_address": None, "submit": None, "terms_of_service_acceptance": None},
+    "custom_text": {
+        "after_submit": None,
+        "shipping_address": None,
+        "submit": None,
+        "terms_of_service_acceptance": None,
+    },
     "customer": None,
     "customer_account": None,
     "customer_creation": "if_required",
@@ -296,6 +301,6 @@ _UNUSED: dict[str, Any] = {
     "shipping_options": [],
     "subscription": None,
     "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-    "ui_mode": "hosted",
+    "ui_mode": "hosted_page",
     "wallet_options": None,
 }

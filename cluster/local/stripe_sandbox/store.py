@@ -158,6 +158,22 @@ class Store:
         rows = self.run("SELECT body FROM objects WHERE id = ?", (object_id,))
         return None if not rows else dict(json.loads(rows[0][0]))
 
+    def newest_sessions(self, limit: int, after: str | None) -> Sequence[Body]:
+        """Sessions, the newest first.
+
+        Args:
+            limit: how many at most.
+            after: the id of the one after which to begin; at the newest without.
+        """
+        sql = "SELECT body FROM objects WHERE object = 'checkout.session'"
+        order = "ORDER BY created DESC, seq DESC LIMIT ?"
+        if after is None:
+            rows = self.run(f"{sql} {order}", (limit,))
+        else:
+            place = "(created, seq) < (SELECT created, seq FROM objects WHERE id = ?)"
+            rows = self.run(f"{sql} AND {place} {order}", (after, limit))
+        return [json.loads(row[0]) for row in rows]
+
     def due(self) -> Sequence[tuple[str, str]]:
         """Kind and id of what something should have happened to by now, the most urgent first."""
         sql = "SELECT object, id FROM objects WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, seq LIMIT 200"

@@ -1,7 +1,7 @@
 """How webhooks are sent and how calls go wrong, switched while the sandbox runs."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import stripe
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,14 +30,20 @@ class _Setting(BaseModel):
             param = ".".join(str(part) for part in first["loc"])
             raise InvalidParameterError(f"{param}: {first['msg']}", param) from None
 
+    def changed(self) -> dict[str, Any]:
+        """What is not as it was at first."""
+        return self.model_dump(exclude_defaults=True)
+
 
 class Switches(_Setting):
     """Of webhooks, and of what happens by itself."""
 
-    repeat: int = Field(default=1, ge=1, le=100, description="How many times each event is sent.")
+    repeat: int = Field(default=0, ge=0, le=100, description="How many times more each event is sent.")
     reorder: int = Field(default=0, ge=0, le=1000, description="So many are held, then sent, the last one first.")
     delay_s: float = Field(default=0, ge=0, le=_MOST, description="How long each event waits before it is sent.")
-    drop: int | Literal["all"] = Field(default=0, description="How many of the next events are never sent.")
+    drop: Annotated[int, Field(ge=-1)] | Literal["all"] = Field(
+        default=0, description="So many of the next are never sent; -1 or all: none is."
+    )
     paused: bool = Field(default=False, description="Nothing is sent; it waits.")
     api_version: str = Field(default=_API_VERSION, min_length=1, max_length=40, description="Told in events.")
     all_events: bool = Field(default=False, description="Also sends payment_intent.* and charge.succeeded/failed.")
@@ -87,14 +93,14 @@ class Panel:
         return self._faults
 
     def turn(self, sent: Mapping[str, Any]) -> Switches:
-        """Set the switches that are named, and leave the others as they are."""
-        self._switches = Switches.read({**self._switches.model_dump(), **sent})
+        """Set all switches; those that are not named are as they were at first."""
+        self._switches = Switches.read({name: value for name, value in sent.items() if value is not None})
         self._store.set("switches", self._switches.model_dump())
         return self._switches
 
-    def reset(self) -> Switches:
-        """Set all switches as they were at first."""
-        return self.turn(Switches().model_dump())
+    def turn_some(self, sent: Mapping[str, Any]) -> Switches:
+        """Set the switches that are named, and leave the others as they are."""
+        return self.turn({**self._switches.model_dump(), **sent})
 
     def break_calls(self, sent: Mapping[str, Any]) -> Faults:
         """Set how calls go wrong; an empty setting ends it."""
@@ -114,11 +120,11 @@ class Panel:
     def drops(self) -> bool:
         """Whether the event that has just happened is never sent."""
         drop = self._switches.drop
-        if drop == "all":
+        if drop in {"all", -1}:
             return True
-        if drop <= 0:
+        if drop == 0:
             return False
-        self.turn({"drop": drop - 1})
+        self.turn_some({"drop": int(drop) - 1})
         return True
 
 

@@ -1,6 +1,7 @@
 """Webhooks: events are signed as Stripe signs them, sent, and sent again until they are taken."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -54,6 +55,7 @@ class Webhooks:
         self._in_flight: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._noted = asyncio.Event()
         # Proxies are ignored: nothing may leave this machine.
         self._client = httpx.AsyncClient(
             timeout=_PATIENCE_S, trust_env=False, limits=httpx.Limits(max_connections=_AT_ONCE)
@@ -89,15 +91,22 @@ class Webhooks:
         Returns:
             The counts of `counts`, and whether the queue is empty.
         """
-        self._release(every=True)
+        if not self._panel.switches.paused:
+            self._release(every=True)
         if at_once:
             now = self._store.clock()
             self._store.run("UPDATE deliveries SET next_at = ? WHERE state = ? AND next_at > ?", (now, PENDING, now))
         self.wake()
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while not self._is_empty() and asyncio.get_running_loop().time() < deadline and not self._panel.switches.paused:
-            await asyncio.sleep(0.02)
-        return {"empty": self._is_empty(), **self.counts()}
+        while not self._is_empty() and not self._panel.switches.paused:
+            left_s = deadline - asyncio.get_running_loop().time()
+            if left_s <= 0:
+                break
+            self._noted.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._noted.wait(), min(left_s, _LOOK_AGAIN_S))
+        counts = self.counts()
+        return {"empty": self._is_empty(), "waiting": counts[PENDING] + counts[HELD], **counts}
 
     def counts(self) -> dict[str, int]:
         """How many deliveries are in each state, and how many times one was tried."""
@@ -132,7 +141,7 @@ class Webhooks:
         sql = "SELECT id, event, next_at FROM deliveries WHERE state = ? ORDER BY next_at, id LIMIT ?"
         for delivery, event, next_at in self._store.run(sql, (PENDING, _AT_ONCE + len(self._in_flight))):
             if next_at > now:
-                return max(0.0, min(next_at - now, _LOOK_AGAIN_S))
+                return max(0.0, min(float(next_at) - now, _LOOK_AGAIN_S))
             if len(self._in_flight) >= _AT_ONCE:
                 break
             if delivery not in self._in_flight:
@@ -163,6 +172,7 @@ class Webhooks:
                 await self._send(int(delivery), str(event))
             finally:
                 self._in_flight.discard(delivery)
+                self._noted.set()
         self.wake()
 
     async def _send(self, delivery: int, event: str) -> None:

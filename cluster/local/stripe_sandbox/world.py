@@ -63,9 +63,7 @@ class World:
         disputes = Disputes(store, events, payments)
         refunds = Refunds(store, events, payments, disputes, panel)
         sessions = Sessions(store, events, payments, panel, base_url)
-        return cls(
-            secrets, store, panel, events, payments, disputes, refunds, sessions, Keys(store), Counter()
-        )
+        return cls(secrets, store, panel, events, payments, disputes, refunds, sessions, Keys(store), Counter())
 
     def catch_up(self) -> None:
         """Do what should have happened by now: sessions expire, delayed payments end."""

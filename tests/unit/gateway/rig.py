@@ -21,6 +21,7 @@ from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
 from deployments.identity.outside import Outside
+from deployments.payments.desk import PaymentsDesk
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
 from domain.door.model import OfflineScan, PassReading, PassStatus, TidyRequest
@@ -39,6 +40,7 @@ from integrations.settings import ApiSettings, DoorSettings, IdentitySettings, I
 from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
 from tests.contract.openapi_contract import OpenApiContract
 from tests.mailbox import Mailbox
+from tests.provider import StandInProvider
 from tests.unit.identity.local_rig import LIGHT
 from tests.world import START, HeldClock, World
 
@@ -188,20 +190,6 @@ class StandInCommands:
         return reply(command.command_id, result)
 
 
-@dataclass
-class StandInPayments:
-    """Remembers who was asked about."""
-
-    asked: list[UUID] = field(default_factory=list)
-    fails: bool = False
-
-    async def settle(self, member_id: UUID, within_s: float) -> None:
-        assert within_s > 0
-        self.asked.append(member_id)
-        if self.fails:
-            raise ConnectionError
-
-
 class StandInImages:
     """A store of images that can be away."""
 
@@ -309,7 +297,10 @@ class Rig:
             TokenVerifier(self.settings.identity, TokenUse.ACCESS, clock=world.clock), world.clock
         )
         self.commands = StandInCommands(world)
-        self.payments = StandInPayments()
+        self.payment_provider = StandInProvider(world.clock)
+        self.payments = LocalDesk(
+            PaymentsDesk(world.store, world.clock, provider=self.payment_provider, takes_events=True)
+        )
         self.shell, self.relay = assemble(
             Others(
                 gym=self.gym,

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
 
-from deployments.gateway.ports import NoPayments
 from deployments.gateway.problems import ApiProblem
 from deployments.gateway.scan_batching import ScanBatching
 from deployments.gateway.scan_exchange import ScanExchange
@@ -41,9 +41,13 @@ class Way:
         return [True] * len(questions)
 
 
+async def no_payments(*_asked: Any, **_named: Any) -> Any:  # noqa: ANN401 - whatever is asked
+    """There is nothing to bring up to date."""
+
+
 def exchange(replies: StandInReplies, way: Way) -> ScanExchange:
     batching = ScanBatching(way, calls_in_flight=1, batch_max=8, call_timeout_s=1)
-    return ScanExchange(replies, batching, NoPayments())
+    return ScanExchange(replies, batching, no_payments)
 
 
 def until(seconds: float) -> float:
@@ -135,7 +139,7 @@ async def test_a_scan_that_is_turned_away_at_once_leaves_nothing_behind() -> Non
     replies = StandInReplies()
     way = Way(replies, lasts_s=1)
     batching = ScanBatching(way, calls_in_flight=1, batch_max=1, call_timeout_s=1)
-    desk = ScanExchange(replies, batching, NoPayments())
+    desk = ScanExchange(replies, batching, no_payments)
     asking = [asyncio.create_task(desk.ask(question(), until(0.2))) for _ in range(20)]
     ended = await asyncio.gather(*asking, return_exceptions=True)
     assert {error.code for error in ended if isinstance(error, ApiProblem)} == {"busy", "no_answer_in_time"}

@@ -1,0 +1,532 @@
+"""The sandbox as a process, spoken to by Stripe's own SDK, with a receiver of its webhooks."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+import httpx
+import pytest
+import stripe
+
+from cluster.local.ports import free_port
+from cluster.local.stripe_sandbox.process import StripeSandbox
+from tests.loopback import serving
+
+LIVE = "sk_" + "live_abc123"
+EXPAND: Any = {"expand": ["payment_intent.latest_charge"]}
+
+
+class Mailbox:
+    """What arrived at the webhook's address, and what is answered there."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[bytes, str]] = []
+        self.answer: Callable[[int], int] = lambda _number: 200
+        self._lock = Lock()
+
+    def take(self, body: bytes, signature: str) -> int:
+        with self._lock:
+            self.got.append((body, signature))
+            number = len(self.got)
+        return self.answer(number)
+
+    @property
+    def types(self) -> list[str]:
+        return [json.loads(body)["type"] for body, _ in self.got]
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        mailbox = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                assert self.headers["Content-Type"] == "application/json; charset=utf-8"
+                self.send_response(mailbox.take(body, self.headers["Stripe-Signature"]))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        return Handler
+
+
+class Desk:
+    """A running sandbox, its client, and its controls."""
+
+    def __init__(self, server: StripeSandbox) -> None:
+        told = server.environment()
+        self.server = server
+        self.base = told["FITMONITOR_STRIPE__API_BASE"]
+        self.secret = told["FITMONITOR_STRIPE__WEBHOOK_SECRET"]
+        self.key = told["FITMONITOR_STRIPE__API_KEY"]
+        self.client = self.sdk()
+
+    def sdk(self, key: str = "", **more: Any) -> stripe.StripeClient:  # noqa: ANN401 - the SDK's own options
+        http = stripe.RequestsClient(timeout=20)
+        return stripe.StripeClient(key or self.key, base_addresses={"api": self.base}, http_client=http, **more)
+
+    def control(self, path: str, method: str = "POST", **sent: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        answer = httpx.request(method, f"{self.base}/_sandbox/{path}", json=sent, timeout=40)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def sell(self, key: str = "", **instead: Any) -> Any:  # noqa: ANN401 - Stripe's objects are read field by field
+        options: Any = {"idempotency_key": key} if key else {}
+        return self.client.v1.checkout.sessions.create(order(**instead), options)
+
+    def paid(self) -> str:
+        """The payment intent of a session that was paid."""
+        return str(self.control(f"sessions/{self.sell().id}/pay")["payment_intent"])
+
+    def flush(self) -> dict[str, Any]:
+        return self.control("webhooks/flush")
+
+
+def order(**instead: Any) -> Any:  # noqa: ANN401 - as above
+    price = {"currency": "eur", "unit_amount": 1000, "product_data": {"name": "30 days"}}
+    own = {"order_id": "order-1"}
+    return {
+        "mode": "payment",
+        "line_items": [{"quantity": 1, "price_data": price}],
+        "client_reference_id": "order-1",
+        "metadata": own,
+        "payment_intent_data": {"metadata": own},
+        "success_url": "http://127.0.0.1:1/done?id={CHECKOUT_SESSION_ID}",
+        "cancel_url": "http://127.0.0.1:1/left",
+        **instead,
+    }
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, int]]:
+    box = Mailbox()
+    with serving(box.handler()) as port:
+        yield box, port
+
+
+@pytest.fixture
+def box(mailbox: tuple[Mailbox, int]) -> Mailbox:
+    return mailbox[0]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, mailbox: tuple[Mailbox, int]) -> Iterator[Desk]:
+    url = f"http://127.0.0.1:{mailbox[1]}/hook"
+    server = StripeSandbox(tmp_path / "sandbox.log", tmp_path / "sandbox", free_port(), url)
+    server.launch()
+    try:
+        server.wait()
+        yield Desk(server)
+    finally:
+        server.process.stop()
+        log = (tmp_path / "sandbox.log").read_text(encoding="utf-8")
+        assert server.environment()["FITMONITOR_STRIPE__API_KEY"] not in log
+        assert "Traceback" not in log
+
+
+def test_a_session_is_sold_paid_refunded_and_disputed(desk: Desk, box: Mailbox) -> None:
+    client = desk.client
+    session = desk.sell(customer_email="ada@example.org")
+    assert (session.status, session.payment_status, session.amount_total, session.livemode) == (
+        "open",
+        "unpaid",
+        1000,
+        False,
+    )
+    assert session.url == f"{desk.base}/pay/{session.id}"
+    desk.control(f"sessions/{session.id}/pay", name="Ada", address={"line1": "1 Way", "country": "AT"})
+    paid = client.v1.checkout.sessions.retrieve(session.id, EXPAND)
+    assert (paid.status, paid.payment_status, paid.url) == ("complete", "paid", None)
+    assert paid.customer_details is not None
+    assert (paid.customer_details.name, paid.customer_details.email) == ("Ada", "ada@example.org")
+    intent: Any = paid.payment_intent
+    assert (intent.status, intent.metadata["order_id"]) == ("succeeded", "order-1")
+    assert (intent.latest_charge.amount_captured, intent.latest_charge.disputed) == (1000, False)
+
+    refund = client.v1.refunds.create({"payment_intent": intent.id, "amount": 400, "metadata": {"refund_id": "r1"}})
+    assert (refund.status, refund.amount) == ("succeeded", 400)
+    assert [one.id for one in client.v1.refunds.list({"payment_intent": intent.id}).auto_paging_iter()] == [refund.id]
+    dispute = desk.control(f"payment-intents/{intent.id}/dispute")
+    desk.control(f"disputes/{dispute['id']}/close", status="lost")
+    assert client.v1.disputes.retrieve(dispute["id"]).status == "lost"
+    assert [one.status for one in client.v1.disputes.list({"payment_intent": intent.id}).data] == ["lost"]
+    charge = client.v1.charges.retrieve(intent.latest_charge.id)
+    assert (charge.amount_refunded, charge.refunded, charge.disputed) == (400, False, True)
+
+    assert desk.flush()["empty"]
+    expected = ["checkout.session.completed", "refund.created", "charge.refunded", "charge.dispute.created"]
+    expected += ["charge.dispute.funds_withdrawn", "charge.dispute.closed"]
+    assert sorted(box.types) == sorted(expected)
+    listed = client.v1.events.list({"types": expected, "limit": 100})
+    assert [event.type for event in listed.data] == expected[::-1]
+    for body, signature in box.got:
+        event = stripe.Webhook.construct_event(body, signature, desk.secret)
+        assert event.api_version == stripe.api_version
+        assert client.v1.events.retrieve(event.id).type == event.type
+        with pytest.raises(stripe.SignatureVerificationError):
+            stripe.Webhook.construct_event(body + b" ", signature, desk.secret)
+
+
+def test_errors_are_stripes(desk: Desk) -> None:
+    client = desk.client
+    with pytest.raises(stripe.InvalidRequestError) as unknown:
+        desk.sell(colour="red")
+    assert (unknown.value.code, unknown.value.param, unknown.value.http_status) == ("parameter_unknown", "colour", 400)
+    with pytest.raises(stripe.InvalidRequestError) as missing:
+        client.v1.checkout.sessions.retrieve("cs_test_none")
+    assert (missing.value.code, missing.value.http_status) == ("resource_missing", 404)
+    assert missing.value.request_id is not None
+    with pytest.raises(stripe.AuthenticationError):
+        desk.sdk("sk_test_other").v1.refunds.list()
+    with pytest.raises(stripe.AuthenticationError) as live:
+        desk.sdk(LIVE).v1.refunds.list()
+    assert "abc123" not in str(live.value)
+    intent_id = desk.paid()
+    client.v1.refunds.create({"payment_intent": intent_id})
+    with pytest.raises(stripe.InvalidRequestError) as again:
+        client.v1.refunds.create({"payment_intent": intent_id})
+    assert again.value.code == "charge_already_refunded"
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+        client.v1.refunds.list({"expand": ["data.colour"]})
+    answer = httpx.get(
+        f"{desk.base}/v1/balance", headers={"Authorization": f"Bearer {desk.key}", "Stripe-Version": "x"}
+    )
+    assert (answer.status_code, answer.headers["Stripe-Version"]) == (404, "x")
+    assert answer.headers["Request-Id"].startswith("req_")
+
+
+def test_a_live_key_in_any_part_of_a_request_is_refused(desk: Desk) -> None:
+    own = {"Authorization": f"Bearer {desk.key}"}
+    for answer in (
+        httpx.post(f"{desk.base}/v1/refunds", headers=own, data={"metadata[a]": LIVE}),
+        httpx.get(f"{desk.base}/v1/refunds", headers=own, params={"charge": LIVE}),
+        httpx.post(f"{desk.base}/_sandbox/sessions/x/pay", json={"name": LIVE}),
+        httpx.get(f"{desk.base}/", headers={"X-Other": LIVE}),
+    ):
+        assert answer.status_code == 401
+        assert "abc123" not in answer.text
+
+
+def test_a_key_makes_one_session_however_often_and_at_once_it_is_sent(desk: Desk) -> None:
+    def create(_: int) -> str:
+        answer = desk.sdk(max_network_retries=5).v1.checkout.sessions.create(order(), {"idempotency_key": "order-1"})
+        return answer.id
+
+    with ThreadPoolExecutor(50) as pool:
+        assert len(set(pool.map(create, range(50)))) == 1
+    assert len(desk.client.v1.checkout.sessions.list().data) == 1
+    assert desk.control("calls", "GET") == {"GET /v1/checkout/sessions": 1, "POST /v1/checkout/sessions": 50}
+    desk.control("calls", "DELETE")
+    assert desk.control("calls", "GET") == {}
+
+
+def test_keys_are_answered_as_stripe_answers_them(desk: Desk) -> None:
+    first, again = desk.sell("k1"), desk.sell("k1")
+    assert first.id == again.id
+    assert "Idempotent-Replayed" not in first.last_response.headers
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+    assert again.last_response.headers["Original-Request"] == first.last_response.request_id
+    with pytest.raises(stripe.IdempotencyError, match="same parameters"):
+        desk.sell("k1", client_reference_id="order-2")
+    with pytest.raises(stripe.IdempotencyError, match="same endpoint"):
+        desk.client.v1.refunds.create({"charge": "ch_1"}, {"idempotency_key": "k1"})
+    # What was refused before it was begun is not kept; what failed on the way is.
+    with pytest.raises(stripe.InvalidRequestError):
+        desk.sell("k2", mode="nonsense")
+    assert desk.sell("k2").id
+    intent_id = desk.paid()
+    refund: Any = {"payment_intent": intent_id, "amount": 5000}
+    for replayed in (None, "true"):
+        with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded") as error:
+            desk.client.v1.refunds.create(refund, {"idempotency_key": "k3"})
+        assert (error.value.headers or {}).get("Idempotent-Replayed") == replayed
+
+
+def test_a_key_that_is_in_use_is_refused(desk: Desk) -> None:
+    desk.control("faults", "PUT", hang_s=1.5, next=1)
+    patient = desk.sdk(max_network_retries=0)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(patient.v1.checkout.sessions.create, order(), {"idempotency_key": "k"})
+        while not desk.control("calls", "GET"):
+            time.sleep(0.02)
+        with pytest.raises(stripe.APIError) as error:
+            patient.v1.checkout.sessions.create(order(), {"idempotency_key": "k"})
+        assert (error.value.http_status, error.value.code) == (409, None)
+        body: Any = error.value.json_body
+        assert body["error"]["code"] == "idempotency_key_in_use"
+        assert slow.result().id == desk.sell("k").id
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_call_that_fails_has_done_nothing(desk: Desk, status: int) -> None:
+    desk.control("faults", "PUT", status=status, next=1)
+    with pytest.raises(stripe.StripeError) as error:
+        desk.sdk(max_network_retries=0).v1.checkout.sessions.create(order(), {"idempotency_key": "k"})
+    assert error.value.http_status == status
+    assert isinstance(error.value, stripe.RateLimitError) == (status == 429)
+    assert desk.client.v1.checkout.sessions.list().data == []
+    assert desk.sell("k").id
+
+
+def test_an_answer_that_is_lost_leaves_the_call_done(desk: Desk) -> None:
+    desk.control("faults", "PUT", after=True, next=1)
+    with pytest.raises(stripe.APIConnectionError):
+        desk.sdk(max_network_retries=0).v1.checkout.sessions.create(order(), {"idempotency_key": "k"})
+    made = desk.client.v1.checkout.sessions.list().data
+    again = desk.sell("k")
+    assert [session.id for session in made] == [again.id]
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+    desk.control("faults", "PUT", after=True)
+    assert desk.control("health", "GET") == {"status": "ok"}
+    desk.control("faults", "PUT")
+    assert desk.sell("k").id == again.id
+
+
+def test_a_delayed_payment_arrives_or_fails(desk: Desk, box: Mailbox) -> None:
+    for verb, kind, status in (
+        ("succeed", "succeeded", "succeeded"),
+        ("payment-failed", "failed", "requires_payment_method"),
+    ):
+        session = desk.sell()
+        desk.control(f"sessions/{session.id}/pay-later")
+        assert desk.client.v1.checkout.sessions.retrieve(session.id).payment_status == "unpaid"
+        desk.control(f"sessions/{session.id}/{verb}")
+        intent: Any = desk.client.v1.checkout.sessions.retrieve(
+            session.id, {"expand": ["payment_intent"]}
+        ).payment_intent
+        assert intent.status == status
+        desk.flush()
+        assert sorted(box.types[-2:]) == [f"checkout.session.async_payment_{kind}", "checkout.session.completed"]
+    quick = desk.sell()
+    desk.control(f"sessions/{quick.id}/pay-later", after_s=0.1)
+    wait_for(lambda: desk.client.v1.checkout.sessions.retrieve(quick.id).payment_status == "paid")
+
+
+def test_a_session_is_expired_by_its_seller(desk: Desk, box: Mailbox) -> None:
+    session = desk.sell()
+    assert desk.client.v1.checkout.sessions.expire(session.id).status == "expired"
+    with pytest.raises(stripe.InvalidRequestError, match="Only Checkout Sessions"):
+        desk.client.v1.checkout.sessions.expire(session.id)
+    desk.flush()
+    assert box.types == ["checkout.session.expired"]
+
+
+def test_a_webhook_that_is_not_taken_is_sent_again(desk: Desk, box: Mailbox) -> None:
+    desk.control("switches", "PUT", retry_s=0.1)
+    box.answer = lambda number: 200 if number > 3 else 503
+    desk.paid()
+    counts = desk.flush()
+    assert (counts["delivered"], counts["attempts"]) == (1, 4)
+    assert len({json.loads(body)["id"] for body, _ in box.got}) == 1
+    (delivery,) = desk.control("webhooks", "GET")["deliveries"]
+    assert (delivery["state"], delivery["answer"], delivery["type"]) == (
+        "delivered",
+        "200",
+        "checkout.session.completed",
+    )
+
+
+def test_a_slow_receiver_does_not_hold_up_the_others(desk: Desk, box: Mailbox) -> None:
+    released = Event()
+
+    def slow_at_first(number: int) -> int:
+        if number == 1:
+            released.wait(8)
+        return 200
+
+    box.answer = slow_at_first
+    desk.paid()
+    wait_for(lambda: len(box.got) == 1)
+    try:
+        desk.paid()
+        wait_for(lambda: len(box.got) == 2, within_s=2)
+    finally:
+        released.set()
+    assert desk.flush()["delivered"] == 2
+
+
+def test_webhooks_go_astray_as_they_are_told_to(desk: Desk, box: Mailbox) -> None:
+    desk.control("switches", "PUT", repeat=2)
+    desk.paid()
+    desk.flush()
+    assert (len(box.got), len({body for body, _ in box.got})) == (3, 1)
+
+    box.got.clear()
+    desk.control("switches", "PUT", reorder=3)
+    sessions = [desk.sell() for _ in range(3)]
+    for session in sessions[:2]:
+        desk.control(f"sessions/{session.id}/pay")
+    time.sleep(0.3)
+    assert box.got == []
+    desk.control(f"sessions/{sessions[2].id}/pay")
+    desk.flush()
+    arrived = [json.loads(body)["data"]["object"]["id"] for body, _ in box.got]
+    assert arrived == [session.id for session in reversed(sessions)]
+
+    box.got.clear()
+    desk.control("switches", "PUT", drop=1)
+    desk.paid()
+    event_id = desk.client.v1.events.list({"type": "checkout.session.completed", "limit": 1}).data[0].id
+    assert desk.flush()["dropped"] == 1
+    assert box.got == []
+    desk.control(f"events/{event_id}/resend")
+    desk.flush()
+    assert [json.loads(body)["id"] for body, _ in box.got] == [event_id]
+
+    box.got.clear()
+    desk.control("switches", "PUT", delay_s=0.6, api_version="2020-01-01")
+    began = time.monotonic()
+    desk.paid()
+    desk.flush()
+    assert time.monotonic() - began >= 0.5
+    assert json.loads(box.got[0][0])["api_version"] == "2020-01-01"
+
+    box.got.clear()
+    desk.control("switches", "PUT", paused=True)
+    desk.paid()
+    assert desk.flush()["waiting"] == 1
+    assert box.got == []
+    assert desk.control("switches", "PATCH", paused=False)["paused"] is False
+    assert desk.flush()["empty"]
+    assert len(box.got) == 1
+    assert desk.control("switches", "GET")["repeat"] == 0
+
+
+def test_a_kill_forgets_neither_sales_nor_webhooks(desk: Desk, box: Mailbox) -> None:
+    desk.control("switches", "PUT", paused=True)
+    session = desk.sell("k")
+    desk.control(f"sessions/{session.id}/pay")
+    desk.server.process.kill()
+    desk.server.launch()
+    desk.server.wait()
+    assert desk.client.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
+    assert desk.sell("k").id == session.id
+    assert box.got == []
+    desk.control("switches", "PUT")
+    assert desk.flush()["delivered"] == 1
+    assert box.types == ["checkout.session.completed"]
+
+
+def test_a_buyer_pays_on_the_page(desk: Desk) -> None:
+    session = desk.sell(customer_email="ada@example.org", client_reference_id="<b>x</b>")
+    shown = httpx.get(session.url)
+    assert shown.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    for text in ("SANDBOX", "30 days", "Pay 10.00 EUR", "ada@example.org", "Card declined", "Pay later", "Cancel"):
+        assert text in shown.text
+    declined = httpx.post(session.url, data={"action": "decline", "name": "Ada"})
+    assert "Your card was declined." in declined.text
+    assert 'value="Ada"' in declined.text
+    left = httpx.post(session.url, data={"action": "cancel"})
+    assert (left.status_code, left.headers["Location"]) == (303, "http://127.0.0.1:1/left")
+    wrong = httpx.post(session.url, data={"action": "pay", "email": "nobody"})
+    assert (wrong.status_code, "Invalid email address" in wrong.text) == (400, True)
+    paid = httpx.post(session.url, data={"action": "pay", "name": "Ada", "line1": "1 Way", "email": "a@b.de"})
+    assert (paid.status_code, paid.headers["Location"]) == (303, f"http://127.0.0.1:1/done?id={session.id}")
+    again = httpx.post(session.url, data={"action": "pay"})
+    assert (again.status_code, "It is not charged again" in again.text) == (409, True)
+    details = desk.client.v1.checkout.sessions.retrieve(session.id).customer_details
+    assert details is not None
+    assert details.address is not None
+    assert (details.name, details.email, details.address.line1) == ("Ada", "a@b.de", "1 Way")
+    overview = httpx.get(f"{desk.base}/").text
+    assert "&lt;b&gt;x&lt;/b&gt;" in overview
+    assert "<b>x" not in overview
+    assert httpx.get(f"{desk.base}/pay/cs_test_none").status_code == 404
+
+
+def test_an_address_that_is_required_is_asked_for(desk: Desk) -> None:
+    session = desk.sell(billing_address_collection="required")
+    assert httpx.post(session.url, data={"action": "pay"}).status_code == 400
+    address = {"line1": "1 Way", "postal_code": "1010", "city": "Wien", "country": "AT"}
+    assert httpx.post(session.url, data={"action": "pay", **address}).status_code == 303
+
+
+def test_the_buttons_of_the_overview_work(desk: Desk) -> None:
+    intent_id, later, unpaid = desk.paid(), desk.sell(), desk.sell()
+    httpx.post(later.url, data={"action": "later"})
+    pressed = [
+        (f"sessions/{later.id}/succeed", {}, 303),
+        (f"sessions/{unpaid.id}/expire", {}, 303),
+        (f"payment-intents/{intent_id}/refund", {"amount": "4,00"}, 303),
+        (f"payment-intents/{intent_id}/refund", {"amount": "x"}, 400),
+        (f"payment-intents/{intent_id}/refund", {"amount": "6.01"}, 400),
+        (f"payment-intents/{intent_id}/dispute", {"inquiry": "true"}, 303),
+        (f"payment-intents/{intent_id}/explode", {}, 404),
+        ("payment-intents/pi_none/refund", {}, 404),
+    ]
+    for path, fields, status in pressed:
+        assert httpx.post(f"{desk.base}/actions/{path}", data=fields).status_code == status, path
+    dispute = desk.client.v1.disputes.list({"payment_intent": intent_id}).data[0]
+    assert dispute.status == "warning_needs_response"
+    assert httpx.post(f"{desk.base}/actions/disputes/{dispute.id}/close").status_code == 303
+    assert desk.client.v1.refunds.list({"payment_intent": intent_id}).data[0].amount == 400
+    elsewhere = {"Sec-Fetch-Site": "cross-site"}
+    path = f"{desk.base}/actions/payment-intents/{intent_id}/refund"
+    assert httpx.post(path, headers=elsewhere).status_code == 403
+    assert httpx.get(f"{desk.base}/", headers={"Host": "rebound.example.org"}).status_code == 403
+
+
+def test_it_ends_promptly_also_while_it_hangs(desk: Desk) -> None:
+    desk.control("faults", "PUT", hang_s=60)
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(desk.sdk(max_network_retries=0).v1.refunds.list)
+        while not desk.control("calls", "GET"):
+            time.sleep(0.02)
+        began = time.monotonic()
+        desk.server.process.stop()
+        assert time.monotonic() - began < 4
+        with pytest.raises(stripe.StripeError):
+            lost.result()
+    assert desk.server.process.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FITMONITOR_STRIPE__API_KEY", LIVE),
+        ("FITMONITOR_STRIPE__API_KEY", ""),
+        ("STRIPE_API_KEY", LIVE.replace("sk", "rk")),
+        ("FITMONITOR_STRIPE__WEBHOOK_URL", "http://example.org/hook"),
+        ("FITMONITOR_STRIPE__WEBHOOK_SECRET", ""),
+    ],
+)
+def test_it_refuses_an_unsafe_start(tmp_path: Path, name: str, value: str) -> None:
+    safe = {
+        "FITMONITOR_STRIPE__API_KEY": "sk_test_1",
+        "FITMONITOR_STRIPE__WEBHOOK_SECRET": "whsec_1",
+        "FITMONITOR_STRIPE__WEBHOOK_URL": "http://127.0.0.1:1/hook",
+    }
+    command = [sys.executable, "-m", "cluster.local.stripe_sandbox", str(free_port()), str(tmp_path / "sandbox")]
+    environment = {**os.environ, **safe, name: value}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert name in line
+    assert "abc123" not in ended.stderr + ended.stdout
+    assert not (tmp_path / "sandbox").exists()
+
+
+def test_key_and_secret_are_made_once_for_their_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    told = [StripeSandbox(tmp_path / "log", folder, 1, "http://127.0.0.1:1/").environment() for _ in range(2)]
+    assert told[0] == told[1]
+    assert told[0]["FITMONITOR_STRIPE__API_KEY"].startswith("sk_test_")
+    assert told[0]["FITMONITOR_STRIPE__WEBHOOK_SECRET"].startswith("whsec_")
+    assert [file.stat().st_mode & 0o777 for file in folder.iterdir()] == [0o600]
+
+
+def wait_for(happened: Callable[[], bool], within_s: float = 10) -> None:
+    deadline = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

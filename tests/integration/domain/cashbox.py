@@ -1,0 +1,121 @@
+"""A world in which something is sold: orders, a provider, and what the ledger says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from consumers.payments import PaymentHandler
+from domain.memberships.check import Disagreement, check_ledger
+from domain.memberships.ledger import Account
+from domain.memberships.repository import LedgerRepository
+from domain.payments.checkout import Checkouts
+from domain.payments.fulfilment import Settlement
+from domain.payments.invoices import InvoiceRepository, InvoiceText
+from domain.payments.model import Order, PaymentRefusal
+from domain.payments.orders import OrderRepository
+from domain.payments.ports import Happened
+from domain.payments.reconcile import Reconciliation
+from domain.payments.refunding import Refunds
+from domain.payments.webhooks import PaymentEvent, store_happened
+from domain.tables import ledger_entries, outbox, stripe_events
+from integrations.kafka.messages import decode_payment_event
+from tests.provider import StandInProvider
+from tests.world import World
+
+SUCCESS, CANCEL = "http://gym.test/ok?order={ORDER_ID}", "http://gym.test/no"
+
+
+@dataclass
+class Cashbox:
+    """Everything about payments, on one store."""
+
+    world: World
+    provider: StandInProvider = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.provider = StandInProvider(self.world.clock)
+        parts = (self.world.store, self.provider, self.world.clock)
+        self.checkouts, self.settlement, self.refunds = Checkouts(*parts), Settlement(*parts), Refunds(*parts)
+        self.reconciliation = Reconciliation(*parts)
+        self.handler = PaymentHandler(*parts)
+
+    def order(self, member: UUID | None = None, plan: UUID | None = None) -> Order:
+        opened = self.checkouts.open(member or self.world.newcomer(), plan or self.world.plan, SUCCESS, CANCEL)
+        assert isinstance(opened, Order), opened
+        return opened
+
+    def bought(self, member: UUID | None = None, plan: UUID | None = None) -> Order:
+        order = self.order(member, plan)
+        self.provider.pay(session(order))
+        return self.settled(order)
+
+    def settled(self, order: Order) -> Order:
+        settled = self.settlement.settle(order.id)
+        assert isinstance(settled, Order), settled
+        return settled
+
+    def read(self, order: Order) -> Order:
+        with self.world.store.reading() as connection:
+            found = OrderRepository(connection).order(order.id)
+        assert found is not None
+        return found
+
+    def account(self, order: Order) -> Account:
+        with self.world.store.reading() as connection:
+            held = LedgerRepository(connection).held_by(order.member_id)
+        assert len(held) == 1
+        return held[0].account
+
+    def days_left(self, order: Order) -> int:
+        """From today to the end, in days."""
+        ends_on = self.account(order).ends_on
+        assert ends_on is not None
+        return (ends_on - self.world.clock().date()).days
+
+    def kinds(self, order: Order) -> list[str]:
+        with self.world.store.reading() as connection:
+            query = select(ledger_entries.c.kind).where(ledger_entries.c.member_id == order.member_id)
+            return list(connection.execute(query.order_by(ledger_entries.c.number)).scalars())
+
+    def invoices(self, order: Order) -> list[InvoiceText]:
+        with self.world.store.reading() as connection:
+            return [each.text for each in InvoiceRepository(connection).of_order(order.id)]
+
+    def disagreements(self) -> list[Disagreement]:
+        with self.world.store.reading() as connection:
+            return list(check_ledger(connection))
+
+    def days_pass(self, days: float) -> None:
+        self.world.clock.now += timedelta(days=days)
+
+    def receive(self, *events: Happened) -> list[PaymentEvent]:
+        """Store events as the webhook does; what was handed on, as the consumer reads it."""
+        with self.world.store.writing() as connection:
+            store_happened(connection, events, self.world.clock())
+        with self.world.store.reading() as connection:
+            rows = connection.execute(select(outbox.c.payload).order_by(outbox.c.id)).scalars()
+            return [decode_payment_event(payload.encode()) for payload in rows]
+
+    def handle(self, *events: Happened) -> Sequence[bool]:
+        """Receive events and handle them in this order."""
+        told = {event.event_id: event for event in self.receive(*events)}
+        return self.handler.handle([told[event.id] for event in events])
+
+    def event_state(self, event: Happened) -> str:
+        with self.world.store.reading() as connection:
+            query = select(stripe_events.c.state).where(stripe_events.c.id == event.id)
+            state: str = connection.execute(query).scalar_one()
+        return state
+
+
+def session(order: Order) -> str:
+    assert order.session_id is not None
+    return order.session_id
+
+
+def refused(answer: object) -> str:
+    assert isinstance(answer, PaymentRefusal), answer
+    return answer.problem.value

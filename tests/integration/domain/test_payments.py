@@ -1,0 +1,466 @@
+"""Orders bought, fulfilled once, given back, disputed: the lines of docs/payments.md on both stores."""
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from domain.door.model import Outcome, Reason, Remedy
+from domain.memberships.ledger import Method
+from domain.memberships.plan_repository import change_plan, create_plan, retire_plan
+from domain.memberships.plans import Plan, PlanDetails
+from domain.memberships.refusals import MembershipRefusal
+from domain.money import Money
+from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
+from domain.payments.invoices import InvoiceKind
+from domain.payments.model import Order, OrderState, PaymentRefusal
+from domain.payments.orders import OrderRepository
+from domain.payments.ports import Buyer, PaymentsAwayError
+from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders
+from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, refused, session
+from tests.world import World
+
+
+@pytest.fixture
+def box(world: World) -> Iterator[Cashbox]:
+    box = Cashbox(world)
+    yield box
+    assert box.disagreements() == []
+    box.handler.close()
+
+
+def test_the_price_comes_from_the_plan_and_the_order_is_named_to_the_provider(box: Cashbox) -> None:
+    order = box.order()
+    page = box.provider.pages[session(order)]
+    assert order.price == Money(1000, "EUR") == page.price
+    assert page.order_id == order.id
+    assert order.checkout_url == page.url
+    assert order.success_url == f"http://gym.test/ok?order={order.id}"
+
+
+def test_what_was_sold_keeps_its_price_when_the_plan_changes(box: Cashbox) -> None:
+    order = box.order()
+    with box.world.store.writing() as connection:
+        changed = change_plan(connection, box.world.plan, {"price": Money(1200, "EUR"), "name": "A month"}, None)
+    assert isinstance(changed, Plan)
+    box.provider.pay(session(order))
+    paid = box.settled(order)
+    assert (paid.state, paid.price, paid.plan_name) == (OrderState.PAID, Money(1000, "EUR"), "30 days")
+    assert box.order().price == Money(1200, "EUR")
+
+
+def test_of_a_sold_plan_days_and_gyms_stay(box: Cashbox) -> None:
+    box.order()
+    with box.world.store.writing() as connection:
+        for changes in ({"days": 31}, {"grace_days": 4}, {"price": Money(1000, "USD")}):
+            answer = change_plan(connection, box.world.plan, changes, None)
+            assert isinstance(answer, MembershipRefusal)
+            assert answer.problem == "plan_sold"
+
+
+def test_a_retired_plan_is_sold_no_more_and_what_is_open_of_it_can_be_paid(box: Cashbox) -> None:
+    order = box.order()
+    with box.world.store.writing() as connection:
+        retire_plan(connection, box.world.plan, None, box.world.clock())
+    answer = box.checkouts.open(box.world.newcomer(), box.world.plan, SUCCESS, CANCEL)
+    assert isinstance(answer, MembershipRefusal)
+    assert answer.problem == "unknown_plan"
+    box.provider.pay(session(order))
+    assert box.settled(order).state is OrderState.PAID
+
+
+@pytest.mark.parametrize("price", [Money(1200, "JPY"), Money(12_500, "KWD"), Money(999, "USD")])
+def test_currencies_of_no_two_and_three_decimals(box: Cashbox, price: Money) -> None:
+    with box.world.store.writing() as connection:
+        plan = create_plan(connection, PlanDetails("30 days", 30, price), box.world.clock())
+    assert isinstance(plan, Plan)
+    order = box.bought(plan=plan.id)
+    assert order.price == price
+    (invoice,) = box.invoices(order)
+    assert (invoice.gross, invoice.currency) == (price.amount, price.currency)
+
+
+def test_a_hundred_calls_at_once_prolong_once(box: Cashbox) -> None:
+    order = box.order()
+    box.provider.pay(session(order))
+    with ThreadPoolExecutor(32) as threads:
+        states = {answer.state for answer in threads.map(lambda _: box.settled(order), range(100))}
+    assert states == {OrderState.PAID}
+    assert box.kinds(order) == ["purchase"]
+    assert box.days_left(order) == 30
+    assert len(box.invoices(order)) == 1
+
+
+def test_a_member_who_buys_twice_at_once_gets_both(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member) for _ in range(8)]
+    for order in bought:
+        box.provider.pay(session(order))
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(box.settled, bought))
+    assert box.days_left(bought[0]) == 240
+    assert box.account(bought[0]).coverage.days() == 240
+
+
+def test_invoice_numbers_have_no_gaps_whatever_fails_at_once(box: Cashbox) -> None:
+    bought = [box.order() for _ in range(24)]
+    for order in bought:
+        box.provider.pay(session(order))
+    barrier = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        barrier.wait()
+        for order in bought[number::8]:
+            box.settled(order)
+            with pytest.raises(RuntimeError), box.world.store.writing() as connection:
+                sell_at_desk(
+                    connection, order.member_id, box.world.plan, Method.CASH, order.member_id, box.world.clock()
+                )
+                raise RuntimeError("rolled back after its number was taken")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    with box.world.store.reading() as connection:
+        numbers = list(connection.execute(select(invoices.c.number).order_by(invoices.c.number)).scalars())
+        last = connection.execute(select(companies.c.last_invoice_number)).scalar_one()
+    assert numbers == list(range(1, 25))
+    assert last == 24
+
+
+def test_an_invoice_has_all_that_it_needs(box: Cashbox) -> None:
+    with box.world.store.writing() as connection:
+        connection.execute(
+            update(companies).values(
+                name="Gyms Ltd", address="Quay 7, Berlin", vat_number="DE123456789", vat_rate_bp=1900
+            )
+        )
+    order = box.order()
+    box.provider.pay(session(order), buyer=Buyer("Mia Moll", "m@example.org", "Way 3, 50667 Cologne"))
+    (text,) = box.invoices(box.settled(order))
+    today = box.world.clock().date()
+    assert text.kind is InvoiceKind.INVOICE
+    assert (text.number, text.issued_on) == ("000001", today)
+    assert (text.seller.name, text.seller.address, text.seller.vat_number) == (
+        *("Gyms Ltd", "Quay 7, Berlin", "DE123456789"),
+    )
+    assert (text.buyer.name, text.buyer.address) == ("Mia Moll", "Way 3, 50667 Cologne")
+    assert (text.period_from, text.period_until) == (today, today + timedelta(days=30))
+    assert (text.gross, text.net, text.vat, text.vat_rate_bp) == (1000, 840, 160, 1900)
+
+
+def test_refund_whole_takes_back_days_and_issues_a_credit_note(box: Cashbox) -> None:
+    order = box.bought()
+    box.days_pass(10)
+    answer = box.refunds.give_back(order.id, None, "moved away", order.member_id)
+    assert isinstance(answer, Order)
+    assert answer.state is OrderState.REFUNDED
+    assert box.days_left(order) == 0
+    _, credit = box.invoices(order)
+    assert (credit.kind, credit.gross, credit.refers_to) == (InvoiceKind.CREDIT_NOTE, -1000, "000001")
+    assert refused(box.refunds.give_back(order.id, None, "again", order.member_id)) == "refund_too_large"
+
+
+def test_refund_in_part_and_more_than_is_left(box: Cashbox) -> None:
+    order = box.bought()
+    box.days_pass(10)
+    box.refunds.give_back(order.id, 400, "ill", order.member_id)
+    assert box.days_left(order) == 8
+    assert box.read(order).state is OrderState.PAID
+    assert refused(box.refunds.give_back(order.id, 601, "more", order.member_id)) == "refund_too_large"
+
+
+def test_refund_that_the_provider_lost_the_answer_of_is_made_once(box: Cashbox) -> None:
+    order = box.bought()
+    box.provider.loses_answer = lambda call: call == "refund"
+    with pytest.raises(PaymentsAwayError):
+        box.refunds.give_back(order.id, 400, "ill", order.member_id)
+    assert refused(box.refunds.give_back(order.id, 700, "again", order.member_id)) == "refund_too_large", (
+        "400 are asked"
+    )
+    box.provider.loses_answer = lambda _call: False
+    box.days_pass(0.01)
+    done = box.reconciliation.run()
+    assert done.refunds_asked == 1
+    assert box.read(order).refunded == 400
+    assert box.kinds(order) == ["purchase", "refund"]
+
+
+def test_refund_that_the_provider_refuses_changes_nothing(box: Cashbox) -> None:
+    order = box.bought()
+    box.provider.refuses = True
+    assert refused(box.refunds.give_back(order.id, 400, "ill", order.member_id)) == "payment_refused"
+    box.provider.refuses = False
+    assert isinstance(box.refunds.give_back(order.id, 1000, "ill", order.member_id), Order)
+    assert box.kinds(order) == ["purchase", "refund"]
+
+
+def test_refunds_made_at_the_provider_are_booked_and_one_that_fails_is_taken_back(box: Cashbox) -> None:
+    order = box.bought()
+    box.handle(box.provider.give_back(session(order), 1000))
+    assert (box.read(order).state, box.days_left(order)) == (OrderState.REFUNDED, 0)
+    box.handle(box.provider.refund_fails(session(order)))
+    assert (box.read(order).state, box.days_left(order)) == (OrderState.PAID, 30)
+    assert [text.gross for text in box.invoices(order)] == [1000, -1000, 1000]
+
+
+def test_nobody_is_refunded_who_has_not_paid(box: Cashbox) -> None:
+    order = box.order()
+    assert refused(box.refunds.give_back(order.id, None, "?", order.member_id)) == "order_not_paid"
+
+
+def test_a_dispute_suspends_and_one_that_is_won_gives_the_days_again(box: Cashbox) -> None:
+    order = box.bought()
+    gym = box.world.gym()
+    box.days_pass(10)
+    box.handle(box.provider.dispute(session(order)))
+    assert box.read(order).state is OrderState.DISPUTED
+    answer = box.world.answer(box.world.scan(gym, box.world.code(order.member_id)))
+    assert (answer.reason, answer.remedy) == (Reason.IN_ARREARS, Remedy.PAY)
+    assert refused(box.refunds.give_back(order.id, None, "?", order.member_id)) == "order_disputed"
+    box.days_pass(30)
+    late = box.world.answer(box.world.scan(gym, box.world.code(order.member_id)))
+    assert late.reason is Reason.IN_ARREARS, "its days are withheld, not used up"
+    box.handle(box.provider.close_dispute(session(order), won=True))
+    assert (box.read(order).state, box.days_left(order)) == (OrderState.PAID, 20)
+    assert box.world.answer(box.world.scan(gym, box.world.code(order.member_id))).outcome is Outcome.ENTERED
+
+
+def test_a_dispute_that_is_lost_takes_the_days_and_the_money(box: Cashbox) -> None:
+    order = box.bought()
+    box.days_pass(10)
+    box.handle(box.provider.dispute(session(order)))
+    box.days_pass(30)
+    box.handle(box.provider.close_dispute(session(order), won=False))
+    assert (box.read(order).state, box.days_left(order)) == (OrderState.LOST, -30)
+    assert [text.gross for text in box.invoices(order)] == [1000, -1000]
+    assert refused(box.refunds.give_back(order.id, None, "?", order.member_id)) == "order_not_paid"
+
+
+def test_a_question_of_the_bank_suspends_nobody(box: Cashbox) -> None:
+    order = box.bought()
+    box.handle(box.provider.dispute(session(order), inquiry=True))
+    assert box.read(order).state is OrderState.PAID
+    assert box.kinds(order) == ["purchase"]
+
+
+def test_a_delayed_payment_prolongs_when_it_arrives_and_not_before(box: Cashbox) -> None:
+    order = box.order()
+    box.handle(box.provider.pay(session(order), later=True))
+    assert box.read(order).state is OrderState.PROCESSING
+    assert box.kinds(order) == []
+    box.days_pass(4)
+    box.handle(box.provider.finish(session(order), succeeds=True))
+    assert (box.read(order).state, box.days_left(order)) == (OrderState.PAID, 30)
+
+
+def test_a_delayed_payment_that_fails_and_a_page_that_expires_prolong_nothing(box: Cashbox) -> None:
+    late, gone = box.order(), box.order()
+    box.handle(box.provider.pay(session(late), later=True), box.provider.expire(session(gone)))
+    box.handle(box.provider.finish(session(late), succeeds=False))
+    assert (box.read(late).state, box.read(gone).state) == (OrderState.FAILED, OrderState.EXPIRED)
+    assert box.kinds(late) == box.kinds(gone) == []
+    with box.world.store.reading() as connection:
+        assert connection.execute(select(open_orders)).all() == []
+
+
+def test_events_out_of_order_repeated_and_days_late(box: Cashbox) -> None:
+    order = box.order()
+    paid = box.provider.pay(session(order))
+    back = box.provider.give_back(session(order), 400)
+    disputed = box.provider.dispute(session(order))
+    won = box.provider.close_dispute(session(order), won=True)
+    box.days_pass(3)
+    box.handle(won, back, disputed, paid)
+    box.receive(paid, back)
+    box.handle(back, paid, won)
+    assert box.read(order).state is OrderState.PAID
+    assert box.read(order).refunded == 400
+    assert sorted(set(box.kinds(order))) == ["dispute_opened", "dispute_won", "purchase", "refund"]
+    assert box.days_left(order) == 18
+    assert box.event_state(paid) == "handled"
+
+
+def test_an_event_of_an_unknown_order_or_kind_is_kept_and_changes_nothing(box: Cashbox) -> None:
+    order = box.bought()
+    from dataclasses import replace  # noqa: PLC0415 - this test alone
+
+    foreign = replace(box.provider.events[-1], id="evt_x", order_id=None, session_id="cs_x", payment_intent_id="pi_x")
+    other = replace(box.provider.events[-1], id="evt_y", type="customer.created")
+    box.handle(foreign)
+    box.receive(other)
+    assert box.event_state(foreign) == box.event_state(other) == "ignored"
+    assert box.kinds(order) == ["purchase"]
+
+
+def test_an_event_is_handed_on_once_under_its_orders_key(box: Cashbox) -> None:
+    order = box.order()
+    event = box.provider.pay(session(order))
+    box.receive(event)
+    (told,) = box.receive(event)
+    assert (told.event_id, told.order_id) == (event.id, order.id)
+
+
+def test_stopped_between_the_providers_answer_and_our_commit(box: Cashbox) -> None:
+    box.provider.loses_answer = lambda call: call == "open_checkout"
+    member = box.world.newcomer()
+    with pytest.raises(PaymentsAwayError):
+        box.checkouts.open(member, box.world.plan, SUCCESS, CANCEL)
+    box.provider.loses_answer = lambda _call: False
+    (session_id,) = box.provider.pages
+    event = box.provider.pay(session_id)
+    box.handle(event)
+    with box.world.store.reading() as connection:
+        (order_id,) = connection.execute(select(orders.c.id)).scalars()
+        order = OrderRepository(connection).order(order_id)
+    assert order is not None
+    assert (order.state, order.session_id) == (OrderState.PAID, session_id)
+    assert box.days_left(order) == 30
+
+
+def test_while_the_provider_is_away_nothing_is_lost(box: Cashbox) -> None:
+    order = box.order()
+    event = box.provider.pay(session(order))
+    box.provider.away = lambda call: call == "checkout"
+    with pytest.raises(PaymentsAwayError):
+        box.handle(event)
+    assert box.event_state(event) == "received"
+    box.provider.away = lambda _call: False
+    box.handle(event)
+    assert box.read(order).state is OrderState.PAID
+
+
+def test_a_page_about_another_amount_is_not_believed(box: Cashbox) -> None:
+    order = box.order()
+    box.provider.pay(session(order))
+    from dataclasses import replace  # noqa: PLC0415 - this test alone
+
+    box.provider.pages[session(order)] = replace(box.provider.pages[session(order)], price=Money(1, "EUR"))
+    seen = box.settled(order)
+    assert seen.state is OrderState.OPEN
+    assert seen.problem is not None
+    assert "0.01 EUR" in seen.problem
+    assert box.reconciliation.run().problems == {order.id: seen.problem}
+    assert box.kinds(order) == []
+
+
+def test_a_missed_webhook_is_made_up_for_and_what_is_of_nobody_is_reported(box: Cashbox) -> None:
+    paid, given_back = box.order(), box.bought()
+    box.provider.pay(session(paid))
+    box.provider.give_back(session(given_back), 1000)
+    box.days_pass(0.1)
+    done = box.reconciliation.run()
+    assert done.events_missed == 3
+    assert (box.read(paid).state, box.read(given_back).state) == (OrderState.PAID, OrderState.REFUNDED)
+    again = box.reconciliation.run()
+    assert (again.events_missed, again.orders_checked, again.mended) == (0, 0, [])
+
+
+def test_many_open_orders_are_looked_up_in_one_list(box: Cashbox) -> None:
+    bought = [box.order() for _ in range(60)]
+    for order in bought[:3]:
+        box.provider.pay(session(order))
+    box.provider.events.clear()
+    box.provider.calls.clear()
+    box.days_pass(0.1)
+    done = box.reconciliation.run()
+    assert done.orders_checked == 60
+    assert len(done.mended) == 3
+    assert box.provider.calls == {"happened_since": 1, "checkouts_since": 1, "checkout": 3}
+
+
+def test_the_door_asks_once_before_it_refuses_somebody_who_has_just_paid(box: Cashbox) -> None:
+    gym = box.world.gym()
+    order = box.order()
+    scan = box.world.scan(gym, box.world.code(order.member_id))
+    (asked,) = box.world.ask(scan)
+    assert type(asked).__name__ == "CheckPayment"
+    box.provider.pay(session(order))
+    box.settlement.settle_member(order.member_id)
+    from dataclasses import replace  # noqa: PLC0415 - this test alone
+
+    assert box.world.answer(replace(scan, payment_checked=True)).outcome is Outcome.ENTERED
+
+
+def test_paid_at_the_desk_and_reversed_the_same_day(box: Cashbox) -> None:
+    member, staff = box.world.newcomer(), box.world.newcomer()
+    with box.world.store.writing() as connection:
+        first = sell_at_desk(connection, member, box.world.plan, Method.CASH, staff, box.world.clock())
+        mistake = sell_at_desk(connection, member, box.world.plan, Method.CARD_TERMINAL, staff, box.world.clock())
+    assert isinstance(first, Order)
+    assert isinstance(mistake, Order)
+    assert box.days_left(first) == 60
+    box.world.clock.forward(600)
+    with box.world.store.writing() as connection:
+        answer = reverse_at_desk(connection, mistake.id, "typed twice", staff, box.world.clock())
+    assert isinstance(answer, Order)
+    assert answer.state is OrderState.REVERSED
+    assert box.days_left(first) == 30
+    with box.world.store.reading() as connection:
+        takings = end_of_day(connection, box.world.clock(), "Europe/Berlin")
+    assert [(each.method, each.sales, each.taken, each.given_back, each.kept) for each in takings] == [
+        (Method.CARD_TERMINAL, 1, 1000, 1000, 0),
+        (Method.CASH, 1, 1000, 0, 1000),
+    ]
+    assert {each.by_id for each in takings} == {staff}
+    box.days_pass(1)
+    with box.world.store.writing() as connection:
+        late = reverse_at_desk(connection, first.id, "too late", staff, box.world.clock())
+    assert isinstance(late, PaymentRefusal)
+    assert late.problem == "not_reversible"
+
+
+def test_ledger_rows_are_only_ever_added(box: Cashbox) -> None:
+    order = box.bought()
+    with box.world.store.reading() as connection:
+        before = connection.execute(select(ledger_entries).order_by(ledger_entries.c.number)).all()
+    box.days_pass(2)
+    box.refunds.give_back(order.id, 500, "half", order.member_id)
+    with box.world.store.reading() as connection:
+        after = connection.execute(select(ledger_entries).order_by(ledger_entries.c.number)).all()
+    assert after[: len(before)] == before
+    assert len(after) == len(before) + 1
+
+
+def test_a_membership_that_is_not_what_its_ledger_says_is_found(world: World) -> None:
+    box = Cashbox(world)
+    order = box.bought()
+    with world.store.writing() as connection:
+        row = connection.execute(select(memberships.c.ends_at)).scalar_one()
+        connection.execute(update(memberships).values(ends_at=row + timedelta(days=1)))
+        connection.execute(update(orders).where(orders.c.id == order.id).values(refunded=1))
+    found = {each.about: each.what for each in box.disagreements()}
+    assert "ends_at" in found[order.membership_id or order.id]
+    assert order.id in found
+    box.handler.close()
+
+
+def test_plans_of_other_gyms_are_another_membership(box: Cashbox) -> None:
+    gym = box.world.gym()
+    with box.world.store.writing() as connection:
+        plan = create_plan(
+            connection,
+            PlanDetails("One gym", 30, Money(700, "EUR"), covers_all_gyms=False, gyms=frozenset({gym})),
+            box.world.clock(),
+        )
+    assert isinstance(plan, Plan)
+    member = box.world.newcomer()
+    box.bought(member)
+    box.bought(member, plan.id)
+    with box.world.store.reading() as connection:
+        ends = connection.execute(select(memberships.c.ends_at, memberships.c.plan_id)).all()
+    assert {row.plan_id for row in ends} == {box.world.plan, plan.id}
+    assert len({row.ends_at for row in ends}) == 1, "neither prolongs the other"
+
+
+def test_what_is_exported_is_plain_json(box: Cashbox) -> None:
+    from domain.identity.leaving import export_account  # noqa: PLC0415 - this test alone
+
+    order = box.bought()
+    with box.world.store.reading() as connection:
+        exported = export_account(connection, order.member_id)
+    assert len(exported["ledger"]) == len(exported["orders"]) == len(exported["invoices"]) == 1
+    json.dumps(exported)
