@@ -82,15 +82,14 @@ class OrderRepository:
         query = select(open_orders.c.order_id).where(open_orders.c.member_id == member_id)
         return list(self._connection.execute(query.order_by(open_orders.c.order_id.desc())).scalars())
 
-    def open_unchecked_since(self, moment: datetime, at_most: int) -> list[Order]:
+    def open_unchecked_since(self, moment: datetime) -> list[UUID]:
         """Orders whose end is not known and that nobody has asked about since then; who waits longest comes first."""
-        query = (
-            select(orders)
-            .join(open_orders, open_orders.c.order_id == orders.c.id)
-            .where(open_orders.c.checked_at < moment)
-            .order_by(open_orders.c.checked_at, open_orders.c.order_id)
-            .limit(at_most)
-        )
+        query = select(open_orders.c.order_id).where(open_orders.c.checked_at <= moment)
+        return list(self._connection.execute(query.order_by(open_orders.c.checked_at)).scalars())
+
+    def orders_by_id(self, order_ids: Collection[UUID]) -> list[Order]:
+        """Those of the orders that there are."""
+        query = select(orders).where(orders.c.id.in_(order_ids)).order_by(orders.c.id)
         return [order_of(row) for row in self._connection.execute(query)]
 
     def refunds_of(self, order_id: UUID) -> list[Refund]:

@@ -1,11 +1,11 @@
 """What the provider knows against what the ledger knows: missed events are made up for, the rest is reported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock
@@ -15,7 +15,7 @@ from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
 from domain.payments.refunding import Refunds
 from domain.payments.webhooks import CONCERNS_ORDERS, HANDLED, EventHandling, PaymentEvent, mark_handled, store_happened
-from domain.tables import open_orders, stripe_events
+from domain.tables import stripe_events
 from domain.unit_of_work import Store
 
 _ONE_BY_ONE = 20  # so many open orders are asked for each; more are found in the list of all pages
@@ -132,28 +132,23 @@ class Reconciliation:
         return [event for event in happened if event.id not in known]
 
     def _check_open_orders(self, done: Reconciled, unchecked_for: timedelta) -> None:
-        before = self._clock() - unchecked_for + timedelta(microseconds=1)
-        while True:
-            with self._store.reading() as connection:
-                waiting = OrderRepository(connection).open_unchecked_since(before, _AT_ONCE)
-                left: int = connection.execute(
-                    select(func.count()).select_from(open_orders).where(open_orders.c.checked_at < before)
-                ).scalar_one()
-            if not waiting:
-                return
-            self._said(f"{left} orders are open")
-            pages = self._pages(waiting)
-            unchanged: list[UUID] = []
-            for order in waiting:
-                page = pages.get(order.session_id or "")
-                if page is not None and _says_nothing_new(order, page):
-                    unchanged.append(order.id)
-                    continue
+        with self._store.reading() as connection:
+            waiting = OrderRepository(connection).open_unchecked_since(self._clock() - unchecked_for)
+        for first in range(0, len(waiting), _AT_ONCE):
+            self._said(f"{len(waiting) - first} orders are open")
+            self._check(done, waiting[first : first + _AT_ONCE])
+
+    def _check(self, done: Reconciled, order_ids: Sequence[UUID]) -> None:
+        with self._store.reading() as connection:
+            waiting = OrderRepository(connection).orders_by_id(order_ids)
+        pages = self._pages(waiting)
+        for order in waiting:
+            page = pages.get(order.session_id or "")
+            if page is None or _says_something(order, page):
                 self._note(done, order, self._settlement.settle(order.id))
-            ids = [order.id for order in waiting]
-            done.orders_checked += len(ids)
-            now = self._clock()
-            self._store.written(lambda connection: OrderRepository(connection).checked(ids, now))  # noqa: B023 - called at once
+        done.orders_checked += len(waiting)
+        now = self._clock()
+        self._store.written(lambda connection: OrderRepository(connection).checked(order_ids, now))
 
     def _pages(self, waiting: list[Order]) -> dict[str, Checkout]:
         """The pages of many orders, a hundred in one call."""
@@ -181,10 +176,10 @@ class Reconciliation:
                 done.problems[refund.order_id] = answer.detail
 
 
-def _says_nothing_new(order: Order, page: Checkout) -> bool:
+def _says_something(order: Order, page: Checkout) -> bool:
     if page.is_paid or page.is_over or page.has_failed or page.on_its_way:
-        return False
-    return page.price == order.price and page.order_id == order.id
+        return True
+    return page.price != order.price or page.order_id != order.id
 
 
 def _latest_event(connection: Connection) -> datetime | None:

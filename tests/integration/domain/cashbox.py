@@ -19,7 +19,7 @@ from domain.payments.orders import OrderRepository
 from domain.payments.ports import Happened
 from domain.payments.reconcile import Reconciliation
 from domain.payments.refunding import Refunds
-from domain.payments.webhooks import PaymentEvent, store_happened
+from domain.payments.webhooks import TOPIC, PaymentEvent, store_happened
 from domain.tables import ledger_entries, outbox, stripe_events
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import StandInProvider
@@ -96,7 +96,9 @@ class Cashbox:
         with self.world.store.writing() as connection:
             store_happened(connection, events, self.world.clock())
         with self.world.store.reading() as connection:
-            rows = connection.execute(select(outbox.c.payload).order_by(outbox.c.id)).scalars()
+            rows = connection.execute(
+                select(outbox.c.payload).where(outbox.c.topic == TOPIC).order_by(outbox.c.id)
+            ).scalars()
             return [decode_payment_event(payload.encode()) for payload in rows]
 
     def handle(self, *events: Happened) -> Sequence[bool]:
