@@ -39,6 +39,7 @@ COMMANDS: Sequence[Entry] = (
     Entry("pass", "cluster.cli.passes:app", "Show a member's pass; rotate the signing keys."),
     Entry("scan", "cluster.cli.scan:scan", "Scan a pass at a gate of the running stack."),
     Entry("reconcile", "cluster.cli.reconcile:reconcile", "Hold visits, open visits and scans against each other."),
+    Entry("payments", "cluster.cli.payments:app", "Reconcile with Stripe, prove the ledger, end a day at the desks."),
     Entry("images", "cluster.cli.images:app", "Take away pictures that nobody shows any more."),
     Entry("kafka", "cluster.cli.kafka:app", "Show how far the consumers are; list, show and replay dead letters."),
     Entry("bench", "cluster.cli.bench:bench", "Measure how fast the running stack answers scans."),

@@ -16,6 +16,7 @@ def announcement(record: StackRecord) -> str:
         f"  ready      {record.url}/api/ready",
         f"  logs       {record.data_dir / 'logs'}  (Ray and Serve: {record.run_dir / 'ray/session_latest/logs'})",
         *_mail(record),
+        *_payments(record),
         f"  stop       Ctrl-C, or {command} down",
     ]
     if (demo := _demo(record)) is not None:
@@ -31,6 +32,13 @@ def _mail(record: StackRecord) -> list[str]:
     folder = record.environment.get("FITMONITOR_MAIL__FOLDER")
     stays_here = "mail server" in record.processes or not record.environment.get("FITMONITOR_MAIL__SMTP_HOST")
     return [f"  mail       {folder}  (with the codes of who signs up)"] if folder and stays_here else []
+
+
+def _payments(record: StackRecord) -> list[str]:
+    """Where the sandbox shows what was ordered; nothing where Stripe itself is spoken to."""
+    base = record.environment.get("FITMONITOR_STRIPE__API_BASE")
+    stands_in = base and "stripe sandbox" in record.processes
+    return [f"  payments   {base}/  (the sandbox that stands for Stripe: no money moves)"] if stands_in else []
 
 
 def _command() -> str:
