@@ -62,8 +62,10 @@ def fresh_topics(kafka: KafkaServer, partitions: int = 8) -> KafkaSettings:
         commands_topic=f"door-commands-{mark}",
         replies_topic=f"door-replies-{mark}",
         events_topic=f"gym-events-{mark}",
+        payments_topic=f"payment-events-{mark}",
         dead_letters_topic=f"dead-letters-{mark}",
         door_group=f"door-consumers-{mark}",
+        payments_group=f"payment-consumers-{mark}",
         commands_partitions=partitions,
         replies_partitions=partitions,
     )

@@ -92,22 +92,29 @@ class Reconciliation:
         if not missed:
             return
         self._said(f"{len(missed)} events were not handled")
-        self._store.written(lambda connection: store_happened(connection, missed, now))
+        self._store.written(lambda connection: store_happened(connection, missed, now, topic=None))
+        by_order: dict[UUID | None, list[Happened]] = {}
         for event in missed:
             told = PaymentEvent(event.id, event.type, event.order_id, event.payment_intent_id, event.session_id)
-            order_id = self._handling.order_of(told)
-            try:
-                state, detail = self._handling.settle(order_id)
-            except (PaymentsAwayError, DBAPIError):
-                raise
-            except Exception as error:  # noqa: BLE001 - one order that is beyond understanding holds up no other
-                if order_id is not None:
-                    done.problems[order_id] = f"{type(error).__name__}: {error}"
-                continue
-            if order_id is None and event.type == "checkout.session.completed":
-                done.unknown.append(event.object_id or event.id)
-            elif state == HANDLED and order_id is not None and order_id not in done.mended:
-                done.mended.append(order_id)
+            by_order.setdefault(self._handling.order_of(told), []).append(event)
+        for order_id, events in by_order.items():
+            self._settle_missed(done, order_id, events)
+
+    def _settle_missed(self, done: Reconciled, order_id: UUID | None, events: list[Happened]) -> None:
+        try:
+            state, detail = self._handling.settle(order_id)
+        except (PaymentsAwayError, DBAPIError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one order that is beyond understanding holds up no other
+            if order_id is not None:
+                done.problems[order_id] = f"{type(error).__name__}: {error}"
+            return
+        if order_id is None:
+            completed = [event for event in events if event.type == "checkout.session.completed"]
+            done.unknown += [event.object_id or event.id for event in completed]
+        elif state == HANDLED:
+            done.mended.append(order_id)
+        for event in events:
             self._keep(event.id, state, detail)
 
     def _keep(self, event_id: str, state: str, detail: str) -> None:

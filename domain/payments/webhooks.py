@@ -38,8 +38,11 @@ class PaymentEvent:
     version: Literal[1] = 1
 
 
-def store_happened(connection: Connection, events: Sequence[Happened], now: datetime, topic: str = TOPIC) -> int:
+def store_happened(connection: Connection, events: Sequence[Happened], now: datetime, topic: str | None = TOPIC) -> int:
     """Keep events, and hand on those that are new and concern an order.
+
+    Args:
+        topic: where they are handed on; None: nowhere, the caller handles them.
 
     Returns:
         How many were new.
@@ -70,7 +73,8 @@ def store_happened(connection: Connection, events: Sequence[Happened], now: date
     if rows:
         connection.execute(insert(stripe_events), rows)
     told = [(_key(event), _told(event)) for event in new.values() if _concerns(event)]
-    store_events(connection, topic, told, now)
+    if topic is not None:
+        store_events(connection, topic, told, now)
     return len(new)
 
 

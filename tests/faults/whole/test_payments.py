@@ -1,0 +1,146 @@
+"""Processes are killed and servers are away while members pay: paid is prolonged, exactly once, within a minute."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from domain.identity.model import Role
+from tests.faults.doors import p99
+from tests.faults.figures import Figures
+from tests.faults.whole.shop import Shop, session
+from tests.faults.whole.system import Whole, wait_for
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def shop(whole: Whole) -> Iterator[Shop]:
+    whole.wait_ready()
+    with httpx.Client(base_url=f"{whole.stack.record.url}/api", timeout=60, trust_env=False) as client:
+        shop = Shop(whole, client)
+        yield shop
+        shop.control("PUT", "faults", {})
+        shop.control("PUT", "switches", {})
+
+
+@pytest.mark.parametrize("deployment", ["PaymentConsumer", "Payments", "DoorConsumer"])
+def test_a_killed_deployment_loses_no_payment_and_books_none_twice(
+    deployment: str, shop: Shop, whole: Whole, figures: Figures
+) -> None:
+    bought = shop.orders(24)
+    with ThreadPoolExecutor(1) as paying:
+        done = paying.submit(shop.pay, *bought)
+        # Once while events come in, and once more on what the next one has in hand.
+        for _ in range(2):
+            victims = whole.replicas(deployment)
+            assert victims
+            for victim in victims:
+                victim.kill()
+            whole.wait_replicas(deployment, len(victims), besides=victims)
+        done.result()
+    figures.tell("all paid after the second kill, s", shop.wait_paid(bought))
+    shop.assert_prolonged_once(bought)
+
+
+def test_stripe_that_fails_is_too_busy_or_hangs_is_asked_again(shop: Shop, figures: Figures) -> None:
+    bought = shop.orders(12)
+    shop.control("PUT", "faults", {"status": 500})
+    shop.pay(*bought[:4])
+    time.sleep(3)
+    shop.control("PUT", "faults", {"status": 429})
+    shop.pay(*bought[4:8])
+    time.sleep(3)
+    shop.control("PUT", "faults", {"hang_s": 20})
+    shop.pay(*bought[8:])
+    time.sleep(10)
+    assert shop.states(bought) == {"open": 12}
+    shop.control("PUT", "faults", {})
+    figures.tell("all paid after Stripe's return, s", shop.wait_paid(bought))
+    shop.assert_prolonged_once(bought)
+
+
+def test_an_answer_of_stripes_that_is_lost_opens_no_second_checkout(shop: Shop) -> None:
+    shop.control("DELETE", "calls")
+    shop.control("PUT", "faults", {"after": True, "next": 1})
+    order = shop.order()
+    assert shop.control("GET", "calls")["POST /v1/checkout/sessions"] == 2
+    shop.pay(order)
+    shop.wait_paid([order])
+    shop.assert_prolonged_once([order])
+
+
+def test_a_sandbox_that_is_killed_comes_back_with_what_it_knew(shop: Shop, whole: Whole) -> None:
+    bought = shop.orders(4)
+    sandbox = whole.stack.record.processes["stripe sandbox"].find()
+    assert sandbox is not None
+    sandbox.kill()
+    shop.pay(*bought)
+    shop.wait_paid(bought)
+    shop.assert_prolonged_once(bought)
+
+
+def test_a_database_that_is_away_in_the_midst_of_fulfilment(shop: Shop, whole: Whole, figures: Figures) -> None:
+    bought = shop.orders(16)
+    with ThreadPoolExecutor(1) as paying:
+        done = paying.submit(shop.pay, *bought)
+        time.sleep(0.3)
+        whole.mariadb.kill()
+        time.sleep(5)
+        whole.mariadb.start()
+        done.result()
+    whole.store.close()  # its connections were to a server that is gone
+    figures.tell("all paid after the database's return, s", shop.wait_paid(bought))
+    shop.assert_prolonged_once(bought)
+
+
+def test_webhooks_repeated_out_of_order_late_and_dropped(shop: Shop) -> None:
+    bought = shop.orders(10)
+    shop.control("PUT", "switches", {"repeat": 3, "reorder": 4, "delay_s": 1})
+    shop.pay(*bought[:5])
+    shop.control("PUT", "switches", {"drop": 100})
+    shop.pay(*bought[5:])
+    shop.control("PUT", "switches", {})
+    shop.wait_paid(bought[:5])
+    # Nobody will tell of the others: whoever asks finds them.
+    headers = shop.bearer(shop.member(), Role.ADMIN)
+    done = shop.client.post("/payments/reconcile", headers=headers)
+    assert done.status_code == 200
+    shop.wait_paid(bought)
+    shop.assert_prolonged_once(bought)
+
+
+def test_a_stripe_that_hangs_slows_no_scan(shop: Shop, whole: Whole, figures: Figures) -> None:
+    with whole.doors() as doors:
+        doors.wait_decided(doors.began_at, 300)
+        hung_at = time.monotonic()
+        shop.control("PUT", "faults", {"hang_s": 30})
+        with ThreadPoolExecutor(8) as buying:
+            waiting = [buying.submit(shop.order) for _ in range(8)]
+            time.sleep(15)
+            back_at = time.monotonic()
+            shop.control("PUT", "faults", {})
+            for order in waiting:
+                order.result()
+        doors.wait_decided(time.monotonic(), 100)
+    calm, hanging = (
+        p99(said.took_s for said in doors.said if said.status == 200 and start <= said.asked_at <= end)
+        for start, end in ((doors.began_at, hung_at), (hung_at, back_at))
+    )
+    figures.tell("scans while calm: p99, ms", 1000 * calm)
+    figures.tell("scans while Stripe hangs: p99, ms", 1000 * hanging)
+    figures.tell("ratio", hanging / calm)
+    whole.assert_nothing_lost(doors)
+
+
+def test_delayed_payments_fail_and_arrive(shop: Shop) -> None:
+    arrives, fails = shop.orders(2)
+    for order in (arrives, fails):
+        shop.control("POST", f"sessions/{session(order)}/pay-later", {})
+    wait_for(lambda: shop.states([arrives, fails]) == {"processing": 2})
+    shop.control("POST", f"sessions/{session(arrives)}/succeed", {})
+    shop.control("POST", f"sessions/{session(fails)}/payment-failed", {})
+    wait_for(lambda: shop.states([arrives, fails]) == {"paid": 1, "failed": 1})
+    shop.assert_prolonged_once([arrives])

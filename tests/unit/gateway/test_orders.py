@@ -1,0 +1,529 @@
+"""Orders over the interface: bought, looked up, given back, paid at the desk."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from domain.identity.model import Role
+from domain.ids import new_id
+from domain.tables import orders, users
+from tests.unit.gateway.rig import OTHER_ORIGIN, PUBLIC_URL, Rig, assert_problem
+from tests.unit.gateway.shop import (
+    EUR_10,
+    bought,
+    by_handle,
+    checked,
+    checkout,
+    days_pass,
+    newcomer,
+    ordered,
+    session_of,
+    sold_at_desk,
+    without_provider,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+def number_of_orders(rig: Rig) -> int:
+    with rig.world.store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(orders)).scalar_one()
+
+
+def addresses(rig: Rig) -> tuple[str | None, str | None]:
+    """Where the only checkout leads to."""
+    with rig.world.store.reading() as connection:
+        row = connection.execute(select(orders.c.success_url, orders.c.cancel_url)).one()
+    return row.success_url, row.cancel_url
+
+
+async def test_a_checkout_is_an_order_at_the_plan_s_price_and_the_page_where_it_is_paid(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    answer = await checkout(rig, mia)
+    assert answer.status_code == 201
+    order = answer.json()
+    (page,) = rig.payment_provider.pages.values()
+    assert answer.headers["location"] == f"/api/orders/{order['id']}"
+    assert order == {
+        "id": str(page.order_id),
+        "member_id": str(member),
+        "plan_id": str(rig.world.plan),
+        "plan_name": "30 days",
+        "days": 30,
+        "price": EUR_10,
+        "refunded": {"amount": 0, "currency": "EUR"},
+        "method": "stripe",
+        "state": "open",
+        "url": page.url,
+        "expires_at": "2026-03-03T11:00:00Z",
+        "created_at": "2026-03-02T12:00:00Z",
+        "paid_at": None,
+        "by_id": None,
+        "problem": None,
+    }
+    read = await rig.client.get(f"/orders/{order['id']}", headers=mia)
+    assert read.json() == order | {"invoices": [], "refunds": []}
+    assert addresses(rig) == (
+        f"{PUBLIC_URL}/api/checkouts/success?order={order['id']}&session_id={{CHECKOUT_SESSION_ID}}",
+        f"{PUBLIC_URL}/api/checkouts/cancelled?order={order['id']}",
+    )
+
+
+async def test_an_amount_that_a_client_names_is_worth_nothing(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    answer = await checkout(rig, mia, amount=1, price={"amount": 1, "currency": "EUR"}, currency="JPY", days=3650)
+    assert (answer.json()["price"], answer.json()["days"]) == (EUR_10, 30)
+    assert [page.price.amount for page in rig.payment_provider.pages.values()] == [1000]
+
+
+async def test_what_is_not_sold_is_not_ordered(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    assert_problem(await checkout(rig, mia, new_id()), 404, "unknown_plan")
+    await rig.client.delete(f"/plans/{rig.world.plan}", headers=rig.bearer(Role.ADMIN) | {"If-Match": "*"})
+    assert_problem(await checkout(rig, mia), 404, "unknown_plan")
+    wrong = await rig.client.post("/checkouts", json={"plan_id": "30 days"}, headers=mia)
+    assert [one["field"] for one in assert_problem(wrong, 422, "invalid_request")["fields"]] == ["plan_id"]
+    assert number_of_orders(rig) == 0
+    assert rig.payment_provider.calls["open_checkout"] == 0
+
+
+async def test_who_is_not_there_or_leaves_orders_nothing(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    with rig.world.store.writing() as connection:
+        connection.execute(users.update().where(users.c.id == member).values(deleted_at=rig.world.clock()))
+    gone = await rig.client.post("/desk-payments", json=_sale(rig, member), headers=rig.bearer(Role.STAFF))
+    assert_problem(gone, 404, "unknown_user")
+    assert (await checkout(rig, mia)).status_code in {401, 403, 404}
+    assert number_of_orders(rig) == 0
+
+
+def _sale(rig: Rig, member: UUID) -> dict[str, str]:
+    return {"member_id": str(member), "plan_id": str(rig.world.plan), "method": "cash"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{PUBLIC_URL}/paid?order={{ORDER_ID}}&session={{CHECKOUT_SESSION_ID}}#top",
+        PUBLIC_URL,
+        f"{PUBLIC_URL}?from=shop",
+        f"{OTHER_ORIGIN}/paid",
+        f"{PUBLIC_URL}/@evil.test",
+    ],
+)
+async def test_a_checkout_leads_to_pages_of_ours_and_of_allowed_origins(rig: Rig, address: str) -> None:
+    _, mia = newcomer(rig)
+    answer = await checkout(rig, mia, success_url=address, cancel_url=address)
+    assert answer.status_code == 201, answer.text
+    led = address.replace("{ORDER_ID}", answer.json()["id"])
+    assert addresses(rig) == (led, led)
+
+
+@pytest.mark.parametrize("field", ["success_url", "cancel_url"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "/paid",
+        "//gym.test/paid",
+        "//evil.test/paid",
+        "http:gym.test/paid",
+        "http:/gym.test/paid",
+        "http:///gym.test/paid",
+        "https://gym.test/paid",
+        "http://gym.test:8080/paid",
+        "http://gym.test:80/paid",
+        "http://gym.test:x/paid",
+        "http://gym.test.evil.test/paid",
+        "http://gym.testevil.test/paid",
+        "http://evil.test/http://gym.test/",
+        "http://evil.test?http://gym.test/",
+        "http://evil.test#http://gym.test/",
+        "http://gym.test@evil.test/paid",
+        "http://gym.test:80@evil.test/paid",
+        "http://mia@gym.test/paid",
+        "http://gym.test\\@evil.test/paid",
+        "http://evil.test\\@gym.test/paid",
+        "http://evil.test\\.gym.test/paid",
+        "http:\\\\gym.test\\paid",
+        "http://gym.test\t.evil.test/paid",
+        "http://gym.test/pa\nid",
+        "http://gym.test/paid\r\nLocation: http://evil.test",
+        " http://gym.test/paid",
+        "http://gym.test/paid ",
+        "http://gym.test /paid",
+        "http://gym.test\u3002evil.test/paid",
+        "http://gym.test\uff0f@evil.test/paid",
+        "http://gym.test\u200b/paid",
+        "http://[gym.test/paid",
+        "http://sub.gym.test/paid",
+        "javascript:alert(1)",
+        "javascript://gym.test/%0aalert(1)",
+        "data:text/html,paid",
+        "file://gym.test/paid",
+        "null",
+        "*",
+    ],
+)
+async def test_a_checkout_leads_nowhere_else(rig: Rig, field: str, address: str) -> None:
+    _, mia = newcomer(rig)
+    problem = assert_problem(await checkout(rig, mia, **{field: address}), 422, "foreign_url")
+    assert [one["field"] for one in problem["fields"]] == [field]
+    assert number_of_orders(rig) == 0
+
+
+async def test_an_address_that_is_endless_is_refused(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    answer = await checkout(rig, mia, success_url=f"{PUBLIC_URL}/{'a' * 1000}")
+    assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == ["success_url"]
+
+
+async def test_a_checkout_that_is_sent_again_is_the_same_order(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    keyed = mia | {"Idempotency-Key": "once"}
+    first, again = await checkout(rig, keyed), await checkout(rig, keyed)
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert number_of_orders(rig) == len(rig.payment_provider.pages) == 1
+
+
+async def test_a_provider_that_is_away_is_a_part_that_is_away_and_the_same_call_works_later(rig: Rig) -> None:
+    by_handle(rig)
+    _, mia = newcomer(rig)
+    rig.payment_provider.away = lambda _call: True
+    problem = await checkout(rig, mia | {"Idempotency-Key": "once"})
+    assert "payment provider" in assert_problem(problem, 503, "unavailable")["detail"]
+    assert int(problem.headers["retry-after"]) >= 1
+    rig.payment_provider.away = lambda _call: False
+    assert (await checkout(rig, mia | {"Idempotency-Key": "once"})).status_code == 201
+    order = await ordered(rig, mia)
+    rig.payment_provider.pay(session_of(order))
+    rig.payment_provider.away = lambda _call: True
+    assert_problem(await rig.client.post(f"/orders/{order['id']}/check", headers=mia), 503, "unavailable")
+    rig.payment_provider.away = lambda _call: False
+    assert (await checked(rig, mia, order))["state"] == "paid"
+
+
+async def test_without_a_provider_only_the_desk_sells(rig: Rig) -> None:
+    without_provider(rig)
+    member, mia = newcomer(rig)
+    refused = await checkout(rig, mia)
+    assert "desk" in assert_problem(refused, 503, "payments_disabled")["detail"]
+    assert refused.headers["retry-after"] == "300"
+    sold = await sold_at_desk(rig, rig.bearer(Role.STAFF), member)
+    assert sold.status_code == 201
+    check = await rig.client.post(f"/orders/{sold.json()['id']}/check", headers=mia)
+    assert_problem(check, 503, "payments_disabled")
+    refund = await refunded(rig, sold.json()["id"], amount=400)
+    assert refund.json()["refunded"]["amount"] == 400, "money of the desk needs no provider"
+
+
+async def test_what_the_provider_gave_cannot_be_given_back_without_it(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await bought(rig, mia)
+    without_provider(rig)
+    assert_problem(await refunded(rig, order["id"]), 503, "payments_disabled")
+
+
+async def test_an_order_that_the_provider_refuses_has_failed_and_says_why(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    rig.payment_provider.refuses = True
+    assert "no such account" in assert_problem(await checkout(rig, mia), 502, "payment_refused")["detail"]
+    (order,) = (await rig.client.get("/me/orders", headers=mia)).json()["items"]
+    assert (order["state"], order["url"], order["problem"]) == ("failed", None, "no such account")
+
+
+async def test_an_order_is_its_member_s_and_the_staff_s(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    _, eve = newcomer(rig)
+    order = await ordered(rig, mia)
+    url = f"/orders/{order['id']}"
+    own = await rig.client.get(url, headers=mia)
+    for role in (Role.STAFF, Role.ADMIN):
+        assert (await rig.client.get(url, headers=rig.bearer(role))).json() == own.json()
+    unknown = await rig.client.get(f"/orders/{new_id()}", headers=eve)
+    for answer in (
+        await rig.client.get(url, headers=eve),
+        await rig.client.post(f"{url}/check", headers=eve),
+    ):
+        others = assert_problem(answer, 404, "unknown_order")
+        assert others["detail"] == assert_problem(unknown, 404, "unknown_order")["detail"], "nothing tells it apart"
+    assert rig.payment_provider.calls["checkout"] == 0, "nobody else's wish asks the provider"
+
+
+async def test_a_check_brings_a_paid_order_up_to_date_and_once_more_changes_nothing(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    assert (await checked(rig, mia, order))["state"] == "open"
+    rig.payment_provider.pay(session_of(order))
+    paid = await checked(rig, mia, order)
+    assert (paid["state"], paid["url"], paid["expires_at"]) == ("paid", None, None)
+    assert paid["paid_at"] == "2026-03-02T12:00:00Z"
+    (invoice,) = paid["invoices"]
+    assert invoice == {
+        "id": invoice["id"],
+        "number": "000001",
+        "kind": "invoice",
+        "pdf": f"/api/invoices/{invoice['id']}.pdf",
+    }
+    assert await checked(rig, rig.bearer(Role.STAFF), order) == paid
+
+
+async def test_an_order_at_a_page_that_is_over_has_expired(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    rig.payment_provider.expire(session_of(order))
+    over = await checked(rig, mia, order)
+    assert (over["state"], over["url"], over["invoices"]) == ("expired", None, [])
+
+
+async def refunded(rig: Rig, order: str, **wanted: object) -> Any:  # noqa: ANN401 - an answer, by whoever
+    headers = wanted.pop("headers", rig.bearer(Role.ADMIN))
+    body = {"reason": "moved away"} | wanted
+    return await rig.client.post(f"/orders/{order}/refunds", json=body, headers=headers)  # type: ignore[arg-type]
+
+
+async def test_a_part_is_given_back_and_then_what_is_left(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await bought(rig, mia)
+    admin = new_id()
+    by_admin = rig.bearer(Role.ADMIN, user_id=admin)
+    part = (await refunded(rig, order["id"], amount=400, headers=by_admin)).json()
+    assert (part["state"], part["refunded"]) == ("paid", {"amount": 400, "currency": "EUR"})
+    assert [(one["kind"], one["number"]) for one in part["invoices"]] == [
+        ("invoice", "000001"),
+        ("credit_note", "000002"),
+    ]
+    (refund,) = part["refunds"]
+    assert refund == {
+        "id": refund["id"],
+        "amount": 400,
+        "state": "succeeded",
+        "days": 12,
+        "reason": "moved away",
+        "by_id": str(admin),
+        "created_at": "2026-03-02T12:00:00Z",
+    }
+    large = assert_problem(await refunded(rig, order["id"], amount=601), 409, "refund_too_large")
+    assert "600" in large["detail"]
+    whole = (await refunded(rig, order["id"])).json()
+    assert (whole["state"], [one["amount"] for one in whole["refunds"]]) == ("refunded", [400, 600])
+    assert_problem(await refunded(rig, order["id"]), 409, "refund_too_large")
+
+
+async def test_a_refund_that_is_sent_again_gives_back_once(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await bought(rig, mia)
+    admin = rig.bearer(Role.ADMIN) | {"Idempotency-Key": "once"}
+    first, again = [await refunded(rig, order["id"], amount=400, headers=admin) for _ in range(2)]
+    assert first.json() == again.json()
+    assert rig.payment_provider.calls["refund"] == 1
+
+
+async def test_a_refund_asked_for_while_the_provider_is_away_is_kept_and_made_once(rig: Rig) -> None:
+    by_handle(rig)
+    _, mia = newcomer(rig)
+    order = await bought(rig, mia)
+    rig.payment_provider.away = lambda _call: True
+    kept = await refunded(rig, order["id"], amount=400)
+    assert kept.status_code == 200, kept.text
+    assert (kept.json()["state"], kept.json()["refunded"]["amount"]) == ("paid", 0)
+    assert [(one["state"], one["amount"]) for one in kept.json()["refunds"]] == [("asked", 400)]
+    assert_problem(await refunded(rig, order["id"], amount=601), 409, "refund_too_large")
+    rig.payment_provider.away = lambda _call: False
+    days_pass(rig, 0.01)
+    reconciled = await rig.client.post("/payments/reconcile", headers=rig.bearer(Role.ADMIN))
+    assert reconciled.json()["refunds_asked"] == 1
+    done = (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()
+    assert [(one["state"], one["amount"]) for one in done["refunds"]] == [("succeeded", 400)]
+    assert done["refunded"]["amount"] == 400
+    assert rig.payment_provider.calls["refund"] == 2, "asked in vain, and again"
+
+
+async def test_a_refund_that_the_provider_refuses_changes_nothing(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await bought(rig, mia)
+    rig.payment_provider.refuses = True
+    refused = assert_problem(await refunded(rig, order["id"]), 502, "payment_refused")
+    assert "has been refunded" in refused["detail"]
+    now = (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()
+    assert (now["state"], now["refunded"]["amount"], [one["state"] for one in now["refunds"]]) == (
+        *("paid", 0),
+        ["failed"],
+    )
+
+
+async def test_only_money_that_is_there_is_given_back_and_only_by_admins(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    assert_problem(await refunded(rig, order["id"]), 409, "order_not_paid")
+    assert_problem(await refunded(rig, str(new_id())), 404, "unknown_order")
+    for headers in (mia, rig.bearer(Role.STAFF)):
+        assert_problem(await refunded(rig, order["id"], headers=headers), 403, "forbidden")
+    rig.payment_provider.pay(session_of(order))
+    rig.payment_provider.dispute(session_of(order))
+    assert (await checked(rig, mia, order))["state"] == "disputed"
+    assert_problem(await refunded(rig, order["id"]), 409, "order_disputed")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"amount": 0}, "amount"),
+        ({"amount": -400}, "amount"),
+        ({"amount": 4.5}, "amount"),
+        ({"amount": 100_000_000}, "amount"),
+        ({"reason": " "}, "reason"),
+        ({"reason": None}, "reason"),
+        ({"reason": "x" * 201}, "reason"),
+    ],
+)
+async def test_a_refund_that_cannot_be_is_named_by_its_field(rig: Rig, change: dict[str, Any], field: str) -> None:
+    _, mia = newcomer(rig)
+    order = await bought(rig, mia)
+    answer = await refunded(rig, order["id"], **change)
+    assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == [field]
+    assert rig.payment_provider.calls["refund"] == 0
+
+
+async def test_a_sale_at_the_desk_is_an_order_that_is_paid_with_its_receipt(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    staff = new_id()
+    answer = await sold_at_desk(rig, rig.bearer(Role.STAFF, user_id=staff), member, "card_terminal", buyer_name="Firm")
+    assert answer.status_code == 201
+    order = answer.json()
+    assert answer.headers["location"] == f"/api/orders/{order['id']}"
+    assert (order["method"], order["state"], order["by_id"], order["url"]) == (
+        *("card_terminal", "paid", str(staff)),
+        None,
+    )
+    assert [one["kind"] for one in order["invoices"]] == ["invoice"]
+    assert (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json() == order
+    page = await rig.client.get(f"/invoices/{order['invoices'][0]['id']}.html", headers=mia)
+    assert "Firm" in page.text
+    assert not rig.payment_provider.calls
+    assert not rig.payment_provider.pages
+
+
+async def test_a_sale_at_the_desk_that_is_sent_again_is_one(rig: Rig) -> None:
+    member, _ = newcomer(rig)
+    staff = rig.bearer(Role.STAFF) | {"Idempotency-Key": "once"}
+    first, again = [await sold_at_desk(rig, staff, member) for _ in range(2)]
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert number_of_orders(rig) == 1
+
+
+async def test_the_desk_sells_what_is_sold_to_whom_there_is_and_by_staff_alone(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    staff = rig.bearer(Role.STAFF)
+    assert_problem(await sold_at_desk(rig, mia, member), 403, "forbidden")
+    assert_problem(await sold_at_desk(rig, staff, new_id()), 404, "unknown_user")
+    assert_problem(await sold_at_desk(rig, staff, member, plan_id=str(new_id())), 404, "unknown_plan")
+    for change in ({"method": "stripe"}, {"method": "gold"}, {"buyer_name": "x" * 201}, {"buyer_address": "x" * 501}):
+        answer = await sold_at_desk(rig, staff, member, **change)  # type: ignore[arg-type]
+        assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == list(change)
+    assert number_of_orders(rig) == 0
+
+
+async def test_a_mistake_at_the_desk_is_reversed_the_same_day_and_once(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    staff = rig.bearer(Role.STAFF)
+    order = (await sold_at_desk(rig, staff, member)).json()
+    url = f"/orders/{order['id']}/reverse"
+    assert_problem(await rig.client.post(url, json={"reason": "typo"}, headers=mia), 403, "forbidden")
+    first, again = [await rig.client.post(url, json={"reason": "typo"}, headers=staff) for _ in range(2)]
+    assert first.json() == again.json()
+    assert (first.json()["state"], first.json()["refunded"]["amount"]) == ("reversed", 1000)
+    assert [one["kind"] for one in first.json()["invoices"]] == ["invoice", "credit_note"]
+    assert_problem(await refunded(rig, order["id"]), 409, "order_not_paid")
+
+
+async def test_what_is_of_another_day_or_of_the_provider_is_not_reversed(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    staff = rig.bearer(Role.STAFF)
+    desk, card = (await sold_at_desk(rig, staff, member)).json(), await bought(rig, mia)
+    days_pass(rig, 1)
+    for order in (desk, card):
+        answer = await rig.client.post(f"/orders/{order['id']}/reverse", json={"reason": "late"}, headers=staff)
+        assert_problem(answer, 409, "not_reversible")
+    missing = await rig.client.post(f"/orders/{new_id()}/reverse", json={"reason": "late"}, headers=staff)
+    assert_problem(missing, 404, "unknown_order")
+    given_back = (await refunded(rig, desk["id"], amount=100)).json()
+    assert [(one["state"], one["amount"]) for one in given_back["refunds"]] == [("succeeded", 100)]
+    assert rig.payment_provider.calls["refund"] == 0, "out of the till"
+
+
+async def test_the_day_s_report_is_by_who_took_it_and_how(rig: Rig) -> None:
+    member, _ = newcomer(rig)
+    ben, cleo = new_id(), new_id()
+    by_ben, by_cleo = (rig.bearer(Role.STAFF, user_id=one) for one in (ben, cleo))
+    await sold_at_desk(rig, by_ben, member)
+    await sold_at_desk(rig, by_ben, member)
+    mistake = (await sold_at_desk(rig, by_cleo, member, "card_terminal")).json()
+    await rig.client.post(f"/orders/{mistake['id']}/reverse", json={"reason": "typo"}, headers=by_cleo)
+    report = await rig.client.get("/desk-payments/report", headers=by_ben)
+    assert sorted(report.json()["takings"], key=lambda one: str(one["method"])) == [
+        {
+            "by_id": str(cleo),
+            "method": "card_terminal",
+            "currency": "EUR",
+            "sales": 1,
+            "taken": 1000,
+            "given_back": 1000,
+            "kept": 0,
+        },
+        {
+            "by_id": str(ben),
+            "method": "cash",
+            "currency": "EUR",
+            "sales": 2,
+            "taken": 2000,
+            "given_back": 0,
+            "kept": 2000,
+        },
+    ]
+
+
+async def test_the_report_s_day_is_a_gym_s(rig: Rig) -> None:
+    member, staff = rig.world.newcomer(), rig.bearer(Role.STAFF)
+    gym = rig.world.gym()  # in Berlin, an hour ahead of UTC
+    rig.world.clock.forward(11.5 * 3600)
+    await sold_at_desk(rig, staff, member)
+
+    async def sales(**asked: str) -> int:
+        answer = await rig.client.get("/desk-payments/report", params=asked, headers=staff)
+        assert answer.status_code == 200, answer.text
+        return sum(one["sales"] for one in answer.json()["takings"])
+
+    today, tomorrow = "2026-03-02T12:00:00Z", "2026-03-03T12:00:00+01:00"
+    assert [await sales(day=today), await sales(day=tomorrow)] == [1, 0]
+    assert [await sales(day=today, gym=str(gym)), await sales(day=tomorrow, gym=str(gym))] == [0, 1]
+    assert await sales() == await sales(gym=str(gym)) == 1
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["2026-03-02T12:00:00", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"],
+)
+async def test_a_day_that_cannot_be_told_is_refused(rig: Rig, day: str) -> None:
+    for gym in ({}, {"gym": str(rig.world.gym())}):
+        answer = await rig.client.get(
+            "/desk-payments/report", params={"day": day} | gym, headers=rig.bearer(Role.STAFF)
+        )
+        assert_problem(answer, 422, "invalid_request")
+
+
+async def test_orders_are_listed_newest_first_a_page_at_a_time(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    _, eve = newcomer(rig)
+    made = [(await ordered(rig, mia))["id"] for _ in range(3)]
+    await ordered(rig, eve)
+    staff = rig.bearer(Role.STAFF)
+    for path, headers in (("/me/orders", mia), (f"/members/{member}/orders", staff)):
+        first = (await rig.client.get(path, params={"limit": 2}, headers=headers)).json()
+        rest = (await rig.client.get(path, params={"limit": 2, "after": first["next"]}, headers=headers)).json()
+        assert [one["id"] for one in first["items"] + rest["items"]] == made[::-1]
+        assert (len(first["items"]), rest["next"]) == (2, None)
+    assert_problem(await rig.client.get(f"/members/{member}/orders", headers=mia), 403, "forbidden")
+    assert_problem(await rig.client.get("/me/orders?after=x", headers=mia), 422, "invalid_request")
