@@ -23,13 +23,15 @@ from deployments.gateway.order_documents import (
 )
 from deployments.gateway.own_addresses import CANCELLED, SUCCESS, own_address
 from deployments.gateway.parts import OfParts, Parts, TheUser
-from deployments.gateway.problems import ApiProblem, declared
+from deployments.gateway.problems import ApiProblem, Fault, declared
 from deployments.gateway.refusals import granted
 from deployments.payments.desk import PaymentsDesk
 from deployments.payments.orders_desk import OrderView
 from domain.memberships.ledger import Method
 from domain.payments.model import UNKNOWN_ORDER
 from domain.payments.ports import Buyer
+
+_YEARS = range(2, 9999)  # whose days begin and end within the calendar in every time zone
 
 
 def router() -> APIRouter:
@@ -128,8 +130,9 @@ def _add_desk(routes: APIRouter) -> None:
         gym: Annotated[UUID | None, Query(description="In whose time zone; left out: UTC.")] = None,
     ) -> ReportDocument:
         """The end of a day at the desks: what each of the staff took and gave back, by method."""
-        if day is not None and day.tzinfo is None:
-            raise ApiProblem("invalid_request", "Say the time zone of `day`, as in 2026-03-01T12:00:00Z.")
+        if day is not None and (day.tzinfo is None or day.year not in _YEARS):
+            told = "Say a moment with its time zone as `day`, as in 2026-03-01T12:00:00Z."
+            raise ApiProblem("invalid_request", told, faults=[Fault("day", "is no moment with a time zone")])
         takings = await parts.payments(PaymentsDesk.end_of_day, day, gym)
         return ReportDocument(takings=[TakingsDocument.model_validate(each) for each in takings])
 

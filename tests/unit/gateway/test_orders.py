@@ -121,56 +121,57 @@ async def test_a_checkout_leads_to_pages_of_ours_and_of_allowed_origins(rig: Rig
     assert addresses(rig) == (led, led)
 
 
-@pytest.mark.parametrize("field", ["success_url", "cancel_url"])
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "/paid",
-        "//gym.test/paid",
-        "//evil.test/paid",
-        "http:gym.test/paid",
-        "http:/gym.test/paid",
-        "http:///gym.test/paid",
-        "https://gym.test/paid",
-        "http://gym.test:8080/paid",
-        "http://gym.test:80/paid",
-        "http://gym.test:x/paid",
-        "http://gym.test.evil.test/paid",
-        "http://gym.testevil.test/paid",
-        "http://evil.test/http://gym.test/",
-        "http://evil.test?http://gym.test/",
-        "http://evil.test#http://gym.test/",
-        "http://gym.test@evil.test/paid",
-        "http://gym.test:80@evil.test/paid",
-        "http://mia@gym.test/paid",
-        "http://gym.test\\@evil.test/paid",
-        "http://evil.test\\@gym.test/paid",
-        "http://evil.test\\.gym.test/paid",
-        "http:\\\\gym.test\\paid",
-        "http://gym.test\t.evil.test/paid",
-        "http://gym.test/pa\nid",
-        "http://gym.test/paid\r\nLocation: http://evil.test",
-        " http://gym.test/paid",
-        "http://gym.test/paid ",
-        "http://gym.test /paid",
-        "http://gym.test\u3002evil.test/paid",
-        "http://gym.test\uff0f@evil.test/paid",
-        "http://gym.test\u200b/paid",
-        "http://[gym.test/paid",
-        "http://sub.gym.test/paid",
-        "javascript:alert(1)",
-        "javascript://gym.test/%0aalert(1)",
-        "data:text/html,paid",
-        "file://gym.test/paid",
-        "null",
-        "*",
-    ],
+FOREIGN = (
+    "",
+    "/paid",
+    "//gym.test/paid",
+    "//evil.test/paid",
+    "http:gym.test/paid",
+    "http:/gym.test/paid",
+    "http:///gym.test/paid",
+    "https://gym.test/paid",
+    "http://gym.test:8080/paid",
+    "http://gym.test:80/paid",
+    "http://gym.test:x/paid",
+    "http://gym.test.evil.test/paid",
+    "http://gym.testevil.test/paid",
+    "http://evil.test/http://gym.test/",
+    "http://evil.test?http://gym.test/",
+    "http://evil.test#http://gym.test/",
+    "http://gym.test@evil.test/paid",
+    "http://gym.test:80@evil.test/paid",
+    "http://mia@gym.test/paid",
+    "http://gym.test\\@evil.test/paid",
+    "http://evil.test\\@gym.test/paid",
+    "http://evil.test\\.gym.test/paid",
+    "http:\\\\gym.test\\paid",
+    "http://gym.test\t.evil.test/paid",
+    "http://gym.test/pa\nid",
+    "http://gym.test/paid\r\nLocation: http://evil.test",
+    " http://gym.test/paid",
+    "http://gym.test/paid ",
+    "http://gym.test /paid",
+    "http://gym.test\u3002evil.test/paid",
+    "http://gym.test\uff0f@evil.test/paid",
+    "http://gym.test\u200b/paid",
+    "http://[gym.test/paid",
+    "http://sub.gym.test/paid",
+    "javascript:alert(1)",
+    "javascript://gym.test/%0aalert(1)",
+    "data:text/html,paid",
+    "file://gym.test/paid",
+    "null",
+    "*",
 )
-async def test_a_checkout_leads_nowhere_else(rig: Rig, field: str, address: str) -> None:
+
+
+@pytest.mark.parametrize("field", ["success_url", "cancel_url"])
+async def test_a_checkout_leads_nowhere_else(rig: Rig, field: str) -> None:
     _, mia = newcomer(rig)
-    problem = assert_problem(await checkout(rig, mia, **{field: address}), 422, "foreign_url")
-    assert [one["field"] for one in problem["fields"]] == [field]
+    for address in FOREIGN:
+        answer = await checkout(rig, mia, **{field: address})
+        assert answer.status_code == 422, address
+        assert [one["field"] for one in assert_problem(answer, 422, "foreign_url")["fields"]] == [field]
     assert number_of_orders(rig) == 0
 
 

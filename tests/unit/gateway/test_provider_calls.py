@@ -1,0 +1,305 @@
+"""What the payment provider sends, where its page leads back to, and the reconciliation with it."""
+
+import hashlib
+import hmac
+import time
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from deployments.gateway.checkout_pages import PAGE_POLICY
+from deployments.payments.desk import PaymentsDesk
+from domain.identity.model import Role
+from domain.ids import new_id
+from domain.payments.webhooks import TOPIC
+from domain.tables import outbox, stripe_events
+from integrations.kafka.messages import decode_payment_event
+from integrations.settings import StripeSettings
+from integrations.stripe import StripePayments
+from tests.provider import sent
+from tests.unit.gateway.rig import Rig, assert_problem
+from tests.unit.gateway.shop import Json, bought, by_handle, days_pass, newcomer, ordered, session_of, without_provider
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "whsec_of_a_test"  # noqa: S105 - of nobody
+SIGNED = {"Stripe-Signature": "signed"}
+
+
+async def hooked(rig: Rig, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
+    return await rig.client.post("/payments/webhooks", content=body, headers=SIGNED if headers is None else headers)
+
+
+def kept(rig: Rig) -> list[tuple[str, str]]:
+    """The events that are kept, and what has become of each."""
+    with rig.world.store.reading() as connection:
+        rows = connection.execute(select(stripe_events.c.id, stripe_events.c.state).order_by(stripe_events.c.id))
+        return [(row.id, row.state) for row in rows]
+
+
+def handed_on(rig: Rig) -> list[tuple[str, str]]:
+    """Keys and ids of the events that wait for Kafka."""
+    with rig.world.store.reading() as connection:
+        rows = connection.execute(select(outbox).where(outbox.c.topic == TOPIC).order_by(outbox.c.id)).all()
+    return [(row.key, decode_payment_event(row.payload.encode()).event_id) for row in rows]
+
+
+def at_stripe(rig: Rig) -> None:
+    """Let events be judged by Stripe's own SDK; nothing is asked over the network for that."""
+    settings = StripeSettings(api_key=SecretStr("sk_test_1"), webhook_secret=SecretStr(SECRET))
+    provider = StripePayments(settings)
+    rig.payments.desk = PaymentsDesk(rig.world.store, rig.world.clock, provider=provider, takes_events=True)
+
+
+def signature(body: bytes, ago_s: float = 0, secret: str = SECRET) -> dict[str, str]:
+    """As docs.stripe.com/webhooks says."""
+    at = int(time.time() - ago_s)
+    told = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"Stripe-Signature": f"t={at},v1={told}"}
+
+
+def stripes_event(order_id: str, **changes: Any) -> bytes:  # noqa: ANN401 - any JSON
+    session = {"id": "cs_1", "object": "checkout.session", "client_reference_id": order_id, "payment_intent": "pi_1"}
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "type": "checkout.session.completed",
+        "api_version": "2026-10-28.endive",
+        "created": 1772452800,
+        "data": {"object": session},
+    }
+    return msgspec.json.encode(event | changes)
+
+
+async def test_an_event_is_kept_once_and_handed_on_once_however_often_it_is_sent(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    event = rig.payment_provider.pay(session_of(order))
+    for _ in range(3):
+        answer = await hooked(rig, sent(event))
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert kept(rig) == [(event.id, "received")]
+    assert handed_on(rig) == [(order["id"], event.id)]
+    assert rig.payment_provider.calls == {"open_checkout": 1}, "answered before anything is asked"
+    assert (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()["state"] == "open"
+
+
+async def test_an_event_that_changes_no_order_is_kept_and_not_handed_on(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    event = rig.payment_provider.pay(session_of(await ordered(rig, mia)))
+    other = replace(event, id="evt_other", type="customer.created")
+    assert (await hooked(rig, sent(other))).status_code == 204
+    assert (kept(rig), handed_on(rig)) == ([("evt_other", "ignored")], [])
+
+
+async def test_an_event_that_stripe_signed_is_taken(rig: Rig) -> None:
+    at_stripe(rig)
+    order_id = str(new_id())
+    body = stripes_event(order_id)
+    assert (await hooked(rig, body, signature(body))).status_code == 204
+    assert handed_on(rig) == [(order_id, "evt_1")]
+
+
+async def test_an_event_that_was_not_signed_with_our_secret_just_now_is_not_taken(rig: Rig) -> None:
+    at_stripe(rig)
+    body = stripes_event(str(new_id()))
+    other = stripes_event(str(new_id()))
+    good = signature(body)["Stripe-Signature"]
+    tries = {
+        "nothing": {},
+        "an empty one": {"Stripe-Signature": ""},
+        "nonsense": {"Stripe-Signature": "nonsense"},
+        "no time": {"Stripe-Signature": good.partition(",")[2]},
+        "no digest": {"Stripe-Signature": good.partition(",")[0]},
+        "another scheme": {"Stripe-Signature": good.replace("v1=", "v0=")},
+        "an empty digest": {"Stripe-Signature": good.partition("v1=")[0] + "v1="},
+        "another secret": signature(body, secret="whsec_other"),  # noqa: S106 - of nobody
+        "no secret": signature(body, secret=""),
+        "another body": signature(other),
+        "too old": signature(body, ago_s=330),
+    }
+    for what, headers in tries.items():
+        answer = await hooked(rig, body, headers)
+        assert answer.status_code == 400, what
+        problem = assert_problem(answer, 400, "bad_signature")
+        assert SECRET not in str(problem)
+    assert kept(rig) == []
+    assert (await hooked(rig, body, signature(body, ago_s=270))).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"null", b"[]", b'"evt"', b"1", b"{}", b"\xff\xfe", b'{"object": "event"}', b'{"id": "evt_1"}'],
+)
+async def test_what_is_no_event_is_not_taken_even_when_it_is_signed(rig: Rig, body: bytes) -> None:
+    at_stripe(rig)
+    assert_problem(await hooked(rig, body, signature(body)), 400, "bad_signature")
+    assert kept(rig) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"data": None}, {"data": {}}, {"data": []}, {"created": "soon"}, {"created": None}, {"created": 10**20}],
+)
+async def test_an_event_that_cannot_be_read_is_not_taken(rig: Rig, change: Json) -> None:
+    at_stripe(rig)
+    body = stripes_event(str(new_id()), **change)
+    assert_problem(await hooked(rig, body, signature(body)), 400, "bad_signature")
+    assert kept(rig) == []
+
+
+async def test_a_body_without_end_is_not_read(rig: Rig) -> None:
+    answer = await hooked(rig, b"x" * 5000)
+    assert_problem(answer, 413, "body_too_large")
+
+
+async def test_without_a_key_or_a_secret_no_event_is_taken_signed_or_not(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    event = rig.payment_provider.pay(session_of(await ordered(rig, mia)))
+    world, provider = rig.world, rig.payment_provider
+    for desk in (
+        PaymentsDesk(world.store, world.clock, provider=provider, takes_events=False),
+        PaymentsDesk(world.store, world.clock, provider=None, takes_events=True),
+        PaymentsDesk(world.store, world.clock),
+    ):
+        rig.payments.desk = desk
+        for headers in (SIGNED, {}):
+            answer = await hooked(rig, sent(event), headers)
+            assert "WEBHOOK_SECRET" in assert_problem(answer, 503, "payments_disabled")["detail"]
+            assert answer.headers["retry-after"] == "300"
+    assert kept(rig) == []
+
+
+async def returned(rig: Rig, order: object, session_id: str) -> httpx.Response:
+    """The success page, as a browser without a token gets it."""
+    params = {"order": str(order), "session_id": session_id}
+    answer = await rig.client.get("/checkouts/success", params=params)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"] == PAGE_POLICY
+    return answer
+
+
+async def test_who_has_paid_is_in_before_the_webhook_is_here(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    member, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    rig.payment_provider.pay(session_of(order))
+    page = await returned(rig, order["id"], session_of(order))
+    assert "it is paid" in page.text
+    assert "31 March 2026" in page.text
+    assert (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()["state"] == "paid"
+    assert (await rig.scan(at, member)).json()["outcome"] == "entered"
+    assert kept(rig) == []
+    assert (await returned(rig, order["id"], session_of(order))).text == page.text
+
+
+async def test_the_page_after_paying_names_nobody(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    rig.payment_provider.pay(session_of(order))
+    for page in (await returned(rig, order["id"], session_of(order)), await rig.client.get("/checkouts/cancelled")):
+        for said in ("Mia", "Moll", "mia@", "@example.org", "Cologne", str(member), order["id"], session_of(order)):
+            assert said not in page.text
+
+
+async def test_the_page_of_an_order_is_shown_to_whoever_has_its_session_only(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order, other = await ordered(rig, mia), await ordered(rig, mia)
+    session = session_of(order)
+    rig.payment_provider.pay(session)
+    for order_id, session_id in ((order["id"], session_of(other)), (order["id"], session[:-1]), (new_id(), session)):
+        page = await returned(rig, order_id, session_id)
+        assert "We do not know this order" in page.text
+    assert rig.payment_provider.calls["checkout"] == 0
+    assert (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"session_id": "cs_1"}, "order"),
+        ({"order": "7", "session_id": "cs_1"}, "order"),
+        ({"order": str(new_id())}, "session_id"),
+        ({"order": str(new_id()), "session_id": ""}, "session_id"),
+        ({"order": str(new_id()), "session_id": "x" * 256}, "session_id"),
+        ({"order": str(new_id()), "session_id": "cs 1"}, "session_id"),
+        ({"order": str(new_id()), "session_id": "cs\n"}, "session_id"),
+    ],
+)
+async def test_an_address_that_is_not_whole_is_refused(rig: Rig, asked: dict[str, str], field: str) -> None:
+    answer = await rig.client.get("/checkouts/success", params=asked)
+    assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == [field]
+
+
+async def test_who_comes_back_while_the_provider_is_away_waits_and_sees_no_error(rig: Rig) -> None:
+    by_handle(rig)
+    _, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    rig.payment_provider.pay(session_of(order))
+    rig.payment_provider.away = lambda _call: True
+    page = await returned(rig, order["id"], session_of(order))
+    assert "One moment" in page.text
+    assert 'http-equiv="refresh"' in page.text
+    rig.payment_provider.away = lambda _call: False
+    assert "it is paid" in (await returned(rig, order["id"], session_of(order))).text
+
+
+async def test_who_comes_back_before_the_payment_is_there_sees_where_it_is(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    assert "One moment" in (await returned(rig, order["id"], session_of(order))).text
+    rig.payment_provider.pay(session_of(order), later=True)
+    assert "on its way" in (await returned(rig, order["id"], session_of(order))).text
+    rig.payment_provider.finish(session_of(order), succeeds=False)
+    assert "did not work" in (await returned(rig, order["id"], session_of(order))).text
+
+
+async def test_who_turns_back_has_paid_nothing(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order = await ordered(rig, mia)
+    page = await rig.client.get("/checkouts/cancelled", params={"order": order["id"]})
+    assert page.status_code == 200
+    assert page.headers["content-security-policy"] == PAGE_POLICY
+    assert "Nothing was paid" in page.text
+    now = (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()
+    assert (now["state"], now["url"]) == ("open", order["url"]), "it can still be paid"
+
+
+async def test_a_reconciliation_makes_up_for_what_was_missed_and_says_so(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    order, refunded = await ordered(rig, mia), await bought(rig, mia)
+    rig.payment_provider.pay(session_of(order))
+    with rig.world.store.reading() as connection:
+        found = rig.payments.desk.order(refunded["id"])
+    assert found is None
+    days_pass(rig, 0.1)
+    admin = rig.bearer(Role.ADMIN)
+    done = await rig.client.post("/payments/reconcile", headers=admin)
+    assert done.json() == {
+        "events_missed": 2,
+        "orders_checked": 0,
+        "mended": [order["id"]],
+        "refunds_asked": 0,
+        "unknown": [],
+        "problems": {},
+    }
+    assert (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()["state"] == "paid"
+    again = await rig.client.post("/payments/reconcile", headers=admin)
+    assert (again.json()["events_missed"], again.json()["mended"]) == (0, [])
+
+
+async def test_a_reconciliation_is_for_admins_and_needs_the_provider(rig: Rig) -> None:
+    by_handle(rig)
+    for headers in (rig.bearer(Role.USER), rig.bearer(Role.STAFF)):
+        assert_problem(await rig.client.post("/payments/reconcile", headers=headers), 403, "forbidden")
+    admin = rig.bearer(Role.ADMIN)
+    rig.payment_provider.away = lambda _call: True
+    assert_problem(await rig.client.post("/payments/reconcile", headers=admin), 503, "unavailable")
+    without_provider(rig)
+    assert_problem(await rig.client.post("/payments/reconcile", headers=admin), 503, "payments_disabled")
