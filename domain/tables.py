@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import sqlite
 
@@ -295,6 +296,7 @@ memberships = Table(
     Column("frozen_from", Instant),
     Column("frozen_until", Instant),
     Column("in_arrears_since", Instant),
+    Column("without_grace", Boolean, nullable=False, server_default=text("0")),  # its money was given back
     Column("created_at", Instant, nullable=False),
 )
 

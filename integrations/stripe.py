@@ -159,9 +159,9 @@ def _asked(call: Callable[[], T]) -> T:
         status = error.http_status
         if status is None or status >= _FAILING or status in {_BUSY, _IN_USE}:
             raise PaymentsAwayError(f"Stripe does not answer ({type(error).__name__}, {status})") from None
-        if isinstance(error, stripe.AuthenticationError):
-            # Stripe's sentence repeats a part of the key.
-            raise PaymentRefusedError("Stripe does not accept the API key") from None
+        if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+            # An operator mends that: no order ends by it. Stripe's sentence repeats a part of the key.
+            raise PaymentsAwayError("Stripe does not accept the API key") from None
         raise PaymentRefusedError(error.user_message or type(error).__name__) from None
 
 

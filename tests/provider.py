@@ -132,6 +132,7 @@ class StandInProvider:
     def refund_fails(self, session_id: str) -> Happened:
         intent = self.pages[session_id].payment_intent_id or ""
         self.refunds[intent] = [replace(each, state=RefundState.FAILED) for each in self.refunds[intent]]
+        self._change(session_id, was_refunded=False)
         return self._tell("refund.failed", session_id, names_order=False)
 
     def dispute(self, session_id: str, *, inquiry: bool = False) -> Happened:

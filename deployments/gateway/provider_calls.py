@@ -21,7 +21,12 @@ def router() -> APIRouter:
     """The calls that are about the provider."""
     routes = guarded_router("payments")
 
-    @routes.post("/payments/webhooks", status_code=204, responses=declared("bad_signature", "payments_disabled"))
+    # A body that is read as it is has no schema, and so none of the problems that come with one.
+    @routes.post(
+        "/payments/webhooks",
+        status_code=204,
+        responses=declared("bad_signature", "payments_disabled", "body_too_large", "unsupported_media_type"),
+    )
     async def webhook(
         request: Request,
         parts: OfParts,

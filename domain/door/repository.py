@@ -203,8 +203,9 @@ class DoorRepository:
         listed: list[tuple[HeldMembership, bytes]] = []
         for row in self._rows(
             "SELECT u.id, o.visit_id, o.gym_id, o.entered_at, m.plan_id, m.starts_at, m.ends_at, m.frozen_from,"  # noqa: S608
-            " m.frozen_until, m.in_arrears_since IS NOT NULL, p.company_id, p.covers_all_gyms, p.grace_days,"
-            " a.visit_id, EXISTS (SELECT 1 FROM open_orders q WHERE q.member_id = u.id)"
+            " m.frozen_until, m.in_arrears_since IS NOT NULL, p.company_id, p.covers_all_gyms,"
+            " CASE WHEN m.without_grace THEN 0 ELSE p.grace_days END, a.visit_id,"
+            " EXISTS (SELECT 1 FROM open_orders q WHERE q.member_id = u.id)"
             " FROM users u LEFT JOIN open_visits o ON o.member_id = u.id"
             " LEFT JOIN open_machine_uses a ON a.member_id = u.id"
             " LEFT JOIN memberships m ON m.member_id = u.id LEFT JOIN plans p ON p.id = m.plan_id"

@@ -17,6 +17,7 @@ from domain.tables import (
     head_counts,
     machines,
     plan_gyms,
+    plans,
     scans,
     visits,
 )
@@ -26,7 +27,8 @@ GYM_COLUMNS = (
     *(gyms.c.grace_after_closing_s, gyms.c.longest_visit_s, gyms.c.longest_use_s),
     *(gyms.c.id, gyms.c.legacy_number, gyms.c.version, gyms.c.retired_at),
 )
-_COMPANY = "FIT Monitor"  # where nobody has named one; it is shown nowhere
+_COMPANY = "FIT Monitor"  # until somebody names it (PATCH /company): it is the seller on invoices
+_USUAL_PLANS = ((30, 1000), (90, 2500), (180, 4500), (365, 8000))  # days, EUR cents; admins change them
 _REFERRING = {
     "scans": scans.c.gym_id,
     "visits": visits.c.gym_id,
@@ -53,7 +55,7 @@ class GymRegistry:
         return gym_of(row) if row else None
 
     def locked_company(self, now: datetime) -> UUID:
-        """The company that gyms are of, held until the unit of work ends; made where there is none."""
+        """The company that gyms are of, held until the unit of work ends. Where there is none it is made."""
         found: UUID | None = self._connection.execute(
             select(companies.c.id).order_by(companies.c.id).limit(1).with_for_update()
         ).scalar_one_or_none()
@@ -61,6 +63,21 @@ class GymRegistry:
             return found
         company_id = new_id()
         self._connection.execute(insert(companies).values(id=company_id, name=_COMPANY, created_at=now))
+        usual = [
+            {
+                "id": new_id(),
+                "company_id": company_id,
+                "name": f"{days} days",
+                "days": days,
+                "price_amount": price,
+                "price_currency": "EUR",
+                "grace_days": 3,
+                "covers_all_gyms": True,
+                "created_at": now,
+            }
+            for days, price in _USUAL_PLANS
+        ]
+        self._connection.execute(insert(plans), usual)
         return company_id
 
     def next_number(self) -> int:

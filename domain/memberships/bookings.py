@@ -242,11 +242,11 @@ def _refuse_member(account: Account, today: date, wanted: Period, limits: Freeze
     lately = sum(days for start, days in account.frozen_days.items() if start >= year_ago)
     too_long = MembershipProblem.FREEZE_TOO_LONG
     if wanted.days > limits.at_once:
-        return MembershipRefusal(too_long, f"Members freeze {limits.at_once} days at most at once; the staff can more.")
+        return MembershipRefusal(too_long, f"Members freeze {limits.at_once} days at most at once; an admin can more.")
     if lately + wanted.days > limits.within_a_year:
         left = max(0, limits.within_a_year - lately)
         return MembershipRefusal(
-            too_long, f"Members freeze {limits.within_a_year} days a year at most; {left} are left. The staff can more."
+            too_long, f"Members freeze {limits.within_a_year} days a year at most; {left} are left. An admin can more."
         )
     if (wanted.start - today).days > limits.ahead:
         return MembershipRefusal(too_long, f"A freeze begins within {limits.ahead} days.")

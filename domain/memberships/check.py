@@ -11,7 +11,7 @@ from domain.memberships.periods import CoverageError
 from domain.memberships.repository import entry_of, projection
 from domain.tables import ledger_entries, memberships, orders
 
-_PROJECTED = ("starts_at", "ends_at", "frozen_from", "frozen_until", "in_arrears_since")
+_PROJECTED = ("starts_at", "ends_at", "frozen_from", "frozen_until", "in_arrears_since", "without_grace")
 _AT_ONCE = 500
 
 

@@ -32,6 +32,9 @@ class EntryKind(StrEnum):
 MOVES = frozenset({EntryKind.FREEZE, EntryKind.UNFREEZE, EntryKind.DISPUTE_OPENED, EntryKind.DISPUTE_WON})
 
 
+_MONEY_BACK = frozenset({EntryKind.REFUND, EntryKind.REVERSAL, EntryKind.DISPUTE_LOST})
+
+
 class Method(StrEnum):
     """How money came."""
 
@@ -109,6 +112,7 @@ class Account:
         suspended_since: the day on which the first of them was opened.
         held: net days of each payment, in the order of their first grant; None: of none.
         frozen_days: how long each freeze lasted, by its first day.
+        without_grace: it ended because its money was given back: no days of grace follow.
     """
 
     coverage: Coverage = field(default_factory=Coverage)
@@ -118,6 +122,7 @@ class Account:
     suspended_since: date | None = None
     held: dict[UUID | None, int] = field(default_factory=dict)
     frozen_days: dict[date, int] = field(default_factory=dict)
+    without_grace: bool = False
 
     @property
     def ends_on(self) -> date | None:
@@ -155,7 +160,11 @@ class Account:
             held[draft.order_id] = held.get(draft.order_id, 0) + draft.days
         disputes, since = self._disputes_after(draft, booked_on)
         freeze, frozen_days = self._freeze_after(draft, coverage)
-        return Account(coverage, starts_on, freeze, disputes, since, held, frozen_days)
+        without_grace = self.without_grace
+        if draft.days:
+            ended = (coverage.end or booked_on) <= booked_on
+            without_grace = draft.days < 0 and draft.kind in _MONEY_BACK and ended
+        return Account(coverage, starts_on, freeze, disputes, since, held, frozen_days, without_grace)
 
     def _disputes_after(self, draft: Draft, booked_on: date) -> tuple[frozenset[str], date | None]:
         disputes, since = self.disputes, self.suspended_since

@@ -175,7 +175,7 @@ class LedgerRepository:
         return account_of((entry.draft, entry.booked_on) for entry in rows)
 
 
-def projection(account: Account, time_zone: str) -> dict[str, datetime | None]:
+def projection(account: Account, time_zone: str) -> dict[str, Any]:
     """What the door reads of a membership, from its rows alone."""
     starts_on, ends_on = account.starts_on, account.ends_on
     if starts_on is None or ends_on is None:
@@ -187,6 +187,7 @@ def projection(account: Account, time_zone: str) -> dict[str, datetime | None]:
         "frozen_from": begin_of(freeze.start, time_zone) if freeze else None,
         "frozen_until": begin_of(freeze.end, time_zone) if freeze else None,
         "in_arrears_since": begin_of(since, time_zone) if since else None,
+        "without_grace": account.without_grace,
     }
 
 

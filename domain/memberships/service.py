@@ -107,4 +107,5 @@ def ban(connection: Connection, member_id: UUID, who: Who, now: datetime, *, ban
 def grace_until(held: Held) -> date | None:
     """The first day on which the door stays shut, unless somebody pays."""
     ends_on = held.account.ends_on
-    return ends_on + timedelta(days=held.plan.details.grace_days) if ends_on else None
+    grace = 0 if held.account.without_grace else held.plan.details.grace_days
+    return ends_on + timedelta(days=grace) if ends_on else None

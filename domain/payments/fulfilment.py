@@ -4,6 +4,7 @@ Called by the webhook's consumer, by the success page, by the door, and by the r
 (docs.stripe.com/checkout/fulfillment). What an event said is never believed: the provider is asked anew.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -59,10 +60,10 @@ class Settlement:
         except PaymentRefusedError as refused:
             why = str(refused)
             return self._store.written(lambda connection: _ended(connection, order_id, why, self._clock()))
-        return self.apply(order_id, checkout)
+        # A refund that failed is one no more at the provider; here it may have been booked.
+        return self._apply(order_id, replace(checkout, was_refunded=checkout.was_refunded or order.refunded > 0))
 
-    def apply(self, order_id: UUID, checkout: Checkout) -> Order | PaymentRefusal:
-        """An order brought up to date with its page, and with what the provider knows of its payment."""
+    def _apply(self, order_id: UUID, checkout: Checkout) -> Order | PaymentRefusal:
         refunds: list[ProvidedRefund] = []
         disputes: list[ProvidedDispute] = []
         if checkout.payment_intent_id:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from domain.ids import new_id
 from domain.memberships.ledger import Method
@@ -82,10 +82,17 @@ class OrderRepository:
         query = select(open_orders.c.order_id).where(open_orders.c.member_id == member_id)
         return list(self._connection.execute(query.order_by(open_orders.c.order_id.desc())).scalars())
 
-    def open_unchecked_since(self, moment: datetime) -> list[UUID]:
-        """Orders whose end is not known and that nobody has asked about since then; who waits longest comes first."""
-        query = select(open_orders.c.order_id).where(open_orders.c.checked_at <= moment)
-        return list(self._connection.execute(query.order_by(open_orders.c.checked_at)).scalars())
+    def open_unchecked_since(self, moment: datetime) -> tuple[list[UUID], datetime | None]:
+        """Orders whose end is not known and that nobody has asked about since then; who waits longest comes first.
+
+        Returns:
+            Their ids, and when the oldest of them was made.
+        """
+        unchecked = open_orders.c.checked_at <= moment
+        ids = select(open_orders.c.order_id).where(unchecked).order_by(open_orders.c.checked_at)
+        of_them = select(func.min(orders.c.created_at)).join(open_orders, open_orders.c.order_id == orders.c.id)
+        oldest: datetime | None = self._connection.execute(of_them.where(unchecked)).scalar_one_or_none()
+        return list(self._connection.execute(ids).scalars()), oldest
 
     def orders_by_id(self, order_ids: Collection[UUID]) -> list[Order]:
         """Those of the orders that there are."""

@@ -1,11 +1,11 @@
 """What the provider knows against what the ledger knows: missed events are made up for, the rest is reported."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock
@@ -14,7 +14,16 @@ from domain.payments.model import AWAITED, Order, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
 from domain.payments.refunding import Refunds
-from domain.payments.webhooks import CONCERNS_ORDERS, HANDLED, EventHandling, PaymentEvent, mark_handled, store_happened
+from domain.payments.webhooks import (
+    CONCERNS_ORDERS,
+    FAILED,
+    HANDLED,
+    RECEIVED,
+    EventHandling,
+    PaymentEvent,
+    mark_handled,
+    store_happened,
+)
 from domain.tables import stripe_events
 from domain.unit_of_work import Store
 
@@ -84,7 +93,7 @@ class Reconciliation:
     def _make_up_for_events(self, done: Reconciled, since: datetime | None, unchecked_for: timedelta) -> None:
         now = self._clock()
         with self._store.reading() as connection:
-            since = since or _latest_event(connection)
+            since = since or _from_where(connection)
         since = max(since - _OVERLAP if since else now - _KEPT_BY_PROVIDER, now - _KEPT_BY_PROVIDER)
         happened = [event for event in self._provider.happened_since(since) if event.type.startswith(CONCERNS_ORDERS)]
         missed = self._unhandled(happened, now - unchecked_for)
@@ -140,15 +149,19 @@ class Reconciliation:
 
     def _check_open_orders(self, done: Reconciled, unchecked_for: timedelta) -> None:
         with self._store.reading() as connection:
-            waiting = OrderRepository(connection).open_unchecked_since(self._clock() - unchecked_for)
+            waiting, oldest = OrderRepository(connection).open_unchecked_since(self._clock() - unchecked_for)
+        pages: dict[str, Checkout] = {}
+        if oldest is not None and len(waiting) > _ONE_BY_ONE:
+            self._said("asking the provider for its pages, a hundred in one call")
+            since = oldest - timedelta(minutes=1)
+            pages = {page.session_id: page for page in self._provider.checkouts_since(since)}
         for first in range(0, len(waiting), _AT_ONCE):
             self._said(f"{len(waiting) - first} orders are open")
-            self._check(done, waiting[first : first + _AT_ONCE])
+            self._check(done, waiting[first : first + _AT_ONCE], pages)
 
-    def _check(self, done: Reconciled, order_ids: Sequence[UUID]) -> None:
+    def _check(self, done: Reconciled, order_ids: Sequence[UUID], pages: Mapping[str, Checkout]) -> None:
         with self._store.reading() as connection:
             waiting = OrderRepository(connection).orders_by_id(order_ids)
-        pages = self._pages(waiting)
         for order in waiting:
             page = pages.get(order.session_id or "")
             if page is None or _says_something(order, page):
@@ -156,13 +169,6 @@ class Reconciliation:
         done.orders_checked += len(waiting)
         now = self._clock()
         self._store.written(lambda connection: OrderRepository(connection).checked(order_ids, now))
-
-    def _pages(self, waiting: list[Order]) -> dict[str, Checkout]:
-        """The pages of many orders, a hundred in one call."""
-        if len(waiting) <= _ONE_BY_ONE:
-            return {}
-        oldest = min(order.created_at for order in waiting)
-        return {page.session_id: page for page in self._provider.checkouts_since(oldest - timedelta(minutes=1))}
 
     def _note(self, done: Reconciled, before: Order, after: Order | PaymentRefusal) -> None:
         if isinstance(after, PaymentRefusal):
@@ -189,7 +195,13 @@ def _says_something(order: Order, page: Checkout) -> bool:
     return page.price != order.price or page.order_id != order.id
 
 
-def _latest_event(connection: Connection) -> datetime | None:
+def _from_where(connection: Connection) -> datetime | None:
+    """The latest event, or the oldest that waits to be handled."""
+    waiting: datetime | None = connection.execute(
+        select(func.min(stripe_events.c.created_at)).where(stripe_events.c.state.in_([RECEIVED, FAILED]))
+    ).scalar_one_or_none()
+    if waiting is not None:
+        return waiting
     latest: datetime | None = connection.execute(
         select(stripe_events.c.created_at).order_by(stripe_events.c.created_at.desc()).limit(1)
     ).scalar_one_or_none()

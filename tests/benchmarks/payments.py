@@ -111,9 +111,8 @@ class Bench:
         with ThreadPoolExecutor(WEBHOOK_CONNECTIONS) as threads:
             took = [each for part in threads.map(send, range(WEBHOOK_CONNECTIONS)) for each in part]
         p50, p99 = (1000 * percentile(took, share) for share in (0.5, 0.99))
-        told(
-            f"webhooks: {len(took) / WEBHOOK_SECONDS:.0f}/s at {WEBHOOK_CONNECTIONS} connections, p50 {p50:.0f} ms, p99 {p99:.0f} ms"
-        )
+        rate = len(took) / WEBHOOK_SECONDS
+        told(f"webhooks: {rate:.0f}/s at {WEBHOOK_CONNECTIONS} connections, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         began = time.monotonic()
         with self.store.reading() as connection:
             kept = connection.execute(select(func.count()).select_from(stripe_events)).scalar_one()
@@ -139,9 +138,8 @@ class Bench:
         ):
             sessions = list(threads.map(order, members))
         rate = CHECKOUTS / (time.monotonic() - began)
-        told(
-            f"checkouts: {rate:.0f}/s at {CHECKOUT_CONNECTIONS} connections, p50 {1000 * percentile(took, 0.5):.0f} ms, p99 {1000 * percentile(took, 0.99):.0f} ms"
-        )
+        p50, p99 = (1000 * percentile(took, share) for share in (0.5, 0.99))
+        told(f"checkouts: {rate:.0f}/s at {CHECKOUT_CONNECTIONS} connections, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         return sessions
 
     def fulfilments(self, sessions: Sequence[str]) -> None:
@@ -191,9 +189,8 @@ class Bench:
         done = Reconciliation(self.store, self.provider, system_clock).run()
         took = time.monotonic() - began
         calls = self.control("GET", "calls")
-        told(
-            f"reconciled {done.orders_checked} open orders, {len(set(done.mended))} of them paid, in {took:.1f} s; calls: {calls}"
-        )
+        paid = len(set(done.mended))
+        told(f"reconciled {done.orders_checked} open orders, {paid} of them mended, in {took:.1f} s; calls: {calls}")
 
     def _ordered(self, member: object) -> Order:
         checkouts = Checkouts(self.store, self.provider, system_clock)

@@ -462,3 +462,38 @@ def test_what_is_exported_is_plain_json(box: Cashbox) -> None:
         exported = export_account(connection, order.member_id)
     assert len(exported["ledger"]) == len(exported["orders"]) == len(exported["invoices"]) == 1
     json.dumps(exported)
+
+
+def test_after_a_refund_no_days_of_grace_follow(box: Cashbox) -> None:
+    gym = box.world.gym()
+    order = box.bought()
+    box.days_pass(10)
+    box.refunds.give_back(order.id, None, "moved away", order.member_id)
+    answer = box.world.answer(box.world.scan(gym, box.world.code(order.member_id)))
+    assert (answer.reason, answer.remedy) == (Reason.MEMBERSHIP_ENDED, Remedy.RENEW)
+    again = box.bought(order.member_id)
+    box.days_pass(31)
+    in_grace = box.world.answer(box.world.scan(gym, box.world.code(again.member_id)))
+    assert (in_grace.outcome, in_grace.remedy) == (Outcome.ENTERED, Remedy.RENEW), "who pays anew has grace anew"
+
+
+def test_a_key_that_is_not_accepted_ends_no_order(box: Cashbox) -> None:
+    order = box.order()
+    box.provider.away = lambda _call: True
+    with pytest.raises(PaymentsAwayError):
+        box.settlement.settle(order.id)
+    assert box.read(order).state is OrderState.OPEN
+
+
+def test_an_event_that_could_not_be_handled_is_tried_again_however_old(box: Cashbox) -> None:
+    order = box.order()
+    event = box.provider.pay(session(order))
+    (told,) = box.receive(event)
+    assert box.handler.dead_lettered(told) is False
+    assert box.event_state(event) == "failed"
+    box.days_pass(2)
+    newer = box.order()
+    box.handle(box.provider.pay(session(newer)))
+    box.reconciliation.run(timedelta(seconds=60))
+    assert box.event_state(event) == "handled"
+    assert box.read(order).state is OrderState.PAID
