@@ -46,22 +46,25 @@ class PaymentHandler:
         Raises:
             PaymentsAwayError: the provider cannot be asked about one of them; the others are done.
         """
-        orders = list(self._pool.map(self._handling.order_of, messages))
+        sought = {event.event_id: self._pool.submit(self._handling.order_of, event) for event in messages}
+        # One whose order the provider would have to name holds up no other.
+        failures = [error for future in sought.values() if (error := future.exception()) is not None]
+        orders = {event_id: future.result() for event_id, future in sought.items() if future.exception() is None}
         # Events of no order of ours are each by themselves, and need no asking.
-        distinct: dict[UUID | None, None] = dict.fromkeys(orders)
+        distinct: dict[UUID | None, None] = dict.fromkeys(orders.values())
         asked = {order_id: self._pool.submit(self._handling.settle, order_id) for order_id in distinct}
         outcomes = {order_id: future.exception() or future.result() for order_id, future in asked.items()}
+        failures += [outcome for outcome in outcomes.values() if isinstance(outcome, BaseException)]
         done = {
-            event.event_id: outcome
-            for event, order_id in zip(messages, orders, strict=True)
+            event_id: outcome
+            for event_id, order_id in orders.items()
             if isinstance(outcome := outcomes[order_id], tuple)
         }
         with self._store.writing() as connection:
             for event_id, (state, detail) in done.items():
                 mark_handled(connection, event_id, state, detail, self._clock())
-        for outcome in outcomes.values():
-            if isinstance(outcome, BaseException):
-                raise outcome
+        for failure in failures:
+            raise failure
         return [True] * len(messages)
 
     def dead_lettered(self, message: PaymentEvent) -> bool:

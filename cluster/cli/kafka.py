@@ -39,7 +39,10 @@ def lag(
     Example: fitmonitor kafka lag --most 1000
     """
     with kafka_of_the_stack() as kafka:
-        groups = [group_lag(kafka, kafka.door_group, kafka.commands_topic)]
+        groups = [
+            group_lag(kafka, kafka.door_group, kafka.commands_topic),
+            group_lag(kafka, kafka.payments_group, kafka.payments_topic),
+        ]
     if as_json:
         print_json([_plain(group) for group in groups])
     else:

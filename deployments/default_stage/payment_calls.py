@@ -1,5 +1,6 @@
 """Payments, as the existing web client asks for them."""
 
+import re
 from decimal import Decimal
 from typing import Annotated
 
@@ -18,13 +19,14 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
 
 _LARGEST = 99_999_999
+_CURRENCY = re.compile("[A-Za-z]{3}")
 
 
 class CheckoutWish(BaseModel):
     """What is to be paid. `amount` is in cents, and must be the price of a plan."""
 
-    amount: Annotated[Decimal, Field(gt=0, le=_LARGEST, allow_inf_nan=False)]
-    currency: Annotated[str, Field(pattern="^[A-Za-z]{3}$")]
+    amount: Annotated[Decimal, Field(allow_inf_nan=False)]
+    currency: Annotated[str, Field(max_length=100)]
     successUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
     cancelUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
 
@@ -74,7 +76,11 @@ def router() -> APIRouter:
 
 
 def _price(wish: CheckoutWish) -> Money:
-    if wish.amount != wish.amount.to_integral_value():
-        fault = Fault("amount", "is a whole number of cents")
-        raise ApiProblem("no_such_price", "No plan is sold for a part of a cent.", faults=[fault])
+    """The price that is meant. That client knows 400 alone: what can be no price at all is the price of no plan."""
+    if not 0 < wish.amount <= _LARGEST or wish.amount != wish.amount.to_integral_value():
+        fault = Fault("amount", f"is a whole number of cents from 1 to {_LARGEST}")
+        raise ApiProblem("no_such_price", "No plan is sold for such an amount.", faults=[fault])
+    if not _CURRENCY.fullmatch(wish.currency):
+        fault = Fault("currency", "is a currency's three letters")
+        raise ApiProblem("no_such_price", "No plan is sold in such a currency.", faults=[fault])
     return Money(int(wish.amount), wish.currency.upper())

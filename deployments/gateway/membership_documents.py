@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from deployments.gateway.money_documents import Reason
 from deployments.payments.membership_desk import MembershipView, MemberView
@@ -120,11 +120,22 @@ def _held(view: MembershipView) -> HeldDocument:
     )
 
 
+_LAST_DAY = date(9000, 1, 1)  # from here every sum of days is within the calendar
+
+
+def _within_the_calendar(day: date) -> date:
+    if day >= _LAST_DAY:
+        raise ValueError(f"is a day before {_LAST_DAY}")
+    return day
+
+
 class NewFreeze(BaseModel):
     """Whole days without entry; the end moves by as many."""
 
     days: Annotated[int, Field(ge=1, le=366)]
-    from_day: date | None = Field(default=None, description="The first day, in the gym's time zone; left out: today.")
+    from_day: Annotated[date, AfterValidator(_within_the_calendar)] | None = Field(
+        default=None, description="The first day, in the gym's time zone; left out: today."
+    )
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
 
 

@@ -187,6 +187,7 @@ def test_a_request_id_goes_in_and_out(stack: Api) -> None:
 
 
 def test_what_waits_for_the_consumers_and_what_is_dead_is_told(stack: Api) -> None:
-    assert [group["group"] for group in json.loads(stack.run("kafka", "lag", "--json"))] == ["door-consumers"]
+    groups = [group["group"] for group in json.loads(stack.run("kafka", "lag", "--json"))]
+    assert groups == ["door-consumers", "payment-consumers"]
     assert "door-consumers on door-commands" in stack.run("kafka", "lag")
     assert json.loads(stack.run("kafka", "dead-letters", "--json")) == []

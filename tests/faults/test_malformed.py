@@ -352,7 +352,8 @@ async def test_dead_letters_are_found_and_sent_again_once_what_was_wrong_is_mend
 
         kafka = settings.kafka
         await until(lambda: group_lag(kafka, kafka.door_group, kafka.commands_topic).lag == 0)
-        (group,) = command.says("lag", "--most", "0")
+        group, payments = command.says("lag", "--most", "0")
+        assert payments["lag"] == 0
         assert (group["state"], group["members"]) == ("stable", 1)
         assert all(partition["member"] for partition in group["partitions"])
     (waiting,) = (letter for letter in command.says("dead-letters") if letter["replayed_at"] is None)

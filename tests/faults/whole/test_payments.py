@@ -1,8 +1,11 @@
 """Processes are killed and servers are away while members pay: paid is prolonged, exactly once, within a minute."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -144,3 +147,29 @@ def test_delayed_payments_fail_and_arrive(shop: Shop) -> None:
     shop.control("POST", f"sessions/{session(fails)}/payment-failed", {})
     wait_for(lambda: shop.states([arrives, fails]) == {"paid": 1, "failed": 1})
     shop.assert_prolonged_once([arrives])
+
+
+def test_paid_a_second_ago_opens_the_gate_though_no_webhook_comes(shop: Shop, whole: Whole) -> None:
+    gate = json.loads(whole.stack.demo())["gyms"][0]["gates"][0]
+    shop.control("PUT", "switches", {"drop": -1})
+
+    def scan(member: UUID) -> dict[str, Any]:
+        passes = shop.client.get("/me/passes?count=1", headers=shop.bearer(member, Role.USER)).json()
+        body = {"gate_id": gate["id"], "direction": "enter", "scan_id": uuid4().hex, "code": passes["items"][0]["code"]}
+        answer = shop.client.post("/scans", json=body, headers={"Authorization": f"Device {gate['device']}"})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    paid, unpaid = shop.member(), shop.member()
+    order, _ = shop.order(paid), shop.order(unpaid)
+    assert scan(paid)["reason"] == "no_membership", "asked, and nothing was paid yet"
+    shop.pay(order)
+    assert scan(paid)["outcome"] == "entered"
+    assert scan(unpaid)["reason"] == "no_membership"
+    shop.assert_prolonged_once([order])
+    # While Stripe hangs the door does not wait for it.
+    late = shop.member()
+    shop.order(late)
+    shop.control("PUT", "faults", {"hang_s": 20})
+    assert scan(late)["reason"] == "no_membership"

@@ -182,24 +182,24 @@ async def test_where_no_day_is_left_nothing_is_frozen(rig: Rig) -> None:
     assert_problem(await frozen(rig, mia, member, 7), 409, "nothing_to_freeze")
 
 
-@pytest.mark.parametrize(
-    ("wanted", "field"),
-    [
-        ({"days": 0}, "days"),
-        ({"days": -7}, "days"),
-        ({"days": 367}, "days"),
-        ({"days": 1.5}, "days"),
-        ({"from_day": "2026-02-30"}, "from_day"),
-        ({"from_day": "9999-12-31"}, "from_day"),
-        ({"reason": "x" * 201}, "reason"),
-    ],
+NO_FREEZES: tuple[tuple[Json, str], ...] = (
+    ({"days": 0}, "days"),
+    ({"days": -7}, "days"),
+    ({"days": 367}, "days"),
+    ({"days": 1.5}, "days"),
+    ({"from_day": "2026-02-30"}, "from_day"),
+    ({"from_day": "9999-12-31"}, "from_day"),
+    ({"reason": "x" * 201}, "reason"),
 )
-async def test_a_freeze_that_cannot_be_is_named_by_its_field(rig: Rig, wanted: Json, field: str) -> None:
+
+
+async def test_a_freeze_that_cannot_be_is_named_by_its_field(rig: Rig) -> None:
     member, mia = newcomer(rig)
     await bought(rig, mia)
-    for headers in (mia, rig.bearer(Role.ADMIN)):
-        answer = await frozen(rig, headers, member, **({"days": 7} | wanted))
-        assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == [field]
+    for wanted, field in NO_FREEZES:
+        for headers in (mia, rig.bearer(Role.ADMIN)):
+            answer = await frozen(rig, headers, member, **({"days": 7} | wanted))
+            assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == [field]
 
 
 async def test_a_disputed_payment_suspends_until_its_bank_has_decided(rig: Rig) -> None:

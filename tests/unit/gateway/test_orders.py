@@ -169,7 +169,7 @@ FOREIGN = (
 async def test_a_checkout_leads_nowhere_else(rig: Rig, field: str) -> None:
     _, mia = newcomer(rig)
     for address in FOREIGN:
-        answer = await checkout(rig, mia, **{field: address})
+        answer = await checkout(rig, mia, None, **{field: address})
         assert answer.status_code == 422, address
         assert [one["field"] for one in assert_problem(answer, 422, "foreign_url")["fields"]] == [field]
     assert number_of_orders(rig) == 0
@@ -282,7 +282,7 @@ async def test_an_order_at_a_page_that_is_over_has_expired(rig: Rig) -> None:
 async def refunded(rig: Rig, order: str, **wanted: object) -> Any:  # noqa: ANN401 - an answer, by whoever
     headers = wanted.pop("headers", rig.bearer(Role.ADMIN))
     body = {"reason": "moved away"} | wanted
-    return await rig.client.post(f"/orders/{order}/refunds", json=body, headers=headers)  # type: ignore[arg-type]
+    return await rig.client.post(f"/orders/{order}/refunds", json=body, headers=headers)
 
 
 async def test_a_part_is_given_back_and_then_what_is_left(rig: Rig) -> None:
@@ -368,23 +368,14 @@ async def test_only_money_that_is_there_is_given_back_and_only_by_admins(rig: Ri
     assert_problem(await refunded(rig, order["id"]), 409, "order_disputed")
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"amount": 0}, "amount"),
-        ({"amount": -400}, "amount"),
-        ({"amount": 4.5}, "amount"),
-        ({"amount": 100_000_000}, "amount"),
-        ({"reason": " "}, "reason"),
-        ({"reason": None}, "reason"),
-        ({"reason": "x" * 201}, "reason"),
-    ],
-)
-async def test_a_refund_that_cannot_be_is_named_by_its_field(rig: Rig, change: dict[str, Any], field: str) -> None:
+async def test_a_refund_that_cannot_be_is_named_by_its_field(rig: Rig) -> None:
     _, mia = newcomer(rig)
     order = await bought(rig, mia)
-    answer = await refunded(rig, order["id"], **change)
-    assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == [field]
+    wrong = {"amount": [0, -400, 4.5, 100_000_000], "reason": [" ", None, "x" * 201]}
+    for field, values in wrong.items():
+        for value in values:
+            answer = await refunded(rig, order["id"], **{field: value})
+            assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == [field]
     assert rig.payment_provider.calls["refund"] == 0
 
 
