@@ -192,7 +192,9 @@ class Settings(BaseSettings):
         pydantic.ValidationError: naming every setting that production needs and lacks.
     """
 
-    model_config = SettingsConfigDict(env_prefix="FITMONITOR_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="FITMONITOR_", env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True
+    )
 
     profile: Profile = Profile.EMBEDDED
     host: str = "127.0.0.1"

@@ -4,6 +4,7 @@ The API version is the one that this SDK is written for; events of another versi
 what they are about is asked for anew.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -53,6 +54,7 @@ class StripePayments:
 
     def __init__(self, settings: StripeSettings) -> None:
         self._secret = settings.webhook_secret
+        logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes down what Stripe answers
         self._client = stripe.StripeClient(
             settings.api_key.get_secret_value(),
             stripe_version=API_VERSION,

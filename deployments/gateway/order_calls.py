@@ -123,7 +123,7 @@ def _add_desk(routes: APIRouter) -> None:
         response.headers["Location"] = f"/api/orders/{order_id}"
         return WholeOrderDocument.whole(await _visible(parts, user, order_id))
 
-    @routes.get("/desk-payments/report")
+    @routes.get("/desk-payments/report", responses=declared("unknown_gym"))
     async def report(
         parts: OfParts,
         day: Annotated[datetime | None, Query(description="Any moment of the day; left out: now.")] = None,
@@ -133,7 +133,7 @@ def _add_desk(routes: APIRouter) -> None:
         if day is not None and (day.tzinfo is None or day.year not in _YEARS):
             told = "Say a moment with its time zone as `day`, as in 2026-03-01T12:00:00Z."
             raise ApiProblem("invalid_request", told, faults=[Fault("day", "is no moment with a time zone")])
-        takings = await parts.payments(PaymentsDesk.end_of_day, day, gym)
+        takings = granted(await parts.payments(PaymentsDesk.end_of_day, day, gym))
         return ReportDocument(takings=[TakingsDocument.model_validate(each) for each in takings])
 
 

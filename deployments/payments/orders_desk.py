@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from deployments.store_desk import StoreDesk, away_is_plain
 from domain.clock import Clock, system_clock
+from domain.gyms.managing import UNKNOWN_GYM
+from domain.gyms.model import GymRefusal
 from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.refusals import MembershipRefusal
@@ -168,13 +170,13 @@ class OrdersDesk(StoreDesk):
         """Take back a payment at the desk, the same day."""
         return self._written(lambda connection: reverse_at_desk(connection, order_id, reason, by_id, self._clock()))
 
-    def end_of_day(self, day: datetime | None, gym_id: UUID | None) -> list[Takings]:
+    def end_of_day(self, day: datetime | None, gym_id: UUID | None) -> list[Takings] | GymRefusal:
         """What was taken at desks on the day of a moment, today by default; in a gym's time zone, UTC without one."""
         with self._reading() as connection:
-            zone = None
+            zone: str | None = "UTC"
             if gym_id is not None:
                 zone = connection.execute(select(gyms.c.time_zone).where(gyms.c.id == gym_id)).scalar_one_or_none()
-            return end_of_day(connection, day or self._clock(), zone or "UTC")
+            return UNKNOWN_GYM if zone is None else end_of_day(connection, day or self._clock(), zone)
 
     def invoice(self, invoice_id: UUID) -> Invoice | None:
         """An invoice."""

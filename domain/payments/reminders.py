@@ -14,6 +14,7 @@ from domain.unit_of_work import Store
 
 DAYS_BEFORE = (7, 1)
 _AT_ONCE = 500
+_ENOUGH = 3  # failures after which it is not the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,14 @@ def send_reminders(store: Store, send: Callable[[Reminder], None], now: datetime
     """Send those that are due. Each is claimed before it is sent, so that two at once send it once.
 
     Args:
-        send: sends one, or raises; then it is due again.
+        send: sends one, or raises; then it is due again, and the others go on, unless several fail.
 
     Returns:
         How many were sent.
     """
     with store.reading() as connection:
         due = due_reminders(connection, now)
-    sent = 0
+    sent = failures = 0
     for reminder in due:
         key = {
             "membership_id": reminder.membership_id,
@@ -94,7 +95,10 @@ def send_reminders(store: Store, send: Callable[[Reminder], None], now: datetime
         except Exception:
             with store.writing() as connection:
                 connection.execute(delete(reminders).where(*same))
-            raise
+            failures += 1
+            if failures == _ENOUGH:
+                raise  # it is not this one address
+            continue
         with store.writing() as connection:
             connection.execute(update(reminders).where(*same).values(sent_at=now))
         sent += 1

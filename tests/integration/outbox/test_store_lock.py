@@ -64,7 +64,7 @@ def test_it_ends_with_a_process_that_is_killed(store_url: str, locks: tuple[Stor
 def test_each_statement_on_its_connection_is_a_transaction(store_url: str, locks: tuple[StoreLock, StoreLock]) -> None:
     connection = locks[0].ask()
     assert connection is not None
-    connection.execute(text("INSERT INTO companies VALUES (X'00', 'Company', '2026-01-01')"))
+    connection.execute(text("INSERT INTO companies (id, name, created_at) VALUES (X'00', 'Company', '2026-01-01')"))
     other = Store(store_url)
     with other.reading() as reading:
         assert reading.execute(text("SELECT COUNT(*) FROM companies")).scalar_one() == 1

@@ -341,3 +341,11 @@ def test_the_mail_says_what_ends_when_and_what_to_do(days: int, when: str) -> No
         "Whoever prolongs it before then loses no day: https://gym.example.org\n\n"
         "You can switch these mails off in your account.\n"
     )
+
+
+def test_one_address_that_takes_no_mail_holds_up_no_other(box: Cashbox, url: str, held: Connection) -> None:
+    refused, other = box.bought(), box.bought()
+    post = Post(box)
+    post.away = lambda mail: mail.to == f"{refused.member_id}@example.org"
+    reminding(box, url, Lock(held), post, stopping=Rests(box, 40, seconds=86_400)).run()
+    assert {mail.to for _, mail in post.mails} == {f"{other.member_id}@example.org"}

@@ -280,7 +280,7 @@ async def test_an_order_at_a_page_that_is_over_has_expired(rig: Rig) -> None:
 
 
 async def refunded(rig: Rig, order: str, **wanted: object) -> Any:  # noqa: ANN401 - an answer, by whoever
-    headers = wanted.pop("headers", rig.bearer(Role.ADMIN))
+    headers: Any = wanted.pop("headers", rig.bearer(Role.ADMIN))
     body = {"reason": "moved away"} | wanted
     return await rig.client.post(f"/orders/{order}/refunds", json=body, headers=headers)
 
@@ -371,7 +371,7 @@ async def test_only_money_that_is_there_is_given_back_and_only_by_admins(rig: Ri
 async def test_a_refund_that_cannot_be_is_named_by_its_field(rig: Rig) -> None:
     _, mia = newcomer(rig)
     order = await bought(rig, mia)
-    wrong = {"amount": [0, -400, 4.5, 100_000_000], "reason": [" ", None, "x" * 201]}
+    wrong: dict[str, list[object]] = {"amount": [0, -400, 4.5, 100_000_000], "reason": [" ", None, "x" * 201]}
     for field, values in wrong.items():
         for value in values:
             answer = await refunded(rig, order["id"], **{field: value})
@@ -413,7 +413,7 @@ async def test_the_desk_sells_what_is_sold_to_whom_there_is_and_by_staff_alone(r
     assert_problem(await sold_at_desk(rig, staff, new_id()), 404, "unknown_user")
     assert_problem(await sold_at_desk(rig, staff, member, plan_id=str(new_id())), 404, "unknown_plan")
     for change in ({"method": "stripe"}, {"method": "gold"}, {"buyer_name": "x" * 201}, {"buyer_address": "x" * 501}):
-        answer = await sold_at_desk(rig, staff, member, **change)  # type: ignore[arg-type]
+        answer = await sold_at_desk(rig, staff, member, **change)
         assert [one["field"] for one in assert_problem(answer, 422, "invalid_request")["fields"]] == list(change)
     assert number_of_orders(rig) == 0
 

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 import structlog
+from pydantic import ValidationError
 
 from domain.ids import new_id
 from domain.memberships.ledger import Method
@@ -144,3 +145,9 @@ def test_a_signature_that_does_not_fit_tells_no_secret(signature: str, logged: C
         StripePayments(configured()).happened(b"{}", signature)
     assert without_secrets(everything_of(bad.value))
     assert without_secrets(logged())
+
+
+def test_settings_that_lack_something_show_no_secret() -> None:
+    with pytest.raises(ValidationError) as lacking:
+        Settings.model_validate({"profile": "production", "stripe": {"webhook_secret": "whsec_fedcba98"}})
+    assert "fedcba98" not in str(lacking.value)
