@@ -101,7 +101,7 @@ def test_a_database_that_is_away_in_the_midst_of_fulfilment(shop: Shop, whole: W
 
 def test_webhooks_repeated_out_of_order_late_and_dropped(shop: Shop) -> None:
     bought = shop.orders(10)
-    shop.control("PUT", "switches", {"repeat": 3, "reorder": 4, "delay_s": 1})
+    shop.control("PUT", "switches", {"repeat": 3, "reorder": 4, "delay_s": 1, "api_version": "2019-05-16"})
     shop.pay(*bought[:5])
     shop.control("PUT", "switches", {"drop": 100})
     shop.pay(*bought[5:])

@@ -497,3 +497,11 @@ def test_an_event_that_could_not_be_handled_is_tried_again_however_old(box: Cash
     box.reconciliation.run(timedelta(seconds=60))
     assert box.event_state(event) == "handled"
     assert box.read(order).state is OrderState.PAID
+
+
+def test_events_of_other_api_versions_are_believed_no_more_and_no_less(box: Cashbox) -> None:
+    bought = [box.order() for _ in range(3)]
+    told = [box.provider.pay(session(order)) for order in bought]
+    versions = ("2019-05-16", "2099-01-01.future", None)
+    box.handle(*(replace(event, api_version=version) for event, version in zip(told, versions, strict=True)))
+    assert {box.read(order).state for order in bought} == {OrderState.PAID}
