@@ -292,7 +292,7 @@ memberships = Table(
     Column("plan_id", Id, ForeignKey("plans.id"), nullable=False, index=True),  # the one bought last
     Column("time_zone", code(64), nullable=False, server_default="UTC"),  # whose days are its days
     Column("starts_at", Instant, nullable=False),
-    Column("ends_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
     Column("frozen_from", Instant),
     Column("frozen_until", Instant),
     Column("in_arrears_since", Instant),

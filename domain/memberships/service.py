@@ -43,12 +43,18 @@ def freeze(
     if not running:
         return _NOTHING
     frozen: list[tuple[Held, list[Draft]]] = []
+    refusal = _NOTHING
     for held in running:
         today = held.today(now)
         drafts = bookings.freeze(held.account, today, days_from(start or today, days), limits)
-        if isinstance(drafts, MembershipRefusal):
+        if not isinstance(drafts, MembershipRefusal):
+            frozen.append((held, drafts))
+        elif drafts.problem is not MembershipProblem.NOTHING_TO_FREEZE:
             return drafts
-        frozen.append((held, drafts))
+        else:
+            refusal = drafts  # of this one; another may have days there
+    if not frozen:
+        return refusal
     for held, drafts in frozen:
         ledger.book(held, drafts, who, now)
     return ledger.held_by(member_id)

@@ -49,6 +49,7 @@ def _add_columns() -> None:
     op.add_column("plans", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("memberships", sa.Column("time_zone", code(64), nullable=False, server_default="UTC"))
     op.add_column("memberships", sa.Column("without_grace", sa.Boolean(), nullable=False, server_default=sa.text("0")))
+    op.create_index("ix_memberships_ends_at", "memberships", ["ends_at"], unique=False)
     op.create_index("ix_memberships_plan_id", "memberships", ["plan_id"], unique=False)
 
 
@@ -278,6 +279,7 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     op.drop_index("ix_memberships_plan_id", "memberships")
+    op.drop_index("ix_memberships_ends_at", "memberships")
     op.drop_column("memberships", "without_grace")
     op.drop_column("memberships", "time_zone")
     op.drop_column("plans", "version")

@@ -16,6 +16,8 @@ from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import change_plan, create_plan, retire_plan
 from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
+from domain.memberships.repository import Who
+from domain.memberships.service import freeze
 from domain.money import Money
 from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind
@@ -505,3 +507,24 @@ def test_events_of_other_api_versions_are_believed_no_more_and_no_less(box: Cash
     versions = ("2019-05-16", "2099-01-01.future", None)
     box.handle(*(replace(event, api_version=version) for event, version in zip(told, versions, strict=True)))
     assert {box.read(order).state for order in bought} == {OrderState.PAID}
+
+
+def test_a_freeze_takes_those_memberships_that_have_days_there(box: Cashbox) -> None:
+    gym, member = box.world.gym(), box.world.newcomer()
+    with box.world.store.writing() as connection:
+        details = PlanDetails("One gym", 30, Money(700, "EUR"), covers_all_gyms=False, gyms=frozenset({gym}))
+        plan = create_plan(connection, details, box.world.clock())
+    assert isinstance(plan, Plan)
+    box.bought(member, plan.id)
+    for _ in range(2):
+        box.bought(member)
+    start = box.world.clock().date() + timedelta(days=40)
+    with box.world.store.writing() as connection:
+        frozen = freeze(connection, member, 7, start, None, Who(member, "away"), box.world.clock())
+    assert not isinstance(frozen, MembershipRefusal)
+    left = {held.plan.id: (held.account.ends_on or start) - start for held in frozen}
+    assert left == {plan.id: timedelta(days=-10), box.world.plan: timedelta(days=27)}
+    with box.world.store.writing() as connection:
+        late = start + timedelta(days=60)
+        refused_ = freeze(connection, member, 7, late, None, Who(member, "away"), box.world.clock())
+    assert isinstance(refused_, MembershipRefusal)
