@@ -71,6 +71,8 @@ class Command:
             "FITMONITOR_KAFKA__COMMANDS_TOPIC": kafka.commands_topic,
             "FITMONITOR_KAFKA__DEAD_LETTERS_TOPIC": kafka.dead_letters_topic,
             "FITMONITOR_KAFKA__DOOR_GROUP": kafka.door_group,
+            "FITMONITOR_KAFKA__PAYMENTS_TOPIC": kafka.payments_topic,
+            "FITMONITOR_KAFKA__PAYMENTS_GROUP": kafka.payments_group,
             "COLUMNS": "300",
         }
 
