@@ -137,8 +137,10 @@ class StripePayments:
         secret = self._secret.get_secret_value()
         try:
             event = stripe.Webhook.construct_event(payload, signature, secret, tolerance=SIGNED_WITHIN_S)
-        except stripe.SignatureVerificationError as error:
-            raise BadSignatureError(error.user_message or "the signature does not fit") from None
+        except stripe.SignatureVerificationError:
+            # The SDK's own sentence speaks to programmers of another program.
+            told = f"its signature is missing, does not fit, or is older than {SIGNED_WITHIN_S} s"
+            raise BadSignatureError(told) from None
         return _happened(event)
 
     def happened_since(self, moment: datetime) -> list[Happened]:
