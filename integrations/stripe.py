@@ -95,13 +95,6 @@ class StripePayments:
         """See `PaymentProvider`."""
         return _checkout(_asked(lambda: self._client.v1.checkout.sessions.retrieve(session_id, {"expand": _EXPANDED})))
 
-    def expire_checkout(self, session_id: str) -> None:
-        """See `PaymentProvider`."""
-        try:
-            _asked(lambda: self._client.v1.checkout.sessions.expire(session_id))
-        except PaymentRefusedError:
-            return  # it is over, or paid
-
     def order_of(self, payment_intent_id: str) -> UUID | None:
         """See `PaymentProvider`."""
         try:

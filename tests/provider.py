@@ -58,10 +58,6 @@ class StandInProvider:
             raise PaymentRefusedError("no such session")
         return self.pages[session_id]
 
-    def expire_checkout(self, session_id: str) -> None:
-        self._called("expire_checkout")
-        self.expire(session_id)
-
     def order_of(self, payment_intent_id: str) -> UUID | None:
         self._called("order_of")
         return next(

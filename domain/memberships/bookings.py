@@ -3,7 +3,7 @@
 The worked examples are those of docs/payments.md; each row states the days that it grants or takes back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -27,9 +27,7 @@ LONGEST_FREEZE = 366
 
 def purchase(account: Account, today: date, days: int, money: Money, order_id: UUID) -> list[Draft]:
     """Days paid for: from the present end on, or from today where that has passed."""
-    start = max(today, account.ends_on or today)
-    if account.freeze is not None:
-        start = max(start, account.freeze.end)  # a frozen day is none to use
+    start = _next_free(account, today)
     return [Draft(EntryKind.PURCHASE, days_from(start, days), grants=True, money=money, order_id=order_id)]
 
 
@@ -70,8 +68,7 @@ def refund_failed(
     """A refund that did not arrive: the money is here again, and so are the days that it had taken back."""
     if not days:
         return [Draft(EntryKind.REFUND_FAILED, money=money, order_id=order_id, provider_id=provider_id)]
-    start = max(today, account.ends_on or today, account.freeze.end if account.freeze else today)
-    period = days_from(start, days)
+    period = days_from(_next_free(account, today), days)
     return [
         Draft(EntryKind.REFUND_FAILED, period, grants=True, money=money, order_id=order_id, provider_id=provider_id)
     ]
@@ -149,10 +146,15 @@ def dispute_lost(account: Account, today: date, dispute_id: str, order_id: UUID,
 def adjustment(account: Account, today: date, days: int) -> list[Draft]:
     """Days given by an admin, or taken back as far as they are not used up."""
     if days >= 0:
-        start = max(today, account.ends_on or today, account.freeze.end if account.freeze else today)
+        start = _next_free(account, today)
         return [Draft(EntryKind.ADJUSTMENT, days_from(start, days), grants=True)] if days else []
     ahead = sum(part.days for part in account.coverage.within(account.counted_from(today), date.max))
     return _taken_back(account, today, min(-days, ahead), EntryKind.ADJUSTMENT, None, None, None)
+
+
+def _next_free(account: Account, today: date) -> date:
+    """The first day that is neither past, nor held, nor frozen: a frozen day is none to use."""
+    return max(today, account.ends_on or today, account.freeze.end if account.freeze else today)
 
 
 def _taken_back(
@@ -201,10 +203,7 @@ def _withheld(account: Account, today: date, dispute_id: str, kind: EntryKind) -
 def _between(account: Account, draft: Draft) -> Account:
     """The account after a row of a booking, with the dispute still open."""
     after = account.after(draft, date.min)
-    return Account(
-        after.coverage, after.starts_on, after.freeze, account.disputes, account.suspended_since, after.held,
-        after.frozen_days,
-    )  # fmt: skip
+    return replace(after, disputes=account.disputes, suspended_since=account.suspended_since)
 
 
 def _without(coverage: Coverage, periods: list[Period]) -> Coverage:

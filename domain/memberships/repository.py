@@ -114,11 +114,6 @@ class LedgerRepository:
         """Write a row about a member that changes no days."""
         return self._write(member_id, None, [Draft(kind)], who, day_of(now, "UTC"), now)
 
-    def is_booked(self, effect: str) -> bool:
-        """Whether something that happens once has been booked."""
-        query = select(ledger_entries.c.id).where(ledger_entries.c.effect == effect)
-        return self._connection.execute(query).first() is not None
-
     def entries(self, member_id: UUID, asked: PageRequest) -> Page[Entry]:
         """The rows of a member, newest first."""
         query = select(ledger_entries).where(ledger_entries.c.member_id == member_id)

@@ -108,9 +108,6 @@ class PaymentProvider(Protocol):
     def checkout(self, session_id: str) -> Checkout:
         """A page as it is now."""
 
-    def expire_checkout(self, session_id: str) -> None:
-        """Take a page away; one that is over or paid stays as it is."""
-
     def order_of(self, payment_intent_id: str) -> UUID | None:
         """The order that a payment was made for; None: none of ours."""
 

@@ -15,14 +15,14 @@ from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
 from domain.payments.refunding import Refunds
 from domain.payments.webhooks import (
-    CONCERNS_ORDERS,
     FAILED,
     HANDLED,
     RECEIVED,
     EventHandling,
-    PaymentEvent,
+    concerns_orders,
     mark_handled,
     store_happened,
+    told_of,
 )
 from domain.tables import stripe_events
 from domain.unit_of_work import Store
@@ -95,7 +95,7 @@ class Reconciliation:
         with self._store.reading() as connection:
             since = since or _from_where(connection)
         since = max(since - _OVERLAP if since else now - _KEPT_BY_PROVIDER, now - _KEPT_BY_PROVIDER)
-        happened = [event for event in self._provider.happened_since(since) if event.type.startswith(CONCERNS_ORDERS)]
+        happened = [event for event in self._provider.happened_since(since) if concerns_orders(event)]
         missed = self._unhandled(happened, now - unchecked_for)
         done.events_missed = len(missed)
         if not missed:
@@ -104,8 +104,7 @@ class Reconciliation:
         self._store.written(lambda connection: store_happened(connection, missed, now, topic=None))
         by_order: dict[UUID | None, list[Happened]] = {}
         for event in missed:
-            told = PaymentEvent(event.id, event.type, event.order_id, event.payment_intent_id, event.session_id)
-            by_order.setdefault(self._handling.order_of(told), []).append(event)
+            by_order.setdefault(self._handling.order_of(told_of(event)), []).append(event)
         for order_id, events in by_order.items():
             self._settle_missed(done, order_id, events)
 

@@ -22,7 +22,7 @@ _NAMESPACE = UUID("8f1d6f0e-6f0b-5b51-9a53-6c1f6a3a9b57")  # of keys for events 
 HANDLED, IGNORED, RECEIVED, FAILED = "handled", "ignored", "received", "failed"
 
 # Those that can change an order; others are stored and left alone.
-CONCERNS_ORDERS = ("checkout.session.", "charge.refund", "charge.dispute.", "refund.", "payment_intent.")
+_CONCERNS_ORDERS = ("checkout.session.", "charge.refund", "charge.dispute.", "refund.", "payment_intent.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ def store_happened(connection: Connection, events: Sequence[Happened], now: date
             "payment_intent_id": event.payment_intent_id,
             "created_at": event.created_at,
             "received_at": now,
-            "state": RECEIVED if _concerns(event) else IGNORED,
-            "detail": "" if _concerns(event) else "of a kind that changes no order",
+            "state": RECEIVED if concerns_orders(event) else IGNORED,
+            "detail": "" if concerns_orders(event) else "of a kind that changes no order",
         }
         for event in new.values()
     ]
     if rows:
         connection.execute(insert(stripe_events), rows)
-    told = [(_key(event), _told(event)) for event in new.values() if _concerns(event)]
+    told = [(_key(event), told_of(event)) for event in new.values() if concerns_orders(event)]
     if topic is not None:
         store_events(connection, topic, told, now)
     return len(new)
@@ -133,13 +133,15 @@ class EventHandling:
         return HANDLED, f"the order is {settled.state}"
 
 
-def _concerns(event: Happened) -> bool:
-    return event.type.startswith(CONCERNS_ORDERS)
+def concerns_orders(event: Happened) -> bool:
+    """Whether an event can change an order."""
+    return event.type.startswith(_CONCERNS_ORDERS)
 
 
 def _key(event: Happened) -> UUID:
     return event.order_id or uuid5(_NAMESPACE, event.payment_intent_id or event.object_id or event.id)
 
 
-def _told(event: Happened) -> PaymentEvent:
+def told_of(event: Happened) -> PaymentEvent:
+    """An event as it is handed on."""
     return PaymentEvent(event.id, event.type, event.order_id, event.payment_intent_id, event.session_id)
