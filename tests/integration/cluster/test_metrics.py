@@ -44,7 +44,7 @@ def stack() -> Iterator[TestedStack]:
 
 def documented(stack: TestedStack) -> str:
     """What the command says by which the document reads metrics."""
-    found = re.search(r"^```\n(address=.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.search(r"^```sh\n(address=.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert found is not None
     command = found[1].replace(".data/", f"{stack.data_dir}/")
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False).stdout
