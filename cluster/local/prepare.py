@@ -6,6 +6,7 @@ A process of its own, so that the supervisor stays small and the settings are th
 import sys
 from collections.abc import Callable, Mapping
 
+from cluster.backup.schema import refuse_half_filled
 from cluster.demo import seed_demo
 from cluster.errors import CommandError
 from cluster.local.topics import create_topics
@@ -41,8 +42,10 @@ def accounts(chosen: Settings) -> None:
 
 
 def database(chosen: Settings) -> None:
-    """The tables."""
-    upgrade(chosen.database.url.get_secret_value())
+    """The tables; not those that a restore has left half filled."""
+    url = chosen.database.url.get_secret_value()
+    refuse_half_filled(url)
+    upgrade(url)
 
 
 def topics(chosen: Settings) -> None:

@@ -45,8 +45,8 @@ def _memberships(connection: Connection) -> Iterator[Disagreement]:
         ):
             entries.setdefault(row.membership_id, []).append(row)
         for row in rows:
-            written = [entry_of(each) for each in entries.get(row.id, [])]  # type: ignore[arg-type] # rows of the ledger
             try:
+                written = [entry_of(each) for each in entries.get(row.id, [])]  # type: ignore[arg-type] # rows of the ledger
                 account = account_of((entry.draft, entry.booked_on) for entry in written)
                 expected = projection(account, row.time_zone)
             except (CoverageError, ValueError) as error:

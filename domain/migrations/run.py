@@ -24,18 +24,32 @@ def upgrade(database_url: str) -> None:
     try:
         with store.engine.connect() as connection:
             _only_one(connection)
-            configuration = _configuration()
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+            bring_to(connection, "head")
             connection.commit()
     finally:
         store.close()
 
 
+def bring_to(connection: Connection, revision: str) -> None:
+    """Run the steps up to that one within the connection's transaction, where the database has such for tables."""
+    configuration = _configuration()
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, revision)
+
+
 def at_head(connection: Connection) -> bool:
     """Whether the database has had every step."""
-    wanted = ScriptDirectory.from_config(_configuration()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == wanted
+    return revision_of(connection) == known_steps().get_current_head()
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The last step that a database has had."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def known_steps() -> ScriptDirectory:
+    """All steps that there are."""
+    return ScriptDirectory.from_config(_configuration())
 
 
 def _configuration() -> Config:

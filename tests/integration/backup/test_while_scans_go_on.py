@@ -1,0 +1,112 @@
+"""A backup that is taken while members come and go is of one moment, and holds them up nowhere."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from cluster.backup.manifest import Manifest
+from domain.door.model import DoorLimits, ScanAnswer
+from domain.door.reconcile import disagreements
+from domain.door.service import decide_batch
+from domain.migrations.run import upgrade
+from domain.tables import scans
+from domain.unit_of_work import Store
+from tests.integration.backup.scanning import Scanning
+from tests.unit.backup.stacks import checksums, empty_settings, fill_every_table, restored, settings_in, taken
+
+KINDS = ("sqlite", "mariadb")
+BOTH_WAYS = list(product(KINDS, KINDS))
+
+
+def slowly(_part: str, _number: int) -> None:
+    """So slow that many scans are decided between two tables."""
+    time.sleep(0.05)
+
+
+def rows(manifest: Manifest, table: str) -> int:
+    return next(each.rows for each in manifest.tables if each.name == table)
+
+
+@pytest.mark.parametrize(("source", "target"), BOTH_WAYS)
+def test_rows_of_one_moment_come_back_in_either_kind_of_store(
+    source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
+) -> None:
+    url = new_store(source)
+    upgrade(url)
+    first = settings_in(tmp_path / "first", url)
+    with Scanning(url) as scanning:
+        while scanning.answered < 50 and scanning.error is None:
+            time.sleep(0.01)
+        before = scanning.answered
+        manifest = taken(first, tmp_path / "file", slowly)
+        after = scanning.answered
+    assert scanning.error is None, scanning.error
+    assert before <= rows(manifest, "scans") < after - 10, "scans were decided before, during and after"
+
+    second = empty_settings(tmp_path / "second", new_store(target))
+    done = restored(second, tmp_path / "file")
+    assert done.found.door == []
+    again = taken(second, tmp_path / "again")
+    assert checksums(again) == checksums(manifest)
+    assert again.store == {"sqlite": "sqlite", "mariadb": "mysql"}[target]
+
+
+@pytest.mark.parametrize(("source", "target"), BOTH_WAYS)
+def test_every_table_comes_back_in_either_kind_of_store(
+    source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
+) -> None:
+    url = new_store(source)
+    upgrade(url)
+    store = Store(url, pool_size=1)
+    with store.writing() as connection:
+        fill_every_table(connection)
+    store.close()
+    manifest = taken(settings_in(tmp_path / "first", url), tmp_path / "file")
+    second = empty_settings(tmp_path / "second", new_store(target))
+    restored(second, tmp_path / "file")
+    assert checksums(taken(second, tmp_path / "again")) == checksums(manifest)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restored_store_goes_on_where_it_was(kind: str, new_store: Callable[[str], str], tmp_path: Path) -> None:
+    url, target = new_store("sqlite"), new_store(kind)
+    upgrade(url)
+    with Scanning(url) as scanning:
+        while scanning.answered < 50 and scanning.error is None:
+            time.sleep(0.01)
+    taken(settings_in(tmp_path / "first", url), tmp_path / "file")
+    done = restored(empty_settings(tmp_path / "second", target), tmp_path / "file")
+    assert len(done.found.ledger) == 40, "memberships without a booking were so before, and are found after"
+    assert scanning.last is not None
+    request, answer = scanning.last
+    store = Store(target, pool_size=1)
+    with store.writing() as connection:
+        assert connection.execute(select(func.count()).select_from(scans)).scalar_one() == scanning.answered
+        assert disagreements(connection) == []
+        (again,) = decide_batch(connection, [request], lambda: request.arrived_at, DoorLimits())
+    store.close()
+    assert isinstance(again, ScanAnswer)
+    assert again == replace(answer, replayed=True)
+
+
+def test_rows_that_do_not_fit_leave_no_rows_on_a_server(new_store: Callable[[str], str], tmp_path: Path) -> None:
+    url, target = new_store("sqlite"), new_store("mariadb")
+    upgrade(url)
+    store = Store(url, pool_size=1)
+    with store.writing() as connection:
+        fill_every_table(connection)
+        # SQLite holds nobody to the length of a text.
+        connection.exec_driver_sql("UPDATE visits SET inferred = 'a reason that is too long for a code'")
+    store.close()
+    taken(settings_in(tmp_path / "first", url), tmp_path / "file")
+    with pytest.raises(Exception, match=r"rows of visits do not fit this store \(.*inferred"):
+        restored(empty_settings(tmp_path / "second", target), tmp_path / "file")
+    store = Store(target, pool_size=1)
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM users").scalar_one() == 0
+    store.close()

@@ -1,0 +1,87 @@
+"""`fitmonitor backup` and `fitmonitor restore`, as they are typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cluster.cli.backup import backup
+from cluster.cli.restore import restore
+from cluster.errors import CommandError
+from domain.migrations.run import upgrade
+from integrations.settings import Settings, settings
+from tests.unit.backup.stacks import url_of
+
+
+def run(stack: Settings, *words: str, answer: str = "", **environment: str) -> Result:
+    settings.cache_clear()
+    app = typer.Typer()
+    app.command("backup")(backup)
+    app.command("restore")(restore)
+    own = {"FITMONITOR_DATA_DIR": str(stack.data_dir), "COLUMNS": "200"}
+    try:
+        return CliRunner().invoke(app, list(words), input=answer, env=own | environment)
+    finally:
+        settings.cache_clear()
+
+
+def test_a_backup_says_what_is_in_it_and_a_check_that_it_can_be_read(stack: Settings, tmp_path: Path) -> None:
+    file = str(tmp_path / "monday")
+    done = run(stack, "backup", file)
+    assert done.exit_code == 0, done.output
+    assert "rows of" in done.stdout
+    assert "4 pictures" in done.stdout
+    said = json.loads(run(stack, "backup", file, "--force", "--json").stdout)
+    assert said["rows"]["visits"] == 2
+    assert said["bytes"] == (tmp_path / "monday").stat().st_size
+    assert said["left_out"] == said["missing_pictures"] == []
+    assert "is whole" in run(stack, "restore", file, "--check").stdout
+    assert json.loads(run(stack, "restore", file, "--check", "--json").stdout)["good"] is True
+
+
+def test_a_restore_says_what_disagrees_and_what_comes_next(stack: Settings, empty: Settings, file: Path) -> None:
+    done = run(empty, "restore", str(file))
+    assert done.exit_code == 3, done.output
+    assert "disagrees: open_without_visit" in done.stdout
+    assert "fitmonitor up --profile embedded" in done.stdout
+    assert "2 were inside then" in done.stdout
+    assert "fitmonitor payments reconcile" in done.stdout
+    again = run(empty, "restore", str(file))
+    assert isinstance(again.exception, CommandError)
+    assert "only an empty stack is filled" in str(again.exception)
+    assert stack.data_dir != empty.data_dir
+
+
+def test_a_whole_restore_of_an_empty_stack_ends_with_0(empty: Settings, tmp_path: Path) -> None:
+    empty.data_dir.mkdir()
+    upgrade(url_of(empty))
+    file = str(tmp_path / "nothing")
+    assert run(empty, "backup", file).exit_code == 0
+    done = run(empty, "restore", file, "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert (said["door"], said["ledger"], sum(said["rows"].values())) == ([], [], 0)
+
+
+def test_where_there_is_no_stack_there_is_nothing_to_take(empty: Settings, tmp_path: Path) -> None:
+    done = run(empty, "backup", str(tmp_path / "file"))
+    assert isinstance(done.exception, CommandError)
+    assert "no database yet" in str(done.exception)
+    assert not (tmp_path / "file").exists()
+
+
+def test_pictures_are_put_back_once_more(stack: Settings, file: Path) -> None:
+    assert run(stack, "restore", str(file), "--pictures").stdout == "4 pictures were put back.\n"
+    done = run(stack, "restore", str(file), "--pictures", FITMONITOR_PROFILE="full")
+    assert "not up" in str(done.exception)
+
+
+def test_two_wishes_at_once_are_a_wrong_use(stack: Settings, file: Path) -> None:
+    assert run(stack, "restore", str(file), "--pictures", "--check").exit_code == 2
+
+
+@pytest.mark.parametrize("words", [["backup"], ["restore"]])
+def test_a_file_must_be_named(stack: Settings, words: list[str]) -> None:
+    assert run(stack, *words).exit_code == 2
