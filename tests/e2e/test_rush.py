@@ -1,0 +1,77 @@
+"""A small rush through the running system, by the command."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.api import Api
+
+_SMALL = ("demo", "rush", "--members", "60", "--gyms", "2", "--minutes", "10")
+
+
+def test_a_small_rush_is_right_in_all_that_must_be_so(stack: Api, admin: dict[str, str], tmp_path: Path) -> None:
+    demo = stack.client.get("/gyms", headers=admin).json()["items"]
+    told = json.loads(stack.run(*_SMALL, "--json", "--picture", str(tmp_path / "rush")))
+    assert {each["name"] for each in told["invariants"] if not each["holds"]} == set()
+    assert {"answers_right", "reconciled", "occupancy_as_counted"} <= {each["name"] for each in told["invariants"]}
+    assert told["is_good"]
+    assert not told["is_interrupted"]
+    assert told["entered"] > 0
+    assert told["let_out"] == told["came_before"] + told["entered"] - told["left"]
+    assert told["remain_inside"] == 0
+    assert [Path(file).name for file in told["pictures"]] == ["rush.png", "rush.svg"]
+    assert all(Path(file).stat().st_size > 10_000 for file in told["pictures"])
+    gyms = stack.client.get("/gyms", headers=admin).json()["items"]
+    assert [gym for gym in gyms if not gym["name"].startswith("Rush gym")] == demo
+    assert stack.run("payments", "check").endswith("agree.")
+
+
+def test_an_interrupted_rush_leaves_nothing_in_doubt(stack: Api, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cluster.cli.main", *_SMALL, "--speed", "10", "--json"]
+    with subprocess.Popen(
+        [*command, "--picture", str(tmp_path / "rush")],
+        env=_environment(stack),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr
+        for line in child.stderr:
+            if "rush" in line.split():
+                break
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+    assert child.returncode == 130
+    told: dict[str, Any] = json.loads(out)
+    assert told["is_interrupted"]
+    assert told["unanswered"] == 0
+    assert [each for each in told["invariants"] if not each["holds"]] == []
+    assert 0 < told["minutes_done"] < 10
+    assert told["remain_inside"] > 0
+    assert (tmp_path / "rush.svg").exists()
+    assert "agree" in stack.run("reconcile")
+    after = json.loads(stack.run(*_SMALL, "--json"))
+    assert after["is_good"], "whoever remained was let out first"
+    assert after["remain_inside"] == 0
+
+
+def test_too_few_members_are_a_wrong_use(stack: Api) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cluster.cli.main", "demo", "rush", "--members", "30", "--gyms", "10"],
+        env=_environment(stack),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "30 members are too few for 10 gyms" in " ".join(done.stderr.split())
+
+
+def _environment(stack: Api) -> dict[str, str]:
+    return stack._stack.environment  # noqa: SLF001 - of the commands that must be watched, or fail
