@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cluster.cli import terminal_pass
 from cluster.cli.database import reading
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
@@ -20,7 +20,6 @@ from integrations.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="A member's pass, and the keys that passes are signed with.")
 
-_ON_PAPER = "rgb(0,0,0) on rgb(255,255,255)"  # a light code on a dark ground is one that many scanners cannot read
 _MEND_KEYS = "start the stack with `fitmonitor up`, which makes a key, or set FITMONITOR_PASSES__KEY_DIR"
 
 
@@ -106,11 +105,6 @@ def _write(path: Path, picture: bytes) -> None:
 
 
 def _show(issued: IssuedPass) -> None:
-    console = Console(highlight=False)
-    drawing = pass_images.half_blocks(issued.code)
-    if console.width < drawing.index("\n"):
-        raise CommandError("the terminal is too narrow for the code", "widen it, or write a picture with --png FILE")
-    for line in drawing.split("\n"):
-        console.print(line, style=_ON_PAPER)
+    console = terminal_pass.show(issued.code)
     left = (issued.good_until - system_clock()).total_seconds()
     console.print(f"Good until {issued.good_until:%H:%M:%S} UTC, {left:.0f} s from now, once.")

@@ -25,6 +25,7 @@ from deployments.gateway.scan_exchange import ScanExchange
 from deployments.gateway.shell import WAY_BACK_S, Shell, ShellLimits, Step
 from deployments.gateway.uploads import UPLOADS, Uploads
 from deployments.gym.desk import GymDesk
+from deployments.payments.desk import PaymentsDesk
 from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
 from domain.clock import Clock
 from domain.images import ImageStore
@@ -161,4 +162,8 @@ def _readiness(others: Others) -> Readiness:
     async def kafka_replies() -> bool:
         return others.replies.ready and others.replies.healthy
 
-    return Readiness({"gym": gym, "database": database, "qr": qr, "kafka_replies": kafka_replies})
+    async def payments() -> bool:
+        return await others.payments(PaymentsDesk.ping)  # asks no provider: what hangs there says nothing of this part
+
+    required = {"gym": gym, "database": database, "qr": qr, "kafka_replies": kafka_replies}
+    return Readiness(required, shown={"payments": payments})

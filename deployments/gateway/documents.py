@@ -239,10 +239,11 @@ class CreatedDevice(DeviceDocument):
 
 
 class PartDocument(BaseModel):
-    """One part of the system; `latency_ms` is how long it took to say so."""
+    """One part of the system; `latency_ms` is how long it took to say so. Without one not `required` doors go on."""
 
     ok: bool
     latency_ms: float
+    required: bool
 
 
 class ReadyDocument(BaseModel):

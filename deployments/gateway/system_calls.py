@@ -18,15 +18,24 @@ def router() -> APIRouter:
         """That this process answers, whatever else does."""
         return AliveDocument(alive=True)
 
-    @routes.get("/ready", responses={503: {"model": ReadyDocument, "description": "Some part is not ready"}})
+    @routes.get(
+        "/ready", responses={503: {"model": ReadyDocument, "description": "A part that scans need is not ready"}}
+    )
     async def ready(parts: OfParts, response: Response) -> ReadyDocument:
-        """Whether every part that a scan needs is ready, and how long each took to say so. Within 2 s."""
+        """Whether every part that a scan needs is ready, and how long each took to say so. Within 2 s.
+
+        Parts that are not `required` are shown and do not count: a load balancer must not take the doors out
+        because nobody can pay.
+        """
         states = await parts.readiness.look()
-        all_ready = all(state.ok for state in states.values())
+        all_ready = all(state.ok for state in states.values() if state.required)
         if not all_ready:
             response.status_code = 503
             response.headers["Retry-After"] = "1"
-        documents = {name: PartDocument(ok=state.ok, latency_ms=state.latency_ms) for name, state in states.items()}
+        documents = {
+            name: PartDocument(ok=state.ok, latency_ms=state.latency_ms, required=state.required)
+            for name, state in states.items()
+        }
         return ReadyDocument(ready=all_ready, parts=documents)
 
     @routes.get("/version")

@@ -27,7 +27,7 @@ async def test_ready_when_every_part_is(rig: Rig) -> None:
     assert answer.status_code == 200
     assert answer.json()["ready"] is True
     assert {name: part["ok"] for name, part in answer.json()["parts"].items()} == dict.fromkeys(
-        ("gym", "database", "qr", "kafka_replies"), True
+        ("gym", "database", "qr", "kafka_replies", "payments"), True
     )
 
 
@@ -56,6 +56,27 @@ async def test_a_part_that_hangs_holds_nobody_up_and_is_asked_once(rig: Rig, mon
     assert {answer.status_code for answer in answers} == {503}
     assert answers[0].json()["parts"]["qr"]["latency_ms"] < 1000
     assert asked == 1
+
+
+async def test_doors_are_ready_while_nobody_can_pay_and_it_is_said(rig: Rig) -> None:
+    rig.payments.fails = ConnectionError()
+    answer = await rig.client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json()["ready"] is True
+    parts = answer.json()["parts"]
+    assert [name for name, part in parts.items() if not part["ok"]] == ["payments"]
+    assert [name for name, part in parts.items() if not part["required"]] == ["payments"]
+
+
+async def test_who_asks_for_the_doors_waits_for_payments_half_a_second_at_most(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.gateway.readiness._SHOWN_WITHIN_S", 0.05)
+    rig.payments.delay_s = 30.0
+    answer = await rig.client.get("/ready")
+    assert answer.status_code == 200
+    assert not answer.json()["parts"]["payments"]["ok"]
+    assert answer.json()["parts"]["payments"]["latency_ms"] < 1000
 
 
 async def test_every_code_of_the_domain_has_a_status() -> None:

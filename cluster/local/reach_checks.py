@@ -1,0 +1,123 @@
+"""Whether the servers that settings name can be reached, and whether they agree with us."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from cluster.local.findings import Finding
+from cluster.local.readiness import ask
+from domain.migrations.run import at_head
+from domain.unit_of_work import Store
+from integrations.kafka.clients import common_config
+from integrations.key_folder import KeyFolder
+from integrations.logs import configure_logging
+from integrations.settings import Settings
+
+_WITHIN_S = 5.0
+_MOST_APART_S = 2.0  # a door's deadline is 1.8 s
+_OK = 200
+_CLOCK = "set both clocks by the same NTP: sudo timedatectl set-ntp true on each machine"
+
+
+def servers_reached(settings: Settings, *, up: bool) -> Iterator[Finding]:
+    """Database and Kafka of these settings.
+
+    Args:
+        settings: name them.
+        up: whether they belong to a stack of this machine, which is then what mends them.
+    """
+    yield from _database(settings, up=up)
+    yield from _kafka(settings, up=up)
+
+
+def api(url: str, logs: str) -> Finding:
+    """Whether a stack answers that it is ready."""
+    status, body = ask(f"{url}/api/ready", _WITHIN_S)
+    found = "ready" if status == _OK else f"not ready ({status or body})"
+    return Finding("API", status == _OK, f"{url} is {found}", f"see `fitmonitor status` and the logs in {logs}")
+
+
+def pass_keys(settings: Settings) -> Finding:
+    """Whether passes can be signed."""
+    folder = settings.passes.key_dir
+    try:
+        found = len(KeyFolder(folder).key_ids()) if folder else 0
+    except OSError as error:
+        return Finding("pass keys", good=False, found=f"{folder}: {error.strerror}", mend=f"mkdir -m 700 -p {folder}")
+    return Finding("pass keys", found > 0, f"{found} in {folder}", "fitmonitor pass rotate-key")
+
+
+def _database(settings: Settings, *, up: bool) -> Iterator[Finding]:
+    url = settings.database.url.get_secret_value()
+    parts = make_url(url)
+    where = str(parts.database) if not parts.host else f"{parts.host}:{parts.port or 3306}/{parts.database}"
+    store = Store(url, pool_size=1, statement_timeout_s=_WITHIN_S)
+    try:
+        began = time.perf_counter()
+        with store.reading() as connection:
+            connection.execute(text("SELECT 1"))
+            took_ms = (time.perf_counter() - began) * 1000
+            yield Finding("database", good=True, found=f"{where} answers within {took_ms:.0f} ms", mend="")
+            yield _schema(connection)
+            if connection.dialect.name != "sqlite":  # which has no clock but ours
+                yield _database_clock(connection)
+    except SQLAlchemyError as error:
+        # Its own text may hold the password.
+        found = f"{where} cannot be reached ({_cause(error)})"
+        named = f"check FITMONITOR_DATABASE__URL, and that this machine may reach {where.partition('/')[0]}"
+        yield Finding("database", good=False, found=found, mend=_again(settings) if up else named)
+    finally:
+        store.close()
+
+
+def _schema(connection: Connection) -> Finding:
+    good = at_head(connection)
+    return Finding("schema", good, "up to date" if good else "lacks changes of this version", "fitmonitor migrate")
+
+
+def _database_clock(connection: Connection) -> Finding:
+    before = datetime.now(UTC)
+    there: datetime = connection.execute(text("SELECT UTC_TIMESTAMP(6)")).scalar_one()
+    here = before + (datetime.now(UTC) - before) / 2
+    apart_s = abs((there.replace(tzinfo=UTC) - here).total_seconds())
+    return Finding("database's clock", apart_s < _MOST_APART_S, f"{apart_s:.2f} s from ours", _CLOCK)
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    arguments = getattr(getattr(error, "orig", None), "args", ())
+    number = f" {arguments[0]}" if arguments and isinstance(arguments[0], int) else ""
+    return f"{type(error).__name__}{number}"
+
+
+def _kafka(settings: Settings, *, up: bool) -> Iterator[Finding]:
+    kafka = settings.kafka
+    where = kafka.bootstrap_servers
+    # The client's own lines would come between ours.
+    configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}))
+    try:
+        found = AdminClient(common_config(kafka)).list_topics(timeout=_WITHIN_S)
+    except KafkaException as error:
+        mend = f"check FITMONITOR_KAFKA__BOOTSTRAP_SERVERS, and that this machine may reach {where}"
+        why = f"{where} cannot be reached ({error.args[0].str()})"
+        yield Finding("Kafka", good=False, found=why, mend=_again(settings) if up else mend)
+        return
+    yield Finding("Kafka", good=True, found=f"{where} answers, {len(found.brokers)} brokers", mend="")
+    wanted = (
+        kafka.commands_topic,
+        kafka.replies_topic,
+        kafka.events_topic,
+        kafka.payments_topic,
+        kafka.dead_letters_topic,
+    )
+    missing = [name for name in wanted if name not in found.topics]
+    mend = f"create {', '.join(missing)}, with as many partitions as FITMONITOR_KAFKA__…_PARTITIONS say"
+    yield Finding("topics", not missing, f"{len(wanted) - len(missing)} of {len(wanted)} are there", mend)
+
+
+def _again(settings: Settings) -> str:
+    return f"read {settings.data_dir}/logs, then fitmonitor down and fitmonitor up"

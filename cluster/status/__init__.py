@@ -1,0 +1,1 @@
+"""How a stack is, asked of each of its parts: `fitmonitor status`."""

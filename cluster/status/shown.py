@@ -1,0 +1,171 @@
+"""A report for a person at a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cluster.local.parts import PartStatus
+from cluster.status.report import Report
+from cluster.status.serve import UNKNOWN, DeploymentState
+from cluster.status.waiting import Rates
+from integrations.kafka.group_lag import GroupLag
+
+_GOOD = {"running", "healthy"}
+_BAD = {"deploy failed", "unhealthy"}
+_FULL, _NEARLY = 1.0, 0.9
+_BAR = 10
+_SIDE_BY_SIDE_FROM = 78  # columns
+
+
+def overview(report: Report, rates: Mapping[str, Rates], width: int) -> RenderableType:
+    """Everything but the processes.
+
+    Args:
+        report: of a stack.
+        rates: of its consumer groups by name.
+        width: of the terminal, in columns.
+    """
+    blocks: list[RenderableType] = [headline(report), Text()]
+    left = Group(_readiness(report), Text(), _gyms(report))
+    if width >= _SIDE_BY_SIDE_FROM and report.serve:
+        beside = Table.grid(padding=(0, 3))
+        beside.add_row(left, _serve(report))
+        blocks.append(beside)
+    else:
+        blocks += [left, Text(), _serve(report)]
+    return Group(*blocks, Text(), _kafka(report, rates), _letters(report), *_scans(report))
+
+
+def headline(report: Report) -> Text:
+    """Where the stack is, and whether it is ready."""
+    state = Text("ready", "green") if report.ready else Text("not ready", "bold red")
+    phase = "" if report.phase in {"ready", None} else report.phase  # the supervisor's `ready` says nothing of now
+    words = [report.target.url, report.target.profile, phase]
+    return Text.assemble("  ".join(filter(None, words)), "  ", state, style="bold")
+
+
+def processes(report: Report) -> RenderableType:
+    """Each process with its memory."""
+    if trouble := report.troubles.get("parts"):
+        return _lacking("processes", trouble)
+    table = _table("part", "process", "pids", ">MiB (PSS)")
+    for part in report.parts:
+        pids = Text(", ".join(map(str, part.pids))) if part.alive else Text("dead", "bold red")
+        table.add_row(Text(part.part), Text(_short(part)), pids, str(part.pss_mib))
+    table.add_row("all", "", "", str(report.pss_mib))
+    return table
+
+
+def memory(report: Report) -> Text:
+    """The processes in one line."""
+    if trouble := report.troubles.get("parts"):
+        return _lacking("processes", trouble)
+    dead = [part.part for part in report.parts if not part.alive]
+    count = sum(len(part.pids) for part in report.parts if part.alive)
+    line = Text(f"{count} processes, {report.pss_mib} MiB")
+    return line.append(f"; dead: {', '.join(dead)}", "bold red") if dead else line
+
+
+def _readiness(report: Report) -> RenderableType:
+    parts = report.readiness_parts
+    if not parts:
+        said = report.readiness if isinstance(report.readiness, str) else f"HTTP {report.http_status}"
+        return _lacking("parts", f"/api/ready says: {said[:200] or 'nothing'}")
+    table = _table("part", "state", ">ms")
+    for name, part in parts.items():
+        table.add_row(Text(name), _state(part), f"{part.get('latency_ms', 0):.1f}")
+    return table
+
+
+def _state(part: Mapping[str, Any]) -> Text:
+    if part.get("ok"):
+        return Text("ok", "green")
+    return Text("down", "bold red") if part.get("required", True) else Text("down, doors go on", "yellow")
+
+
+def _serve(report: Report) -> RenderableType:
+    if trouble := report.troubles.get("serve"):
+        return _lacking("Serve applications", trouble)
+    table = _table("application", "status", ">replicas")
+    for application in report.serve:
+        table.add_row(Text(application.name, "bold"), _status(application.status), "")
+        for each in application.deployments:
+            table.add_row(Text(f"  {each.name}"), _status(each.status), _replicas(each))
+    return table
+
+
+def _status(word: str) -> Text:
+    return Text(
+        word, "green" if word in _GOOD else "bold red" if word in _BAD else "dim" if word == UNKNOWN else "yellow"
+    )
+
+
+def _replicas(each: DeploymentState) -> Text:
+    enough = each.target is None or each.running >= each.target
+    return Text(f"{each.running}/{'?' if each.target is None else each.target}", "" if enough else "bold red")
+
+
+def _gyms(report: Report) -> RenderableType:
+    if trouble := report.troubles.get("gyms"):
+        return _lacking("gyms", trouble)
+    if not report.gyms:
+        return Text("no gym yet", "dim")
+    table = _table("gym", ">inside", "")
+    for gym in report.gyms:
+        share = gym.inside / gym.capacity if gym.capacity else 0.0
+        style = "bold red" if share >= _FULL else "yellow" if share >= _NEARLY else "green"
+        filled = min(_BAR, -(-gym.inside * _BAR // gym.capacity) if gym.capacity else 0)
+        bar = Text("█" * filled, style).append("░" * (_BAR - filled), "dim")
+        table.add_row(Text(gym.name), f"{gym.inside} of {gym.capacity}", bar)
+    return table
+
+
+def _kafka(report: Report, rates: Mapping[str, Rates]) -> RenderableType:
+    if trouble := report.troubles.get("kafka"):
+        return _lacking("Kafka", trouble)
+    table = _table("consumers", "topic", ">waiting", "who", *([">new/s", ">handled/s"] if rates else []))
+    for group in report.kafka:
+        through = rates.get(group.group)
+        figures = [f"{through.written:.1f}", f"{through.handled:.1f}"] if through else []
+        waiting = Text(str(group.lag), "yellow" if group.lag else "")
+        table.add_row(Text(group.group), Text(group.topic), waiting, _members(group), *figures)
+    return table
+
+
+def _members(group: GroupLag) -> Text:
+    if group.members is None:
+        return Text("cannot be told", "dim")  # of librdkafka's mock broker
+    return Text(f"{group.members}, {group.state}", "" if group.members else "bold red")
+
+
+def _letters(report: Report) -> Text:
+    if report.dead_letters is None:
+        return _lacking("dead letters", report.troubles.get("dead_letters", ""))
+    found = report.dead_letters
+    told = "" if found.counted else " or fewer: some may have been sent again"
+    line = Text(f"dead letters waiting: {found.waiting}{told}", "yellow" if found.waiting else "")
+    return line.append("  (fitmonitor kafka dead-letters)", "dim") if found.waiting else line
+
+
+def _scans(report: Report) -> list[Text]:
+    counted = ", ".join(f"{outcome} {count}" for outcome, count in sorted(report.scans.items()))
+    return [Text(f"scans since the start: {counted}")] if counted else []
+
+
+def _short(part: PartStatus) -> str:
+    return part.process.removeprefix("ray::ServeReplica:")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.removeprefix(">"), justify="right" if right else "left", no_wrap=True)
+    return table
+
+
+def _lacking(what: str, trouble: str) -> Text:
+    return Text(f"{what}: ", "yellow").append(trouble)

@@ -1,0 +1,227 @@
+"""`fitmonitor doctor`: what is missing, and what mends it."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cluster.cli.doctor import doctor as command
+from cluster.local import machine_checks, stack_checks
+from cluster.local.checks import Finding, examine
+from cluster.local.folders import run_dir
+from cluster.local.machine_checks import machine
+from cluster.local.ports import free_port
+from cluster.local.process import ProcessId
+from cluster.local.reach_checks import pass_keys, servers_reached
+from domain.migrations.run import upgrade
+from integrations.pass_keys import ensure_pass_key
+from integrations.settings import DatabaseSettings, KafkaSettings, PassSettings, Profile, Settings, settings
+from tests.unit.cluster.status_reports import record
+from tests.unit.passes.stack import clean_environment
+
+_DEAD = "127.0.0.1:9"
+_PRODUCTION = {
+    "FITMONITOR_DATABASE__URL": f"mysql+pymysql://gym:s3cret@{_DEAD}/gym",
+    "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": _DEAD,
+    "FITMONITOR_IDENTITY__ISSUER": "https://issuer.example.org",
+    "FITMONITOR_IDENTITY__JWKS_URL": "https://issuer.example.org/jwks",
+    "FITMONITOR_IDENTITY__USER_POOL_ID": "pool",
+    "FITMONITOR_IDENTITY__REGION": "eu-central-1",
+    "FITMONITOR_IDENTITY__CLIENT_ID": "client",
+    "FITMONITOR_MAIL__SMTP_HOST": "mail.example.org",
+    "FITMONITOR_IMAGES__BUCKET": "pictures",
+}
+
+
+def one(findings: Sequence[Finding], what: str) -> Finding:
+    (found,) = [finding for finding in findings if finding.what == what]
+    return found
+
+
+def embedded(folder: Path, port: int | None = None, host: str = "127.0.0.1") -> Sequence[Finding]:
+    return examine(Settings(data_dir=folder, port=port or free_port(), host=host), Profile.EMBEDDED)
+
+
+def doctor(*words: str, **environment: str) -> Result:
+    with clean_environment():
+        settings.cache_clear()
+        app = typer.Typer()
+        app.command()(command)
+        return CliRunner().invoke(app, list(words), env=environment)
+
+
+# What is shown
+
+
+def test_a_machine_that_lacks_nothing_ends_with_0_and_one_that_does_with_1(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {"FITMONITOR_DATA_DIR": str(tmp_path), "FITMONITOR_PORT": str(port)}
+    well = doctor("--json", **environment)
+    found = json.loads(well.stdout)
+    assert {"Python", "memory", "disk", "open files", "sockets", "clock", "port", "other ports", "leftovers"} <= {
+        finding["what"] for finding in found
+    }
+    assert well.exit_code == int(any(each["needed"] and not each["good"] for each in found))
+    with socket.create_server(("127.0.0.1", port)):
+        ill = doctor(**environment)
+    assert ill.exit_code == 1
+    assert f"lack  port: 127.0.0.1:{port} is taken by " in ill.stdout
+    assert f"      choose another, as in FITMONITOR_PORT={port + 1}\n" in ill.stdout
+
+
+def test_everything_that_is_not_good_has_a_mend(tmp_path: Path) -> None:
+    findings = examine(Settings(data_dir=tmp_path, host="192.0.2.1"), Profile.FULL)
+    assert one(findings, "port").good is False
+    assert [finding for finding in findings if not finding.good and not finding.mend] == []
+
+
+def test_the_profile_is_the_environments_unless_said(tmp_path: Path) -> None:
+    environment = {"FITMONITOR_DATA_DIR": str(tmp_path), "FITMONITOR_PROFILE": "full"}
+    assert "MariaDB" in doctor(**environment).stdout
+    assert "MariaDB" not in doctor("--profile", "embedded", **environment).stdout
+
+
+# The machine
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "mend"),
+    [("192.0.2.1", 8000, "FITMONITOR_HOST"), ("127.0.0.1", 65535, "FITMONITOR_PORT=8000")],
+)
+def test_a_port_that_cannot_be_had_names_what_would_help(tmp_path: Path, host: str, port: int, mend: str) -> None:
+    held = socket.create_server(("127.0.0.1", 65535)) if port == 65535 else None
+    try:
+        found = one(embedded(tmp_path, port, host), "port")
+    finally:
+        if held:
+            held.close()
+    assert not found.good
+    assert mend in found.mend
+
+
+def test_few_open_files_are_said_before_haproxy_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 1024))
+    found = one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files")
+    assert (found.lacks, found.found) == (True, "1024 at most")
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, resource.RLIM_INFINITY))
+    assert one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files").good
+
+
+def test_a_folder_that_takes_no_sockets_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_checks, "run_dir", lambda _data_dir: tmp_path / "not there" / "fm-x")
+    found = one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "sockets")
+    assert not found.good
+    assert "not there" in found.mend
+
+
+def test_a_clock_that_systemd_does_not_keep_is_a_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kept in (True, False):
+        monkeypatch.setattr(machine_checks, "_kept_by_ntp", lambda kept=kept: kept)
+        assert one(embedded(tmp_path), "clock").lacks is not kept
+
+
+def test_a_clock_that_only_the_kernel_doubts_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_checks, "_kept_by_ntp", lambda: None)
+    monkeypatch.setattr(machine_checks, "_kernel_says_unsynchronized", lambda: True)
+    found = one(embedded(tmp_path), "clock")
+    assert (found.good, found.lacks) == (False, False)
+
+
+# What was left behind
+
+
+def test_processes_of_a_killed_stack_are_found_and_down_is_named(tmp_path: Path) -> None:
+    gone = ProcessId(pid=2**22 + 1, created=0.0)
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        record(
+            tmp_path,
+            supervisor=gone,
+            boot=psutil.boot_time(),
+            processes={"mock broker": ProcessId.of(left.pid)},
+        ).write()
+        found = one(embedded(tmp_path), "leftovers")
+    finally:
+        left.send_signal(signal.SIGKILL)
+        left.wait()
+    assert found.lacks
+    assert found.found == "1 processes of a killed stack"
+    assert f"FITMONITOR_DATA_DIR={tmp_path} fitmonitor down" in found.mend
+    assert one(embedded(tmp_path), "leftovers").good
+
+
+def test_run_folders_that_nobody_uses_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_checks, "run_dir", lambda _data_dir: tmp_path / "fm-x")
+    names = [run_dir(tmp_path).name, "fm-aaaaaaaaaa", "fm-bbbbbbbbbb", "fm-two-others"]
+    unused, used, young, foreign = (tmp_path / name for name in names)
+    for folder in (unused, used, young, foreign):
+        folder.mkdir()
+    for folder in (unused, used, foreign):
+        os.utime(folder, (time.time() - 3600,) * 2)
+    user = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=used)
+    try:
+        found = one(embedded(tmp_path / "data"), "run folders")
+    finally:
+        user.kill()
+        user.wait()
+    assert (found.good, found.lacks) == (False, False)
+    assert found.mend == f"rm -r {unused}"
+
+
+# Servers that are named
+
+
+def test_production_without_its_settings_names_each_and_examines_the_machine(tmp_path: Path) -> None:
+    done = doctor("--profile", "production", "--json", FITMONITOR_DATA_DIR=str(tmp_path))
+    assert done.exit_code == 1
+    findings = json.loads(done.stdout)
+    assert findings[0]["what"] == "settings"
+    assert "FITMONITOR_DATABASE__URL" in findings[0]["found"]
+    assert "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS" in findings[0]["found"]
+    assert "memory" in {finding["what"] for finding in findings}
+
+
+def test_servers_that_cannot_be_reached_are_said_without_their_passwords(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    named = _PRODUCTION | {"FITMONITOR_PASSES__KEY_DIR": str(keys)}
+    done = doctor("--profile", "production", FITMONITOR_DATA_DIR=str(tmp_path), **named)
+    assert done.exit_code == 1
+    assert f"lack  database: {_DEAD}/gym cannot be reached" in done.stdout
+    assert f"lack  Kafka: {_DEAD} cannot be reached" in done.stdout
+    assert f"mkdir -m 700 -p {keys}" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_a_database_without_its_tables_is_to_be_migrated(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    chosen = Settings(
+        data_dir=tmp_path,
+        database=DatabaseSettings.model_validate({"url": url}),
+        kafka=KafkaSettings(bootstrap_servers=_DEAD),
+    )
+    (tmp_path / "store.sqlite3").touch()
+    found = one(list(servers_reached(chosen, up=True)), "schema")
+    assert (found.good, found.mend) == (False, "fitmonitor migrate")
+    upgrade(url)
+    findings = list(servers_reached(chosen, up=True))
+    assert one(findings, "schema").good
+    assert "fitmonitor up" in one(findings, "Kafka").mend
+
+
+def test_pass_keys_are_there_or_made_by_the_named_command(tmp_path: Path) -> None:
+    chosen = Settings(data_dir=tmp_path, passes=PassSettings(key_dir=tmp_path / "keys"))
+    (tmp_path / "keys").mkdir()
+    assert pass_keys(chosen).mend == "fitmonitor pass rotate-key"
+    ensure_pass_key(tmp_path / "keys")
+    assert pass_keys(chosen).good

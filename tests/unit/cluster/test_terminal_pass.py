@@ -1,0 +1,148 @@
+"""A pass in the terminal: what a phone's camera sees of it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image, ImageFilter, ImageOps
+
+from domain.door.model import PassStatus
+from integrations import pass_images
+from integrations.pass_keys import PassVerifier
+from tests.pictures import bad_photograph
+from tests.unit.cluster.screen import DARK, LIGHT, SOLARIZED, Cell, picture_of, run_on_terminal, screen_of
+from tests.unit.passes.stack import MEMBER, Stack, clean_environment
+
+COLUMNS, LINES = 80, 36
+MODULES = 65
+_THEMES = [DARK, LIGHT, SOLARIZED]
+_QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with clean_environment():
+        stack = Stack(tmp_path, {})
+        stack.fill()
+        yield stack
+
+
+def shown(stack: Stack, environment: dict[str, str], columns: int = COLUMNS, lines: int = LINES) -> tuple[int, str]:
+    usual = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    return run_on_terminal(
+        ["pass", "show", MEMBER], usual | stack.environment | environment, columns=columns, lines=lines
+    )
+
+
+def screen(stack: Stack, **environment: str) -> list[list[Cell]]:
+    code, written = shown(stack, environment)
+    assert code == 0, written
+    return screen_of(written, LINES)
+
+
+def photographed(picture: Image.Image) -> Image.Image:
+    """Held at an angle in a room, a little out of focus, stretched as a terminal with tall cells does."""
+    picture = picture.resize((picture.width, round(picture.height * 1.12)), Image.Resampling.BILINEAR)
+    file = BytesIO()
+    picture.save(file, "PNG")
+    worse = bad_photograph(file.getvalue(), rotation=7, perspective=0.1, blur=1.2, noise=8, shadow=0.3, jpeg_quality=60)
+    return Image.open(BytesIO(worse))
+
+
+def read(picture: Image.Image) -> str:
+    """As a strict scanner reads it: dark on light alone, not turned inside out."""
+    found = zxingcpp.read_barcodes(picture, formats=_QR, try_invert=False)
+    assert len(found) == 1
+    return found[0].text
+
+
+def assert_is_good(stack: Stack, code: str) -> None:
+    assert stack.settings.passes.key_dir is not None
+    reading = PassVerifier(stack.settings.passes.key_dir).read(code, datetime.now(UTC))
+    assert (reading.status, reading.member_id) == (PassStatus.VALID, stack.ids[MEMBER])
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"NO_COLOR": "1"},
+        {"COLORTERM": "truecolor"},
+        {"TERM": "xterm"},  # sixteen colours
+        {"TERM": "linux"},
+    ],
+    ids=["256 colours", "NO_COLOR", "true colour", "16 colours", "console"],
+)
+def test_a_camera_reads_the_pass_on_dark_and_on_light_terminals(stack: Stack, environment: dict[str, str]) -> None:
+    seen = screen(stack, **environment)
+    for theme in _THEMES:
+        assert_is_good(stack, read(photographed(picture_of(seen, theme))))
+
+
+def test_it_is_read_where_lines_stand_apart(stack: Stack) -> None:
+    """Terminals with more than one line's height between two lines fill the gap with the ground's colour alone."""
+    seen = screen(stack)
+    for theme in _THEMES:
+        picture = picture_of(seen, theme)
+        gaps = Image.new("RGB", (picture.width, 20 * len(seen)))
+        for number in range(len(seen)):
+            line = picture.crop((0, 16 * number, picture.width, 16 * number + 16))
+            gaps.paste(line, (0, 20 * number))
+            gaps.paste(line.crop((0, 15, line.width, 16)).resize((line.width, 4)), (0, 20 * number + 16))
+        assert_is_good(stack, read(gaps.filter(ImageFilter.GaussianBlur(1))))
+
+
+def test_its_quiet_zone_is_white_on_every_side(stack: Stack) -> None:
+    seen = screen(stack, NO_COLOR="1")
+    picture = ImageOps.grayscale(picture_of(seen, DARK)).crop((0, 0, MODULES * 8, MODULES * 8))
+    wide = pass_images.QUIET_ZONE * 8
+    for side in (
+        (0, 0, picture.width, wide),
+        (0, picture.height - wide, picture.width, picture.height),
+        (0, 0, wide, picture.height),
+        (picture.width - wide, 0, picture.width, picture.height),
+    ):
+        assert picture.crop(side).getextrema() == (255, 255)
+
+
+def test_nothing_of_it_colours_what_is_written_after(stack: Stack) -> None:
+    last = screen(stack)[MODULES // 2 + 1]
+    assert "".join(cell.letter for cell in last).startswith("Good until ")
+    assert {(cell.text, cell.ground) for cell in last} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "environment", "why"),
+    [
+        (64, LINES, {}, "too narrow"),
+        (COLUMNS, 24, {}, "too low"),
+        (COLUMNS, LINES, {"PYTHONIOENCODING": "iso-8859-1"}, "speaks iso8859-1"),
+        (COLUMNS, LINES, {"TERM": "dumb"}, "no colours"),
+    ],
+)
+def test_a_terminal_that_cannot_show_all_of_it_shows_nothing_and_the_way_out(
+    stack: Stack, columns: int, lines: int, environment: dict[str, str], why: str
+) -> None:
+    code, written = shown(stack, environment, columns, lines)
+    assert code == 1
+    assert why in written
+    assert "--png FILE" in written
+    assert len(written.strip().splitlines()) == 1
+    assert not set("▀▄█") & set(written)
+
+
+def test_the_way_out_works(stack: Stack, tmp_path: Path) -> None:
+    usual = stack.environment | {"TERM": "dumb"}
+    file = tmp_path / "pass.png"
+    code, written = run_on_terminal(["pass", "show", MEMBER, "--png", str(file)], usual, columns=20, lines=10)
+    assert (code, written) == (0, "")
+    assert_is_good(stack, read(Image.open(file)))
+
+
+def test_a_light_code_on_dark_would_not_be_read() -> None:
+    """That these tests can fail: drawn in the terminal's own colours, as NO_COLOR would have it."""
+    plain = [[Cell(letter, None, None) for letter in line] for line in pass_images.half_blocks("x" * 190).split("\n")]
+    assert zxingcpp.read_barcodes(picture_of(plain, DARK), formats=_QR, try_invert=False) == []
