@@ -15,7 +15,10 @@ _PATIENCE_S = 120.0
 
 
 def down() -> None:
-    """Stop the stack of FITMONITOR_DATA_DIR and wait until nothing of it is left."""
+    """Stop the stack of FITMONITOR_DATA_DIR and wait until nothing of it is left.
+
+    Example: fitmonitor down
+    """
     data_dir = Settings().data_dir
     record = read_record(data_dir)
     if record is None:

@@ -1,63 +1,69 @@
-"""`fitmonitor gym`: gyms of this stack's database, for the first hour of an installation and for scripts."""
+"""`fitmonitor gym`: gyms of an installation, their hours, and who is inside."""
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, TypeVar
-from uuid import UUID
+from typing import Annotated, Any
 
 import typer
-from sqlalchemy import Connection
 
-from cluster.cli.database import opened
-from cluster.cli.output import print_json, print_plain
-from cluster.errors import CommandError
-from cluster.settings_file import stack_settings
-from deployments.gateway.gym_documents import NewGym
-from deployments.gateway.hours_documents import NewOpeningHours, OpeningHoursDocument
-from domain.clock import system_clock
-from domain.gyms import managing
-from domain.gyms.hours import HoursRepository
-from domain.gyms.model import Gym, GymRefusal
-from domain.gyms.registry import GymRegistry
-from domain.gyms.repository import GymRepository
-from domain.gyms.timetable import GymHours
-from domain.paging import PageRequest
+from cluster.cli.api.assent import ask_first
+from cluster.cli.api.connection import connected
+from cluster.cli.api.group import AsJson, GymArgument, Key, Limit, Retired, Version, Yes, group
+from cluster.cli.api.names import the_gym
+from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.gym_hours import hours
+from cluster.cli.gym_people import head_count, head_counts, inside, occupancy
+from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
+from domain.ids import new_id
 
-T = TypeVar("T")
+app = group("Gyms: set up, change, retire; their opening hours, and who is inside.")
 
-app = typer.Typer(help="List, create and retire gyms; show and set their opening hours.", no_args_is_help=True)
-
-GymArgument = Annotated[str, typer.Argument(help="The gym's id, number or name.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-_MOST = 1000
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NAME, _ADDRESS, _ZONE, _CAPACITY = (
+    "What members call it.",
+    "Where it is.",
+    "As in Europe/Berlin.",
+    "How many may be inside at once.",
+)
+_TIMES = ("reentry_after_s", "grace_after_closing_s", "longest_visit_s", "longest_use_s")
 
 
 @app.command("list")
 def list_gyms(
-    *, retired: Annotated[bool, typer.Option(help="Those that were retired.")] = False, as_json: AsJson = False
+    *,
+    retired: Retired = False,
+    limit: Limit = None,
+    as_json: AsJson = False,
 ) -> None:
     """List gyms.
 
     Example: fitmonitor gym list --json
     """
-    with opened(stack_settings()) as store, store.reading() as connection:
-        found = _all(connection, retired=retired)
-    if as_json:
-        print_json(found)
-        return
-    # The id first: it has one width, and what a narrow terminal folds are names.
-    for gym in found:
-        print_plain(f"{gym.legacy_number:>3}  {gym.id}  {gym.name}, {gym.address} ({gym.time_zone}, {gym.capacity})")
+    with connected() as api:
+        found = api.all("/gyms", limit, retired=retired)
+    print_list(
+        found.items,
+        lambda gym: (gym["id"], gym["name"], gym["address"], gym["time_zone"], gym["capacity"]),
+        as_json=as_json,
+        more=found.more,
+    )
+
+
+@app.command()
+def show(gym: GymArgument, *, as_json: AsJson = False) -> None:
+    """Show a gym, also a retired one.
+
+    Example: fitmonitor gym show Riverside
+    """
+    with connected() as api:
+        found = the_gym(api, gym)
+    _tell(found, as_json=as_json)
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What members call it.", show_default=False)],
-    address: Annotated[str, typer.Option(help="Where it is.", show_default=False)],
-    time_zone: Annotated[str, typer.Option(help="As in Europe/Berlin.", show_default=False)],
-    capacity: Annotated[int, typer.Option(help="How many may be inside at once.", show_default=False)],
+    name: Annotated[str, typer.Argument(help=_NAME, show_default=False)],
+    address: Annotated[str, typer.Option(help=_ADDRESS, show_default=False)],
+    time_zone: Annotated[str, typer.Option(help=_ZONE, show_default=False)],
+    capacity: Annotated[int, typer.Option(help=_CAPACITY, show_default=False)],
+    key: Key = "",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -65,97 +71,128 @@ def create(
 
     Example: fitmonitor gym create Riverside --address "Quay 7" --time-zone Europe/Berlin --capacity 120
     """
-    wanted = NewGym(name=name, address=address, time_zone=time_zone, capacity=capacity)
-    now = system_clock()
-    made = _changed(lambda connection: managing.create_gym(GymRegistry(connection), wanted.details(), now))
+    wanted = {"name": name, "address": address, "time_zone": time_zone, "capacity": capacity}
+    with connected() as api:
+        made = api.post("/gyms", wanted, key=key or str(new_id()))
     if as_json:
         print_json(made)
     else:
-        print_plain(f"{made.name} is gym {made.legacy_number}, {made.id}.")
+        print_plain(f"{shown(made['name'])} is gym {made['id']}.")
 
 
 @app.command()
-def retire(gym: GymArgument) -> None:
+def change(
+    gym: GymArgument,
+    name: Annotated[str | None, typer.Option(help=_NAME, show_default=False)] = None,
+    address: Annotated[str | None, typer.Option(help=_ADDRESS, show_default=False)] = None,
+    time_zone: Annotated[str | None, typer.Option(help=_ZONE, show_default=False)] = None,
+    capacity: Annotated[int | None, typer.Option(help=_CAPACITY, show_default=False)] = None,
+    reentry_after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS|never",
+            help="So long after an entry another one ends a forgotten visit.",
+            show_default=False,
+        ),
+    ] = None,
+    grace_after_closing: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="How long after closing somebody may be inside.", show_default=False),
+    ] = None,
+    longest_visit: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="A visit open for longer was forgotten.", show_default=False)
+    ] = None,
+    longest_use: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="A machine in use for longer was forgotten.", show_default=False),
+    ] = None,
+    version: Version = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Change a gym; what is left out stays.
+
+    Example: fitmonitor gym change Riverside --capacity 90
+    """
+    changes = {
+        "name": name,
+        "address": address,
+        "time_zone": time_zone,
+        "capacity": capacity,
+        "grace_after_closing_s": grace_after_closing,
+        "longest_visit_s": longest_visit,
+        "longest_use_s": longest_use,
+    }
+    changes = {field: value for field, value in changes.items() if value is not None}
+    if reentry_after is not None:
+        changes["reentry_after_s"] = None if reentry_after == "never" else _seconds(reentry_after)
+    if not changes:
+        raise WrongUseError("nothing is to change", "see `fitmonitor gym change --help`")
+    with connected() as api:
+        path = f"/gyms/{the_gym(api, gym)['id']}"
+        changed = api.patch(path, changes, api.read(path).etag_of(version))
+    _tell(changed, as_json=as_json)
+
+
+@app.command()
+def retire(gym: GymArgument, *, as_json: AsJson = False) -> None:
     """Let nobody into a gym any more; who is inside can leave.
 
     Example: fitmonitor gym retire Riverside
     """
-
-    def use_case(connection: Connection) -> Gym | GymRefusal:
-        return managing.retire_gym(GymRegistry(connection), _named(connection, gym).id, system_clock())
-
-    print_plain(f"{_changed(use_case).name} is retired. Its past stays.")
+    with connected() as api:
+        done = api.post(f"/gyms/{the_gym(api, gym)['id']}/retire", again=True)
+    if as_json:
+        print_json(done)
+    else:
+        print_plain(f"{shown(done['name'])} is retired. Its past stays.")
 
 
 @app.command()
-def hours(
-    gym: GymArgument,
-    *,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--set", help="Set them to those of this file, as `--json` writes them; - reads what is piped in."
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a gym's opening hours, or set them anew.
+def reopen(gym: GymArgument, *, as_json: AsJson = False) -> None:
+    """Take a retirement back.
 
-    Example: fitmonitor gym hours Riverside --json > hours.json; fitmonitor gym hours Riverside --set hours.json
+    Example: fitmonitor gym reopen Riverside
     """
-    wanted = None if file is None else NewOpeningHours.model_validate_json(_read(file)).timetable()
-
-    def use_case(connection: Connection) -> GymHours | GymRefusal:
-        found, repository = _named(connection, gym), HoursRepository(connection)
-        if wanted is None:
-            return GymHours(found, repository.of(found.id))
-        changed = managing.set_hours(GymRegistry(connection), repository, found.id, wanted, None)
-        return changed if isinstance(changed, GymRefusal) else GymHours(changed, wanted)
-
-    document = OpeningHoursDocument.of(_changed(use_case), system_clock())
+    with connected() as api:
+        done = api.post(f"/gyms/{the_gym(api, gym, retired=True)['id']}/reopen", again=True)
     if as_json:
-        print_json(document.model_dump(mode="json", exclude_none=True))
+        print_json(done)
+    else:
+        print_plain(f"{shown(done['name'])} is in operation.")
+
+
+@app.command()
+def delete(gym: GymArgument, version: Version = None, *, yes: Yes = False) -> None:
+    """Delete a gym that was set up by mistake; one that was used can only be retired.
+
+    Example: fitmonitor gym delete Riverside --yes
+    """
+    with connected() as api:
+        path = f"/gyms/{the_gym(api, gym)['id']}"
+        read = api.read(path)
+        name = shown(read.document["name"])
+        ask_first(f"delete the gym {name} with its gates and devices", yes=yes)
+        api.delete(path, read.etag_of(version))
+    print_plain(f"{name} is deleted.")
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal():
+        raise WrongUseError(f"--reentry-after {text} is neither seconds nor never", "as in 900")
+    return int(text)
+
+
+def _tell(gym: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(gym)
         return
-    for span in document.hours:
-        print_plain(f"{_WEEKDAYS[span.weekday]}  {span.opens}-{span.closes}")
-    for one in document.exceptions:
-        print_plain(f"{one.day}  {'closed' if one.closed else f'{one.opens}-{one.closes}'}  {one.note}".rstrip())
-    state = "open" if document.open_now else "closed"
-    until = f" until {document.next_change:%Y-%m-%d %H:%M} UTC" if document.next_change else ""
-    print_plain(f"Now it is {state}{until}.")
+    told = gym | {"retired": moment(gym["retired_at"])}
+    print_fields(told, "id", "name", "address", "time_zone", "capacity", *_TIMES, "retired", "version")
 
 
-def _changed(use_case: Callable[[Connection], T | GymRefusal]) -> T:
-    with opened(stack_settings()) as store, store.writing() as connection:
-        done = use_case(connection)
-    if isinstance(done, GymRefusal):
-        raise CommandError(done.detail)
-    return done
-
-
-def _all(connection: Connection, *, retired: bool = False) -> list[Gym]:
-    return list(GymRepository(connection).gyms(PageRequest(_MOST), retired=retired).items)
-
-
-def _named(connection: Connection, wanted: str) -> Gym:
-    """The gym in operation that somebody means."""
-    try:
-        found = GymRepository(connection).gym(UUID(wanted))
-        named = [found] if found else []
-    except ValueError:
-        called = wanted.casefold()
-        named = [gym for gym in _all(connection) if called in {str(gym.legacy_number), gym.name.casefold()}]
-    if len(named) == 1:
-        return named[0]
-    if named:
-        raise CommandError(f"several gyms are called {wanted}", "name one by its id: `fitmonitor gym list`")
-    raise CommandError(f"there is no gym {wanted}", "see `fitmonitor gym list`")
-
-
-def _read(file: Path) -> str:
-    if str(file) == "-":
-        return sys.stdin.read()
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file} cannot be read ({type(error).__name__})") from error
+app.command()(hours)
+app.command()(occupancy)
+app.command()(inside)
+app.command("head-count")(head_count)
+app.command("head-counts")(head_counts)

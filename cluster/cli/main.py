@@ -1,14 +1,17 @@
 """The command `fitmonitor`: finds the module of a command and says in one line why something failed."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
+from cluster.cli.output import shown
 from cluster.errors import CommandError
 
 
@@ -58,49 +61,67 @@ COMMANDS: Sequence[Entry] = (
 )
 
 
+_COMPLETING = "_FITMONITOR_COMPLETE"  # set by the shells' scripts, with the words typed so far beside it
+
+
 def main() -> None:
-    """Run the command named in the arguments; exit 0, 1 for a failure, 2 for a wrong use."""
+    """Run the command named in the arguments; exit 0, 1 for a failure, 2 for a wrong use, or as the command says."""
     arguments = sys.argv[1:]
     verbose = "--verbose" in arguments
     arguments = [argument for argument in arguments if argument != "--verbose"]
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    words = _words_typed() if _COMPLETING in os.environ else arguments
+    wanted = next((word for word in words if not word.startswith("-")), None)
     try:
         # A wrong use is reported by Typer itself, with exit code 2.
-        _application(wanted)(arguments, prog_name="fitmonitor")
+        application(wanted)(arguments, prog_name="fitmonitor")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - the last resort of a command
         if verbose:
             traceback.print_exc()
         else:
-            sys.stderr.write(f"fitmonitor: {_line(error)}\n")
-        sys.exit(1)
+            sys.stderr.write(f"fitmonitor: {shown(_line(error))}\n")
+        sys.exit(getattr(error, "exit_code", 1))
 
 
-def _application(wanted: str | None) -> typer.Typer:
+def application(wanted: str | None) -> typer.Typer:
     """All commands by name and help, of which only the wanted one is loaded: Ray takes a second to import."""
-    application = typer.Typer(
-        help="The system a gym runs on. `--verbose` before or after a command shows the traceback of a failure.",
+    made = typer.Typer(
+        help="The system a gym runs on.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    application.callback()(_root)
+    made.callback()(_root)
     for entry in COMMANDS:
         if entry.name != wanted:
-            application.command(entry.name, help=entry.help)(_root)
+            made.command(entry.name, help=entry.help)(_not_loaded)
             continue
         module, name = entry.where.split(":")
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
-            application.add_typer(found, name=entry.name)
+            made.add_typer(found, name=entry.name)
         else:
-            application.command(entry.name)(found)
-    return application
+            made.command(entry.name)(found)
+    return made
 
 
-def _root() -> None:
+def _words_typed() -> Sequence[str]:
+    """What stands behind the command's own name on the line that a shell completes: bash tells it so, others so."""
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return line.split()[1:]
+
+
+def _root(
+    *,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Before or after a command: show the traceback of a failure.")
+    ] = False,
+) -> None:
+    """Stand before every command."""
+
+
+def _not_loaded() -> None:
     """Stand for what is not loaded."""
 
 

@@ -24,7 +24,10 @@ def up(
         Path | None, typer.Option(help="A Serve configuration in place of the shipped one.")
     ] = None,
 ) -> None:
-    """Start the stack of FITMONITOR_DATA_DIR in the foreground."""
+    """Start the stack of FITMONITOR_DATA_DIR in the foreground.
+
+    Example: fitmonitor up --profile full --demo
+    """
     if profile is not None:
         os.environ["FITMONITOR_PROFILE"] = profile
     settings = Settings()

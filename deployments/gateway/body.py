@@ -1,6 +1,8 @@
 """A request's body: small, JSON (or a page's form), and here within reasonable time, or refused."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from starlette.types import Message, Receive
 
@@ -8,12 +10,46 @@ from deployments.gateway.headers import Incoming
 from deployments.gateway.problems import ApiProblem
 
 _WITHIN_S = 10.0
-# What is left of a body that is refused need not be read when the connection ends with the answer.
+# What is left of a body that is refused ends with the connection.
 _CLOSE = {"Connection": "close"}
+_HEARD_OUT_S = 2.0
+_HEARD_OUT_BYTES = 16 * 1024 * 1024
 
 
 class ClientGoneError(Exception):
     """The client left before its request was complete; nobody is there to be answered."""
+
+
+class BodyPieces:
+    """A body as it arrives, to be gone through once.
+
+    Raises:
+        ClientGoneError: while it is gone through.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_whole = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces that are not empty."""
+        while not self._is_whole:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            self._is_whole = not message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
+
+    async def hear_out(self) -> None:
+        """Take the rest, within bounds, and forget it: who is cut off while sending may never read the answer."""
+        taken = 0
+        with suppress(TimeoutError, ClientGoneError):
+            async with asyncio.timeout(_HEARD_OUT_S):
+                async for piece in self:
+                    taken += len(piece)
+                    if taken > _HEARD_OUT_BYTES:
+                        return
 
 
 async def read_body(incoming: Incoming, receive: Receive, max_bytes: int, *, is_form: bool = False) -> bytes:
@@ -23,7 +59,9 @@ async def read_body(incoming: Incoming, receive: Receive, max_bytes: int, *, is_
         ApiProblem: it is too large, by its name not JSON (or a form, where that is wanted), or does not arrive.
         ClientGoneError: see there.
     """
+    pieces = BodyPieces(receive)
     if incoming.body_length > max_bytes:
+        await pieces.hear_out()
         raise _too_large(max_bytes)
     if not incoming.has_body:
         return b""
@@ -33,22 +71,19 @@ async def read_body(incoming: Incoming, receive: Receive, max_bytes: int, *, is_
         raise ApiProblem("unsupported_media_type", "Send the body as application/json.")
     try:
         async with asyncio.timeout(_WITHIN_S):
-            return await _read(receive, max_bytes)
+            return await _read(pieces, max_bytes)
     except TimeoutError:
         raise ApiProblem("body_too_slow", "The body did not arrive in time.", headers=_CLOSE) from None
 
 
-async def _read(receive: Receive, max_bytes: int) -> bytes:
+async def _read(pieces: BodyPieces, max_bytes: int) -> bytes:
     body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        body += message.get("body", b"")
+    async for piece in pieces:
+        body += piece
         if len(body) > max_bytes:
+            await pieces.hear_out()
             raise _too_large(max_bytes)
-        if not message.get("more_body", False):
-            return bytes(body)
+    return bytes(body)
 
 
 def _too_large(max_bytes: int) -> ApiProblem:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.door.model import Direction, Outcome, Reason, Remedy
 from domain.door.queries import KeptScan
@@ -156,9 +156,10 @@ class VisitDocument(Document):
 
 
 class GymDocument(Document):
-    """A gym. Times in seconds; `version` is what its `ETag` says."""
+    """A gym. Times in seconds; `number` is what the existing web client calls it, `version` what its `ETag` says."""
 
     id: UUID
+    number: int = Field(validation_alias=AliasChoices("number", "legacy_number"))
     name: str
     address: str
     time_zone: str

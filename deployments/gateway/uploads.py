@@ -10,7 +10,7 @@ from typing import BinaryIO
 import structlog
 from fastapi import Request
 
-from deployments.gateway.body import ClientGoneError
+from deployments.gateway.body import BodyPieces
 from deployments.gateway.images_by_thread import ImagesByThread
 from deployments.gateway.problems import ApiProblem, Fault, later
 from deployments.gateway.upload_forms import UploadForm, boundary_of
@@ -97,25 +97,29 @@ class Uploads:
         if media_type != FORM and (names or media_type not in PICTURES):
             wanted = FORM if names else f"{FORM}, or the picture itself as {', '.join(sorted(PICTURES))}"
             raise ApiProblem("unsupported_media_type", f"Send the body as {wanted}.", headers=_CLOSE)
+        pieces = BodyPieces(request.receive)
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_bytes + _TEXTS:
+            if "expect" not in request.headers:  # otherwise nothing was sent yet
+                await pieces.hear_out()
             raise self._too_large()
         try:
             async with asyncio.timeout(_WITHIN_S):
                 if media_type == FORM:
                     form = UploadForm(boundary_of(content_type), names)
-                    return await self._form(request, file, form)
-                await self._raw(request, file)
+                    return await self._form(pieces, file, form)
+                await self._raw(pieces, file)
                 return {}
         except TimeoutError:
             raise ApiProblem("body_too_slow", "The picture did not arrive in time.", headers=_CLOSE) from None
 
-    async def _form(self, request: Request, file: BinaryIO, form: UploadForm) -> dict[str, str]:
+    async def _form(self, pieces: BodyPieces, file: BinaryIO, form: UploadForm) -> dict[str, str]:
         kept = read = 0
-        async for piece in _pieces(request):
+        async for piece in pieces:
             read += len(piece)
             form.feed(piece)
             if kept + len(form.picture) > self._max_bytes or read > self._max_bytes + _TEXTS:
+                await pieces.hear_out()
                 raise self._too_large()
             if len(form.picture) >= _HELD:
                 kept += len(form.picture)
@@ -126,12 +130,13 @@ class Uploads:
         await self._write(file, form.picture)
         return texts
 
-    async def _raw(self, request: Request, file: BinaryIO) -> None:
+    async def _raw(self, pieces: BodyPieces, file: BinaryIO) -> None:
         held, read = bytearray(), 0
-        async for piece in _pieces(request):
+        async for piece in pieces:
             read += len(piece)
             held += piece
             if read > self._max_bytes:
+                await pieces.hear_out()
                 raise self._too_large()
             if len(held) >= _HELD:
                 await self._write(file, held)
@@ -165,14 +170,3 @@ def images_away(error: ImagesAwayError) -> ApiProblem:
     """That pictures can be neither kept nor shown for now."""
     _log.warning("part_away", part="images", error=str(error))
     return later("images_away", "Pictures can be neither kept nor shown for now. Nothing was changed.", seconds=5)
-
-
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    while True:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        if message.get("body"):
-            yield message["body"]
-        if not message.get("more_body", False):
-            return

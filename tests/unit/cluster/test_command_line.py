@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli.main import COMMANDS
+from cluster.local.ports import free_port
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")
 
@@ -52,6 +53,22 @@ def test_verbose_shows_where(tmp_path: Path) -> None:
         done = _run(*words, FITMONITOR_DATA_DIR=str(tmp_path))
         assert done.returncode == 1
         assert "Traceback" in done.stderr
+
+
+def test_a_command_that_asks_the_api_needs_a_stack_or_an_address(tmp_path: Path) -> None:
+    done = _run("gym", "list", FITMONITOR_DATA_DIR=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
+    away = {"FITMONITOR_URL": f"http://127.0.0.1:{free_port()}", "FITMONITOR_TOKEN": "token"}
+    done = _run("gym", "list", **away)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "nothing answers at http://127.0.0.1" in done.stderr
+
+
+def test_a_name_that_says_too_little_ends_with_2() -> None:
+    done = _run("gate", "show", "Front door", FITMONITOR_URL="http://127.0.0.1:1", FITMONITOR_TOKEN="token")  # noqa: S106 - of nobody
+    assert done.returncode == 2
+    assert "write it as in 'Riverside/Front door'" in done.stderr
 
 
 def test_production_without_its_settings_names_each_one() -> None:

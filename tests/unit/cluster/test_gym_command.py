@@ -1,59 +1,120 @@
-"""`fitmonitor gym`: what an installation does before anybody can sign in."""
+"""`fitmonitor gym`, as a client of the gateway."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from pydantic import ValidationError
-from typer.testing import CliRunner, Result
 
-from cluster.cli.gyms import app
+from cluster.cli.api.refusals import NotFoundError, RefusedError, WrongUseError
 from cluster.errors import CommandError
-from domain.migrations.run import upgrade
-from integrations.settings import Settings, settings
+from domain.door.model import Outcome
+from domain.ids import new_id
+from tests.unit.cluster.served_gateway import ServedGateway, served
+from tests.world import World
+
+OVERLAPPING = {"hours": [{"weekday": 0, "opens": "06:00", "closes": "05:00"}]}
+NOBODY = "0198c0de-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    upgrade(Settings(data_dir=tmp_path).database.url.get_secret_value())
-    return tmp_path
+def gateway(tmp_path: Path) -> Iterator[ServedGateway]:
+    with served(tmp_path) as gateway:
+        yield gateway
 
 
-def run(folder: Path, *words: str, piped: str | None = None) -> Result:
-    settings.cache_clear()
-    try:
-        return CliRunner().invoke(app, list(words), input=piped, env={"FITMONITOR_DATA_DIR": str(folder)})
-    finally:
-        settings.cache_clear()
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
+    """With three gyms, two of one name, that no test changes."""
+    with served(tmp_path_factory.mktemp("crowded")) as gateway:
+        for name in ("Once", "Twice", "Twice"):
+            create(gateway, name)
+        yield gateway
 
 
-def create(folder: Path, name: str, *further: str, zone: str = "Europe/Berlin") -> Result:
-    return run(folder, "create", name, "--address", "Quay 7", "--time-zone", zone, "--capacity", "12", *further)
+def create(gateway: ServedGateway, name: str, *further: str) -> dict[str, Any]:
+    place = ("--address", "Quay 7", "--time-zone", "Europe/Berlin", "--capacity", "12")
+    made: dict[str, Any] = parsed(gateway, "gym", "create", name, *place, "--json", *further)
+    return made
 
 
-def listed(folder: Path, *words: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(run(folder, "list", "--json", *words).output)
-    return found
+def parsed(gateway: ServedGateway, *words: str, piped: str | None = None) -> Any:  # noqa: ANN401 - any JSON
+    done = gateway.run(*words, piped=piped)
+    assert done.exception is None, done.exception
+    return json.loads(done.stdout)
 
 
-def test_a_gym_is_made_listed_and_retired(folder: Path) -> None:
-    assert listed(folder) == []
-    made = json.loads(create(folder, " Riverside ", "--json").output)
-    assert (made["name"], made["legacy_number"], made["version"]) == ("Riverside", 1, 1)
-    assert "is gym 2" in create(folder, "Old Mill").output
-    assert [gym["name"] for gym in listed(folder)] == ["Riverside", "Old Mill"]
-    shown = run(folder, "list").output
-    assert "Riverside" in shown
-    assert made["id"] in shown
-    assert run(folder, "retire", "RIVERSIDE").output == "Riverside is retired. Its past stays.\n"
-    assert [gym["name"] for gym in listed(folder)] == ["Old Mill"]
-    assert [gym["name"] for gym in listed(folder, "--retired")] == ["Riverside"]
+def enter(world: World, member: UUID, gym: UUID) -> None:
+    assert world.answer(world.scan(gym, world.code(member))).outcome is Outcome.ENTERED
 
 
-def test_hours_are_shown_as_they_were_set(folder: Path) -> None:
-    create(folder, "Riverside")
-    assert run(folder, "hours", "1").output == "Now it is open.\n"
+def names(gateway: ServedGateway, *words: str) -> list[str]:
+    return [gym["name"] for gym in parsed(gateway, "gym", "list", "--json", *words)]
+
+
+def test_a_gym_is_made_listed_retired_and_reopened(gateway: ServedGateway) -> None:
+    assert gateway.run("gym", "list").output == "There are none.\n"
+    made = create(gateway, " Riverside ")
+    assert (made["name"], made["capacity"], made["version"]) == ("Riverside", 12, 1)
+    place = ("--address", "Mill Lane 2", "--time-zone", "Europe/Lisbon", "--capacity", "4")
+    assert gateway.run("gym", "create", "Old Mill", *place).output.startswith("Old Mill is gym ")
+    assert names(gateway) == ["Riverside", "Old Mill"]
+    rows = gateway.run("gym", "list").output.splitlines()
+    assert rows[0] == f"{made['id']}  Riverside  Quay 7       Europe/Berlin  12"
+    assert gateway.run("gym", "retire", "RIVERSIDE").output == "Riverside is retired. Its past stays.\n"
+    assert names(gateway) == ["Old Mill"]
+    assert names(gateway, "--retired") == ["Riverside"]
+    assert parsed(gateway, "gym", "show", "2", "--json")["name"] == "Old Mill", "by its number"
+    assert "retired" in gateway.run("gym", "show", "Riverside").output, "what is retired is still shown"
+    assert gateway.run("gym", "reopen", "riverside").output == "Riverside is in operation.\n"
+    assert names(gateway) == ["Riverside", "Old Mill"]
+
+
+def test_of_one_name_the_gym_in_operation_is_meant_unless_one_is_reopened(gateway: ServedGateway) -> None:
+    old = create(gateway, "Riverside")
+    gateway.run("gym", "retire", old["id"])
+    new = create(gateway, "Riverside")
+    assert parsed(gateway, "gym", "show", "Riverside", "--json")["id"] == new["id"]
+    assert parsed(gateway, "gym", "reopen", "Riverside", "--json")["id"] == old["id"]
+
+
+def test_a_change_names_the_version_that_was_read(gateway: ServedGateway) -> None:
+    create(gateway, "Riverside")
+    words = ("gym", "change", "Riverside", "--capacity", "20", "--reentry-after", "never", "--version", "1")
+    changed = parsed(gateway, *words, "--json")
+    assert (changed["capacity"], changed["reentry_after_s"], changed["version"]) == (20, None, 2)
+    late = gateway.run(*words).exception
+    assert isinstance(late, RefusedError)
+    assert late.code == "changed_meanwhile"
+    assert "somebody else was first" in str(late)
+    assert parsed(gateway, "gym", "change", "Riverside", "--capacity", "21", "--json")["version"] == 3
+    assert isinstance(gateway.run("gym", "change", "Riverside").exception, WrongUseError)
+    assert isinstance(gateway.run("gym", "change", "Riverside", "--reentry-after", "soon").exception, WrongUseError)
+
+
+def test_deleting_asks_first_and_is_for_what_was_never_used(gateway: ServedGateway) -> None:
+    create(gateway, "Riverside")
+    asked = gateway.run("gym", "delete", "Riverside").exception
+    assert str(asked).startswith("this would delete the gym Riverside")
+    assert getattr(asked, "exit_code", None) == 2
+    assert names(gateway) == ["Riverside"]
+    stale = gateway.run("gym", "delete", "Riverside", "--yes", "--version", "7").exception
+    assert isinstance(stale, RefusedError)
+    assert gateway.run("gym", "delete", "Riverside", "--yes").output == "Riverside is deleted.\n"
+    used = gateway.rig.world.gym()
+    (member,) = gateway.rig.world.members(1)
+    enter(gateway.rig.world, member, used)
+    refused = gateway.run("gym", "delete", str(used), "--yes").exception
+    assert isinstance(refused, RefusedError)
+    assert refused.code == "gym_in_use"
+    assert "fitmonitor gym retire" in str(refused)
+
+
+def test_hours_are_shown_as_they_were_set(gateway: ServedGateway, tmp_path: Path) -> None:
+    made = create(gateway, "Riverside")
+    assert gateway.run("gym", "hours", made["id"]).output == "Now it is open.\n"
     wanted = {
         "hours": [{"weekday": 0, "opens": "06:00", "closes": "26:00"}],
         "exceptions": [
@@ -61,31 +122,83 @@ def test_hours_are_shown_as_they_were_set(folder: Path) -> None:
             {"day": "2026-12-26", "opens": "10:00", "closes": "12:00"},
         ],
     }
-    done = run(folder, "hours", "riverside", "--set", "-", piped=json.dumps(wanted))
-    assert done.output.splitlines()[:3] == [
+    done = gateway.run("gym", "hours", "riverside", "--set", "-", piped=json.dumps(wanted))
+    assert done.output.splitlines() == [
         "Mon  06:00-26:00",
         "2026-12-25  closed  Christmas",
         "2026-12-26  10:00-12:00",
+        "Now it is open until 2026-03-03 01:00 UTC.",
     ]
-    kept = folder / "hours.json"
-    kept.write_text(run(folder, "hours", "riverside", "--json").output)
+    kept = tmp_path / "hours.json"
+    kept.write_text(gateway.run("gym", "hours", "riverside", "--json").output)
     assert json.loads(kept.read_text())["time_zone"] == "Europe/Berlin"
-    assert run(folder, "hours", "riverside", "--set", str(kept)).exit_code == 0, "what is written can be read again"
+    again = gateway.run("gym", "hours", "riverside", "--set", str(kept))
+    assert again.exit_code == 0, "what is written can be read again"
+    stale = gateway.run("gym", "hours", "riverside", "--set", str(kept), "--version", "1").exception
+    assert isinstance(stale, RefusedError)
+    assert stale.code == "changed_meanwhile"
+
+
+def test_who_is_inside_is_shown_and_counted(gateway: ServedGateway, tmp_path: Path) -> None:
+    gym, world = gateway.rig.world.gym(10), gateway.rig.world
+    (member,) = world.members(1)
+    enter(world, member, gym)
+    assert gateway.run("gym", "occupancy", str(gym)).output == "1 of 10 inside\n"
+    (inside,) = parsed(gateway, "gym", "inside", str(gym), "--json")
+    assert inside["member_id"] == str(member)
+    assert gateway.run("gym", "inside", str(gym)).output.startswith(f"{member}  Mia  2026-03-02 12:00 UTC")
+    assert gateway.run("gym", "inside", str(gym), "--pdf", str(tmp_path / "call.pdf")).exit_code == 0
+    assert (tmp_path / "call.pdf").read_bytes().startswith(b"%PDF")
+    told = gateway.run("gym", "head-count", str(gym), "3", "--reason", "evening round").output
+    assert told == "3 of 10 inside; it was 1: 0 visits ended, 2 without a name added.\n"
+    assert "(counted)" in gateway.run("gym", "inside", str(gym)).output
+    (counted,) = parsed(gateway, "gym", "head-counts", str(gym), "--json")
+    assert (counted["before"], counted["counted"], counted["reason"]) == (1, 3, "evening round")
+    assert "1 -> 3  evening round" in gateway.run("gym", "head-counts", str(gym)).output
 
 
 @pytest.mark.parametrize(
-    ("words", "kind"),
+    ("words", "kind", "exit_code"),
     [
-        (["retire", "nowhere"], CommandError),
-        (["retire", "0198c0de-0000-7000-8000-000000000000"], CommandError),
-        (["retire", "twice"], CommandError),
-        (["hours", "1", "--set", "nothing.json"], CommandError),
-        (["hours", "1", "--set", "-"], CommandError),
-        (["create", "x", "--address", "y", "--time-zone", "Moon/Crater", "--capacity", "1"], ValidationError),
+        (["retire", "nowhere"], NotFoundError, 4),
+        (["retire", NOBODY], RefusedError, 4),
+        (["retire", "twice"], WrongUseError, 2),
+        (["hours", "once", "--set", "nothing.json"], CommandError, 1),
+        (["hours", "once", "--set", "-"], RefusedError, 1),
+        (["create", "x", "--address", "y", "--time-zone", "Moon/Crater", "--capacity", "1"], RefusedError, 1),
     ],
 )
-def test_what_cannot_be_done_is_said(folder: Path, words: list[str], kind: type[Exception]) -> None:
-    for _ in range(2):
-        create(folder, "Twice")
-    overlapping = {"hours": [{"weekday": 0, "opens": "06:00", "closes": "05:00"}]}
-    assert isinstance(run(folder, *words, piped=json.dumps(overlapping)).exception, kind)
+def test_what_cannot_be_done_is_said(
+    crowded: ServedGateway, words: list[str], kind: type[CommandError], exit_code: int
+) -> None:
+    error = crowded.run("gym", *words, piped=json.dumps(OVERLAPPING)).exception
+    assert type(error) is kind, error
+    assert getattr(error, "exit_code", 1) == exit_code
+    assert "\n" not in str(error)
+    if "twice" in words:
+        _, *candidates = parsed(crowded, "gym", "list", "--json")
+        assert all(gym["id"] in str(error) for gym in candidates), "the candidates are named"
+
+
+def test_json_that_is_none_is_told_of(gateway: ServedGateway) -> None:
+    create(gateway, "Riverside")
+    for piped in ("no json", "[]"):
+        error = gateway.run("gym", "hours", "riverside", "--set", "-", piped=piped).exception
+        assert isinstance(error, CommandError)
+        assert "gym hours GYM --json" in str(error)
+
+
+def test_a_repeated_run_with_its_key_makes_one_gym(gateway: ServedGateway) -> None:
+    key = str(new_id())
+    assert create(gateway, "Riverside", "--key", key)["id"] == create(gateway, "Riverside", "--key", key)["id"]
+    assert names(gateway) == ["Riverside"]
+
+
+def test_a_long_list_is_followed_to_its_end_or_cut(gateway: ServedGateway) -> None:
+    for _ in range(201):
+        gateway.rig.world.gym()
+    assert len(names(gateway)) == 201
+    cut = gateway.run("gym", "list", "--limit", "3")
+    assert len(cut.stdout.splitlines()) == 3
+    assert cut.stderr == "There are more: see --limit.\n"
+    assert len(names(gateway, "--limit", "200")) == 200

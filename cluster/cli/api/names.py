@@ -1,0 +1,162 @@
+"""Things as people name them: by id, by name, by address; never a guess where several are meant."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from cluster.cli.api.client import Api, Document
+from cluster.cli.api.refusals import NotFoundError, WrongUseError
+
+_CANDIDATES = 5
+_LONGEST_SEARCH = 100
+
+Told = Callable[[Document], str]
+
+
+def the_gym(api: Api, wanted: str, *, retired: bool = False) -> Document:
+    """The gym of an id, number or name; those in operation come first.
+
+    Args:
+        retired: retired ones come first, because one of them is to be reopened.
+
+    Raises:
+        NotFoundError: there is none; WrongUseError: several are called so.
+    """
+    if _is_id(wanted):
+        return api.get(f"/gyms/{_id(wanted)}")
+    for which in (retired, not retired):
+        found = [gym for gym in api.all("/gyms", retired=which).items if _called(gym, wanted)]
+        if found:
+            return _one("gym", wanted, found, lambda gym: f"{gym['name']}, {gym['address']}")
+    raise NotFoundError(f"there is no gym {wanted}", "see `fitmonitor gym list`, also with --retired")
+
+
+def the_gate(api: Api, wanted: str) -> Document:
+    """The gate of an id, or of `gym/gate`; raises as `the_gym`."""
+    if _is_id(wanted):
+        return api.get(f"/gates/{_id(wanted)}")
+    gym, name = _place(wanted, "gate", "Front door")
+    found = [gate for gate in api.all(f"/gyms/{the_gym(api, gym)['id']}/gates").items if _called(gate, name)]
+    if not found:
+        raise NotFoundError(f"there is no gate {wanted}", f"see `fitmonitor gate list '{gym}'`")
+    return _one("gate", wanted, found, lambda gate: str(gate["name"]))
+
+
+def the_device(api: Api, wanted: str) -> tuple[str, str]:
+    """Id and name of the device of an id, or of `gym/device`; raises as `the_gym`.
+
+    By its id a device cannot be read; its name is then the id.
+    """
+    if _is_id(wanted):
+        return _id(wanted), _id(wanted)
+    gym, name = _place(wanted, "device", "Turnstile")
+    found = [each for each in api.all(f"/gyms/{the_gym(api, gym)['id']}/devices").items if _called(each, name)]
+    if not found:
+        raise NotFoundError(f"there is no device {wanted}", f"see `fitmonitor device list '{gym}'`")
+    one = _one("device", wanted, found, lambda each: f"{each['name']} at {each['gate_name']}")
+    return one["id"], one["name"]
+
+
+def the_machine(api: Api, wanted: str, *, retired: bool = False) -> Document:
+    """The machine of an id, or of `gym/machine`, by name or number; `retired` and what is raised as for `the_gym`."""
+    if _is_id(wanted):
+        return api.get(f"/machines/{_id(wanted)}")
+    gym, name = _place(wanted, "machine", "Rower 1")
+    all_of_it = api.all(f"/gyms/{the_gym(api, gym)['id']}/machines", retired=True).items
+    called = [machine for machine in all_of_it if _called(machine, name)]
+    first = [machine for machine in called if (machine["retired_at"] is not None) == retired]
+    if not called:
+        raise NotFoundError(f"there is no machine {wanted}", f"see `fitmonitor machine list '{gym}' --retired`")
+    return _one("machine", wanted, first or called, lambda machine: f"{machine['name']}, number {machine['number']}")
+
+
+def the_user(api: Api, wanted: str) -> Document:
+    """The user of an id, an address of mail, or a whole name that nobody else has; raises as `the_gym`."""
+    if _is_id(wanted):
+        return api.get(f"/users/{_id(wanted)}")
+    words = wanted.strip()
+    if not words:
+        raise WrongUseError("no user is named", "by mail address, name or id")
+    near = api.all("/users", search=words[:_LONGEST_SEARCH]).items
+    field = "email" if "@" in words else "name"
+    found = [user for user in near if user[field].casefold() == words.casefold()]
+    if found:
+        return _one("user", words, found, lambda user: f"{user['name']}, {user['email']}")
+    mend = f"did you mean {_listed(near, lambda user: user['email'])}?" if near else "see `fitmonitor user list`"
+    raise NotFoundError(f"there is no user {words}", mend)
+
+
+def the_plan(api: Api, wanted: str, *, retired: bool = False) -> Document:
+    """The plan of an id or a name; `retired` and what is raised as for `the_gym`."""
+    if _is_id(wanted):
+        return api.get(f"/plans/{_id(wanted)}")
+    for which in (retired, not retired):
+        found = [plan for plan in api.all("/plans", retired=which).items if _called(plan, wanted)]
+        if found:
+            return _one("plan", wanted, found, lambda plan: f"{plan['name']}, {plan['days']} days")
+    raise NotFoundError(f"there is no plan {wanted}", "see `fitmonitor plan list`, also with --retired")
+
+
+def the_invoice(api: Api, wanted: str, member: str) -> Document:
+    """The invoice of an id, or of a number among those of a member; raises as `the_gym`."""
+    if _is_id(wanted):
+        return api.get(f"/invoices/{_id(wanted)}")
+    if not member:
+        raise WrongUseError(f"{wanted} is a number, and the invoices of one member are looked up", "add --member")
+    user = the_user(api, member)
+    found = [each for each in api.all(f"/members/{user['id']}/invoices").items if each["number"] == wanted]
+    if not found:
+        raise NotFoundError(f"{user['email']} has no invoice {wanted}", "see `fitmonitor invoice list MEMBER`")
+    return found[0]
+
+
+def id_of(kind: str, wanted: str, shown_by: str) -> str:
+    """An id that is all by which something can be named.
+
+    Args:
+        shown_by: the command that shows ids of its kind.
+
+    Raises:
+        WrongUseError: it is none.
+    """
+    if not _is_id(wanted):
+        raise WrongUseError(f"{wanted} is not the id of one {kind}", f"see `{shown_by}`")
+    return _id(wanted)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _id(text: str) -> str:
+    return str(UUID(text))
+
+
+def _called(thing: Document, wanted: str) -> bool:
+    name, number = str(thing["name"]).casefold(), thing.get("number")
+    words = wanted.strip().casefold()
+    return words == name or (number is not None and words == str(number)) or words == thing["id"]
+
+
+def _place(wanted: str, kind: str, example: str) -> tuple[str, str]:
+    gym, slash, name = wanted.partition("/")
+    if not (gym.strip() and slash and name.strip()):
+        raise WrongUseError(
+            f"{wanted} does not say of which gym the {kind} is", f"write it as in 'Riverside/{example}'"
+        )
+    return gym.strip(), name.strip()
+
+
+def _one(kind: str, wanted: str, found: Sequence[Document], told: Told) -> Document:
+    if len(found) == 1:
+        return found[0]
+    candidates = _listed(found, lambda each: f"{each['id']} ({told(each)})")
+    raise WrongUseError(f"{len(found)} {kind}s are called {wanted}", f"name one by its id: {candidates}")
+
+
+def _listed(found: Sequence[Document], told: Told) -> str:
+    further = ", …" if len(found) > _CANDIDATES else ""
+    return ", ".join(told(each) for each in found[:_CANDIDATES]) + further
