@@ -14,7 +14,7 @@ WAITING := tests/integration/cluster tests/integration/kafka tests/integration/o
 export PIP_REQUIRE_VIRTUALENV := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run down test check bench bench-large format lambdas lock
+.PHONY: help run down test check bench bench-large docs format lambdas lock
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -49,6 +49,10 @@ bench: $(VENV)/.installed ## Measure scans on the full profile, started for it. 
 bench-large: $(VENV)/.installed ## Measure a scan with 1,000,000 members and 20,000,000 visits. BENCH_ARGS="--visits 5000000".
 	@$(BIN)/python -m cluster.local.bring
 	$(BIN)/fitmonitor bench --start --parts large $(BENCH_ARGS)
+
+docs: $(VENV)/.installed-dev ## Build these pages as a site that needs no network, in dist/docs.
+	@NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build
+	@echo "dist/docs/index.html; with search: python3 -m http.server --bind 127.0.0.1 --directory dist/docs 8080"
 
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended.
 	$(BIN)/ruff check --fix --exit-zero

@@ -25,26 +25,35 @@ class Profile(StrEnum):
 class DatabaseSettings(BaseModel):
     """The store. `url` is SQLAlchemy's, with the password in it, hence secret."""
 
-    url: SecretStr = SecretStr("")
-    pool_size: int = Field(default=8, ge=1, le=200)
-    statement_timeout_s: float = Field(default=5.0, gt=0)
+    url: SecretStr = Field(
+        default=SecretStr(""),
+        description="As in `mysql+pymysql://user:password@host/fitmonitor`; a local stack names its own store here.",
+    )
+    pool_size: int = Field(default=8, ge=1, le=200, description="Connections that one replica keeps, at most.")
+    statement_timeout_s: float = Field(
+        default=5.0, gt=0, description="A wait for a lock ends after so long; not beside SQLite."
+    )
 
 
 class KafkaSettings(BaseModel):
     """Kafka and the topics used on it."""
 
-    bootstrap_servers: str = ""
-    security_protocol: str = "PLAINTEXT"
-    commands_topic: str = "door-commands"
-    replies_topic: str = "door-replies"
-    events_topic: str = "gym-events"
-    payments_topic: str = "payment-events"
-    dead_letters_topic: str = "dead-letters"
-    commands_partitions: int = Field(default=64, ge=1)
-    replies_partitions: int = Field(default=16, ge=1)
-    payments_partitions: int = Field(default=8, ge=1)
-    door_group: str = "door-consumers"
-    payments_group: str = "payment-consumers"
+    bootstrap_servers: str = Field(
+        default="", description="As in `host1:9092,host2:9092`; a local stack names its own broker here."
+    )
+    security_protocol: str = Field(default="PLAINTEXT", description="librdkafka's `security.protocol`.")
+    commands_topic: str = Field(default="door-commands", description="What the door is asked.")
+    replies_topic: str = Field(default="door-replies", description="What it answers.")
+    events_topic: str = Field(default="gym-events", description="What it has done.")
+    payments_topic: str = Field(default="payment-events", description="What Stripe has told of.")
+    dead_letters_topic: str = Field(default="dead-letters", description="What could not be handled.")
+    commands_partitions: int = Field(
+        default=64, ge=1, description="Of a topic that is made new; as many consumers can share the work."
+    )
+    replies_partitions: int = Field(default=16, ge=1, description="The same; replicas of the gateway share them.")
+    payments_partitions: int = Field(default=8, ge=1, description="The same, of payments.")
+    door_group: str = Field(default="door-consumers", description="The consumer group of the door.")
+    payments_group: str = Field(default="payment-consumers", description="The consumer group of payments.")
     session_timeout_ms: int = Field(default=6000, description="How long a killed consumer's partitions stay dark.")
 
 
@@ -55,8 +64,8 @@ class DoorSettings(BaseModel):
     repeat_window_s: float = Field(default=15.0, ge=0, description="A phone held up is answered again for so long.")
     batch_max: int = Field(default=256, ge=1, description="Commands that the consumer decides in one transaction.")
     handle_batch_max: int = Field(default=64, ge=1, description="Scans that the gateway puts into one handle call.")
-    handle_calls_in_flight: int = Field(default=2, ge=1)
-    scans_per_device_per_second: float = Field(default=50.0, gt=0)
+    handle_calls_in_flight: int = Field(default=2, ge=1, description="Such calls at once of one gateway replica.")
+    scans_per_device_per_second: float = Field(default=50.0, gt=0, description="More are answered 429.")
     most_admitted_offline: int = Field(default=200, ge=0, description="By a door that cannot reach the server.")
     tidy_every_s: float = Field(default=20.0, gt=0, description="How often it is looked for what was forgotten.")
     annul_window_s: float = Field(default=900.0, gt=0, description="How long a device may annul its own scan.")
@@ -76,7 +85,7 @@ class ConsumerSettings(BaseModel):
 class PassSettings(BaseModel):
     """Where the keys of the passes are. Embedded and full: a folder that the stack fills."""
 
-    key_dir: Path | None = None
+    key_dir: Path | None = Field(default=None, description="Unset on a local stack: `keys/passes` in the data folder.")
 
 
 class IdentitySettings(BaseModel):
@@ -85,22 +94,22 @@ class IdentitySettings(BaseModel):
     A `user_pool_id` makes it Cognito; without one it is the local provider.
     """
 
-    issuer: str = ""
-    client_id: str = "fitmonitor-local"
-    jwks_url: str = ""
-    leeway_s: float = 60.0
+    issuer: str = Field(default="", description="Who issues the tokens that are accepted: their `iss`.")
+    client_id: str = Field(default="fitmonitor-local", description="The app client that tokens must be for.")
+    jwks_url: str = Field(default="", description="Where the public keys of tokens are.")
+    leeway_s: float = Field(default=60.0, description="How far clocks may differ where a token's times are checked.")
     user_pool_id: str = Field(default="", description="Cognito's user pool.")
     region: str = Field(default="", description="Where the pool and the functions are.")
     endpoint_url: str = Field(default="", description="Another address of Cognito and Lambda, as in tests.")
     hosted_url: str = Field(default="", description="Address of Cognito's own sign-in page, without a path.")
-    list_users_function: str = "fitmonitor-list-users"
-    change_role_function: str = "fitmonitor-change-role"
+    list_users_function: str = Field(default="fitmonitor-list-users", description="Name of the Lambda function.")
+    change_role_function: str = Field(default="fitmonitor-change-role", description="Name of the Lambda function.")
     signing_key_dir: Path | None = Field(default=None, description="The local provider's keys; unset in production.")
     accounts_file: Path | None = Field(default=None, description="The local provider's accounts; unset in production.")
     token_minutes: float = Field(default=60, gt=0, description="Life of the local provider's access tokens.")
     refresh_days: float = Field(default=30, gt=0, description="Life of the local provider's refresh tokens.")
     argon2_memory_kib: int = Field(default=19_456, ge=8, description="Of one hash; as OWASP advises.")
-    argon2_passes: int = Field(default=2, ge=1)
+    argon2_passes: int = Field(default=2, ge=1, description="Of one hash.")
     free_attempts: int = Field(default=5, ge=1, description="Wrong tries for one account before the first delay.")
     free_attempts_of_address: int = Field(default=30, ge=1, description="Wrong tries from one network address.")
     longest_delay_s: float = Field(default=900, gt=0, description="Delays double from 1 s up to this.")
@@ -109,24 +118,24 @@ class IdentitySettings(BaseModel):
 class MailSettings(BaseModel):
     """Where mail goes: to an SMTP server, or without one into a folder, with the code in the log."""
 
-    sender: str = "FIT Monitor <no-reply@fitmonitor.localhost>"
-    folder: Path | None = None
-    smtp_host: str = ""
-    smtp_port: int = Field(default=587, ge=1, le=65535)
-    smtp_user: str = ""
-    smtp_password: SecretStr = SecretStr("")
-    smtp_starttls: bool = True
+    sender: str = Field(default="FIT Monitor <no-reply@fitmonitor.localhost>", description="Who mails are from.")
+    folder: Path | None = Field(default=None, description="Unset on a local stack: `mail` in the data folder.")
+    smtp_host: str = Field(default="", description="The SMTP server.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_user: str = Field(default="", description="Empty: without signing in.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Of that user.")
+    smtp_starttls: bool = Field(default=True, description="Whether the connection must be encrypted by STARTTLS.")
 
 
 class ImageSettings(BaseModel):
     """Where pictures are kept: in a bucket of S3, or without one in a folder; and which are taken."""
 
-    folder: Path | None = None
-    bucket: str = ""
-    region: str = ""
+    folder: Path | None = Field(default=None, description="Unset on a local stack: `images` in the data folder.")
+    bucket: str = Field(default="", description="The bucket.")
+    region: str = Field(default="", description="Its region.")
     endpoint_url: str = Field(default="", description="Another server that speaks S3's language.")
     access_key_id: str = Field(default="", description="For such a server; AWS's own come from the environment.")
-    secret_access_key: SecretStr = SecretStr("")
+    secret_access_key: SecretStr = Field(default=SecretStr(""), description="The same.")
     presigned: bool = Field(default=False, description="Whether clients fetch pictures from the bucket itself.")
     max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="Of one upload.")
     max_pixels: int = Field(default=40_000_000, ge=1, description="Width times height of one upload.")
@@ -136,7 +145,9 @@ class ImageSettings(BaseModel):
 class ApiSettings(BaseModel):
     """Limits of the HTTP interface."""
 
-    max_body_bytes: int = Field(default=64 * 1024, ge=1024)
+    max_body_bytes: int = Field(
+        default=64 * 1024, ge=1024, description="Of one call; pictures have a limit of their own."
+    )
     public_url: str = Field(
         default="", description="Where the public reaches this, without a path; else host and port."
     )
@@ -144,7 +155,7 @@ class ApiSettings(BaseModel):
     forwarded_hops: int = Field(
         default=1, ge=0, description="Trusted proxies in front, each of which adds to X-Forwarded-For."
     )
-    requests_per_user_per_second: float = Field(default=50.0, gt=0)
+    requests_per_user_per_second: float = Field(default=50.0, gt=0, description="More are answered 429.")
     sign_ins_per_address_per_second: float = Field(default=5.0, gt=0, description="Calls without a token that try.")
     idempotency_hours: float = Field(default=24, gt=0, description="How long a repeated call gets the first answer.")
 
@@ -160,8 +171,8 @@ class DefaultStageSettings(BaseModel):
 class StripeSettings(BaseModel):
     """Payments by Stripe. Without a key nobody can buy; without a webhook secret no event is taken, signed or not."""
 
-    api_key: SecretStr = SecretStr("")
-    webhook_secret: SecretStr = SecretStr("")
+    api_key: SecretStr = Field(default=SecretStr(""), description="A local stack without one starts the sandbox.")
+    webhook_secret: SecretStr = Field(default=SecretStr(""), description="Of the webhook's endpoint: `whsec_…`.")
     api_base: str = Field(default="", description="Another address of Stripe's API: the sandbox of a local stack.")
     timeout_s: float = Field(default=8.0, gt=0, description="Of one call; what is asked again has the same key.")
     retries: int = Field(default=2, ge=0, description="Of a call that failed on the way, or was refused as too many.")
@@ -174,7 +185,7 @@ class PaymentSettings(BaseModel):
     unchecked_for_s: float = Field(default=60.0, ge=0, description="Orders asked about since then are left alone.")
     remind_every_s: float = Field(default=600.0, gt=0, description="How often it is looked whom to remind.")
     freeze_at_once_days: int = Field(default=31, ge=0, description="A member's own freeze, at most; 0: staff only.")
-    freeze_days_a_year: int = Field(default=62, ge=0)
+    freeze_days_a_year: int = Field(default=62, ge=0, description="A member's own freezes together, at most.")
     freeze_ahead_days: int = Field(default=60, ge=0, description="How far ahead a member's own freeze may begin.")
 
 
@@ -196,10 +207,13 @@ class Settings(BaseSettings):
         env_prefix="FITMONITOR_", env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True
     )
 
-    profile: Profile = Profile.EMBEDDED
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
-    data_dir: Path = Path(".data")
+    profile: Profile = Field(default=Profile.EMBEDDED, description="Which parts stand behind the code.")
+    host: str = Field(default="127.0.0.1", description="The address of the public port; others stay on loopback.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Where the API listens.")
+    data_dir: Path = Field(
+        default=Path(".data"),
+        description="Keys, store, logs. Two stacks side by side have two of these, and two ports.",
+    )
     database: DatabaseSettings = DatabaseSettings()
     kafka: KafkaSettings = KafkaSettings()
     door: DoorSettings = DoorSettings()
@@ -213,7 +227,7 @@ class Settings(BaseSettings):
     live: LiveSettings = LiveSettings()
     stripe: StripeSettings = StripeSettings()
     payments: PaymentSettings = PaymentSettings()
-    log_level: str = "INFO"
+    log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @model_validator(mode="after")
     def complete(self) -> Self:

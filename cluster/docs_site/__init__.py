@@ -1,0 +1,1 @@
+"""What makes the site of `make docs` out of README and docs/."""
