@@ -2,21 +2,16 @@
 
 from datetime import timedelta
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
-from cluster.cli.database import reading
+from cluster.cli.api.actor import somebody
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
-from domain.identity.repository import UserRepository
-from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
-from integrations.local_identity.tables import AccountsFile
 from integrations.local_identity.tokens import mint_access_token
-from integrations.settings import Settings
 
 
 def token(
@@ -32,31 +27,14 @@ def token(
     Example: curl -H "Authorization: Bearer $(fitmonitor token admin@demo.example)" http://127.0.0.1:8000/api/me
     """
     settings = stack_settings()
-    address = email.strip().lower()
-    user_id, roles = _found(settings, address)
+    user = somebody(settings, email)
     lifetime = timedelta(hours=hours)
     try:
-        minted = mint_access_token(settings, sub=user_id, email=address, groups=roles, lifetime=lifetime)
+        minted = mint_access_token(settings, sub=user.id, email=user.email, groups=user.roles, lifetime=lifetime)
     except NoLocalIdentityError as error:
         raise CommandError(str(error), "start the embedded or the full profile with `fitmonitor up`") from error
     if as_json:
         expires_at = system_clock() + lifetime
-        print_json({"token": minted, "user_id": user_id, "roles": roles, "expires_at": expires_at})
+        print_json({"token": minted, "user_id": user.id, "roles": user.roles, "expires_at": expires_at})
     else:
         print_plain(minted)
-
-
-def _found(settings: Settings, address: str) -> tuple[UUID, list[str]]:
-    with reading(settings) as connection:
-        user = UserRepository(connection).user_of(address)
-    if user is not None:
-        return user.id, sorted(user.roles)
-    if settings.identity.accounts_file is not None and settings.identity.accounts_file.exists():
-        file = AccountsFile(settings.identity.accounts_file)
-        try:
-            account = LocalDirectory(file).account_of(address)
-        finally:
-            file.close()
-        if account is not None and account.confirmed:
-            return account.sub, list(account.groups)
-    raise CommandError("no user of this stack has that address", "the demo's are in demo.json of its data folder")

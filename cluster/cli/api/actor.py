@@ -34,14 +34,20 @@ def token_for(settings: Settings, email: str) -> str:
     Raises:
         CommandError: nobody is there to ask as, or there is no local provider.
     """
-    actor = _named(settings, email.strip().lower()) if email else _an_admin(settings)
+    actor = somebody(settings, email) if email else _an_admin(settings)
     try:
         return mint_access_token(settings, sub=actor.id, email=actor.email, groups=actor.roles, lifetime=_LIFETIME)
     except NoLocalIdentityError as error:
         raise CommandError(str(error), "set FITMONITOR_TOKEN to an access token of an admin") from error
 
 
-def _named(settings: Settings, email: str) -> Actor:
+def somebody(settings: Settings, email: str) -> Actor:
+    """The user of an address; or the account, of somebody who has not signed in yet.
+
+    Raises:
+        CommandError: there is none.
+    """
+    email = email.strip().lower()
     with reading(settings) as connection:
         user = UserRepository(connection).user_of(email)
     if user is not None:
@@ -54,7 +60,7 @@ def _named(settings: Settings, email: str) -> Actor:
             accounts.close()
         if account is not None and account.confirmed:
             return _of_account(account)
-    raise CommandError(f"no user of this stack has the address {email}", "see `fitmonitor user list --role Admin`")
+    raise CommandError(f"no user of this stack has the address {email}", "see `fitmonitor user list`")
 
 
 def _an_admin(settings: Settings) -> Actor:
