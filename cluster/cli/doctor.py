@@ -46,7 +46,7 @@ def _settings(profile: Profile) -> tuple[Settings, list[Finding]]:
         return Settings(profile=profile), []
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
-        mend = "set them in the environment; integrations/settings.py describes each"
+        mend = "set them in the environment; docs/configuration.md describes each"
         return Settings(profile=Profile.EMBEDDED), [Finding("settings", good=False, found=told, mend=mend)]
 
 
