@@ -13,6 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from cluster.backup import manifest
 from cluster.backup.manifest import Manifest, Member
 from cluster.errors import CommandError
+from integrations.folders import sync_folder
 
 PIECE = 1 << 20
 _LEVEL = 1  # a fifth larger than by level 6, in a third of its time
@@ -81,7 +82,7 @@ def writing(file: Path, *, force: bool) -> Iterator[BackupWriter]:
             part.unlink(missing_ok=True)
             raise
     with suppress(OSError):  # a file system without folders that can be written through
-        _sync_folder(file.absolute().parent)
+        sync_folder(file.absolute().parent)
 
 
 def _refuse(file: Path, *, force: bool) -> None:
@@ -111,11 +112,3 @@ def _plainly(file: Path) -> Iterator[None]:
     except OSError as error:
         mend = "name a file on another disk, or make room" if error.errno == errno.ENOSPC else "name another file"
         raise CommandError(f"{error.filename or file}: {error.strerror}", mend) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,8 +9,6 @@ from cluster.local.record import StackRecord, read_record
 from cluster.local.stack_checks import leftovers, places, ports, servers
 from integrations.settings import Profile, Settings
 
-__all__ = ["Finding", "examine"]
-
 
 def examine(settings: Settings, profile: Profile, running: Settings | None = None) -> Sequence[Finding]:
     """Examine everything that the profile needs; changes nothing.

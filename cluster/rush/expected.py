@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cluster.bench.codes import Code
-from cluster.rush.people import Kind
+from cluster.bench.world import Kind
 from cluster.rush.world import RushMember
 from domain.door.model import DoorLimits, Outcome, Reason, ScanAnswer, ShownMember
 from domain.passes import GOOD_AFTER

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from cluster.bench.world import Kind
 from cluster.rush.membership import members_of_rush
-from cluster.rush.people import GATES_A_GYM, Kind
+from cluster.rush.people import GATES_A_GYM
 from cluster.rush.world import RushGate, RushGym, RushMember, RushWorld
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.registry import GymRegistry

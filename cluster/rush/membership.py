@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
 
-from cluster.rush.people import Kind, kind_at
+from cluster.bench.world import Kind
+from cluster.rush.people import kind_at
 from cluster.rush.world import RushMember
 from domain.ids import new_id
 from domain.memberships.ledger import Draft, EntryKind

@@ -8,6 +8,7 @@ from itertools import accumulate
 from math import ceil
 from random import Random
 
+from cluster.bench.world import Kind
 from cluster.rush.curve import LONGEST_STAY, draw_arrival, draw_stay, first_minute
 
 GATES_A_GYM = 2
@@ -22,15 +23,6 @@ AGAIN_AFTER_MINUTES = 10.0
 _SLOPE = 0.15
 # Places for each one who is inside at most, by the plan; the first gym is too small for its evening.
 _ROOM, _ROOM_OF_THE_FIRST = 1.25, 0.9
-
-
-class Kind(StrEnum):
-    """What a member's door says to them."""
-
-    ADMITTED = "admitted"
-    NO_MEMBERSHIP = "no_membership"
-    ENDED = "ended"
-    BANNED = "banned"
 
 
 class Oddity(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from cluster.rush.people import Kind
+from cluster.bench.world import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from domain.ids import new_id
 from domain.images import ImagesAwayError, StoredImage
+from integrations.folders import sync_folder
 
 _TYPES = {".webp": "image/webp"}
 _ENDINGS = {content_type: ending for ending, content_type in _TYPES.items()}
@@ -47,7 +48,7 @@ class DirectoryImages:
                     self._file(key, other).unlink(missing_ok=True)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync_folder(file.parent)
+            sync_folder(file.parent)
 
     def get(self, key: str) -> StoredImage | None:
         """See `ImageStore`."""
@@ -105,15 +106,6 @@ def _is_older(file: Path, than: datetime) -> bool:
         return datetime.fromtimestamp(file.stat().st_mtime, UTC) < than
     except FileNotFoundError:
         return False
-
-
-def _sync_folder(folder: Path) -> None:
-    # The name of a new file is in its folder, which is written by itself.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

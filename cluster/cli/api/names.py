@@ -21,13 +21,7 @@ def the_gym(api: Api, wanted: str, *, retired: bool = False) -> Document:
     Raises:
         NotFoundError: there is none; WrongUseError: several are called so.
     """
-    if _is_id(wanted):
-        return api.get(f"/gyms/{_id(wanted)}")
-    for which in (retired, not retired):
-        found = [gym for gym in api.all("/gyms", retired=which).items if _called(gym, wanted)]
-        if found:
-            return _one("gym", wanted, found, lambda gym: f"{gym['name']}, {gym['address']}")
-    raise NotFoundError(f"there is no gym {wanted}", "see `fitmonitor gym list`, also with --retired")
+    return _by_name(api, "gym", wanted, lambda gym: f"{gym['name']}, {gym['address']}", retired=retired)
 
 
 def the_gate(api: Api, wanted: str) -> Document:
@@ -87,13 +81,7 @@ def the_user(api: Api, wanted: str) -> Document:
 
 def the_plan(api: Api, wanted: str, *, retired: bool = False) -> Document:
     """The plan of an id or a name; `retired` and what is raised as for `the_gym`."""
-    if _is_id(wanted):
-        return api.get(f"/plans/{_id(wanted)}")
-    for which in (retired, not retired):
-        found = [plan for plan in api.all("/plans", retired=which).items if _called(plan, wanted)]
-        if found:
-            return _one("plan", wanted, found, lambda plan: f"{plan['name']}, {plan['days']} days")
-    raise NotFoundError(f"there is no plan {wanted}", "see `fitmonitor plan list`, also with --retired")
+    return _by_name(api, "plan", wanted, lambda plan: f"{plan['name']}, {plan['days']} days", retired=retired)
 
 
 def the_invoice(api: Api, wanted: str, member: str) -> Document:
@@ -148,6 +136,18 @@ def _place(wanted: str, kind: str, example: str) -> tuple[str, str]:
             f"{wanted} does not say of which gym the {kind} is", f"write it as in 'Riverside/{example}'"
         )
     return gym.strip(), name.strip()
+
+
+def _by_name(api: Api, kind: str, wanted: str, told: Told, *, retired: bool) -> Document:
+    """One of those whose list is all that is needed to find it, `retired` ones or those in operation first."""
+    path = f"/{kind}s"
+    if _is_id(wanted):
+        return api.get(f"{path}/{_id(wanted)}")
+    for which in (retired, not retired):
+        found = [each for each in api.all(path, retired=which).items if _called(each, wanted)]
+        if found:
+            return _one(kind, wanted, found, told)
+    raise NotFoundError(f"there is no {kind} {wanted}", f"see `fitmonitor {kind} list`, also with --retired")
 
 
 def _one(kind: str, wanted: str, found: Sequence[Document], told: Told) -> Document:

@@ -18,7 +18,8 @@ from typer.testing import CliRunner, Result
 
 from cluster.cli.doctor import doctor as command
 from cluster.local import machine_checks, stack_checks
-from cluster.local.checks import Finding, examine
+from cluster.local.checks import examine
+from cluster.local.findings import Finding
 from cluster.local.folders import run_dir
 from cluster.local.machine_checks import machine
 from cluster.local.ports import free_port

@@ -4,9 +4,10 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
+from cluster.bench.world import Kind
 from cluster.demo import GYMS
 from cluster.rush.loading import DEVICES_A_GATE, set_up, withdraw_devices
-from cluster.rush.people import GATES_A_GYM, Kind
+from cluster.rush.people import GATES_A_GYM
 from cluster.rush.world import RushWorld
 from domain.clock import system_clock
 from domain.gyms.registry import GymRegistry

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from cluster.rush.people import ODDITIES, Kind, Oddity, Visitor, capacities, kind_at, plan_people
+from cluster.bench.world import Kind
+from cluster.rush.people import ODDITIES, Oddity, Visitor, capacities, kind_at, plan_people
 
 PLAN = plan_people(2000, 10, 60, 1)
 
