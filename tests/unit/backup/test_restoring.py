@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -105,14 +105,22 @@ def test_a_copy_of_the_accounts_has_what_was_written_last(stack: Settings, empty
     provider.close()
 
 
+def a_minute_before(folder: Path, ensure: Callable[[Path], str]) -> str:
+    """A key that was made a minute ago: a key is called by its second."""
+    made = ensure(folder)
+    own = f"{int(made, 16) - 60:08x}"
+    (folder / f"{made}.pem").rename(folder / f"{own}.pem")
+    return own
+
+
 def test_a_stack_that_was_started_once_and_never_used_is_empty(empty: Settings, file: Path) -> None:
     empty.data_dir.mkdir()
     upgrade(url_of(empty))
-    provider_of(empty).close()
     assert empty.passes.key_dir is not None
-    made = ensure_pass_key(empty.passes.key_dir)
-    own = f"{int(made, 16) - 60:08x}"  # made a minute before: a key is called by its second
-    (empty.passes.key_dir / f"{made}.pem").rename(empty.passes.key_dir / f"{own}.pem")
+    assert empty.identity.signing_key_dir is not None
+    own = a_minute_before(empty.passes.key_dir, ensure_pass_key)
+    a_minute_before(empty.identity.signing_key_dir, ensure_signing_key)
+    provider_of(empty).close()
     restored(empty, file)
     assert rows_of(empty, "users") == 2
     assert own in PassVerifier(empty.passes.key_dir).public_keys()

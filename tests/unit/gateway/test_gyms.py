@@ -33,6 +33,7 @@ async def test_a_gym_is_set_up_with_what_is_usual(rig: Rig) -> None:
     gym = answer.json()
     assert gym | {"id": ""} == NEW | {
         "id": "",
+        "number": 1,
         "name": "Riverside",
         "reentry_after_s": 900,
         "grace_after_closing_s": 1800,

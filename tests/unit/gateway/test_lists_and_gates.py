@@ -33,6 +33,7 @@ async def test_gyms_are_listed_and_shown(rig: Rig) -> None:
     shown = (await rig.client.get(f"/gyms/{ids[1]}", headers=user)).json()
     assert shown == {
         "id": ids[1],
+        "number": 2,
         "name": "Gym",
         "address": "Street",
         "time_zone": "Europe/Berlin",
