@@ -97,7 +97,7 @@ class PastRows:
     def scans(self) -> Iterator[str]:
         """Even moments are entries; odd ones are the exits of those who came a while before."""
         visits, first = self._past.visits, self._past.visits - self._past.scanned
-        visit = f"(seq DIV 2 - IF(seq % 2, {self._stay}, 0))"
+        visit = f"(CAST(seq AS SIGNED) DIV 2 - IF(seq % 2, {self._stay}, 0))"  # before the first, where nobody leaves
         word = "IF(seq % 2, '{}', '{}')".format
         for chunk in self._chunks(2 * first, 2 * (visits + self._stay)):
             yield (

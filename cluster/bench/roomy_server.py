@@ -4,7 +4,7 @@ import getpass
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pymysql
@@ -32,8 +32,7 @@ def roomy_server(data_dir: Path, buffer_pool_bytes: int) -> Iterator[None]:
     with _as_installer(data_dir / "mariadb" / "files") as cursor:
         before = {name: _value(cursor, name) for name in ("innodb_buffer_pool_size", "innodb_log_file_size")}
         try:
-            cursor.execute("SET GLOBAL innodb_log_file_size = %s", (max(_LOG_BYTES, before["innodb_log_file_size"]),))
-            _resize(cursor, buffer_pool_bytes)
+            _enlarge(cursor, buffer_pool_bytes, max(_LOG_BYTES, before["innodb_log_file_size"]))
             yield
         finally:
             for name, value in before.items():
@@ -42,25 +41,30 @@ def roomy_server(data_dir: Path, buffer_pool_bytes: int) -> Iterator[None]:
 
 @contextmanager
 def _as_installer(files: Path) -> Iterator[pymysql.cursors.Cursor]:
+    with closing(_connected(files)) as link, link.cursor() as cursor:
+        yield cursor
+
+
+def _connected(files: Path) -> "pymysql.Connection[pymysql.cursors.Cursor]":
     # By its descriptor: the path of a Unix socket must be shorter than 108 bytes.
     try:
         folder = os.open(files, os.O_PATH)
     except OSError as error:
         raise CommandError("the files of the stack's MariaDB are not there", str(error)) from error
     try:
-        with (
-            pymysql.connect(unix_socket=f"/proc/self/fd/{folder}/{_SOCKET}", user=getpass.getuser()) as link,
-            link.cursor() as cursor,
-        ):
-            yield cursor
+        return pymysql.connect(unix_socket=f"/proc/self/fd/{folder}/{_SOCKET}", user=getpass.getuser())
     except pymysql.MySQLError as error:
-        raise CommandError("the stack's MariaDB cannot be set up for much", str(error)) from error
+        raise CommandError("the stack's MariaDB lets nobody set it up", str(error)) from error
     finally:
         os.close(folder)
 
 
-def _resize(cursor: pymysql.cursors.Cursor, size: int) -> None:
-    cursor.execute("SET GLOBAL innodb_buffer_pool_size = %s", (size,))
+def _enlarge(cursor: pymysql.cursors.Cursor, size: int, log_bytes: int) -> None:
+    try:
+        cursor.execute("SET GLOBAL innodb_log_file_size = %s", (log_bytes,))
+        cursor.execute("SET GLOBAL innodb_buffer_pool_size = %s", (size,))
+    except pymysql.MySQLError as error:
+        raise CommandError("the stack's MariaDB cannot be set up for much", str(error)) from error
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while _value(cursor, "innodb_buffer_pool_size") < size:
         if time.monotonic() > deadline:

@@ -23,6 +23,7 @@ from integrations.images.choice import open_images
 from integrations.settings import Profile, Settings
 
 DISAGREE = 3
+_NAMED = 20
 
 
 def restore(
@@ -135,9 +136,13 @@ def _print(settings: Settings, backup: BackupFile, done: Restored, seconds: floa
     )
     for each in (*said.left_out, *done.not_put_back):
         print_plain(f"not restored: {each}")
-    for each in (*done.found.door, *done.found.ledger):
+    disagree = [*done.found.door, *done.found.ledger]
+    for each in disagree[:_NAMED]:
         print_plain(f"disagrees: {each}")
-    if not done.found.door and not done.found.ledger:
+    if len(disagree) > _NAMED:
+        more = len(disagree) - _NAMED
+        print_plain(f"and {more:,} more: fitmonitor reconcile and fitmonitor payments check name them, once it is up")
+    if not disagree:
         print_plain("Visits, open visits and scans agree; so do memberships and their ledger.")
     print_plain("\nNext:")
     for step in _next(settings, backup, done):

@@ -89,6 +89,18 @@ def test_the_door_s_tables_agree_about_the_visits_that_have_scans(connection: Co
     assert {each.kind for each in found} == {"visit_without_entry"}
 
 
+def test_the_door_s_tables_agree_where_every_visit_has_scans(mariadb: MariaDbServer) -> None:
+    url = fresh_database(mariadb)
+    upgrade(url)
+    store = Store(url)
+    with store.writing() as connection:
+        world = load(connection, number_of_gyms=3, number_of_members=0, now=NOW, capacity=500)
+    assert load_past(url, world, Past(2000, 3000, 3000), NOW).rows == {"members": 2000, "visits": 3000, "scans": 6000}
+    with store.reading() as connection:
+        assert disagreements(connection) == []
+    store.close()
+
+
 def _kind(banned_at: datetime | None, ends_at: datetime | None) -> Kind:
     if ends_at is None:
         return Kind.NO_MEMBERSHIP
