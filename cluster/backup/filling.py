@@ -1,6 +1,11 @@
-"""Fills an empty store with the rows of a backup: all of them in one transaction, or none."""
+"""Fills an empty store with the rows of a backup.
 
-from collections.abc import Sequence
+Some thousands of rows are a transaction: taking back millions at once would keep whoever interrupts it waiting for
+minutes. Whether a store is whole is said by the mark of a restore under way (`cluster.backup.schema`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, column, insert, table
@@ -12,9 +17,13 @@ from cluster.backup.schema import bring_up, make_anew, newest_revision
 from cluster.backup.snapshot import count
 from cluster.backup.values import sql_type
 from cluster.errors import CommandError
+from cluster.late_indexes import drop_indexes
 from domain.door.reconcile import disagreements
 from domain.memberships.check import check_ledger
 from domain.unit_of_work import Store
+
+_MANY = 10_000
+_REFUSED = "fill another kind of store from it, or this one from another backup: the next restore begins anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +43,57 @@ def fill(store: Store, backup: BackupFile, told: Told) -> Found:
     """Make the tables as they were, write the rows, look through them, and take the steps that came since.
 
     Raises:
-        CommandError: rows do not fit this store, or are not all there afterwards; nothing stays of them.
+        CommandError: rows do not fit this store, or are not all there afterwards. What stays of them is no stack: the
+            mark of a restore under way is there.
     """
     said = backup.manifest
     make_anew(store, said.revision)
-    is_newest = said.revision == newest_revision()
-    with store.writing() as connection:
-        for each in said.tables:
-            _load(connection, backup, each, told)
-        # In the same transaction: what does not add up is seen before anybody else can see it.
-        found = _examined(connection) if is_newest else None
-    if found is None:
+    later = _drop_indexes(store, [each.name for each in said.tables if each.rows >= _MANY])
+    for each in said.tables:
+        _load(store, backup, each, told)
+    _build_indexes(store, later)
+    if said.revision != newest_revision():
         bring_up(store, newest_revision())
-        with store.reading() as connection:
-            found = _examined(connection)
-    return found
+    with store.reading() as connection:
+        return _examined(connection)
 
 
-def _load(connection: Connection, backup: BackupFile, each: TableMember, told: Told) -> None:
+def _drop_indexes(store: Store, tables: Sequence[str]) -> Mapping[str, str]:
+    """Drop what is built faster once the rows are there; with the statements that do so, by their tables."""
+    if store.engine.dialect.name == "sqlite":  # which has no statement for it but dropping tables
+        return {}
+    with store.writing() as connection:
+        cursor = connection.connection.cursor()
+        return {name: build for name in tables if (build := drop_indexes(cursor, name))}
+
+
+def _build_indexes(store: Store, later: Mapping[str, str]) -> None:
+    for name, build in later.items():
+        with store.writing() as connection, _fitting(name):
+            connection.exec_driver_sql(build)
+
+
+def _load(store: Store, backup: BackupFile, each: TableMember, told: Told) -> None:
     names = [name for name, _ in each.columns]
     into = insert(table(each.name, *(column(name, sql_type(kind)) for name, kind in each.columns)))
-    try:
-        for part in backup.rows(each):
+    for part in backup.rows(each):
+        with store.writing() as connection, _fitting(each.name):
             connection.execute(into, [dict(zip(names, row, strict=True)) for row in part])
-            told(each.name, len(part))
+        told(each.name, len(part))
+    with store.reading() as connection:
+        written = count(connection, each.name)
+    if written != each.rows:
+        raise CommandError(f"{each.name} has {written} rows in place of {each.rows}", _REFUSED)
+
+
+@contextmanager
+def _fitting(name: str) -> Iterator[None]:
+    try:
+        yield
     except (DataError, IntegrityError) as error:
         # Of its text only the first line: the rest has the rows in it.
         why = str(error.orig).splitlines()[0][:200]
-        raise CommandError(f"rows of {each.name} do not fit this store ({why})", "nothing of it was kept") from error
-    written = count(connection, each.name)
-    if written != each.rows:
-        raise CommandError(f"{each.name} has {written} rows in place of {each.rows}", "nothing of it was kept")
+        raise CommandError(f"rows of {name} do not fit this store ({why})", _REFUSED) from error
 
 
 def _examined(connection: Connection) -> Found:

@@ -54,10 +54,10 @@ def check(backup: BackupFile, show: Show) -> None:
 
 
 def restore(settings: Settings, backup: BackupFile, show: Show, confirm: Confirm) -> Restored:
-    """Put a backup into an empty stack: files first, then all rows at once.
+    """Put a backup into an empty stack: files first, then rows.
 
-    Whatever ends it before leaves the mark of a restore under way in the store, and no rows unless all of them. The
-    next restore knows the mark and begins anew.
+    Whatever ends it before leaves the mark of a restore under way in the store, with which nothing starts. The next
+    restore knows the mark and begins anew.
 
     Args:
         settings: of the stack, which is down.

@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 
 from cluster.bench.past_rows import Past, PastRows, member_at
 from cluster.bench.world import BenchMember, BenchWorld
+from cluster.late_indexes import drop_indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,11 @@ def load_past(url: str, world: BenchWorld, past: Past, now: datetime) -> Loaded:
 
 def _fill(url: str, table: str, statements: Iterable[str], given_up: Event) -> int:
     with _connected(url) as cursor:
-        cursor.execute(
-            "SELECT index_name, MIN(non_unique), GROUP_CONCAT(column_name ORDER BY seq_in_index)"
-            " FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = %s"
-            " AND index_name <> 'PRIMARY' GROUP BY index_name",
-            (table,),
-        )
-        indexes = [(str(name), bool(many), str(columns)) for name, many, columns in cursor.fetchall()]
-        cursor.execute(f"ALTER TABLE {table} " + ", ".join(f"DROP INDEX {name}" for name, _, _ in indexes))
+        build = drop_indexes(cursor, table)
         rows = sum(cursor.execute(statement) for statement in takewhile(lambda _: not given_up.is_set(), statements))
         if given_up.is_set():
             return rows
-        adding = (f"ADD {'' if many else 'UNIQUE '}INDEX {name} ({columns})" for name, many, columns in indexes)
-        cursor.execute(f"ALTER TABLE {table} " + ", ".join(adding))
+        cursor.execute(build)
         cursor.execute(f"ANALYZE TABLE {table}")
     return rows
 

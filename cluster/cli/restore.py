@@ -41,8 +41,8 @@ def restore(
 ) -> None:
     """Fill an empty stack that is down from a backup, then look whether everything in it agrees.
 
-    The whole file is checked before anything is written; all rows come at once or not at all. What is not empty is
-    refused. Ends with 3 if visits, scans, memberships or their ledger disagree.
+    The whole file is checked before anything is written. What is not empty is refused; what was cut short cannot be
+    started, and is begun anew. Ends with 3 if visits, scans, memberships or their ledger disagree.
 
     Example: FITMONITOR_DATA_DIR=.restored fitmonitor restore /media/backups/monday.fitmonitor
     """

@@ -1,0 +1,79 @@
+"""Indexes are built after the rows of a restore on a server, and are those that the migrations make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, insert, inspect, select
+
+from cluster.backup import filling
+from cluster.errors import CommandError
+from domain.migrations.run import upgrade
+from domain.tables import metadata, users
+from domain.unit_of_work import Store
+from tests.unit.backup.stacks import MOMENT, checksums, empty_settings, fill_every_table, restored, settings_in, taken
+
+
+@pytest.fixture(autouse=True)
+def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "_MANY", 1)
+
+
+def indexes_of(url: str) -> dict[str, object]:
+    store = Store(url, pool_size=1)
+    with store.reading() as connection:
+        looked = inspect(connection)
+        found = {
+            table: sorted(
+                (str(index["name"]), tuple(index["column_names"]), bool(index["unique"]))
+                for index in looked.get_indexes(table)
+            )
+            for table in metadata.tables
+        }
+    store.close()
+    return dict(found)
+
+
+def test_a_restored_server_has_the_rows_and_the_indexes_of_a_new_one(
+    new_store: Callable[[str], str], tmp_path: Path
+) -> None:
+    url, target = new_store("mariadb"), new_store("mariadb")
+    upgrade(url)
+    store = Store(url, pool_size=1)
+    with store.writing() as connection:
+        fill_every_table(connection)
+    store.close()
+    manifest = taken(settings_in(tmp_path / "first", url), tmp_path / "file")
+    second = empty_settings(tmp_path / "second", target)
+    restored(second, tmp_path / "file")
+    assert indexes_of(target) == indexes_of(url)
+    assert sum(len(each) for each in indexes_of(url).values()) > 50  # type: ignore[arg-type,misc]
+    assert checksums(taken(second, tmp_path / "again")) == checksums(manifest)
+
+
+def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_begins_anew(
+    new_store: Callable[[str], str], tmp_path: Path
+) -> None:
+    url, target = new_store("sqlite"), new_store("mariadb")
+    upgrade(url)
+    store = Store(url, pool_size=1)
+    # Two for SQLite, and one address for MariaDB.
+    emails = ("mia@example.org", "MIA@example.org")
+    people = [{"id": uuid4(), "email": email, "name": "Mia", "created_at": MOMENT} for email in emails]
+    with store.writing() as connection:
+        connection.execute(insert(users), people)
+    taken(settings_in(tmp_path / "first", url), tmp_path / "file")
+    second = empty_settings(tmp_path / "second", target)
+    with pytest.raises(CommandError, match=r"rows of users do not fit this store \(.*Duplicate"):
+        restored(second, tmp_path / "file")
+    with store.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM users WHERE name = 'Mia'")
+    store.close()
+    taken(settings_in(tmp_path / "first", url), tmp_path / "mended")
+    restored(second, tmp_path / "mended", yes=True)
+    restored_store = Store(target, pool_size=1)
+    with restored_store.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(users)).scalar_one() == 0
+        assert not inspect(connection).has_table("restore_under_way")
+    restored_store.close()
