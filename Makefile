@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 # Tests that need no machine to themselves run side by side: the small ones one by one, and then, a file each, those that
 # mostly wait for a server or a whole stack. The others come after them, alone.
 SMALL := tests/unit tests/integration/domain
-WAITING := tests/integration/cluster tests/integration/kafka tests/integration/outbox
+WAITING := tests/integration/backup tests/integration/cluster tests/integration/kafka tests/integration/outbox
 
 # A broken .venv must end in an error, not in packages beside the system's own.
 export PIP_REQUIRE_VIRTUALENV := true

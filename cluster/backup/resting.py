@@ -4,9 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
+
 from cluster.errors import CommandError
 from cluster.local.leftovers import stop_leftovers
-from cluster.local.record import read_record, stack_lock
+from cluster.local.ports import LOOPBACK
+from cluster.local.process import ProcessId
+from cluster.local.record import StackRecord, read_record, record_file, stack_lock
 from integrations.settings import Profile, Settings
 
 
@@ -47,5 +51,27 @@ def _own_server(settings: Settings) -> Iterator[str]:
     if os.geteuid() == 0:
         # MariaDB, which root hands to a user of its own, must be able to pass to its folder.
         settings.data_dir.chmod(settings.data_dir.stat().st_mode | 0o011)
-    with MariaDbServer(settings.data_dir / "mariadb") as server:
+    server = MariaDbServer(settings.data_dir / "mariadb")
+    try:
+        server.launch()
+        _record(settings, server.process.name, server.process.identity)
+        server.wait()
         yield server.url
+    finally:
+        server.stop()
+        record_file(settings.data_dir).unlink(missing_ok=True)
+
+
+def _record(settings: Settings, name: str, process: ProcessId) -> None:
+    """Record the server as a stack's: whoever comes after a restore that was killed stops what it left."""
+    StackRecord(
+        profile=settings.profile,
+        host=LOOPBACK,
+        port=settings.port,
+        data_dir=settings.data_dir,
+        run_dir=settings.data_dir / "restore",  # never made: one server alone needs none
+        boot=psutil.boot_time(),
+        supervisor=ProcessId.of(os.getpid()),
+        phase="restoring",
+        processes={name: process},
+    ).write()
