@@ -40,6 +40,7 @@ ELSEWHERE: Mapping[str, str] = {
     "python -m tests.benchmarks.list_users": BY_HAND,
     "python -m tests.benchmarks.image_rates": BY_HAND,
     "python -m tests.benchmarks.payments": BY_HAND,
+    "python -m tests.benchmarks.backups": BY_HAND,
     "python -m tests.benchmarks.live_streams 1000 30": BY_HAND,
     # docs/reliability.md
     "python -m pytest tests/faults/whole tests/faults/test_whole_stack_dies.py -rP": BY_HAND,
