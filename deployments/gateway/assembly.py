@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from deployments.gateway.callers import callers_of
@@ -63,6 +63,7 @@ def assemble(
     on_stop: Step | None = None,
     names_request: bool = True,
     tally: Tally | None = None,
+    document: dict[str, Any] | None = None,
 ) -> Assembled:
     """The ASGI application, and what it does for others.
 
@@ -74,6 +75,7 @@ def assemble(
         on_stop: called at the end, when the others are needed no more.
         names_request: see `Shell`.
         tally: where scans are counted.
+        document: see `build_rest`.
     """
     tally = tally or Tally()
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
@@ -131,7 +133,7 @@ def assemble(
 
     shell = Shell(
         scans,
-        build_rest(parts, Gatekeeper.of(RIGHTS, callers, others.gym, settings.api, seen=seen)),
+        build_rest(parts, Gatekeeper.of(RIGHTS, callers, others.gym, settings.api, seen=seen), document),
         ShellLimits.of(settings, forms=FORMS, uploads=UPLOADS),
         clock,
         start=start,

@@ -1,6 +1,8 @@
 """Everything but the scan: FastAPI, put together on the replica."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -55,15 +57,27 @@ _DESCRIPTION = (
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
 
 
-def build_rest(parts: Parts, gatekeeper: Gatekeeper) -> FastAPI:
-    """The application; its endpoints work with these parts."""
-    areas = [area.router() for area in _AREAS]
-    if parts.settings.identity.accounts_file is not None:
-        areas.append(local_provider_calls.router())
-    app = guarded_app("FIT Monitor", _DESCRIPTION, areas, gatekeeper)
+def build_rest(parts: Parts, gatekeeper: Gatekeeper, document: dict[str, Any] | None = None) -> FastAPI:
+    """The application; its endpoints work with these parts.
+
+    Args:
+        parts: what they work with.
+        gatekeeper: whom they let in.
+        document: the OpenAPI document, where another application of these areas has made it; made anew unless given,
+            which takes far longer than all the rest.
+    """
+    areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, local_provider_calls)
+    app = guarded_app("FIT Monitor", _DESCRIPTION, map(_router, areas), gatekeeper)
     app.state.parts = parts
-    complete_document(app)
+    app.openapi_schema = document or complete_document(app)
     return app
+
+
+@cache
+def _router(area: ModuleType) -> APIRouter:
+    # An area's calls are the same in every application, and FastAPI's reading of their signatures takes long.
+    router: APIRouter = area.router()
+    return router
 
 
 def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gatekeeper: Gatekeeper) -> FastAPI:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 import httpx
@@ -266,6 +266,9 @@ class GymWithGate:
 class Rig:
     """Everything, put together."""
 
+    # Made by the first, for all that come after it: every rig has the same calls.
+    _document: ClassVar[dict[str, Any] | None] = None
+
     def __init__(
         self,
         world: World,
@@ -315,7 +318,9 @@ class Rig:
             self.settings,
             world.clock,
             freshness=freshness or Freshness(),
+            document=Rig._document,
         )
+        Rig._document = self.document
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.shell, root_path="/api", raise_app_exceptions=True),
             base_url="http://gym.test/api",
