@@ -6,9 +6,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 # Tests that need no machine to themselves run side by side: the small ones one by one, and then, a file each, those that
-# mostly wait for a server or a whole stack. The others come after them, alone.
+# mostly wait for a server or a whole stack. Those that look at how soon something happens come after them, alone.
 SMALL := tests/unit tests/integration/domain
-WAITING := tests/integration/backup tests/integration/cluster tests/integration/kafka tests/integration/outbox
+WAITING := $(addprefix tests/integration/,backup cluster kafka outbox) tests/contract tests/e2e \
+	$(addprefix tests/faults/test_,disk_full.py lost_and_late.py malformed.py outbox_relay.py races.py)
 
 # A broken .venv must end in an error, not in packages beside the system's own.
 export PIP_REQUIRE_VIRTUALENV := true
