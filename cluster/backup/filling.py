@@ -60,7 +60,7 @@ def fill(store: Store, backup: BackupFile, told: Told) -> Found:
 
 def _drop_indexes(store: Store, tables: Sequence[str]) -> Mapping[str, str]:
     """Drop what is built faster once the rows are there; with the statements that do so, by their tables."""
-    if store.engine.dialect.name == "sqlite":  # which has no statement for it but dropping tables
+    if store.engine.dialect.name == "sqlite":  # where those of unique columns cannot be dropped
         return {}
     with store.writing() as connection:
         cursor = connection.connection.cursor()

@@ -77,11 +77,7 @@ def _row(partition: PartitionLag, *, known: bool) -> tuple[str, ...]:
 
 def _plain(group: GroupLag) -> dict[str, object]:
     return {
-        "group": group.group,
-        "topic": group.topic,
-        "state": group.state,
-        "members": group.members,
-        "lag": group.lag,
+        **group.as_json(),
         "partitions": [
             {
                 "partition": one.partition,

@@ -5,7 +5,6 @@ from typing import Any
 
 from cluster.status.report import Report
 from cluster.status.waiting import Rates
-from integrations.kafka.group_lag import GroupLag
 
 
 def document(report: Report, rates: Mapping[str, Rates]) -> dict[str, Any]:
@@ -25,22 +24,13 @@ def document(report: Report, rates: Mapping[str, Rates]) -> dict[str, Any]:
         "readiness": report.readiness,
         "serve": None if "serve" in lacks else report.serve,
         "scans": None if "serve" in lacks else report.scans,
-        "kafka": None if "kafka" in lacks else [_group(each, rates) for each in report.kafka],
+        "kafka": None
+        if "kafka" in lacks
+        else [{**each.as_json(), "rates_per_s": rates.get(each.group)} for each in report.kafka],
         "dead_letters": report.dead_letters,
         "gyms": None if "gyms" in lacks else report.gyms,
         "pss_mib": report.pss_mib,
         "addresses": record.addresses if record else {},
         "parts": report.parts,
         "troubles": lacks,
-    }
-
-
-def _group(group: GroupLag, rates: Mapping[str, Rates]) -> dict[str, Any]:
-    return {
-        "group": group.group,
-        "topic": group.topic,
-        "state": group.state,
-        "members": group.members,
-        "lag": group.lag,
-        "rates_per_s": rates.get(group.group),
     }

@@ -57,6 +57,16 @@ class GroupLag:
         """Of all partitions."""
         return sum(partition.lag for partition in self.partitions)
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, of all partitions together."""
+        return {
+            "group": self.group,
+            "topic": self.topic,
+            "state": self.state,
+            "members": self.members,
+            "lag": self.lag,
+        }
+
 
 def group_lag(settings: KafkaSettings, group: str, topic: str) -> GroupLag:
     """How far a group is behind on a topic.
