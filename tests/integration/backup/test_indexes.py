@@ -12,7 +12,7 @@ from cluster.errors import CommandError
 from domain.migrations.run import upgrade
 from domain.tables import metadata, users
 from domain.unit_of_work import Store
-from tests.unit.backup.stacks import MOMENT, checksums, empty_settings, fill_every_table, restored, settings_in, taken
+from tests.unit.backup.stacks import MOMENT, checksums, empty_settings, fill_store, restored, settings_in, taken
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filling, "_MANY", 1)
 
 
-def indexes_of(url: str) -> dict[str, object]:
+def indexes_of(url: str) -> dict[str, list[tuple[str, tuple[str | None, ...], bool]]]:
     store = Store(url, pool_size=1)
     with store.reading() as connection:
         looked = inspect(connection)
@@ -32,23 +32,19 @@ def indexes_of(url: str) -> dict[str, object]:
             for table in metadata.tables
         }
     store.close()
-    return dict(found)
+    return found
 
 
 def test_a_restored_server_has_the_rows_and_the_indexes_of_a_new_one(
     new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url, target = new_store("mariadb"), new_store("mariadb")
-    upgrade(url)
-    store = Store(url, pool_size=1)
-    with store.writing() as connection:
-        fill_every_table(connection)
-    store.close()
+    fill_store(url)
     manifest = taken(settings_in(tmp_path / "first", url), tmp_path / "file")
     second = empty_settings(tmp_path / "second", target)
     restored(second, tmp_path / "file")
     assert indexes_of(target) == indexes_of(url)
-    assert sum(len(each) for each in indexes_of(url).values()) > 50  # type: ignore[arg-type,misc]
+    assert sum(len(each) for each in indexes_of(url).values()) > 50
     assert checksums(taken(second, tmp_path / "again")) == checksums(manifest)
 
 

@@ -19,7 +19,15 @@ from domain.migrations.run import upgrade
 from domain.tables import scans
 from domain.unit_of_work import Store
 from tests.integration.backup.scanning import Scanning
-from tests.unit.backup.stacks import checksums, empty_settings, fill_every_table, restored, settings_in, taken
+from tests.unit.backup.stacks import (
+    checksums,
+    empty_settings,
+    fill_every_table,
+    fill_store,
+    restored,
+    settings_in,
+    taken,
+)
 
 KINDS = ("sqlite", "mariadb")
 BOTH_WAYS = list(product(KINDS, KINDS))
@@ -63,11 +71,7 @@ def test_every_table_comes_back_in_either_kind_of_store(
     source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url = new_store(source)
-    upgrade(url)
-    store = Store(url, pool_size=1)
-    with store.writing() as connection:
-        fill_every_table(connection)
-    store.close()
+    fill_store(url)
     manifest = taken(settings_in(tmp_path / "first", url), tmp_path / "file")
     second = empty_settings(tmp_path / "second", new_store(target))
     restored(second, tmp_path / "file")

@@ -64,11 +64,7 @@ def url_of(settings: Settings) -> str:
 def filled(settings: Settings) -> None:
     """Give a stack two rows in every table, keys, an account, a picture, a demo."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    upgrade(url_of(settings))
-    store = Store(url_of(settings), pool_size=1)
-    with store.writing() as connection:
-        fill_every_table(connection)
-    store.close()
+    fill_store(url_of(settings))
     assert settings.passes.key_dir is not None
     ensure_pass_key(settings.passes.key_dir)
     provider = LocalProvider(settings, Mailbox())
@@ -79,6 +75,15 @@ def filled(settings: Settings) -> None:
         for size in Size:
             images.put(image_key(shelf, NAME, size), BytesIO(PICTURE), "image/webp")
     (settings.data_dir / "demo.json").write_text(json.dumps({"members": []}), encoding="utf-8")
+
+
+def fill_store(url: str) -> None:
+    """Make the tables of an empty store, with two rows in each."""
+    upgrade(url)
+    store = Store(url, pool_size=1)
+    with store.writing() as connection:
+        fill_every_table(connection)
+    store.close()
 
 
 def fill_every_table(connection: Connection) -> None:
