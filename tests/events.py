@@ -15,6 +15,7 @@ from domain.tables import outbox
 from domain.unit_of_work import Store
 from integrations.kafka.clients import assigned_consumer_config
 from integrations.settings import KafkaSettings
+from tests.servers import once_kafka_is_ready
 
 PATIENCE_S = 60.0
 
@@ -42,12 +43,9 @@ def published(kafka: KafkaSettings) -> list[Published]:
 
 
 def _read(reader: Consumer, topic: str) -> Iterable[Published]:
-    partitions = [
-        TopicPartition(topic, number) for number in reader.list_topics(topic, timeout=10).topics[topic].partitions
-    ]
-    ends = {p.partition: reader.get_watermark_offsets(p, timeout=10)[1] for p in partitions}
-    reader.assign([TopicPartition(topic, number, 0) for number in ends])
-    left = {number for number, end in ends.items() if end > 0}
+    marks = once_kafka_is_ready(lambda: _marks(reader, topic))
+    reader.assign([TopicPartition(topic, number, first) for number, (first, _) in marks.items()])
+    left = {number for number, (first, end) in marks.items() if end > first}
     give_up_at = time.monotonic() + PATIENCE_S
     while left:
         assert time.monotonic() < give_up_at, "the topic could not be read to its end"
@@ -57,9 +55,15 @@ def _read(reader: Consumer, topic: str) -> Iterable[Published]:
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
-        if offset + 1 >= ends[partition]:
+        if offset + 1 >= marks[partition][1]:
             left.discard(partition)
         yield Published((message.key() or b"").decode(), msgspec.json.decode(message.value() or b""))
+
+
+def _marks(reader: Consumer, topic: str) -> Mapping[int, tuple[int, int]]:
+    """Of each partition the first offset and the one behind the last."""
+    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+    return {number: reader.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in partitions}
 
 
 def first_appearances(messages: Iterable[Published]) -> Mapping[str, list[str]]:

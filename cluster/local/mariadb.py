@@ -21,6 +21,13 @@ DATABASE = "fitmonitor"
 
 # Durable as in production: a commit that was acknowledged survives a power cut. The socket is named relative to
 # the data folder because the path of a Unix socket must be shorter than 108 bytes.
+_DURABLE = """innodb_flush_log_at_trx_commit=1
+innodb_doublewrite=1
+"""
+_NOT_DURABLE = """innodb_flush_log_at_trx_commit=0
+innodb_doublewrite=0
+innodb_flush_method=nosync
+"""
 _CONFIG = """[mariadbd]
 datadir={files}
 socket=mariadb.sock
@@ -29,9 +36,7 @@ bind-address={host}
 port={port}
 skip-name-resolve
 skip-log-bin
-innodb_flush_log_at_trx_commit=1
-innodb_doublewrite=1
-innodb_buffer_pool_size=128M
+{durability}innodb_buffer_pool_size=128M
 innodb_log_file_size=96M
 max_connections=500
 character-set-server=utf8mb4
@@ -46,12 +51,14 @@ class MariaDbServer:
     Args:
         data_dir: its folder, made at the first start. Must lie where the user `mysql` may pass when started by root.
         port: where it listens on loopback; a free port unless given. A restart keeps it.
+        durable: False for a server whose data nobody needs after it: commits do not wait for the disk.
     """
 
     keeps_address = True
 
-    def __init__(self, data_dir: Path, port: int | None = None) -> None:
+    def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
         self.data_dir = data_dir.absolute()
+        self._durability = _DURABLE if durable else _NOT_DURABLE
         self.port = port or free_port()
         self._files = self.data_dir / "files"
         self._init_file = self.data_dir / "first.sql"
@@ -205,7 +212,13 @@ class MariaDbServer:
             encoding="utf-8",
         )
         self._config.write_text(
-            _CONFIG.format(files=self._files, host=LOOPBACK, port=self.port, init_file=self._init_file),
+            _CONFIG.format(
+                files=self._files,
+                host=LOOPBACK,
+                port=self.port,
+                init_file=self._init_file,
+                durability=self._durability,
+            ),
             encoding="utf-8",
         )
         if user:

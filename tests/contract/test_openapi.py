@@ -10,9 +10,9 @@ import pytest
 from deployments.gateway.errors_page import page
 from deployments.gateway.problem_kinds import KINDS
 from deployments.gateway.rights import RIGHTS
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
 from tests.contract.openapi_contract import OpenApiContract
+from tests.servers import migrate
 from tests.unit.gateway.rig import Rig
 from tests.world import World
 
@@ -20,7 +20,7 @@ from tests.world import World
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     url = f"sqlite:///{tmp_path_factory.mktemp('contract') / 'gym.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     return Rig(World(Store(url))).document
 
 

@@ -10,13 +10,12 @@ from pydantic import SecretStr
 from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.process import ChildProcess
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
 from tests.faults.asking import consumer
 from tests.faults.consumer_process import Point
 from tests.faults.figures import Figures
-from tests.servers import fresh_database, fresh_topics
+from tests.servers import emptied_topics, migrated_database
 from tests.world import HeldClock, World
 
 StartConsumer = Callable[..., ChildProcess]
@@ -30,9 +29,8 @@ def anyio_backend() -> str:
 @pytest.fixture
 def settings(mariadb: MariaDbServer, kafka: KafkaServer) -> Settings:
     """A killed consumer is missed after two seconds, so that tests need not wait for six."""
-    url = fresh_database(mariadb)
-    upgrade(url)
-    topics = fresh_topics(kafka).model_copy(update={"session_timeout_ms": 2000})
+    url = migrated_database(mariadb)
+    topics = emptied_topics(kafka).model_copy(update={"session_timeout_ms": 2000})
     return Settings(kafka=topics, database=DatabaseSettings(url=SecretStr(url), statement_timeout_s=2))
 
 

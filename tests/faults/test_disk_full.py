@@ -15,13 +15,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from cluster.local.kafka import KafkaServer
 from consumers.door import DoorParts
 from domain.door.model import Direction, Outcome, Reason, ScanAnswer
-from domain.migrations.run import upgrade
 from domain.tables import scans
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
 from tests.faults.asking import door, patient, until
 from tests.faults.invariants import assert_invariants
-from tests.servers import fresh_topics
+from tests.servers import fresh_topics, migrate
 from tests.world import HeldClock, World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -52,7 +51,7 @@ class Disk:
 @pytest.fixture
 def settings(kafka: KafkaServer, tmp_path: Path) -> Settings:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     return Settings(kafka=fresh_topics(kafka), database=DatabaseSettings(url=SecretStr(url)))
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from cluster.local.mariadb import MariaDbServer
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
-from tests.servers import fresh_database
+from tests.servers import migrate, migrated_database
 from tests.world import World
 
 
@@ -15,11 +14,10 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated store of each kind."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
-    else:
-        server: MariaDbServer = request.getfixturevalue("mariadb")
-        url = fresh_database(server)
-    upgrade(url)
-    return url
+        migrate(url)
+        return url
+    server: MariaDbServer = request.getfixturevalue("mariadb")
+    return migrated_database(server)
 
 
 @pytest.fixture

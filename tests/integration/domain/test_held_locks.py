@@ -22,18 +22,16 @@ from domain.door.model import (
 )
 from domain.door.service import Request, decide_batch
 from domain.ids import new_id
-from domain.migrations.run import upgrade
 from domain.tables import gyms, users
 from domain.unit_of_work import Store
-from tests.servers import fresh_database
+from tests.servers import migrated_database
 from tests.world import World
 
 
 @pytest.fixture
 def world(mariadb: MariaDbServer) -> Iterator[World]:
     """SQLite has one lock for everything: there is nothing to step around."""
-    url = fresh_database(mariadb)
-    upgrade(url)
+    url = migrated_database(mariadb)
     store = Store(url, statement_timeout_s=1)
     yield World(store)
     store.close()

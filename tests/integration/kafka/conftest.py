@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Producer
 
 from integrations.settings import KafkaSettings, Settings
-from tests.servers import fresh_topics
+from tests.servers import emptied_topics
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def mock_kafka() -> Iterator[str]:
 def settings(request: pytest.FixtureRequest) -> Settings:
     """Topics and a group of the test's own, on each kind of broker."""
     if request.param == "kafka":
-        return Settings(kafka=fresh_topics(request.getfixturevalue("kafka")))
+        return Settings(kafka=emptied_topics(request.getfixturevalue("kafka")))
     return Settings(kafka=mock_topics(request.getfixturevalue("mock_kafka")))
 
 

@@ -6,15 +6,15 @@ import structlog
 from pydantic import SecretStr
 
 from consumers.deployment import ConsumerUnhealthyError, DoorConsumer
-from domain.migrations.run import upgrade
 from integrations.settings import DatabaseSettings, KafkaSettings, Settings
 from tests.integration.kafka.conftest import mock_topics
+from tests.servers import migrate
 
 
 @pytest.fixture
 def settings(mock_kafka: str, tmp_path: Path) -> Iterator[Settings]:
     url = f"sqlite:///{tmp_path / 'door.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     yield Settings(kafka=mock_topics(mock_kafka), database=DatabaseSettings(url=SecretStr(url)))
     structlog.reset_defaults()
 

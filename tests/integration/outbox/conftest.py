@@ -9,7 +9,7 @@ from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, KafkaSettings, Settings
 from tests.integration.domain.conftest import store_url
 from tests.integration.kafka.conftest import mock_kafka, mock_topics
-from tests.servers import fresh_topics
+from tests.servers import emptied_topics
 from tests.world import World
 
 __all__ = ["mock_kafka", "store_url"]
@@ -19,7 +19,7 @@ __all__ = ["mock_kafka", "store_url"]
 def topics(request: pytest.FixtureRequest) -> KafkaSettings:
     """Topics of the test's own, on each kind of broker."""
     if request.param == "kafka":
-        return fresh_topics(request.getfixturevalue("kafka"))
+        return emptied_topics(request.getfixturevalue("kafka"))
     return mock_topics(request.getfixturevalue("mock_kafka"))
 
 
@@ -29,7 +29,7 @@ def settings(store_url: str, request: pytest.FixtureRequest) -> Settings:
     if store_url.startswith("sqlite"):
         topics = mock_topics(request.getfixturevalue("mock_kafka"))
     else:
-        topics = fresh_topics(request.getfixturevalue("kafka"))
+        topics = emptied_topics(request.getfixturevalue("kafka"))
     return Settings(kafka=topics, database=DatabaseSettings(url=SecretStr(store_url)))
 
 

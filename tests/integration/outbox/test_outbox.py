@@ -9,11 +9,10 @@ from sqlalchemy import Connection, insert, text
 from sqlalchemy.event import listens_for
 
 from cluster.local.mariadb import MariaDbServer
-from domain.migrations.run import upgrade
 from domain.outbox import count_waiting, oldest_events, remove_events
 from domain.tables import outbox
 from domain.unit_of_work import Store
-from tests.servers import fresh_database
+from tests.servers import migrated_database
 from tests.world import START
 
 PAYLOAD = '{"event_id":"' + "x" * 350 + '"}'
@@ -36,8 +35,7 @@ def numbers(connection: Connection, at_most: int = 500) -> list[int]:
 
 @pytest.fixture
 def on_mariadb(mariadb: MariaDbServer) -> Iterator[Store]:
-    url = fresh_database(mariadb)
-    upgrade(url)
+    url = migrated_database(mariadb)
     store = Store(url, statement_timeout_s=2)
     yield store
     store.close()

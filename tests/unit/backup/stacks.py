@@ -19,7 +19,6 @@ from cluster.backup.restoring import Restored, restore
 from cluster.backup.taking import take
 from cluster.backup.values import Kind, kind_of
 from domain.images import Shelf, Size, image_key, picture_address
-from domain.migrations.run import upgrade
 from domain.tables import metadata
 from domain.unit_of_work import Store
 from integrations.images.choice import open_images
@@ -27,6 +26,7 @@ from integrations.local_identity.provider import LocalProvider
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import DatabaseSettings, Settings
 from tests.mailbox import Mailbox
+from tests.servers import migrate
 from tests.unit.identity.local_rig import EMAIL, LIGHT, PASSWORD, light_settings
 
 PICTURE = b"RIFF of a rower"
@@ -79,7 +79,7 @@ def filled(settings: Settings) -> None:
 
 def fill_store(url: str) -> None:
     """Make the tables of an empty store, with two rows in each."""
-    upgrade(url)
+    migrate(url)
     store = Store(url, pool_size=1)
     with store.writing() as connection:
         fill_every_table(connection)

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 from cluster.cli.backup import backup
 from cluster.cli.restore import restore
 from cluster.errors import CommandError
-from domain.migrations.run import upgrade
 from integrations.settings import Settings, settings
+from tests.servers import migrate
 from tests.unit.backup.stacks import url_of
 
 
@@ -56,7 +56,7 @@ def test_a_restore_says_what_disagrees_and_what_comes_next(stack: Settings, empt
 
 def test_a_whole_restore_of_an_empty_stack_ends_with_0(empty: Settings, tmp_path: Path) -> None:
     empty.data_dir.mkdir()
-    upgrade(url_of(empty))
+    migrate(url_of(empty))
     file = str(tmp_path / "nothing")
     assert run(empty, "backup", file).exit_code == 0
     done = run(empty, "restore", file, "--json")

@@ -24,7 +24,7 @@ from cluster.errors import CommandError
 from cluster.local.record import stack_lock
 from domain.identity.model import Tokens
 from domain.images import Shelf, Size, image_key
-from domain.migrations.run import at_head, upgrade
+from domain.migrations.run import at_head
 from domain.tables import ledger_entries, memberships, metadata, users
 from domain.unit_of_work import Store
 from integrations.images.choice import open_images
@@ -33,6 +33,7 @@ from integrations.local_identity.provider import LocalProvider
 from integrations.pass_keys import PassSigner, PassVerifier, ensure_pass_key, rotate_pass_key
 from integrations.settings import ImageSettings, Profile, Settings
 from tests.mailbox import Mailbox
+from tests.servers import migrate
 from tests.unit.backup.stacks import (
     MOMENT,
     NAME,
@@ -115,7 +116,7 @@ def a_minute_before(folder: Path, ensure: Callable[[Path], str]) -> str:
 
 def test_a_stack_that_was_started_once_and_never_used_is_empty(empty: Settings, file: Path) -> None:
     empty.data_dir.mkdir()
-    upgrade(url_of(empty))
+    migrate(url_of(empty))
     assert empty.passes.key_dir is not None
     assert empty.identity.signing_key_dir is not None
     own = a_minute_before(empty.passes.key_dir, ensure_pass_key)

@@ -7,11 +7,11 @@ from typer.testing import CliRunner, Result
 
 from cluster.cli import admin
 from cluster.cli.token import token
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
 from integrations.settings import settings
 from tests.mailbox import Mailbox
+from tests.servers import migrate
 from tests.unit.identity.local_rig import light_settings
 
 
@@ -31,7 +31,7 @@ class Installation:
     def store(self) -> Store:
         """The store, with its tables."""
         url = self.settings.database.url.get_secret_value()
-        upgrade(url)
+        migrate(url)
         return Store(url, pool_size=1)
 
     def run(self, *words: str, **environment: str) -> Result:

@@ -1,11 +1,9 @@
 """The gateway of `tests.unit.gateway.rig` behind an HTTP port, for commands that are its clients."""
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
@@ -17,10 +15,10 @@ from typer.testing import CliRunner, Result
 
 from cluster.cli.main import application
 from domain.identity.model import Role
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
 from integrations.settings import settings
 from tests.loopback import serving
+from tests.servers import migrate
 from tests.unit.gateway.rig import Rig
 from tests.world import World
 
@@ -53,20 +51,12 @@ class ServedGateway:
         return httpx.request(method, f"{self.url}/api{path}", json=body, headers=told, trust_env=False)
 
 
-@lru_cache(maxsize=1)
-def _empty_database() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "empty.sqlite3"
-        upgrade(f"sqlite:///{file}")
-        return file.read_bytes()
-
-
 @contextmanager
 def served(folder: Path) -> Iterator[ServedGateway]:
     """A gateway on a store of its own, for the length of a `with`."""
-    file = folder / "gym.sqlite3"
-    file.write_bytes(_empty_database())
-    store = Store(f"sqlite:///{file}")
+    url = f"sqlite:///{folder / 'gym.sqlite3'}"
+    migrate(url)
+    store = Store(url)
     try:
         # Its log would go to the standard output that a command's is read from.
         with capture_logs(), _served(World(store)) as gateway:

@@ -8,17 +8,17 @@ from sqlalchemy import select
 
 from cluster.demo import read_demo, seed_demo
 from domain.identity.model import Tokens
-from domain.migrations.run import upgrade
 from domain.tables import users
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
 from integrations.settings import Settings
 from tests.mailbox import Mailbox
+from tests.servers import migrate
 from tests.unit.identity.local_rig import light_settings
 
 
 def seeded(settings: Settings) -> dict[str, Any]:
-    upgrade(settings.database.url.get_secret_value())
+    migrate(settings.database.url.get_secret_value())
     seed_demo(settings)
     demo = read_demo(settings)
     assert demo is not None

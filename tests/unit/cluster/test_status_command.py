@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from cluster.demo import seed_demo
-from domain.migrations.run import upgrade
 from integrations.settings import Settings
 from tests.loopback import serving
+from tests.servers import migrate
 from tests.unit.cluster.screen import run_on_terminal
 from tests.unit.cluster.status_reports import ready_body, record
 from tests.unit.cluster.test_status_pieces import PUBLISHED
@@ -86,7 +86,7 @@ def put_up(folder: Path, stand_in: StandIn, **changed: Any) -> None:  # noqa: AN
 
 def test_all_is_told_and_what_is_away_costs_nothing_else(tmp_path: Path, stand_in: StandIn) -> None:
     settings = Settings(data_dir=tmp_path)
-    upgrade(settings.database.url.get_secret_value())
+    migrate(settings.database.url.get_secret_value())
     seed_demo(settings)
     put_up(tmp_path, stand_in)
     done = status("--json", FITMONITOR_DATA_DIR=str(tmp_path))

@@ -15,13 +15,13 @@ from sqlalchemy.exc import OperationalError
 
 from consumers.outbox_relay import OutboxRelay, RelayLimits
 from domain.door.events import DoorEvent
-from domain.migrations.run import upgrade
 from domain.outbox import Order, WaitingEvent
 from domain.tables import outbox
 from domain.unit_of_work import Store
 from integrations.kafka.dead_letters import DeadLettersAwayError
 from integrations.kafka.event_publisher import Failure
 from tests.events import wait_until
+from tests.servers import migrate
 from tests.world import START, HeldClock
 
 TOPIC = "gym-events"
@@ -140,7 +140,7 @@ class Bench:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     store = Store(url)
     yield store
     store.close()

@@ -19,7 +19,6 @@ from domain.identity.ports import Mail, MailAwayError
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
-from domain.migrations.run import upgrade
 from domain.payments.model import OrderState
 from domain.payments.reminders import Reminder
 from domain.tables import reminders, users
@@ -27,6 +26,7 @@ from domain.unit_of_work import Store
 from integrations.settings import Settings, StripeSettings
 from integrations.store_lock import StoreLock, store_lock
 from tests.integration.domain.cashbox import Cashbox, session
+from tests.servers import migrate
 from tests.unit.consumers.test_timekeeper import Lock
 from tests.world import START, World
 
@@ -79,7 +79,7 @@ class Post:
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     return url
 
 

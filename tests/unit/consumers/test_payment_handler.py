@@ -10,13 +10,13 @@ from sqlalchemy import select
 
 from consumers.payments import PaymentHandler
 from consumers.verdict import Verdict, verdict
-from domain.migrations.run import upgrade
 from domain.payments.model import OrderState
 from domain.payments.ports import Happened, PaymentsAwayError
 from domain.payments.webhooks import PaymentEvent
 from domain.tables import stripe_events
 from domain.unit_of_work import Store
 from tests.integration.domain.cashbox import Cashbox, session
+from tests.servers import migrate
 from tests.unit.consumers.fakes import Bench, message
 from tests.world import World
 
@@ -24,7 +24,7 @@ from tests.world import World
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Cashbox]:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     store = Store(url)
     box = Cashbox(World(store))
     box.handler.close()

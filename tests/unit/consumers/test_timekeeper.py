@@ -11,9 +11,9 @@ from sqlalchemy.exc import OperationalError
 
 from consumers.timekeeper import Timekeeper
 from domain.door.model import Direction
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
 from integrations.kafka.messages import DoorCommand, TidyCommand
+from tests.servers import migrate
 from tests.world import World
 
 
@@ -70,7 +70,7 @@ class Lock:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     store = Store(url)
     yield World(store)
     store.close()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
+from tests.servers import migrate
 from tests.unit.default_stage.stage import Stage
 from tests.unit.gateway.rig import Rig
 from tests.world import World
@@ -19,7 +19,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     url = f"sqlite:///{tmp_path / 'gym.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     store = Store(url)
     yield World(store)
     store.close()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
+from tests.servers import migrate
 from tests.unit.gateway.rig import Rig
 from tests.world import World
 
@@ -15,18 +15,11 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True}
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("schema") / "empty.sqlite3"
-    upgrade(f"sqlite:///{path}")
-    return path.read_bytes()
-
-
 @pytest.fixture
-def world(empty_database: bytes, tmp_path: Path) -> Iterator[World]:
-    path = tmp_path / "gym.sqlite3"
-    path.write_bytes(empty_database)
-    store = Store(f"sqlite:///{path}")
+def world(tmp_path: Path) -> Iterator[World]:
+    url = f"sqlite:///{tmp_path / 'gym.sqlite3'}"
+    migrate(url)
+    store = Store(url)
     yield World(store)
     store.close()
 

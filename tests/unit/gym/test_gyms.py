@@ -10,10 +10,10 @@ from deployments.gym.desk import GymDesk
 from domain.gyms.model import DeviceSighting, Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
 from domain.gyms.pairing import hash_code, new_code
 from domain.ids import new_id
-from domain.migrations.run import upgrade
 from domain.paging import PageRequest
 from domain.tables import companies, device_pairings, head_counts, machines, plan_gyms, plans
 from domain.unit_of_work import Store
+from tests.servers import migrate
 from tests.world import START, World
 
 DETAILS = GymDetails("Riverside", "Quay 7", "Europe/Berlin", 12)
@@ -26,7 +26,7 @@ def desk(world: World) -> GymDesk:
 
 def test_the_first_gym_of_all_makes_the_company_that_the_next_ones_are_of(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     store = Store(url)
     desk = GymDesk(store)
     assert [desk.create_gym(DETAILS).legacy_number for _ in range(3)] == [1, 2, 3]

@@ -22,10 +22,10 @@ from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefus
 from domain.identity.ports import MailAwayError
 from domain.identity.repository import UserRepository
 from domain.ids import new_id
-from domain.migrations.run import upgrade
 from domain.tables import sessions, user_roles
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
+from tests.servers import migrate
 from tests.unit.identity.local_rig import LIGHT, OTHER_PASSWORD, PASSWORD, Rig
 from tests.world import START
 
@@ -35,7 +35,7 @@ CLIENT = Client("phone", "192.0.2.1")
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     url = f"sqlite:///{tmp_path / 'gym.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     store = Store(url)
     yield store
     store.close()

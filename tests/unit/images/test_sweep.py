@@ -16,11 +16,11 @@ from domain.gyms.machine_repository import MachineRepository
 from domain.gyms.machine_service import create_machine
 from domain.gyms.machines import MachineText
 from domain.gyms.repository import GymRepository
-from domain.migrations.run import upgrade
 from domain.tables import users
 from domain.unit_of_work import Store
 from integrations.images.directory import DirectoryImages
 from integrations.settings import settings
+from tests.servers import migrate
 from tests.world import START, World
 
 SHOWN, UNSHOWN, YOUNG = "a" * 64, "b" * 64, "c" * 64
@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FITMONITOR_DATA_DIR", str(tmp_path))
     settings.cache_clear()
     url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
-    upgrade(url)
+    migrate(url)
     store = Store(url)
     world = World(store)
     gym, member = world.gym(), world.member()

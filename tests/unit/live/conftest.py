@@ -2,12 +2,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.gateway.conftest import anyio_backend, empty_database, world
+from tests.unit.gateway.conftest import anyio_backend, world
 from tests.unit.gateway.rig import Rig
 from tests.unit.live.replica import Replica
 from tests.world import World
 
-__all__ = ["anyio_backend", "empty_database", "world"]
+__all__ = ["anyio_backend", "world"]
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from cluster.cli.token import token
 from domain.identity.model import Role, User
 from domain.identity.repository import UserRepository
 from domain.ids import new_id
-from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
 from integrations.local_identity.keys import ensure_signing_key
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import Settings, settings
+from tests.servers import migrate
 
 MEMBER, ADMIN = "ada@demo.example", "admin@demo.example"
 
@@ -37,7 +37,7 @@ class Stack:
 
     def fill(self) -> None:
         """Database, keys and users."""
-        upgrade(self.url)
+        migrate(self.url)
         for ensure, key_dir in (
             (ensure_pass_key, self.settings.passes.key_dir),
             (ensure_signing_key, self.settings.identity.signing_key_dir),

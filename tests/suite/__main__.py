@@ -1,0 +1,31 @@
+"""What `make test`, `make check`, `make soak` and `make mutants` run: `python -m tests.suite COMMAND --help`."""
+
+import argparse
+import sys
+
+from tests.suite import mutants, pytest_run, soak
+
+
+def main() -> int:
+    """Run a part of the suite.
+
+    Returns:
+        The exit code: 0 when every test passed, every mutant was noticed.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests.suite", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, selection, text in (
+        ("test", "not check and not soak", "the tests of `make test`"),
+        ("check", "not soak", "those, the short faults and one life of a stack"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=lambda _arguments, selection=selection: pytest_run.in_parallel(selection))
+    soak.add_command(commands)
+    mutants.add_command(commands)
+    arguments = parser.parse_args()
+    code: int = arguments.run(arguments)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Runs pytest on servers that are started once."""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from os import environ
+from pathlib import Path
+
+from tests.servers import SHARED, shared_servers
+
+PROJECT = Path(__file__).parents[2]
+# More than the two cores that the times are meant for: some tests only wait.
+_WORKERS = "3"
+
+
+def pytest(options: Sequence[str], environment: Mapping[str, str], folder: Path = PROJECT) -> int:
+    """Run pytest with its temporary files beside the servers' folders, in memory where there is room.
+
+    Returns:
+        Its exit code; 1 for failed tests.
+    """
+    temporary = Path(environment[SHARED]) / "tests"
+    command = [sys.executable, "-m", "pytest", f"--basetemp={temporary}", *options]
+    return subprocess.run(command, cwd=folder, env={**environ, **environment}, check=False).returncode
+
+
+def in_parallel(selection: str) -> int:
+    """Run the tests that a mark expression selects, several at a time."""
+    with shared_servers() as environment:
+        options = [
+            "-n",
+            _WORKERS,
+            "--dist",
+            "loadscope",
+            "--no-loadscope-reorder",
+            "-m",
+            selection,
+            "--durations",
+            "20",
+        ]
+        return pytest(options, environment)
