@@ -5,17 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-# Tests that need no machine to themselves run side by side: the small ones one by one, and then, a file each, those that
-# mostly wait for a server or a whole stack. Those that look at how soon something happens come after them, alone.
-SMALL := tests/unit tests/integration/domain
-WAITING := $(addprefix tests/integration/,backup cluster kafka outbox) tests/contract tests/e2e \
-	$(addprefix tests/faults/test_,disk_full.py lost_and_late.py malformed.py outbox_relay.py races.py)
-
 # A broken .venv must end in an error, not in packages beside the system's own.
 export PIP_REQUIRE_VIRTUALENV := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run down test check bench bench-large docs format lambdas lock
+.PHONY: help run down test check soak bench bench-large docs format lambdas lock
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -26,22 +20,25 @@ run: $(VENV)/.installed ## Start the system with a demo; Ctrl-C stops it. UP_ARG
 down: $(VENV)/.installed ## Stop the system.
 	@$(BIN)/fitmonitor down
 
-test: $(VENV)/.installed-dev ## Run every test, on the servers that it brings. TEST_ARGS="tests/unit -k door" for some.
+test: $(VENV)/.installed-dev ## Run the tests, on servers that it installs. TEST_ARGS="tests/unit -k door" for some.
 	@$(BIN)/python -m cluster.local.bring
 ifdef TEST_ARGS
 	$(BIN)/python -m pytest $(TEST_ARGS)
 else
-	$(BIN)/python -m pytest -n auto --dist worksteal $(SMALL)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(WAITING)
-	$(BIN)/python -m pytest $(SMALL:%=--ignore=%) $(WAITING:%=--ignore=%)
+	@$(BIN)/python -m tests.suite test
 endif
 
-check: $(VENV)/.installed-dev ## Run every check, then every test.
+check: $(VENV)/.installed-dev ## Check format, lint, types and boundaries; run the tests, short faults, one life of a stack.
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory test
+	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m tests.suite check
+
+soak: $(VENV)/.installed-dev ## Run the long tests, shard by shard; goes on where it stopped. SOAK_ARGS="outages --again".
+	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m tests.suite soak $(SOAK_ARGS)
 
 bench: $(VENV)/.installed ## Measure scans on the full profile, started for it. BENCH_ARGS="--connections 1,64".
 	@$(BIN)/python -m cluster.local.bring

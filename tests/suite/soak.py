@@ -121,7 +121,9 @@ def outcomes(report: Path) -> tuple[int, Sequence[str]]:
 
 def state_of_tree() -> str:
     """A name for the commit and what was changed since."""
-    changed = _git("diff", "HEAD") + _git("ls-files", "--others", "--exclude-standard")
+    changed = _git("diff", "HEAD")
+    if new := _git("ls-files", "--others", "--exclude-standard").splitlines():
+        changed += _git("hash-object", *new)
     mark = f"-{hashlib.sha256(changed.encode()).hexdigest()[:12]}" if changed else ""
     return _git("rev-parse", "HEAD")[:12] + mark
 
