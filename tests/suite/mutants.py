@@ -185,15 +185,14 @@ def files_of(tree: Path) -> list[Path]:
 def verdict_of(code: int, report: Path) -> Verdict:
     """What a run says, by pytest's exit code and its JUnit report.
 
-    A test that could not be collected, whose fixtures failed, or that ran into its time limit says nothing of the rule.
+    A test that could not be collected or set up, or that ran into its time limit, says nothing of the rule.
     """
     if not report.exists():
         return Verdict(State.BROKEN)
     cases = list(ET.parse(report).iter("testcase"))  # noqa: S314 - pytest wrote it
     failures = [failure.get("message", "") for case in cases for failure in case.iter("failure")]
-    has_errors = any(case.find("error") is not None for case in cases)
     if code == _NOTHING_FAILED and any(case.find("skipped") is None for case in cases):
         return Verdict(State.PASSED)
-    if code == _SOME_FAILED and failures and not has_errors and not failures[0].startswith(_TIMED_OUT):
+    if code == _SOME_FAILED and failures and not failures[0].startswith(_TIMED_OUT):
         return Verdict(State.FAILED, failures[0].partition("\n")[0])
     return Verdict(State.BROKEN)

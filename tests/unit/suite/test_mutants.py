@@ -13,6 +13,10 @@ def test_a_test_that_fails_notices(tmp_path: Path) -> None:
     assert verdict_of(1, file) == Verdict(State.FAILED, "AssertionError: 1")
 
 
+def test_a_test_that_fails_and_cannot_be_cleaned_up_after_notices(tmp_path: Path) -> None:
+    assert verdict_of(1, report(tmp_path, failed("AssertionError"), ERROR)).state is State.FAILED
+
+
 def test_tests_that_pass_notice_nothing(tmp_path: Path) -> None:
     assert verdict_of(0, report(tmp_path, PASSED, SKIPPED)) == Verdict(State.PASSED)
 
@@ -21,7 +25,6 @@ def test_tests_that_pass_notice_nothing(tmp_path: Path) -> None:
     ("code", "cases"),
     [
         (1, [ERROR]),  # a fixture
-        (1, [ERROR, failed("AssertionError")]),
         (1, [failed("Failed: Timeout (&gt;300.0s) from pytest-timeout.")]),
         (2, [ERROR]),  # a module that cannot be imported
         (2, [failed("AssertionError")]),  # stopped from outside
