@@ -3,8 +3,6 @@
 Whoever reads `gym-events` drops repeats by their id; the order that counts is that of first appearances.
 """
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,20 +14,20 @@ from sqlalchemy import insert
 
 from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
-from cluster.local.process import ChildProcess
 from consumers.outbox_relay import OutboxRelay, outbox_relay
 from domain.ids import new_id
 from domain.tables import outbox
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 from tests.events import first_appearances, published, stored, wait_until
-from tests.faults.asking import ROOT
+from tests.faults import relay_process
+from tests.faults.forked import ForkedProcess
 from tests.faults.relay_process import RelayPoint
 from tests.world import START
 
 pytestmark = pytest.mark.timeout(280)
 
-StartRelay = Callable[..., ChildProcess]
+StartRelay = Callable[..., ForkedProcess]
 GYMS = [str(new_id()) for _ in range(5)]
 
 
@@ -43,24 +41,16 @@ def store(settings: Settings) -> Iterator[Store]:
 @pytest.fixture
 def start_relay(settings: Settings, tmp_path: Path) -> Iterator[StartRelay]:
     """Starts relays in processes of their own, and ends them after the test."""
-    started: list[ChildProcess] = []
-    environment = os.environ | {
-        "FITMONITOR_DATABASE__URL": settings.database.url.get_secret_value(),
-        "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
-        "FITMONITOR_KAFKA__EVENTS_TOPIC": settings.kafka.events_topic,
-        "FITMONITOR_KAFKA__DEAD_LETTERS_TOPIC": settings.kafka.dead_letters_topic,
-        "PYTHONPATH": str(ROOT),
-    }
+    started: list[ForkedProcess] = []
 
-    def start(point: RelayPoint = RelayPoint.NOWHERE, after: int = 0) -> ChildProcess:
-        command = [sys.executable, "-m", "tests.faults.relay_process", point, str(after)]
-        started.append(ChildProcess("relay", command, tmp_path / f"relay-{len(started)}.log", environment))
-        started[-1].start()
+    def start(point: RelayPoint = RelayPoint.NOWHERE, after: int = 0) -> ForkedProcess:
+        log_file = tmp_path / f"relay-{len(started)}.log"
+        started.append(ForkedProcess(log_file, relay_process.run, settings, point, after))
         return started[-1]
 
     yield start
     for process in started:
-        process.stop()
+        process.kill()
 
 
 @contextmanager
@@ -96,14 +86,8 @@ def in_order(count: int) -> dict[str, list[str]]:
     return {gym: [str(m) for m in range(n, count, len(GYMS))] for n, gym in enumerate(GYMS) if n < count}
 
 
-def is_active(relay: ChildProcess) -> bool:
-    return relay.log_file.exists() and "outbox_relay_active" in relay.log_file.read_text()
-
-
-def process_of(relay: ChildProcess) -> psutil.Process:
-    process = relay.identity.find()
-    assert process is not None
-    return process
+def is_active(relay: ForkedProcess) -> bool:
+    return "outbox_relay_active" in relay.log_file.read_text()
 
 
 def test_a_relay_killed_between_publishing_and_removing_leaves_repeats_and_no_gap(
@@ -143,11 +127,11 @@ def test_a_relay_that_froze_with_the_lock_loses_it_and_removes_nothing_when_it_w
 ) -> None:
     write(store, 100)
     sleeper = start_relay(RelayPoint.FROZEN_BEFORE_REMOVAL, after=40)
-    wait_until(lambda: process_of(sleeper).status() == psutil.STATUS_STOPPED)
+    wait_until(lambda: sleeper.process.status() == psutil.STATUS_STOPPED)
     other = start_relay()
     wait_until(lambda: not stored(store))
     assert is_active(other)
-    process_of(sleeper).resume()
+    sleeper.process.resume()
     for n in range(100, 200):
         write(store, 1, began=n)
     wait_until(lambda: not stored(store))
