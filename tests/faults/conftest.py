@@ -42,6 +42,13 @@ def world(settings: Settings) -> Iterator[World]:
 
 
 @pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    store = Store(settings.database.url.get_secret_value(), pool_size=2)
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def start_consumer(settings: Settings, tmp_path: Path) -> Iterator[StartConsumer]:
     """Starts consumers, and ends them after the test."""
     started: list[ForkedProcess] = []

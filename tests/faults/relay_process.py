@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from consumers.frozen import give_up_locks_when_frozen
-from consumers.outbox_relay import LOCK_LOST_AFTER_S, OutboxRelay, RelayLimits
+from consumers.outbox_relay import OutboxRelay, RelayLimits
 from domain.outbox import Order, WaitingEvent
 from domain.unit_of_work import Store
 from integrations.kafka.event_publisher import EventPublisher, Failure
@@ -39,16 +39,18 @@ class DoomedPublisher(EventPublisher):
         return failures
 
 
-def run(settings: Settings, point: RelayPoint, after: int) -> None:
+def run(settings: Settings, point: RelayPoint, after: int, lock_lost_after_s: int) -> None:
     """Relay until killed.
 
     Args:
         settings: where the database and Kafka are.
         point: where it strikes.
         after: the number of events, those in hand included, from which on it does.
+        lock_lost_after_s: when the server takes a silent holder of the lock for lost.
     """
     configure_logging(settings)
     store = Store(settings.database.url.get_secret_value(), pool_size=1)
-    give_up_locks_when_frozen(store.engine, LOCK_LOST_AFTER_S)
+    give_up_locks_when_frozen(store.engine, lock_lost_after_s)
+    limits = RelayLimits(batch_max=20, lock_lost_after_s=lock_lost_after_s)
     publisher = DoomedPublisher(settings.kafka, point, after)
-    OutboxRelay(store_lock(store.engine, "outbox-relay"), publisher, limits=RelayLimits(batch_max=20)).run()
+    OutboxRelay(store_lock(store.engine, "outbox-relay"), publisher, limits=limits).run()
