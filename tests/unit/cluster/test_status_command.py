@@ -18,6 +18,7 @@ from cluster.demo import seed_demo
 from integrations.settings import Settings
 from tests.loopback import serving
 from tests.servers import migrate
+from tests.unit.cluster.forked import run
 from tests.unit.cluster.screen import run_on_terminal
 from tests.unit.cluster.status_reports import ready_body, record
 from tests.unit.cluster.test_status_pieces import PUBLISHED
@@ -64,14 +65,7 @@ def environment(**named: str) -> dict[str, str]:
 
 
 def status(*words: str, **named: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [_FITMONITOR, "status", *words],
-        env=environment(**named),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run("status", *words, COLUMNS="100", **named)
 
 
 def put_up(folder: Path, stand_in: StandIn, **changed: Any) -> None:  # noqa: ANN401 - the record's own fields
