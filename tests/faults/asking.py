@@ -19,7 +19,7 @@ from integrations.kafka.replies import ReplyListener
 from integrations.settings import Settings
 from tests.faults import consumer_process
 from tests.faults.consumer_process import Point
-from tests.faults.forked import ForkedProcess
+from tests.forked import LoggedProcess
 
 PATIENCE_S = 120.0
 _ASK_AGAIN_AFTER_S = 3.0
@@ -87,9 +87,9 @@ async def door(settings: Settings) -> AsyncIterator[Door]:
         await asyncio.to_thread(listener.close)
 
 
-def consumer(settings: Settings, log_file: Path, point: Point = Point.NOWHERE, after: int = 0) -> ForkedProcess:
+def consumer(settings: Settings, log_file: Path, point: Point = Point.NOWHERE, after: int = 0) -> LoggedProcess:
     """Start a consumer in a process of its own."""
-    return ForkedProcess(log_file, consumer_process.run, settings, point, after)
+    return LoggedProcess(log_file, consumer_process.run, settings, point, after)
 
 
 def patient(request: ScanRequest) -> ScanRequest:

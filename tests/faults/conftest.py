@@ -14,11 +14,11 @@ from integrations.settings import DatabaseSettings, Settings
 from tests.faults.asking import consumer
 from tests.faults.consumer_process import Point
 from tests.faults.figures import Figures
-from tests.faults.forked import ForkedProcess
+from tests.forked import LoggedProcess
 from tests.servers import emptied_topics, migrated_database
 from tests.world import HeldClock, World
 
-StartConsumer = Callable[..., ForkedProcess]
+StartConsumer = Callable[..., LoggedProcess]
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def store(settings: Settings) -> Iterator[Store]:
 @pytest.fixture
 def start_consumer(settings: Settings, tmp_path: Path) -> Iterator[StartConsumer]:
     """Starts consumers, and ends them after the test."""
-    started: list[ForkedProcess] = []
+    started: list[LoggedProcess] = []
 
-    def start(point: Point = Point.NOWHERE, after: int = 0) -> ForkedProcess:
+    def start(point: Point = Point.NOWHERE, after: int = 0) -> LoggedProcess:
         started.append(consumer(settings, tmp_path / f"consumer-{len(started)}.log", point, after))
         return started[-1]
 

@@ -16,13 +16,13 @@ from domain.unit_of_work import Store
 from integrations.settings import Settings
 from tests.events import first_appearances, published, stored, wait_until
 from tests.faults import relay_process
-from tests.faults.forked import ForkedProcess
 from tests.faults.outbox import in_order, rows, running, write
 from tests.faults.relay_process import RelayPoint
+from tests.forked import LoggedProcess
 
 pytestmark = [pytest.mark.check, pytest.mark.timeout(280)]
 
-StartRelay = Callable[..., ForkedProcess]
+StartRelay = Callable[..., LoggedProcess]
 # No test waits for so long: what it waits for comes by another way.
 NEVER_S = 3600
 
@@ -30,13 +30,13 @@ NEVER_S = 3600
 @pytest.fixture
 def start_relay(settings: Settings, tmp_path: Path) -> Iterator[StartRelay]:
     """Starts relays in processes of their own, and ends them after the test."""
-    started: list[ForkedProcess] = []
+    started: list[LoggedProcess] = []
 
     def start(
         point: RelayPoint = RelayPoint.NOWHERE, after: int = 0, lock_lost_after_s: int = NEVER_S
-    ) -> ForkedProcess:
+    ) -> LoggedProcess:
         log_file = tmp_path / f"relay-{len(started)}.log"
-        started.append(ForkedProcess(log_file, relay_process.run, settings, point, after, lock_lost_after_s))
+        started.append(LoggedProcess(log_file, relay_process.run, settings, point, after, lock_lost_after_s))
         return started[-1]
 
     yield start
@@ -44,7 +44,7 @@ def start_relay(settings: Settings, tmp_path: Path) -> Iterator[StartRelay]:
         process.kill()
 
 
-def is_active(relay: ForkedProcess) -> bool:
+def is_active(relay: LoggedProcess) -> bool:
     return "outbox_relay_active" in relay.log_file.read_text()
 
 
