@@ -19,7 +19,7 @@ from integrations.kafka.replies import ReplyListener
 from integrations.settings import Settings
 from tests.faults import consumer_process
 from tests.faults.consumer_process import Point
-from tests.faults.forked import ForkedProcess
+from tests.forked import ForkedProcess
 
 PATIENCE_S = 120.0
 _ASK_AGAIN_AFTER_S = 3.0

@@ -14,7 +14,7 @@ from integrations.settings import DatabaseSettings, Settings
 from tests.faults.asking import consumer
 from tests.faults.consumer_process import Point
 from tests.faults.figures import Figures
-from tests.faults.forked import ForkedProcess
+from tests.forked import ForkedProcess
 from tests.servers import emptied_topics, migrated_database
 from tests.world import HeldClock, World
 

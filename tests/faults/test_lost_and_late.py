@@ -15,8 +15,8 @@ from integrations.kafka.messages import ReplyTo, ScanCommand
 from integrations.settings import Settings
 from tests.faults.asking import consumer, door, patient, until
 from tests.faults.conftest import StartConsumer
-from tests.faults.forked import ForkedProcess
 from tests.faults.invariants import assert_invariants
+from tests.forked import ForkedProcess
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]

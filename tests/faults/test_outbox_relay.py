@@ -16,9 +16,9 @@ from domain.unit_of_work import Store
 from integrations.settings import Settings
 from tests.events import first_appearances, published, stored, wait_until
 from tests.faults import relay_process
-from tests.faults.forked import ForkedProcess
 from tests.faults.outbox import in_order, rows, running, write
 from tests.faults.relay_process import RelayPoint
+from tests.forked import ForkedProcess
 
 pytestmark = [pytest.mark.check, pytest.mark.timeout(280)]
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import psutil
 
 _forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload(["tests.faults.consumer_process", "tests.faults.relay_process"])
+_forking.set_forkserver_preload(
+    ["tests.faults.consumer_process", "tests.faults.relay_process", "cluster.local.stripe_sandbox.__main__"]
+)
 
 
 class ForkedProcess:
@@ -40,6 +42,11 @@ class ForkedProcess:
     @property
     def is_running(self) -> bool:
         return self._process.is_alive()
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        self._process.terminate()
+        self._process.join()
 
     def kill(self) -> None:
         """End it at once; where it is frozen too."""
