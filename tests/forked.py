@@ -13,6 +13,7 @@ from cluster.cli.main import COMMANDS
 
 # One server for a worker, whatever its tests start.
 _IMPORTED = [
+    "cluster.local.stripe_sandbox.__main__",
     "tests.faults.consumer_process",
     "tests.faults.relay_process",
     *sorted({entry.where.partition(":")[0] for entry in COMMANDS}),
@@ -59,6 +60,11 @@ class ForkedProcess:
         self._process.join(timeout_s)
         assert self._process.exitcode is not None, f"still running after {timeout_s} s"
         return self._process.exitcode
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        self._process.terminate()
+        self._process.join()
 
     def kill(self) -> None:
         """End it at once; where it is frozen too."""
