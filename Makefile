@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 export PIP_REQUIRE_VIRTUALENV := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run down test check soak bench bench-large docs format lambdas lock
+.PHONY: help run down test check soak mutants bench bench-large docs format lambdas lock
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -39,6 +39,10 @@ check: $(VENV)/.installed-dev ## Check format, lint, types and boundaries; run t
 soak: $(VENV)/.installed-dev ## Run the long tests, shard by shard; goes on where it stopped. SOAK_ARGS="outages --again".
 	@$(BIN)/python -m cluster.local.bring
 	@$(BIN)/python -m tests.suite soak $(SOAK_ARGS)
+
+mutants: $(VENV)/.installed-dev ## Put deliberate defects into a copy; a test must notice each. MUTANTS_ARGS="--list".
+	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m tests.suite mutants $(MUTANTS_ARGS)
 
 bench: $(VENV)/.installed ## Measure scans on the full profile, started for it. BENCH_ARGS="--connections 1,64".
 	@$(BIN)/python -m cluster.local.bring

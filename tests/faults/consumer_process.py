@@ -2,11 +2,11 @@
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from sqlalchemy import Connection
 
 from consumers.door import FROZEN_AFTER_S, DoorHandler, DoorParts, DoorReplier, door_limits
@@ -27,6 +27,7 @@ class Point(StrEnum):
 
     NOWHERE = "nowhere"
     BEFORE_COMMIT = "before_commit"
+    DELIVERED_BEFORE_COMMIT = "delivered_before_commit"  # all that was given to Kafka until then has arrived there
     BEFORE_REPLY = "before_reply"
     BEFORE_OFFSETS = "before_offsets"
     FROZEN_BEFORE_COMMIT = "frozen_before_commit"  # until it is woken; once
@@ -38,6 +39,7 @@ class Fate:
     def __init__(self, point: Point, after: int) -> None:
         self._point = point
         self._left = after
+        self.deliver: Callable[[], None] = lambda: None
 
     def count(self, messages: int) -> None:
         self._left -= messages
@@ -46,6 +48,8 @@ class Fate:
         if point is not self._point or self._left > 0:
             return
         self._point = Point.NOWHERE
+        if point is Point.DELIVERED_BEFORE_COMMIT:
+            self.deliver()
         os.kill(os.getpid(), signal.SIGSTOP if point is Point.FROZEN_BEFORE_COMMIT else signal.SIGKILL)
 
 
@@ -60,6 +64,7 @@ class DoomedStore(Store):
         with super().writing() as connection:
             yield connection
             self._fate.strike(Point.BEFORE_COMMIT)
+            self._fate.strike(Point.DELIVERED_BEFORE_COMMIT)
             self._fate.strike(Point.FROZEN_BEFORE_COMMIT)
 
 
@@ -86,6 +91,12 @@ class DoomedConsumer(Consumer):
         self.fate.strike(Point.BEFORE_OFFSETS)
         super().store_offsets(offsets=offsets)
 
+    def deliver(self) -> None:
+        """Send all replies, and commit all offsets that are stored."""
+        self.sender.close()
+        with suppress(KafkaException):  # none is stored
+            self.commit(asynchronous=False)
+
 
 def run(settings: Settings, point: Point, after: int) -> None:
     """Consume until killed.
@@ -100,6 +111,7 @@ def run(settings: Settings, point: Point, after: int) -> None:
     parts = DoorParts(settings)
     consumer = DoomedConsumer(group_consumer_config(settings.kafka, settings.kafka.door_group))
     consumer.fate, consumer.sender = fate, parts.sender
+    fate.deliver = consumer.deliver
     ConsumerLoop(
         consumer,
         settings.kafka.commands_topic,

@@ -9,7 +9,7 @@ import pytest
 
 from domain.door.model import Direction, Outcome, Reason, ScanAnswer, ScanRequest
 from integrations.settings import Settings
-from tests.faults.asking import door, patient, until
+from tests.faults.asking import PATIENCE_S, door, patient, until
 from tests.faults.conftest import StartConsumer
 from tests.faults.consumer_process import Point
 from tests.faults.invariants import assert_invariants
@@ -52,6 +52,29 @@ async def test_every_scan_has_one_answer_though_the_consumer_dies(
     if point is Point.BEFORE_REPLY:
         assert any(answer.replayed for answer in answers), "what was decided untold is found by its scan id"
     assert_invariants(world.store, given)
+
+
+async def test_nothing_is_answered_or_passed_over_before_its_commit(
+    settings: Settings, world: World, start_consumer: StartConsumer
+) -> None:
+    gym = world.gym()
+    first, second = entries(world, 2)
+    victim = start_consumer(Point.DELIVERED_BEFORE_COMMIT, after=1)
+    async with door(settings) as the_door:
+        # Once: the consumer that takes over must find the command by itself.
+        asking = asyncio.create_task(the_door.ask_once(first, PATIENCE_S))
+        await until(lambda: victim.exit_code is not None)
+        assert victim.exit_code == -9
+        start_consumer()
+        await the_door.ask(second)  # of the same gym, and therefore decided after the first
+        await asyncio.wait([asking], timeout=5)
+        assert asking.done(), "the command was passed over"
+        await asking
+        await the_door.ask(first)
+        given = the_door.given[first.scan_id, first.asked_by]
+    assert [answer.replayed for answer in given] == [False, True]
+    assert len(world.inside(gym)) == 2
+    assert_invariants(world.store, the_door.given)
 
 
 async def test_the_partitions_of_a_killed_consumer_go_to_the_one_beside_it(

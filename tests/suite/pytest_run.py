@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from os import environ
 from pathlib import Path
+from typing import TextIO
 
 from tests.servers import SHARED, shared_servers
 
@@ -13,15 +14,26 @@ PROJECT = Path(__file__).parents[2]
 _WORKERS = "3"
 
 
-def pytest(options: Sequence[str], environment: Mapping[str, str], folder: Path = PROJECT) -> int:
+def pytest(
+    options: Sequence[str], environment: Mapping[str, str], folder: Path = PROJECT, output: TextIO | None = None
+) -> int:
     """Run pytest with its temporary files beside the servers' folders, in memory where there is room.
+
+    Args:
+        options: of pytest; names of tests among them.
+        environment: added to this process's own.
+        folder: the root of the tree whose tests are run.
+        output: where pytest's output goes; None: where that of this process goes.
 
     Returns:
         Its exit code; 1 for failed tests.
     """
     temporary = Path(environment[SHARED]) / "tests"
     command = [sys.executable, "-m", "pytest", f"--basetemp={temporary}", *options]
-    return subprocess.run(command, cwd=folder, env={**environ, **environment}, check=False).returncode
+    done = subprocess.run(
+        command, cwd=folder, env={**environ, **environment}, stdout=output, stderr=output, check=False
+    )
+    return done.returncode
 
 
 def in_parallel(selection: str) -> int:

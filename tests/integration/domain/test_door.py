@@ -55,6 +55,17 @@ def test_in_and_out_within_one_batch_leaves_nobody_inside(world: World) -> None:
         assert disagreements(connection) == []
 
 
+def test_a_code_admits_once_within_a_batch(world: World) -> None:
+    first, second = world.gym(), world.gym()
+    reading = world.code(world.member())
+    results = world.ask(world.scan(first, reading, ENTER), world.scan(second, reading, ENTER))
+    assert [(result.outcome, result.reason) for result in results if isinstance(result, ScanAnswer)] == [
+        (Outcome.ENTERED, None),
+        (Outcome.REFUSED, Reason.USED_PASS),
+    ]
+    assert world.inside(second) == []
+
+
 def test_a_repeated_scan_id_gets_the_first_answer_though_its_code_is_stale(world: World) -> None:
     gym = world.gym()
     request = world.scan(gym, world.code(world.member()), ENTER)

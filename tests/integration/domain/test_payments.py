@@ -19,11 +19,13 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
 from domain.money import Money
+from domain.payments.booking import OrderBooking
 from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind
 from domain.payments.model import Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
-from domain.payments.ports import Buyer, PaymentsAwayError
+from domain.payments.ports import Buyer, Happened, PaymentsAwayError
+from domain.payments.webhooks import store_happened
 from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, refused, session
 from tests.world import World
@@ -97,6 +99,24 @@ def test_a_hundred_calls_at_once_prolong_once(box: Cashbox) -> None:
     assert box.kinds(order) == ["purchase"]
     assert box.days_left(order) == 30
     assert len(box.invoices(order)) == 1
+
+
+def test_a_payment_that_breaks_off_is_booked_whole_by_the_next_call(box: Cashbox) -> None:
+    order = box.order()
+    box.provider.pay(session(order))
+    with pytest.raises(ZeroDivisionError):
+        box.world.store.written(lambda connection: _paid_and_rolled_back(connection, box, order))
+    assert (box.read(order).state, box.kinds(order), box.invoices(order)) == (OrderState.OPEN, [], [])
+    assert box.settled(order).state is OrderState.PAID
+    assert (box.kinds(order), box.days_left(order), len(box.invoices(order))) == (["purchase"], 30, 1)
+
+
+def _paid_and_rolled_back(connection: Connection, box: Cashbox, order: Order) -> float:
+    booking = OrderBooking.locked(connection, order.id, box.world.clock())
+    assert booking is not None
+    booking.see(box.provider.checkout(session(order)))
+    assert booking.order.state is OrderState.PAID
+    return 1 / 0
 
 
 def test_a_member_who_buys_twice_at_once_gets_both(box: Cashbox) -> None:
@@ -308,6 +328,18 @@ def test_an_event_is_handed_on_once_under_its_orders_key(box: Cashbox) -> None:
     box.receive(event)
     (told,) = box.receive(event)
     assert (told.event_id, told.order_id) == (event.id, order.id)
+
+
+def test_an_event_that_could_not_be_handed_on_is_new_when_it_is_sent_again(box: Cashbox) -> None:
+    event = box.provider.pay(session(box.order()))
+    with pytest.raises(ZeroDivisionError):
+        box.world.store.written(lambda connection: _stored_and_rolled_back(connection, box, event))
+    assert [told.event_id for told in box.receive(event)] == [event.id]
+
+
+def _stored_and_rolled_back(connection: Connection, box: Cashbox, event: Happened) -> float:
+    assert store_happened(connection, [event], box.world.clock()) == 1
+    return 1 / 0
 
 
 def test_stopped_between_the_providers_answer_and_our_commit(box: Cashbox) -> None:

@@ -65,6 +65,15 @@ def test_refund_in_part_never_takes_more_than_is_unused(books: Books) -> None:
     assert books.ends == 25
 
 
+def test_refund_in_part_of_the_first_of_two_takes_nothing_of_the_second(books: Books) -> None:
+    first = books.buy()
+    second = books.buy()
+    books.on(25).refund(first, 400)
+    assert books.ends == 55
+    assert books.account.unused(first, day(25)) == 0
+    assert books.account.unused(second, day(25)) == 30
+
+
 def test_refunds_in_parts_take_no_more_days_than_one_of_their_sum(books: Books) -> None:
     order = books.buy(days=30, cents=1000)
     for _ in range(3):
