@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.suite", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, selection, text in (
-        ("test", "not check and not soak", "the tests of `make test`"),
+        ("test", pytest_run.UNMARKED, "the tests of `make test`"),
         ("check", "not soak", "those, the short faults and one life of a stack"),
     ):
         command = commands.add_parser(name, help=text, description=text)

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 from tests.servers import SHARED, shared_servers
 from tests.suite.mutations import MUTATIONS, Mutation
-from tests.suite.pytest_run import PROJECT, pytest
+from tests.suite.pytest_run import PROJECT, UNMARKED, pytest
 
 _PACKAGES = ("cluster", "consumers", "deployments", "domain", "integrations", "lambdas", "tests")
 _WIDEST = 120
@@ -146,7 +146,7 @@ class Runs:
     def judged(self, tree: Path, tests: Sequence[str]) -> Verdict:
         """Run tests in a copy."""
         self._report.unlink(missing_ok=True)
-        options = ["-x", "-p", "no:cacheprovider", f"--junitxml={self._report}", *tests]
+        options = ["-x", "-m", UNMARKED, "-p", "no:cacheprovider", f"--junitxml={self._report}", *tests]
         with self._output.open("w", encoding="utf-8") as output:
             code = pytest(options, self._environment_of(tree), tree, output)
         return verdict_of(code, self._report)

@@ -10,6 +10,8 @@ from typing import TextIO
 from tests.servers import SHARED, shared_servers
 
 PROJECT = Path(__file__).parents[2]
+# What `make test` runs, as a mark expression.
+UNMARKED = "not check and not soak"
 # More than the two cores that the times are meant for: some tests only wait.
 _WORKERS = "3"
 

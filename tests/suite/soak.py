@@ -119,13 +119,13 @@ def outcomes(report: Path) -> tuple[int, Sequence[str]]:
     return passed, failed
 
 
-def state_of_tree() -> str:
+def state_of_tree(tree: Path = PROJECT) -> str:
     """A name for the commit and what was changed since."""
-    changed = _git("diff", "HEAD")
-    if new := _git("ls-files", "--others", "--exclude-standard").splitlines():
-        changed += _git("hash-object", *new)
+    changed = _git("diff", "--binary", "HEAD", tree=tree)
+    if new := _git("ls-files", "--others", "--exclude-standard", tree=tree).splitlines():
+        changed += "\n".join([*new, _git("hash-object", *new, tree=tree)])
     mark = f"-{hashlib.sha256(changed.encode()).hexdigest()[:12]}" if changed else ""
-    return _git("rev-parse", "HEAD")[:12] + mark
+    return _git("rev-parse", "HEAD", tree=tree)[:12] + mark
 
 
 def keep(folder: Path, result: Result) -> None:
@@ -143,6 +143,6 @@ def kept(folder: Path, shard: str) -> Result | None:
     return result if result.is_good else None
 
 
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=PROJECT, capture_output=True, text=True, check=True)
+def _git(*words: str, tree: Path = PROJECT) -> str:
+    done = subprocess.run(["git", *words], cwd=tree, capture_output=True, text=True, check=True)
     return done.stdout.strip()
