@@ -62,12 +62,16 @@ class TestedStack:
             )
 
     def wait_ready(self) -> None:
-        assert self._up is not None
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while "ready after" not in self.said():
-            assert self._up.poll() is None, self._why()
-            assert time.monotonic() < deadline, self._why()
-            time.sleep(0.2)
+        self.wait_said("ready after")
+
+    def wait_said(self, words: str) -> None:
+        """Wait until `up` has printed something."""
+        until(lambda: words in self.said() or self._has_ended, STARTS_WITHIN_S, self._why)
+        assert words in self.said(), self._why()
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._up is None or self._up.poll() is not None
 
     def start(self) -> None:
         self.launch()
@@ -140,6 +144,20 @@ class TestedStack:
         content = (self.data_dir / "demo.json").read_text(encoding="utf-8")
         assert json.loads(content)["members"]
         return content
+
+
+def until(is_so: Callable[[], bool], within_s: float, why: Callable[[], object]) -> None:
+    """Wait for a condition.
+
+    Args:
+        is_so: asked again and again.
+        within_s: patience that only something broken exhausts.
+        why: what is known when it is exhausted.
+    """
+    give_up_at = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < give_up_at, why()
+        time.sleep(0.1)
 
 
 def living(processes: list[psutil.Process]) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from cluster.cli.output import shown
 from cluster.errors import CommandError
+from cluster.signals import end_on_signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ _COMPLETING = "_FITMONITOR_COMPLETE"  # set by the shells' scripts, with the wor
 
 def main() -> None:
     """Run the command named in the arguments; exit 0, 1 for a failure, 2 for a wrong use, or as the command says."""
+    end_on_signals()
     arguments = sys.argv[1:]
     verbose = "--verbose" in arguments
     arguments = [argument for argument in arguments if argument != "--verbose"]

@@ -15,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from cluster.errors import CommandError
 from cluster.lambda_zips.requirements import ROOT, functions, requirements
+from cluster.signals import end_on_signals
 
 OURS = ("domain", "integrations", "lambdas")
 _LIST = (
@@ -131,6 +132,7 @@ def _write(target: Path, files: dict[str, Path]) -> None:
 
 def main(folder: str = "dist/lambdas") -> int:
     """Build, and say how large each file is and how long it takes to start."""
+    end_on_signals()
     for zipped in build(Path(folder)):
         started, size = cold_start_s(zipped.stem, zipped), zipped.stat().st_size / 2**20
         print(f"{zipped}  {size:.1f} MiB  starts in {started * 1000:.0f} ms with this Python")  # noqa: T201 - a command

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cluster.errors import CommandError
 from cluster.local.folders import cache_dir
+from cluster.signals import end_on_signals
 
 KAFKA_VERSION = "4.1.0"
 MARIADB_USER = "mysql"
@@ -151,6 +152,7 @@ def _alone() -> Iterator[None]:
 
 def main() -> int:
     """Bring everything, or say in one line what cannot be brought."""
+    end_on_signals()
     try:
         bring()
     except CommandError as error:

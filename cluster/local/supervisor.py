@@ -142,7 +142,9 @@ class Supervisor:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._asked_to_end) for number in _SIGNALS}
+        # `nohup` ignores SIGHUP so that a program outlives its terminal.
+        heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._asked_to_end) for number in heeded}
         try:
             yield
         finally:

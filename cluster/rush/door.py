@@ -1,7 +1,6 @@
 """A scan as a gate's device makes it: asked with the same scan id until there is an answer, or patience is over."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -98,7 +97,9 @@ class Doors:
             }
         )
         credential = asked.gate.devices[asked.device][1]
-        until, repeats, first = time.monotonic() + self._patience_s, 0, asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        repeats, first = 0, clock()
+        until = first + self._patience_s
         while True:
             try:
                 response, sent = await self._wire.post(content, credential)
@@ -109,7 +110,7 @@ class Doors:
                 if response.status not in _ASK_AGAIN:
                     return Told(_read(response), repeats, first)
                 pause = _AFTER_S if response.retry_after else PAUSE_S
-            if time.monotonic() + pause > until:
+            if clock() + pause > until:
                 raise UnansweredError
             await asyncio.sleep(pause)
             repeats += 1

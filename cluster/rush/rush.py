@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from cluster.rush.pace import Pace
 from cluster.rush.people import GATES_A_GYM, Visitor
 from cluster.rush.visit import Visit, leave
 from cluster.rush.world import RushMember, RushWorld
+from domain.clock import system_clock
 
 # A second, before the clock begins and after it has ended: less than the smallest stack keeps up with.
 MOVING_RATE = 60.0
@@ -56,6 +58,7 @@ class Rush:
         doors: of the running stack.
         books: filled by it.
         watcher: shown the progress.
+        now: the real time, as doors and phones have it.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Rush:
         doors: Doors,
         books: Books,
         watcher: Watcher,
+        now: Callable[[], datetime] = system_clock,
     ) -> None:
         self._wish = wish
         self._world = world
@@ -73,6 +77,7 @@ class Rush:
         self._doors = doors
         self._books = books
         self._watcher = watcher
+        self._now = now
         self._stage = Stage.CLEARING
         self.is_interrupted = False
         self.minutes_done = 0.0
@@ -83,7 +88,7 @@ class Rush:
         Raises:
             asyncio.CancelledError: a second Ctrl-C.
         """
-        pace = Pace(self._wish.speed, self._wish.minutes)
+        pace = Pace(self._wish.speed, self._wish.minutes, self._now)
         desk = Desk(self._world, self._doors, self._books, pace, on_silence=pace.stop)
         watching = asyncio.ensure_future(self._watch(pace))
         try:

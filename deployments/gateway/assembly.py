@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
+
+from fastapi import FastAPI
 
 from deployments.gateway.callers import callers_of
 from deployments.gateway.confirmed_cache import USUAL, ConfirmedCache, Freshness
@@ -63,7 +65,7 @@ def assemble(
     on_stop: Step | None = None,
     names_request: bool = True,
     tally: Tally | None = None,
-    document: dict[str, Any] | None = None,
+    rest: FastAPI | None = None,
 ) -> Assembled:
     """The ASGI application, and what it does for others.
 
@@ -75,7 +77,7 @@ def assemble(
         on_stop: called at the end, when the others are needed no more.
         names_request: see `Shell`.
         tally: where scans are counted.
-        document: see `build_rest`.
+        rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
     tally = tally or Tally()
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
@@ -131,9 +133,10 @@ def assemble(
         if on_stop:
             await on_stop()
 
+    gatekeeper = Gatekeeper.of(RIGHTS, callers, others.gym, settings.api, seen=seen)
     shell = Shell(
         scans,
-        build_rest(parts, Gatekeeper.of(RIGHTS, callers, others.gym, settings.api, seen=seen), document),
+        build_rest(parts, gatekeeper, like=rest),
         ShellLimits.of(settings, forms=FORMS, uploads=UPLOADS),
         clock,
         start=start,

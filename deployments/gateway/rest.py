@@ -1,12 +1,12 @@
 """Everything but the scan: FastAPI, put together on the replica."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
-from types import ModuleType
+from copy import copy
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
@@ -57,27 +57,25 @@ _DESCRIPTION = (
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
 
 
-def build_rest(parts: Parts, gatekeeper: Gatekeeper, document: dict[str, Any] | None = None) -> FastAPI:
+def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
     """The application; its endpoints work with these parts.
 
     Args:
         parts: what they work with.
         gatekeeper: whom they let in.
-        document: the OpenAPI document, where another application of these areas has made it; made anew unless given,
-            which takes far longer than all the rest.
+        like: an application that was built with the same settings, whose routes and document are used again: both
+            take far longer to make than all the rest.
     """
     areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, local_provider_calls)
-    app = guarded_app("FIT Monitor", _DESCRIPTION, map(_router, areas), gatekeeper)
+    if like is None:
+        app = guarded_app("FIT Monitor", _DESCRIPTION, (area.router() for area in areas), gatekeeper)
+        complete_document(app)
+    else:
+        app = copy(like)
+        app.state, app.middleware_stack = State(), None
+        _guard(app, gatekeeper)
     app.state.parts = parts
-    app.openapi_schema = document or complete_document(app)
     return app
-
-
-@cache
-def _router(area: ModuleType) -> APIRouter:
-    # An area's calls are the same in every application, and FastAPI's reading of their signatures takes long.
-    router: APIRouter = area.router()
-    return router
 
 
 def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gatekeeper: Gatekeeper) -> FastAPI:
@@ -90,8 +88,7 @@ def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gateke
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.gatekeeper = gatekeeper
-    app.state.paths = [(method, compile_path(path)[0]) for method, path in gatekeeper.rights]
+    _guard(app, gatekeeper)
     for area in areas:
         app.include_router(area)
     app.add_exception_handler(ApiProblem, _known)
@@ -99,6 +96,11 @@ def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gateke
     app.add_exception_handler(HTTPException, _of_framework)
     app.add_exception_handler(Exception, _unforeseen)
     return app
+
+
+def _guard(app: FastAPI, gatekeeper: Gatekeeper) -> None:
+    app.state.gatekeeper = gatekeeper
+    app.state.paths = [(method, compile_path(path)[0]) for method, path in gatekeeper.rights]
 
 
 async def _known(request: Request, error: Exception) -> Response:

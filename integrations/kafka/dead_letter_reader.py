@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from integrations.kafka.clients import Config, assigned_consumer_config, fetch_wait_ms
 from integrations.kafka.messages import DeadLetter, decode_letter
+from integrations.kafka.returning import once_returned
 from integrations.settings import KafkaSettings
 
 _ASK_BROKER_S = 5.0
@@ -109,7 +110,7 @@ def original(settings: KafkaSettings, letter: DeadLetter) -> Message:
     place = TopicPartition(letter.topic, letter.partition, letter.offset)
     consumer = Consumer(_config(settings))
     try:
-        first, end = consumer.get_watermark_offsets(place, timeout=_ASK_BROKER_S)
+        first, end = _bounds(consumer, place)
         if first <= letter.offset < end:
             message = next(_read(consumer, [place]), None)
             if message is not None and message.offset() == letter.offset:
@@ -125,7 +126,7 @@ def _config(settings: KafkaSettings) -> Config:
 
 
 def _read(consumer: Consumer, starts: list[TopicPartition]) -> Iterator[Message]:
-    ends = {start.partition: consumer.get_watermark_offsets(start, timeout=_ASK_BROKER_S)[1] for start in starts}
+    ends = {start.partition: _bounds(consumer, start)[1] for start in starts}
     unread = {partition for partition, end in ends.items() if end > 0}
     consumer.assign([start for start in starts if start.partition in unread])
     while unread:
@@ -142,6 +143,12 @@ def _read(consumer: Consumer, starts: list[TopicPartition]) -> Iterator[Message]
         # What came while the others were read is for the next reading.
         if error is None and offset < ends[partition]:
             yield message
+
+
+def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Offsets of the first message that is kept, and of the next that will be written."""
+    bounds: tuple[int, int] = once_returned(lambda: consumer.get_watermark_offsets(partition, timeout=_ASK_BROKER_S))
+    return bounds
 
 
 def _entry(message: Message) -> StoredLetter | ReplayedMark:

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr-defined]
 
 from integrations.kafka.clients import common_config
+from integrations.kafka.returning import once_returned
 from integrations.settings import KafkaSettings
 
 _ASK_BROKER_S = 5.0
@@ -93,18 +94,28 @@ def group_lag(settings: KafkaSettings, group: str, topic: str) -> GroupLag:
 
 def _committed(client: AdminClient, group: str, partitions: list[TopicPartition]) -> dict[int, int]:
     asked = [ConsumerGroupTopicPartitions(group, partitions)]
-    answer = client.list_consumer_group_offsets(asked, request_timeout=_ASK_BROKER_S)[group].result()
+
+    def ask() -> Any:  # noqa: ANN401 - the library declares no type for it
+        return client.list_consumer_group_offsets(asked, request_timeout=_ASK_BROKER_S)[group].result()
+
+    answer = once_returned(ask)
     return {one.partition: one.offset for one in answer.topic_partitions if one.offset >= 0}
 
 
 def _offsets(client: AdminClient, partitions: list[TopicPartition], spec: _OffsetSpec) -> dict[int, int]:
-    answers = client.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_ASK_BROKER_S)
-    return {one.partition: future.result().offset for one, future in answers.items()}
+    def ask() -> dict[int, int]:
+        answers = client.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_ASK_BROKER_S)
+        return {one.partition: future.result().offset for one, future in answers.items()}
+
+    return once_returned(ask)
 
 
 def _members(client: AdminClient, group: str, topic: str) -> tuple[str | None, int | None, Mapping[int, str]]:
+    def ask() -> Any:  # noqa: ANN401 - the library declares no type for it
+        return client.describe_consumer_groups([group], request_timeout=_ASK_BROKER_S)[group].result()
+
     try:
-        described: Any = client.describe_consumer_groups([group], request_timeout=_ASK_BROKER_S)[group].result()
+        described = once_returned(ask)
     except KafkaException as error:
         if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:  # noqa: SLF001 - the library's own name
             return None, None, {}

@@ -43,6 +43,13 @@ ELSEWHERE: Mapping[str, str] = {
     "python -m tests.benchmarks.payments": BY_HAND,
     "python -m tests.benchmarks.backups": BY_HAND,
     "python -m tests.benchmarks.live_streams 1000 30": BY_HAND,
+    # docs/testing.md
+    'make test TEST_ARGS="tests/unit/door -k capacity"': BY_HAND,
+    "python -m pytest tests/integration/domain/test_door.py -k sqlite": BY_HAND,
+    "make soak": BY_HAND,
+    'make soak SOAK_ARGS="outages"': BY_HAND,
+    'make soak SOAK_ARGS="--again"': BY_HAND,
+    "make mutants": BY_HAND,
     # docs/reliability.md
     "python -m pytest tests/faults/whole tests/faults/test_whole_stack_dies.py -rP": BY_HAND,
     'make test TEST_ARGS="tests/faults/whole/test_parts_away.py -rP"': BY_HAND,
@@ -68,5 +75,6 @@ def _is_module(command: str) -> bool:
     if words[:2] != ["python", "-m"]:
         return False
     if words[2] == "pytest":
-        return all((PROJECT / word).exists() for word in words[3:] if not word.startswith("-"))
+        files = words[3 : words.index("-k")] if "-k" in words else words[3:]
+        return all((PROJECT / word).exists() for word in files if not word.startswith("-"))
     return (PROJECT / Path(*words[2].split("."))).with_suffix(".py").is_file()

@@ -10,10 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 import zxingcpp
 from PIL import Image
 
 from tests.e2e.api import Api, Gate
+from tests.e2e.commands import Commands
+
+_DOORS = 32
 
 
 def test_all_parts_are_ready_and_the_documentation_is_served(stack: Api) -> None:
@@ -25,8 +29,16 @@ def test_all_parts_are_ready_and_the_documentation_is_served(stack: Api) -> None
     assert stack.client.get("/openapi.json").json()["servers"] == [{"url": "/api"}]
 
 
-def test_a_picture_goes_through_every_part_and_comes_back_small(stack: Api, admin: dict[str, str]) -> None:
-    gym = stack.gates()[0].gym
+@pytest.fixture
+def gate(stack: Api) -> Gate:
+    """Of a gym that no other test has."""
+    return stack.gates()[0]
+
+
+def test_a_picture_goes_through_every_part_and_comes_back_small(
+    stack: Api, admin: dict[str, str], gate: Gate, fm: Commands
+) -> None:
+    gym = gate.gym
     # Large enough to arrive in many pieces, and to be made anew by a part that never saw the request.
     noise = Image.frombytes("RGB", (1000, 700), os.urandom(2_100_000))
     file = io.BytesIO()
@@ -34,7 +46,7 @@ def test_a_picture_goes_through_every_part_and_comes_back_small(stack: Api, admi
     form = {"data": {"name": "Rower", "type": "rower"}, "files": {"image": file.getvalue()}}
     made = stack.client.post(f"/gyms/{gym}/machines", headers=admin, timeout=25, **form)  # type: ignore[arg-type]
     assert made.status_code == 201, made.text
-    member = stack.bearer(stack.member(0))
+    member = stack.bearer(stack.member())
     shown = stack.client.get(f"/machines/{made.json()['id']}/image?size=small", headers=member)
     assert Image.open(io.BytesIO(shown.content)).size == (320, 224)
     again = stack.client.get(
@@ -45,12 +57,11 @@ def test_a_picture_goes_through_every_part_and_comes_back_small(stack: Api, admi
         f"/gyms/{gym}/machines", headers=admin, data={"name": "x", "type": "x"}, files={"image": b"x" * 9_000_000}
     )
     assert (too_large.status_code, too_large.json()["code"]) == (413, "image_too_large")
-    assert stack.run("images", "sweep").startswith("0 taken away")
+    assert fm.said("images", "sweep").startswith("0 taken away")
 
 
-def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Api, admin: dict[str, str]) -> None:
-    gate = stack.gates()[0]
-    member = stack.bearer(stack.member(0))
+def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Api, admin: dict[str, str], gate: Gate) -> None:
+    member = stack.bearer(stack.member())
     before = stack.client.get(f"/gyms/{gate.gym}/occupancy", headers=gate.headers).json()["occupancy"]
     scan = gate.scan(stack.codes(member)[0])
     answer = stack.client.post("/scans", json=scan, headers=gate.headers)
@@ -75,9 +86,8 @@ def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Api, admin: 
     assert again.json()["outcome"] == "entered", "after an annulment the pass is as good as new"
 
 
-def test_the_picture_of_a_pass_opens_a_gate(stack: Api) -> None:
-    gate = stack.gates()[0]
-    member = stack.bearer(stack.member(1))
+def test_the_picture_of_a_pass_opens_a_gate(stack: Api, gate: Gate) -> None:
+    member = stack.bearer(stack.member())
     picture = Image.open(io.BytesIO(stack.client.get("/me/pass.png", headers=member).content))
     (code,) = zxingcpp.read_barcodes(picture)
     answer = stack.client.post("/scans", json=gate.scan(code.text), headers=gate.headers)
@@ -85,43 +95,41 @@ def test_the_picture_of_a_pass_opens_a_gate(stack: Api) -> None:
     assert stack.client.get("/me/pass.svg", headers=member).headers["content-type"] == "image/svg+xml"
 
 
-def test_one_gyms_device_is_nothing_at_another(stack: Api) -> None:
-    here, there = stack.gates(0)[0], stack.gates(1)[0]
+def test_one_gyms_device_is_nothing_at_another(stack: Api, gate: Gate) -> None:
+    here, there = gate, stack.gates()[0]
     answer = stack.client.post("/scans", json=there.scan("x"), headers=here.headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "gate_of_another_gym")
     assert stack.client.get(f"/gyms/{there.gym}", headers=here.headers).status_code == 403
 
 
-def test_a_new_device_works_at_once_and_a_revoked_one_no_longer_than_5_s(stack: Api, admin: dict[str, str]) -> None:
-    gate = stack.gates()[0]
+def test_a_new_device_works_at_once_and_a_revoked_one_no_longer_than_5_s(
+    stack: Api, admin: dict[str, str], gate: Gate
+) -> None:
     made = stack.client.post(f"/gates/{gate.id}/devices", json={"name": "Spare"}, headers=admin).json()
     spare = Gate(gate.gym, gate.id, made["credential"])
     assert stack.client.post("/scans", json=spare.scan("x"), headers=spare.headers).status_code == 200
     assert stack.client.delete(f"/devices/{made['id']}", headers=admin).status_code == 204
-    revoked_at = time.monotonic()
+    revoked_at = asked_at = time.monotonic()
     while stack.client.post("/scans", json=spare.scan("x"), headers=spare.headers).status_code != 401:
-        assert time.monotonic() - revoked_at < 5
+        assert asked_at - revoked_at < 5
         time.sleep(0.1)
+        asked_at = time.monotonic()
 
 
-def test_many_doors_at_once_are_all_answered_in_time(stack: Api, admin: dict[str, str]) -> None:
-    gate = stack.gates()[0]
-
-    def scan(_: int) -> tuple[int, float]:
+def test_many_doors_at_once_are_all_answered_in_time(stack: Api, gate: Gate) -> None:
+    def scan(_: int) -> float:
         began = time.monotonic()
-        # As staff whose bucket is their own; the device's is for other tests.
-        answer = stack.client.post("/scans", json=gate.scan("x"), headers=admin)
-        return answer.status_code, time.monotonic() - began
+        answer = stack.client.post("/scans", json=gate.scan("x"), headers=gate.headers)
+        assert answer.status_code == 200, answer.text
+        return time.monotonic() - began
 
-    with ThreadPoolExecutor(32) as doors:
-        answers = list(doors.map(scan, range(200)))
-    assert {status for status, _ in answers} <= {200, 429}
-    assert sum(status == 200 for status, _ in answers) >= 50
-    assert max(took for _, took in answers) < 2
+    # Two seconds; on a machine that is busy with something else what as many doors take one after another.
+    one_by_one = max(scan(number) for number in range(_DOORS))
+    with ThreadPoolExecutor(_DOORS) as doors:
+        assert max(doors.map(scan, range(200))) < max(2.0, _DOORS * one_by_one)
 
 
-def test_a_client_that_hangs_up_finds_its_scan_decided(stack: Api) -> None:
-    gate = stack.gates()[0]
+def test_a_client_that_hangs_up_finds_its_scan_decided(stack: Api, gate: Gate) -> None:
     scan = gate.scan("x")
     body = json.dumps(scan).encode()
     with socket.create_connection(("127.0.0.1", stack.port)) as connection:
@@ -144,8 +152,7 @@ def _problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, problem["code"]
 
 
-def test_whatever_is_wrong_is_told_in_one_shape(stack: Api) -> None:
-    gate = stack.gates()[0]
+def test_whatever_is_wrong_is_told_in_one_shape(stack: Api, gate: Gate) -> None:
     client, headers = stack.client, gate.headers
     as_json = headers | {"Content-Type": "application/json"}
     big = b" " * 70_000
@@ -171,8 +178,7 @@ def test_whatever_is_wrong_is_told_in_one_shape(stack: Api) -> None:
     assert [_problem(answer) for answer, _ in problems] == [expected for _, expected in problems]
 
 
-def test_a_scan_id_with_a_slash_is_found_and_undone(stack: Api) -> None:
-    gate = stack.gates()[0]
+def test_a_scan_id_with_a_slash_is_found_and_undone(stack: Api, gate: Gate) -> None:
     name = f"door/1 {uuid4()}".replace(" ", "#")
     assert stack.client.post("/scans", json=gate.scan("x", name), headers=gate.headers).status_code == 200
     url = "/scans/" + name.replace("/", "%2F").replace("#", "%23")
@@ -186,8 +192,8 @@ def test_a_request_id_goes_in_and_out(stack: Api) -> None:
     assert problem["request_id"] == "door-8"
 
 
-def test_what_waits_for_the_consumers_and_what_is_dead_is_told(stack: Api) -> None:
-    groups = [group["group"] for group in json.loads(stack.run("kafka", "lag", "--json"))]
+def test_what_waits_for_the_consumers_and_what_is_dead_is_told(fm: Commands) -> None:
+    groups = [group["group"] for group in fm.json("kafka", "lag")]
     assert groups == ["door-consumers", "payment-consumers"]
-    assert "door-consumers on door-commands" in stack.run("kafka", "lag")
-    assert json.loads(stack.run("kafka", "dead-letters", "--json")) == []
+    assert "door-consumers on door-commands" in fm.said("kafka", "lag")
+    assert fm.json("kafka", "dead-letters") == []

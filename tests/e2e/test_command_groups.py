@@ -1,44 +1,12 @@
 """The commands that manage a gym, at a running stack: each group's way from its list to its end."""
 
-import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.e2e.api import Api
-
-
-class Commands:
-    """The real executable in the stack's data folder."""
-
-    def __init__(self, stack: Api) -> None:
-        self._stack = stack
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self._stack._stack.run(*words)  # noqa: SLF001 - how it ends matters here, also if it fails
-
-    def said(self, *words: str) -> str:
-        done = self.run(*words)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def json(self, *words: str) -> Any:  # noqa: ANN401 - any JSON
-        return json.loads(self.said(*words, "--json"))
-
-    def refused(self, code: int, *words: str) -> str:
-        done = self.run(*words)
-        assert done.returncode == code, (done.stdout, done.stderr)
-        assert done.stderr.startswith("fitmonitor: ")
-        assert len(done.stderr.splitlines()) == 1, "one line"
-        return done.stderr
-
-
-@pytest.fixture(scope="module")
-def fm(stack: Api) -> Commands:
-    return Commands(stack)
+from tests.e2e.commands import Commands
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +104,7 @@ def test_whoever_is_named_by_as_does_it(fm: Commands, stack: Api) -> None:
     assert "Admin" in fm.refused(1, "gym", "--as", staff, "create", "x", "--address", "y", "--time-zone", "UTC",
                                  "--capacity", "1")  # fmt: skip
     assert fm.refused(1, "gym", "--as", "nobody@example.org", "list")
-    member = stack.member(20)
+    member = stack.member()
     fm.said("user", "--as", stack.demo["admin"]["email"], "disable", member, "--yes")
     change = fm.json("user", "history", member)[0]
     admin = fm.json("user", "show", stack.demo["admin"]["email"])
@@ -145,7 +113,6 @@ def test_whoever_is_named_by_as_does_it(fm: Commands, stack: Api) -> None:
 
 
 def test_a_command_leaves_no_session_behind(fm: Commands, stack: Api) -> None:
-    admin = stack.bearer(stack.demo["admin"]["email"])
     fm.said("gym", "list")
-    sessions = stack.client.get("/me/sessions?limit=200", headers=admin).json()["items"]
+    sessions = stack.client.get("/me/sessions?limit=200", headers=stack.admin).json()["items"]
     assert not [each for each in sessions if each["device"].startswith("fitmonitor")]

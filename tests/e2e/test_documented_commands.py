@@ -13,11 +13,11 @@ Write a document's commands like this:
 - an answer of the API that is an error ends the test, although `curl -s` would not mind;
 - what cannot be run beside others, or in a minute, goes into `tests/documented/elsewhere.py` with who runs it.
 
-All share one stack: leave nothing behind that the next document stumbles over, such as a full gym or a retired gate.
+All share one stack, with each other and with the tests of this folder: leave nothing behind that the next one stumbles
+over, such as a full gym or a retired gate. No test takes a member of the demo whom a document names.
 """
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,28 +25,24 @@ import pytest
 from tests.documented.elsewhere import ELSEWHERE
 from tests.documented.pages import Page, pages
 from tests.documented.shell import run
-from tests.stacks import TestedStack
+from tests.e2e.api import Api
 
 pytestmark = pytest.mark.timeout(900)
 
-DOCUMENTS = [page for page in pages() if page.commands]
-# A peak hour of `demo rush` may be among them.
+# A peak hour of `demo rush` is played in one of them.
+LONG = {"docs/rush.md"}
 WITHIN_S = 300.0
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestedStack]:
-    started = TestedStack(tmp_path_factory.mktemp("documents"), environment={"FITMONITOR_LIVE__ENABLED": "true"})
-    try:
-        started.start()
-        yield started
-    finally:
-        started.down()
+DOCUMENTS = [
+    pytest.param(page, id=page.name, marks=[pytest.mark.soak("tools")] if page.name in LONG else [])
+    for page in pages()
+    if page.commands
+]
 
 
-@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
-def test_the_commands_of_a_document_work_as_they_stand(page: Page, shared: TestedStack, tmp_path: Path) -> None:
-    address = f"http://127.0.0.1:{shared.port}"
-    ran = run(page, tmp_path, address, shared.environment, ELSEWHERE, WITHIN_S)
+@pytest.mark.parametrize("page", DOCUMENTS)
+def test_the_commands_of_a_document_work_as_they_stand(page: Page, stack: Api, tmp_path: Path) -> None:
+    ran = run(page, tmp_path, stack.url, stack.tested.environment, ELSEWHERE, WITHIN_S)
     sys.stdout.write(ran.said)  # pytest -rP shows it
     assert ran.code == 0, ran.last

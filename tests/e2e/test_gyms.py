@@ -25,7 +25,7 @@ class NewGym:
 
 @pytest.fixture(scope="module")
 def gym(stack: Api, admin: dict[str, str]) -> NewGym:
-    wanted = {"name": "Riverside", "address": "Quay 7", "time_zone": "Europe/Berlin", "capacity": 20}
+    wanted = {"name": "Lakeside", "address": "Quay 7", "time_zone": "Europe/Berlin", "capacity": 20}
     made = stack.client.post("/gyms", json=wanted, headers=admin)
     assert made.status_code == 201, made.text
     gym_id, path = made.json()["id"], f"/gyms/{made.json()['id']}"
@@ -67,7 +67,7 @@ def upload(stack: Api, gym: NewGym, admin: dict[str, str], image: bytes) -> http
 def test_a_machine_with_its_picture_is_used_until_its_member_leaves(
     stack: Api, admin: dict[str, str], gym: NewGym
 ) -> None:
-    member = stack.bearer(stack.member(5))
+    member = stack.bearer(stack.member())
     refused = upload(stack, gym, admin, b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     assert (refused.status_code, refused.json()["code"]) == (422, "image_unreadable")
     made = upload(stack, gym, admin, photograph())
@@ -94,7 +94,7 @@ def test_a_machine_with_its_picture_is_used_until_its_member_leaves(
 
 
 def test_heads_are_counted_and_the_roll_is_called(stack: Api, admin: dict[str, str], gym: NewGym) -> None:
-    member = stack.bearer(stack.member(6))
+    member = stack.bearer(stack.member())
     assert scan(stack, gym, member, "enter")["outcome"] == "entered"
     path = f"/gyms/{gym.id}"
     counted = stack.client.post(f"{path}/head-counts", json={"counted": 3, "reason": "drill"}, headers=admin).json()
@@ -109,7 +109,7 @@ def test_heads_are_counted_and_the_roll_is_called(stack: Api, admin: dict[str, s
 
 
 def test_what_a_door_did_while_it_was_cut_off_is_recorded(stack: Api, admin: dict[str, str], gym: NewGym) -> None:
-    member = stack.bearer(stack.member(7))
+    member = stack.bearer(stack.member())
     codes = stack.codes(member, 2)
     kept_keys = stack.client.get("/pass-keys", headers=gym.gate.headers).json()["keys"]
     keys = jwt.PyJWKSet.from_dict({"keys": kept_keys})

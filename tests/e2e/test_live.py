@@ -18,7 +18,7 @@ def snapshots(stream: httpx.Response) -> Iterator[dict[str, Any]]:
 
 def test_a_scan_shows_on_an_open_stream(stack: Api) -> None:
     gate = stack.gates()[0]
-    member, staff = stack.bearer(stack.member(4)), stack.bearer(stack.demo["staff"]["email"])
+    member, staff = stack.bearer(stack.member()), stack.staff
     live = f"{stack.url}/api/live/gyms/{gate.gym}"
     with httpx.stream("GET", live, headers=member, timeout=60) as stream:
         shown = snapshots(stream)

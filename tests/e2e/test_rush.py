@@ -4,18 +4,31 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.api import Api
+from tests.e2e.commands import Commands
 
 _SMALL = ("demo", "rush", "--members", "60", "--gyms", "2", "--minutes", "10")
 
 
-def test_a_small_rush_is_right_in_all_that_must_be_so(stack: Api, admin: dict[str, str], tmp_path: Path) -> None:
+def played(stack: Api, *options: str) -> dict[str, Any]:
+    """What a rush says of itself, by the executable: it takes over signals and draws."""
+    done = stack.tested.run(*_SMALL, "--json", *options)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.check
+def test_a_small_rush_is_right_in_all_that_must_be_so(
+    stack: Api, admin: dict[str, str], fm: Commands, tmp_path: Path
+) -> None:
     demo = stack.client.get("/gyms", headers=admin).json()["items"]
-    told = json.loads(stack.run(*_SMALL, "--json", "--picture", str(tmp_path / "rush")))
+    told = played(stack, "--picture", str(tmp_path / "rush"))
     assert {each["name"] for each in told["invariants"] if not each["holds"]} == set()
     assert {"answers_right", "reconciled", "occupancy_as_counted"} <= {each["name"] for each in told["invariants"]}
     assert told["is_good"]
@@ -27,23 +40,22 @@ def test_a_small_rush_is_right_in_all_that_must_be_so(stack: Api, admin: dict[st
     assert all(Path(file).stat().st_size > 10_000 for file in told["pictures"])
     gyms = stack.client.get("/gyms", headers=admin).json()["items"]
     assert [gym for gym in gyms if not gym["name"].startswith("Rush gym")] == demo
-    assert stack.run("payments", "check").endswith("agree.")
+    assert fm.said("payments", "check").endswith("agree.\n")
 
 
-def test_an_interrupted_rush_leaves_nothing_in_doubt(stack: Api, tmp_path: Path) -> None:
+@pytest.mark.soak("tools")
+def test_an_interrupted_rush_leaves_nothing_in_doubt(stack: Api, fm: Commands, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cluster.cli.main", *_SMALL, "--speed", "10", "--json"]
     with subprocess.Popen(
         [*command, "--picture", str(tmp_path / "rush")],
-        env=_environment(stack),
+        env=stack.tested.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as child:
         assert child.stderr
-        for line in child.stderr:
-            if "rush" in line.split():
-                break
-        time.sleep(1)
+        lines = (line for line in child.stderr if "rush" in line.split())
+        assert [next(lines), next(lines)], "it is under way"
         child.send_signal(signal.SIGINT)
         out, _ = child.communicate(timeout=60)
     assert child.returncode == 130
@@ -54,24 +66,13 @@ def test_an_interrupted_rush_leaves_nothing_in_doubt(stack: Api, tmp_path: Path)
     assert 0 < told["minutes_done"] < 10
     assert told["remain_inside"] > 0
     assert (tmp_path / "rush.svg").exists()
-    assert "agree" in stack.run("reconcile")
-    after = json.loads(stack.run(*_SMALL, "--json"))
+    assert "agree" in fm.said("reconcile")
+    after = played(stack)
     assert after["is_good"], "whoever remained was let out first"
     assert after["remain_inside"] == 0
 
 
-def test_too_few_members_are_a_wrong_use(stack: Api) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cluster.cli.main", "demo", "rush", "--members", "30", "--gyms", "10"],
-        env=_environment(stack),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def test_too_few_members_are_a_wrong_use(fm: Commands) -> None:
+    done = fm.run("demo", "rush", "--members", "30", "--gyms", "10")
     assert (done.returncode, done.stdout) == (2, "")
     assert "30 members are too few for 10 gyms" in " ".join(done.stderr.split())
-
-
-def _environment(stack: Api) -> dict[str, str]:
-    return stack._stack.environment  # noqa: SLF001 - of the commands that must be watched, or fail

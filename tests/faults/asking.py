@@ -1,8 +1,6 @@
 """A door that asks as doors do: the same scan id again and again until it has a decision."""
 
 import asyncio
-import os
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -13,16 +11,16 @@ from uuid import UUID
 
 import msgspec
 
-from cluster.local.process import ChildProcess
 from domain.door.model import AnnulAnswer, AnnulRequest, DoorResult, Rejected, ScanAnswer, ScanRequest
 from domain.ids import new_id
 from integrations.kafka.door_commands import DoorCommandClient, NoAnswerInTime
 from integrations.kafka.messages import AnnulCommand, ScanCommand
 from integrations.kafka.replies import ReplyListener
 from integrations.settings import Settings
+from tests.faults import consumer_process
 from tests.faults.consumer_process import Point
+from tests.forked import LoggedProcess
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
 _ASK_AGAIN_AFTER_S = 3.0
 _TYPES = {"scan_answer": ScanAnswer, "annul_answer": AnnulAnswer, "rejected": Rejected}
@@ -89,24 +87,9 @@ async def door(settings: Settings) -> AsyncIterator[Door]:
         await asyncio.to_thread(listener.close)
 
 
-def consumer(settings: Settings, log_file: Path, point: Point = Point.NOWHERE, after: int = 0) -> ChildProcess:
+def consumer(settings: Settings, log_file: Path, point: Point = Point.NOWHERE, after: int = 0) -> LoggedProcess:
     """Start a consumer in a process of its own."""
-    kafka = settings.kafka
-    environment = os.environ | {
-        "FITMONITOR_DATABASE__URL": settings.database.url.get_secret_value(),
-        "FITMONITOR_DATABASE__STATEMENT_TIMEOUT_S": str(settings.database.statement_timeout_s),
-        "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "FITMONITOR_KAFKA__COMMANDS_TOPIC": kafka.commands_topic,
-        "FITMONITOR_KAFKA__REPLIES_TOPIC": kafka.replies_topic,
-        "FITMONITOR_KAFKA__DEAD_LETTERS_TOPIC": kafka.dead_letters_topic,
-        "FITMONITOR_KAFKA__DOOR_GROUP": kafka.door_group,
-        "FITMONITOR_KAFKA__SESSION_TIMEOUT_MS": str(kafka.session_timeout_ms),
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-m", "tests.faults.consumer_process", point, str(after)]
-    process = ChildProcess("consumer", command, log_file, environment)
-    process.start()
-    return process
+    return LoggedProcess(log_file, consumer_process.run, settings, point, after)
 
 
 def patient(request: ScanRequest) -> ScanRequest:

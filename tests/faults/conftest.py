@@ -9,16 +9,16 @@ from pydantic import SecretStr
 
 from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
-from cluster.local.process import ChildProcess
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
 from tests.faults.asking import consumer
 from tests.faults.consumer_process import Point
 from tests.faults.figures import Figures
+from tests.forked import LoggedProcess
 from tests.servers import emptied_topics, migrated_database
 from tests.world import HeldClock, World
 
-StartConsumer = Callable[..., ChildProcess]
+StartConsumer = Callable[..., LoggedProcess]
 
 
 @pytest.fixture
@@ -42,17 +42,24 @@ def world(settings: Settings) -> Iterator[World]:
 
 
 @pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    store = Store(settings.database.url.get_secret_value(), pool_size=2)
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def start_consumer(settings: Settings, tmp_path: Path) -> Iterator[StartConsumer]:
     """Starts consumers, and ends them after the test."""
-    started: list[ChildProcess] = []
+    started: list[LoggedProcess] = []
 
-    def start(point: Point = Point.NOWHERE, after: int = 0) -> ChildProcess:
+    def start(point: Point = Point.NOWHERE, after: int = 0) -> LoggedProcess:
         started.append(consumer(settings, tmp_path / f"consumer-{len(started)}.log", point, after))
         return started[-1]
 
     yield start
     for process in started:
-        process.stop()
+        process.kill()
 
 
 @pytest.fixture

@@ -1,18 +1,10 @@
-"""The door's consumer as a process of its own that kills or freezes itself where it is told to.
-
-    python -m tests.faults.consumer_process POINT AFTER
-
-POINT is a `Point`; AFTER is the number of messages, this batch included, from which on it strikes. Settings come from
-the environment, as they do for a replica.
-"""
+"""The door's consumer as a process of its own that kills or freezes itself where it is told to."""
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from threading import Event
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from sqlalchemy import Connection
@@ -106,15 +98,21 @@ class DoomedConsumer(Consumer):
             self.commit(asynchronous=False)
 
 
-def main() -> None:
-    settings = Settings()
+def run(settings: Settings, point: Point, after: int) -> None:
+    """Consume until killed.
+
+    Args:
+        settings: where the database and Kafka are.
+        point: where it strikes.
+        after: the number of messages, the batch in hand included, from which on it does.
+    """
     configure_logging(settings)
-    fate = Fate(Point(sys.argv[1]), int(sys.argv[2]))
+    fate = Fate(point, after)
     parts = DoorParts(settings)
     consumer = DoomedConsumer(group_consumer_config(settings.kafka, settings.kafka.door_group))
     consumer.fate, consumer.sender = fate, parts.sender
     fate.deliver = consumer.deliver
-    loop = ConsumerLoop(
+    ConsumerLoop(
         consumer,
         settings.kafka.commands_topic,
         decode_command,
@@ -122,15 +120,4 @@ def main() -> None:
         DoorReplier(parts.sender),
         parts.dead_letters,
         parts.limits,
-    )
-    ended = Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
-    loop.start()
-    while loop.alive and not ended.wait(0.1):
-        pass
-    loop.stop(30)
-    parts.close()
-
-
-if __name__ == "__main__":
-    main()
+    ).run()

@@ -1,20 +1,12 @@
-"""The outbox relay as a process of its own that kills or freezes itself where it is told to.
-
-    python -m tests.faults.relay_process POINT AFTER
-
-POINT is a `RelayPoint`; AFTER is the number of events, those in hand included, from which on it strikes. Settings come
-from the environment, as they do for a replica.
-"""
+"""The outbox relay as a process of its own that kills or freezes itself where it is told to."""
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from threading import Event
 
 from consumers.frozen import give_up_locks_when_frozen
-from consumers.outbox_relay import LOCK_LOST_AFTER_S, OutboxRelay, RelayLimits
+from consumers.outbox_relay import OutboxRelay, RelayLimits
 from domain.outbox import Order, WaitingEvent
 from domain.unit_of_work import Store
 from integrations.kafka.event_publisher import EventPublisher, Failure
@@ -47,20 +39,18 @@ class DoomedPublisher(EventPublisher):
         return failures
 
 
-def main() -> None:
-    settings = Settings()
+def run(settings: Settings, point: RelayPoint, after: int, lock_lost_after_s: int) -> None:
+    """Relay until killed.
+
+    Args:
+        settings: where the database and Kafka are.
+        point: where it strikes.
+        after: the number of events, those in hand included, from which on it does.
+        lock_lost_after_s: when the server takes a silent holder of the lock for lost.
+    """
     configure_logging(settings)
     store = Store(settings.database.url.get_secret_value(), pool_size=1)
-    give_up_locks_when_frozen(store.engine, LOCK_LOST_AFTER_S)
-    publisher = DoomedPublisher(settings.kafka, RelayPoint(sys.argv[1]), int(sys.argv[2]))
-    relay = OutboxRelay(store_lock(store.engine, "outbox-relay"), publisher, limits=RelayLimits(batch_max=20))
-    ended = Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
-    relay.start()
-    while relay.alive and not ended.wait(0.1):
-        pass
-    relay.stop(30)
-
-
-if __name__ == "__main__":
-    main()
+    give_up_locks_when_frozen(store.engine, lock_lost_after_s)
+    limits = RelayLimits(batch_max=20, lock_lost_after_s=lock_lost_after_s)
+    publisher = DoomedPublisher(settings.kafka, point, after)
+    OutboxRelay(store_lock(store.engine, "outbox-relay"), publisher, limits=limits).run()

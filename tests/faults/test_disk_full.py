@@ -23,7 +23,7 @@ from tests.faults.invariants import assert_invariants
 from tests.servers import fresh_topics, migrate
 from tests.world import HeldClock, World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.check, pytest.mark.anyio, pytest.mark.timeout(280)]
 
 _PLENTY = 1_000_000
 

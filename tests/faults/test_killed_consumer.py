@@ -125,12 +125,10 @@ async def test_a_consumer_that_froze_with_its_locks_gives_them_up_and_changes_no
     sleeper = start_consumer(Point.FROZEN_BEFORE_COMMIT, after=20)
     async with door(settings) as the_door:
         asking = the_door.starts_asking(requests)
-        process = sleeper.identity.find()
-        assert process is not None
-        await until(lambda: process.status() == psutil.STATUS_STOPPED)
+        await until(lambda: sleeper.process.status() == psutil.STATUS_STOPPED)
         start_consumer()
         await asking
-        process.resume()
+        sleeper.process.resume()
         await the_door.ask_all(requests)
         assert sleeper.is_running
     entered = [answers[0] for answers in the_door.given.values() if answers[0].outcome is Outcome.ENTERED]

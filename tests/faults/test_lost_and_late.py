@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cluster.local.process import ChildProcess
 from domain.door.model import AnnulAnswer, Direction, Outcome, Reason, ScanAnswer
 from domain.ids import new_id
 from integrations.kafka.door_commands import NoAnswerInTime
@@ -17,6 +16,7 @@ from integrations.settings import Settings
 from tests.faults.asking import consumer, door, patient, until
 from tests.faults.conftest import StartConsumer
 from tests.faults.invariants import assert_invariants
+from tests.forked import LoggedProcess
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -83,17 +83,17 @@ async def test_a_scan_that_waited_too_long_admits_nobody_and_can_be_annulled(
 
 
 @pytest.fixture
-def twin(settings: Settings, tmp_path: Path) -> Iterator[ChildProcess]:
+def twin(settings: Settings, tmp_path: Path) -> Iterator[LoggedProcess]:
     """A consumer with a group of its own: it owns every partition, and nobody who owns one knows of it."""
     group = settings.kafka.door_group + "-twin"
     kafka = settings.kafka.model_copy(update={"door_group": group})
     process = consumer(settings.model_copy(update={"kafka": kafka}), tmp_path / "twin.log")
     yield process
-    process.stop()
+    process.kill()
 
 
 async def test_two_owners_of_one_partition_decide_each_scan_once(
-    settings: Settings, world: World, start_consumer: StartConsumer, twin: ChildProcess
+    settings: Settings, world: World, start_consumer: StartConsumer, twin: LoggedProcess
 ) -> None:
     gyms = [world.gym(capacity=20) for _ in range(4)]
     requests = [

@@ -38,7 +38,7 @@ from tests.faults.malformed import Odd, as_odd, no_replies, undecidable, undecod
 from tests.integration.kafka.letters import Command
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.check, pytest.mark.anyio, pytest.mark.timeout(280)]
 
 YEARS = 3650
 _PATIENCE_S = 60
@@ -311,7 +311,7 @@ async def test_dead_letters_are_found_and_sent_again_once_what_was_wrong_is_mend
     stays, late, retried = world.members(3, days=YEARS)
     world.clock.now = datetime.now(UTC)
     kept = patient(world.scan(gym, world.code(stays), Direction.ENTER))
-    in_time = world.scan(gym, world.code(late), Direction.ENTER, scan_id="poison-1", deadline_s=15)
+    in_time = world.scan(gym, world.code(late), Direction.ENTER, scan_id="poison-1", deadline_s=3)
     asked_again = patient(world.scan(gym, world.code(retried), Direction.ENTER, scan_id="poison-2"))
     async with door(settings) as the_door:
         start_consumer()

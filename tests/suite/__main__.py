@@ -1,8 +1,10 @@
 """What `make test`, `make check`, `make soak` and `make mutants` run: `python -m tests.suite COMMAND --help`."""
 
 import argparse
+import signal
 import sys
 
+from cluster.signals import end_on_signals
 from tests.suite import mutants, pytest_run, soak
 
 
@@ -23,6 +25,8 @@ def main() -> int:
     soak.add_command(commands)
     mutants.add_command(commands)
     arguments = parser.parse_args()
+    end_on_signals()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # by way of what stops the servers
     code: int = arguments.run(arguments)
     return code
 

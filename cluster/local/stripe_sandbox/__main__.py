@@ -14,6 +14,7 @@ from cluster.local.ports import LOOPBACK
 from cluster.local.stripe_sandbox.guard import UnsafeStartError, check_environment
 from cluster.local.stripe_sandbox.server import Protocol, make_app
 from cluster.local.stripe_sandbox.world import Secrets, World
+from cluster.signals import end_on_signals
 
 _UNSAFE = 2
 
@@ -56,6 +57,7 @@ def serve(port: int, folder: Path, environment: Mapping[str, str]) -> None:
 
 def main() -> None:
     """Serve, or tell in a line why not."""
+    end_on_signals()
     os.umask(0o077)
     try:
         serve(int(sys.argv[1]), Path(sys.argv[2]), os.environ)

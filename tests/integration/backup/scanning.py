@@ -1,5 +1,6 @@
 """Members who come and go at the door of a store, from a thread of their own, until it is enough."""
 
+import time
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,7 @@ from domain.unit_of_work import Store
 from tests.world import World
 
 _MEMBERS = 40
+_PATIENCE_S = 60.0
 
 
 class Scanning:
@@ -40,6 +42,14 @@ class Scanning:
         self._enough.set()
         self._thread.join()
         self._store.close()
+
+    def wait_answered(self, more: int) -> None:
+        """Wait until so many more are decided."""
+        until, give_up_at = self.answered + more, time.monotonic() + _PATIENCE_S
+        while self.answered < until:
+            assert self.error is None, self.error
+            assert time.monotonic() < give_up_at, "scans are held up"
+            time.sleep(0.002)
 
     def _go_on(self) -> None:
         try:

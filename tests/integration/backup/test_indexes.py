@@ -9,10 +9,12 @@ from sqlalchemy import func, insert, inspect, select
 
 from cluster.backup import filling
 from cluster.errors import CommandError
-from domain.migrations.run import upgrade
 from domain.tables import metadata, users
 from domain.unit_of_work import Store
+from tests.servers import migrate
 from tests.unit.backup.stacks import MOMENT, checksums, empty_settings, fill_store, restored, settings_in, taken
+
+pytestmark = pytest.mark.check
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +54,7 @@ def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_begins_ane
     new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url, target = new_store("sqlite"), new_store("mariadb")
-    upgrade(url)
+    migrate(url)
     store = Store(url, pool_size=1)
     # Two for SQLite, and one address for MariaDB.
     emails = ("mia@example.org", "MIA@example.org")

@@ -1,9 +1,7 @@
 """A backup that is taken while members come and go is of one moment, and holds them up nowhere."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,10 +13,10 @@ from cluster.errors import CommandError
 from domain.door.model import DoorLimits, ScanAnswer
 from domain.door.reconcile import disagreements
 from domain.door.service import decide_batch
-from domain.migrations.run import upgrade
 from domain.tables import scans
 from domain.unit_of_work import Store
 from tests.integration.backup.scanning import Scanning
+from tests.servers import migrate
 from tests.unit.backup.stacks import (
     checksums,
     empty_settings,
@@ -30,30 +28,26 @@ from tests.unit.backup.stacks import (
 )
 
 KINDS = ("sqlite", "mariadb")
-BOTH_WAYS = list(product(KINDS, KINDS))
-
-
-def slowly(_part: str, _number: int) -> None:
-    """So slow that many scans are decided between two tables."""
-    time.sleep(0.05)
+# From SQLite to SQLite: `tests/unit/backup/test_values.py`.
+ACROSS = [("sqlite", "mariadb"), ("mariadb", "sqlite")]
 
 
 def rows(manifest: Manifest, table: str) -> int:
     return next(each.rows for each in manifest.tables if each.name == table)
 
 
-@pytest.mark.parametrize(("source", "target"), BOTH_WAYS)
+@pytest.mark.parametrize(("source", "target"), ACROSS)
 def test_rows_of_one_moment_come_back_in_either_kind_of_store(
     source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url = new_store(source)
-    upgrade(url)
+    migrate(url)
     first = settings_in(tmp_path / "first", url)
     with Scanning(url) as scanning:
-        while scanning.answered < 50 and scanning.error is None:
-            time.sleep(0.01)
+        scanning.wait_answered(50)
         before = scanning.answered
-        manifest = taken(first, tmp_path / "file", slowly)
+        # After each table more scans are decided: a backup that held them up would come to no end.
+        manifest = taken(first, tmp_path / "file", lambda _part, _number: scanning.wait_answered(5))
         after = scanning.answered
     assert scanning.error is None, scanning.error
     assert before <= rows(manifest, "scans") < after - 10, "scans were decided before, during and after"
@@ -66,7 +60,7 @@ def test_rows_of_one_moment_come_back_in_either_kind_of_store(
     assert again.store == {"sqlite": "sqlite", "mariadb": "mysql"}[target]
 
 
-@pytest.mark.parametrize(("source", "target"), BOTH_WAYS)
+@pytest.mark.parametrize(("source", "target"), [*ACROSS, ("mariadb", "mariadb")])
 def test_every_table_comes_back_in_either_kind_of_store(
     source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -81,10 +75,9 @@ def test_every_table_comes_back_in_either_kind_of_store(
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_restored_store_goes_on_where_it_was(kind: str, new_store: Callable[[str], str], tmp_path: Path) -> None:
     url, target = new_store("sqlite"), new_store(kind)
-    upgrade(url)
+    migrate(url)
     with Scanning(url) as scanning:
-        while scanning.answered < 50 and scanning.error is None:
-            time.sleep(0.01)
+        scanning.wait_answered(50)
     taken(settings_in(tmp_path / "first", url), tmp_path / "file")
     done = restored(empty_settings(tmp_path / "second", target), tmp_path / "file")
     assert len(done.found.ledger) == 40, "memberships without a booking were so before, and are found after"
@@ -102,7 +95,7 @@ def test_a_restored_store_goes_on_where_it_was(kind: str, new_store: Callable[[s
 
 def test_rows_that_do_not_fit_leave_no_stack_on_a_server(new_store: Callable[[str], str], tmp_path: Path) -> None:
     url, target = new_store("sqlite"), new_store("mariadb")
-    upgrade(url)
+    migrate(url)
     store = Store(url, pool_size=1)
     with store.writing() as connection:
         fill_every_table(connection)

@@ -12,6 +12,7 @@ from integrations.images.s3 import S3Images
 from integrations.settings import Settings
 
 
+@pytest.mark.check
 def test_pictures_are_kept_by_what_the_server_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ImageServer(tmp_path / "image-server.log", free_port())
     for name, value in server.environment().items():

@@ -3,14 +3,14 @@
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.stacks import STARTS_WITHIN_S, TestedStack, living
+from cluster.local.record import read_record
+from tests.stacks import STARTS_WITHIN_S, TestedStack, living, until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -26,11 +26,36 @@ def stack() -> Iterator[TestedStack]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.check
 def test_a_stack_leaves_no_process_and_keeps_its_data_however_it_ends(stack: TestedStack) -> None:
     stack.start()
-    first_demo, processes, run_dir = stack.demo(), stack.processes(), stack.record.run_dir
+    first_demo, processes = stack.demo(), stack.processes()
     assert len(processes) > 5
+    assert stack.send(signal.SIGKILL) == -signal.SIGKILL
 
+    # Straight away, beside what the killed one left.
+    stack.start()
+    assert "left behind" in stack.said()
+    assert living(processes) == []
+    assert stack.is_ready
+    assert stack.demo() == first_demo
+    processes = stack.processes()
+
+    assert stack.send(signal.SIGINT) == 0, stack.said()
+    assert living(processes) == []
+    assert not (stack.data_dir / "stack.json").exists()
+    assert (stack.data_dir / "logs" / "ray-session" / "serve").is_dir()
+
+
+@pytest.mark.soak("deaths")
+def test_whatever_a_killed_stack_left_the_next_one_starts(stack: TestedStack) -> None:
+    stack.launch()
+    stack.wait_said("mock broker")
+    assert stack.send(signal.SIGTERM) == 130, "a start is called off"
+    assert stack.run("down").stdout.startswith("no stack is up")
+
+    stack.start()
+    demo, processes, run_dir = stack.demo(), stack.processes(), stack.record.run_dir
     assert stack.send(signal.SIGKILL) == -signal.SIGKILL
     assert stack.run("status").returncode == 1
     done = stack.down()
@@ -41,37 +66,18 @@ def test_a_stack_leaves_no_process_and_keeps_its_data_however_it_ends(stack: Tes
     assert not run_dir.exists()
 
     stack.start()
-    assert stack.is_ready
-    assert stack.demo() == first_demo
+    assert stack.demo() == demo
     processes = stack.processes()
     for process in reversed(processes):
         process.kill()
     stack.send(signal.SIGKILL)
 
-    stack.start()
-    assert stack.is_ready
-    assert stack.demo() == first_demo
-    processes = stack.processes()
-    stack.send(signal.SIGKILL)
-
-    # Straight away, beside what the killed one left.
-    stack.start()
-    assert "left behind" in stack.said()
-    assert living(processes) == []
-    processes = stack.processes()
-
-    assert stack.send(signal.SIGINT) == 0, stack.said()
-    assert living(processes) == []
-    assert not (stack.data_dir / "stack.json").exists()
-    assert (stack.data_dir / "logs" / "ray-session" / "serve").is_dir()
-
-
-def test_a_start_that_is_called_off_leaves_nothing(stack: TestedStack) -> None:
     stack.launch()
-    while "mock broker" not in stack.said():
-        pass
-    assert stack.send(signal.SIGTERM) == 130
-    assert stack.run("down").stdout.startswith("no stack is up")
+    suspend_managers(stack)
+    stack.wait_ready()
+    assert "Ray is started anew" in stack.said()
+    assert stack.is_ready
+    assert stack.demo() == demo
 
 
 def test_down_where_nothing_is_up_is_no_failure(stack: TestedStack) -> None:
@@ -80,21 +86,17 @@ def test_down_where_nothing_is_up_is_no_failure(stack: TestedStack) -> None:
     assert "no stack is up" in done.stdout
 
 
-def test_a_haproxy_manager_that_hangs_while_starting_is_replaced(stack: TestedStack) -> None:
-    stack.launch()
-    deadline = time.monotonic() + STARTS_WITHIN_S
-    while not (managers := [p for p in starting(stack) if title(p).startswith("ray::HAProxyManager")]):
-        assert time.monotonic() < deadline, stack.said()
-        time.sleep(0.05)
-    for manager in managers:
+def suspend_managers(stack: TestedStack) -> None:
+    """Let HAProxy's managers hang as soon as they are there."""
+    until(lambda: bool(managers(stack)), STARTS_WITHIN_S, stack.said)
+    for manager in managers(stack):
         manager.suspend()
-    stack.wait_ready()
-    assert "Ray is started anew" in stack.said()
-    assert stack.is_ready
 
 
-def starting(stack: TestedStack) -> list[psutil.Process]:
-    return stack.processes() if (stack.data_dir / "stack.json").exists() else []
+def managers(stack: TestedStack) -> list[psutil.Process]:
+    record = read_record(stack.data_dir)
+    starting = record.members() if record is not None else []
+    return [process for process in starting if title(process).startswith("ray::HAProxyManager")]
 
 
 def title(process: psutil.Process) -> str:

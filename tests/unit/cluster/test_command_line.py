@@ -7,15 +7,9 @@ import pytest
 
 from cluster.cli.main import COMMANDS
 from cluster.local.ports import free_port
+from tests.unit.cluster.forked import run
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")
-
-
-def _run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FITMONITOR_")}
-    return subprocess.run(
-        [_FITMONITOR, *words], env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def test_the_list_of_commands_needs_no_ray() -> None:
@@ -32,47 +26,56 @@ def test_the_list_of_commands_needs_no_ray() -> None:
 
 @pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
 def test_every_command_explains_itself(entry: object) -> None:
-    done = _run(entry.name, "--help")  # type: ignore[attr-defined]
+    done = run(entry.name, "--help")  # type: ignore[attr-defined]
     assert done.returncode == 0, done.stderr
     assert "Usage: fitmonitor" in done.stdout
 
 
 def test_a_wrong_use_ends_with_2() -> None:
-    assert _run("nonsense").returncode == 2
-    assert _run("up", "--profile", "nonsense").returncode == 2
+    assert run("nonsense").returncode == 2
+    assert run("up", "--profile", "nonsense").returncode == 2
 
 
 def test_a_failure_is_one_line_with_its_mend_and_ends_with_1(tmp_path: Path) -> None:
-    done = _run("status", FITMONITOR_DATA_DIR=str(tmp_path))
+    """The installed command, as a shell starts it."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FITMONITOR_")}
+    done = subprocess.run(
+        [_FITMONITOR, "status"],
+        env=clean | {"FITMONITOR_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
 
 
 def test_verbose_shows_where(tmp_path: Path) -> None:
     for words in (("--verbose", "status"), ("status", "--verbose")):
-        done = _run(*words, FITMONITOR_DATA_DIR=str(tmp_path))
+        done = run(*words, FITMONITOR_DATA_DIR=str(tmp_path))
         assert done.returncode == 1
         assert "Traceback" in done.stderr
 
 
 def test_a_command_that_asks_the_api_needs_a_stack_or_an_address(tmp_path: Path) -> None:
-    done = _run("gym", "list", FITMONITOR_DATA_DIR=str(tmp_path))
+    done = run("gym", "list", FITMONITOR_DATA_DIR=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
     away = {"FITMONITOR_URL": f"http://127.0.0.1:{free_port()}", "FITMONITOR_TOKEN": "token"}
-    done = _run("gym", "list", **away)
+    done = run("gym", "list", **away)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "nothing answers at http://127.0.0.1" in done.stderr
 
 
 def test_a_name_that_says_too_little_ends_with_2() -> None:
-    done = _run("gate", "show", "Front door", FITMONITOR_URL="http://127.0.0.1:1", FITMONITOR_TOKEN="token")  # noqa: S106 - of nobody
+    done = run("gate", "show", "Front door", FITMONITOR_URL="http://127.0.0.1:1", FITMONITOR_TOKEN="token")  # noqa: S106 - of nobody
     assert done.returncode == 2
     assert "write it as in 'Riverside/Front door'" in done.stderr
 
 
 def test_production_without_its_settings_names_each_one() -> None:
-    done = _run("migrate", FITMONITOR_PROFILE="production")
+    done = run("migrate", FITMONITOR_PROFILE="production")
     assert done.returncode == 1
     assert "FITMONITOR_DATABASE__URL" in done.stderr
     assert "FITMONITOR_PASSES__KEY_DIR" in done.stderr
@@ -80,12 +83,12 @@ def test_production_without_its_settings_names_each_one() -> None:
 
 
 def test_up_refuses_the_profile_of_many_machines() -> None:
-    done = _run("up", "--profile", "production", FITMONITOR_DATABASE__URL="sqlite://")
+    done = run("up", "--profile", "production", FITMONITOR_DATABASE__URL="sqlite://")
     assert done.returncode == 1
 
 
 def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
-    done = _run("doctor", "--profile", "full", FITMONITOR_CACHE_DIR=str(tmp_path), FITMONITOR_DATA_DIR=str(tmp_path))
+    done = run("doctor", "--profile", "full", FITMONITOR_CACHE_DIR=str(tmp_path), FITMONITOR_DATA_DIR=str(tmp_path))
     assert done.returncode == 1
     assert "Kafka: missing" in done.stdout
     assert "-m cluster.local.bring" in done.stdout
@@ -94,6 +97,6 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
 def test_migrate_makes_the_tables(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     for _ in range(2):
-        done = _run("migrate", FITMONITOR_DATA_DIR=str(tmp_path), FITMONITOR_DATABASE__URL=url)
+        done = run("migrate", FITMONITOR_DATA_DIR=str(tmp_path), FITMONITOR_DATABASE__URL=url)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "store.sqlite3").stat().st_size > 0

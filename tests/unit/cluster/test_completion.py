@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.cluster.forked import run
+
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")
 
 
 def completed(line: str) -> list[str]:
     """What bash is offered for the last word of a line."""
     words = line.split(" ")
-    environment = os.environ | {
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(len(words) - 1),
-        "_FITMONITOR_COMPLETE": "complete_bash",
-    }
-    done = subprocess.run([_FITMONITOR], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_FITMONITOR_COMPLETE": "complete_bash"}
+    done = run(**asked)
+    assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
@@ -56,15 +55,9 @@ def test_completing_loads_neither_ray_nor_fastapi() -> None:
 
 def test_zsh_and_fish_are_answered_too() -> None:
     for shell, further in (("zsh", {}), ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"})):
-        environment = (
-            os.environ
-            | further
-            | {
-                "_FITMONITOR_COMPLETE": f"complete_{shell}",
-                "_TYPER_COMPLETE_ARGS": "fitmonitor order d",
-            }
-        )
-        done = subprocess.run([_FITMONITOR], env=environment, capture_output=True, text=True, timeout=60, check=True)
+        asked = {"_FITMONITOR_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": "fitmonitor order d"}
+        done = run(**asked, **further)
+        assert done.returncode == 0, done.stderr
         assert "desk" in done.stdout, shell
 
 

@@ -17,7 +17,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cluster.cli.doctor import doctor as command
-from cluster.local import machine_checks, stack_checks
+from cluster.local import machine_checks, reach_checks, stack_checks
 from cluster.local.checks import examine
 from cluster.local.findings import Finding
 from cluster.local.folders import run_dir
@@ -25,9 +25,9 @@ from cluster.local.machine_checks import machine
 from cluster.local.ports import free_port
 from cluster.local.process import ProcessId
 from cluster.local.reach_checks import pass_keys, servers_reached
-from domain.migrations.run import upgrade
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import DatabaseSettings, KafkaSettings, PassSettings, Profile, Settings, settings
+from tests.servers import migrate
 from tests.unit.cluster.status_reports import record
 from tests.unit.passes.stack import clean_environment
 
@@ -43,6 +43,12 @@ _PRODUCTION = {
     "FITMONITOR_MAIL__SMTP_HOST": "mail.example.org",
     "FITMONITOR_IMAGES__BUCKET": "pictures",
 }
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Kafka that is away is not waited for as long as one that is slow."""
+    monkeypatch.setattr(reach_checks, "_WITHIN_S", 1.0)
 
 
 def one(findings: Sequence[Finding], what: str) -> Finding:
@@ -193,6 +199,7 @@ def test_production_without_its_settings_names_each_and_examines_the_machine(tmp
     assert "memory" in {finding["what"] for finding in findings}
 
 
+@pytest.mark.usefixtures("soon")
 def test_servers_that_cannot_be_reached_are_said_without_their_passwords(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     named = _PRODUCTION | {"FITMONITOR_PASSES__KEY_DIR": str(keys)}
@@ -204,6 +211,7 @@ def test_servers_that_cannot_be_reached_are_said_without_their_passwords(tmp_pat
     assert "s3cret" not in done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_database_without_its_tables_is_to_be_migrated(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     chosen = Settings(
@@ -214,7 +222,7 @@ def test_a_database_without_its_tables_is_to_be_migrated(tmp_path: Path) -> None
     (tmp_path / "store.sqlite3").touch()
     found = one(list(servers_reached(chosen, up=True)), "schema")
     assert (found.good, found.mend) == (False, "fitmonitor migrate")
-    upgrade(url)
+    migrate(url)
     findings = list(servers_reached(chosen, up=True))
     assert one(findings, "schema").good
     assert "fitmonitor up" in one(findings, "Kafka").mend

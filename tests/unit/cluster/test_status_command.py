@@ -18,6 +18,7 @@ from cluster.demo import seed_demo
 from integrations.settings import Settings
 from tests.loopback import serving
 from tests.servers import migrate
+from tests.unit.cluster.forked import run
 from tests.unit.cluster.screen import run_on_terminal
 from tests.unit.cluster.status_reports import ready_body, record
 from tests.unit.cluster.test_status_pieces import PUBLISHED
@@ -64,14 +65,7 @@ def environment(**named: str) -> dict[str, str]:
 
 
 def status(*words: str, **named: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [_FITMONITOR, "status", *words],
-        env=environment(**named),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run("status", *words, COLUMNS="100", **named)
 
 
 def put_up(folder: Path, stand_in: StandIn, **changed: Any) -> None:  # noqa: ANN401 - the record's own fields
@@ -79,7 +73,7 @@ def put_up(folder: Path, stand_in: StandIn, **changed: Any) -> None:  # noqa: AN
     kept: dict[str, Any] = {
         "port": stand_in.port,
         "addresses": {"metrics": f"127.0.0.1:{stand_in.port}"},
-        "environment": {"FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": _NOWHERE},
+        "environment": {},  # a Kafka that is away is waited for
     }
     record(folder, **kept | changed).write()
 
@@ -88,7 +82,7 @@ def test_all_is_told_and_what_is_away_costs_nothing_else(tmp_path: Path, stand_i
     settings = Settings(data_dir=tmp_path)
     migrate(settings.database.url.get_secret_value())
     seed_demo(settings)
-    put_up(tmp_path, stand_in)
+    put_up(tmp_path, stand_in, environment={"FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": _NOWHERE})
     done = status("--json", FITMONITOR_DATA_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -13,6 +13,7 @@ from domain.door.model import PassStatus
 from integrations import pass_images
 from integrations.pass_keys import PassVerifier
 from tests.pictures import bad_photograph
+from tests.unit.cluster.forked import at_a_terminal
 from tests.unit.cluster.screen import DARK, LIGHT, SOLARIZED, Cell, picture_of, run_on_terminal, screen_of
 from tests.unit.passes.stack import MEMBER, Stack, clean_environment
 
@@ -22,17 +23,17 @@ _THEMES = [DARK, LIGHT, SOLARIZED]
 _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with clean_environment():
-        stack = Stack(tmp_path, {})
+        stack = Stack(tmp_path_factory.mktemp("stack"), {})
         stack.fill()
         yield stack
 
 
 def shown(stack: Stack, environment: dict[str, str], columns: int = COLUMNS, lines: int = LINES) -> tuple[int, str]:
     usual = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
-    return run_on_terminal(
+    return at_a_terminal(
         ["pass", "show", MEMBER], usual | stack.environment | environment, columns=columns, lines=lines
     )
 
@@ -59,9 +60,9 @@ def read(picture: Image.Image) -> str:
     return found[0].text
 
 
-def assert_is_good(stack: Stack, code: str) -> None:
+def assert_is_good(stack: Stack, code: str, at: datetime) -> None:
     assert stack.settings.passes.key_dir is not None
-    reading = PassVerifier(stack.settings.passes.key_dir).read(code, datetime.now(UTC))
+    reading = PassVerifier(stack.settings.passes.key_dir).read(code, at)
     assert (reading.status, reading.member_id) == (PassStatus.VALID, stack.ids[MEMBER])
 
 
@@ -77,14 +78,14 @@ def assert_is_good(stack: Stack, code: str) -> None:
     ids=["256 colours", "NO_COLOR", "true colour", "16 colours", "console"],
 )
 def test_a_camera_reads_the_pass_on_dark_and_on_light_terminals(stack: Stack, environment: dict[str, str]) -> None:
-    seen = screen(stack, **environment)
+    seen, shown_at = screen(stack, **environment), datetime.now(UTC)
     for theme in _THEMES:
-        assert_is_good(stack, read(photographed(picture_of(seen, theme))))
+        assert_is_good(stack, read(photographed(picture_of(seen, theme))), shown_at)
 
 
 def test_it_is_read_where_lines_stand_apart(stack: Stack) -> None:
     """Terminals with more than one line's height between two lines fill the gap with the ground's colour alone."""
-    seen = screen(stack)
+    seen, shown_at = screen(stack), datetime.now(UTC)
     for theme in _THEMES:
         picture = picture_of(seen, theme)
         gaps = Image.new("RGB", (picture.width, 20 * len(seen)))
@@ -92,7 +93,7 @@ def test_it_is_read_where_lines_stand_apart(stack: Stack) -> None:
             line = picture.crop((0, 16 * number, picture.width, 16 * number + 16))
             gaps.paste(line, (0, 20 * number))
             gaps.paste(line.crop((0, 15, line.width, 16)).resize((line.width, 4)), (0, 20 * number + 16))
-        assert_is_good(stack, read(gaps.filter(ImageFilter.GaussianBlur(1))))
+        assert_is_good(stack, read(gaps.filter(ImageFilter.GaussianBlur(1))), shown_at)
 
 
 def test_its_quiet_zone_is_white_on_every_side(stack: Stack) -> None:
@@ -119,14 +120,23 @@ def test_nothing_of_it_colours_what_is_written_after(stack: Stack) -> None:
     [
         (64, LINES, {}, "too narrow"),
         (COLUMNS, 24, {}, "too low"),
-        (COLUMNS, LINES, {"PYTHONIOENCODING": "iso-8859-1"}, "speaks iso8859-1"),
         (COLUMNS, LINES, {"TERM": "dumb"}, "no colours"),
     ],
 )
 def test_a_terminal_that_cannot_show_all_of_it_shows_nothing_and_the_way_out(
     stack: Stack, columns: int, lines: int, environment: dict[str, str], why: str
 ) -> None:
-    code, written = shown(stack, environment, columns, lines)
+    assert_shows_the_way_out(*shown(stack, environment, columns, lines), why)
+
+
+def test_a_terminal_that_does_not_speak_utf8_shows_nothing_and_the_way_out(stack: Stack) -> None:
+    """Python chooses the encoding at its start."""
+    usual = {"TERM": "xterm-256color", "PYTHONIOENCODING": "iso-8859-1"} | stack.environment
+    done = run_on_terminal(["pass", "show", MEMBER], usual, columns=COLUMNS, lines=LINES)
+    assert_shows_the_way_out(*done, "speaks iso8859-1")
+
+
+def assert_shows_the_way_out(code: int, written: str, why: str) -> None:
     assert code == 1
     assert why in written
     assert "--png FILE" in written
@@ -137,9 +147,9 @@ def test_a_terminal_that_cannot_show_all_of_it_shows_nothing_and_the_way_out(
 def test_the_way_out_works(stack: Stack, tmp_path: Path) -> None:
     usual = stack.environment | {"TERM": "dumb"}
     file = tmp_path / "pass.png"
-    code, written = run_on_terminal(["pass", "show", MEMBER, "--png", str(file)], usual, columns=20, lines=10)
+    code, written = at_a_terminal(["pass", "show", MEMBER, "--png", str(file)], usual, columns=20, lines=10)
     assert (code, written) == (0, "")
-    assert_is_good(stack, read(Image.open(file)))
+    assert_is_good(stack, read(Image.open(file)), datetime.now(UTC))
 
 
 def test_a_light_code_on_dark_would_not_be_read() -> None:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, ClassVar, Concatenate, Generic, ParamSpec, Typ
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import insert
 
 from consumers.door import request_of
@@ -267,7 +268,7 @@ class Rig:
     """Everything, put together."""
 
     # Made by the first, for all that come after it: every rig has the same calls.
-    _document: ClassVar[dict[str, Any] | None] = None
+    _rest: ClassVar[FastAPI | None] = None
 
     def __init__(
         self,
@@ -318,9 +319,9 @@ class Rig:
             self.settings,
             world.clock,
             freshness=freshness or Freshness(),
-            document=Rig._document,
+            rest=Rig._rest,
         )
-        Rig._document = self.document
+        Rig._rest = self.rest
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.shell, root_path="/api", raise_app_exceptions=True),
             base_url="http://gym.test/api",
@@ -329,9 +330,17 @@ class Rig:
         self._contract = OpenApiContract(self.document)
 
     @property
+    def rest(self) -> FastAPI:
+        """What answers everything but scans."""
+        rest = self.shell._rest  # noqa: SLF001 - for the rigs after this one
+        assert isinstance(rest, FastAPI)
+        return rest
+
+    @property
     def document(self) -> dict[str, Any]:
         """The OpenAPI document that is served."""
-        document: dict[str, Any] = self.shell._rest.openapi_schema  # type: ignore[attr-defined]  # noqa: SLF001 - a FastAPI application
+        document = self.rest.openapi_schema
+        assert document is not None
         return document
 
     async def _keeps_to_the_document(self, answer: httpx.Response) -> None:

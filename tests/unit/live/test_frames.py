@@ -9,7 +9,7 @@ from deployments.live.frames import BEAT, End, end_frame, retry_hint, snapshot_f
 from deployments.live.response import StreamResponse
 from deployments.live.stream import Stream, View
 from integrations.kafka.gym_events import GymChange, read_change
-from tests.unit.live.held_time import run
+from tests.held_time import run
 from tests.unit.live.rig import parsed
 
 

@@ -11,7 +11,7 @@ from deployments.live.stream import View
 from domain.ids import new_id
 from integrations.kafka.gym_events import GymChange
 from integrations.metrics import LIVE_DELAY_SECONDS, LIVE_READS
-from tests.unit.live.held_time import run
+from tests.held_time import run
 from tests.unit.live.rig import HubRig, taken
 from tests.world import START
 

@@ -1,8 +1,9 @@
 """A door over a store of SQLite, asked by HTTP's shapes, so that a rush can be played without a stack."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -14,15 +15,19 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cluster.bench.codes import Code
 from cluster.bench.responses import Response
-from domain.clock import system_clock
+from cluster.rush.loading import set_up
+from cluster.rush.people import capacities, plan_people
+from cluster.rush.rush import Wish
 from domain.door.model import Direction, DoorLimits, PassReading, PassStatus, ScanAnswer, ScanRequest
 from domain.door.service import decide_batch
 from domain.gyms.rules import hash_secret, read_credential
 from domain.passes import status_of
 from domain.tables import gate_devices, gates, metadata
 from domain.unit_of_work import Store
+from tests.world import START
 
 Answering = Callable[[bytes, ScanAnswer], Response]
+WISH = Wish(members=80, gyms=2, minutes=10, speed=600, seed=3, leave_inside=False)
 
 
 class PlainSigns:
@@ -44,11 +49,13 @@ class StoreDoor:
     """Decides scans as the stack does.
 
     Args:
+        clock: by which it decides.
         answering: what becomes of an answer on its way to the device.
     """
 
-    def __init__(self, store: Store, answering: Answering = as_told) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], answering: Answering = as_told) -> None:
         self._store = store
+        self._clock = clock
         self._answering = answering
 
     async def post(self, content: bytes, shown: str) -> tuple[Response, float]:
@@ -69,21 +76,21 @@ class StoreDoor:
                 gym_id=row.gym_id,
                 gate_id=UUID(body["gate_id"]),
                 direction=Direction(body["direction"]),
-                reading=_reading(body["code"]),
-                arrived_at=system_clock(),
-                decide_by=system_clock() + timedelta(seconds=1.8),
+                reading=_reading(body["code"], self._clock()),
+                arrived_at=self._clock(),
+                decide_by=self._clock() + timedelta(seconds=1.8),
             )
-            [answer] = decide_batch(connection, [scan], system_clock, DoorLimits())
+            [answer] = decide_batch(connection, [scan], self._clock, DoorLimits())
         assert isinstance(answer, ScanAnswer)
         return self._answering(content, answer), sent
 
 
-def _reading(code: str) -> PassReading:
+def _reading(code: str, now: datetime) -> PassReading:
     member_id, issued_at, forged = msgspec.json.decode(code)
     if forged:
         return PassReading(PassStatus.FORGED)
-    issued = msgspec.convert(issued_at, type=type(system_clock()))
-    return PassReading(status_of(issued, system_clock()), UUID(member_id), issued)
+    issued = msgspec.convert(issued_at, type=datetime)
+    return PassReading(status_of(issued, now), UUID(member_id), issued)
 
 
 def _without_syncing(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
@@ -91,10 +98,28 @@ def _without_syncing(connection: DBAPIConnection, _record: ConnectionPoolEntry) 
     connection.cursor().execute("PRAGMA synchronous=OFF")
 
 
+@pytest.fixture(scope="session")
+def set_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the gyms and members of `WISH`: each rush finds them there, as a second rush does."""
+    file = tmp_path_factory.mktemp("rush") / "rush.sqlite3"
+    store = _opened(file)
+    metadata.create_all(store.engine)
+    visitors = plan_people(WISH.members, WISH.gyms, WISH.minutes, WISH.seed)
+    set_up(store, capacities(visitors, WISH.gyms, WISH.minutes), WISH.members, START, lambda _: None)
+    store.close()
+    return file
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path / 'rush.sqlite3'}", pool_size=1)
-    event.listen(opened.engine, "connect", _without_syncing)
-    metadata.create_all(opened.engine)
+def store(tmp_path: Path, set_up_file: Path) -> Iterator[Store]:
+    file = tmp_path / set_up_file.name
+    shutil.copy(set_up_file, file)
+    opened = _opened(file)
     yield opened
     opened.close()
+
+
+def _opened(file: Path) -> Store:
+    store = Store(f"sqlite:///{file}", pool_size=1)
+    event.listen(store.engine, "connect", _without_syncing)
+    return store

@@ -1,7 +1,10 @@
 """What a rush finds and makes in the store."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
+import pytest
 from sqlalchemy import func, select, update
 
 from cluster.bench.world import Kind
@@ -17,6 +20,17 @@ from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
 from domain.tables import gate_devices, gyms, memberships, open_visits, users, visits
 from domain.unit_of_work import Store
+from tests.servers import migrate
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Without anything of a rush."""
+    url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    migrate(url)
+    store = Store(url)
+    yield store
+    store.close()
 
 
 def world_of(store: Store, capacities: tuple[int, ...] = (5, 7), members: int = 40) -> RushWorld:

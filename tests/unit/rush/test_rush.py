@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,13 @@ from cluster.rush.rush import Rush, Wish
 from cluster.rush.summary import Summary, summary_of
 from cluster.rush.wire import NoResponseError
 from cluster.rush.world import RushWorld
-from domain.clock import system_clock
 from domain.door.model import Outcome, Reason, ScanAnswer
 from domain.ids import new_id
 from domain.tables import open_visits
 from domain.unit_of_work import Store
-from tests.unit.rush.conftest import Answering, PlainSigns, StoreDoor, as_told, ask_again
-
-WISH = Wish(members=80, gyms=2, minutes=10, speed=600, seed=3, leave_inside=False)
-
+from tests.held_time import HeldLoop
+from tests.unit.rush.conftest import WISH, Answering, PlainSigns, StoreDoor, as_told, ask_again
+from tests.world import START
 
 Seeing = Callable[[Stage, Pace, Books], None]
 
@@ -70,6 +69,7 @@ class PlayedRush:
     summary: Summary
     books: Books
     world: RushWorld
+    ended: datetime
 
     @property
     def broken(self) -> set[str]:
@@ -87,18 +87,26 @@ def played(
     watcher: Unwatched | None = None,
     patience_s: float = 5.0,
     plan: Callable[[list[Visitor]], list[Visitor]] = lambda visitors: visitors,
+    began: datetime = START,
 ) -> PlayedRush:
+    """Play a rush by a clock that moves while everybody waits: phones, doors and visitors have no other."""
+    loop = HeldLoop()
+
+    def clock() -> datetime:
+        return began + timedelta(seconds=loop.time())
+
     visitors = plan(plan_people(wish.members, wish.gyms, wish.minutes, wish.seed))
     room = capacities(visitors, wish.gyms, wish.minutes)
-    world = set_up(store, room, wish.members, system_clock(), lambda _: None)
+    world = set_up(store, room, wish.members, began, lambda _: None)
     since, books = new_id(), Books()
-    doors = Doors(StoreDoor(store, answering), PlainSigns(), patience_s)
-    rush = Rush(wish, world, visitors, doors, books, watcher or Unwatched())
-    asyncio.run(rush.run())
+    doors = Doors(StoreDoor(store, clock, answering), PlainSigns(), patience_s)
+    rush = Rush(wish, world, visitors, doors, books, watcher or Unwatched(), clock)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(rush.run())
     with store.reading() as connection:
         found = invariants(connection, world, books, since)
     told = summary_of(wish, books, world, found, rush.minutes_done, is_interrupted=rush.is_interrupted)
-    return PlayedRush(told, books, world)
+    return PlayedRush(told, books, world, clock())
 
 
 def inside(store: Store) -> int:
@@ -165,7 +173,7 @@ def test_whoever_stays_is_let_out_by_the_next_rush(store: Store) -> None:
     assert first.broken == set()
     assert inside(store) == first.summary.remain_inside > 10
     watcher = Unwatched()
-    second = played(store, watcher=watcher)
+    second = played(store, watcher=watcher, began=first.ended)
     assert second.broken == set()
     assert sum(each.stage is Stage.CLEARING for each in second.books.heard) == first.summary.remain_inside
     assert inside(store) == 0

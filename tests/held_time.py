@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_RESOLUTION_S = 1e-9
 
 
 class _AtOnce(selectors.DefaultSelector):
@@ -14,7 +15,9 @@ class _AtOnce(selectors.DefaultSelector):
     passed = 0.0
 
     def select(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - the selector's own
-        self.passed += timeout or 0.0
+        if timeout:
+            # A little more, as a real wait is: a wait that ends early by a rounding would be begun again for ever.
+            self.passed += timeout + _RESOLUTION_S
         return super().select(0)
 
 

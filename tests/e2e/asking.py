@@ -1,8 +1,6 @@
-"""The running interface is asked whatever its OpenAPI document allows, and what it does not, by everybody."""
+"""A running interface, with everybody's credential, and cases of its OpenAPI document to put to it."""
 
 import copy
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,12 +8,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
-import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from schemathesis import Case, CheckFunction, GenerationMode, Response
+from schemathesis import Case, CheckFunction, Response
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -23,25 +18,17 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from deployments.gateway.rights import RIGHTS, Right
+from deployments.gateway.rights import Right
 from domain.identity.model import Role
 from domain.ids import new_id
 from integrations.local_identity.keys import ensure_signing_key
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings
 from tests.contract.openapi_contract import OpenApiContract
+from tests.e2e.api import Api
 from tests.stacks import TestedStack
 from tests.unit.images.drawn import file_of, halves
 
-# Of what the document allows, and as many of what it does not, for each operation and each credential: of somebody,
-# and of nobody, who is to get nowhere whatever is asked.
-EXAMPLES, EXAMPLES_OF_NOBODY = 6, 1
-# Neither the interface's own documentation nor the local provider's pages are in the document.
-OPERATIONS = [
-    f"{method} {path}"
-    for method, path in RIGHTS
-    if path not in {"/openapi.json", "/docs"} and not path.startswith("/identity/")
-]
 # Whoever asks is not there any more afterwards: each time somebody new.
 OF_SOMEBODY_NEW = {"DELETE /me", "DELETE /me/sessions", "DELETE /sessions/current"}
 # What they are about is in use no more afterwards: each time a new one.
@@ -62,6 +49,8 @@ PLAN: Any = {"name": "Spare", "days": 30, "price": {"amount": 1000, "currency": 
 BODIES: dict[str, Any] = {
     "PUT /gyms/{gym_id}/opening-hours": HOURS,
     "POST /scans/{scan_id}/annul": {"reason": "tried"},
+    "POST /sign-up": {"email": "", "password": "", "name": "Asked"},
+    "POST /sessions": {"email": "", "password": ""},
     "POST /plans": PLAN,
     "PATCH /plans/{plan_id}": {"name": "A month"},
     "POST /checkouts": {"plan_id": ""},
@@ -73,23 +62,6 @@ BODIES: dict[str, Any] = {
 }
 # Of these keys of a body something is there.
 NAMES_SOMETHING = {"code", "gate_id", "email", "password", "time_zone", "plan_id", "member_id"}
-# These need a code or a token that is told by mail or once only; tests/unit/gateway and tests/e2e have them.
-NEEDS_WHAT_NOBODY_GUESSES = {
-    "POST /pairings/claim",
-    "POST /sign-up/confirm",
-    "POST /sessions/refresh",
-    "GET /sessions/callback",
-    "POST /password/reset",
-    "POST /password/change",
-    # A picture, or what a list says of a machine: tests/unit/gateway has them.
-    "POST /gyms/{gym_id}/machines",
-    "PUT /machines/{machine_id}/image",
-    "PUT /me/picture",
-    "PATCH /machines/{machine_id}",
-    # A signature, or which membership is whose.
-    "POST /payments/webhooks",
-    "POST /members/{member_id}/adjustments",
-}
 # Not whether bad data is refused: a field that nobody knows is ignored here, for newer clients' sake.
 CHECKS: list[CheckFunction] = [
     status_code_conformance,
@@ -100,7 +72,6 @@ CHECKS: list[CheckFunction] = [
 AnyCase = Case[Any]
 NOBODY = ("none", "malformed token", "malformed header", "foreign token", "unknown device", "revoked device")
 SOMEBODY = ("user", "staff", "admin", "device")
-SCANS = ["of-a-device-1", "of-a-device-2", "of-a-device-3"]
 _ROLES = {"user": Role.USER, "staff": Role.STAFF, "admin": Role.ADMIN}
 _WITHIN = {Role.USER: {"user", "staff", "admin"}, Role.STAFF: {"staff", "admin"}, Role.ADMIN: {"admin"}}
 # What is found out of a request before it is asked who sent it.
@@ -195,92 +166,64 @@ class Interface:
         return answer
 
 
-@pytest.fixture(scope="module")
-def interface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
-    # No bucket is to run empty: the answers behind it are what is asked for.
-    stack = TestedStack(
-        tmp_path_factory.mktemp("asked"),
-        environment={
-            "FITMONITOR_DOOR__SCANS_PER_DEVICE_PER_SECOND": "100000",
-            "FITMONITOR_API__REQUESTS_PER_USER_PER_SECOND": "100000",
-            "FITMONITOR_API__SIGN_INS_PER_ADDRESS_PER_SECOND": "100000",
-            "FITMONITOR_IDENTITY__FREE_ATTEMPTS": "100000",
-            "FITMONITOR_IDENTITY__FREE_ATTEMPTS_OF_ADDRESS": "100000",
-            "FITMONITOR_IDENTITY__ARGON2_MEMORY_KIB": "8",
-            "FITMONITOR_IDENTITY__ARGON2_PASSES": "1",
-        },
+def interface_of(stack: Api) -> Interface:
+    """The interface of a stack, asked about gyms, members and plans that no other test has."""
+    settings = Settings(data_dir=stack.tested.data_dir)
+    client, here, there = stack.client, stack.gates(2), stack.gates(2)
+    gate = here[0]
+    interface = Interface(f"{stack.url}/api", stack.document, {"none": None}, {}, settings)
+    account = stack.fm.json("admin", "create", f"asked.{new_id()}@example.org")
+    people = {"user": stack.member(), "staff": stack.member(), "admin": account["email"]}
+    stack.fm.said("role", "give", people["staff"], "Staff")
+    tokens = {who: stack.bearer(email)["Authorization"] for who, email in people.items()}
+    user, admin = ({"Authorization": tokens[who]} for who in ("user", "admin"))
+    revoked, *spare = (
+        client.post(f"/gates/{gate.id}/devices", json={"name": name}, headers=admin).json()
+        for name in ("Revoked", "Spare", "Spare", "Spare")
     )
-    try:
-        stack.start()
-        yield _interface(stack)
-    finally:
-        stack.down()
+    assert client.delete(f"/devices/{revoked['id']}", headers=admin).status_code == httpx.codes.NO_CONTENT
+    interface.credentials |= tokens | {
+        "device": f"Device {gate.device}",
+        "malformed token": "Bearer not.a.token",
+        "malformed header": "Device  \xa7 \t what",
+        "foreign token": f"Bearer {_foreign_token(stack.tested)}",
+        "unknown device": f"Device {new_id()}.{gate.device.partition('.')[2]}",
+        "revoked device": f"Device {revoked['credential']}",
+    }
+    scans = [gate.scan("x", direction="enter") for _ in range(3)]
+    for scan in scans:
+        assert client.post("/scans", json=scan, headers=gate.headers).status_code == httpx.codes.OK
+    unfit = gate.scan("x", direction="enter") | {"scanned_at": datetime.now(UTC).isoformat()}
+    client.post("/scans/offline", json={"scans": [unfit]}, headers=gate.headers).raise_for_status()
+    conflicts = client.get(f"/gyms/{gate.gym}/conflicts", headers=admin).json()["items"]
+    machine = _machine(interface.url, gate.gym, tokens["admin"])
+    picture = client.put("/me/picture", files={"image": PICTURE}, headers=user).json()
+    buyers = {
+        "plan_id": [client.post("/plans", json=PLAN, headers=admin).json()["id"]],
+        "member_id": [client.get("/me", headers=stack.bearer(stack.member())).json()["id"] for _ in range(4)],
+    }
+    sold = [client.post("/desk-payments", json=_sale(buyers, number), headers=admin).json() for number in range(4)]
+    interface.known |= buyers | {
+        "gym_id": [gate.gym, there[0].gym],
+        "gate_id": [one.id for one in (*here, *there)],
+        "device_id": [device["id"] for device in spare],
+        "time_zone": ["Europe/Berlin", "Asia/Kathmandu"],
+        "machine_id": [machine["id"]],
+        "conflict_id": [conflict["id"] for conflict in conflicts],
+        "sha256": [machine["image_url"].rpartition("/")[2], picture["picture_url"].rpartition("/")[2]],
+        "code": stack.codes(user),
+        "scan_id": [scan["scan_id"] for scan in scans],
+        "role": [Role.STAFF],
+        "order_id": [sold[0]["id"]],
+        "invoice_id": [invoice["id"] for invoice in sold[0]["invoices"]],
+        "email": [account["email"]],
+        "password": [account["password"]],
+    }
+    return interface
 
 
-def _interface(stack: TestedStack) -> Interface:
-    url = f"http://127.0.0.1:{stack.port}/api"
-    demo = json.loads(stack.demo())
-    gate = demo["gyms"][0]["gates"][0]
-    people = {who: demo[who]["email"] if who in demo else demo["members"][0]["email"] for who in _ROLES}
-    tokens = {who: f"Bearer {stack.run('token', email).stdout.strip()}" for who, email in people.items()}
-    admin = {"Authorization": tokens["admin"]}
-    revoked = httpx.post(f"{url}/gates/{gate['id']}/devices", json={"name": "Revoked"}, headers=admin).json()
-    assert httpx.delete(f"{url}/devices/{revoked['id']}", headers=admin).status_code == httpx.codes.NO_CONTENT
-    spare = [
-        httpx.post(f"{url}/gates/{gate['id']}/devices", json={"name": "Spare"}, headers=admin).json()["id"]
-        for _ in range(3)
-    ]
-    device = {"Authorization": f"Device {gate['device']}"}
-    for scan_id in SCANS:
-        scan = {"code": "x", "gate_id": gate["id"], "direction": "enter", "scan_id": scan_id}
-        assert httpx.post(f"{url}/scans", json=scan, headers=device, timeout=10).status_code == httpx.codes.OK
-    gym = demo["gyms"][0]["id"]
-    now = datetime.now(UTC).isoformat()
-    unfit = {"code": "x", "gate_id": gate["id"], "direction": "enter", "scan_id": "cut-off", "scanned_at": now}
-    httpx.post(f"{url}/scans/offline", json={"scans": [unfit]}, headers=device, timeout=10).raise_for_status()
-    conflicts = httpx.get(f"{url}/gyms/{gym}/conflicts", headers=admin).json()["items"]
-    listed = httpx.get(f"{url}/users?limit=4&search=brandt", headers=admin).json()
-    machine = _machine(url, gym, tokens["admin"])
-    picture = httpx.put(f"{url}/me/picture", files={"image": PICTURE}, headers={"Authorization": tokens["user"]}).json()
-    passes = httpx.get(f"{url}/me/passes", headers={"Authorization": tokens["user"]}).json()
-    plan_id = httpx.get(f"{url}/plans").json()["items"][0]["id"]
-    buyers = {"member_id": [user["id"] for user in listed["items"]], "plan_id": [plan_id]}
-    sold = httpx.post(f"{url}/desk-payments", json=_sale(buyers), headers=admin, timeout=10).json()
-    return Interface(
-        url,
-        httpx.get(f"{url}/openapi.json").json(),
-        {
-            **tokens,
-            "device": f"Device {gate['device']}",
-            "none": None,
-            "malformed token": "Bearer not.a.token",
-            "malformed header": "Device  \xa7 \t what",
-            "foreign token": f"Bearer {_foreign_token(stack)}",
-            "unknown device": f"Device {new_id()}.{gate['device'].partition('.')[2]}",
-            "revoked device": f"Device {revoked['credential']}",
-        },
-        {
-            "gym_id": [gym["id"] for gym in demo["gyms"]],
-            "gate_id": [gate["id"] for gym in demo["gyms"] for gate in gym["gates"]],
-            "device_id": spare,
-            "time_zone": ["Europe/Berlin", "Asia/Kathmandu"],
-            "machine_id": [machine["id"]],
-            "conflict_id": [conflict["id"] for conflict in conflicts],
-            "sha256": [machine["image_url"].rpartition("/")[2], picture["picture_url"].rpartition("/")[2]],
-            "code": [one["code"] for one in passes["items"]],
-            "scan_id": SCANS,
-            **buyers,
-            "order_id": [sold["id"]],
-            "invoice_id": [invoice["id"] for invoice in sold["invoices"]],
-            "email": [demo[who]["email"] for who in ("admin", "staff")],
-            "password": [demo[who]["password"] for who in ("admin", "staff")],
-        },
-        Settings(data_dir=stack.data_dir),
-    )
-
-
-def _sale(known: dict[str, list[str]]) -> dict[str, str]:
-    return {"member_id": known["member_id"][0], "plan_id": known["plan_id"][0], "method": "cash"}
+def _sale(known: dict[str, list[str]], number: int = 0) -> dict[str, str]:
+    return {"member_id": known["member_id"][number], "plan_id": known["plan_id"][0], "method": "cash"}
 
 
 def _machine(url: str, gym_id: str, credential: str) -> dict[str, Any]:
@@ -316,7 +259,7 @@ def _foreign_token(stack: TestedStack) -> str:
     )
 
 
-def _with_things_that_are_there(case: AnyCase, interface: Interface, who: str, choice: int, operation: str) -> AnyCase:
+def with_things_that_are_there(case: AnyCase, interface: Interface, who: str, choice: int, operation: str) -> AnyCase:
     """Ids that are made up find nothing; every second case is about something that is there."""
     if choice % 2:
         return case
@@ -348,7 +291,7 @@ def _id_of_something(interface: Interface, name: str, who: str, choice: int, ope
     return None
 
 
-def _expected(right: Right, who: str, answer: Response) -> bool:
+def expected(right: Right, who: str, answer: Response) -> bool:
     """Whether somebody got as far as their right allows, and no further."""
     status = answer.status_code
     if right.public:
@@ -359,41 +302,6 @@ def _expected(right: Right, who: str, answer: Response) -> bool:
     if may:
         return status != httpx.codes.UNAUTHORIZED or answer.json()["code"] == "wrong_credentials"
     return status == httpx.codes.FORBIDDEN or status in _OF_THE_BODY
-
-
-@pytest.mark.parametrize("who", [*NOBODY, *SOMEBODY])
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_answer_is_what_the_document_says_and_no_more_than_the_asker_may_know(
-    interface: Interface, operation: str, who: str
-) -> None:
-    asked = interface.schema.find_operation_by_label(operation)
-    assert asked is not None, f"{operation} is not in the document"
-    method, path = operation.split(" ")
-    has_parameters = bool("{" in path or asked.definition.raw.get("parameters") or asked.body)
-    statuses: set[int] = set()
-    examples = EXAMPLES if who in SOMEBODY else EXAMPLES_OF_NOBODY
-    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE) if has_parameters else (GenerationMode.POSITIVE,):
-
-        @settings(
-            max_examples=examples if has_parameters else 1,
-            derandomize=True,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],  # each example is a request to a running system: no search for a smaller one
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(case=asked.as_strategy(mode), choice=st.integers(0, 11))
-        def ask(case: AnyCase, choice: int) -> None:
-            answer = interface.ask(_with_things_that_are_there(case, interface, who, choice, operation), who, operation)
-            # A path that the client has shortened, as `/scans/..`, is another operation's.
-            if OpenApiPath(path).is_asked_by(answer):
-                statuses.add(answer.status_code)
-                assert _expected(RIGHTS[method, path], who, answer), (answer.status_code, answer.text)
-
-        ask()
-    # Or else nothing was asked that the operation is for.
-    done = {httpx.codes.OK, httpx.codes.CREATED, httpx.codes.ACCEPTED, httpx.codes.NO_CONTENT, httpx.codes.FOUND}
-    assert who != "admin" or operation in NEEDS_WHAT_NOBODY_GUESSES or statuses & done, statuses
 
 
 class OpenApiPath:

@@ -1,0 +1,55 @@
+"""The existing web client's calls at the running system."""
+
+import io
+import json
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+from PIL import Image
+
+from tests.e2e.api import Api
+from tests.e2e.commands import Commands
+
+
+def test_the_existing_client_signs_in_lets_a_member_in_and_keeps_machines(stack: Api, fm: Commands) -> None:
+    page = f"{stack.url}/api/identity/oauth2/authorize"
+    asked = {"client_id": "fitmonitor-local", "redirect_uri": f"{stack.url}/", "response_type": "code"}
+    shown = httpx.get(page, params=asked)
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', shown.text))
+    form = {name: unescape(value) for name, value in hidden.items()}
+    form |= {"email": stack.demo["admin"]["email"], "password": stack.demo["admin"]["password"]}
+    sent = httpx.post(page, content=urlencode(form), headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert sent.status_code == 303, sent.text
+    code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
+    with httpx.Client(base_url=f"{stack.url}/default", timeout=20) as client:
+        answers = [client.get("/api/token/get", params={"code": code}) for _ in range(2)]
+        assert answers[0].text == answers[1].text
+        assert answers[0].json()["roles"][-1] == "Admin"
+        headers = {"Authorization": f"Bearer {json.loads(answers[0].json()['token'])['id_token']}"}
+        listed = client.get("/GetAllUsers", headers=headers).json()
+        assert stack.demo["admin"]["email"] in {user["email"] for user in listed}
+        member = stack.member()
+        shown_pass = fm.said("pass", "show", member, "--code").strip()
+        holder = client.post("/api/qr/validate", json={"qrToken": shown_pass}, headers=headers).json()
+        assert holder["username"] == member
+        entered = client.post("/api/qr/gym_entrance", json={"token": shown_pass}, headers=headers)
+        assert (entered.status_code, entered.text) == (200, "Entered")
+        assert client.get("/api/gyms/occupancy?id=1", headers=headers).json() >= 1
+        assert client.get("/api/gyms?id=1", headers=headers).json()["usersInGym"]
+        form = {"name": "Rower", "description": "", "available": "true"}
+        picture = {"image": ("rower.png", drawn(), "image/png")}
+        machine = client.post("/api/gyms/machine", data=form, files=picture, headers=headers).json()
+        assert (machine["available"], machine["userSub"], machine["gym"]) == (True, None, 1)
+        image = client.get("/api/gyms/machine/image", params={"imagePath": machine["imagePath"]}, headers=headers)
+        assert (image.status_code, image.headers["content-type"]) == (200, "image/webp")
+        wish = {"machineId": machine["id"], "intention": "use"}
+        assert client.post("/api/qr/machine", json=wish, headers=headers).text == "User not in gym"
+        assert client.delete(f"/api/gyms/machine?id={machine['id']}", headers=headers).json() == machine
+
+
+def drawn() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), "teal").save(file, "PNG")
+    return file.getvalue()
