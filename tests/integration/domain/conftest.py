@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from cluster.local.mariadb import MariaDbServer
-from domain.unit_of_work import Store
 from tests.servers import migrate, migrated_database
+from tests.stores import store_at
 from tests.world import World
 
 
@@ -22,6 +22,6 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def world(store_url: str) -> Iterator[World]:
-    store = Store(store_url)
+    store = store_at(store_url)
     yield World(store)
     store.close()

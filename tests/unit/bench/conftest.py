@@ -6,16 +6,15 @@ import pytest
 
 from cluster.bench.loading import load
 from cluster.bench.world import BenchWorld
-from domain.tables import metadata
 from domain.unit_of_work import Store
+from tests.stores import sqlite_store
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path / 'bench.sqlite3'}")
-    metadata.create_all(opened.engine)
+    opened = sqlite_store(tmp_path)
     yield opened
     opened.close()
 

@@ -15,10 +15,9 @@ from typer.testing import CliRunner, Result
 
 from cluster.cli.main import application
 from domain.identity.model import Role
-from domain.unit_of_work import Store
 from integrations.settings import settings
 from tests.loopback import serving
-from tests.servers import migrate
+from tests.stores import sqlite_store
 from tests.unit.gateway.rig import Rig
 from tests.world import World
 
@@ -54,9 +53,7 @@ class ServedGateway:
 @contextmanager
 def served(folder: Path) -> Iterator[ServedGateway]:
     """A gateway on a store of its own, for the length of a `with`."""
-    url = f"sqlite:///{folder / 'gym.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(folder)
     try:
         # Its log would go to the standard output that a command's is read from.
         with capture_logs(), _served(World(store)) as gateway:

@@ -21,7 +21,7 @@ from domain.unit_of_work import Store
 from integrations.kafka.dead_letters import DeadLettersAwayError
 from integrations.kafka.event_publisher import Failure
 from tests.events import wait_until
-from tests.servers import migrate
+from tests.stores import sqlite_store
 from tests.world import START, HeldClock
 
 TOPIC = "gym-events"
@@ -139,9 +139,7 @@ class Bench:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(tmp_path)
     yield store
     store.close()
 

@@ -27,6 +27,7 @@ from integrations.settings import Settings, StripeSettings
 from integrations.store_lock import StoreLock, store_lock
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.servers import migrate
+from tests.stores import store_at
 from tests.unit.consumers.test_timekeeper import Lock
 from tests.world import START, World
 
@@ -85,7 +86,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def box(url: str) -> Iterator[Cashbox]:
-    store = Store(url)
+    store = store_at(url)
     box = Cashbox(World(store))
     yield box
     box.handler.close()

@@ -14,18 +14,15 @@ from domain.payments.model import OrderState
 from domain.payments.ports import Happened, PaymentsAwayError
 from domain.payments.webhooks import PaymentEvent
 from domain.tables import stripe_events
-from domain.unit_of_work import Store
 from tests.integration.domain.cashbox import Cashbox, session
-from tests.servers import migrate
+from tests.stores import sqlite_store
 from tests.unit.consumers.fakes import Bench, message
 from tests.world import World
 
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Cashbox]:
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(tmp_path)
     box = Cashbox(World(store))
     box.handler.close()
     box.handler = PaymentHandler(store, box.provider, box.world.clock, at_once=2)

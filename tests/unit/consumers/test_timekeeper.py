@@ -11,9 +11,8 @@ from sqlalchemy.exc import OperationalError
 
 from consumers.timekeeper import Timekeeper
 from domain.door.model import Direction
-from domain.unit_of_work import Store
 from integrations.kafka.messages import DoorCommand, TidyCommand
-from tests.servers import migrate
+from tests.stores import sqlite_store
 from tests.world import World
 
 
@@ -69,9 +68,7 @@ class Lock:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(tmp_path)
     yield World(store)
     store.close()
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.unit_of_work import Store
-from tests.servers import migrate
+from tests.stores import sqlite_store
 from tests.unit.default_stage.stage import Stage
 from tests.unit.gateway.rig import Rig
 from tests.world import World
@@ -18,9 +17,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    url = f"sqlite:///{tmp_path / 'gym.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(tmp_path)
     yield World(store)
     store.close()
 

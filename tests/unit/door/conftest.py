@@ -3,15 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.unit_of_work import Store
-from tests.servers import migrate
+from tests.stores import sqlite_store
 from tests.world import World
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    url = f"sqlite:///{tmp_path / 'door.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(tmp_path)
     yield World(store)
     store.close()

@@ -25,7 +25,7 @@ from domain.ids import new_id
 from domain.tables import sessions, user_roles
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
-from tests.servers import migrate
+from tests.stores import sqlite_store
 from tests.unit.identity.local_rig import LIGHT, OTHER_PASSWORD, PASSWORD, Rig
 from tests.world import START
 
@@ -34,9 +34,7 @@ CLIENT = Client("phone", "192.0.2.1")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'gym.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(tmp_path)
     yield store
     store.close()
 

@@ -20,15 +20,13 @@ from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
 from domain.tables import gate_devices, gyms, memberships, open_visits, users, visits
 from domain.unit_of_work import Store
-from tests.servers import migrate
+from tests.stores import sqlite_store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """Without anything of a rush."""
-    url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-    migrate(url)
-    store = Store(url)
+    store = sqlite_store(tmp_path)
     yield store
     store.close()
 
