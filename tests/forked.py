@@ -95,10 +95,10 @@ def _run(
         opened = os.open(stream, mode | (os.O_APPEND if number else 0))
         os.dup2(opened, number)
         os.close(opened)
-    sys.stdin, sys.stdout, sys.stderr = (
-        os.fdopen(number, mode, encoding="utf-8", closefd=False) for number, mode in enumerate(("r", "w", "w"))
-    )
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        opened_as = os.fdopen(number, mode, encoding="utf-8", closefd=False)
+        setattr(sys, name, opened_as)
+        setattr(sys, f"__{name}__", opened_as)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -74,7 +74,7 @@ def test_a_command_that_goes_on_for_ever_ends(
     inherited: Inherited, number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     record(tmp_path, port=9, addresses={"metrics": "127.0.0.1:9"}).write()
-    words = [_FITMONITOR, "status", "--watch", "0.2", "--json"]
+    words: Sequence[str | Path] = [_FITMONITOR, "status", "--watch", "0.2", "--json"]
     with started(inherited, words, {"FITMONITOR_DATA_DIR": str(tmp_path)}) as child:
         assert child.stdout is not None
         assert child.stdout.readline()
