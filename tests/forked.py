@@ -95,10 +95,10 @@ def _run(
         opened = os.open(stream, mode | (os.O_APPEND if number else 0))
         os.dup2(opened, number)
         os.close(opened)
-    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        opened_as = os.fdopen(number, mode, encoding="utf-8", closefd=False)
-        setattr(sys, name, opened_as)
-        setattr(sys, f"__{name}__", opened_as)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        file = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - no path
+        setattr(sys, name, file)
+        setattr(sys, f"__{name}__", file)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
