@@ -1,6 +1,7 @@
 """A data folder with keys and accounts, and commands run on it."""
 
 from pathlib import Path
+from shutil import copytree
 
 import typer
 from typer.testing import CliRunner, Result
@@ -10,6 +11,7 @@ from cluster.cli.token import token
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
 from integrations.settings import settings
+from tests.keys import signing_keys
 from tests.mailbox import Mailbox
 from tests.servers import migrate
 from tests.unit.identity.local_rig import light_settings
@@ -19,7 +21,10 @@ class Installation:
     """What the commands find. Each is a process of its own, as far as settings go."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = light_settings(folder)
+        # Where a stack has them: the commands look for them in its data folder.
+        keys = folder / "keys" / "identity"
+        copytree(signing_keys(), keys)
+        self.settings = light_settings(folder, keys)
         self.mailbox = Mailbox()
         self.provider = LocalProvider(self.settings, self.mailbox)
         self.environment = {

@@ -105,7 +105,7 @@ def test_a_stack_that_is_recorded_is_asked_with_a_session_that_ends(
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
     settings.cache_clear()
     gateway.seen.clear()
-    # Its key is another one than the gateway's: what matters here is what is asked, and that the session is ended.
+    # To the gateway's clock it is a token of the future: what matters is what is asked, and that the session is ended.
     with pytest.raises(CommandError, match="FITMONITOR_TOKEN"), connected() as api:
         api.get("/gyms")
     assert gateway.seen == ["GET /gyms", "DELETE /sessions/current"]

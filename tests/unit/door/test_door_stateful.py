@@ -259,6 +259,12 @@ class Door(RuleBasedStateMachine):
         return Outcome.ENTERED, None
 
 
-# 220 examples of 50 steps: more than ten thousand steps a run.
-Door.TestCase.settings = settings(max_examples=220, stateful_step_count=50, deadline=None)
-TestDoor = pytest.mark.timeout(900)(Door.TestCase)
+class DoorAtLength(Door):
+    """The same door, asked far more often."""
+
+
+# Examples of 50 steps each: two thousand steps with every change, thirty thousand in the soak.
+Door.TestCase.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
+DoorAtLength.TestCase.settings = settings(max_examples=600, stateful_step_count=50, deadline=None)
+TestDoor = Door.TestCase
+TestDoorAtLength = pytest.mark.soak("stateful")(pytest.mark.timeout(900)(DoorAtLength.TestCase))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,9 +83,7 @@ scans = st.builds(
 LIMITS = DoorLimits()
 
 
-@given(scans, gyms, members)
-@settings(max_examples=600)
-def test_every_decision_keeps_the_rules_of_the_door(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+def assert_keeps_the_rules(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
     verdict = decide(scan, gym, member, NOW, LIMITS)
     assert (verdict.reason is None) == (verdict.outcome is not Outcome.REFUSED)
     if verdict.outcome is Outcome.REFUSED:
@@ -113,17 +112,40 @@ def test_every_decision_keeps_the_rules_of_the_door(scan: ScanRequest, gym: GymS
     assert not (verdict.ask_payment and scan.payment_checked), "payments are asked once"
 
 
-@given(scans, gyms, members)
-@settings(max_examples=300)
-def test_a_decision_depends_on_nothing_but_its_arguments(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+def assert_depends_on_nothing_else(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
     assert decide(scan, gym, member, NOW, LIMITS) == decide(scan, gym, member, NOW, LIMITS)
 
 
-@given(scans, gyms, members)
-@settings(max_examples=300)
-def test_one_place_more_never_turns_an_entry_into_a_refusal(
-    scan: ScanRequest, gym: GymState, member: MemberState
-) -> None:
+def assert_a_place_more_refuses_nobody(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
     if decide(scan, gym, member, NOW, LIMITS).outcome is Outcome.ENTERED:
         wider = replace(gym, capacity=gym.capacity + 1)
         assert decide(scan, wider, member, NOW, LIMITS).outcome is Outcome.ENTERED
+
+
+@given(scans, gyms, members)
+@settings(max_examples=200)
+def test_every_decision_keeps_the_rules_of_the_door(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+    assert_keeps_the_rules(scan, gym, member)
+
+
+@given(scans, gyms, members)
+@settings(max_examples=50)
+def test_a_decision_depends_on_nothing_but_its_arguments(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+    assert_depends_on_nothing_else(scan, gym, member)
+
+
+@given(scans, gyms, members)
+@settings(max_examples=100)
+def test_one_place_more_never_turns_an_entry_into_a_refusal(
+    scan: ScanRequest, gym: GymState, member: MemberState
+) -> None:
+    assert_a_place_more_refuses_nobody(scan, gym, member)
+
+
+@pytest.mark.soak("stateful")
+@given(scans, gyms, members)
+@settings(max_examples=10_000)
+def test_all_of_it_holds_of_thousands_of_decisions(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+    assert_keeps_the_rules(scan, gym, member)
+    assert_depends_on_nothing_else(scan, gym, member)
+    assert_a_place_more_refuses_nobody(scan, gym, member)

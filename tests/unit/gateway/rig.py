@@ -1,12 +1,9 @@
 """The gateway with stand-ins for Qr, Kafka and the identity provider, on a real store and the real door's rules."""
 
 import asyncio
-import atexit
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 from uuid import UUID
@@ -35,14 +32,13 @@ from domain.tables import gate_devices, gates
 from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo, reply
-from integrations.local_identity.keys import JWKS_FILE, ensure_signing_key
 from integrations.local_identity.provider import LocalProvider
-from integrations.settings import ApiSettings, DoorSettings, IdentitySettings, ImageSettings, Settings
+from integrations.settings import ApiSettings, DoorSettings, ImageSettings
 from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
 from tests.contract.openapi_contract import OpenApiContract
 from tests.mailbox import Mailbox
 from tests.provider import StandInProvider
-from tests.unit.identity.local_rig import LIGHT
+from tests.unit.identity.local_rig import light_settings
 from tests.world import START, HeldClock, World
 
 D = TypeVar("D")
@@ -60,20 +56,6 @@ API = ApiSettings(
     sign_ins_per_address_per_second=1000,
     requests_per_user_per_second=1000,
 )
-
-
-@lru_cache(maxsize=1)
-def _signing_keys() -> Path:
-    # One for all tests: a key of its own for each would cost more than the test.
-    folder = tempfile.TemporaryDirectory()
-    atexit.register(folder.cleanup)
-    ensure_signing_key(Path(folder.name))
-    return Path(folder.name)
-
-
-def _identity_settings() -> IdentitySettings:
-    keys = _signing_keys()
-    return LIGHT.model_copy(update={"signing_key_dir": keys, "jwks_url": (keys / JWKS_FILE).as_uri()})
 
 
 class StandInReplies:
@@ -280,12 +262,9 @@ class Rig:
         **door_settings: Any,  # noqa: ANN401 - DoorSettings' own
     ) -> None:
         self.world = world
-        self.settings = Settings(
-            data_dir=Path(str(world.store.engine.url.database)).parent,
-            door=DoorSettings(**{"deadline_s": 0.5, **door_settings}),
-            api=api.model_copy(),
-            identity=_identity_settings(),
-        )
+        self.settings = light_settings(Path(str(world.store.engine.url.database)).parent)
+        self.settings.door = DoorSettings(**{"deadline_s": 0.5, **door_settings})
+        self.settings.api = api.model_copy()
         self.images = StandInImages(DirectoryImages(self.settings.data_dir / "images"))
         self.settings.images = images or ImageSettings(max_bytes=64 * 1024)
         desk = GymDesk(world.store, world.clock, images=self.images, image_settings=self.settings.images)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from domain.identity.model import IdentityProblem, IdentityRefusal, Tokens
 from domain.identity.ports import Account
-from integrations.local_identity.keys import ensure_signing_key
+from integrations.local_identity.keys import JWKS_FILE
 from integrations.local_identity.passwords import Passwords
 from integrations.local_identity.provider import LocalProvider
 from integrations.settings import IdentitySettings, Settings
+from tests.keys import signing_keys
 from tests.mailbox import Mailbox
 
 EMAIL = "ana@example.com"
@@ -18,12 +19,11 @@ REDIRECT = "http://127.0.0.1:8000/api/sessions/callback"
 LIGHT = IdentitySettings(argon2_memory_kib=8, argon2_passes=1)
 
 
-def light_settings(folder: Path) -> Settings:
-    """Of a local provider whose hashes cost next to nothing."""
-    settings = Settings(data_dir=folder, identity=LIGHT.model_copy())
-    assert settings.identity.signing_key_dir is not None
-    ensure_signing_key(settings.identity.signing_key_dir)
-    return settings
+def light_settings(folder: Path, keys: Path | None = None) -> Settings:
+    """Of a local provider whose hashes cost next to nothing, with the key that all tests share, or with others."""
+    keys = keys or signing_keys()
+    named = {"signing_key_dir": keys, "jwks_url": (keys / JWKS_FILE).as_uri()}
+    return Settings(data_dir=folder, identity=LIGHT.model_copy(update=named))
 
 
 def problem_of(answer: object) -> IdentityProblem | None:
@@ -34,8 +34,8 @@ def problem_of(answer: object) -> IdentityProblem | None:
 class Rig:
     """One provider, and all that a test wants of it."""
 
-    def __init__(self, folder: Path, passwords: Passwords | None = None) -> None:
-        self.settings = light_settings(folder)
+    def __init__(self, folder: Path, passwords: Passwords | None = None, keys: Path | None = None) -> None:
+        self.settings = light_settings(folder, keys)
         self.mailbox = Mailbox()
         self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
         self.provider = LocalProvider(self.settings, self.mailbox, lambda: self.now, passwords)

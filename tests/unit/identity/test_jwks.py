@@ -10,6 +10,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from integrations.jwks import Jwks, JwksError, parse_jwks
 from integrations.local_identity.keys import ensure_signing_key, rotate_signing_key
+from tests.keys import key_id, signing_keys
 from tests.unit.identity.key_server import KeyServer, key_server
 
 
@@ -33,7 +34,13 @@ def seconds() -> Seconds:
 
 
 @pytest.fixture
-def key_dir(tmp_path: Path) -> Path:
+def key_dir() -> Path:
+    return signing_keys()
+
+
+@pytest.fixture
+def own_key_dir(tmp_path: Path) -> Path:
+    """Keys to be added to and taken away."""
     ensure_signing_key(tmp_path)
     return tmp_path
 
@@ -54,9 +61,9 @@ async def settled(jwks: Jwks) -> None:
 def test_known_keys_are_fetched_once(server: KeyServer, seconds: Seconds, key_dir: Path) -> None:
     async def scenario() -> None:
         server.document = document(key_dir)
-        jwks, key_id = Jwks(server.url, monotonic=seconds), ensure_signing_key(key_dir)
+        jwks, known = Jwks(server.url, monotonic=seconds), key_id()
         for _ in range(20):
-            assert await jwks.key(key_id) is not None
+            assert await jwks.key(known) is not None
         assert server.calls == 1
 
     asyncio.run(scenario())
@@ -65,8 +72,8 @@ def test_known_keys_are_fetched_once(server: KeyServer, seconds: Seconds, key_di
 def test_many_who_wait_for_the_first_key_share_one_fetch(server: KeyServer, seconds: Seconds, key_dir: Path) -> None:
     async def scenario() -> None:
         server.document = document(key_dir)
-        jwks, key_id = Jwks(server.url, monotonic=seconds), ensure_signing_key(key_dir)
-        assert None not in await asyncio.gather(*(jwks.key(key_id) for _ in range(50)))
+        jwks, known = Jwks(server.url, monotonic=seconds), key_id()
+        assert None not in await asyncio.gather(*(jwks.key(known) for _ in range(50)))
         assert server.calls == 1
 
     asyncio.run(scenario())
@@ -76,8 +83,8 @@ def test_who_hangs_up_does_not_end_the_fetch_of_the_others(server: KeyServer, se
     async def scenario() -> None:
         server.document = document(key_dir)
         server.may_answer.clear()
-        jwks, key_id = Jwks(server.url, monotonic=seconds), ensure_signing_key(key_dir)
-        first, second = (asyncio.create_task(jwks.key(key_id)) for _ in range(2))
+        jwks, known = Jwks(server.url, monotonic=seconds), key_id()
+        first, second = (asyncio.create_task(jwks.key(known)) for _ in range(2))
         await asyncio.sleep(0.05)
         first.cancel()
         server.may_answer.set()
@@ -122,13 +129,13 @@ def test_an_unknown_key_is_fetched_for_at_most_once_in_30_s(server: KeyServer, s
     asyncio.run(scenario())
 
 
-def test_a_rotated_key_is_found(server: KeyServer, seconds: Seconds, key_dir: Path) -> None:
+def test_a_rotated_key_is_found(server: KeyServer, seconds: Seconds, own_key_dir: Path) -> None:
     async def scenario() -> None:
-        server.document = document(key_dir)
-        jwks, old = Jwks(server.url, monotonic=seconds), ensure_signing_key(key_dir)
+        server.document = document(own_key_dir)
+        jwks, old = Jwks(server.url, monotonic=seconds), ensure_signing_key(own_key_dir)
         assert await jwks.key(old) is not None
-        new = rotate_signing_key(key_dir)
-        server.document = document(key_dir)
+        new = rotate_signing_key(own_key_dir)
+        server.document = document(own_key_dir)
         seconds.now += 31
         assert await jwks.key(new) is not None
         assert await jwks.key(old) is not None
@@ -142,15 +149,15 @@ def test_an_endpoint_that_fails_leaves_known_keys_in_force(
 ) -> None:
     async def scenario() -> None:
         server.document = document(key_dir)
-        jwks, key_id = Jwks(server.url, monotonic=seconds), ensure_signing_key(key_dir)
-        assert await jwks.key(key_id) is not None
+        jwks, known = Jwks(server.url, monotonic=seconds), key_id()
+        assert await jwks.key(known) is not None
         server.status = status
         server.document = broken or server.document
         seconds.now += 31
         assert await jwks.key("unknown") is None
         assert server.calls == 2
         assert not jwks.reachable
-        assert await jwks.key(key_id) is not None
+        assert await jwks.key(known) is not None
 
     asyncio.run(scenario())
 
@@ -165,16 +172,16 @@ def test_an_endpoint_that_nobody_answers_at_gives_no_key_and_no_exception(second
 
 
 def test_keys_are_fetched_anew_every_hour_without_anybody_waiting(
-    server: KeyServer, seconds: Seconds, key_dir: Path
+    server: KeyServer, seconds: Seconds, own_key_dir: Path
 ) -> None:
     async def scenario() -> None:
-        server.document = document(key_dir)
-        jwks, old = Jwks(server.url, monotonic=seconds), ensure_signing_key(key_dir)
+        server.document = document(own_key_dir)
+        jwks, old = Jwks(server.url, monotonic=seconds), ensure_signing_key(own_key_dir)
         assert await jwks.key(old) is not None
-        rotate_signing_key(key_dir)
-        (key_dir / f"{old}.pem").unlink()
-        rotate_signing_key(key_dir)
-        server.document = document(key_dir)
+        rotate_signing_key(own_key_dir)
+        (own_key_dir / f"{old}.pem").unlink()
+        rotate_signing_key(own_key_dir)
+        server.document = document(own_key_dir)
         seconds.now += 3601
         generation = jwks.generation
         assert await jwks.key(old) is not None
@@ -185,11 +192,11 @@ def test_keys_are_fetched_anew_every_hour_without_anybody_waiting(
     asyncio.run(scenario())
 
 
-def test_a_file_is_read_again_as_soon_as_an_unknown_key_is_asked_for(key_dir: Path, seconds: Seconds) -> None:
+def test_a_file_is_read_again_as_soon_as_an_unknown_key_is_asked_for(own_key_dir: Path, seconds: Seconds) -> None:
     async def scenario() -> None:
-        jwks, old = Jwks((key_dir / "jwks.json").as_uri(), monotonic=seconds), ensure_signing_key(key_dir)
+        jwks, old = Jwks((own_key_dir / "jwks.json").as_uri(), monotonic=seconds), ensure_signing_key(own_key_dir)
         assert await jwks.key(old) is not None
-        new = rotate_signing_key(key_dir)
+        new = rotate_signing_key(own_key_dir)
         assert await jwks.key(new) is not None
 
     asyncio.run(scenario())

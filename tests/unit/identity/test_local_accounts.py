@@ -91,7 +91,7 @@ def test_what_was_kept_is_there_after_a_new_start(tmp_path: Path) -> None:
 
 def test_processes_that_race_for_a_new_file_make_one_account_of_an_address(tmp_path: Path) -> None:
     light_settings(tmp_path)
-    with get_context("spawn").Pool(4) as pool:
+    with get_context("fork").Pool(4) as pool:
         answers = pool.map(sign_up_in_a_process, [tmp_path] * 8, chunksize=1)
     same, own = zip(*answers, strict=True)
     assert [answer for answer in same if answer is not IdentityProblem.EMAIL_IN_USE] == [

@@ -25,7 +25,7 @@ def test_a_key_is_made_once_only_its_owner_reads_it_and_its_public_half_is_told(
 
 
 def test_processes_that_race_for_the_first_key_get_the_same_one(tmp_path: Path) -> None:
-    with get_context("spawn").Pool(3) as pool:
+    with get_context("fork").Pool(3) as pool:
         assert len(set(pool.map(ensure_signing_key, [tmp_path / "keys"] * 6, chunksize=1))) == 1
 
 

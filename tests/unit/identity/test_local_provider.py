@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,7 @@ from integrations.local_identity.tables import AccountsFile
 from integrations.settings import IdentitySettings
 from integrations.tokens import TokenUse, TokenVerifier
 from tests.contract.identity_provider_contract import claims_of
+from tests.keys import signing_keys
 from tests.unit.identity.local_rig import EMAIL, LIGHT, OTHER_PASSWORD, PASSWORD, REDIRECT, Rig, problem_of
 
 
@@ -95,11 +97,13 @@ def test_the_life_of_access_tokens_is_set(rig: Rig) -> None:
     assert claims["exp"] - claims["iat"] == tokens.expires_in == rig.settings.identity.token_minutes * 60
 
 
-def test_a_key_that_was_rotated_signs_the_next_tokens(rig: Rig) -> None:
+def test_a_key_that_was_rotated_signs_the_next_tokens(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    copytree(signing_keys(), keys)
+    rig = Rig(tmp_path, keys=keys)
     rig.member()
     before = rig.signed_in()
-    assert rig.settings.identity.signing_key_dir is not None
-    rotate_signing_key(rig.settings.identity.signing_key_dir)
+    rotate_signing_key(keys)
     after = rig.signed_in()
 
     async def scenario() -> None:
@@ -108,6 +112,7 @@ def test_a_key_that_was_rotated_signs_the_next_tokens(rig: Rig) -> None:
             assert (await verifier.verify(tokens.access_token)).email == EMAIL
 
     asyncio.run(scenario())
+    rig.provider.close()
     assert before.access_token.partition(".")[0] != after.access_token.partition(".")[0]
 
 

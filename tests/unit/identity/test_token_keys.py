@@ -10,6 +10,7 @@ from domain.identity.model import Caller
 from integrations.jwks import Jwks
 from integrations.local_identity.keys import rotate_signing_key
 from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
+from tests.keys import signing_keys
 from tests.unit.identity.key_server import KeyServer, key_server
 from tests.unit.identity.token_stage import MEMBER, Stage
 
@@ -45,15 +46,17 @@ class Remote:
         return self.stage.signed({}, kid=f"unknown-{number}")
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Stage(tmp_path_factory.mktemp("keys")).key_dir
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[Remote]:
+    with key_server() as server:
+        yield Remote(Stage(tmp_path, signing_keys()), server)
 
 
 @pytest.fixture
-def remote(tmp_path: Path, keys: Path) -> Iterator[Remote]:
+def own_remote(tmp_path: Path) -> Iterator[Remote]:
+    """With keys of its own, to be added to and taken away."""
     with key_server() as server:
-        yield Remote(Stage(tmp_path, keys), server)
+        yield Remote(Stage(tmp_path), server)
 
 
 def test_an_unknown_key_is_fetched_for_once_in_30_s_whatever_its_name(remote: Remote) -> None:
@@ -95,35 +98,36 @@ def test_unknown_keys_are_fetched_for_no_more_often_while_the_endpoint_fails(rem
     asyncio.run(scenario())
 
 
-def test_a_key_that_is_new_is_found_and_the_old_one_is_good_as_long_as_it_is_shown(remote: Remote) -> None:
+def test_a_key_that_is_new_is_found_and_the_old_one_is_good_as_long_as_it_is_shown(own_remote: Remote) -> None:
     async def scenario() -> None:
-        old = remote.stage.mint()
-        assert isinstance(await remote.answer(old), Caller)
-        rotate_signing_key(remote.stage.key_dir)
-        remote.publish()
-        assert await remote.answer(remote.stage.mint()) is TokenRefusal.UNKNOWN_KEY  # fetched less than 30 s ago
-        remote.seconds += 31
-        assert await remote.is_known()
-        assert isinstance(await remote.answer(old), Caller)
+        old = own_remote.stage.mint()
+        assert isinstance(await own_remote.answer(old), Caller)
+        rotate_signing_key(own_remote.stage.key_dir)
+        own_remote.publish()
+        # Fetched less than 30 s ago.
+        assert await own_remote.answer(own_remote.stage.mint()) is TokenRefusal.UNKNOWN_KEY
+        own_remote.seconds += 31
+        assert await own_remote.is_known()
+        assert isinstance(await own_remote.answer(old), Caller)
 
     asyncio.run(scenario())
 
 
 def test_a_key_that_was_withdrawn_is_refused_from_the_next_fetch_on_though_its_token_is_remembered(
-    remote: Remote,
+    own_remote: Remote,
 ) -> None:
     async def scenario() -> None:
-        remote.tokens = remote.stage.verifier(TokenUse.ACCESS, jwks=remote.jwks)
-        token = remote.stage.mint()
-        assert isinstance(await remote.answer(token), Caller)
-        rotate_signing_key(remote.stage.key_dir)
-        (remote.stage.key_dir / f"{remote.stage.key_id}.pem").unlink()
-        rotate_signing_key(remote.stage.key_dir)
-        remote.publish()
-        assert isinstance(await remote.answer(token), Caller)
-        remote.seconds += 31
-        assert await remote.is_known()
-        assert await remote.answer(token) is TokenRefusal.UNKNOWN_KEY
+        own_remote.tokens = own_remote.stage.verifier(TokenUse.ACCESS, jwks=own_remote.jwks)
+        token = own_remote.stage.mint()
+        assert isinstance(await own_remote.answer(token), Caller)
+        rotate_signing_key(own_remote.stage.key_dir)
+        (own_remote.stage.key_dir / f"{own_remote.stage.key_id}.pem").unlink()
+        rotate_signing_key(own_remote.stage.key_dir)
+        own_remote.publish()
+        assert isinstance(await own_remote.answer(token), Caller)
+        own_remote.seconds += 31
+        assert await own_remote.is_known()
+        assert await own_remote.answer(token) is TokenRefusal.UNKNOWN_KEY
 
     asyncio.run(scenario())
 
@@ -156,10 +160,10 @@ def test_an_endpoint_that_fails_or_talks_nonsense_fails_no_request_whose_key_is_
     asyncio.run(scenario())
 
 
-def test_an_endpoint_that_is_gone_fails_no_request_whose_key_is_known(tmp_path: Path, keys: Path) -> None:
+def test_an_endpoint_that_is_gone_fails_no_request_whose_key_is_known(tmp_path: Path) -> None:
     async def scenario() -> None:
         with key_server() as server:
-            remote = Remote(Stage(tmp_path, keys), server)
+            remote = Remote(Stage(tmp_path, signing_keys()), server)
             assert await remote.is_known()
         remote.seconds += 4000
         assert await remote.answer(remote.unknown()) is TokenRefusal.KEYS_AWAY

@@ -17,17 +17,24 @@ from domain.identity.model import Role
 from integrations.jwks import Jwks
 from integrations.local_identity.keys import rotate_signing_key
 from integrations.tokens import LONGEST_TOKEN, TokenRefusal, TokenUse
+from tests.keys import signing_keys
 from tests.unit.identity.token_stage import MEMBER, NOON, Stage
 
 
 @pytest.fixture
-def stage(tmp_path: Path, shared_stage: Stage) -> Stage:
-    return Stage(tmp_path, shared_stage.key_dir)
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, signing_keys())
+
+
+@pytest.fixture
+def own_stage(tmp_path: Path) -> Stage:
+    """With keys of its own, to be added to and taken away."""
+    return Stage(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return Stage(tmp_path_factory.mktemp("identity"))
+    return Stage(tmp_path_factory.mktemp("identity"), signing_keys())
 
 
 # Accepted
@@ -102,14 +109,14 @@ def test_tokens_without_any_id_share_the_one_session_of_their_user(stage: Stage)
     assert first.session_id == second.session_id != other.session_id
 
 
-def test_a_rotated_key_is_accepted_at_once_and_the_old_one_still_is(stage: Stage) -> None:
-    old = stage.mint()
-    asyncio.run(stage.tokens.verify(old))
-    new_id = rotate_signing_key(stage.key_dir)
-    new = stage.mint()
+def test_a_rotated_key_is_accepted_at_once_and_the_old_one_still_is(own_stage: Stage) -> None:
+    old = own_stage.mint()
+    asyncio.run(own_stage.tokens.verify(old))
+    new_id = rotate_signing_key(own_stage.key_dir)
+    new = own_stage.mint()
     assert jwt.get_unverified_header(new)["kid"] == new_id
-    asyncio.run(stage.tokens.verify(new))
-    asyncio.run(stage.tokens.verify(old))
+    asyncio.run(own_stage.tokens.verify(new))
+    asyncio.run(own_stage.tokens.verify(old))
 
 
 def test_tokens_are_remembered_so_that_the_signature_is_verified_once(stage: Stage) -> None:
@@ -128,17 +135,17 @@ def test_what_is_remembered_is_bounded(stage: Stage) -> None:
     assert again is not remembered
 
 
-def test_what_a_withdrawn_key_signed_is_forgotten(stage: Stage) -> None:
+def test_what_a_withdrawn_key_signed_is_forgotten(own_stage: Stage) -> None:
     seconds = 0.0
-    jwks = Jwks(stage.settings.identity.jwks_url, monotonic=lambda: seconds)
-    stage.tokens = stage.verifier(TokenUse.ACCESS, jwks=jwks)
-    token = stage.mint()
-    asyncio.run(stage.tokens.verify(token))
-    rotate_signing_key(stage.key_dir)
-    (stage.key_dir / f"{stage.key_id}.pem").unlink()
-    rotate_signing_key(stage.key_dir)
+    jwks = Jwks(own_stage.settings.identity.jwks_url, monotonic=lambda: seconds)
+    own_stage.tokens = own_stage.verifier(TokenUse.ACCESS, jwks=jwks)
+    token = own_stage.mint()
+    asyncio.run(own_stage.tokens.verify(token))
+    rotate_signing_key(own_stage.key_dir)
+    (own_stage.key_dir / f"{own_stage.key_id}.pem").unlink()
+    rotate_signing_key(own_stage.key_dir)
     seconds = 2.0
-    assert stage.refusal(token) is TokenRefusal.UNKNOWN_KEY
+    assert own_stage.refusal(token) is TokenRefusal.UNKNOWN_KEY
 
 
 # Refused, each with its reason

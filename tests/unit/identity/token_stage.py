@@ -3,21 +3,19 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from domain.identity.model import Caller
-from integrations.local_identity.keys import ensure_signing_key
+from integrations.local_identity.keys import ensure_signing_key, signing_key
 from integrations.local_identity.tokens import mint_access_token
-from integrations.settings import Settings
+from integrations.settings import IdentitySettings, Settings
 from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
+from tests.keys import key_id, signing_keys
 
 MEMBER = UUID("01981b2c-7a11-7bbb-8ccc-0123456789ab")
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -28,17 +26,15 @@ class Stage:
 
     Args:
         data_dir: where the provider keeps what it has.
-        keys: a folder of keys to begin with; making one takes the longest.
+        keys: a folder of keys, which the provider has without changing it; unless given it makes one of its own.
     """
 
     def __init__(self, data_dir: Path, keys: Path | None = None) -> None:
         self.now = NOON
-        self.settings = Settings(data_dir=data_dir)
+        self.settings = Settings(data_dir=data_dir, identity=IdentitySettings(signing_key_dir=keys))
         assert self.settings.identity.signing_key_dir is not None
         self.key_dir = self.settings.identity.signing_key_dir
-        if keys is not None:
-            copytree(keys, self.key_dir)
-        self.key_id = ensure_signing_key(self.key_dir)
+        self.key_id = key_id() if keys == signing_keys() else ensure_signing_key(self.key_dir)
         self.tokens = TokenVerifier(self.settings.identity, clock=lambda: self.now)
 
     def mint(self, groups: tuple[str, ...] = ("User",), lifetime: timedelta = timedelta(hours=1)) -> str:
@@ -76,10 +72,8 @@ class Stage:
     def verified(self, token: str) -> Caller:
         return asyncio.run(self.tokens.verify(token))
 
-    @cache  # noqa: B019 - lives as long as its test
     def private_key(self) -> RSAPrivateKey:
-        key = load_pem_private_key((self.key_dir / f"{self.key_id}.pem").read_bytes(), None)
-        assert isinstance(key, RSAPrivateKey)
+        _, key = signing_key(self.settings)
         return key
 
     def refusal(self, token: str) -> TokenRefusal | None:

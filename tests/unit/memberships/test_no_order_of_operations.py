@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -139,5 +140,11 @@ class Desk(RuleBasedStateMachine):
         assert kinds.count(EntryKind.DISPUTE_OPENED) >= len(self.disputed)
 
 
-Desk.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+class DeskAtLength(Desk):
+    """The same desk, asked far more often."""
+
+
+Desk.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+DeskAtLength.TestCase.settings = settings(max_examples=1000, stateful_step_count=50, deadline=None)
 TestDesk: Callable[..., Any] = Desk.TestCase
+TestDeskAtLength: Callable[..., Any] = pytest.mark.soak("stateful")(pytest.mark.timeout(900)(DeskAtLength.TestCase))

@@ -258,7 +258,7 @@ def test_threads_that_race_for_the_first_key_get_the_same_one(tmp_path: Path) ->
 
 
 def test_processes_that_race_for_the_first_key_get_the_same_one(tmp_path: Path) -> None:
-    with get_context("spawn").Pool(3) as pool:
+    with get_context("fork").Pool(3) as pool:
         assert len(set(pool.map(ensure_pass_key, [tmp_path / "keys"] * 6, chunksize=1))) == 1
 
 
