@@ -45,7 +45,7 @@ ELSEWHERE: Mapping[str, str] = {
     "python -m tests.benchmarks.live_streams 1000 30": BY_HAND,
     # docs/reliability.md
     "python -m pytest tests/faults/whole tests/faults/test_whole_stack_dies.py -rP": BY_HAND,
-    'make test TEST_ARGS="tests/faults/whole/test_parts_away.py -rP"': BY_HAND,
+    "python -m pytest tests/faults/whole/test_parts_away.py -rP": BY_HAND,
 }
 
 
