@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = [pytest.mark.soak("tools"), pytest.mark.timeout(900)]
+
 PARTS = ["--parts", "levels,open,burst,inside,large", "--seconds", "1", "--connections", "1,16"]
 LARGE = ["--large-members", "20000", "--visits", "30000", "--scanned-visits", "20000", "--buffer-pool-mib", "256"]
 COMMAND = [sys.executable, "-m", "cluster.cli.main", "bench", "--start", *PARTS, *LARGE]
@@ -37,7 +39,6 @@ def written() -> Iterator[dict[str, Any]]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.timeout(900)
 def test_every_answer_is_right_and_kept(written: dict[str, Any]) -> None:
     assert (written["durable"], written["good"]) == (True, True)
     assert (written["durability"]["innodb_flush_log_at_trx_commit"], written["durability"]["kafka_acks"]) == (
@@ -48,7 +49,6 @@ def test_every_answer_is_right_and_kept(written: dict[str, Any]) -> None:
     assert written["disagreements"] == []
 
 
-@pytest.mark.timeout(900)
 def test_the_load_is_as_large_as_a_chain_of_gyms(written: dict[str, Any]) -> None:
     load = written["load"]
     assert load["gyms"] >= 10
@@ -56,7 +56,6 @@ def test_the_load_is_as_large_as_a_chain_of_gyms(written: dict[str, Any]) -> Non
     assert load["members"] >= 2000
 
 
-@pytest.mark.timeout(900)
 def test_each_run_has_its_figures(written: dict[str, Any]) -> None:
     assert [run["connections"] for run in written["runs"]] == [1, 16]
     for run in written["runs"]:
@@ -71,7 +70,6 @@ def test_each_run_has_its_figures(written: dict[str, Any]) -> None:
         assert run["noop_cpu_ms"] > 0
 
 
-@pytest.mark.timeout(900)
 def test_the_open_loop_offers_half_of_the_greatest_rate(written: dict[str, Any]) -> None:
     found = written["open"]
     assert found["greatest_scan_rps"] == max(run["scan_rps"] for run in written["runs"])
@@ -82,14 +80,12 @@ def test_the_open_loop_offers_half_of_the_greatest_rate(written: dict[str, Any])
         assert (found[name]["errors"], found[name]["wrong_answers"]) == (0, 0)
 
 
-@pytest.mark.timeout(900)
 def test_in_a_burst_every_door_hears_something_and_everybody_gets_in(written: dict[str, Any]) -> None:
     found = written["burst"]
     assert (found["members"], found["gyms"], found["within_s"], found["consumers"]) == (2000, 10, 5.0, 1)
     assert (found["errors"], found["wrong_answers"], found["undecided"]) == (0, 0, 0)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", ["inside", "large"])
 def test_both_sides_of_a_comparison_have_their_figures(written: dict[str, Any], part: str) -> None:
     found = written[part]
@@ -99,7 +95,6 @@ def test_both_sides_of_a_comparison_have_their_figures(written: dict[str, Any], 
         assert (run["errors"], run["wrong_answers"]) == (0, 0)
 
 
-@pytest.mark.timeout(900)
 def test_what_was_loaded_is_told(written: dict[str, Any]) -> None:
     assert written["large"]["loaded"] == {"members": 20_000, "visits": 30_000, "scans": 40_000}
     assert written["large"]["innodb_buffer_pool_size"] == 256 * 1024**2

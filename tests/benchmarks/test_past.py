@@ -17,6 +17,8 @@ from domain.tables import memberships, open_visits, scans, users, visits
 from domain.unit_of_work import Store
 from tests.servers import fresh_database
 
+pytestmark = pytest.mark.soak("tools")
+
 NOW = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 PAST = Past(members=20_000, visits=40_000, scanned=25_000)
 

@@ -52,7 +52,7 @@ ELSEWHERE: Mapping[str, str] = {
     "make mutants": BY_HAND,
     # docs/reliability.md
     "python -m pytest tests/faults/whole tests/faults/test_whole_stack_dies.py -rP": BY_HAND,
-    'make test TEST_ARGS="tests/faults/whole/test_parts_away.py -rP"': BY_HAND,
+    "python -m pytest tests/faults/whole/test_parts_away.py -rP": BY_HAND,
 }
 
 

@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -23,10 +22,9 @@ from integrations.pass_keys import PassSigner
 from tests.faults.gyms import Device, Gyms
 
 PATIENCE_S = 280.0  # longer than a stack may take to start
-# A door hears a decision or a 503 within 2 s. Here it waits longer, as this machine runs a whole stack beside it;
-# hearing nothing for so long counts as no answer.
+# A door hears a decision or a 503 within 2 s, and asks again after silence.
 _GIVE_UP_S = 3.5
-_CLOCKS_OFF_S = (0, 120, -120)
+_CLOCKS_OFF_S = (0, 120, -120)  # of the devices in turn
 _ENTERS = 0.6
 _LOOKS_EVERY_S = 0.05
 
@@ -113,6 +111,7 @@ class Plan:
         key_dir: where the keys are that sign the codes.
         every_s: how often a device has a member before it.
         queues: whether a member who came while the device was busy waits their turn, or goes away.
+        give_up_s: after so long without a word a device asks again.
     """
 
     url: str
@@ -120,15 +119,11 @@ class Plan:
     key_dir: Path
     every_s: float = 0.5
     queues: bool = False
+    give_up_s: float = _GIVE_UP_S
 
 
-def scan_in_own_session(plan: Plan, parent: Connection) -> None:
-    """Scan as planned until the parent says anything, or is gone; what happens is told to it.
-
-    In a session of its own, as a door is a machine of its own: Linux shares cores among sessions, and a test's other
-    work, in one session with its doors, would make them late by seconds.
-    """
-    os.setsid()
+def scan_in_own_process(plan: Plan, parent: Connection) -> None:
+    """Scan as planned until the parent says anything, or is gone; what happens is told to it."""
     stopping = threading.Event()
     threading.Thread(target=_wait_for_the_word, args=(parent, stopping), daemon=True).start()
     try:
@@ -163,8 +158,7 @@ class DoorWork:
             devices = self._plan.gyms.devices
             for number, device in enumerate(devices):
                 first = began_at + self._plan.every_s * number / len(devices)
-                clock_off = timedelta(seconds=_CLOCKS_OFF_S[number % len(_CLOCKS_OFF_S)])
-                doors.create_task(self._door(client, device, first, clock_off))
+                doors.create_task(self._door(client, device, first, clock_off(devices, device)))
             doors.create_task(self._watch_itself())
 
     async def ask_all(self, scans: Iterable[Scan]) -> list[ScanAnswer]:
@@ -180,21 +174,21 @@ class DoorWork:
 
     def _client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, keepalive_expiry=20)
-        return httpx.AsyncClient(base_url=self._plan.url, timeout=_GIVE_UP_S, limits=limits, trust_env=False)
+        return httpx.AsyncClient(base_url=self._plan.url, timeout=self._plan.give_up_s, limits=limits, trust_env=False)
 
-    async def _door(self, client: httpx.AsyncClient, device: Device, due_at: float, clock_off: timedelta) -> None:
+    async def _door(self, client: httpx.AsyncClient, device: Device, due_at: float, ahead: timedelta) -> None:
         while not self._stopping.is_set():
             wait_s = due_at - time.monotonic()
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             elif not self._plan.queues:
                 due_at = time.monotonic()
-            scan = self._scan(device, clock_off)
+            scan = self._scan(device, ahead)
             answer = await self._ask(client, scan)
             self._tell(Decided(scan, due_at, time.monotonic(), answer))
             due_at += self._plan.every_s
 
-    def _scan(self, device: Device, clock_off: timedelta) -> Scan:
+    def _scan(self, device: Device, ahead: timedelta) -> Scan:
         now = datetime.now(UTC)
         code = self._signer.sign(self._chance.choice(self._plan.gyms.members), issue_times(now)[0])
         body = {
@@ -202,7 +196,7 @@ class DoorWork:
             "gate_id": str(device.gate_id),
             "direction": "enter" if self._chance.random() < _ENTERS else "leave",
             "scan_id": str(uuid4()),
-            "scanned_at": (now + clock_off).isoformat(),
+            "scanned_at": (now + ahead).isoformat(),
         }
         return Scan(device, body)
 
@@ -231,6 +225,11 @@ class DoorWork:
     def _note(self, scan: Scan, asked_at: float, status: int, code: str = "", retry_after: str | None = None) -> None:
         took_s = time.monotonic() - asked_at
         self._tell(Said(scan.body["scan_id"], asked_at, took_s, status, code, retry_after))
+
+
+def clock_off(devices: Sequence[Device], device: Device) -> timedelta:
+    """By how much the clock of one of these devices is ahead of the server's."""
+    return timedelta(seconds=_CLOCKS_OFF_S[devices.index(device) % len(_CLOCKS_OFF_S)])
 
 
 def _problem(response: httpx.Response) -> str:

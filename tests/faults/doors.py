@@ -23,7 +23,7 @@ from tests.faults.door_work import (
     Plan,
     Said,
     Stall,
-    scan_in_own_session,
+    scan_in_own_process,
 )
 
 
@@ -32,14 +32,15 @@ class Doors:
 
     A scan is repeated under its id after a 503, a lost connection or silence. Members are let in and out at random,
     now here, now there; a third of the devices are two minutes ahead of time, a third two minutes behind.
-    They work in a process of their own, whose clock is this one's.
+    They work in a process of their own, whose clock is this one's. How late that process comes by itself is noted:
+    what a test measures is held against a calm run of the same doors, and against these stalls.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         spawning = multiprocessing.get_context("spawn")
         self._connection, self._its_end = spawning.Pipe()
-        self._process = spawning.Process(target=scan_in_own_session, args=(plan, self._its_end), daemon=True)
+        self._process = spawning.Process(target=scan_in_own_process, args=(plan, self._its_end), daemon=True)
         self._listener = threading.Thread(target=self._listen, name="doors", daemon=True)
         self._has_begun = threading.Event()
         self._failure = ""
@@ -94,6 +95,18 @@ class Doors:
     def between(self, start: float, end: float) -> list[Decided]:
         """Scans that were decided within a span of the monotonic clock."""
         return [one for one in list(self.decided) if start <= one.at <= end]
+
+    def longest_gap(self, start: float, end: float) -> float:
+        """Seconds of the longest while within a span in which no gym was told a decision."""
+        return longest_gap((one.at for one in self.between(start, end)), start, end)
+
+    def slowest_answer(self, start: float, end: float) -> float:
+        """Seconds that the slowest word took to a question of a span, a decision or not."""
+        return max(one.took_s for one in list(self.said) if start <= one.asked_at <= end)
+
+    def longest_stall(self, start: float, end: float) -> float:
+        """By how many seconds the doors themselves came late at the worst moment of a span."""
+        return max((one.late_s for one in list(self.stalls) if start <= one.at <= end), default=0.0)
 
     def _listen(self) -> None:
         try:

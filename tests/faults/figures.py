@@ -23,15 +23,13 @@ class Figures:
     def of(self, doors: Doors, start: float, end: float) -> tuple[float, float]:
         """Tell the longest whiles without a decision: of all gyms together, and of the one that waited longest."""
         decided = doors.between(start, end)
-        overall = longest_gap((one.at for one in decided), start, end)
+        overall = doors.longest_gap(start, end)
         gyms = {one.scan.device.gym_id for one in doors.decided}
         of_a_gym = max(longest_gap(_at(decided, gym), start, end) for gym in gyms)
         asked = [one for one in doors.said if start <= one.asked_at <= end]
         self.tell("longest gap, s", overall)
         self.tell("longest gap of one gym, s", of_a_gym)
-        self.tell(
-            "doors' own stall, s", max((one.late_s for one in doors.stalls if start <= one.at <= end), default=0.0)
-        )
+        self.tell("doors' own stall, s", doors.longest_stall(start, end))
         self.tell("decided", len(decided))
         slow = sorted((one for one in asked if one.status), key=lambda one: one.took_s)[-3:]
         self.tell("slowest answers", [f"{one.took_s:.2f} s: {one.status} {one.code}" for one in slow])

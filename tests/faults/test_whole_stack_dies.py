@@ -17,7 +17,7 @@ from tests.faults.gyms import load
 from tests.faults.whole.system import assert_nothing_lost, doors_of
 from tests.stacks import TestedStack, living
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.soak("deaths"), pytest.mark.timeout(900)]
 
 # The mock broker's death is a test of `tests/integration/cluster/test_two_stacks.py`.
 SERVERS = {Profile.EMBEDDED: [], Profile.FULL: ["MariaDB", "Kafka"]}

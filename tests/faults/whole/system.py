@@ -8,20 +8,22 @@ from typing import Any
 
 import httpx
 import psutil
-from sqlalchemy import select
+from pydantic import SecretStr
+from sqlalchemy import func, select
 
 from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.process import wait_gone
-from domain.tables import scans
+from domain.tables import gyms, scans
 from domain.unit_of_work import Store
+from integrations.settings import DatabaseSettings, KafkaSettings, Settings
 from tests.faults.door_work import Plan, Said
 from tests.faults.doors import Doors
 from tests.faults.gyms import Gyms
 from tests.faults.invariants import assert_invariants
 from tests.stacks import TestedStack
 
-_UP_AGAIN_S = 120.0
+_UP_AGAIN_S = 240.0
 _OF_A_DEAD_REPLICA = "not the gateway's own: 'Internal Server Error'"
 
 
@@ -32,8 +34,15 @@ class Whole:
     stack: TestedStack
     mariadb: MariaDbServer
     kafka: KafkaServer
+    topics: KafkaSettings
     store: Store
     gyms: Gyms
+
+    @property
+    def settings(self) -> Settings:
+        """Where its database and Kafka are."""
+        url = self.stack.record.environment["FITMONITOR_DATABASE__URL"]
+        return Settings(kafka=self.topics, database=DatabaseSettings(url=SecretStr(url)))
 
     def doors(self, **how: Any) -> Doors:  # noqa: ANN401 - as `Plan` takes them
         """Doors at all gyms."""
@@ -49,12 +58,42 @@ class Whole:
         assert not wait_gone(besides, _UP_AGAIN_S)
         return self.replicas(deployment)
 
+    def redeploy_consumer(self, change: Callable[[dict[str, Any]], None], *, anew: bool = False) -> None:
+        """Deploy the door's consumer with a change, everything else as it was at first, and wait until there is one.
+
+        Args:
+            change: of its part of the configuration.
+            anew: whether the change makes another process of it.
+        """
+        before = self.replicas("DoorConsumer")
+        self.stack.redeploy(lambda config: change(deployments(config)["DoorConsumer"]))
+        if anew:
+            assert not wait_gone(before, _UP_AGAIN_S)
+        wait_for(lambda: len(self.replicas("DoorConsumer")) == 1)
+
+    def first_number(self) -> int:
+        """The smallest number that no gym has yet, nor any with a greater one."""
+        with self.store.reading() as connection:
+            taken: int | None = connection.execute(select(func.max(gyms.c.legacy_number))).scalar()
+        return (taken or 0) + 1
+
     def wait_ready(self) -> None:
         wait_for(lambda: self.stack.is_ready)
 
     def assert_nothing_lost(self, doors: Doors, *, gateway_died: bool = False) -> None:
         """What every fault must leave behind it."""
         assert_nothing_lost(self.store, doors, gateway_died=gateway_died)
+
+
+def deployments(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The parts of a Serve configuration by their names."""
+    return {part["name"]: part for application in config["applications"] for part in application["deployments"]}
+
+
+def fix(part: dict[str, Any], replicas: int) -> None:
+    """Have so many replicas of a deployment, whatever comes."""
+    part.pop("autoscaling_config", None)
+    part["num_replicas"] = replicas
 
 
 def doors_of(stack: TestedStack, gyms: Gyms, **how: Any) -> Doors:  # noqa: ANN401 - as `Plan` takes them

@@ -13,11 +13,15 @@ from tests.faults.doors import p99
 from tests.faults.figures import Figures
 from tests.faults.whole.system import Whole
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.soak("outages"), pytest.mark.timeout(900)]
 
-PHASE_S = 10.0
-# The aim is 1.5; a machine that runs all of this beside other work is allowed twice as much.
+PHASE_S = 5.0
+PHASES = 3  # of each kind, in turn: other work on this machine meets both
+# The aim is 1.5. A consumer that waits for locks makes it 200.
 AT_MOST = 3.0
+
+
+Span = tuple[float, float]
 
 
 @contextmanager
@@ -29,25 +33,38 @@ def locked(whole: Whole, gym_id: UUID) -> Iterator[None]:
 
 def test_a_gym_whose_commands_hang_holds_up_no_other(whole: Whole, figures: Figures) -> None:
     hung = whole.gyms.ids[0]
+    calm: list[Span] = []
+    troubled: list[Span] = []
 
-    def others(start: float, end: float) -> list[float]:
-        return [one.took_s for one in doors.decided if start <= one.due_at < end and one.scan.device.gym_id != hung]
+    def others(spans: list[Span]) -> float:
+        """The time that one of a hundred scans of the other gyms exceeds."""
+        return p99(
+            one.took_s
+            for one in doors.decided
+            if one.scan.device.gym_id != hung and any(start <= one.due_at < end for start, end in spans)
+        )
 
     with whole.doors(every_s=0.8, queues=True) as doors:
-        calm_from = doors.wait_decided(doors.began_at, 100)
-        time.sleep(PHASE_S)
-        calm_until = time.monotonic()
-        with locked(whole, hung):
-            hung_from = time.monotonic()
-            time.sleep(PHASE_S)
-            hung_until = time.monotonic()
-        decided = [one for one in doors.between(hung_from + 0.5, hung_until) if one.scan.device.gym_id == hung]
-        doors.wait_decided(time.monotonic(), 200)
-    figures.of(doors, hung_from, hung_until)
-    calm, troubled = p99(others(calm_from, calm_until)), p99(others(hung_from, hung_until))
-    figures.tell("p99 of the other gyms, calm, ms", calm * 1000)
-    figures.tell("p99 of the other gyms, one hung, ms", troubled * 1000)
-    figures.tell("ratio", troubled / calm)
+        doors.wait_decided(doors.began_at, 100)
+        for _ in range(PHASES):
+            calm.append(phase())
+            with locked(whole, hung):
+                troubled.append(phase())
+            doors.wait_decided(time.monotonic(), 100)  # also what the hung gym's doors had waiting
+        doors.wait_decided(time.monotonic(), 100)
+    for start, end in troubled:
+        figures.of(doors, start, end)
+    figures.tell("p99 of the other gyms, calm, ms", others(calm) * 1000)
+    figures.tell("p99 of the other gyms, one hung, ms", others(troubled) * 1000)
+    figures.tell("ratio", others(troubled) / others(calm))
     whole.assert_nothing_lost(doors)
-    assert not decided, "the lock held nothing up"
-    assert troubled / calm <= AT_MOST
+    for start, end in troubled:
+        held = [one for one in doors.between(start + 0.5, end) if one.scan.device.gym_id == hung]
+        assert not held, "the lock held nothing up"
+    assert others(troubled) / others(calm) <= AT_MOST
+
+
+def phase() -> Span:
+    began_at = time.monotonic()
+    time.sleep(PHASE_S)
+    return began_at, time.monotonic()

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.figures import Figures
 from tests.faults.whole.system import Whole
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.soak("replicas"), pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("deployment", ["Gateway", "Qr", "Gym", "Identity", "DoorConsumer"])

@@ -16,7 +16,7 @@ from tests.faults.figures import Figures
 from tests.faults.whole.system import Whole
 from tests.watching import Watcher, all_see
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.soak("replicas"), pytest.mark.timeout(900)]
 
 STREAMS, SESSIONS = 200, 20
 

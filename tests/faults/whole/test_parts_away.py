@@ -18,10 +18,11 @@ from integrations.settings import Settings
 from tests.faults.figures import Figures
 from tests.faults.whole.system import Whole, wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.soak("outages"), pytest.mark.timeout(900)]
 
-# The gateway gives a part 5 s, Identity 10 s; a call may have to ask two of them, and the machine is busy.
-NO_LONGER_THAN_S = 18.0
+# The gateway gives a part 5 s, Identity 10 s; a call may have to ask two of them.
+TIMEOUTS_S = 15.0
+TIMES_CALM = 10
 CALLS = (
     ("GET", "/health"),
     ("GET", "/ready"),
@@ -80,7 +81,7 @@ def ask(whole: Whole, headers: dict[str, str], call: tuple[str, str]) -> Asked:
     method, path = call
     body = {"email": f"{new_id()}@example.org", "password": "wrong"} if method == "POST" else None
     began_at = time.monotonic()
-    answer = httpx.request(method, f"{whole.stack.record.url}/api{path}", headers=headers, json=body, timeout=60)
+    answer = httpx.request(method, f"{whole.stack.record.url}/api{path}", headers=headers, json=body, timeout=240)
     took_s = time.monotonic() - began_at
     if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         assert int(answer.headers["retry-after"]) >= 1
@@ -93,8 +94,16 @@ def ask_all(whole: Whole, headers: dict[str, str]) -> dict[str, Asked]:
         return {asked.path: asked for asked in threads.map(lambda call: ask(whole, headers, call), CALLS)}
 
 
-def answers_as_ever(whole: Whole, headers: dict[str, str]) -> bool:
-    return {asked.status for asked in ask_all(whole, headers).values()} <= {200, 202, 401}
+def calm(whole: Whole, headers: dict[str, str]) -> float:
+    """How long the slowest call takes once all are answered as ever, in s."""
+    answers: dict[str, Asked] = {}
+
+    def as_ever() -> bool:
+        answers.update(ask_all(whole, headers))
+        return {asked.status for asked in answers.values()} <= {200, 202, 401}
+
+    wait_for(as_ever)
+    return max(asked.took_s for asked in answers.values())
 
 
 @pytest.mark.parametrize("deployment", ["Gym", "Qr", "Identity"])
@@ -102,15 +111,15 @@ def test_while_a_part_hangs_what_needs_it_says_when_to_ask_again_and_the_rest_go
     deployment: str, whole: Whole, figures: Figures
 ) -> None:
     headers = staff(whole)
-    wait_for(lambda: answers_as_ever(whole, headers))
+    no_longer_than_s = TIMEOUTS_S + TIMES_CALM * calm(whole, headers)
     with frozen(whole.replicas(deployment)):
         ask_all(whole, headers)  # until nothing is believed any more
         during = ask_all(whole, headers)
     for asked in during.values():
         figures.tell(asked.path, f"{asked.status} {asked.code} after {asked.took_s:.2f} s")
-    wait_for(lambda: answers_as_ever(whole, headers))
+    calm(whole, headers)
     for path, asked in during.items():
-        assert asked.took_s < NO_LONGER_THAN_S, asked
+        assert asked.took_s < no_longer_than_s, asked
         if path in NEEDS_IT[deployment]:
             assert (asked.status, asked.code) in {(503, "unavailable"), (503, "")}, asked
         elif deployment != "Gym":
@@ -121,7 +130,7 @@ def test_while_killed_parts_come_back_every_call_is_answered_or_says_when_to_ask
     whole: Whole, figures: Figures
 ) -> None:
     headers = staff(whole)
-    wait_for(lambda: answers_as_ever(whole, headers))
+    no_longer_than_s = TIMEOUTS_S + TIMES_CALM * calm(whole, headers)
     victims = {deployment: whole.replicas(deployment) for deployment in NEEDS_IT}
     for victim in (process for processes in victims.values() for process in processes):
         victim.kill()
@@ -130,7 +139,7 @@ def test_while_killed_parts_come_back_every_call_is_answered_or_says_when_to_ask
         figures.tell(asked.path, f"{asked.status} {asked.code} after {asked.took_s:.2f} s")
     for deployment, processes in victims.items():
         whole.wait_replicas(deployment, len(processes), besides=processes)
-    wait_for(lambda: answers_as_ever(whole, headers))
+    calm(whole, headers)
     for asked in during.values():
         assert asked.status in {200, 202, 401, 503}, asked
-        assert asked.took_s < NO_LONGER_THAN_S, asked
+        assert asked.took_s < no_longer_than_s, asked

@@ -16,13 +16,16 @@ from tests.faults.figures import Figures
 from tests.faults.whole.shop import Shop, session
 from tests.faults.whole.system import Whole, wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.soak("outages"), pytest.mark.timeout(900)]
+
+STRIPE_WITHIN_S = 8.0  # a call that hangs is given up after so long
+TIMES_CALM = 10
 
 
 @pytest.fixture
 def shop(whole: Whole) -> Iterator[Shop]:
     whole.wait_ready()
-    with httpx.Client(base_url=f"{whole.stack.record.url}/api", timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=f"{whole.stack.record.url}/api", timeout=240, trust_env=False) as client:
         shop = Shop(whole, client)
         yield shop
         shop.control("PUT", "faults", {})
@@ -119,10 +122,10 @@ def test_a_stripe_that_hangs_slows_no_scan(shop: Shop, whole: Whole, figures: Fi
     with whole.doors() as doors:
         doors.wait_decided(doors.began_at, 300)
         hung_at = time.monotonic()
-        shop.control("PUT", "faults", {"hang_s": 30})
+        shop.control("PUT", "faults", {"hang_s": 600})
         with ThreadPoolExecutor(8) as buying:
             waiting = [buying.submit(shop.order) for _ in range(8)]
-            time.sleep(15)
+            time.sleep(2 * STRIPE_WITHIN_S)
             back_at = time.monotonic()
             shop.control("PUT", "faults", {})
             for order in waiting:
@@ -136,6 +139,7 @@ def test_a_stripe_that_hangs_slows_no_scan(shop: Shop, whole: Whole, figures: Fi
     figures.tell("scans while Stripe hangs: p99, ms", 1000 * hanging)
     figures.tell("ratio", hanging / calm)
     whole.assert_nothing_lost(doors)
+    assert hanging <= TIMES_CALM * calm + doors.longest_stall(hung_at, back_at)
 
 
 def test_delayed_payments_fail_and_arrive(shop: Shop) -> None:
@@ -154,12 +158,18 @@ def test_paid_a_second_ago_opens_the_gate_though_no_webhook_comes(shop: Shop, wh
     shop.control("PUT", "switches", {"drop": -1})
 
     def scan(member: UUID) -> dict[str, Any]:
-        passes = shop.client.get("/me/passes?count=1", headers=shop.bearer(member, Role.USER)).json()
-        body = {"gate_id": gate["id"], "direction": "enter", "scan_id": uuid4().hex, "code": passes["items"][0]["code"]}
-        answer = shop.client.post("/scans", json=body, headers={"Authorization": f"Device {gate['device']}"})
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        """What a door is told that asks until it is decided, and once more where that came too late."""
+        while True:
+            passes = shop.client.get("/me/passes?count=1", headers=shop.bearer(member, Role.USER)).json()
+            body = {"gate_id": gate["id"], "direction": "enter", "scan_id": uuid4().hex}
+            body["code"] = passes["items"][0]["code"]
+            headers = {"Authorization": f"Device {gate['device']}"}
+            while (answer := shop.client.post("/scans", json=body, headers=headers)).status_code == 503:
+                time.sleep(0.3)
+            assert answer.status_code == 200, answer.text
+            found: dict[str, Any] = answer.json()
+            if found["reason"] != "too_late":
+                return found
 
     paid, unpaid = shop.member(), shop.member()
     order, _ = shop.order(paid), shop.order(unpaid)
@@ -171,5 +181,5 @@ def test_paid_a_second_ago_opens_the_gate_though_no_webhook_comes(shop: Shop, wh
     # While Stripe hangs the door does not wait for it.
     late = shop.member()
     shop.order(late)
-    shop.control("PUT", "faults", {"hang_s": 20})
+    shop.control("PUT", "faults", {"hang_s": 600})
     assert scan(late)["reason"] == "no_membership"

@@ -41,11 +41,11 @@ Inherited = tuple[str, str]
 
 @contextmanager
 def started(
-    inherited: Inherited, words: Sequence[str | Path], environment: Mapping[str, str]
+    inherited: Inherited, words: Sequence[object], environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
     """A program whose parent ignores the first of two sets of signals and blocks the second."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FITMONITOR_")}
-    command = [sys.executable, "-c", _PARENT, *inherited, *words]
+    command = [sys.executable, "-c", _PARENT, *inherited, *map(str, words)]
     with subprocess.Popen(command, env={**clean, **environment}, stdout=subprocess.PIPE, text=True) as child:
         try:
             yield child
