@@ -96,7 +96,7 @@ def _run(
         os.dup2(opened, number)
         os.close(opened)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        file = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - no path
+        file = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - no path
         setattr(sys, name, file)
         setattr(sys, f"__{name}__", file)
     os.environ.clear()
