@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from moto.server import ThreadedMotoServer
@@ -40,9 +41,14 @@ def moto_server() -> Iterator[str]:
         server.stop()
 
 
+@cache
+def _client(url: str) -> Any:  # noqa: ANN401 - boto3 makes its classes when it is asked for them, which takes a while
+    return open_client("cognito-idp", REGION, url, **NOBODYS_KEYS)
+
+
 def new_pool(url: str) -> MotoPool:
     """A pool as production has it: users sign in by mail, and there is a group of each role."""
-    client = open_client("cognito-idp", REGION, url, **NOBODYS_KEYS)
+    client = _client(url)
     pool_id = client.create_user_pool(
         PoolName="fitmonitor",
         UsernameAttributes=["email"],

@@ -1,9 +1,11 @@
 """The demo's users at the local identity provider."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from cluster.demo import read_demo, seed_demo
@@ -17,17 +19,37 @@ from tests.servers import migrate
 from tests.unit.identity.local_rig import light_settings
 
 
-def seeded(settings: Settings) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def seeded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    settings = light_settings(folder)
     migrate(settings.database.url.get_secret_value())
+    seeded(settings)
+    return folder
+
+
+@pytest.fixture
+def demo_settings(tmp_path: Path, seeded_once: Path) -> Settings:
+    """Of a stack that was seeded."""
+    shutil.copytree(seeded_once, tmp_path, dirs_exist_ok=True)
+    return light_settings(tmp_path)
+
+
+def seeded(settings: Settings) -> dict[str, Any]:
     seed_demo(settings)
+    return demo_of(settings)
+
+
+def demo_of(settings: Settings) -> dict[str, Any]:
     demo = read_demo(settings)
     assert demo is not None
     return demo
 
 
-def test_an_admin_somebody_of_the_staff_and_a_member_can_sign_in_with_passwords_of_their_own(tmp_path: Path) -> None:
-    settings = light_settings(tmp_path)
-    demo = seeded(settings)
+def test_an_admin_somebody_of_the_staff_and_a_member_can_sign_in_with_passwords_of_their_own(
+    demo_settings: Settings,
+) -> None:
+    settings, demo = demo_settings, demo_of(demo_settings)
     people = [demo["admin"], demo["staff"], demo["members"][0]]
     provider = LocalProvider(settings, Mailbox())
     for who in people:
@@ -45,9 +67,8 @@ def test_an_admin_somebody_of_the_staff_and_a_member_can_sign_in_with_passwords_
     assert admin.groups == ("Admin",)
 
 
-def test_seeding_again_keeps_passwords_and_a_demo_from_before_gets_them(tmp_path: Path) -> None:
-    settings = light_settings(tmp_path)
-    first = seeded(settings)
+def test_seeding_again_keeps_passwords_and_a_demo_from_before_gets_them(demo_settings: Settings) -> None:
+    settings, first = demo_settings, demo_of(demo_settings)
     assert seeded(settings) == first
     file = settings.data_dir / "demo.json"
     older = json.loads(file.read_text())
@@ -62,9 +83,10 @@ def test_seeding_again_keeps_passwords_and_a_demo_from_before_gets_them(tmp_path
     provider.close()
 
 
-def test_an_accounts_file_that_was_lost_is_made_again_with_the_passwords_that_were_printed(tmp_path: Path) -> None:
-    settings = light_settings(tmp_path)
-    first = seeded(settings)
+def test_an_accounts_file_that_was_lost_is_made_again_with_the_passwords_that_were_printed(
+    demo_settings: Settings,
+) -> None:
+    settings, first = demo_settings, demo_of(demo_settings)
     assert settings.identity.accounts_file is not None
     settings.identity.accounts_file.unlink()
     assert seeded(settings) == first
@@ -74,9 +96,8 @@ def test_an_accounts_file_that_was_lost_is_made_again_with_the_passwords_that_we
     provider.close()
 
 
-def test_a_password_that_was_changed_stays_as_it_is(tmp_path: Path) -> None:
-    settings = light_settings(tmp_path)
-    demo = seeded(settings)
+def test_a_password_that_was_changed_stays_as_it_is(demo_settings: Settings) -> None:
+    settings, demo = demo_settings, demo_of(demo_settings)
     provider = LocalProvider(settings, Mailbox())
     admin = provider.account_of(demo["admin"]["email"])
     assert admin is not None
@@ -86,10 +107,11 @@ def test_a_password_that_was_changed_stays_as_it_is(tmp_path: Path) -> None:
     provider.close()
 
 
-def test_accounts_of_an_earlier_demo_give_way(tmp_path: Path) -> None:
-    settings = light_settings(tmp_path)
-    seeded(settings)
-    Path(str(settings.database.url.get_secret_value()).removeprefix("sqlite:///")).unlink()
+def test_accounts_of_an_earlier_demo_give_way(demo_settings: Settings) -> None:
+    settings = demo_settings
+    url = settings.database.url.get_secret_value()
+    Path(url.removeprefix("sqlite:///")).unlink()
+    migrate(url)
     (settings.data_dir / "demo.json").unlink()
     again = seeded(settings)
     provider = LocalProvider(settings, Mailbox())

@@ -12,9 +12,16 @@ def cognito() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def pool(cognito: str) -> Pool:
+@pytest.fixture(scope="session")
+def only_pool(cognito: str) -> Pool:
     return Pool(new_pool(cognito))
+
+
+@pytest.fixture
+def pool(only_pool: Pool) -> Iterator[Pool]:
+    """A pool without users and with all groups; moto takes longer to make one than to empty it."""
+    yield only_pool
+    only_pool.empty()
 
 
 @pytest.fixture

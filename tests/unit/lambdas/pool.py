@@ -1,6 +1,7 @@
 """A user pool at moto's Cognito, and events as AWS sends them."""
 
 import json
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,15 @@ class Pool:
         self.id = pool.identity.user_pool_id
         self.client = pool.client
         self.directory = CognitoDirectory(self.id, client=pool.client)
+
+    def empty(self) -> None:
+        """Make it what a new pool is."""
+        while users := self.client.list_users(UserPoolId=self.id)["Users"]:
+            for user in users:
+                self.client.admin_delete_user(UserPoolId=self.id, Username=user["Username"])
+        for role in Role:
+            with suppress(self.client.exceptions.GroupExistsException):
+                self.client.create_group(UserPoolId=self.id, GroupName=role.value)
 
     def user(self, email: str, *roles: Role) -> UUID:
         made = self.client.admin_create_user(
