@@ -13,8 +13,8 @@ from tests.faults.whole.system import Whole
 
 pytestmark = [pytest.mark.soak("outages"), pytest.mark.timeout(900)]
 
-# A door is told a decision or a 503 by then, and what the way there and back takes.
-DEADLINE_S = DoorSettings().deadline_s
+# A door is told a decision or a 503 at the deadline; twice as long for a machine on which a server starts meanwhile.
+WITHIN_S = 2 * DoorSettings().deadline_s
 TIMES_CALM = 10
 
 
@@ -47,4 +47,4 @@ def test_doors_are_told_to_ask_again_and_everything_is_decided_after(
     assert {one.status for one in doors.said} <= {200, 503}
     assert all(one.retry_after for one in doors.said if one.status == 503)
     calm_s, stalled_s = doors.slowest_answer(calm_from, gone_at), doors.longest_stall(gone_at, doors.ended_at)
-    assert doors.slowest_answer(gone_at, doors.ended_at) <= DEADLINE_S + TIMES_CALM * calm_s + stalled_s
+    assert doors.slowest_answer(gone_at, doors.ended_at) <= WITHIN_S + TIMES_CALM * calm_s + stalled_s
