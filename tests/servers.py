@@ -8,16 +8,14 @@ test that does has servers of its own (`own_mariadb`, `own_kafka`).
 import os
 import shutil
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from sqlalchemy import Connection, create_engine, make_url, text
 
@@ -26,17 +24,10 @@ from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.topics import create_topics
 from domain.migrations.run import upgrade
+from integrations.kafka.returning import once_returned
 from integrations.settings import KafkaSettings
 
-T = TypeVar("T")
-_NOT_READY = {
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - librdkafka's own errors have such names
-    KafkaError._TIMED_OUT,  # noqa: SLF001
-    KafkaError._TRANSPORT,  # noqa: SLF001
-}
+KAFKA_PATIENCE_S = 30.0
 # Where the servers of a whole run have their folders; each keeps its port in a file there.
 SHARED = "FM_TEST_SERVERS"
 # MariaDB's files and Kafka's logs of the longest run, with room to spare.
@@ -242,17 +233,5 @@ def emptied_topics(kafka: KafkaServer) -> KafkaSettings:
         for future in client.delete_records([end for end in ends if end.offset > 0]).values():
             future.result(10)
 
-    once_kafka_is_ready(empty)
+    once_returned(empty, KAFKA_PATIENCE_S)
     return with_own_groups(topics)
-
-
-def once_kafka_is_ready(ask: Callable[[], T], patience_s: float = 30.0) -> T:
-    """Ask until Kafka answers: partitions have no leader for a moment after they are made and after a restart."""
-    give_up_at = time.monotonic() + patience_s
-    while True:
-        try:
-            return ask()
-        except KafkaException as error:
-            if error.args[0].code() not in _NOT_READY or time.monotonic() > give_up_at:
-                raise
-        time.sleep(0.05)

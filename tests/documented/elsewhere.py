@@ -50,6 +50,8 @@ ELSEWHERE: Mapping[str, str] = {
     'make soak SOAK_ARGS="outages"': BY_HAND,
     'make soak SOAK_ARGS="--again"': BY_HAND,
     "make mutants": BY_HAND,
+    'make mutants MUTANTS_ARGS="--list"': BY_HAND,
+    'make mutants MUTANTS_ARGS="no-lock code-twice"': BY_HAND,
     # docs/reliability.md
     "python -m pytest tests/faults/whole tests/faults/test_whole_stack_dies.py -rP": BY_HAND,
     "python -m pytest tests/faults/whole/test_parts_away.py -rP": BY_HAND,

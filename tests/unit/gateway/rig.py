@@ -262,9 +262,11 @@ class Rig:
         **door_settings: Any,  # noqa: ANN401 - DoorSettings' own
     ) -> None:
         self.world = world
-        self.settings = light_settings(Path(str(world.store.engine.url.database)).parent)
-        self.settings.door = DoorSettings(**{"deadline_s": 0.5, **door_settings})
-        self.settings.api = api.model_copy()
+        self.settings = light_settings(
+            Path(str(world.store.engine.url.database)).parent,
+            door=DoorSettings(**{"deadline_s": 0.5, **door_settings}),
+            api=api.model_copy(),
+        )
         self.images = StandInImages(DirectoryImages(self.settings.data_dir / "images"))
         self.settings.images = images or ImageSettings(max_bytes=64 * 1024)
         desk = GymDesk(world.store, world.clock, images=self.images, image_settings=self.settings.images)

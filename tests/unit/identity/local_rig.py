@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from domain.identity.model import IdentityProblem, IdentityRefusal, Tokens
 from domain.identity.ports import Account
 from integrations.local_identity.keys import JWKS_FILE
@@ -19,11 +21,17 @@ REDIRECT = "http://127.0.0.1:8000/api/sessions/callback"
 LIGHT = IdentitySettings(argon2_memory_kib=8, argon2_passes=1)
 
 
-def light_settings(folder: Path, keys: Path | None = None) -> Settings:
-    """Of a local provider whose hashes cost next to nothing, with the key that all tests share, or with others."""
+def light_settings(folder: Path, keys: Path | None = None, **others: BaseModel) -> Settings:
+    """Of a local provider whose hashes cost next to nothing, with the key that all tests share, or with others.
+
+    Args:
+        folder: the data folder.
+        keys: a folder of keys of one's own.
+        others: other groups of the settings.
+    """
     keys = keys or signing_keys()
     named = {"signing_key_dir": keys, "jwks_url": (keys / JWKS_FILE).as_uri()}
-    return Settings(data_dir=folder, identity=LIGHT.model_copy(update=named))
+    return Settings(data_dir=folder, identity=LIGHT.model_copy(update=named), **others)  # type: ignore[arg-type]
 
 
 def problem_of(answer: object) -> IdentityProblem | None:
