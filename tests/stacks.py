@@ -146,18 +146,19 @@ class TestedStack:
         return content
 
 
-def until(is_so: Callable[[], bool], within_s: float, why: Callable[[], object]) -> None:
+def until(is_so: Callable[[], bool], within_s: float, why: Callable[[], object], every_s: float = 0.1) -> None:
     """Wait for a condition.
 
     Args:
         is_so: asked again and again.
         within_s: patience that only something broken exhausts.
         why: what is known when it is exhausted.
+        every_s: how long to pause between two questions.
     """
     give_up_at = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < give_up_at, why()
-        time.sleep(0.1)
+        time.sleep(every_s)
 
 
 def living(processes: list[psutil.Process]) -> list[str]:

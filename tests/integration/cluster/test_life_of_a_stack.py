@@ -87,9 +87,15 @@ def test_down_where_nothing_is_up_is_no_failure(stack: TestedStack) -> None:
 
 
 def suspend_managers(stack: TestedStack) -> None:
-    """Let HAProxy's managers hang as soon as they are there."""
-    until(lambda: bool(managers(stack)), STARTS_WITHIN_S, stack.said)
-    for manager in managers(stack):
+    """Let HAProxy's managers hang as soon as they are there: a moment later they have spawned it."""
+    found: list[psutil.Process] = []
+
+    def are_there() -> bool:
+        found[:] = managers(stack)
+        return bool(found)
+
+    until(are_there, STARTS_WITHIN_S, stack.said, every_s=0.05)
+    for manager in found:
         manager.suspend()
 
 
