@@ -149,6 +149,8 @@ def _empty(connection: Connection) -> None:
     others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
     for (number,) in connection.execute(text(others)).all():
         connection.execute(text(f"KILL SOFT CONNECTION {number}"))
+    for trigger in connection.execute(text("SHOW TRIGGERS")).mappings().all():
+        connection.execute(text(f"DROP TRIGGER `{trigger['Trigger']}`"))
     tables = [name for (name,) in connection.execute(text("SHOW TABLES")) if name != "alembic_version"]
     filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM `{name}`)" for name in tables)  # noqa: S608 - names of tables
     connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
