@@ -168,9 +168,9 @@ def _template() -> bytes:
 
 
 def migrate(url: str) -> None:
-    """Make an empty store what `upgrade` makes of it: a SQLite file as a copy, which costs nothing."""
+    """Do what `upgrade` does; a SQLite file that is not there yet becomes a copy, which costs nothing."""
     file = make_url(url).database
-    if not url.startswith("sqlite") or file is None:
+    if not url.startswith("sqlite") or file is None or Path(file).exists():
         upgrade(url)
         return
     Path(file).parent.mkdir(parents=True, exist_ok=True)

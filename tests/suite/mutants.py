@@ -156,7 +156,8 @@ class Runs:
         return self._output.read_text(encoding="utf-8", errors="replace")
 
     def _environment_of(self, tree: Path) -> dict[str, str]:
-        return {**self._environment, "PYTHONPATH": str(tree)}
+        # A mutation may keep a file's size and second of change, by which Python knows its compiled form.
+        return {**self._environment, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def _assert_imported_from(self, copy: Path) -> None:
         """Processes that tests start find the copy by the environment alone, wherever they are started."""

@@ -32,9 +32,9 @@ def pytest(
     """
     temporary = Path(environment[SHARED]) / "tests"
     command = [sys.executable, "-m", "pytest", f"--basetemp={temporary}", *options]
-    done = subprocess.run(
-        command, cwd=folder, env={**environ, **environment}, stdout=output, stderr=output, check=False
-    )
+    # Processes that tests start would compile the project anew each time.
+    own = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, cwd=folder, env={**own, **environment}, stdout=output, stderr=output, check=False)
     return done.returncode
 
 

@@ -11,5 +11,4 @@ SHARDS: Mapping[str, str] = {
     "stateful": "long stateful and property tests",
     "schemathesis": "every operation of the OpenAPI document by every kind of caller",
     "tools": "the benchmarks, a simulated rush, backup and restore, the documentation site",
-    "repeats": "rules that tests of `make test` cover at a lower level, end to end",
 }
