@@ -4,9 +4,10 @@ A test without a mark belongs to `make test`. `@pytest.mark.check` leaves it to 
 `@pytest.mark.soak("shard")` to that shard of `make soak`. A mark stands at a test, or in `pytestmark` for a module.
 """
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.servers import kafka, mariadb, own_kafka, own_mariadb, server_dir
@@ -15,11 +16,18 @@ from tests.suite.shards import SHARDS
 
 __all__ = ["kafka", "mariadb", "own_kafka", "own_mariadb", "server_dir"]
 
-_TESTS = Path(__file__).parent
-
 # How long an example takes says how busy the machine is, nothing of the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A replica or a command says where its process logs to: that ends with the test."""
+    before = structlog.get_config()
+    yield
+    if structlog.get_config() != before:
+        structlog.configure(**before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,5 +10,5 @@ SHARDS: Mapping[str, str] = {
     "scaling": "consumers that scale, a killed and a frozen consumer of a whole stack",
     "stateful": "long stateful and property tests",
     "schemathesis": "every operation of the OpenAPI document by every kind of caller",
-    "tools": "the benchmarks, a simulated rush, backup and restore, the documentation site",
+    "tools": "the benchmarks, an interrupted rush, backup and restore",
 }
