@@ -1,11 +1,15 @@
 """Runs pytest on servers that are started once."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from os import environ
 from pathlib import Path
 from typing import TextIO
+
+import psutil
 
 from tests.servers import SHARED, shared_servers
 
@@ -34,8 +38,21 @@ def pytest(
     command = [sys.executable, "-m", "pytest", f"--basetemp={temporary}", *options]
     # Processes that tests start would compile the project anew each time.
     own = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(command, cwd=folder, env={**own, **environment}, stdout=output, stderr=output, check=False)
-    return done.returncode
+    running = subprocess.Popen(command, cwd=folder, env={**own, **environment}, stdout=output, stderr=output)
+    try:
+        return running.wait()
+    except BaseException:
+        _interrupt(psutil.Process(running.pid))
+        running.wait()
+        raise
+
+
+def _interrupt(running: psutil.Process) -> None:
+    """Interrupt pytest and its workers as Ctrl-C in a terminal does, so that fixtures stop what they started."""
+    with suppress(psutil.NoSuchProcess):
+        for process in (*running.children(), running):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)
 
 
 def in_parallel(selection: str) -> int:
