@@ -128,8 +128,8 @@ class StoreDesk:
             KeyRefusedError: the key cannot be used.
         """
         if call is None:
-            begun = self._written(begin)
-            return carry_out(begun) if isinstance(begun, UUID) else begun
+            row = self._written(begin)
+            return carry_out(row) if isinstance(row, UUID) else row
 
         def claimed(connection: Connection) -> UUID | T | R:
             claim = call.claim(connection)

@@ -7,7 +7,6 @@ that does the work claims the key in the transaction of its effect (decision 003
 import hashlib
 from collections.abc import Callable
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
-from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 
@@ -22,6 +21,7 @@ REPLAYED = "Idempotency-Replayed"
 PROBLEMS = ("idempotency_key_reused", "idempotency_key_in_use")
 
 _LONGEST = 255
+_ID_DIGITS = 32
 D = TypeVar("D", bound=StoreDesk)
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,8 +88,7 @@ def id_of_key(http: Request, key: str | None) -> str | None:
     """The id of a command to the door, made of the key that came along; None without one."""
     if key is None:
         return None
-    named = hashlib.sha256(f"{_principal(http)} {http.method} {http.url.path} {key}".encode()).digest()
-    return str(UUID(bytes=named[:16], version=8))
+    return _hash(f"{_principal(http)} {http.method} {http.url.path} {key}")[:_ID_DIGITS]
 
 
 async def _once(http: Request, response: Response, key: IdempotencyKey = None) -> Once:

@@ -172,8 +172,10 @@ class Uploads:
 
 def _hash(file: BinaryIO, texts: dict[str, str]) -> str:
     # Of what was meant: another attempt has another boundary between the parts.
+    digest = hashlib.sha256()
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256")
+    while piece := file.read(_HELD):
+        digest.update(piece)
     digest.update(json.dumps(texts, sort_keys=True).encode())
     return digest.hexdigest()
 

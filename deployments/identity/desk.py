@@ -7,6 +7,8 @@ from types import NoneType
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from deployments.identity.issued import SignedIn, caller_of
 from deployments.identity.outside import Outside
 from deployments.identity.tries import Tries
@@ -65,9 +67,11 @@ class IdentityDesk(StoreDesk):
         if call is None:
             return self._sign_up(email, password, name, client)
         # The provider keeps no row of ours: an attempt that broke off is done again, and sends the code once more.
-        return self._carried_out_once(
-            call, NoneType, lambda _: new_id(), lambda _: self._sign_up(email, password, name, client)
-        )
+
+        def begin(_connection: Connection) -> UUID | IdentityRefusal:
+            return new_id()
+
+        return self._carried_out_once(call, NoneType, begin, lambda _: self._sign_up(email, password, name, client))
 
     def _sign_up(self, email: str, password: str, name: str, client: Client) -> IdentityRefusal | None:
         made = self._provider.sign_up(email, password, name)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -33,7 +32,6 @@ DISABLED = PaymentRefusal(
     PaymentProblem.DISABLED, "Payments by card are not set up here (FITMONITOR_STRIPE__API_KEY). Pay at the desk."
 )
 Refusal = PaymentRefusal | MembershipRefusal
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class OrdersDesk(StoreDesk):
             order = checkouts.order(connection, member_id, plan_id, success_url, cancel_url)
             return order.id if isinstance(order, Order) else order
 
-        def carry_out(order_id: UUID) -> Order | PaymentRefusal:
+        def carry_out(order_id: UUID) -> Order | Refusal:
             with away_is_plain():
                 return checkouts.open_page(order_id)
 
@@ -161,7 +159,7 @@ class OrdersDesk(StoreDesk):
         def at_desk(connection: Connection) -> OrderView | PaymentRefusal:
             done = ask_refund(connection, order_id, amount, reason, by_id, self._clock())
             assert not isinstance(done, Refund)  # noqa: S101 - such are of the provider's orders alone
-            return _shown(connection, done)
+            return _view(connection, done) if isinstance(done, Order) else done
 
         if view.order.method is not Method.STRIPE:
             return self._written_once(call, OrderView, at_desk)
@@ -205,7 +203,7 @@ class OrdersDesk(StoreDesk):
 
         def sell(connection: Connection) -> OrderView | Refusal:
             sold = sell_at_desk(connection, member_id, plan_id, method, by_id, self._clock(), buyer=buyer)
-            return _shown(connection, sold)
+            return _view(connection, sold) if isinstance(sold, Order) else sold
 
         return self._written_once(call, OrderView, sell)
 
@@ -215,7 +213,8 @@ class OrdersDesk(StoreDesk):
         """Take back a payment at the desk, the same day."""
 
         def reverse(connection: Connection) -> OrderView | PaymentRefusal:
-            return _shown(connection, reverse_at_desk(connection, order_id, reason, by_id, self._clock()))
+            done = reverse_at_desk(connection, order_id, reason, by_id, self._clock())
+            return _view(connection, done) if isinstance(done, Order) else done
 
         return self._written_once(call, OrderView, reverse)
 
@@ -236,10 +235,6 @@ class OrdersDesk(StoreDesk):
         """A member's invoices, newest first."""
         with self._reading() as connection:
             return InvoiceRepository(connection).of_member(member_id, asked)
-
-
-def _shown(connection: Connection, done: Order | R) -> OrderView | R:
-    return _view(connection, done) if isinstance(done, Order) else done
 
 
 def _view(connection: Connection, order: Order) -> OrderView:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -39,6 +39,8 @@ from domain.unit_of_work import Store
 from tests.provider import StandInProvider
 from tests.servers import migrated_database
 from tests.world import START, World
+
+T = TypeVar("T")
 
 KEPT_FOR = timedelta(hours=24)
 REQUEST = IdempotentRequest("k" * 64, "r" * 64, "the client's own", "somebody POST /something")
@@ -263,13 +265,13 @@ def test_a_refund_killed_anywhere_gives_back_once(
 def test_days_given_under_one_key_are_given_once(store_url: str, world: World) -> None:
     desk, member = desk_on(world.store, world), world.newcomer()
     held = sale(desk, member, world.plan).value.order.membership_id
-    who = ("adjust", (member, held, 5, Who(UUID(int=7), "a gift")), {})
+    gift = (member, held, 5, Who(UUID(int=7), "a gift"))
     request = replace(REQUEST, key="d" * 64)
     mortal = MortalStore(store_url, dies_after=1)
     with pytest.raises(KilledError):
-        desk_on(mortal, world).once(request, *who)
+        desk_on(mortal, world).once(request, "adjust", gift, {})
     mortal.close()
-    again = desk.once(request, *who)
+    again = desk.once(request, "adjust", gift, {})
     assert isinstance(again, KeyedAnswer)
     assert again.replayed
     with world.store.reading() as connection:
@@ -337,6 +339,6 @@ def test_keys_older_than_they_are_kept_are_swept_and_those_that_somebody_holds_a
         assert set(connection.execute(select(idempotency_keys.c.key)).scalars()) == {"held", "new"}
 
 
-def written(world: World, use_case: Callable[[Connection], Any]) -> Any:  # noqa: ANN401 - whatever it returns
+def written(world: World, use_case: Callable[[Connection], T]) -> T:
     with world.store.writing() as connection:
         return use_case(connection)
