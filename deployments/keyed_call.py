@@ -66,7 +66,7 @@ class KeyedCall:
         plain = zlib.compress(msgspec.msgpack.encode(value))
         keep_answer(connection, self.key, seal(plain, self._request.secret, self._request.purpose))
 
-    def first_answer(self, claim: KeyClaim, kind: type[T]) -> T:
+    def first_answer(self, claim: KeyClaim, kind: type[object]) -> Any:  # noqa: ANN401 - of that type
         """The answer that was stored.
 
         Raises:
@@ -74,9 +74,8 @@ class KeyedCall:
         """
         try:
             plain = unseal(claim.answer or "", self._request.secret, self._request.purpose)
-            value: Any = msgspec.msgpack.decode(zlib.decompress(plain), type=kind)
+            answer: Any = msgspec.msgpack.decode(zlib.decompress(plain), type=kind)
         except (CannotBeOpenedError, zlib.error, msgspec.DecodeError) as error:
             raise KeyRefusedError(KeyState.ANSWERED) from error
         self.replayed = True
-        answer: T = value
         return answer

@@ -17,7 +17,6 @@ from domain.unit_of_work import Store, is_away
 from integrations.settings import DatabaseSettings
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class StoreAwayError(Exception):
@@ -80,7 +79,7 @@ class StoreDesk:
         with away_is_plain():
             return self._store.written(use_case)
 
-    def _written_once(self, call: KeyedCall | None, kind: type[T], use_case: Callable[[Connection], T | R]) -> T | R:
+    def _written_once(self, call: KeyedCall | None, kind: type[object], use_case: Callable[[Connection], T]) -> T:
         """A use case in one unit of work with the key of its call: both are committed, or neither.
 
         Args:
@@ -94,10 +93,11 @@ class StoreDesk:
         if call is None:
             return self._written(use_case)
 
-        def claimed(connection: Connection) -> T | R:
+        def claimed(connection: Connection) -> T:
             claim = call.claim(connection)
             if claim.state is KeyState.ANSWERED:
-                return call.first_answer(claim, kind)
+                stored: T = call.first_answer(claim, kind)
+                return stored
             answer = use_case(connection)
             if isinstance(answer, kind):
                 call.keep(connection, answer)
@@ -110,10 +110,10 @@ class StoreDesk:
     def _carried_out_once(
         self,
         call: KeyedCall | None,
-        kind: type[T],
-        begin: Callable[[Connection], UUID | R],
-        carry_out: Callable[[UUID], T | R],
-    ) -> T | R:
+        kind: type[object],
+        begin: Callable[[Connection], UUID | T],
+        carry_out: Callable[[UUID], T],
+    ) -> T:
         """An effect of which another system does a part: its row is written with the key, then it is carried out.
 
         No transaction is open meanwhile. An attempt that ends without an answer is continued by the next call with
@@ -131,10 +131,11 @@ class StoreDesk:
             row = self._written(begin)
             return carry_out(row) if isinstance(row, UUID) else row
 
-        def claimed(connection: Connection) -> UUID | T | R:
+        def claimed(connection: Connection) -> UUID | T:
             claim = call.claim(connection)
             if claim.state is KeyState.ANSWERED:
-                return call.first_answer(claim, kind)
+                stored: T = call.first_answer(claim, kind)
+                return stored
             if claim.subject_id is not None:
                 return claim.subject_id
             begun = begin(connection)

@@ -68,7 +68,7 @@ class IdentityDesk(StoreDesk):
             return self._sign_up(email, password, name, client)
         # The provider keeps no row of ours: an attempt that broke off is done again, and sends the code once more.
 
-        def begin(_connection: Connection) -> UUID | IdentityRefusal:
+        def begin(_connection: Connection) -> UUID | IdentityRefusal | None:
             return new_id()
 
         return self._carried_out_once(call, NoneType, begin, lambda _: self._sign_up(email, password, name, client))

@@ -76,7 +76,7 @@ class OrdersDesk(StoreDesk):
             return DISABLED
         checkouts = Checkouts(self._store, self._provider, self._clock)
 
-        def begin(connection: Connection) -> UUID | Refusal:
+        def begin(connection: Connection) -> UUID | Order | Refusal:
             order = checkouts.order(connection, member_id, plan_id, success_url, cancel_url)
             return order.id if isinstance(order, Order) else order
 
@@ -167,7 +167,7 @@ class OrdersDesk(StoreDesk):
             return DISABLED
         provider = self._provider
 
-        def begin(connection: Connection) -> UUID | PaymentRefusal:
+        def begin(connection: Connection) -> UUID | OrderView | PaymentRefusal:
             asked = ask_refund(connection, order_id, amount, reason, by_id, self._clock())
             assert not isinstance(asked, Order)  # noqa: S101 - such are of the desk alone
             return asked.id if isinstance(asked, Refund) else asked
