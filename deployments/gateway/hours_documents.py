@@ -4,8 +4,10 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import PARAGRAPHS
 from domain.gyms.opening_hours import OpeningException, OpeningHours, change_after, is_open
 from domain.gyms.timetable import GymHours, Timetable, clock_time
 
@@ -30,7 +32,7 @@ Closes = Annotated[
 Day = Annotated[date, AfterValidator(_in_reach), Field(examples=["2026-12-25"])]
 
 
-class HoursDocument(BaseModel):
+class HoursDocument(RequestBody):
     """One span of one weekday; 0 is Monday."""
 
     weekday: int = Field(ge=0, le=6)
@@ -38,14 +40,14 @@ class HoursDocument(BaseModel):
     closes: Closes
 
 
-class ExceptionDocument(BaseModel):
+class ExceptionDocument(RequestBody):
     """A day that is not as its weekday is: closed, or open for a span. A day of several spans is named for each."""
 
     day: Day
     closed: bool = False
     opens: Opens | None = None
     closes: Closes | None = None
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    note: Annotated[str, StringConstraints(max_length=200), PARAGRAPHS] = ""
 
     @model_validator(mode="after")
     def one_of_both(self) -> Self:
@@ -55,7 +57,7 @@ class ExceptionDocument(BaseModel):
         return self
 
 
-class NewOpeningHours(BaseModel):
+class NewOpeningHours(RequestBody):
     """When a gym is open, in its own time zone. Without `hours` it is open day and night."""
 
     hours: list[HoursDocument] = Field(max_length=70)
