@@ -22,7 +22,7 @@ _ACTIONS = {"use": MachineAction.USE, "leave": MachineAction.RELEASE}
 _SAID = {UseReason.NOT_INSIDE: "User not in gym", UseReason.ALREADY_USING: "User already using a machine"}
 _answers = msgspec.json.Decoder(MachineAnswer)
 
-MachineNumber = Annotated[int, BeforeValidator(not_a_boolean), Field(ge=0, le=2**31 - 1)]
+MachineNumber = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(not_a_boolean)]
 
 
 class NamedMachine(BaseModel):

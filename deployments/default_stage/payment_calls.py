@@ -26,7 +26,7 @@ _CURRENCY = re.compile("[A-Za-z]{3}")
 class CheckoutWish(BaseModel):
     """What is to be paid. `amount` is in cents, and must be the price of a plan."""
 
-    amount: Annotated[Decimal, BeforeValidator(not_a_boolean), Field(allow_inf_nan=False)]
+    amount: Annotated[Decimal, Field(allow_inf_nan=False), BeforeValidator(not_a_boolean)]
     currency: Annotated[str, Field(max_length=100)]
     successUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
     cancelUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word

@@ -1,24 +1,16 @@
 """Opening hours as JSON."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from deployments.gateway.days import Day
 from deployments.gateway.request_body import RequestBody
 from deployments.gateway.text import PARAGRAPHS
 from domain.gyms.opening_hours import OpeningException, OpeningHours, change_after, is_open
 from domain.gyms.timetable import GymHours, Timetable, clock_time
-
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
-
-
-def _in_reach(day: date) -> date:
-    if not _FIRST_DAY <= day <= _LAST_DAY:
-        raise ValueError("is too far away")
-    return day
-
 
 Opens = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["06:00"])]
 Closes = Annotated[
@@ -29,7 +21,6 @@ Closes = Annotated[
         description="26:00 is two in the night after; at most 48:00.",
     ),
 ]
-Day = Annotated[date, AfterValidator(_in_reach), Field(examples=["2026-12-25"])]
 
 
 class HoursDocument(RequestBody):

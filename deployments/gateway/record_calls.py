@@ -1,11 +1,12 @@
 """Visits, head counts and conflicts of a gym, for its staff."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from deployments.gateway.days import Day
 from deployments.gateway.door_questions import ask_door
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.idempotency import IdempotencyKey, id_of_key
@@ -36,7 +37,7 @@ def router() -> APIRouter:
         gym_id: UUID,
         parts: OfParts,
         asked: Asked,
-        day: Annotated[date | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
+        day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """The visits at a gym, newest first."""
         return listing(granted(await parts.gym(GymDesk.visits_at, gym_id, day, asked)), GymVisitDocument.model_validate)
