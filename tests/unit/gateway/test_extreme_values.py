@@ -96,10 +96,10 @@ def requests(operation: Operation, things: dict[str, str], *, all_values: bool =
 
 
 async def ask(client: httpx.AsyncClient, operation: Operation, asked: Asked, bearer: dict[str, str]) -> httpx.Response:
-    headers = [(name, value.encode("latin-1")) for name, value in (bearer | asked.headers).items()]
+    headers = {name.encode(): value.encode("latin-1") for name, value in (bearer | asked.headers).items()}
     content = asked.body.encode() if asked.body is not None else None
     if content is not None:
-        headers.append(("Content-Type", b"application/json"))
+        headers[b"Content-Type"] = b"application/json"
     return await client.request(operation.method, asked.path, params=asked.query, headers=headers, content=content)
 
 

@@ -38,7 +38,7 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a
 
 
 def bodies() -> set[type[BaseModel]]:
-    found = {NewOfflineScan}  # an upload's own, validated one by one
+    found: set[type[BaseModel]] = {NewOfflineScan}  # an upload's own, validated one by one
     for area in AREAS:
         for route in area.router().routes:
             assert isinstance(route, APIRoute)
