@@ -1,18 +1,22 @@
 """A call that is repeated under its idempotency key is done once, whoever dies or waits when."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 import pytest
+from fastapi import Response
 from sqlalchemy import Connection, func, select
 
 from cluster.local.mariadb import MariaDbServer
+from deployments.gateway.idempotency import Once
+from deployments.gateway.problems import ApiProblem, later
 from deployments.keyed_call import KeyedAnswer, KeyedCall
 from deployments.payments.desk import PaymentsDesk
 from deployments.payments.orders_desk import OrderView
@@ -41,6 +45,8 @@ from tests.servers import migrated_database
 from tests.world import START, World
 
 T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 KEPT_FOR = timedelta(hours=24)
 REQUEST = IdempotentRequest("k" * 64, "r" * 64, "the client's own", "somebody POST /something")
@@ -128,6 +134,61 @@ def test_a_commit_that_takes_longer_than_the_gateway_waits_is_answered_to_the_re
     assert again.value == done.value
     assert isinstance(again.value, OrderView)
     assert count(world, orders) == 1
+    slow.close()
+
+
+class DeskInThread:
+    """A desk as `deployments.gateway.handles` reaches it in Serve; that module needs Ray."""
+
+    def __init__(self, desk: PaymentsDesk, threads: ThreadPoolExecutor, within_s: float) -> None:
+        self._desk = desk
+        self._threads = threads
+        self._within_s = within_s
+
+    async def __call__(
+        self, method: Callable[Concatenate[PaymentsDesk, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await asyncio.wrap_future(self._threads.submit(method, self._desk, *args, **kwargs))
+        except TimeoutError as error:
+            raise later("unavailable", "Payments did not answer in time.") from error
+
+
+def test_a_gateway_that_gave_up_waiting_gets_the_one_sale_when_it_repeats_the_call(
+    on_mariadb: tuple[str, World],
+) -> None:
+    asyncio.run(_give_up_and_repeat(*on_mariadb))
+
+
+async def _give_up_and_repeat(url: str, world: World) -> None:
+    member = world.newcomer()
+    slow = MortalStore(url)
+    slow.may_commit.clear()
+
+    async def sell(payments: DeskInThread) -> tuple[OrderView, Response]:
+        response = Response()
+        once = Once(REQUEST, response)
+        who = (member, world.plan, Method.CASH, UUID(int=7), Buyer())
+        sold = await once(payments, PaymentsDesk.sell_at_desk, *who)
+        assert isinstance(sold, OrderView)
+        return sold, response
+
+    with ThreadPoolExecutor(4) as threads:
+        impatient = DeskInThread(desk_on(slow, world), threads, within_s=0.2)
+        patient = DeskInThread(desk_on(world.store, world), threads, within_s=30)
+        with pytest.raises(ApiProblem, match="unavailable"):
+            await sell(impatient)
+        assert await asyncio.to_thread(slow.reached.wait, 30)
+        with pytest.raises(ApiProblem, match="idempotency_key_in_use"):
+            await sell(patient)
+        slow.may_commit.set()
+    with ThreadPoolExecutor(4) as threads:
+        patient = DeskInThread(desk_on(world.store, world), threads, within_s=30)
+        again, response = await sell(patient)
+    assert response.headers["idempotency-replayed"] == "true"
+    assert count(world, orders) == 1
+    assert again == desk_on(world.store, world).order(again.order.id)
     slow.close()
 
 

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from deployments.default_stage import machine_use_calls, pass_calls, payment_calls, user_calls
-from deployments.gateway import rest
+from deployments.gateway import local_provider_calls, rest
 from deployments.gateway.record_documents import NewOfflineScan
 from deployments.gateway.request_body import RequestBody
 from deployments.gateway.text import line, paragraphs
@@ -16,7 +16,7 @@ from deployments.gateway.text import line, paragraphs
 # Their client writes numbers as text too.
 LENIENT = {machine_use_calls.NamedMachine, machine_use_calls.MachineWish, payment_calls.CheckoutWish}
 SECRETS = {"code", "refresh_token", "token", "qrToken"}  # taken as they are
-AREAS = (*rest._AREAS, rest.local_provider_calls, machine_use_calls, pass_calls, payment_calls, user_calls)  # noqa: SLF001 - all that there are
+AREAS = (*rest._AREAS, local_provider_calls, machine_use_calls, pass_calls, payment_calls, user_calls)  # noqa: SLF001 - all that there are
 WRONG: dict[str, tuple[object, ...]] = {
     "integer": (True, False, "1", 1.0, 1.5, "", "true", [1]),
     "number": (True, "1", "1.5"),
