@@ -90,8 +90,9 @@ idempotency_keys = Table(
     metadata,
     Column("key", code(64), primary_key=True),
     Column("request_hash", code(64), nullable=False),
-    Column("status", SmallInteger),  # null: under way
-    Column("answer", Text),
+    Column("subject_id", Id),  # the row that the call has written, where an answer needs another system first
+    Column("held_until", Instant),  # an attempt runs until then; null: none does
+    Column("answer", Text),  # sealed; null: there is none yet
     Column("created_at", Instant, nullable=False, index=True),
 )
 

@@ -69,6 +69,11 @@ def should_decide_again(error: DBAPIError) -> bool:
     )
 
 
+def is_locked(error: DBAPIError) -> bool:
+    """Whether a statement with `NOWAIT` met a lock (MariaDB 1205, MySQL 3572)."""
+    return _number(error) in {1205, 3572}
+
+
 def is_away(error: DBAPIError) -> bool:
     """Whether the database cannot be had for now, as opposed to having refused what was asked of it."""
     if error.connection_invalidated or _number(error) in AWAY:

@@ -8,12 +8,13 @@ import typer
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
 from cluster.cli.api.files import read_bytes
-from cluster.cli.api.group import AsJson, GymArgument, Limit, Version, Yes, group
+from cluster.cli.api.group import AsJson, GymArgument, Key, Limit, Version, Yes, group
 from cluster.cli.api.names import the_gym, the_machine
 from cluster.cli.api.refusals import WrongUseError
 from cluster.cli.machine_pictures import image, label, labels
 from cluster.cli.machine_states import MachineArgument, in_order, out_of_order, reopen, retire
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
+from domain.ids import new_id
 
 app = group("Machines of a gym, their pictures and labels.")
 
@@ -62,6 +63,7 @@ def create(
     kind: Annotated[str, typer.Option("--type", help="As in rower.", show_default=False)],
     picture: Annotated[Path, typer.Option("--image", help="A JPEG, PNG or WebP picture of it.", show_default=False)],
     description: Annotated[str, typer.Option(help="What members should know.")] = "",
+    key: Key = "",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -74,6 +76,7 @@ def create(
         made = api.upload(
             "POST",
             f"/gyms/{the_gym(api, gym)['id']}/machines",
+            key=key or str(new_id()),
             data={"name": name, "type": kind, "description": description},
             files={"image": (picture.name, content)},
         )

@@ -75,6 +75,7 @@ def freeze(
         typer.Option("--from", metavar="DAY", help="As in 2026-08-01; today without it.", show_default=False),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "",
+    key: Key = "",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +85,7 @@ def freeze(
     """
     with connected() as api:
         body = {"days": days, "from_day": from_day, "reason": reason}
-        done = api.post(f"/members/{the_user(api, member)['id']}/freezes", body)
+        done = api.post(f"/members/{the_user(api, member)['id']}/freezes", body, key=key or str(new_id()))
     _told(done, as_json=as_json)
 
 

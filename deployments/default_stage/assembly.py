@@ -44,7 +44,7 @@ def assemble_stage(
         "FIT Monitor, default stage",
         "The calls of the existing web client.",
         [area.router() for area in _AREAS],
-        Gatekeeper.of(STAGE_RIGHTS, callers, others.gym, settings.api),
+        Gatekeeper.of(STAGE_RIGHTS, callers, settings.api),
     )
     stage = settings.default_stage
     codes = CodeAnswers(others.gym, others.identity, stage.redirect_uri, clock)

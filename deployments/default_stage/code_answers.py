@@ -9,13 +9,13 @@ import msgspec
 from deployments.gateway.ports import AskGym, AskIdentity
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.refusals import granted
-from deployments.gateway.sealing import CannotBeOpenedError, seal, unseal
 from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.issued import SignedIn
 from domain.clock import Clock
+from domain.idempotency import KeyState
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, Role
-from domain.repeats import KeyState
+from integrations.sealing import CannotBeOpenedError, seal, unseal
 
 KEPT_FOR = timedelta(seconds=60)
 _PURPOSE = "token/get"
@@ -80,7 +80,7 @@ class CodeAnswers:
         sealed = seal(msgspec.json.encode(answer), code, _PURPOSE)
         await self._gym(GymDesk.keep_code_answer, key, sealed, self._clock() + KEPT_FOR)
         # A code that was answered is not put to the provider again, who would take it for stolen.
-        await self._gym(GymDesk.keep_answer, key, 200, "")
+        await self._gym(GymDesk.keep_answer, key, "")
         return answer
 
 

@@ -15,6 +15,7 @@ from deployments.gateway.parts import TheUser
 from deployments.gateway.picture_answers import ASK_AGAIN, no_picture
 from deployments.gateway.problems import ApiProblem, Fault
 from deployments.gateway.refusals import granted
+from deployments.gateway.text import line, paragraphs
 from deployments.gym.desk import GymDesk
 from domain.gyms.machines import MachineText
 from domain.gyms.numbers import NumberedMachine
@@ -106,8 +107,13 @@ async def _numbered(parts: StageParts, number: int) -> NumberedMachine | None:
 
 
 def _text(texts: dict[str, str]) -> MachineText:
-    name, description = (texts.get(part, "").strip() for part in ("name", "description"))
     faults = []
+    try:
+        name, description = line(texts.get("name", "")), paragraphs(texts.get("description", ""))
+    except ValueError as error:
+        raise ApiProblem(
+            "invalid_request", "The request does not fit.", faults=[Fault("name or description", str(error))]
+        ) from error
     if not 1 <= len(name) <= _LONGEST_NAME:
         faults.append(Fault("name", f"has 1 to {_LONGEST_NAME} letters"))
     if len(description) > _LONGEST_DESCRIPTION:

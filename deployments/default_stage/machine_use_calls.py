@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from deployments.default_stage.parts import OfStage
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.parts import TheUser
 from deployments.gateway.problems import later
+from deployments.gateway.request_body import not_a_boolean
 from deployments.gym.desk import GymDesk
 from domain.door.machine_model import MachineAction, MachineAnswer, UseReason
 from integrations.pass_images import png
@@ -21,7 +22,7 @@ _ACTIONS = {"use": MachineAction.USE, "leave": MachineAction.RELEASE}
 _SAID = {UseReason.NOT_INSIDE: "User not in gym", UseReason.ALREADY_USING: "User already using a machine"}
 _answers = msgspec.json.Decoder(MachineAnswer)
 
-MachineNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MachineNumber = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(not_a_boolean)]
 
 
 class NamedMachine(BaseModel):

@@ -14,6 +14,7 @@ from deployments.gateway.callers import UserAsker
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.parts import TheUser
 from deployments.gateway.problems import ApiProblem, unauthenticated
+from deployments.gateway.request_body import RequestBody
 from deployments.gateway.scans import LONGEST_CODE
 from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
@@ -28,19 +29,19 @@ _SAID = {Outcome.ENTERED: "Entered", Outcome.LEFT: "Left"}
 _answers = msgspec.json.Decoder(ScanAnswer)
 
 
-class OwnToken(BaseModel):
+class OwnToken(RequestBody):
     """The caller's own ID token."""
 
     token: Annotated[str, Field(max_length=LONGEST_TOKEN)]
 
 
-class ShownPass(BaseModel):
+class ShownPass(RequestBody):
     """What was read from somebody's phone."""
 
     qrToken: Annotated[str, Field(max_length=LONGEST_CODE)]  # noqa: N815 - the client's word
 
 
-class Entrance(BaseModel):
+class Entrance(RequestBody):
     """What was read at the entrance."""
 
     token: Annotated[str, Field(max_length=LONGEST_CODE)]

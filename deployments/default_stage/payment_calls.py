@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from deployments.default_stage.parts import OfStage
 from deployments.gateway.guard import guarded_router
@@ -14,6 +14,7 @@ from deployments.gateway.own_addresses import own_address
 from deployments.gateway.parts import TheUser
 from deployments.gateway.problems import ApiProblem, Fault
 from deployments.gateway.refusals import granted
+from deployments.gateway.request_body import not_a_boolean
 from deployments.payments.desk import PaymentsDesk
 from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
@@ -25,7 +26,7 @@ _CURRENCY = re.compile("[A-Za-z]{3}")
 class CheckoutWish(BaseModel):
     """What is to be paid. `amount` is in cents, and must be the price of a plan."""
 
-    amount: Annotated[Decimal, Field(allow_inf_nan=False)]
+    amount: Annotated[Decimal, Field(allow_inf_nan=False), BeforeValidator(not_a_boolean)]
     currency: Annotated[str, Field(max_length=100)]
     successUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
     cancelUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word

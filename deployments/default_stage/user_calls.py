@@ -11,6 +11,7 @@ from deployments.default_stage.parts import OfStage
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.parts import TheClient, TheUser
 from deployments.gateway.refusals import granted
+from deployments.gateway.request_body import RequestBody
 from deployments.identity.desk import IdentityDesk
 from domain.identity.model import Role
 from domain.identity.ports import RoleAction
@@ -33,7 +34,7 @@ class ListedUser(BaseModel):
     groups: list[str]
 
 
-class GroupChange(BaseModel):
+class GroupChange(RequestBody):
     """What is to become of somebody's group. `userId` is the provider's `sub`."""
 
     userId: UUID  # noqa: N815 - the client's word

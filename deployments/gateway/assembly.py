@@ -133,7 +133,7 @@ def assemble(
         if on_stop:
             await on_stop()
 
-    gatekeeper = Gatekeeper.of(RIGHTS, callers, others.gym, settings.api, seen=seen)
+    gatekeeper = Gatekeeper.of(RIGHTS, callers, settings.api, seen=seen)
     shell = Shell(
         scans,
         build_rest(parts, gatekeeper, like=rest),

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from deployments.gateway.documents import DeviceDocument, Document, Name
+from deployments.gateway.request_body import RequestBody
 from deployments.gym.gates import IssuedPairing
 from domain.gyms.model import DeviceAtGate
 
@@ -30,7 +31,7 @@ class GymDeviceDocument(DeviceDocument):
         )
 
 
-class NewPairing(BaseModel):
+class NewPairing(RequestBody):
     """A device to be paired."""
 
     name: Name
@@ -62,7 +63,7 @@ class CreatedPairing(PairingDocument):
         )
 
 
-class PairingClaim(BaseModel):
+class PairingClaim(RequestBody):
     """The code that a device shows."""
 
     code: str = Field(min_length=1, max_length=64, description="Small letters, spaces and dashes make no difference.")

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import LINE, PARAGRAPHS
 from domain.door.model import Direction, Outcome, Reason, Remedy
 from domain.door.queries import KeptScan
 from domain.gyms.model import NewDevice, Serves
 from domain.identity.model import Role
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), LINE]
 
 
 class Document(BaseModel):
@@ -28,7 +30,7 @@ class ShownMemberDocument(Document):
     picture_url: str | None
 
 
-class NewScan(BaseModel):
+class NewScan(RequestBody):
     """A scan at a gate."""
 
     code: str = Field(max_length=2048, description="What was read, whatever it is.")
@@ -98,10 +100,10 @@ class ListedScan(ScanDocument):
         )
 
 
-class NewAnnulment(BaseModel):
+class NewAnnulment(RequestBody):
     """Why a scan is to be undone."""
 
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = Field(
+    reason: Annotated[str, StringConstraints(max_length=200), PARAGRAPHS] = Field(
         default="", description="Staff must give one."
     )
     gate_id: UUID | None = Field(default=None, description="For staff, when the scan was never answered: its gate.")
@@ -192,7 +194,7 @@ class InsideDocument(Document):
     gate_name: str | None
 
 
-class NewGate(BaseModel):
+class NewGate(RequestBody):
     """A gate to be set up."""
 
     name: Name
@@ -210,7 +212,7 @@ class GateDocument(Document):
     version: int
 
 
-class NewDeviceDocument(BaseModel):
+class NewDeviceDocument(RequestBody):
     """A device to be set up."""
 
     name: Name

@@ -14,7 +14,7 @@ from deployments.gateway.documents import (
 )
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.gym_documents import GateChanges
-from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey
+from deployments.gateway.idempotency import PROBLEMS, OnceOnly
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts
 from deployments.gateway.problems import declared
@@ -40,10 +40,11 @@ def router() -> APIRouter:
         responses=declared("unknown_gym", "gate_name_taken", *PROBLEMS),
     )
     async def create_gate(
-        gym_id: UUID, wanted: NewGate, parts: OfParts, response: Response, _key: IdempotencyKey = None
+        gym_id: UUID, wanted: NewGate, parts: OfParts, response: Response, once: OnceOnly
     ) -> GateDocument:
         """Give a gym another gate. Its name is unique there."""
-        return _answered(granted(await parts.gym(GymDesk.create_gate, gym_id, wanted.name, wanted.serves)), response)
+        made = await once(parts.gym, GymDesk.create_gate, gym_id, wanted.name, wanted.serves)
+        return _answered(granted(made), response)
 
     @routes.get("/gates/{gate_id}", responses=declared("unknown_gate"))
     async def gate(gate_id: UUID, parts: OfParts, response: Response) -> GateDocument:
@@ -87,11 +88,9 @@ def _add_devices(routes: APIRouter) -> None:
         return listing(granted(await parts.gym(GymDesk.devices, gate_id, asked)), DeviceDocument.model_validate)
 
     @routes.post("/gates/{gate_id}/devices", status_code=201, responses=declared("unknown_gate", *PROBLEMS))
-    async def create_device(
-        gate_id: UUID, wanted: NewDeviceDocument, parts: OfParts, _key: IdempotencyKey = None
-    ) -> CreatedDevice:
+    async def create_device(gate_id: UUID, wanted: NewDeviceDocument, parts: OfParts, once: OnceOnly) -> CreatedDevice:
         """Give a gate another device. Its credential is in this answer (and its repetitions) and nowhere else."""
-        return CreatedDevice.of(granted(await parts.gym(GymDesk.create_device, gate_id, wanted.name)))
+        return CreatedDevice.of(granted(await once(parts.gym, GymDesk.create_device, gate_id, wanted.name)))
 
     @routes.delete("/devices/{device_id}", status_code=204, responses=declared("unknown_device"))
     async def revoke_device(device_id: UUID, parts: OfParts) -> Response:

@@ -11,8 +11,6 @@ from fastapi.routing import APIRoute
 
 from deployments.gateway.callers import Callers, DeviceAsker, permit
 from deployments.gateway.clients import client_of
-from deployments.gateway.idempotency import REPEATABLE, answer_once
-from deployments.gateway.ports import AskGym
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.rights import Right
@@ -28,7 +26,6 @@ class Gatekeeper:
     Args:
         rights: who may call what.
         callers: who is asking.
-        gym: keeps the keys of repeated calls.
         rate, anonymous_rate: how often a user may ask, and a network address without a token may try.
         forwarded_hops: see `clients.client_of`.
         seen: told of each device that asks: a door at which nobody scans may still show that it is there.
@@ -36,7 +33,6 @@ class Gatekeeper:
 
     rights: Mapping[tuple[str, str], Right]
     callers: Callers
-    gym: AskGym
     rate: RateLimit
     anonymous_rate: RateLimit
     forwarded_hops: int
@@ -47,7 +43,6 @@ class Gatekeeper:
         cls,
         rights: Mapping[tuple[str, str], Right],
         callers: Callers,
-        gym: AskGym,
         settings: ApiSettings,
         *,
         seen: Callable[[UUID], None] | None = None,
@@ -56,7 +51,6 @@ class Gatekeeper:
         return cls(
             rights,
             callers,
-            gym,
             RateLimit(settings.requests_per_user_per_second),
             RateLimit(settings.sign_ins_per_address_per_second),
             settings.forwarded_hops,
@@ -90,8 +84,6 @@ class GuardedRoute(APIRoute):
                 request.state.asker = asker
                 if keeper.seen is not None and isinstance(asker, DeviceAsker):
                     keeper.seen(asker.id)
-            if (request.method, path) in REPEATABLE:
-                return await answer_once(keeper.gym, request, unguarded)
             return await unguarded(request)
 
         return guarded

@@ -10,7 +10,7 @@ from deployments.gateway.guard import guarded_router
 from deployments.gateway.gym_documents import GymChanges, NewGym
 from deployments.gateway.hours_documents import NewOpeningHours, OpeningHoursDocument
 from deployments.gateway.idempotency import PROBLEMS as KEY_PROBLEMS
-from deployments.gateway.idempotency import IdempotencyKey
+from deployments.gateway.idempotency import OnceOnly
 from deployments.gateway.parts import OfParts, WhoeverAsks
 from deployments.gateway.problems import declared
 from deployments.gateway.refusals import granted
@@ -29,11 +29,9 @@ def router() -> APIRouter:
 
 def _add_changes(routes: APIRouter) -> None:
     @routes.post("/gyms", status_code=201, responses=declared(*KEY_PROBLEMS))
-    async def create_gym(
-        wanted: NewGym, parts: OfParts, response: Response, _key: IdempotencyKey = None
-    ) -> GymDocument:
+    async def create_gym(wanted: NewGym, parts: OfParts, response: Response, once: OnceOnly) -> GymDocument:
         """Set a gym up. It is open day and night until it has opening hours."""
-        return _answered(await parts.gym(GymDesk.create_gym, wanted.details()), response)
+        return _answered(await once(parts.gym, GymDesk.create_gym, wanted.details()), response)
 
     @routes.patch("/gyms/{gym_id}", responses=declared("unknown_gym", *PROBLEMS))
     async def change_gym(

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from deployments.gateway.documents import Name
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import LINE, PARAGRAPHS
 from domain.gyms.model import GymDetails, Serves
 from domain.gyms.rules import time_zones
 
@@ -18,8 +20,8 @@ def _known_zone(name: str) -> str:
     return name
 
 
-GymName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+GymName = Annotated[str, StringConstraints(min_length=1, max_length=200), LINE]
+Address = Annotated[str, StringConstraints(min_length=1, max_length=500), PARAGRAPHS]
 TimeZone = Annotated[
     str, StringConstraints(max_length=64), AfterValidator(_known_zone), Field(examples=["Europe/Berlin"])
 ]
@@ -33,7 +35,7 @@ LongestVisit = Annotated[int, Field(ge=60, le=7 * _DAY_S, description="A visit o
 LongestUse = Annotated[int, Field(ge=60, le=_DAY_S, description="A machine in use for longer was forgotten.")]
 
 
-class NewGym(BaseModel):
+class NewGym(RequestBody):
     """A gym to be set up. Times in seconds."""
 
     name: GymName
@@ -50,7 +52,7 @@ class NewGym(BaseModel):
         return GymDetails(**self.model_dump())
 
 
-class GymChanges(BaseModel):
+class GymChanges(RequestBody):
     """What is to change of a gym; what is left out stays."""
 
     # The values in place of what is left out are never read.
@@ -68,7 +70,7 @@ class GymChanges(BaseModel):
         return self.model_dump(exclude_unset=True)
 
 
-class GateChanges(BaseModel):
+class GateChanges(RequestBody):
     """What is to change of a gate; what is left out stays."""
 
     name: Name | None = None

@@ -16,7 +16,7 @@ from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
 from deployments.payments.desk import PaymentsDesk
 from deployments.qr.passes import ImageKind, IssuedPass
-from deployments.store_desk import StoreAwayError
+from deployments.store_desk import StoreAwayError, StoreDesk
 from domain.door.machine_model import MachineAction
 from domain.door.model import PassReading
 from domain.identity.ports import MailAwayError, ProviderAwayError
@@ -86,7 +86,8 @@ class DeskByHandle(Generic[D]):
     async def __call__(self, method: Callable[Concatenate[D, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """See `ports.AskDesk`."""
         name = method.__name__
-        answer: R = await _call(self._handle, self._patience.get(name, self._within_s), name, *args, **kwargs)
+        does = str(args[1]) if name == StoreDesk.once.__name__ else name
+        answer: R = await _call(self._handle, self._patience.get(does, self._within_s), name, *args, **kwargs)
         return answer
 
 

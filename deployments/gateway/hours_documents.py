@@ -1,22 +1,16 @@
 """Opening hours as JSON."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from deployments.gateway.days import Day
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import PARAGRAPHS
 from domain.gyms.opening_hours import OpeningException, OpeningHours, change_after, is_open
 from domain.gyms.timetable import GymHours, Timetable, clock_time
-
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
-
-
-def _in_reach(day: date) -> date:
-    if not _FIRST_DAY <= day <= _LAST_DAY:
-        raise ValueError("is too far away")
-    return day
-
 
 Opens = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["06:00"])]
 Closes = Annotated[
@@ -27,10 +21,9 @@ Closes = Annotated[
         description="26:00 is two in the night after; at most 48:00.",
     ),
 ]
-Day = Annotated[date, AfterValidator(_in_reach), Field(examples=["2026-12-25"])]
 
 
-class HoursDocument(BaseModel):
+class HoursDocument(RequestBody):
     """One span of one weekday; 0 is Monday."""
 
     weekday: int = Field(ge=0, le=6)
@@ -38,14 +31,14 @@ class HoursDocument(BaseModel):
     closes: Closes
 
 
-class ExceptionDocument(BaseModel):
+class ExceptionDocument(RequestBody):
     """A day that is not as its weekday is: closed, or open for a span. A day of several spans is named for each."""
 
     day: Day
     closed: bool = False
     opens: Opens | None = None
     closes: Closes | None = None
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    note: Annotated[str, StringConstraints(max_length=200), PARAGRAPHS] = ""
 
     @model_validator(mode="after")
     def one_of_both(self) -> Self:
@@ -55,7 +48,7 @@ class ExceptionDocument(BaseModel):
         return self
 
 
-class NewOpeningHours(BaseModel):
+class NewOpeningHours(RequestBody):
     """When a gym is open, in its own time zone. Without `hours` it is open day and night."""
 
     hours: list[HoursDocument] = Field(max_length=70)

@@ -1,44 +1,30 @@
 """Calls that a client may repeat without doing something twice: `Idempotency-Key`.
 
-As in draft-ietf-httpapi-idempotency-key-header: the same key and the same request get the first answer again. What was
-answered is kept sealed with the key itself, because a device's credential may be in it.
+As in draft-ietf-httpapi-idempotency-key-header: the same key and the same request get the first answer again. The desk
+that does the work claims the key in the transaction of its effect (decision 0031); this module adds what HTTP needs.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
-import msgspec
-from fastapi import Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 
-from deployments.gateway.ports import AskGym
-from deployments.gateway.problems import ApiProblem, Fault, later
-from deployments.gateway.sealing import CannotBeOpenedError, seal, unseal
-from deployments.gym.desk import GymDesk
-from domain.repeats import KeyState
+from deployments.gateway.ports import AskDesk
+from deployments.gateway.problems import ApiProblem, later
+from deployments.keyed_call import KeyedAnswer
+from deployments.store_desk import StoreDesk
+from domain.idempotency import IdempotentRequest, KeyState
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-REPEATABLE = frozenset(
-    {
-        ("POST", "/sign-up"),
-        ("POST", "/gyms"),
-        ("POST", "/gyms/{gym_id}/gates"),
-        ("POST", "/gates/{gate_id}/devices"),
-        ("POST", "/gates/{gate_id}/pairings"),
-        ("POST", "/pairings/claim"),
-        ("POST", "/plans"),
-        ("POST", "/checkouts"),
-        ("POST", "/orders/{order_id}/refunds"),
-        ("POST", "/desk-payments"),
-        ("POST", "/members/{member_id}/adjustments"),
-    }
-)
-"""The calls that make something and may be repeated."""
 PROBLEMS = ("idempotency_key_reused", "idempotency_key_in_use")
 
 _LONGEST = 255
-_SUCCESS = range(200, 300)
+_ID_DIGITS = 32
+D = TypeVar("D", bound=StoreDesk)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 IdempotencyKey = Annotated[
     str | None,
@@ -51,59 +37,78 @@ IdempotencyKey = Annotated[
 ]
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    body: bytes
-    media_type: str
-    etag: str | None = None
+class Once:
+    """A call that its client may repeat.
 
-
-async def answer_once(gym: AskGym, request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """The answer to a call, or the one that was given to it before.
-
-    Raises:
-        ApiProblem: the key is used for another request, or for the same one just now.
+    Args:
+        request: None: the client has sent no key.
+        response: gets the header that says that an answer is a repeated one.
     """
-    own = request.headers.get(HEADER)
-    if own is None:
-        return await answer(request)
-    if not own or len(own) > _LONGEST or not all("!" <= letter <= "~" for letter in own):
-        fault = Fault(HEADER, f"has 1 to {_LONGEST} visible ASCII characters")
-        raise ApiProblem("invalid_request", "The request does not fit.", faults=[fault])
-    asker = getattr(request.state, "asker", None)
-    principal = str(asker.id) if asker else "anyone"
-    what = f"{principal} {request.method} {request.url.path}"
-    key = _hash(f"{what} {own}")
-    request_hash = _hash(what + " " + hashlib.sha256(await request.body()).hexdigest())
-    claim = await gym(GymDesk.claim_key, key, request_hash)
-    if claim.state is KeyState.OTHER_REQUEST:
-        raise ApiProblem("idempotency_key_reused", f"This {HEADER} was used with another body; take a new one.")
-    if claim.state is KeyState.RUNNING:
-        raise later("idempotency_key_in_use", "The same call is under way; ask again in a moment.")
-    if claim.state is KeyState.ANSWERED:
-        return _again(claim.status, claim.answer, own, what)
-    try:
-        response = await answer(request)
-    except BaseException:
-        await gym(GymDesk.free_key, key)
-        raise
-    if response.status_code in _SUCCESS:
-        kept = _Kept(bytes(response.body), response.headers.get("content-type", ""), response.headers.get("etag"))
-        sealed = seal(msgspec.msgpack.encode(kept), own, what)
-        await gym(GymDesk.keep_answer, key, response.status_code, sealed)
-    else:
-        await gym(GymDesk.free_key, key)
-    return response
+
+    def __init__(self, request: IdempotentRequest | None, response: Response) -> None:
+        self._request = request
+        self._response = response
+
+    async def __call__(
+        self, ask: AskDesk[D], method: Callable[Concatenate[D, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """The answer of a desk's method, which takes a `call`: done now, or given again.
+
+        Raises:
+            ApiProblem: the key is used for another request, or for the same one just now.
+        """
+        if self._request is None:
+            return await ask(method, *args, **kwargs)
+        once: Callable[..., KeyedAnswer[Any] | KeyState] = StoreDesk.once
+        done = await ask(once, self._request, method.__name__, args, kwargs)
+        if not isinstance(done, KeyedAnswer):
+            raise _refused(done)
+        if done.replayed:
+            self._response.headers[REPLAYED] = "true"
+        answer: R = done.value
+        return answer
 
 
-def _again(status: int | None, sealed: str | None, own: str, what: str) -> Response:
-    if status is None or sealed is None:
-        raise later("unavailable", "What was answered cannot be read.")
-    try:
-        kept = msgspec.msgpack.decode(unseal(sealed, own, what), type=_Kept)
-    except CannotBeOpenedError as error:
-        raise later("unavailable", "What was answered cannot be read.") from error
-    headers = {REPLAYED: "true"} | ({"ETag": kept.etag} if kept.etag else {})
-    return Response(kept.body, status, headers=headers, media_type=kept.media_type or None)
+def once_of(http: Request, response: Response, key: str | None, body_hash: str) -> Once:
+    """A call under the key that came along; of whoever asks, and of what they call.
+
+    Args:
+        http: the request.
+        response: its answer.
+        key: of the client.
+        body_hash: SHA-256 of its body.
+    """
+    if key is None:
+        return Once(None, response)
+    what = f"{_principal(http)} {http.method} {http.url.path}"
+    return Once(IdempotentRequest(_hash(f"{what} {key}"), _hash(f"{what} {body_hash}"), key, what), response)
+
+
+def id_of_key(http: Request, key: str | None) -> str | None:
+    """The id of a command to the door, made of the key that came along; None without one."""
+    if key is None:
+        return None
+    return _hash(f"{_principal(http)} {http.method} {http.url.path} {key}")[:_ID_DIGITS]
+
+
+async def _once(http: Request, response: Response, key: IdempotencyKey = None) -> Once:
+    return once_of(http, response, key, hashlib.sha256(await http.body()).hexdigest())
+
+
+OnceOnly = Annotated[Once, Depends(_once)]
+
+
+def _principal(http: Request) -> str:
+    asker = getattr(http.state, "asker", None)
+    return str(asker.id) if asker else "anyone"
+
+
+def _refused(state: KeyState) -> ApiProblem:
+    if state is KeyState.OTHER_REQUEST:
+        return ApiProblem("idempotency_key_reused", f"This {HEADER} was used with another body; take a new one.")
+    if state is KeyState.RUNNING:
+        return later("idempotency_key_in_use", "The same call is running; repeat it in a moment.")
+    return later("unavailable", "The first answer cannot be read. See whether it was done.")
 
 
 def _hash(text: str) -> str:

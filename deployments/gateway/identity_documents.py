@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from deployments.gateway.documents import Document
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import LINE
 from deployments.identity.issued import SignedIn
 from domain.identity.model import Change, Role, Session, User, UserState
 
@@ -14,27 +16,19 @@ _LETTER = r"[^\s\x00-\x1f\x7f-\x9f@<>,;:\"\\()\[\]]"
 _PATTERN = f"^{_LETTER}{{1,64}}@{_LETTER}{{1,189}}$"
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("has characters that cannot be shown")
-    return text
-
-
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=_PATTERN),
     Field(examples=["mia@example.org"]),
 ]
-PersonName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
-]
+PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200), LINE]
 NewPassword = Annotated[str, Field(max_length=256, description="12 to 128 characters; length counts, not composition.")]
 Password = Annotated[str, Field(max_length=256)]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 RefreshToken = Annotated[str, Field(min_length=1, max_length=8192)]
 
 
-class NewAccount(BaseModel):
+class NewAccount(RequestBody):
     """Somebody who signs up."""
 
     email: Email
@@ -42,39 +36,39 @@ class NewAccount(BaseModel):
     name: PersonName
 
 
-class AddressDocument(BaseModel):
+class AddressDocument(RequestBody):
     """An address of mail. What is answered does not tell whether it has an account."""
 
     email: Email
 
 
-class Confirmation(BaseModel):
+class Confirmation(RequestBody):
     """The code that was sent to an address."""
 
     email: Email
     code: Code
 
 
-class Credentials(BaseModel):
+class Credentials(RequestBody):
     """What somebody signs in with."""
 
     email: Email
     password: Password
 
 
-class Refresh(BaseModel):
+class Refresh(RequestBody):
     """What a session goes on with."""
 
     refresh_token: RefreshToken
 
 
-class SignOut(BaseModel):
+class SignOut(RequestBody):
     """What is to be good no longer beside the session itself."""
 
     refresh_token: RefreshToken | None = None
 
 
-class PasswordReset(BaseModel):
+class PasswordReset(RequestBody):
     """A new password, and the code that was sent."""
 
     email: Email
@@ -82,7 +76,7 @@ class PasswordReset(BaseModel):
     password: NewPassword
 
 
-class PasswordChange(BaseModel):
+class PasswordChange(RequestBody):
     """The present password and the next one."""
 
     old_password: Password
@@ -146,7 +140,7 @@ class SessionDocument(Document):
         )
 
 
-class NewName(BaseModel):
+class NewName(RequestBody):
     """What may be changed of oneself."""
 
     name: PersonName

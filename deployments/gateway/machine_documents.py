@@ -7,11 +7,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from deployments.gateway.documents import Document, Name
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import LINE, PARAGRAPHS
 from domain.gyms.machines import Machine, MachineChange, MachineText
 
-Type = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
-Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
-Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Type = Annotated[str, StringConstraints(min_length=1, max_length=50), LINE]
+Description = Annotated[str, StringConstraints(max_length=4000), PARAGRAPHS]
+Why = Annotated[str, StringConstraints(min_length=1, max_length=200), PARAGRAPHS]
 
 
 class OutOfOrderDocument(BaseModel):
@@ -59,7 +61,7 @@ class MachineDocument(Document):
         )
 
 
-class NewMachine(BaseModel):
+class NewMachine(RequestBody):
     """The texts of a machine to be put up; its picture comes beside them."""
 
     name: Name
@@ -71,7 +73,7 @@ class NewMachine(BaseModel):
         return MachineText(self.name, self.type, self.description)
 
 
-class MachineEdit(BaseModel):
+class MachineEdit(RequestBody):
     """What is to be different; what is left out stays."""
 
     name: Name | None = None
@@ -83,7 +85,7 @@ class MachineEdit(BaseModel):
         return MachineChange(self.name, self.type, self.description)
 
 
-class OutOfOrder(BaseModel):
+class OutOfOrder(RequestBody):
     """Why a machine cannot be used."""
 
     reason: Why

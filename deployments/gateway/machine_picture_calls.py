@@ -7,6 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from deployments.gateway.guard import guarded_router
+from deployments.gateway.idempotency import PROBLEMS as KEY_PROBLEMS
+from deployments.gateway.idempotency import IdempotencyKey, once_of
 from deployments.gateway.machine_calls import shown as shown_machine
 from deployments.gateway.machine_documents import MachineDocument, NewMachine
 from deployments.gateway.parts import OfParts
@@ -39,14 +41,17 @@ def router() -> APIRouter:
     @routes.post(
         "/gyms/{gym_id}/machines",
         status_code=201,
-        responses=declared("unknown_gym", *UPLOAD_PROBLEMS),
+        responses=declared("unknown_gym", *UPLOAD_PROBLEMS, *KEY_PROBLEMS),
         openapi_extra=upload_body(_TEXTS, raw=False),
     )
-    async def create(gym_id: UUID, request: Request, parts: OfParts, response: Response) -> MachineDocument:
+    async def create(
+        gym_id: UUID, request: Request, parts: OfParts, response: Response, key: IdempotencyKey = None
+    ) -> MachineDocument:
         """Put a machine into a gym, with its picture; without one there is no machine."""
         async with parts.uploads.quarantined(request, *NewMachine.model_fields) as upload:
             wanted = _new_machine(upload.texts)
-            made = granted(await parts.gym(GymDesk.create_machine, gym_id, wanted.as_text(), upload.key))
+            once = once_of(request, response, key, upload.content_hash)
+            made = granted(await once(parts.gym, GymDesk.create_machine, gym_id, wanted.as_text(), upload.key))
         response.headers["Location"] = f"/api/machines/{made.id}"
         return shown_machine(made, response)
 

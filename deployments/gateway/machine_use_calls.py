@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Request, Response
 
 from deployments.gateway.callers import UserAsker
 from deployments.gateway.guard import guarded_router
+from deployments.gateway.idempotency import IdempotencyKey, id_of_key
 from deployments.gateway.machine_wishes import decide_wish
 from deployments.gateway.parts import OfParts, Parts, TheUser
 from deployments.gateway.problems import declared
@@ -22,21 +23,40 @@ def router() -> APIRouter:
     routes = guarded_router("machines")
 
     @routes.post("/machines/{machine_id}/use", response_model=MachineAnswerDocument, responses=_PROBLEMS)
-    async def use(machine_id: UUID, user: TheUser, parts: OfParts, wanted: _Wanted = None) -> Response:
+    async def use(
+        machine_id: UUID,
+        user: TheUser,
+        parts: OfParts,
+        request: Request,
+        wanted: _Wanted = None,
+        key: IdempotencyKey = None,
+    ) -> Response:
         """Use a machine: who is inside its gym, one machine at a time. Leaving the gym releases it."""
-        return await _decided(parts, user, MachineAction.USE, machine_id, wanted)
+        return await _decided(parts, user, MachineAction.USE, machine_id, _own_id(wanted) or id_of_key(request, key))
 
     @routes.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_PROBLEMS)
-    async def release(machine_id: UUID, user: TheUser, parts: OfParts, wanted: _Wanted = None) -> Response:
+    async def release(
+        machine_id: UUID,
+        user: TheUser,
+        parts: OfParts,
+        request: Request,
+        wanted: _Wanted = None,
+        key: IdempotencyKey = None,
+    ) -> Response:
         """Release the machine that one uses; staff release it for whoever does."""
-        return await _decided(parts, user, MachineAction.RELEASE, machine_id, wanted)
+        return await _decided(
+            parts, user, MachineAction.RELEASE, machine_id, _own_id(wanted) or id_of_key(request, key)
+        )
 
     return routes
 
 
+def _own_id(wanted: NewMachineRequest | None) -> str | None:
+    return None if wanted is None else wanted.request_id
+
+
 async def _decided(
-    parts: Parts, user: UserAsker, action: MachineAction, machine_id: UUID, wanted: NewMachineRequest | None
+    parts: Parts, user: UserAsker, action: MachineAction, machine_id: UUID, request_id: str | None
 ) -> Response:
-    request_id = wanted.request_id if wanted is not None else None
     answer = await decide_wish(parts, user.id, action, machine_id, request_id=request_id, is_staff=user.is_staff)
     return Response(answer, media_type="application/json")

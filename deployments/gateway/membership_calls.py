@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from deployments.gateway.callers import UserAsker
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.idempotency import PROBLEMS as KEY_PROBLEMS
-from deployments.gateway.idempotency import IdempotencyKey
+from deployments.gateway.idempotency import OnceOnly
 from deployments.gateway.ledger_documents import LedgerDocument
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.membership_documents import (
@@ -64,13 +64,15 @@ def _add_reading(routes: APIRouter) -> None:
 
 
 def _add_changing(routes: APIRouter) -> None:
-    @routes.post("/members/{member_id}/freezes", responses=declared(*_FREEZE_PROBLEMS))
-    async def freeze(member_id: UUID, wanted: NewFreeze, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+    @routes.post("/members/{member_id}/freezes", responses=declared(*_FREEZE_PROBLEMS, *KEY_PROBLEMS))
+    async def freeze(
+        member_id: UUID, wanted: NewFreeze, user: TheUser, parts: OfParts, once: OnceOnly
+    ) -> MemberMembershipDocument:
         """Freeze for whole days: no entry, and the end moves by as many. Members within limits, admins anybody."""
         by_admin = _own_or_admin(user, member_id)
         who = Who(user.id, wanted.reason or "asked for")
-        frozen = await parts.payments(
-            PaymentsDesk.freeze, member_id, wanted.days, wanted.from_day, who, by_admin=by_admin
+        frozen = await once(
+            parts.payments, PaymentsDesk.freeze, member_id, wanted.days, wanted.from_day, who, by_admin=by_admin
         )
         return _answered(frozen)
 
@@ -85,11 +87,11 @@ def _add_changing(routes: APIRouter) -> None:
         responses=declared("unknown_user", "unknown_membership", *KEY_PROBLEMS),
     )
     async def adjust(
-        member_id: UUID, wanted: NewAdjustment, user: TheUser, parts: OfParts, _key: IdempotencyKey = None
+        member_id: UUID, wanted: NewAdjustment, user: TheUser, parts: OfParts, once: OnceOnly
     ) -> MemberMembershipDocument:
         """Give days, or take back such as are unused."""
         who = Who(user.id, wanted.reason)
-        adjusted = await parts.payments(PaymentsDesk.adjust, member_id, wanted.membership_id, wanted.days, who)
+        adjusted = await once(parts.payments, PaymentsDesk.adjust, member_id, wanted.membership_id, wanted.days, who)
         return _answered(adjusted)
 
     @routes.put("/members/{member_id}/ban", responses=declared("unknown_user"))

@@ -8,6 +8,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from deployments.gateway.money_documents import Reason
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import PARAGRAPHS
 from deployments.payments.membership_desk import MembershipView, MemberView
 
 
@@ -129,17 +131,17 @@ def _within_the_calendar(day: date) -> date:
     return day
 
 
-class NewFreeze(BaseModel):
+class NewFreeze(RequestBody):
     """Whole days without entry; the end moves by as many."""
 
     days: Annotated[int, Field(ge=1, le=366)]
     from_day: Annotated[date, AfterValidator(_within_the_calendar)] | None = Field(
         default=None, description="The first day, in the gym's time zone; left out: today."
     )
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    reason: Annotated[str, StringConstraints(max_length=200), PARAGRAPHS] = ""
 
 
-class NewAdjustment(BaseModel):
+class NewAdjustment(RequestBody):
     """Days given, or taken back."""
 
     membership_id: UUID
@@ -147,13 +149,13 @@ class NewAdjustment(BaseModel):
     reason: Reason
 
 
-class Ban(BaseModel):
+class Ban(RequestBody):
     """Why somebody is let in nowhere any more."""
 
     reason: Reason
 
 
-class ReminderChoice(BaseModel):
+class ReminderChoice(RequestBody):
     """Whether one gets mails before a membership ends."""
 
     mails: bool

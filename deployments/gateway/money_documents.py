@@ -5,12 +5,14 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from deployments.gateway.documents import Document
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import PARAGRAPHS
 from domain.money import Money, smallest_step
 
 LARGEST_AMOUNT = 99_999_999  # Stripe takes no more in one payment
 
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=200), PARAGRAPHS]
 
 
 def _currency(word: str) -> str:
@@ -34,7 +36,7 @@ class MoneyDocument(Document):
         return cls(amount=money.amount, currency=money.currency)
 
 
-class PriceDocument(MoneyDocument):
+class PriceDocument(RequestBody, MoneyDocument):
     """A price, gross."""
 
     amount: int = Field(ge=1, le=LARGEST_AMOUNT)

@@ -78,9 +78,9 @@ async def _upload(parts: Parts, asker: Asker, raw: Any, until: float) -> Uploade
         said = raw.get("scan_id") if isinstance(raw, dict) else None
         first = error.errors(include_url=False)[0]
         detail = f"{'.'.join(str(part) for part in first['loc']) or 'scan'}: {first['msg']}"
-        return UploadedScan(
-            scan_id=said if isinstance(said, str) else None, status=UploadStatus.INVALID, detail=detail[:200]
-        )
+        # A lone surrogate cannot be written into the answer.
+        scan_id = said if isinstance(said, str) and said.isprintable() else None
+        return UploadedScan(scan_id=scan_id, status=UploadStatus.INVALID, detail=detail[:200])
     try:
         return await _recorded(parts, asker, scan, until)
     except ApiProblem as problem:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from deployments.gateway.callers import UserAsker
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.idempotency import PROBLEMS as KEY_PROBLEMS
-from deployments.gateway.idempotency import IdempotencyKey
+from deployments.gateway.idempotency import OnceOnly
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.order_documents import (
     NewCheckout,
@@ -52,13 +52,15 @@ def _add_buying(routes: APIRouter) -> None:
         ),
     )
     async def checkout(
-        wanted: NewCheckout, user: TheUser, parts: OfParts, response: Response, _key: IdempotencyKey = None
+        wanted: NewCheckout, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
     ) -> OrderDocument:
         """Order a plan for oneself; `url` is the page at which it is paid."""
         own = parts.settings.api
         success = own_address(own, wanted.success_url, SUCCESS, "success_url")
         cancel = own_address(own, wanted.cancel_url, CANCELLED, "cancel_url")
-        opened = granted(await parts.payments(PaymentsDesk.open_checkout, user.id, wanted.plan_id, success, cancel))
+        opened = granted(
+            await once(parts.payments, PaymentsDesk.open_checkout, user.id, wanted.plan_id, success, cancel)
+        )
         response.headers["Location"] = f"/api/orders/{opened.id}"
         return OrderDocument.of(opened)
 
@@ -94,34 +96,39 @@ def _add_giving_back(routes: APIRouter) -> None:
         ),
     )
     async def refund(
-        order_id: UUID, wanted: NewRefund, user: TheUser, parts: OfParts, _key: IdempotencyKey = None
+        order_id: UUID, wanted: NewRefund, user: TheUser, parts: OfParts, once: OnceOnly
     ) -> WholeOrderDocument:
         """Give money back, and take back the days that it paid for, as far as they are unused.
 
         While the payment's provider is away the refund is kept as `asked`, and carried out by itself.
         """
-        granted(await parts.payments(PaymentsDesk.refund, order_id, wanted.amount, wanted.reason, user.id))
-        return WholeOrderDocument.whole(await _visible(parts, user, order_id))
+        done = await once(parts.payments, PaymentsDesk.refund, order_id, wanted.amount, wanted.reason, user.id)
+        return WholeOrderDocument.whole(granted(done))
 
-    @routes.post("/orders/{order_id}/reverse", responses=declared("unknown_order", "not_reversible"))
-    async def reverse(order_id: UUID, why: Reversal, user: TheUser, parts: OfParts) -> WholeOrderDocument:
+    @routes.post("/orders/{order_id}/reverse", responses=declared("unknown_order", "not_reversible", *KEY_PROBLEMS))
+    async def reverse(
+        order_id: UUID, why: Reversal, user: TheUser, parts: OfParts, once: OnceOnly
+    ) -> WholeOrderDocument:
         """Take back a payment at the desk that was a mistake, the same day. Once more changes nothing."""
-        granted(await parts.payments(PaymentsDesk.reverse_at_desk, order_id, why.reason, user.id))
-        return WholeOrderDocument.whole(await _visible(parts, user, order_id))
+        done = await once(parts.payments, PaymentsDesk.reverse_at_desk, order_id, why.reason, user.id)
+        return WholeOrderDocument.whole(granted(done))
 
 
 def _add_desk(routes: APIRouter) -> None:
     @routes.post("/desk-payments", status_code=201, responses=declared("unknown_plan", "unknown_user", *KEY_PROBLEMS))
     async def desk_payment(
-        wanted: NewDeskPayment, user: TheUser, parts: OfParts, response: Response, _key: IdempotencyKey = None
+        wanted: NewDeskPayment, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
     ) -> WholeOrderDocument:
         """Sell a plan to somebody who has paid in cash or at the card terminal; the receipt is the invoice."""
         buyer = Buyer(wanted.buyer_name, "", wanted.buyer_address)
         method = Method(wanted.method)
-        sold = await parts.payments(PaymentsDesk.sell_at_desk, wanted.member_id, wanted.plan_id, method, user.id, buyer)
-        order_id = granted(sold).id
-        response.headers["Location"] = f"/api/orders/{order_id}"
-        return WholeOrderDocument.whole(await _visible(parts, user, order_id))
+        sold = granted(
+            await once(
+                parts.payments, PaymentsDesk.sell_at_desk, wanted.member_id, wanted.plan_id, method, user.id, buyer
+            )
+        )
+        response.headers["Location"] = f"/api/orders/{sold.order.id}"
+        return WholeOrderDocument.whole(sold)
 
     @routes.get("/desk-payments/report", responses=declared("unknown_gym"))
     async def report(

@@ -10,12 +10,14 @@ from pydantic import BaseModel, Field, StringConstraints
 from deployments.gateway.documents import Document
 from deployments.gateway.invoice_documents import pdf_of
 from deployments.gateway.money_documents import LARGEST_AMOUNT, MoneyDocument, Reason
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import LINE, PARAGRAPHS
 from deployments.payments.orders_desk import OrderView
 from domain.memberships.ledger import Method
 from domain.payments.model import Order, OrderState, RefundState
 
 
-class NewCheckout(BaseModel):
+class NewCheckout(RequestBody):
     """What is to be bought. The price is the plan's."""
 
     plan_id: UUID
@@ -110,7 +112,7 @@ def _order(order: Order) -> dict[str, Any]:
     }
 
 
-class NewRefund(BaseModel):
+class NewRefund(RequestBody):
     """What is to be given back."""
 
     amount: Annotated[int, Field(ge=1, le=LARGEST_AMOUNT)] | None = Field(
@@ -119,7 +121,7 @@ class NewRefund(BaseModel):
     reason: Reason
 
 
-class Reversal(BaseModel):
+class Reversal(RequestBody):
     """Why a payment at the desk is taken back."""
 
     reason: Reason
@@ -132,14 +134,14 @@ class DeskMethod(StrEnum):
     CARD_TERMINAL = "card_terminal"
 
 
-class NewDeskPayment(BaseModel):
+class NewDeskPayment(RequestBody):
     """Somebody has paid at the desk."""
 
     member_id: UUID
     plan_id: UUID
     method: DeskMethod
-    buyer_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
-    buyer_address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+    buyer_name: Annotated[str, StringConstraints(max_length=200), LINE] = ""
+    buyer_address: Annotated[str, StringConstraints(max_length=500), PARAGRAPHS] = ""
 
 
 class TakingsDocument(Document):

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from deployments.gateway.device_documents import CreatedPairing, NewPairing, PairingClaim, PairingDocument
 from deployments.gateway.documents import CreatedDevice
 from deployments.gateway.guard import guarded_router
-from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey
+from deployments.gateway.idempotency import PROBLEMS, OnceOnly
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts, TheUser
 from deployments.gateway.problems import declared
@@ -29,16 +29,17 @@ def router() -> APIRouter:
 
     @routes.post("/gates/{gate_id}/pairings", status_code=201, responses=declared("unknown_gate", *PROBLEMS))
     async def create_pairing(
-        gate_id: UUID, wanted: NewPairing, user: TheUser, parts: OfParts, _key: IdempotencyKey = None
+        gate_id: UUID, wanted: NewPairing, user: TheUser, parts: OfParts, once: OnceOnly
     ) -> CreatedPairing:
         """Make a code, good for ten minutes, that makes one device of whoever shows it first."""
         page = parts.settings.api.public_url + PAGE
-        return CreatedPairing.of(granted(await parts.gym(GymDesk.create_pairing, gate_id, wanted.name, user.id, page)))
+        made = await once(parts.gym, GymDesk.create_pairing, gate_id, wanted.name, user.id, page)
+        return CreatedPairing.of(granted(made))
 
     @routes.post("/pairings/claim", status_code=201, responses=declared("unknown_pairing", *PROBLEMS))
-    async def claim_pairing(shown: PairingClaim, parts: OfParts, _key: IdempotencyKey = None) -> CreatedDevice:
+    async def claim_pairing(shown: PairingClaim, parts: OfParts, once: OnceOnly) -> CreatedDevice:
         """Become the device of a code. Its credential is in this answer (and its repetitions) and nowhere else."""
-        return CreatedDevice.of(granted(await parts.gym(GymDesk.claim_pairing, shown.code)))
+        return CreatedDevice.of(granted(await once(parts.gym, GymDesk.claim_pairing, shown.code)))
 
     @routes.delete("/pairings/{pairing_id}", status_code=204, responses=declared("unknown_pairing"))
     async def withdraw_pairing(pairing_id: UUID, parts: OfParts) -> Response:

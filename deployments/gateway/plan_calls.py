@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.idempotency import PROBLEMS as KEY_PROBLEMS
-from deployments.gateway.idempotency import IdempotencyKey
+from deployments.gateway.idempotency import OnceOnly
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts
 from deployments.gateway.plan_documents import CompanyChanges, CompanyDocument, NewPlan, PlanChanges, PlanDocument
@@ -40,11 +40,9 @@ def router() -> APIRouter:
         return _answered(found, response)
 
     @routes.post("/plans", status_code=201, responses=declared("unknown_gym", *KEY_PROBLEMS))
-    async def create_plan(
-        wanted: NewPlan, parts: OfParts, response: Response, _key: IdempotencyKey = None
-    ) -> PlanDocument:
+    async def create_plan(wanted: NewPlan, parts: OfParts, response: Response, once: OnceOnly) -> PlanDocument:
         """Sell a plan from now on."""
-        return _answered(granted(await parts.payments(PaymentsDesk.create_plan, wanted.details())), response)
+        return _answered(granted(await once(parts.payments, PaymentsDesk.create_plan, wanted.details())), response)
 
     @routes.patch("/plans/{plan_id}", responses=declared("unknown_plan", "unknown_gym", "plan_sold", *PROBLEMS))
     async def change_plan(

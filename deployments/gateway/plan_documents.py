@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from deployments.gateway.documents import Document, Name
 from deployments.gateway.money_documents import MoneyDocument, PriceDocument
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import LINE, PARAGRAPHS
 from domain.memberships.plans import Plan, PlanDetails
 
 Days = Annotated[int, Field(ge=1, le=3660, description="Whole days that it lasts.")]
@@ -57,7 +59,7 @@ def _where(covers_all: bool, gyms: list[UUID]) -> None:  # noqa: FBT001 - a fiel
         raise ValueError("name gyms exactly where the plan does not cover all of them")
 
 
-class NewPlan(BaseModel):
+class NewPlan(RequestBody):
     """A plan to be sold."""
 
     name: Name
@@ -65,7 +67,7 @@ class NewPlan(BaseModel):
     price: PriceDocument
     grace_days: GraceDays = 3
     covers_all_gyms: CoversAll = True
-    gyms: Gyms = []
+    gyms: Gyms = Field(default_factory=list)
 
     @model_validator(mode="after")
     def somewhere(self) -> Self:
@@ -80,7 +82,7 @@ class NewPlan(BaseModel):
         )
 
 
-class PlanChanges(BaseModel):
+class PlanChanges(RequestBody):
     """What is to change of a plan; what is left out stays. Of one that was sold only its name and its price."""
 
     # The values in place of what is left out are never read.
@@ -121,14 +123,12 @@ class CompanyDocument(Document):
     vat_rate_bp: int = Field(description="Hundredths of a percent: 1900 is 19 %. Prices include it.")
 
 
-class CompanyChanges(BaseModel):
+class CompanyChanges(RequestBody):
     """What is to change; invoices that were issued stay as they are."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
-        default_factory=str
-    )
-    address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = Field(default_factory=str)
-    vat_number: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = Field(default_factory=str)
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200), LINE] = Field(default_factory=str)
+    address: Annotated[str, StringConstraints(max_length=500), PARAGRAPHS] = Field(default_factory=str)
+    vat_number: Annotated[str, StringConstraints(max_length=32), LINE] = Field(default_factory=str)
     vat_rate_bp: Annotated[int, Field(ge=0, le=5000)] = Field(default_factory=int)
 
     def changes(self) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Visits, head counts and conflicts of a gym, for its staff."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from deployments.gateway.days import Day
 from deployments.gateway.door_questions import ask_door
 from deployments.gateway.guard import guarded_router
+from deployments.gateway.idempotency import IdempotencyKey, id_of_key
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts, TheUser
 from deployments.gateway.problems import declared
@@ -35,7 +37,7 @@ def router() -> APIRouter:
         gym_id: UUID,
         parts: OfParts,
         asked: Asked,
-        day: Annotated[date | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
+        day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """The visits at a gym, newest first."""
         return listing(granted(await parts.gym(GymDesk.visits_at, gym_id, day, asked)), GymVisitDocument.model_validate)
@@ -58,11 +60,18 @@ def router() -> APIRouter:
             *("no_answer_in_time", "not_decided"),
         ),
     )
-    async def count_heads(gym_id: UUID, wanted: NewHeadCount, user: TheUser, parts: OfParts) -> Response:
+    async def count_heads(
+        gym_id: UUID,
+        wanted: NewHeadCount,
+        user: TheUser,
+        parts: OfParts,
+        request: Request,
+        key: IdempotencyKey = None,
+    ) -> Response:
         """Make who is inside agree with who was seen: the oldest visits end, or visits without a name begin."""
         now = parts.clock()
-        request = HeadCountRequest(
-            count_id=wanted.count_id or str(new_id()),
+        count = HeadCountRequest(
+            count_id=wanted.count_id or id_of_key(request, key) or str(new_id()),
             gym_id=gym_id,
             by=user.id,
             counted=wanted.counted,
@@ -70,8 +79,8 @@ def router() -> APIRouter:
             arrived_at=now,
             decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
         )
-        command = HeadCountCommand(command_id=new_id(), reply_to=parts.replies.reply_to, count=request)
-        answer = await ask_door(parts, command, gym_id, request.decide_by, "head_count_answer")
+        command = HeadCountCommand(command_id=new_id(), reply_to=parts.replies.reply_to, count=count)
+        answer = await ask_door(parts, command, gym_id, count.decide_by, "head_count_answer")
         return Response(answer, media_type="application/json")
 
     @routes.get("/gyms/{gym_id}/conflicts", responses=declared("unknown_gym"))

@@ -8,12 +8,14 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
 from deployments.gateway.documents import Document
+from deployments.gateway.request_body import RequestBody
+from deployments.gateway.text import PARAGRAPHS
 from domain.door.machine_model import UseOutcome, UseReason
 from domain.door.model import Conflict, Direction, Outcome
 
 MOST_IN_AN_UPLOAD = 100
 MOST_COUNTED = 100_000
-_Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+_Reason = Annotated[str, StringConstraints(min_length=1, max_length=200), PARAGRAPHS]
 _OwnId = Annotated[str, StringConstraints(pattern="^[!-~]{1,64}$")]
 
 
@@ -32,7 +34,7 @@ class GymVisitDocument(Document):
     )
 
 
-class NewHeadCount(BaseModel):
+class NewHeadCount(RequestBody):
     """How many were seen."""
 
     counted: int = Field(ge=0, le=MOST_COUNTED)
@@ -91,13 +93,13 @@ class ConflictDocument(Document):
     note: str | None
 
 
-class Settlement(BaseModel):
+class Settlement(RequestBody):
     """What staff have found out."""
 
     note: _Reason
 
 
-class NewMachineRequest(BaseModel):
+class NewMachineRequest(RequestBody):
     """A wish about a machine."""
 
     request_id: _OwnId | None = Field(
@@ -142,7 +144,7 @@ class PassKeysDocument(BaseModel):
     most_admitted: int = Field(description="So many members a door may let in on its own.")
 
 
-class NewOfflineScan(BaseModel):
+class NewOfflineScan(RequestBody):
     """A scan that a device made while it could not reach the server."""
 
     code: str = Field(max_length=2048, description="What was read, whatever it is.")
@@ -154,7 +156,7 @@ class NewOfflineScan(BaseModel):
     )
 
 
-class OfflineUpload(BaseModel):
+class OfflineUpload(RequestBody):
     """What a device has kept, in any order; what was uploaded before may be among it."""
 
     scans: Annotated[

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from deployments.gateway.guard import guarded_router
-from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey
+from deployments.gateway.idempotency import PROBLEMS, OnceOnly
 from deployments.gateway.identity_documents import AddressDocument, Confirmation, NewAccount
 from deployments.gateway.parts import OfParts, TheClient
 from deployments.gateway.problems import declared
@@ -18,11 +18,10 @@ def router() -> APIRouter:
     routes = guarded_router("session")
 
     @routes.post("/sign-up", status_code=202, responses=declared("weak_password", "too_many_attempts", *PROBLEMS))
-    async def sign_up(
-        wanted: NewAccount, parts: OfParts, client: TheClient, _key: IdempotencyKey = None
-    ) -> AddressDocument:
+    async def sign_up(wanted: NewAccount, parts: OfParts, client: TheClient, once: OnceOnly) -> AddressDocument:
         """Make an account; a code is sent to the address. The answer is the same where there is one already."""
-        granted(await parts.identity(IdentityDesk.sign_up, wanted.email, wanted.password, wanted.name, client))
+        made = await once(parts.identity, IdentityDesk.sign_up, wanted.email, wanted.password, wanted.name, client)
+        granted(made)
         return AddressDocument(email=wanted.email)
 
     @routes.post("/sign-up/confirm", status_code=_DONE, responses=declared("wrong_code", "too_many_attempts"))

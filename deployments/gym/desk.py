@@ -13,17 +13,18 @@ from deployments.gym.live_desk import LiveDesk
 from deployments.gym.machine_desk import MachineDesk
 from deployments.gym.numbered_desk import NumberedDesk
 from deployments.gym.records_desk import RecordsDesk
-from domain import repeats
+from domain import idempotency
 from domain.clock import Clock, system_clock
+from domain.code_answers import code_answer, keep_code_answer
 from domain.door.queries import Ambiguous, DoorQueries, Inside, KeptScan, Occupancy, ScanFilter, Visit
 from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository
+from domain.idempotency import KeyClaim
 from domain.identity.model import SessionState
 from domain.identity.sessions import SessionRepository
 from domain.images import ImageStore
 from domain.paging import Page, PageRequest
-from domain.repeats import KeyClaim
 from domain.unit_of_work import Store
 from integrations.settings import ImageSettings
 
@@ -47,7 +48,7 @@ class GymDesk(MachineDesk, GymsDesk, GatesDesk, RecordsDesk, LiveDesk, NumberedD
         image_settings: ImageSettings | None = None,
     ) -> None:
         super().__init__(store, clock, images=images, image_settings=image_settings)
-        self._keys_kept_for = keys_kept_for
+        self.keys_kept_for = keys_kept_for
 
     def session_states(self, session_ids: Collection[UUID]) -> dict[UUID, SessionState]:
         """Those sessions whose tokens are still good."""
@@ -59,29 +60,27 @@ class GymDesk(MachineDesk, GymsDesk, GatesDesk, RecordsDesk, LiveDesk, NumberedD
         self._written(lambda connection: SessionRepository(connection).used(session_ids, self._clock()))
 
     def claim_key(self, key: str, request_hash: str) -> KeyClaim:
-        """Take an idempotency key for a call, or learn what became of it."""
+        """Claim the key of an authorization code, which its provider exchanges once."""
         return self._written(
-            lambda connection: repeats.claim_key(connection, key, request_hash, self._clock(), self._keys_kept_for)
+            lambda connection: idempotency.claim_key(connection, key, request_hash, self._clock(), self.keys_kept_for)
         )
 
-    def keep_answer(self, key: str, status: int, answer: str) -> None:
-        """Keep what was answered to the call that has the key."""
-        self._written(lambda connection: repeats.keep_answer(connection, key, status, answer))
+    def keep_answer(self, key: str, answer: str) -> None:
+        """Note that a code was exchanged."""
+        self._written(lambda connection: idempotency.keep_answer(connection, key, answer))
 
     def free_key(self, key: str) -> None:
-        """Give a key back: nothing was done."""
-        self._written(lambda connection: repeats.free_key(connection, key))
+        """Give the key of a code back: it was not exchanged."""
+        self._written(lambda connection: idempotency.free_key(connection, key))
 
     def keep_code_answer(self, code_hash: str, answer: str, expires_at: datetime) -> None:
         """Keep what was answered to an authorization code."""
-        self._written(
-            lambda connection: repeats.keep_code_answer(connection, code_hash, answer, expires_at, self._clock())
-        )
+        self._written(lambda connection: keep_code_answer(connection, code_hash, answer, expires_at, self._clock()))
 
     def code_answer(self, code_hash: str) -> str | None:
         """What was answered to a code before."""
         with self._reading() as connection:
-            return repeats.code_answer(connection, code_hash, self._clock())
+            return code_answer(connection, code_hash, self._clock())
 
     def occupancy(self, gym_id: UUID) -> Occupancy | None:
         """Who is inside a gym, counted."""

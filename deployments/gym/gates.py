@@ -4,6 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import Connection
+
+from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
 from domain.gyms import pairing, service
 from domain.gyms.managing import UNKNOWN_GYM
@@ -63,10 +66,15 @@ class GatesDesk(StoreDesk):
         with self._reading() as connection:
             return GymRepository(connection).gate_of_numbered_gym(number)
 
-    def create_gate(self, gym_id: UUID, name: str, serves: Serves) -> Gate | GymRefusal:
+    def create_gate(
+        self, gym_id: UUID, name: str, serves: Serves, *, call: KeyedCall | None = None
+    ) -> Gate | GymRefusal:
         """Give a gym another gate."""
-        with self._writing() as connection:
-            return service.create_gate(GymRepository(connection), gym_id, name, serves, self._clock())
+        return self._written_once(
+            call,
+            Gate,
+            lambda connection: service.create_gate(GymRepository(connection), gym_id, name, serves, self._clock()),
+        )
 
     def change_gate(
         self, gate_id: UUID, name: str | None, serves: Serves | None, expected: int | None
@@ -98,28 +106,37 @@ class GatesDesk(StoreDesk):
         """Remember when devices were seen last."""
         self._written(lambda connection: GymRepository(connection).devices_seen(sightings))
 
-    def create_device(self, gate_id: UUID, name: str) -> NewDevice | GymRefusal:
+    def create_device(self, gate_id: UUID, name: str, *, call: KeyedCall | None = None) -> NewDevice | GymRefusal:
         """Give a gate another device."""
-        with self._writing() as connection:
-            return service.create_device(GymRepository(connection), gate_id, name, self._clock())
+        return self._written_once(
+            call,
+            NewDevice,
+            lambda connection: service.create_device(GymRepository(connection), gate_id, name, self._clock()),
+        )
 
     def revoke_device(self, device_id: UUID) -> GymRefusal | None:
         """Take a device's credential back."""
         with self._writing() as connection:
             return service.revoke_device(GymRepository(connection), device_id, self._clock())
 
-    def create_pairing(self, gate_id: UUID, name: str, by: UUID, page: str) -> IssuedPairing | GymRefusal:
+    def create_pairing(
+        self, gate_id: UUID, name: str, by: UUID, page: str, *, call: KeyedCall | None = None
+    ) -> IssuedPairing | GymRefusal:
         """Let whoever shows a new code become a device of a gate.
 
         Args:
             page: the address at which a code is shown, which follows its `#`: what is behind that is sent nowhere.
         """
-        made = self._written(lambda connection: pairing.create_pairing(connection, gate_id, name, by, self._clock()))
-        if isinstance(made, GymRefusal):
-            return made
-        waiting, code = made
-        url = f"{page}#{code}"
-        return IssuedPairing(waiting, code, url, svg(url).decode())
+
+        def create(connection: Connection) -> IssuedPairing | GymRefusal:
+            made = pairing.create_pairing(connection, gate_id, name, by, self._clock())
+            if isinstance(made, GymRefusal):
+                return made
+            waiting, code = made
+            url = f"{page}#{code}"
+            return IssuedPairing(waiting, code, url, svg(url).decode())
+
+        return self._written_once(call, IssuedPairing, create)
 
     def pairings(self, gate_id: UUID, request: PageRequest) -> Page[Pairing] | GymRefusal:
         """The pairings of a gate that wait for their devices."""
@@ -128,9 +145,11 @@ class GatesDesk(StoreDesk):
                 return UNKNOWN_GATE
             return PairingRepository(connection).waiting(gate_id, self._clock(), request)
 
-    def claim_pairing(self, code: str) -> NewDevice | GymRefusal:
+    def claim_pairing(self, code: str, *, call: KeyedCall | None = None) -> NewDevice | GymRefusal:
         """Make the device of a code, once."""
-        return self._written(lambda connection: pairing.claim_pairing(connection, code, self._clock()))
+        return self._written_once(
+            call, NewDevice, lambda connection: pairing.claim_pairing(connection, code, self._clock())
+        )
 
     def withdraw_pairing(self, pairing_id: UUID) -> GymRefusal | None:
         """Take a code back before anybody has claimed it."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
 from domain.gyms import managing
 from domain.gyms.hours import HoursRepository
@@ -26,9 +27,11 @@ class GymsDesk(StoreDesk):
         with self._reading() as connection:
             return GymRepository(connection).gym(gym_id)
 
-    def create_gym(self, details: GymDetails) -> Gym:
+    def create_gym(self, details: GymDetails, *, call: KeyedCall | None = None) -> Gym:
         """Set a gym up."""
-        return self._written(lambda connection: managing.create_gym(GymRegistry(connection), details, self._clock()))
+        return self._written_once(
+            call, Gym, lambda connection: managing.create_gym(GymRegistry(connection), details, self._clock())
+        )
 
     def change_gym(
         self, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None

@@ -5,6 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from deployments.gym.picture_desk import PictureDesk
+from deployments.keyed_call import KeyedCall
 from domain.gyms import machine_service
 from domain.gyms.machine_repository import MachineRepository
 from domain.gyms.machines import Machine, MachineChange, MachineFilter, MachineText
@@ -35,7 +36,9 @@ class MachineDesk(PictureDesk):
         with self._reading() as connection:
             return MachineRepository(connection).machine(machine_id) or machine_service.UNKNOWN_MACHINE
 
-    def create_machine(self, gym_id: UUID, text: MachineText, upload: str) -> Machine | GymRefusal | ImageRefusal:
+    def create_machine(
+        self, gym_id: UUID, text: MachineText, upload: str, *, call: KeyedCall | None = None
+    ) -> Machine | GymRefusal | ImageRefusal:
         """Put another machine into a gym, once its picture, which waits in quarantine, is published."""
         with self._reading() as connection:
             if GymRepository(connection).gym(gym_id) is None:
@@ -43,10 +46,12 @@ class MachineDesk(PictureDesk):
         image = self._published(upload, Shelf.MACHINES)
         if isinstance(image, ImageRefusal):
             return image
-        return self._written(
+        return self._written_once(
+            call,
+            Machine,
             lambda connection: machine_service.create_machine(
                 GymRepository(connection), MachineRepository(connection), gym_id, text, image, self._clock()
-            )
+            ),
         )
 
     def edit_machine(

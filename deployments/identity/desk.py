@@ -3,12 +3,16 @@
 A plain class; every answer is plain data, and so is every refusal.
 """
 
+from types import NoneType
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Connection
 
 from deployments.identity.issued import SignedIn, caller_of
 from deployments.identity.outside import Outside
 from deployments.identity.tries import Tries
+from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
 from domain.clock import Clock, system_clock
 from domain.identity import leaving, service
@@ -29,6 +33,7 @@ from domain.identity.ports import AccountPage, FunctionCaller, Mail, RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.service import LAST_ADMIN, UNKNOWN_USER
 from domain.identity.sessions import SessionRepository
+from domain.ids import new_id
 from domain.paging import Page, PageRequest
 from domain.unit_of_work import Store
 from integrations.settings import IdentitySettings
@@ -55,8 +60,20 @@ class IdentityDesk(StoreDesk):
         self._provider = outside.provider
         self._tries = Tries(self._written, limits, clock)
 
-    def sign_up(self, email: str, password: str, name: str, client: Client) -> IdentityRefusal | None:
+    def sign_up(
+        self, email: str, password: str, name: str, client: Client, *, call: KeyedCall | None = None
+    ) -> IdentityRefusal | None:
         """Make an account and send a code. An address in use is answered alike; its owner is told by mail."""
+        if call is None:
+            return self._sign_up(email, password, name, client)
+        # The provider keeps no row of ours: an attempt that broke off is done again, and sends the code once more.
+
+        def begin(_connection: Connection) -> UUID | IdentityRefusal | None:
+            return new_id()
+
+        return self._carried_out_once(call, NoneType, begin, lambda _: self._sign_up(email, password, name, client))
+
+    def _sign_up(self, email: str, password: str, name: str, client: Client) -> IdentityRefusal | None:
         made = self._provider.sign_up(email, password, name)
         if not isinstance(made, IdentityRefusal):
             return None

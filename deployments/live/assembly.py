@@ -66,7 +66,7 @@ def assemble_live(
         "FIT Monitor, live view",
         "Gyms as they are now, as streams of server-sent events.",
         [stream_calls.router()],
-        Gatekeeper.of(LIVE_RIGHTS, callers, others.gym, settings.api),
+        Gatekeeper.of(LIVE_RIGHTS, callers, settings.api),
     )
     app.state.parts = LiveParts(hub, watchers, counts)
     stream_calls.add_snapshots(complete_document(app, LIVE_RIGHTS, ROOT))

@@ -1,5 +1,7 @@
 """Payments as Ray Serve runs it: apart, so that a provider that hangs holds up nobody at a door."""
 
+from datetime import timedelta
+
 from deployments.payments.desk import PaymentsDesk
 from deployments.store_desk import open_store
 from domain.memberships.bookings import FreezeLimits
@@ -23,6 +25,7 @@ class Payments(PaymentsDesk):
             self._own_store,
             provider=StripePayments(own.stripe) if own.stripe.api_key.get_secret_value() else None,
             takes_events=bool(own.stripe.webhook_secret.get_secret_value()),
+            keys_kept_for=timedelta(hours=own.api.idempotency_hours),
             topic=own.kafka.payments_topic,
             freeze_limits=FreezeLimits(
                 payments.freeze_at_once_days, payments.freeze_days_a_year, payments.freeze_ahead_days

@@ -3,6 +3,8 @@
 A plain class; every answer is plain data, and so is every refusal.
 """
 
+from datetime import timedelta
+
 from deployments.payments.membership_desk import MembershipDesk
 from deployments.payments.orders_desk import DISABLED, OrdersDesk
 from deployments.payments.plans_desk import PlansDesk
@@ -23,6 +25,7 @@ class PaymentsDesk(PlansDesk, MembershipDesk, OrdersDesk):
         takes_events: whether there is a secret by which the provider's events are known to be its own.
         topic: where events are handed on.
         freeze_limits: of members.
+        keys_kept_for: how long a repeated call gets the first answer.
     """
 
     def __init__(
@@ -34,8 +37,10 @@ class PaymentsDesk(PlansDesk, MembershipDesk, OrdersDesk):
         takes_events: bool = False,
         topic: str = TOPIC,
         freeze_limits: FreezeLimits | None = None,
+        keys_kept_for: timedelta = timedelta(hours=24),
     ) -> None:
         super().__init__(store, clock, provider=provider)
+        self.keys_kept_for = keys_kept_for
         self._takes_events = takes_events
         self._topic = topic
         self.freeze_limits = freeze_limits or FreezeLimits()

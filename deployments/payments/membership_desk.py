@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
+from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
 from domain.memberships import service
 from domain.memberships.bookings import FreezeLimits
@@ -58,15 +59,7 @@ class MembershipDesk(StoreDesk):
     def membership(self, member_id: UUID) -> MemberView | MembershipRefusal:
         """What a member has."""
         with self._reading() as connection:
-            user = connection.execute(
-                select(users.c.banned_at, users.c.reminders_off_at).where(users.c.id == member_id)
-            ).one_or_none()
-            if user is None:
-                return service.UNKNOWN_MEMBER
-            held = LedgerRepository(connection).held_by(member_id)
-        now = self._clock()
-        views = sorted((_view(each, now) for each in held), key=lambda view: view.ends_at, reverse=True)
-        return MemberView(member_id, user.banned_at is not None, user.reminders_off_at is None, tuple(views))
+            return _member_view(connection, member_id, self._clock())
 
     def ledger(self, member_id: UUID, asked: PageRequest) -> Page[Entry]:
         """The rows of a member's ledger, newest first."""
@@ -74,26 +67,39 @@ class MembershipDesk(StoreDesk):
             return LedgerRepository(connection).entries(member_id, asked)
 
     def freeze(
-        self, member_id: UUID, days: int, start: date | None, who: Who, *, by_admin: bool
+        self,
+        member_id: UUID,
+        days: int,
+        start: date | None,
+        who: Who,
+        *,
+        by_admin: bool,
+        call: KeyedCall | None = None,
     ) -> MemberView | MembershipRefusal:
         """Freeze a member for whole days."""
         limits = None if by_admin else self.freeze_limits
-        return self._shown(
-            member_id,
-            self._written(lambda one: service.freeze(one, member_id, days, start, limits, who, self._clock())),
-        )
+
+        def freeze(connection: Connection) -> MemberView | MembershipRefusal:
+            done = service.freeze(connection, member_id, days, start, limits, who, self._clock())
+            return done if isinstance(done, MembershipRefusal) else _member_view(connection, member_id, self._clock())
+
+        return self._written_once(call, MemberView, freeze)
 
     def unfreeze(self, member_id: UUID, who: Who) -> MemberView | MembershipRefusal:
         """End a member's freeze."""
         done = self._written(lambda connection: service.unfreeze(connection, member_id, who, self._clock()))
         return self._shown(member_id, done)
 
-    def adjust(self, member_id: UUID, membership_id: UUID, days: int, who: Who) -> MemberView | MembershipRefusal:
+    def adjust(
+        self, member_id: UUID, membership_id: UUID, days: int, who: Who, *, call: KeyedCall | None = None
+    ) -> MemberView | MembershipRefusal:
         """Give days to a membership, or take back such as are not used up."""
-        done = self._written(
-            lambda connection: service.adjust(connection, member_id, membership_id, days, who, self._clock())
-        )
-        return self._shown(member_id, done)
+
+        def adjust(connection: Connection) -> MemberView | MembershipRefusal:
+            done = service.adjust(connection, member_id, membership_id, days, who, self._clock())
+            return done if isinstance(done, MembershipRefusal) else _member_view(connection, member_id, self._clock())
+
+        return self._written_once(call, MemberView, adjust)
 
     def ban(self, member_id: UUID, who: Who, *, banned: bool) -> MemberView | MembershipRefusal:
         """Let somebody in nowhere any more, or again."""
@@ -112,6 +118,17 @@ class MembershipDesk(StoreDesk):
 
     def _shown(self, member_id: UUID, done: object) -> MemberView | MembershipRefusal:
         return done if isinstance(done, MembershipRefusal) else self.membership(member_id)
+
+
+def _member_view(connection: Connection, member_id: UUID, now: datetime) -> MemberView | MembershipRefusal:
+    user = connection.execute(
+        select(users.c.banned_at, users.c.reminders_off_at).where(users.c.id == member_id)
+    ).one_or_none()
+    if user is None:
+        return service.UNKNOWN_MEMBER
+    held = LedgerRepository(connection).held_by(member_id)
+    views = sorted((_view(each, now) for each in held), key=lambda view: view.ends_at, reverse=True)
+    return MemberView(member_id, user.banned_at is not None, user.reminders_off_at is None, tuple(views))
 
 
 def _view(held: Held, now: datetime) -> MembershipView:

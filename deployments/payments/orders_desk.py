@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
+from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk, away_is_plain
 from domain.clock import Clock, system_clock
 from domain.gyms.managing import UNKNOWN_GYM
@@ -63,16 +64,27 @@ class OrdersDesk(StoreDesk):
         super().__init__(store, clock)
         self._provider = provider
 
-    def open_checkout(self, member_id: UUID, plan_id: UUID, success_url: str, cancel_url: str) -> Order | Refusal:
-        """An order of a plan, and where it is paid.
+    def open_checkout(
+        self, member_id: UUID, plan_id: UUID, success_url: str, cancel_url: str, *, call: KeyedCall | None = None
+    ) -> Order | Refusal:
+        """An order of a plan, and where it is paid. A repeated call continues with the order of the first.
 
         Raises:
             PaymentsAwayError: the provider cannot be asked.
         """
         if self._provider is None:
             return DISABLED
-        with away_is_plain():
-            return Checkouts(self._store, self._provider, self._clock).open(member_id, plan_id, success_url, cancel_url)
+        checkouts = Checkouts(self._store, self._provider, self._clock)
+
+        def begin(connection: Connection) -> UUID | Order | Refusal:
+            order = checkouts.order(connection, member_id, plan_id, success_url, cancel_url)
+            return order.id if isinstance(order, Order) else order
+
+        def carry_out(order_id: UUID) -> Order | Refusal:
+            with away_is_plain():
+                return checkouts.open_page(order_id)
+
+        return self._carried_out_once(call, Order, begin, carry_out)
 
     def open_checkout_for(self, member_id: UUID, price: Money, success_url: str, cancel_url: str) -> Order | Refusal:
         """The same for the plan that is sold for a price.
@@ -90,10 +102,7 @@ class OrdersDesk(StoreDesk):
         """An order."""
         with self._reading() as connection:
             order = OrderRepository(connection).order(order_id)
-            if order is None:
-                return None
-            invoices = InvoiceRepository(connection).of_order(order_id)
-            return OrderView(order, tuple(invoices), tuple(OrderRepository(connection).refunds_of(order_id)))
+            return None if order is None else _view(connection, order)
 
     def orders(self, member_id: UUID, asked: PageRequest) -> Page[Order]:
         """A member's orders, newest first."""
@@ -136,39 +145,78 @@ class OrdersDesk(StoreDesk):
             held = LedgerRepository(connection).held(order.membership_id) if order.membership_id else None
         return Returned(order.state, order.plan_name, held.account.ends_on if held else None)
 
-    def refund(self, order_id: UUID, amount: int | None, reason: str, by_id: UUID) -> Order | PaymentRefusal:
-        """Give an order's price back, or a part of it.
+    def refund(
+        self, order_id: UUID, amount: int | None, reason: str, by_id: UUID, *, call: KeyedCall | None = None
+    ) -> OrderView | PaymentRefusal:
+        """Give an order's price back, or a part of it. A repeated call continues with the refund of the first.
 
         While the provider is away the refund is kept and asked for again by itself: the order is as it was.
         """
         view = self.order(order_id)
         if view is None:
             return UNKNOWN_ORDER
+
+        def at_desk(connection: Connection) -> OrderView | PaymentRefusal:
+            done = ask_refund(connection, order_id, amount, reason, by_id, self._clock())
+            assert not isinstance(done, Refund)  # noqa: S101 - such are of the provider's orders alone
+            return _view(connection, done) if isinstance(done, Order) else done
+
         if view.order.method is not Method.STRIPE:
-            asked = self._written(
-                lambda connection: ask_refund(connection, order_id, amount, reason, by_id, self._clock())
-            )
-            assert not isinstance(asked, Refund)  # noqa: S101 - such are of the provider's orders alone
-            return asked
+            return self._written_once(call, OrderView, at_desk)
         if self._provider is None:
             return DISABLED
-        try:
-            with away_is_plain():
-                return Refunds(self._store, self._provider, self._clock).give_back(order_id, amount, reason, by_id)
-        except PaymentsAwayError:
-            return view.order
+        provider = self._provider
 
-    def sell_at_desk(
-        self, member_id: UUID, plan_id: UUID, method: Method, by_id: UUID, buyer: Buyer | None
-    ) -> Order | Refusal:
-        """Sell a plan to somebody who has paid at the desk."""
-        return self._written(
-            lambda connection: sell_at_desk(connection, member_id, plan_id, method, by_id, self._clock(), buyer=buyer)
+        def begin(connection: Connection) -> UUID | OrderView | PaymentRefusal:
+            asked = ask_refund(connection, order_id, amount, reason, by_id, self._clock())
+            assert not isinstance(asked, Order)  # noqa: S101 - such are of the desk alone
+            return asked.id if isinstance(asked, Refund) else asked
+
+        return self._carried_out_once(
+            call, OrderView, begin, lambda refund_id: self._refunded(provider, order_id, refund_id)
         )
 
-    def reverse_at_desk(self, order_id: UUID, reason: str, by_id: UUID) -> Order | PaymentRefusal:
+    def _refunded(self, provider: PaymentProvider, order_id: UUID, refund_id: UUID) -> OrderView | PaymentRefusal:
+        with self._reading() as connection:
+            refund = OrderRepository(connection).refund(refund_id)
+        if refund is not None and refund.booked_at is None:
+            try:
+                with away_is_plain():
+                    done = Refunds(self._store, provider, self._clock).carry_out(refund)
+            except PaymentsAwayError:
+                done = None
+            if isinstance(done, PaymentRefusal):
+                return done
+        return self.order(order_id) or UNKNOWN_ORDER
+
+    def sell_at_desk(
+        self,
+        member_id: UUID,
+        plan_id: UUID,
+        method: Method,
+        by_id: UUID,
+        buyer: Buyer | None,
+        *,
+        call: KeyedCall | None = None,
+    ) -> OrderView | Refusal:
+        """Sell a plan to somebody who has paid at the desk."""
+
+        def sell(connection: Connection) -> OrderView | Refusal:
+            sold = sell_at_desk(connection, member_id, plan_id, method, by_id, self._clock(), buyer=buyer)
+            return _view(connection, sold) if isinstance(sold, Order) else sold
+
+        return self._written_once(call, OrderView, sell)
+
+    def reverse_at_desk(
+        self, order_id: UUID, reason: str, by_id: UUID, *, call: KeyedCall | None = None
+    ) -> OrderView | PaymentRefusal:
         """Take back a payment at the desk, the same day."""
-        return self._written(lambda connection: reverse_at_desk(connection, order_id, reason, by_id, self._clock()))
+
+        def reverse(connection: Connection) -> OrderView | PaymentRefusal:
+            done = reverse_at_desk(connection, order_id, reason, by_id, self._clock())
+            return _view(connection, done) if isinstance(done, Order) else done
+
+        return self._written_once(call, OrderView, reverse)
 
     def end_of_day(self, day: datetime | None, gym_id: UUID | None) -> list[Takings] | GymRefusal:
         """What was taken at desks on the day of a moment, today by default; in a gym's time zone, UTC without one."""
@@ -187,3 +235,8 @@ class OrdersDesk(StoreDesk):
         """A member's invoices, newest first."""
         with self._reading() as connection:
             return InvoiceRepository(connection).of_member(member_id, asked)
+
+
+def _view(connection: Connection, order: Order) -> OrderView:
+    invoices = InvoiceRepository(connection).of_order(order.id)
+    return OrderView(order, tuple(invoices), tuple(OrderRepository(connection).refunds_of(order.id)))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
+from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
 from domain.gyms.registry import GymRegistry
 from domain.memberships.plan_repository import (
@@ -46,9 +47,9 @@ class PlansDesk(StoreDesk):
         with self._reading() as connection:
             return PlanRepository(connection).plan(plan_id)
 
-    def create_plan(self, details: PlanDetails) -> Plan | MembershipRefusal:
+    def create_plan(self, details: PlanDetails, *, call: KeyedCall | None = None) -> Plan | MembershipRefusal:
         """Add a plan."""
-        return self._written(lambda connection: create_plan(connection, details, self._clock()))
+        return self._written_once(call, Plan, lambda connection: create_plan(connection, details, self._clock()))
 
     def change_plan(self, plan_id: UUID, changes: Mapping[str, Any], expected: int | None) -> Plan | MembershipRefusal:
         """Change a plan for those who come."""

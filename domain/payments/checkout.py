@@ -13,7 +13,7 @@ from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN, Plan
 from domain.memberships.refusals import MembershipRefusal
 from domain.payments.booking import OrderBooking
-from domain.payments.model import Order, OrderState, PaymentProblem, PaymentRefusal
+from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
 from domain.tables import companies, users
@@ -53,7 +53,7 @@ def new_order(
 
 
 class Checkouts:
-    """Opens checkouts: the order first, so that whatever is paid has one.
+    """Opens checkouts in two steps: the order first, so that whatever is paid has one, then its page.
 
     Args:
         store: the database.
@@ -66,48 +66,55 @@ class Checkouts:
         self._provider = provider
         self._clock = clock
 
-    def open(
-        self, member_id: UUID, plan_id: UUID, success_url: str, cancel_url: str
+    def order(
+        self, connection: Connection, member_id: UUID, plan_id: UUID, success_url: str, cancel_url: str
     ) -> Order | PaymentRefusal | MembershipRefusal:
-        """An order of a plan with the address of the page at which it is paid.
+        """An order of a plan, without a page.
 
         Args:
             success_url, cancel_url: where the page leads; `{ORDER_ID}` in them becomes the order's id.
+        """
+        plan = PlanRepository(connection).plan(plan_id)
+        if plan is None or plan.retired_at is not None:
+            return UNKNOWN_PLAN
+        order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
+        if isinstance(order, PaymentRefusal):
+            return order
+        named = replace(
+            order,
+            success_url=success_url.replace("{ORDER_ID}", str(order.id)),
+            cancel_url=cancel_url.replace("{ORDER_ID}", str(order.id)),
+        )
+        OrderRepository(connection).change(named)
+        return named
+
+    def open_page(self, order_id: UUID) -> Order | PaymentRefusal:
+        """An order with the address of the page at which it is paid. Safe to repeat: it is the same page.
 
         Raises:
             PaymentsAwayError: the provider cannot be asked. The order stays open, and ends by itself.
         """
-
-        def order_it(connection: Connection) -> Order | PaymentRefusal | MembershipRefusal:
-            plan = PlanRepository(connection).plan(plan_id)
-            if plan is None or plan.retired_at is not None:
-                return UNKNOWN_PLAN
-            order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
-            if isinstance(order, PaymentRefusal):
-                return order
-            named = replace(
-                order,
-                success_url=success_url.replace("{ORDER_ID}", str(order.id)),
-                cancel_url=cancel_url.replace("{ORDER_ID}", str(order.id)),
-            )
-            OrderRepository(connection).change(named)
-            return named
-
-        order = self._store.written(order_it)
-        if not isinstance(order, Order):
-            return order
         with self._store.reading() as connection:
-            email = OrderRepository(connection).email_of(member_id)
+            order = OrderRepository(connection).order(order_id)
+            email = OrderRepository(connection).email_of(order.member_id) if order else ""
+        if order is None:
+            return UNKNOWN_ORDER
+        if order.session_id is not None:
+            return order
+        if order.state is OrderState.FAILED:  # the attempt that was refused ended before it could say so
+            return _refused(order.problem)
         try:
             checkout = self._provider.open_checkout(order, email)
         except PaymentRefusedError as refused:
             why = str(refused)
             self._store.written(lambda connection: _fail(connection, order.id, why, self._clock()))
-            return PaymentRefusal(
-                PaymentProblem.REFUSED, f"The payment's provider refuses this order ({why}). Ask the staff."
-            )
+            return _refused(why)
         opened = checkout
         return self._store.written(lambda connection: _opened(connection, order.id, opened, self._clock()))
+
+
+def _refused(why: str | None) -> PaymentRefusal:
+    return PaymentRefusal(PaymentProblem.REFUSED, f"The payment's provider refuses this order ({why}). Ask the staff.")
 
 
 def _opened(connection: Connection, order_id: UUID, checkout: Checkout, now: datetime) -> Order | PaymentRefusal:

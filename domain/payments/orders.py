@@ -104,6 +104,11 @@ class OrderRepository:
         query = select(refunds).where(refunds.c.order_id == order_id).order_by(refunds.c.id)
         return [_refund(row) for row in self._connection.execute(query)]
 
+    def refund(self, refund_id: UUID) -> Refund | None:
+        """A refund."""
+        row = self._connection.execute(select(refunds).where(refunds.c.id == refund_id)).one_or_none()
+        return _refund(row) if row else None
+
     def add_refund(self, refund: Refund) -> None:
         """Keep a new refund."""
         self._connection.execute(insert(refunds).values(asdict(refund)))

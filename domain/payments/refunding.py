@@ -41,26 +41,11 @@ class Refunds:
         self._clock = clock
         self._settlement = Settlement(store, provider, clock)
 
-    def give_back(self, order_id: UUID, amount: int | None, reason: str, by_id: UUID | None) -> Order | PaymentRefusal:
-        """Give back an order's price, or a part of it.
-
-        Args:
-            amount: minor units; None: all that is left.
-
-        Raises:
-            PaymentsAwayError: the provider cannot be asked. The refund is kept, and asked for again by itself.
-        """
-        now = self._clock()
-        asked = self._store.written(lambda connection: ask_refund(connection, order_id, amount, reason, by_id, now))
-        if isinstance(asked, PaymentRefusal | Order):
-            return asked
-        return self.carry_out(asked)
-
     def carry_out(self, refund: Refund) -> Order | PaymentRefusal:
         """Ask the provider for a refund that was written down. Asked again, it is the same refund.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked.
+            PaymentsAwayError: the provider cannot be asked. The refund is kept, and asked for again by itself.
         """
         with self._store.reading() as connection:
             order = OrderRepository(connection).order(refund.order_id)

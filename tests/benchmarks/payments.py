@@ -194,9 +194,12 @@ class Bench:
 
     def _ordered(self, member: object) -> Order:
         checkouts = Checkouts(self.store, self.provider, system_clock)
-        order = checkouts.open(member, self.plan, "http://127.0.0.1/ok", "http://127.0.0.1/no")  # type: ignore[arg-type]
+        urls = ("http://127.0.0.1/ok", "http://127.0.0.1/no")
+        order = self.store.written(lambda one: checkouts.order(one, member, self.plan, *urls))  # type: ignore[arg-type]
         assert isinstance(order, Order), order
-        return order
+        opened = checkouts.open_page(order.id)
+        assert isinstance(opened, Order), opened
+        return opened
 
     def _counted(self, call: Callable[[], object]) -> tuple[int, int]:
         statements = 0

@@ -38,6 +38,7 @@ class Mutation:
 _DOOR = "tests/integration/domain/test_door.py::"
 _DOOR_RULES = "tests/unit/door/test_rules.py::"
 _GATEWAY = "tests/unit/gateway/"
+_KEYS = "tests/integration/domain/test_idempotency.py::"
 _KILLED = "tests/faults/test_killed_consumer.py::"
 _LOCKS = "tests/integration/domain/test_held_locks.py::"
 _RACES = "tests/faults/test_races.py::"
@@ -109,15 +110,15 @@ MUTATIONS: Sequence[Mutation] = (
     ),
     Mutation(
         "key-without-effect",
-        "the key of a payment is committed before what was paid for: membership, order and invoice",
-        "domain/memberships/repository.py",
+        "an idempotency key is committed before the effect that it stands for",
+        "deployments/store_desk.py",
         [
             (
-                "self._write(held.member_id, held.id, drafts, who, today, now)",
-                "self._write(held.member_id, held.id, drafts, who, today, now)\n        self._connection.commit()",
+                "            answer = use_case(connection)\n",
+                "            connection.commit()\n            answer = use_case(connection)\n",
             )
         ],
-        ["tests/integration/domain/test_payments.py::test_a_payment_that_breaks_off_is_booked_whole_by_the_next_call"],
+        [f"{_KEYS}test_an_effect_that_breaks_off_leaves_no_key"],
     ),
     Mutation(
         "refund-unbounded",

@@ -96,14 +96,7 @@ class Api:
         Raises:
             RefusedError, CommandError: as for `get`; where the answer was lost, with what to do then.
         """
-        headers = {"Idempotency-Key": key} if key else {}
-        lost = f"repeat the command with --key {key}: it is done once" if key else _LOOK
-        try:
-            return _document(self._ask("POST", path, again=again or bool(key), lost=lost, json=body, headers=headers))
-        except KeyboardInterrupt as error:
-            if key:
-                raise CommandError("whether it was done is not known", lost) from error
-            raise
+        return self._sent("POST", path, key, again=again, json=body)
 
     def put(self, path: str, body: object = None, *, etag: str | None = None) -> Document:
         """Set something; raises as `post`."""
@@ -117,9 +110,20 @@ class Api:
         """Take something away; raises as `post`."""
         return _document(self._ask("DELETE", path, again=etag is None, headers=_if_match(etag)))
 
-    def upload(self, method: str, path: str, **how: Any) -> Document:  # noqa: ANN401 - httpx's own
-        """Send a picture; raises as `post`."""
-        return _document(self._ask(method, path, **how))
+    def upload(self, method: str, path: str, *, key: str | None = None, **how: Any) -> Document:  # noqa: ANN401 - httpx's own
+        """Send a picture; `key` and raises as `post`."""
+        return self._sent(method, path, key, **how)
+
+    def _sent(self, method: str, path: str, key: str | None, *, again: bool = False, **how: Any) -> Document:  # noqa: ANN401 - httpx's own
+        if key:
+            how["headers"] = {**how.get("headers", {}), "Idempotency-Key": key}
+        lost = f"repeat the command with --key {key}: it is done once" if key else _LOOK
+        try:
+            return _document(self._ask(method, path, again=again or bool(key), lost=lost, **how))
+        except KeyboardInterrupt as error:
+            if key:
+                raise CommandError("whether it was done is not known", lost) from error
+            raise
 
     def _ask(self, method: str, path: str, *, again: bool = False, lost: str = _LOOK, **how: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         until = time.monotonic() + self._patience_s

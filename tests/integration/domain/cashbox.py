@@ -10,15 +10,16 @@ from sqlalchemy import select
 from consumers.payments import PaymentHandler
 from domain.memberships.check import Disagreement, check_ledger
 from domain.memberships.ledger import Account
+from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.payments.checkout import Checkouts
 from domain.payments.fulfilment import Settlement
 from domain.payments.invoices import InvoiceRepository, InvoiceText
-from domain.payments.model import Order, PaymentRefusal
+from domain.payments.model import Order, PaymentRefusal, Refund
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Happened
 from domain.payments.reconcile import Reconciliation
-from domain.payments.refunding import Refunds
+from domain.payments.refunding import Refunds, ask_refund
 from domain.payments.webhooks import TOPIC, PaymentEvent, store_happened
 from domain.tables import ledger_entries, outbox, stripe_events
 from integrations.kafka.messages import decode_payment_event
@@ -43,9 +44,23 @@ class Cashbox:
         self.handler = PaymentHandler(*parts)
 
     def order(self, member: UUID | None = None, plan: UUID | None = None) -> Order:
-        opened = self.checkouts.open(member or self.world.newcomer(), plan or self.world.plan, SUCCESS, CANCEL)
+        opened = self.checkout(member or self.world.newcomer(), plan)
         assert isinstance(opened, Order), opened
         return opened
+
+    def checkout(self, member: UUID, plan: UUID | None = None) -> Order | PaymentRefusal | MembershipRefusal:
+        """An order and its page."""
+        order = self.world.store.written(
+            lambda connection: self.checkouts.order(connection, member, plan or self.world.plan, SUCCESS, CANCEL)
+        )
+        return self.checkouts.open_page(order.id) if isinstance(order, Order) else order
+
+    def give_back(self, order: Order, amount: int | None, reason: str) -> Order | PaymentRefusal:
+        """A refund, written down and carried out."""
+        asked = self.world.store.written(
+            lambda connection: ask_refund(connection, order.id, amount, reason, order.member_id, self.world.clock())
+        )
+        return self.refunds.carry_out(asked) if isinstance(asked, Refund) else asked
 
     def bought(self, member: UUID | None = None, plan: UUID | None = None) -> Order:
         order = self.order(member, plan)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from deployments.store_desk import StoreDesk
-from domain import repeats
+from domain.code_answers import code_answer, keep_code_answer
 from domain.door.model import Direction, EndVisitRequest, Inferred
 from domain.identity import leaving, service
 from domain.identity.attempts import AttemptLimits, AttemptRepository, Kind, counted, delay_after
@@ -30,7 +30,6 @@ from domain.identity.repository import UserRepository
 from domain.identity.sessions import SessionRepository
 from domain.ids import new_id
 from domain.paging import PageRequest
-from domain.repeats import KeyState
 from domain.tables import metadata, scans, sign_in_attempts, users, visits
 from tests.world import START, World
 
@@ -303,40 +302,9 @@ def test_every_table_that_names_a_member_is_exported_or_says_why_not(desk: Desk,
     assert {names.get(name, name) for name in of_members} - exported == set(NOT_EXPORTED) & of_members
 
 
-def test_of_many_who_claim_a_key_at_once_one_gets_it(desk: Desk) -> None:
-    def claim(_number: int) -> KeyState:
-        while True:
-            try:
-                return desk.write(lambda connection: repeats.claim_key(connection, "k", "r", START, KEPT_FOR)).state
-            except Exception as error:
-                if "lock" not in str(error).lower() and "duplicate" not in str(error).lower():
-                    raise
-
-    with ThreadPoolExecutor(8) as threads:
-        states = list(threads.map(claim, range(16)))
-    assert states.count(KeyState.NEW) == 1
-    assert states.count(KeyState.RUNNING) == 15
-
-
-def test_a_key_is_new_running_answered_and_one_day_new_again(desk: Desk) -> None:
-    def claim(request: str = "r", at: timedelta = timedelta(0)) -> repeats.KeyClaim:
-        return desk.write(lambda connection: repeats.claim_key(connection, "k", request, START + at, KEPT_FOR))
-
-    assert claim().state is KeyState.NEW
-    assert claim().state is KeyState.RUNNING
-    assert claim("other").state is KeyState.OTHER_REQUEST
-    assert claim(at=timedelta(seconds=61)).state is KeyState.NEW, "a replica that died holds it no longer"
-    desk.write(lambda connection: repeats.keep_answer(connection, "k", 201, "sealed"))
-    assert claim() == repeats.KeyClaim(KeyState.ANSWERED, 201, "sealed")
-    assert claim("other").state is KeyState.OTHER_REQUEST
-    assert claim(at=timedelta(hours=25)).state is KeyState.NEW
-    desk.write(lambda connection: repeats.free_key(connection, "k"))
-    assert claim().state is KeyState.NEW
-
-
 def test_a_code_s_answer_is_kept_until_it_expires(desk: Desk) -> None:
     until = START + timedelta(seconds=60)
-    desk.write(lambda connection: repeats.keep_code_answer(connection, "c", "sealed", until, START))
+    desk.write(lambda connection: keep_code_answer(connection, "c", "sealed", until, START))
     for seconds, answer in ((0, "sealed"), (59, "sealed"), (60, None)):
         at = START + timedelta(seconds=seconds)
-        assert desk.write(lambda connection: repeats.code_answer(connection, "c", at)) == answer  # noqa: B023 - run at once
+        assert desk.write(lambda connection: code_answer(connection, "c", at)) == answer  # noqa: B023 - run at once

@@ -27,7 +27,7 @@ from domain.payments.orders import OrderRepository
 from domain.payments.ports import Buyer, Happened, PaymentsAwayError
 from domain.payments.webhooks import store_happened
 from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders
-from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, refused, session
+from tests.integration.domain.cashbox import Cashbox, refused, session
 from tests.world import World
 
 
@@ -72,7 +72,7 @@ def test_a_retired_plan_is_sold_no_more_and_what_is_open_of_it_can_be_paid(box: 
     order = box.order()
     with box.world.store.writing() as connection:
         retire_plan(connection, box.world.plan, None, box.world.clock())
-    answer = box.checkouts.open(box.world.newcomer(), box.world.plan, SUCCESS, CANCEL)
+    answer = box.checkout(box.world.newcomer())
     assert isinstance(answer, MembershipRefusal)
     assert answer.problem == "unknown_plan"
     box.provider.pay(session(order))
@@ -182,32 +182,30 @@ def test_an_invoice_has_all_that_it_needs(box: Cashbox) -> None:
 def test_refund_whole_takes_back_days_and_issues_a_credit_note(box: Cashbox) -> None:
     order = box.bought()
     box.days_pass(10)
-    answer = box.refunds.give_back(order.id, None, "moved away", order.member_id)
+    answer = box.give_back(order, None, "moved away")
     assert isinstance(answer, Order)
     assert answer.state is OrderState.REFUNDED
     assert box.days_left(order) == 0
     _, credit = box.invoices(order)
     assert (credit.kind, credit.gross, credit.refers_to) == (InvoiceKind.CREDIT_NOTE, -1000, "000001")
-    assert refused(box.refunds.give_back(order.id, None, "again", order.member_id)) == "refund_too_large"
+    assert refused(box.give_back(order, None, "again")) == "refund_too_large"
 
 
 def test_refund_in_part_and_more_than_is_left(box: Cashbox) -> None:
     order = box.bought()
     box.days_pass(10)
-    box.refunds.give_back(order.id, 400, "ill", order.member_id)
+    box.give_back(order, 400, "ill")
     assert box.days_left(order) == 8
     assert box.read(order).state is OrderState.PAID
-    assert refused(box.refunds.give_back(order.id, 601, "more", order.member_id)) == "refund_too_large"
+    assert refused(box.give_back(order, 601, "more")) == "refund_too_large"
 
 
 def test_refund_that_the_provider_lost_the_answer_of_is_made_once(box: Cashbox) -> None:
     order = box.bought()
     box.provider.loses_answer = lambda call: call == "refund"
     with pytest.raises(PaymentsAwayError):
-        box.refunds.give_back(order.id, 400, "ill", order.member_id)
-    assert refused(box.refunds.give_back(order.id, 700, "again", order.member_id)) == "refund_too_large", (
-        "400 are asked"
-    )
+        box.give_back(order, 400, "ill")
+    assert refused(box.give_back(order, 700, "again")) == "refund_too_large", "400 are asked"
     box.provider.loses_answer = lambda _call: False
     box.provider.events.clear()
     box.days_pass(0.01)
@@ -220,9 +218,9 @@ def test_refund_that_the_provider_lost_the_answer_of_is_made_once(box: Cashbox) 
 def test_refund_that_the_provider_refuses_changes_nothing(box: Cashbox) -> None:
     order = box.bought()
     box.provider.refuses = True
-    assert refused(box.refunds.give_back(order.id, 400, "ill", order.member_id)) == "payment_refused"
+    assert refused(box.give_back(order, 400, "ill")) == "payment_refused"
     box.provider.refuses = False
-    assert isinstance(box.refunds.give_back(order.id, 1000, "ill", order.member_id), Order)
+    assert isinstance(box.give_back(order, 1000, "ill"), Order)
     assert box.kinds(order) == ["purchase", "refund"]
 
 
@@ -237,7 +235,7 @@ def test_refunds_made_at_the_provider_are_booked_and_one_that_fails_is_taken_bac
 
 def test_nobody_is_refunded_who_has_not_paid(box: Cashbox) -> None:
     order = box.order()
-    assert refused(box.refunds.give_back(order.id, None, "?", order.member_id)) == "order_not_paid"
+    assert refused(box.give_back(order, None, "?")) == "order_not_paid"
 
 
 def test_a_dispute_suspends_and_one_that_is_won_gives_the_days_again(box: Cashbox) -> None:
@@ -248,7 +246,7 @@ def test_a_dispute_suspends_and_one_that_is_won_gives_the_days_again(box: Cashbo
     assert box.read(order).state is OrderState.DISPUTED
     answer = box.world.answer(box.world.scan(gym, box.world.code(order.member_id)))
     assert (answer.reason, answer.remedy) == (Reason.IN_ARREARS, Remedy.PAY)
-    assert refused(box.refunds.give_back(order.id, None, "?", order.member_id)) == "order_disputed"
+    assert refused(box.give_back(order, None, "?")) == "order_disputed"
     box.days_pass(30)
     late = box.world.answer(box.world.scan(gym, box.world.code(order.member_id)))
     assert late.reason is Reason.IN_ARREARS, "its days are withheld, not used up"
@@ -265,7 +263,7 @@ def test_a_dispute_that_is_lost_takes_the_days_and_the_money(box: Cashbox) -> No
     box.handle(box.provider.close_dispute(session(order), won=False))
     assert (box.read(order).state, box.days_left(order)) == (OrderState.LOST, -30)
     assert [text.gross for text in box.invoices(order)] == [1000, -1000]
-    assert refused(box.refunds.give_back(order.id, None, "?", order.member_id)) == "order_not_paid"
+    assert refused(box.give_back(order, None, "?")) == "order_not_paid"
 
 
 def test_a_question_of_the_bank_suspends_nobody(box: Cashbox) -> None:
@@ -346,7 +344,7 @@ def test_stopped_between_the_providers_answer_and_our_commit(box: Cashbox) -> No
     box.provider.loses_answer = lambda call: call == "open_checkout"
     member = box.world.newcomer()
     with pytest.raises(PaymentsAwayError):
-        box.checkouts.open(member, box.world.plan, SUCCESS, CANCEL)
+        box.checkout(member)
     box.provider.loses_answer = lambda _call: False
     (session_id,) = box.provider.pages
     event = box.provider.pay(session_id)
@@ -452,7 +450,7 @@ def test_ledger_rows_are_only_ever_added(box: Cashbox) -> None:
     with box.world.store.reading() as connection:
         before = connection.execute(select(ledger_entries).order_by(ledger_entries.c.number)).all()
     box.days_pass(2)
-    box.refunds.give_back(order.id, 500, "half", order.member_id)
+    box.give_back(order, 500, "half")
     with box.world.store.reading() as connection:
         after = connection.execute(select(ledger_entries).order_by(ledger_entries.c.number)).all()
     assert after[: len(before)] == before
@@ -502,7 +500,7 @@ def test_after_a_refund_no_days_of_grace_follow(box: Cashbox) -> None:
     gym = box.world.gym()
     order = box.bought()
     box.days_pass(10)
-    box.refunds.give_back(order.id, None, "moved away", order.member_id)
+    box.give_back(order, None, "moved away")
     answer = box.world.answer(box.world.scan(gym, box.world.code(order.member_id)))
     assert (answer.reason, answer.remedy) == (Reason.MEMBERSHIP_ENDED, Remedy.RENEW)
     again = box.bought(order.member_id)

@@ -151,6 +151,7 @@ def ways(api: Api) -> Iterator[tuple[str, Callable[[], object], bool]]:
     yield "patch", lambda: api.patch("/x", {}, '"1"'), False
     yield "delete of a version", lambda: api.delete("/x", '"1"'), False
     yield "put of a version", lambda: api.put("/x", {}, etag='"1"'), False
+    yield "upload with a key", lambda: api.upload("POST", "/x", key="k", files={"image": b""}), True
     yield "upload", lambda: api.upload("POST", "/x", files={"image": b""}), False
 
 

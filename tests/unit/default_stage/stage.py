@@ -29,9 +29,9 @@ class Stage:
         """A client of another replica."""
         rig = self.rig
         others = StageOthers(rig.gym, rig.identity, rig.qr, rig.payments, rig.relay, self.tokens, rig.images)
-        shell = assemble_stage(others, self.rig.settings, self.rig.world.clock, freshness=Freshness(trust_for=0))
+        self.shell = assemble_stage(others, self.rig.settings, self.rig.world.clock, freshness=Freshness(trust_for=0))
         return httpx.AsyncClient(
-            transport=httpx.ASGITransport(shell, root_path="/default", raise_app_exceptions=True),
+            transport=httpx.ASGITransport(self.shell, root_path="/default", raise_app_exceptions=True),
             base_url="http://gym.test/default",
         )
 

@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from consumers.door import request_of
 from deployments.gateway.assembly import Others, assemble
 from deployments.gateway.confirmed_cache import Freshness
+from deployments.gateway.problems import later
 from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
@@ -223,6 +224,7 @@ class LocalDesk(Generic[D]):
         self.calls: list[str] = []
         self.fails: Exception | None = None
         self.delay_s = 0.0
+        self.loses_answers = False
 
     async def __call__(self, method: Callable[Concatenate[D, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self.calls.append(method.__name__)
@@ -230,7 +232,10 @@ class LocalDesk(Generic[D]):
             raise self.fails
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
-        return method(self.desk, *args, **kwargs)
+        answer = method(self.desk, *args, **kwargs)
+        if self.loses_answers:
+            raise later("unavailable", "The gateway has given up waiting, says the test.")
+        return answer
 
 
 @dataclass(frozen=True)

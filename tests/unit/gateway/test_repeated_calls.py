@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from domain.identity.model import Role
-from domain.tables import gates, idempotency_keys
+from domain.tables import gates, idempotency_keys, orders
 from tests.unit.gateway.rig import Rig, assert_problem
+from tests.unit.gateway.shop import newcomer, sold_at_desk
 from tests.unit.identity.local_rig import EMAIL, PASSWORD
 
 pytestmark = pytest.mark.anyio
@@ -100,3 +101,15 @@ async def test_a_key_that_cannot_be_one_is_refused(rig: Rig, key: str) -> None:
     problem = assert_problem(answer, 422, "invalid_request")
     assert problem["fields"][0]["field"] == "Idempotency-Key"
     assert gates_of(rig, gym) == 0
+
+
+async def test_a_sale_whose_answer_was_lost_is_made_once_and_answered_again(rig: Rig) -> None:
+    member, _ = newcomer(rig)
+    staff = keyed(rig.bearer(Role.STAFF))
+    rig.payments.loses_answers = True
+    assert_problem(await sold_at_desk(rig, staff, member), 503, "unavailable")
+    rig.payments.loses_answers = False
+    again = await sold_at_desk(rig, staff, member)
+    assert again.status_code == 201
+    with rig.world.store.reading() as connection:
+        assert list(connection.execute(select(orders.c.id)).scalars()) == [UUID(again.json()["id"])]

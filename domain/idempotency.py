@@ -1,0 +1,127 @@
+"""Idempotency keys: claimed in the unit of work of their effect, with the answer that a repeated call gets.
+
+Keys are stored as hashes. Answers are sealed by the caller with the client's own key, so the database cannot read them.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from domain.tables import idempotency_keys
+from domain.unit_of_work import is_locked
+
+HELD_FOR = timedelta(seconds=60)  # longer than any attempt; a replica that died frees its key after this time
+_SWEPT_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """A request that its client may repeat.
+
+    Args:
+        key: hash of the client's key, of who asks, and of what is called.
+        request_hash: hash of the whole request: the same key with another one is refused.
+        secret: the client's key, which opens the stored answer.
+        purpose: who asks and what is called; the same secret opens no answer to something else.
+    """
+
+    key: str
+    request_hash: str
+    secret: str = field(repr=False)
+    purpose: str
+
+
+class KeyState(StrEnum):
+    """What is known of a key."""
+
+    NEW = "new"
+    RUNNING = "running"
+    UNFINISHED = "unfinished"
+    OTHER_REQUEST = "other_request"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyClaim:
+    """The state of a key.
+
+    Args:
+        state: `UNFINISHED`: an attempt ended without an answer, the caller continues it.
+        subject_id: of `UNFINISHED`: the row that the first attempt has written.
+        answer: of `ANSWERED`: sealed.
+    """
+
+    state: KeyState
+    subject_id: UUID | None = None
+    answer: str | None = None
+
+
+def claim_key(connection: Connection, key: str, request_hash: str, now: datetime, kept_for: timedelta) -> KeyClaim:
+    """Claim a key in the unit of work of its effect, or learn what became of the call that has it.
+
+    A key that another unit of work has claimed and not committed is `RUNNING`; nobody waits for its lock.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: another call was first: roll back and claim again.
+    """
+    try:
+        row = connection.execute(
+            select(idempotency_keys).where(idempotency_keys.c.key == key).with_for_update(nowait=True)
+        ).one_or_none()
+    except DBAPIError as error:
+        if is_locked(error):
+            return KeyClaim(KeyState.RUNNING)
+        raise
+    if row is not None and now - row.created_at <= kept_for:
+        if row.request_hash != request_hash:
+            return KeyClaim(KeyState.OTHER_REQUEST)
+        if row.answer is not None:
+            return KeyClaim(KeyState.ANSWERED, answer=row.answer)
+        if row.held_until is not None and now < row.held_until:
+            return KeyClaim(KeyState.RUNNING)
+        if row.subject_id is not None:
+            _change(connection, key, held_until=now + HELD_FOR)
+            return KeyClaim(KeyState.UNFINISHED, subject_id=row.subject_id)
+    if row is not None:
+        free_key(connection, key)
+    connection.execute(
+        insert(idempotency_keys).values(key=key, request_hash=request_hash, created_at=now, held_until=now + HELD_FOR)
+    )
+    _sweep(connection, now - kept_for)
+    return KeyClaim(KeyState.NEW)
+
+
+def set_subject(connection: Connection, key: str, subject_id: UUID) -> None:
+    """Store which row the call has written, so that a repeated call continues with it."""
+    _change(connection, key, subject_id=subject_id)
+
+
+def keep_answer(connection: Connection, key: str, answer: str) -> None:
+    """Store the sealed answer to the call that has the key."""
+    _change(connection, key, answer=answer, held_until=None)
+
+
+def let_go(connection: Connection, key: str) -> None:
+    """End an attempt that has no answer: the next call with the key continues at once."""
+    _change(connection, key, held_until=None)
+
+
+def free_key(connection: Connection, key: str) -> None:
+    """Remove a key: nothing was done."""
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.key == key))
+
+
+def _change(connection: Connection, key: str, **values: object) -> None:
+    connection.execute(update(idempotency_keys).where(idempotency_keys.c.key == key).values(**values))
+
+
+def _sweep(connection: Connection, before: datetime) -> None:
+    # Rows that another unit of work has locked are left: it may stay open for long.
+    query = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at < before).limit(_SWEPT_AT_ONCE)
+    old = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+    if old:
+        connection.execute(delete(idempotency_keys).where(idempotency_keys.c.key.in_(old)))

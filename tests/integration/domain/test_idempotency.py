@@ -1,0 +1,405 @@
+"""A call that is repeated under its idempotency key is done once, whoever dies or waits when."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from threading import Event
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+import pytest
+from fastapi import Response
+from sqlalchemy import Connection, func, select
+
+from cluster.local.mariadb import MariaDbServer
+from deployments.gateway.idempotency import Once
+from deployments.gateway.problems import ApiProblem, later
+from deployments.keyed_call import KeyedAnswer, KeyedCall
+from deployments.payments.desk import PaymentsDesk
+from deployments.payments.orders_desk import OrderView
+from deployments.store_desk import StoreDesk
+from domain.idempotency import (
+    HELD_FOR,
+    IdempotentRequest,
+    KeyClaim,
+    KeyState,
+    claim_key,
+    free_key,
+    keep_answer,
+    let_go,
+    set_subject,
+)
+from domain.ids import new_id
+from domain.memberships.check import check_ledger
+from domain.memberships.ledger import Method
+from domain.memberships.repository import Who
+from domain.payments.model import Order, PaymentRefusal
+from domain.payments.ports import Buyer, PaymentsAwayError
+from domain.tables import idempotency_keys, ledger_entries, orders, refunds
+from domain.unit_of_work import Store
+from tests.provider import StandInProvider
+from tests.servers import migrated_database
+from tests.world import START, World
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+KEPT_FOR = timedelta(hours=24)
+REQUEST = IdempotentRequest("k" * 64, "r" * 64, "the client's own", "somebody POST /something")
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+class MortalStore(Store):
+    """A store whose process is killed right after it has committed so many times, or held before it commits."""
+
+    def __init__(self, url: str, *, dies_after: int = 0) -> None:
+        super().__init__(url)
+        self.commits_left = dies_after
+        self.is_dead = False
+        self.reached, self.may_commit = Event(), Event()
+        self.may_commit.set()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        if self.is_dead:
+            raise KilledError
+        with super().writing() as connection:
+            yield connection
+            self.reached.set()
+            assert self.may_commit.wait(30)
+        self.commits_left -= 1
+        if self.commits_left == 0:
+            self.is_dead = True
+            raise KilledError
+
+
+@pytest.fixture
+def provider(world: World) -> StandInProvider:
+    return StandInProvider(world.clock)
+
+
+def desk_on(store: Store, world: World, provider: StandInProvider | None = None) -> PaymentsDesk:
+    return PaymentsDesk(store, world.clock, provider=provider)
+
+
+def sale(desk: PaymentsDesk, member: UUID, plan: UUID, request: IdempotentRequest = REQUEST) -> Any:  # noqa: ANN401 - an answer or a state
+    return desk.once(request, "sell_at_desk", (member, plan, Method.CASH, UUID(int=7), Buyer("Firm", "", "")), {})
+
+
+def checkout(desk: PaymentsDesk, member: UUID, plan: UUID) -> Any:  # noqa: ANN401 - as above
+    return desk.once(REQUEST, "open_checkout", (member, plan, "http://gym.test/ok", "http://gym.test/no"), {})
+
+
+def refund(desk: PaymentsDesk, order: UUID) -> Any:  # noqa: ANN401 - as above
+    return desk.once(REQUEST, "refund", (order, 400, "ill", UUID(int=7)), {})
+
+
+def count(world: World, table: Any) -> int:  # noqa: ANN401 - a table
+    with world.store.reading() as connection:
+        number: int = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        assert list(check_ledger(connection)) == []
+    return number
+
+
+@pytest.fixture
+def on_mariadb(mariadb: MariaDbServer) -> Iterator[tuple[str, World]]:
+    url = migrated_database(mariadb)
+    store = Store(url)
+    yield url, World(store)
+    store.close()
+
+
+def test_a_commit_that_takes_longer_than_the_gateway_waits_is_answered_to_the_repeated_call(
+    on_mariadb: tuple[str, World],
+) -> None:
+    url, world = on_mariadb
+    member = world.newcomer()
+    slow = MortalStore(url)
+    slow.may_commit.clear()
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(sale, desk_on(slow, world), member, world.plan)
+        assert slow.reached.wait(30)
+        assert sale(desk_on(world.store, world), member, world.plan) is KeyState.RUNNING, "nobody waits for its lock"
+        slow.may_commit.set()
+        done = first.result(timeout=30)
+    again = sale(desk_on(world.store, world), member, world.plan)
+    assert (done.replayed, again.replayed) == (False, True)
+    assert again.value == done.value
+    assert isinstance(again.value, OrderView)
+    assert count(world, orders) == 1
+    slow.close()
+
+
+class DeskInThread:
+    """A desk as `deployments.gateway.handles` reaches it in Serve; that module needs Ray."""
+
+    def __init__(self, desk: PaymentsDesk, threads: ThreadPoolExecutor, within_s: float) -> None:
+        self._desk = desk
+        self._threads = threads
+        self._within_s = within_s
+
+    async def __call__(
+        self, method: Callable[Concatenate[PaymentsDesk, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await asyncio.wrap_future(self._threads.submit(method, self._desk, *args, **kwargs))
+        except TimeoutError as error:
+            raise later("unavailable", "Payments did not answer in time.") from error
+
+
+def test_a_gateway_that_gave_up_waiting_gets_the_one_sale_when_it_repeats_the_call(
+    on_mariadb: tuple[str, World],
+) -> None:
+    asyncio.run(_give_up_and_repeat(*on_mariadb))
+
+
+async def _give_up_and_repeat(url: str, world: World) -> None:
+    member = world.newcomer()
+    slow = MortalStore(url)
+    slow.may_commit.clear()
+
+    async def sell(payments: DeskInThread) -> tuple[OrderView, Response]:
+        response = Response()
+        once = Once(REQUEST, response)
+        who = (member, world.plan, Method.CASH, UUID(int=7), Buyer())
+        sold = await once(payments, PaymentsDesk.sell_at_desk, *who)
+        assert isinstance(sold, OrderView)
+        return sold, response
+
+    with ThreadPoolExecutor(4) as threads:
+        impatient = DeskInThread(desk_on(slow, world), threads, within_s=0.2)
+        patient = DeskInThread(desk_on(world.store, world), threads, within_s=30)
+        with pytest.raises(ApiProblem, match="unavailable"):
+            await sell(impatient)
+        assert await asyncio.to_thread(slow.reached.wait, 30)
+        with pytest.raises(ApiProblem, match="idempotency_key_in_use"):
+            await sell(patient)
+        slow.may_commit.set()
+    with ThreadPoolExecutor(4) as threads:
+        patient = DeskInThread(desk_on(world.store, world), threads, within_s=30)
+        again, response = await sell(patient)
+    assert response.headers["idempotency-replayed"] == "true"
+    assert count(world, orders) == 1
+    assert again == desk_on(world.store, world).order(again.order.id)
+    slow.close()
+
+
+def test_of_many_repeated_calls_at_once_one_sells(on_mariadb: tuple[str, World]) -> None:
+    _, world = on_mariadb
+    member, desk = world.newcomer(), desk_on(world.store, world)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: sale(desk, member, world.plan), range(8)))
+    done = [answer for answer in answers if isinstance(answer, KeyedAnswer)]
+    assert [answer for answer in answers if answer not in done] == [KeyState.RUNNING] * (8 - len(done))
+    assert sorted(answer.replayed for answer in done) == [False] + [True] * (len(done) - 1)
+    assert len({answer.value.order.id for answer in done}) == 1
+    assert count(world, orders) == 1
+    assert sale(desk, member, world.plan).value == done[0].value
+
+
+def test_payments_killed_between_commit_and_reply_has_sold_once(store_url: str, world: World) -> None:
+    member = world.newcomer()
+    mortal = MortalStore(store_url, dies_after=1)
+    with pytest.raises(KilledError):
+        sale(desk_on(mortal, world), member, world.plan)
+    mortal.close()
+    again = sale(desk_on(world.store, world), member, world.plan)
+    assert again.replayed
+    assert count(world, orders) == 1
+    assert again.value == desk_on(world.store, world).order(again.value.order.id)
+
+
+class BreakingDesk(StoreDesk):
+    """Breaks off in the middle of its effect, as long as the test says so."""
+
+    breaks_off = True
+
+    def act(self, *, call: KeyedCall | None = None) -> str:
+        def effect(_connection: Connection) -> str:
+            if self.breaks_off:
+                raise RuntimeError("no memory left, says the test")
+            return "done"
+
+        return self._written_once(call, str, effect)
+
+
+def test_an_effect_that_breaks_off_leaves_no_key(world: World) -> None:
+    desk = BreakingDesk(world.store, world.clock)
+    with pytest.raises(RuntimeError):
+        desk.once(REQUEST, "act", (), {})
+    assert count(world, idempotency_keys) == 0
+    desk.breaks_off = False
+    assert desk.once(REQUEST, "act", (), {}) == KeyedAnswer("done", replayed=False)
+    assert desk.once(REQUEST, "act", (), {}) == KeyedAnswer("done", replayed=True)
+
+
+def test_a_refused_call_leaves_no_key(world: World) -> None:
+    desk, member = desk_on(world.store, world), world.newcomer()
+    assert not isinstance(sale(desk, member, new_id()).value, OrderView)
+    assert count(world, idempotency_keys) == 0
+    assert isinstance(sale(desk, member, world.plan).value, OrderView)
+
+
+def test_a_key_is_of_one_request_and_its_answer_opens_with_it_alone(world: World) -> None:
+    desk, member = desk_on(world.store, world), world.newcomer()
+    first = sale(desk, member, world.plan)
+    assert sale(desk, member, world.plan, replace(REQUEST, request_hash="o" * 64)) is KeyState.OTHER_REQUEST
+    stranger = replace(REQUEST, secret="another")  # noqa: S106 - no password
+    assert sale(desk, member, world.plan, stranger) is KeyState.ANSWERED
+    with world.store.reading() as connection:
+        kept = str(connection.execute(select(idempotency_keys)).one())
+    assert REQUEST.secret not in kept
+    assert str(first.value.order.id) not in kept
+    assert count(world, orders) == 1
+
+
+@pytest.mark.parametrize("dies_after", [1, 2, 3])
+def test_a_checkout_killed_anywhere_is_continued_as_the_same_order(
+    store_url: str, world: World, provider: StandInProvider, dies_after: int
+) -> None:
+    member = world.newcomer()
+    mortal = MortalStore(store_url, dies_after=dies_after)
+    with pytest.raises(KilledError):
+        checkout(desk_on(mortal, world, provider), member, world.plan)
+    mortal.close()
+    desk = desk_on(world.store, world, provider)
+    if dies_after < 3:
+        assert checkout(desk, member, world.plan) is KeyState.RUNNING
+        world.clock.forward(HELD_FOR.total_seconds())
+    again = checkout(desk, member, world.plan)
+    assert isinstance(again.value, Order)
+    assert again.value.checkout_url
+    assert (count(world, orders), len(provider.pages)) == (1, 1)
+    assert checkout(desk, member, world.plan) == KeyedAnswer(again.value, replayed=True)
+
+
+def test_a_checkout_whose_provider_was_away_is_continued_at_once(world: World, provider: StandInProvider) -> None:
+    desk, member = desk_on(world.store, world, provider), world.newcomer()
+    for fault in ("away", "loses_answer"):
+        setattr(provider, fault, lambda _call: True)
+        with pytest.raises(PaymentsAwayError):
+            checkout(desk, member, world.plan)
+        setattr(provider, fault, lambda _call: False)
+    assert isinstance(checkout(desk, member, world.plan).value, Order)
+    assert (count(world, orders), len(provider.pages)) == (1, 1)
+
+
+def test_a_checkout_that_the_provider_refuses_frees_its_key(world: World, provider: StandInProvider) -> None:
+    desk, member = desk_on(world.store, world, provider), world.newcomer()
+    provider.refuses = True
+    assert isinstance(checkout(desk, member, world.plan).value, PaymentRefusal)
+    provider.refuses = False
+    assert isinstance(checkout(desk, member, world.plan).value, Order)
+    assert count(world, orders) == 2
+
+
+@pytest.mark.parametrize("dies_after", [1, 2, 3])
+def test_a_refund_killed_anywhere_gives_back_once(
+    store_url: str, world: World, provider: StandInProvider, dies_after: int
+) -> None:
+    desk = desk_on(world.store, world, provider)
+    bought = desk.open_checkout(world.newcomer(), world.plan, "http://gym.test/ok", "http://gym.test/no")
+    assert isinstance(bought, Order)
+    provider.pay(str(bought.session_id))
+    desk.settle(bought.id)
+    mortal = MortalStore(store_url, dies_after=dies_after)
+    with pytest.raises(KilledError):
+        refund(desk_on(mortal, world, provider), bought.id)
+    mortal.close()
+    world.clock.forward(HELD_FOR.total_seconds())
+    again = refund(desk, bought.id)
+    assert isinstance(again.value, OrderView)
+    assert again.value.order.refunded == 400
+    assert count(world, refunds) == 1
+    assert sum(len(made) for made in provider.refunds.values()) == 1
+    assert refund(desk, bought.id) == KeyedAnswer(again.value, replayed=True)
+
+
+def test_days_given_under_one_key_are_given_once(store_url: str, world: World) -> None:
+    desk, member = desk_on(world.store, world), world.newcomer()
+    held = sale(desk, member, world.plan).value.order.membership_id
+    gift = (member, held, 5, Who(UUID(int=7), "a gift"))
+    request = replace(REQUEST, key="d" * 64)
+    mortal = MortalStore(store_url, dies_after=1)
+    with pytest.raises(KilledError):
+        desk_on(mortal, world).once(request, "adjust", gift, {})
+    mortal.close()
+    again = desk.once(request, "adjust", gift, {})
+    assert isinstance(again, KeyedAnswer)
+    assert again.replayed
+    with world.store.reading() as connection:
+        days = connection.execute(select(func.sum(ledger_entries.c.days)).where(ledger_entries.c.kind == "adjustment"))
+        assert days.scalar_one() == 5
+    assert again.value == desk.membership(member)
+
+
+def test_of_many_who_claim_a_key_at_once_one_gets_it(world: World) -> None:
+    def claim(_number: int) -> KeyState:
+        while True:
+            try:
+                return written(world, lambda connection: claim_key(connection, "k", "r", START, KEPT_FOR)).state
+            except Exception as error:
+                if "lock" not in str(error).lower() and "duplicate" not in str(error).lower():
+                    raise
+
+    with ThreadPoolExecutor(8) as threads:
+        states = list(threads.map(claim, range(16)))
+    assert states.count(KeyState.NEW) == 1
+    assert states.count(KeyState.RUNNING) == 15
+
+
+def test_a_key_is_new_running_answered_and_one_day_new_again(world: World) -> None:
+    def claim(request: str = "r", at: timedelta = timedelta(0)) -> KeyClaim:
+        return written(world, lambda connection: claim_key(connection, "k", request, START + at, KEPT_FOR))
+
+    assert claim().state is KeyState.NEW
+    assert claim().state is KeyState.RUNNING
+    assert claim("other").state is KeyState.OTHER_REQUEST
+    assert claim(at=timedelta(seconds=61)).state is KeyState.NEW, "a replica that died holds it no longer"
+    written(world, lambda connection: keep_answer(connection, "k", "sealed"))
+    assert claim() == KeyClaim(KeyState.ANSWERED, answer="sealed")
+    assert claim("other").state is KeyState.OTHER_REQUEST
+    assert claim(at=timedelta(hours=25)).state is KeyState.NEW
+    written(world, lambda connection: free_key(connection, "k"))
+    assert claim().state is KeyState.NEW
+
+
+def test_a_key_whose_attempt_ended_without_an_answer_is_continued_by_one(world: World) -> None:
+    def claim(at: timedelta = timedelta(0)) -> KeyClaim:
+        return written(world, lambda connection: claim_key(connection, "k", "r", START + at, KEPT_FOR))
+
+    row = new_id()
+    assert claim().state is KeyState.NEW
+    written(world, lambda connection: set_subject(connection, "k", row))
+    assert claim().state is KeyState.RUNNING
+    written(world, lambda connection: let_go(connection, "k"))
+    assert claim() == KeyClaim(KeyState.UNFINISHED, subject_id=row)
+    assert claim().state is KeyState.RUNNING
+    assert claim(HELD_FOR) == KeyClaim(KeyState.UNFINISHED, subject_id=row)
+
+
+def test_keys_older_than_they_are_kept_are_swept_and_those_that_somebody_holds_are_left(
+    on_mariadb: tuple[str, World],
+) -> None:
+    _, world = on_mariadb
+    for key in ("held", "old"):
+        written(world, lambda connection: claim_key(connection, key, "r", START, KEPT_FOR))  # noqa: B023 - run at once
+    later = START + KEPT_FOR + timedelta(seconds=1)
+    with world.store.writing() as other:
+        other.execute(select(idempotency_keys).where(idempotency_keys.c.key == "held").with_for_update())
+        written(world, lambda connection: claim_key(connection, "new", "r", later, KEPT_FOR))
+    with world.store.reading() as connection:
+        assert set(connection.execute(select(idempotency_keys.c.key)).scalars()) == {"held", "new"}
+
+
+def written(world: World, use_case: Callable[[Connection], T]) -> T:
+    with world.store.writing() as connection:
+        return use_case(connection)
