@@ -88,6 +88,8 @@ class Conflict(StrEnum):
     NOT_INSIDE = "not_inside"
     BANNED = "banned"
     NO_MEMBERSHIP = "no_membership"  # none that would have let them in at that time
+    ANNULLED = "annulled"  # the scan was annulled, and the device did what it says all the same
+    DECIDED_OTHERWISE = "decided_otherwise"  # the gate decided `left`, and the device let somebody in; or the reverse
 
 
 @dataclass(frozen=True, slots=True)
