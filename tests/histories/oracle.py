@@ -5,159 +5,18 @@ see. It shares with `domain/door` the types of questions and answers, and no rul
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.door.model import Conflict, Direction, Inferred, OfflineScan, Outcome, PassStatus, Reason, ScanRequest
+from tests.histories.facts import Fact, Member, Ruling, Visit, end
+from tests.histories.machines import Machines, Use
 
 HELD_UP = timedelta(seconds=15)
 REENTRY = timedelta(minutes=15)
 DEVICE_ANNULS = timedelta(minutes=15)
 EXIT_CODE_KNOWN = timedelta(seconds=60)
-
-
-@dataclass(eq=False)
-class Fact:
-    """Somebody was let in or out.
-
-    Args:
-        at: when: decided at the gate, or made without the server.
-        known_at, number: when the server learned it, and the order in which it did.
-        group: the first scan of those that were given one answer.
-    """
-
-    scan_id: str
-    member: UUID
-    gym: UUID
-    gate: UUID
-    enters: bool
-    at: datetime
-    code: datetime
-    known_at: datetime
-    number: int
-    offline: bool
-    group: str
-    annulled: bool = False
-
-
-@dataclass(eq=False)
-class Ruling:
-    """A rule found that a member was not inside a gym any more."""
-
-    member: UUID
-    gym: UUID
-    at: datetime
-    why: Inferred
-
-
-@dataclass(eq=False)
-class Visit:
-    """A stay; `scans` are those that it answered."""
-
-    member: UUID | None
-    gym: UUID
-    at: datetime
-    number: int
-    scans: list[Fact] = field(default_factory=list)
-    left_at: datetime | None = None
-    left_by: str | None = None
-    why: Inferred | None = None
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What stays the same of it whichever of its scans is annulled."""
-        return (self.gym, self.scans[0].group) if self.scans else (self.gym, self.number)
-
-
-@dataclass
-class Member:
-    """All that is known of a member."""
-
-    id: UUID
-    facts: list[Fact] = field(default_factory=list)
-    rulings: list[Ruling] = field(default_factory=list)
-    deleted_at: datetime | None = None
-    forgotten: list[Visit] | None = None
-
-    def visits(self) -> list[Visit]:
-        """Their visits in order."""
-        return self.forgotten if self.forgotten is not None else self._replay()[0]
-
-    def conflicts(self) -> dict[str, Conflict]:
-        """What does not fit of what they did without the server."""
-        return {} if self.forgotten is not None else self._replay()[1]
-
-    def open_visit(self) -> Visit | None:
-        """The visit that has not ended."""
-        visits = self.visits()
-        return visits[-1] if visits and visits[-1].left_at is None else None
-
-    def used(self, code: datetime) -> bool:
-        """Whether a code belongs to a visit that stands."""
-        return any(fact.code == code for visit in self.visits() for fact in visit.scans)
-
-    def at_gates(self) -> list[Fact]:
-        """What was accepted at gates and stands."""
-        facts = [fact for fact in self.facts if not fact.offline and not fact.annulled]
-        return sorted(facts, key=lambda fact: (fact.at, fact.number))
-
-    def _replay(self) -> tuple[list[Visit], dict[str, Conflict]]:
-        at_gates = self.at_gates()
-        taken = {fact.code for fact in at_gates if fact.enters}
-        visits: list[Visit] = []
-        conflicts: dict[str, Conflict] = {}
-        inside: Visit | None = None
-        without_server = [fact for fact in self.facts if fact.offline and not fact.annulled]
-        for event in sorted([*at_gates, *without_server, *self.rulings], key=_in_time):
-            if isinstance(event, Ruling):
-                if inside is not None and inside.gym == event.gym:
-                    _end(inside, event.at, None, event.why)
-                    inside = None
-                continue
-            here = inside is not None and inside.gym == event.gym
-            if event.offline:
-                if any(_decided_before_known(gate, event) for gate in at_gates):
-                    conflicts[event.scan_id] = Conflict.LATER_SCAN
-                    continue
-                if event.enters and event.code in taken:
-                    conflicts[event.scan_id] = Conflict.USED_PASS
-                    continue
-                if event.enters == here:
-                    conflicts[event.scan_id] = Conflict.ALREADY_INSIDE if here else Conflict.NOT_INSIDE
-            if not event.enters:
-                if inside is not None and here:
-                    _end(inside, event.at, event.scan_id, None)
-                    inside = None
-                continue
-            if inside is not None and inside.scans[0].group == event.group:
-                inside.scans.append(event)
-                continue
-            if inside is not None:
-                why = Inferred.ENTERED_AGAIN if here else Inferred.ENTERED_ELSEWHERE
-                _end(inside, event.at, event.scan_id, why)
-            taken.add(event.code)
-            inside = Visit(self.id, event.gym, event.at, event.number, [event])
-            visits.append(inside)
-        if inside is not None and self.deleted_at is not None:
-            _end(inside, max(self.deleted_at, inside.at), None, Inferred.ACCOUNT_DELETED)
-        return visits, conflicts
-
-
-def _in_time(event: Fact | Ruling) -> tuple[datetime, int, int, str]:
-    if isinstance(event, Ruling):
-        return event.at, 2, 0, ""
-    return (event.at, 0, 0, event.scan_id) if event.offline else (event.at, 1, event.number, "")
-
-
-def _decided_before_known(gate: Fact, offline: Fact) -> bool:
-    """A gate had decided something later by the time the upload came."""
-    return gate.at >= offline.at and (gate.known_at, gate.number) < (offline.known_at, offline.number)
-
-
-def _end(visit: Visit, at: datetime, by: str | None, why: Inferred | None) -> None:
-    assert at >= visit.at, "no visit ends before it began"
-    visit.left_at, visit.left_by, visit.why = at, by, why
 
 
 @dataclass
@@ -168,26 +27,12 @@ class Kept:
     gate: UUID | None  # None: annulled before it was seen
     direction: Direction | None
     member: UUID | None
-    forged: bool
     outcome: Outcome
     reason: Reason | None
     decided_at: datetime
+    forged: bool = False
     fact: Fact | None = None
     annulled: bool = False
-    offline: bool = False
-    replayed: bool = False
-
-
-@dataclass
-class Use:
-    """A machine in use; `ended_at` once the visit ended beneath it."""
-
-    machine: UUID
-    member: UUID
-    gym: UUID
-    visit: tuple[object, ...]
-    began_at: datetime
-    ended_at: datetime | None = None
 
 
 @dataclass
@@ -216,11 +61,9 @@ class Oracle:
         self.nameless: list[Visit] = []
         self.kept: dict[str, Kept] = {}
         self.noted: dict[str, Conflict] = {}  # conflicts that no replay finds
-        self.uses: dict[UUID, Use] = {}
+        self.machines = Machines()
         self._longest_visit = longest_visit
         self._longest_use = longest_use
-        self._ended_uses: list[Use] = []
-        self._before: dict[tuple[object, ...], datetime | None] = {}
         self._number = 0
 
     # What is asked of it.
@@ -265,10 +108,10 @@ class Oracle:
             request.gate_id,
             request.direction,
             member.id if member is not None else None,
-            request.reading.status is PassStatus.FORGED,
             said.outcome,
             said.reason,
             now,
+            forged=request.reading.status is PassStatus.FORGED,
         )
         self.kept[request.scan_id] = kept
         if member is None or said.outcome is Outcome.REFUSED:
@@ -301,9 +144,12 @@ class Oracle:
             known = any(now - fact.at < EXIT_CODE_KNOWN for fact in exits)
             if member.used(code) if leaves else known:
                 return Said(Outcome.REFUSED, Reason.USED_PASS)
-        if leaves:
-            return Said(Outcome.LEFT)
-        if stale:
+        return Said(Outcome.LEFT) if leaves else self._enter(request, member, code, now)
+
+    def _enter(self, request: ScanRequest, member: Member, code: datetime, now: datetime) -> Said:
+        visit = member.open_visit()
+        here = visit is not None and visit.gym == request.gym_id
+        if request.reading.status is PassStatus.STALE:
             return Said(Outcome.REFUSED, Reason.EXPIRED_PASS)
         if member.used(code):
             return Said(Outcome.REFUSED, Reason.USED_PASS)
@@ -315,7 +161,7 @@ class Oracle:
 
     # Scans without the server.
 
-    def uploaded(self, upload: OfflineScan, recorded_at: datetime) -> Conflict | None | bool:
+    def uploaded(self, upload: OfflineScan, recorded_at: datetime) -> Conflict | bool | None:
         """Keep a scan that a device made by itself.
 
         Returns:
@@ -331,7 +177,7 @@ class Oracle:
             self.noted[scan.scan_id] = Conflict.ANNULLED
             if kept.outcome is Outcome.REFUSED:
                 kept.gym, kept.gate, kept.direction, kept.forged = scan.gym_id, scan.gate_id, scan.direction, forged
-                kept.outcome, kept.decided_at, kept.offline = _outcome(scan), recorded_at, True
+                kept.outcome, kept.decided_at = _outcome(scan), recorded_at
                 kept.member = member.id if member is not None else None
             return Conflict.ANNULLED
         if kept is not None and kept.outcome is not Outcome.REFUSED:
@@ -343,11 +189,10 @@ class Oracle:
             scan.gate_id,
             scan.direction,
             member.id if member is not None else None,
-            forged,
             _outcome(scan),
             None,
             recorded_at,
-            offline=True,
+            forged=forged,
         )
         self.kept[scan.scan_id] = kept
         if member is None:
@@ -375,9 +220,7 @@ class Oracle:
         """Undo a scan; False: the device is too late for it."""
         kept = self.kept.get(scan_id)
         if kept is None:
-            self.kept[scan_id] = Kept(
-                gym, None, None, None, False, Outcome.REFUSED, Reason.TOO_LATE, now, annulled=True
-            )
+            self.kept[scan_id] = Kept(gym, None, None, None, Outcome.REFUSED, Reason.TOO_LATE, now, annulled=True)
             return True
         if kept.annulled:
             return True
@@ -418,9 +261,7 @@ class Oracle:
             if visit.at + self._longest_visit <= now:
                 self._rule(visit, now, Inferred.FORGOTTEN)
         self.after(now)
-        for use in list(self.uses.values()):
-            if use.gym == gym and use.began_at < now - self._longest_use:
-                del self.uses[use.machine]
+        self.machines.tidied(gym, now - self._longest_use)
 
     def deleted(self, member_id: UUID, marked_at: datetime, ended_at: datetime) -> None:
         """An account is marked as deleted, and the door ends its open visit."""
@@ -442,48 +283,23 @@ class Oracle:
 
     # Machines.
 
-    def uses_machine(self, machine: UUID, member_id: UUID, gym: UUID, now: datetime) -> None:
-        """A member has begun to use a machine."""
-        visit = self.members[member_id].open_visit()
-        assert visit is not None
-        assert visit.gym == gym
-        self.uses.setdefault(machine, Use(machine, member_id, gym, visit.key, now))
-
     def may_use(self, machine: UUID, member_id: UUID, gym: UUID) -> bool:
         """Whether the machine is theirs, or may be."""
         visit = self.members[member_id].open_visit()
-        use = self.uses.get(machine)
+        use = self.machines.uses.get(machine)
         if visit is None or visit.gym != gym:
             return False
-        if use is not None:
-            return use.member == member_id
-        return all(other.member != member_id for other in self.uses.values())
+        return use.member == member_id if use is not None else not self.machines.is_busy(member_id)
+
+    def uses_machine(self, machine: UUID, member_id: UUID, gym: UUID, now: datetime) -> None:
+        """A member has begun to use a machine, or goes on."""
+        visit = self.members[member_id].open_visit()
+        assert visit is not None
+        self.machines.uses.setdefault(machine, Use(machine, member_id, gym, visit.key, now))
 
     def after(self, now: datetime) -> None:
         """Follow with the machines what has become of the visits."""
-        visits = {visit.key: visit.left_at for visit in self.visits() if visit.scans}
-        for use in list(self.uses.values()):
-            if use.visit not in visits or visits[use.visit] is not None:
-                del self.uses[use.machine]
-                if use.visit in visits:
-                    use.ended_at = now
-                    self._ended_uses.append(use)
-        for key, left_at in visits.items():
-            before = self._before.get(key)
-            if left_at is None and before is not None:
-                self._resume(key, before)
-        self._before = visits
-
-    def _resume(self, key: tuple[object, ...], left_at: datetime) -> None:
-        ended = [use for use in self._ended_uses if use.visit == key and use.ended_at and use.ended_at >= left_at]
-        if not ended:
-            return
-        use = max(ended, key=lambda one: one.ended_at or one.began_at)
-        busy = {other.member for other in self.uses.values()}
-        if use.machine not in self.uses and use.member not in busy:
-            self._ended_uses.remove(use)
-            use.ended_at = None
-            self.uses[use.machine] = use
+        self.machines.follow({visit.key: visit.left_at for visit in self.visits() if visit.scans}, now)
 
     # Small things.
 
@@ -511,7 +327,7 @@ class Oracle:
 
     def _rule(self, visit: Visit, now: datetime, why: Inferred) -> None:
         if visit.member is None:
-            _end(visit, now, None, why)
+            end(visit, now, None, why)
         else:
             self.members[visit.member].rulings.append(Ruling(visit.member, visit.gym, now, why))
 

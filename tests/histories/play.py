@@ -1,12 +1,14 @@
 """Plays a history on a store and on the oracle, and holds the two against each other after each step."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from domain.door.machine_model import MachineAction, MachineAnswer, UseOutcome
 from domain.door.model import (
@@ -32,13 +34,15 @@ from domain.door.reconcile import disagreements
 from domain.door.service import Request, decide_batch
 from domain.identity.leaving import begin_deleting, finish_deleting
 from domain.ids import new_id
-from domain.tables import gyms, open_machine_uses, open_visits, scan_conflicts, scans, visits
+from domain.literals import read_id, read_instant
+from domain.tables import gyms
 from domain.unit_of_work import Store
-from tests.histories.oracle import Oracle
+from tests.histories.oracle import Oracle, Visit
 from tests.histories.steps import GATES, GYMS, MEMBERS, Kind, Step, history, shorter
 from tests.world import START, HeldClock, World
 
 CAPACITY = 2
+_INSIDE = "SELECT member_id, gym_id, entered_at FROM open_visits"
 
 
 class MismatchError(AssertionError):
@@ -128,32 +132,30 @@ class Play:
         match step.kind:
             case Kind.SCAN | Kind.SCANS:
                 self._scan([self._request(one) for one in (step, *step.more)])
-            case Kind.AGAIN if self._asked:
-                asked = self._chosen(step)
-                now = self._world.clock.now
-                again = replace(asked, arrived_at=now, decide_by=now + timedelta(seconds=1.8))
-                self._scan([replace(again, direction=step.direction) if step.odd else again])
             case Kind.UPLOAD:
                 self._upload(self._made(step))
-            case Kind.UPLOAD_OF if self._asked:
-                self._upload(self._made_of(step))
-            case Kind.ANNUL if self._asked:
-                asked = self._chosen(step)
-                self._annul(asked.scan_id, asked.gym_id, by_staff=step.odd)
             case Kind.ANNUL_UNSEEN:
                 unseen = self._request(step)
                 self._annul(unseen.scan_id, unseen.gym_id, by_staff=False)
-            case Kind.COUNT:
-                self._count(step)
-            case Kind.TIDY:
-                gym = self._arena.gyms[step.gym]
-                (answer,) = self._ask(TidyRequest(gym, self._world.clock.now))
-                assert isinstance(answer, TidyAnswer)
-                self._oracle.tidied(gym, answer.decided_at)
+            case Kind.COUNT | Kind.TIDY:
+                self._rule(step)
             case Kind.MACHINE:
                 self._machine(step)
             case Kind.DELETE:
                 self._delete(self._arena.members[step.member])
+            case _ if self._asked:
+                self._play_asked(step, self._asked[-1 - step.index % len(self._asked)])
+
+    def _play_asked(self, step: Step, asked: ScanRequest) -> None:
+        """A step about a scan id that was asked before."""
+        now = self._world.clock.now
+        if step.kind is Kind.AGAIN:
+            again = replace(asked, arrived_at=now, decide_by=now + timedelta(seconds=1.8))
+            self._scan([replace(again, direction=step.direction) if step.odd else again])
+        elif step.kind is Kind.UPLOAD_OF:
+            self._upload(self._made_of(step, asked))
+        else:
+            self._annul(asked.scan_id, asked.gym_id, by_staff=step.odd)
 
     # What is asked.
 
@@ -191,8 +193,7 @@ class Play:
         self._asked.append(replace(request, scanned_at=moment))
         return OfflineScan(self._asked[-1])
 
-    def _made_of(self, step: Step) -> OfflineScan:
-        asked = self._chosen(step)
+    def _made_of(self, step: Step, asked: ScanRequest) -> OfflineScan:
         direction = asked.direction
         if direction is Direction.AUTO or step.odd:
             direction = Direction.LEAVE if step.direction is Direction.LEAVE else Direction.ENTER
@@ -203,9 +204,6 @@ class Play:
         scanned_at = asked.scanned_at or asked.arrived_at
         made = replace(asked, direction=direction, reading=reading, scanned_at=scanned_at, arrived_at=now)
         return OfflineScan(made)
-
-    def _chosen(self, step: Step) -> ScanRequest:
-        return self._asked[-1 - step.index % len(self._asked)]
 
     # What becomes of it, on both sides.
 
@@ -249,8 +247,13 @@ class Play:
         if isinstance(answer, AnnulAnswer):
             self._same("occupancy", answer.occupancy, len(self._oracle.inside(gym)))
 
-    def _count(self, step: Step) -> None:
+    def _rule(self, step: Step) -> None:
         gym = self._arena.gyms[step.gym]
+        if step.kind is Kind.TIDY:
+            (tidied,) = self._ask(TidyRequest(gym, self._world.clock.now))
+            assert isinstance(tidied, TidyAnswer)
+            self._oracle.tidied(gym, tidied.decided_at)
+            return
         began = [visit.at for visit in self._oracle.inside(gym)]
         if len(set(began)) < len(began):
             return  # of two who came at one moment, either may be the oldest
@@ -265,12 +268,12 @@ class Play:
         action = MachineAction.RELEASE if step.direction is Direction.LEAVE else MachineAction.USE
         (answer,) = self._ask(self._world.wish(action, machine, member, gym))
         assert isinstance(answer, MachineAnswer)
-        use = self._oracle.uses.get(machine)
+        use = self._oracle.machines.uses.get(machine)
         if action is MachineAction.RELEASE:
             own = use is not None and use.member == member
             self._same("released", answer.outcome is UseOutcome.RELEASED, own)
             if own:
-                del self._oracle.uses[machine]
+                del self._oracle.machines.uses[machine]
             return
         may = self._oracle.may_use(machine, member, gym)
         self._same("used", answer.outcome is UseOutcome.USED, may)
@@ -296,42 +299,40 @@ class Play:
     # The store and the oracle.
 
     def _compare(self) -> None:
-        connection, oracle = self._connection, self._oracle
-        names = dict(connection.execute(select(scans.c.id, scans.c.scan_id)).tuples().all())
-        columns = (visits.c.member_id, visits.c.gym_id, visits.c.entered_at, visits.c.entered_scan, visits.c.left_at)
-        rows = connection.execute(
-            select(*columns, visits.c.left_scan, visits.c.inferred).where(visits.c.annulled_at.is_(None))
-        )
-        kept = {(*row[:3], names.get(row[3]), row[4], names.get(row[5]), row[6]) for row in rows}
-        known = oracle.visits()
-        expected = {
-            (
-                visit.member,
-                visit.gym,
-                visit.at,
-                visit.scans[0].scan_id if visit.scans else None,
-                visit.left_at,
-                visit.left_by,
-                visit.why,
+        known = self._oracle.visits()
+        names = {row[0]: row[1] for row in self._rows("SELECT id, scan_id FROM scans")}
+        kept = {
+            (*_ids(row[:2]), read_instant(row[2]), names.get(row[3]), read_instant(row[4]), names.get(row[5]), row[6])
+            for row in self._rows(
+                "SELECT member_id, gym_id, entered_at, entered_scan, left_at, left_scan, inferred"
+                " FROM visits WHERE annulled_at IS NULL"
             )
-            for visit in known
         }
-        self._same("visits", kept, expected)
-        inside = connection.execute(select(open_visits.c.member_id, open_visits.c.gym_id, open_visits.c.entered_at))
-        self._same(
-            "inside",
-            sorted(map(str, inside.all())),
-            sorted(str((visit.member, visit.gym, visit.at)) for visit in known if visit.left_at is None),
-        )
-        listed = connection.execute(select(scan_conflicts.c.id, scan_conflicts.c.kind))
-        self._same("conflicts", {names[row.id]: row.kind for row in listed}, oracle.conflicts())
-        uses = connection.execute(select(open_machine_uses.c.machine_id, open_machine_uses.c.member_id))
-        self._same("machines", dict(uses.tuples().all()), {use.machine: use.member for use in oracle.uses.values()})
+        self._same("visits", kept, {_columns(visit) for visit in known})
+        inside = [(*_ids(row[:2]), read_instant(row[2])) for row in self._rows(_INSIDE)]
+        expected = [(visit.member, visit.gym, visit.at) for visit in known if visit.left_at is None]
+        self._same("inside", Counter(inside), Counter(expected))
+        listed = {names[row[0]]: row[1] for row in self._rows("SELECT id, kind FROM scan_conflicts")}
+        self._same("conflicts", listed, self._oracle.conflicts())
+        uses = {_ids(row) for row in self._rows("SELECT machine_id, member_id FROM open_machine_uses")}
+        self._same("machines", uses, {(use.machine, use.member) for use in self._oracle.machines.uses.values()})
+
+    def _rows(self, query: str) -> Sequence[Row[Any]]:
+        return self._connection.exec_driver_sql(query).all()
 
     @staticmethod
     def _same(what: str, said: object, expected: object) -> None:
         if said != expected:
             raise MismatchError(f"{what}: the door has {said}, the oracle {expected}")
+
+
+def _ids(values: Sequence[bytes | None]) -> tuple[UUID | None, ...]:
+    return tuple(read_id(value) for value in values)
+
+
+def _columns(visit: Visit) -> tuple[object, ...]:
+    began_by = visit.scans[0].scan_id if visit.scans else None
+    return visit.member, visit.gym, visit.at, began_by, visit.left_at, visit.left_by, visit.why
 
 
 def mismatch(arena: Arena, steps: Sequence[Step]) -> MismatchError | None:

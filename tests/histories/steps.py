@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 from domain.door.model import Direction
@@ -52,6 +52,10 @@ class Step:
     odd: bool = False
     more: tuple["Step", ...] = ()
 
+    def __str__(self) -> str:
+        told = [f"{one.name}={getattr(self, one.name)}" for one in fields(self) if one.name not in {"kind", "more"}]
+        return f"{self.kind}({', '.join(told)})" + "".join(f"\n    with {one}" for one in self.more)
+
 
 _KINDS = {
     Kind.SCAN: 34,
@@ -81,21 +85,7 @@ def history(seed: int, longest: int = 14) -> list[Step]:
 def _step(chance: random.Random, members: int) -> Step:
     kind = chance.choices(list(_KINDS), list(_KINDS.values()))[0]
     more = tuple(_details(chance, Kind.SCAN, members) for _ in range(2)) if kind is Kind.SCANS else ()
-    step = _details(chance, kind, members)
-    return Step(
-        step.kind,
-        step.wait_s,
-        step.member,
-        step.gym,
-        step.gate,
-        step.direction,
-        step.ago_s,
-        step.older_s,
-        step.index,
-        step.figure,
-        step.odd,
-        more,
-    )
+    return replace(_details(chance, kind, members), more=more)
 
 
 def _details(chance: random.Random, kind: Kind, members: int) -> Step:
