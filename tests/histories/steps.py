@@ -70,33 +70,44 @@ _KINDS = {
     Kind.MACHINE: 5,
     Kind.DELETE: 2,
 }
+_NARROW = 0.5
+_SHORT_WAITS = (1, 1, 2, 3, 5, 8, 14)
 _WAITS = (1, 1, 2, 3, 5, 8, 14, 16, 20, 40, 70, 300, 950, 4000, 23000)
 _CODES_AGO = (0, 0, 0, 0, 15, 15, 30, 45, 200)
+_MADE_JUST_NOW = (1, 2, 3, 5, 7, 12, 25)
 _MADE_AGO = (1, 3, 7, 12, 25, 60, 200, 1000, 5000)
 
 
 def history(seed: int, longest: int = 14) -> list[Step]:
-    """The steps of one history; the same for the same seed."""
+    """The steps of one history; the same for the same seed.
+
+    Half of them are narrow: one member mostly at one gate within a minute or two, where most depends on most.
+    """
     chance = random.Random(seed)  # noqa: S311 - no secret
-    members = chance.choice((1, 1, 2, 3))
-    return [_step(chance, members) for _ in range(chance.randint(4, longest))]
+    narrow = chance.random() < _NARROW
+    members = 1 if narrow else chance.choice((1, 2, 3))
+    return [_step(chance, members, narrow=narrow) for _ in range(chance.randint(4, longest))]
 
 
-def _step(chance: random.Random, members: int) -> Step:
+def _step(chance: random.Random, members: int, *, narrow: bool) -> Step:
     kind = chance.choices(list(_KINDS), list(_KINDS.values()))[0]
-    more = tuple(_details(chance, Kind.SCAN, members) for _ in range(2)) if kind is Kind.SCANS else ()
-    return replace(_details(chance, kind, members), more=more)
+    number = 2 if kind is Kind.SCANS else 0
+    more = tuple(_details(chance, Kind.SCAN, members, narrow=narrow) for _ in range(number))
+    return replace(_details(chance, kind, members, narrow=narrow), more=more)
 
 
-def _details(chance: random.Random, kind: Kind, members: int) -> Step:
+def _details(chance: random.Random, kind: Kind, members: int, *, narrow: bool) -> Step:
+    made_ago, places = _MADE_AGO, (0, 0, 0, 1)
+    if narrow:
+        made_ago, places = _MADE_JUST_NOW, (0,) * 9 + (1,)
     return Step(
         kind,
-        wait_s=chance.choice(_WAITS),
+        wait_s=chance.choice(_SHORT_WAITS if narrow else _WAITS),
         member=chance.randrange(members),
-        gym=chance.choice((0, 0, 1)),
-        gate=chance.choice((0, 0, 0, 1)),
+        gym=chance.choice(places),
+        gate=chance.choice(places),
         direction=chance.choice(list(Direction)),
-        ago_s=chance.choice(_MADE_AGO if kind is Kind.UPLOAD else _CODES_AGO),
+        ago_s=chance.choice(made_ago if kind is Kind.UPLOAD else _CODES_AGO),
         older_s=chance.choice((0, 0, 15, 30)),
         index=min(chance.randrange(8), chance.randrange(8)),
         figure=chance.choice((0, 0, 0, 1, 3)),
