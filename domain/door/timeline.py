@@ -31,6 +31,11 @@ class GateScan:
     at: datetime
     issued_at: datetime
 
+    @property
+    def is_entry(self) -> bool:
+        """Whether it let somebody in by its own code, and was not given an earlier answer again."""
+        return self.outcome is Outcome.ENTERED and self.group == self.id
+
 
 @dataclass(frozen=True, slots=True)
 class OfflineEntry:
@@ -127,8 +132,8 @@ def replay(earlier: Stay | None, used_codes: Collection[datetime], facts: Iterab
     """
     facts = list(facts)
     at_gates = [fact for fact in facts if isinstance(fact, GateScan)]
-    # A gate let somebody in who was told so: an upload of the same code is what does not fit.
-    used = set(used_codes) | {scan.issued_at for scan in at_gates if scan.outcome is Outcome.ENTERED}
+    # A gate that let somebody in by a code knew of no other use: an upload of the same code is what does not fit.
+    used = set(used_codes) | {scan.issued_at for scan in at_gates if scan.is_entry}
     replaying = _Replaying(earlier, used, at_gates)
     for fact in sorted(facts, key=_in_time):
         match fact:
@@ -168,6 +173,7 @@ class _Replaying:
     def at_gate(self, scan: GateScan) -> None:
         """A gate's answer was acted upon: it counts, whatever else is known by now."""
         if scan.outcome is Outcome.ENTERED:
+            self._used.add(scan.issued_at)
             if self._inside is not None and self._inside.group == scan.group:
                 self.timeline.of_scans[scan.id] = self._inside
             else:

@@ -117,7 +117,7 @@ class _Replay:
         self.inside: Visit | None = None
         self._member = member
         self._at_gates = at_gates
-        self._taken = {fact.code for fact in at_gates if fact.enters}
+        self._taken = {fact.code for fact in at_gates if fact.enters and fact.group == fact.scan_id}
 
     def fits(self, fact: Fact) -> bool:
         """Whether something done without the server counts; notes what does not fit."""
@@ -136,14 +136,15 @@ class _Replay:
         """Somebody went in or out."""
         if not fact.enters:
             self.leave(fact.gym, fact.at, fact.scan_id, None)
-        elif self.inside is not None and self.inside.scans[0].group == fact.group:
+            return
+        self._taken.add(fact.code)
+        if self.inside is not None and self.inside.scans[0].group == fact.group:
             self.inside.scans.append(fact)
         else:
             if self.inside is not None:
                 here = self.inside.gym == fact.gym
                 why = Inferred.ENTERED_AGAIN if here else Inferred.ENTERED_ELSEWHERE
                 self.leave(self.inside.gym, fact.at, fact.scan_id, why)
-            self._taken.add(fact.code)
             self.inside = Visit(self._member, fact.gym, fact.at, fact.number, [fact])
             self.visits.append(self.inside)
 

@@ -205,6 +205,26 @@ def test_a_code_at_the_exit_lets_nobody_in_that_was_shown_by_a_phone_held_up(wor
     assert world.answer(replace(again, scan_id="later")).reason is Reason.USED_PASS
 
 
+def test_an_answer_given_again_takes_no_code_from_an_upload_that_it_had_let_in(world: World) -> None:
+    gym, member = world.gym(), world.member()
+    world.clock.forward(2)
+    shown = world.code(member)
+    uploaded(world, world.offline(gym, shown, ENTER, 1))
+    world.clock.forward(14)
+    left(world, gym, member)
+    world.clock.forward(1)
+    first = world.scan(gym, world.code(member, 30), ENTER)
+    assert world.answer(first).outcome is Outcome.ENTERED
+    again = world.scan(gym, shown, ENTER)
+    assert world.answer(again).replayed
+    before = kept(world, member)
+    assert [visit[1:3] for visit in before] == [(ago(world, 16), ago(world, 1)), (world.clock.now, None)]
+    assert uploaded(world, world.offline(gym, shown, ENTER, 0)) is Conflict.LATER_SCAN
+    assert kept(world, member) == before
+    annul(world, first)
+    assert [visit[1:3] for visit in kept(world, member)] == [visit[1:3] for visit in before]
+
+
 def test_annulling_a_repeated_answer_alone_leaves_the_visit_as_it_was(world: World) -> None:
     gym, member = world.gym(), world.member()
     entered(world, gym, member)
