@@ -64,7 +64,8 @@ def annul(
 
 def _answer(repository: DoorRepository, request: AnnulRequest, gym: GymRow, annulled_at: datetime) -> AnnulAnswer:
     occupancy = repository.occupancy(gym.id)
-    return AnnulAnswer(request.scan_id, annulled_at, gym.id, occupancy, gym.capacity)
+    over = occupancy > gym.capacity
+    return AnnulAnswer(request.scan_id, annulled_at, gym.id, occupancy, gym.capacity, over_capacity=over)
 
 
 def _tombstone(connection: Connection, request: AnnulRequest, gym: GymRow, now: datetime) -> None:

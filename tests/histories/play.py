@@ -245,7 +245,8 @@ class Play:
         )
         self._same("annulled", isinstance(answer, AnnulAnswer), done)
         if isinstance(answer, AnnulAnswer):
-            self._same("occupancy", answer.occupancy, len(self._oracle.inside(gym)))
+            inside = len(self._oracle.inside(gym))
+            self._same("occupancy", (answer.occupancy, answer.over_capacity), (inside, inside > CAPACITY))
 
     def _rule(self, step: Step) -> None:
         gym = self._arena.gyms[step.gym]
