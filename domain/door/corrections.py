@@ -13,7 +13,7 @@ from domain.door.machine_uses import MachineUses
 from domain.door.model import Conflict, Direction, Inferred, Outcome
 from domain.door.repository import DoorRepository, MemberRow
 from domain.door.timeline import End, GateScan, OfflineEntry, Stay, Timeline, replay
-from domain.door.timeline_repository import KeptScan, KeptVisit, TimelineRepository, VisitValues
+from domain.door.timeline_repository import TimelineScan, KeptVisit, TimelineRepository, VisitValues
 from domain.ids import new_id
 from domain.memberships.rules import standing
 from domain.outbox import store_events
@@ -48,7 +48,7 @@ def correct_visits(
 class _Facts:
     """The scans from a calm moment on, and the codes that were used just before it."""
 
-    def __init__(self, scans: Sequence[KeptScan], begin: datetime) -> None:
+    def __init__(self, scans: Sequence[TimelineScan], begin: datetime) -> None:
         self.begin = begin
         self.groups = {scan.fact.id: scan.fact.group for scan in scans}
         self.scans = {scan.fact.id: scan for scan in scans if scan.fact.at >= begin and not scan.annulled}

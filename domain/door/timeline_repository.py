@@ -14,7 +14,7 @@ from domain.tables import gyms, open_visits, scan_conflicts, scans, users, visit
 
 
 @dataclass(frozen=True, slots=True)
-class KeptScan:
+class TimelineScan:
     """A scan that counts as a fact unless it was annulled, and the visit that it is kept with."""
 
     fact: GateScan | OfflineEntry
@@ -57,7 +57,7 @@ class TimelineRepository:
         self._connection = connection
         self._member_id = member_id
 
-    def scans(self, known_since: datetime) -> list[KeptScan]:
+    def scans(self, known_since: datetime) -> list[TimelineScan]:
         """Accepted scans, annulled ones too, that were decided or recorded since a moment."""
         rows = self._connection.execute(
             select(scans).where(
@@ -66,7 +66,7 @@ class TimelineRepository:
                 scans.c.outcome != Outcome.REFUSED,
             )
         )
-        return [KeptScan(_fact(row), row.visit_id, row.annulled_at is not None) for row in rows]
+        return [TimelineScan(_fact(row), row.visit_id, row.annulled_at is not None) for row in rows]
 
     def visits(self, since: datetime) -> list[KeptVisit]:
         """Visits that lasted beyond a moment, or that a rule ended after it; annulled ones too."""

@@ -97,7 +97,8 @@ class Member:
         at_gates = self.at_gates()
         replay = _Replay(self.id, at_gates)
         without_server = [fact for fact in self.facts if fact.offline and not fact.annulled]
-        for event in sorted([*at_gates, *without_server, *self.rulings], key=_in_time):
+        events: list[Fact | Ruling] = [*at_gates, *without_server, *self.rulings]
+        for event in sorted(events, key=_in_time):
             if isinstance(event, Ruling):
                 replay.leave(event.gym, event.at, None, event.why)
             elif not event.offline or replay.fits(event):

@@ -97,9 +97,8 @@ def _step(chance: random.Random, members: int, *, narrow: bool) -> Step:
 
 
 def _details(chance: random.Random, kind: Kind, members: int, *, narrow: bool) -> Step:
-    made_ago, places = _MADE_AGO, (0, 0, 0, 1)
-    if narrow:
-        made_ago, places = _MADE_JUST_NOW, (0,) * 9 + (1,)
+    made_ago: Sequence[int] = _MADE_JUST_NOW if narrow else _MADE_AGO
+    places: Sequence[int] = (*[0] * (9 if narrow else 3), 1)
     return Step(
         kind,
         wait_s=chance.choice(_SHORT_WAITS if narrow else _WAITS),

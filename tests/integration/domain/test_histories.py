@@ -45,7 +45,7 @@ def test_twenty_thousand_histories_on_sqlite(in_memory: Path) -> None:
     assert failures(urls, LONG) == []
 
 
-@pytest.mark.soak("stateful")
+@pytest.mark.soak("histories")
 @pytest.mark.timeout(900)
 def test_twenty_thousand_histories_on_mariadb(mariadb: MariaDbServer) -> None:
     urls = [fresh_database(mariadb) for _ in range(PROCESSES)]
