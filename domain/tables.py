@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -25,6 +26,7 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -496,6 +498,11 @@ visits = Table(
     Column("left_scan", Id),  # the scan that ended it, an entry elsewhere included
     Column("inferred", code(32)),  # why it was ended without a scan of its own
     Column("annulled_at", Instant),
+    # A rule found the member outside then: a head count, a visit too long, a deleted account. Kept where a scan tells
+    # better how the visit ended, for that scan may be annulled.
+    Column("rule_ended_at", Instant),
+    Column("rule", code(32)),
+    CheckConstraint("left_at >= entered_at", name="left_after_entered"),
     UniqueConstraint("member_id", "pass_issued_at"),
     Index("ix_visits_member_id_id", "member_id", "id"),
     Index("ix_visits_gym_id_id", "gym_id", "id"),

@@ -117,6 +117,7 @@ class AnnulAnswerDocument(Document):
     gym_id: UUID
     occupancy: int
     capacity: int
+    over_capacity: bool = Field(default=False, description="More members are inside than the gym holds.")
 
 
 class MeDocument(Document):
@@ -192,6 +193,7 @@ class InsideDocument(Document):
     since: datetime
     gate_id: UUID | None
     gate_name: str | None
+    over_capacity: bool = Field(description="More members are inside than the gym holds; the same of everybody.")
 
 
 class NewGate(RequestBody):

@@ -147,8 +147,6 @@ class Batch:
         )
         self._inside[member.id] = OpenVisit(visit_id, request.gym_id, self._now)
         self._occupancy[request.gym_id] = self._occupancy.get(request.gym_id, 0) + 1
-        if request.reading.issued_at is not None:
-            self._codes_entered.add((member.id, request.reading.issued_at))
         return visit_id
 
     def _end(self, member: MemberState | None, verdict: Verdict, row_id: UUID) -> UUID | None:
@@ -193,10 +191,13 @@ class Batch:
                 ),
             )
         )
-        if answer.member is None or verdict.outcome is Outcome.REFUSED or verdict.repeats is not None:
+        if answer.member is None or verdict.outcome is Outcome.REFUSED:
             return
-        if verdict.outcome is Outcome.LEFT and reading.issued_at is not None:
-            self._codes_left.add((answer.member.id, reading.issued_at))
+        if reading.issued_at is not None:
+            codes = self._codes_left if verdict.outcome is Outcome.LEFT else self._codes_entered
+            codes.add((answer.member.id, reading.issued_at))
+        if verdict.repeats is not None:
+            return
         self._last[answer.member.id] = AcceptedScan(
             row_id,
             request.gate_id,

@@ -12,7 +12,7 @@ from domain.door.events import TOPIC, DoorEvent, VisitInferred
 from domain.door.machine_model import UseEnded
 from domain.door.machine_uses import MachineUses
 from domain.door.model import EndVisitAnswer, EndVisitRequest, Inferred, Rejected
-from domain.door.repository import DoorRepository, Ending, GymRow
+from domain.door.repository import DoorRepository, GymRow
 from domain.ids import new_id
 from domain.outbox import store_events
 
@@ -51,7 +51,7 @@ def end_by_inference(
         visits: each with its member; None of one without a name.
     """
     for part in parts_of(visits):
-        DoorRepository(connection).end_visits([Ending(visit_id, None, inferred) for visit_id, _ in part], now)
+        DoorRepository(connection).end_visits_by_rule([visit_id for visit_id, _ in part], inferred, now)
         events: list[tuple[UUID, DoorEvent]] = [
             (gym_id, VisitInferred(new_id(), gym_id, visit_id, member_id, inferred, now))
             for visit_id, member_id in part

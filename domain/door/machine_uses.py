@@ -94,14 +94,21 @@ class MachineUses:
             for use in uses
         ]
 
-    def resume(self, visit_id: UUID, ended_at: datetime) -> None:
-        """The visit goes on: the use that its end had ended goes on as well, if the machine is still there for it."""
+    def resume(self, visit_id: UUID, left_at: datetime) -> None:
+        """The visit goes on: the use that its end had ended goes on as well, if the machine is still there for it.
+
+        Args:
+            left_at: when the visit had ended; of an exit that was uploaded, before the use was ended.
+        """
         row = self._connection.execute(
-            select(machine_uses).where(
+            select(machine_uses)
+            .where(
                 machine_uses.c.visit_id == visit_id,
-                machine_uses.c.ended_at == ended_at,
+                machine_uses.c.ended_at >= left_at,
                 machine_uses.c.inferred == UseEnded.LEFT_GYM.value,
             )
+            .order_by(machine_uses.c.ended_at.desc())
+            .limit(1)
         ).one_or_none()
         if row is None or row.member_id is None or not self.works(row.machine_id, row.gym_id):
             return

@@ -88,6 +88,8 @@ class Conflict(StrEnum):
     NOT_INSIDE = "not_inside"
     BANNED = "banned"
     NO_MEMBERSHIP = "no_membership"  # none that would have let them in at that time
+    ANNULLED = "annulled"  # the scan was annulled, and the device did what it says all the same
+    DECIDED_OTHERWISE = "decided_otherwise"  # the gate decided `left`, and the device let somebody in; or the reverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +202,18 @@ class ScanAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AnnulAnswer:
-    """The answer to `POST /api/scans/{id}/annul`; the same when it is asked again."""
+    """The answer to `POST /api/scans/{id}/annul`; asked again, with the occupancy of then.
+
+    Args:
+        over_capacity: more members are inside than the gym holds, as after an annulled exit.
+    """
 
     scan_id: str
     annulled_at: datetime
     gym_id: UUID
     occupancy: int
     capacity: int
+    over_capacity: bool = False
 
 
 @dataclass(frozen=True, slots=True)

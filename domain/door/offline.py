@@ -2,7 +2,8 @@
 
 They are facts: recorded, never refused, allowed to exceed capacity. One that the server had refused before the device
 went on without it, or decided too late for anybody to hear, becomes what the device did. They begin or end a visit only
-where no scan that was decided at a gate is later; what does not fit is listed for the staff.
+where no scan that was decided at a gate is later; what does not fit is listed for the staff. None is recorded without
+a visit or a conflict.
 """
 
 from datetime import datetime
@@ -12,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, insert, select, update
 
 from domain.clock import Clock
+from domain.door.corrections import correct_visits
 from domain.door.events import TOPIC, OfflineScanRecorded
 from domain.door.model import (
     Conflict,
@@ -24,9 +26,9 @@ from domain.door.model import (
     Rejected,
     ScanRequest,
 )
-from domain.door.offline_visits import rebuild
 from domain.door.repository import DoorRepository, GymRow, MemberRow
 from domain.door.timeline import occurred_at
+from domain.door.timeline_repository import happened_at, list_conflict
 from domain.ids import new_id
 from domain.outbox import store_events
 from domain.tables import scan_conflicts, scans
@@ -44,13 +46,18 @@ def record_offline(
     repository = DoorRepository(connection)
     asked = (scan.scan_id, scan.asked_by)
     known = repository.known_scans([asked]).get(asked)
-    if known is not None and not _was_denied(scan, known):
-        return _again(connection, scan, known, repository.occupancy(gym.id), gym.capacity)
     now = clock()
+    if known is not None and _is_another(scan, known):
+        return Rejected(
+            Problem.SCAN_ID_REUSED,
+            "This scan id was used with another gate, direction or member. Give every scan an id of its own.",
+        )
+    if known is not None and known.outcome != Outcome.REFUSED:
+        return _again(connection, scan, known, gym, now)
     row = members.get(scan.reading.member_id) if scan.reading.member_id is not None else None
     member = row if row is not None and not row.deleted else None
     row_id = known.id if known is not None else new_id()
-    outcome = Outcome.LEFT if scan.direction is Direction.LEAVE else Outcome.ENTERED
+    outcome = _outcome(scan)
     member_id = member.shown.id if member is not None else None
     values = _values(scan, outcome, member_id, now) | {
         "occupancy": repository.occupancy(gym.id),
@@ -60,7 +67,8 @@ def record_offline(
         connection.execute(update(scans).where(scans.c.id == row_id).values(reason=None, remedy=None, **values))
     else:
         connection.execute(insert(scans).values(id=row_id, **values))
-    conflict = _fit(connection, scan, row_id, member, now)
+    annulled = known is not None and known.annulled_at is not None
+    conflict = _fit(connection, scan, row_id, member, now, annulled=annulled)
     occurred = occurred_at(scan.scanned_at, scan.reading.issued_at, scan.arrived_at)
     event = OfflineScanRecorded(new_id(), row_id, gym.id, scan.gate_id, member_id, outcome, conflict, occurred, now)
     store_events(connection, TOPIC, [(gym.id, event)], now)
@@ -77,24 +85,46 @@ def record_offline(
 
 
 def _fit(
-    connection: Connection, scan: ScanRequest, row_id: UUID, member: MemberRow | None, now: datetime
+    connection: Connection,
+    scan: ScanRequest,
+    row_id: UUID,
+    member: MemberRow | None,
+    now: datetime,
+    *,
+    annulled: bool,
 ) -> Conflict | None:
     """Let the scan make its visit, or list it for the staff."""
-    if member is not None:
-        found = rebuild(connection, member, now)
-        if row_id in found:
-            return found[row_id]
-        conflict = Conflict.LATER_SCAN
+    if annulled:
+        conflict = Conflict.ANNULLED
+    elif member is not None:
+        occurred = occurred_at(scan.scanned_at, scan.reading.issued_at, scan.arrived_at)
+        return correct_visits(connection, member, occurred, now, recorded=row_id)
     else:
         forged = scan.reading.status is PassStatus.FORGED
         conflict = Conflict.UNKNOWN_PASS if forged else Conflict.UNKNOWN_MEMBER
-    connection.execute(insert(scan_conflicts).values(id=row_id, gym_id=scan.gym_id, kind=conflict.value, found_at=now))
+    list_conflict(connection, row_id, scan.gym_id, conflict, now)
     return conflict
 
 
-def _was_denied(scan: ScanRequest, row: Row[Any]) -> bool:
-    """Whether the gate was told no, or nothing in time: then what the device did without the server is what was."""
-    return row.outcome == Outcome.REFUSED and row.annulled_at is None and row.gate_id == scan.gate_id
+def _is_another(scan: ScanRequest, row: Row[Any]) -> bool:
+    """Whether a known scan id names another scan than this one.
+
+    What a gate refused is compared by its gate alone: the device went on without the server, as it then saw fit.
+    """
+    if row.gate_id is None:  # annulled before it was seen
+        return bool(row.gym_id != scan.gym_id)
+    if row.gate_id != scan.gate_id:
+        return True
+    if row.outcome == Outcome.REFUSED:
+        return False
+    is_forged = scan.reading.status is PassStatus.FORGED
+    another_pass = is_forged != (row.pass_status == PassStatus.FORGED)
+    another_member = row.member_id is not None and row.member_id != scan.reading.member_id
+    return another_pass or another_member or row.direction not in {scan.direction, Direction.AUTO}
+
+
+def _outcome(scan: ScanRequest) -> Outcome:
+    return Outcome.LEFT if scan.direction is Direction.LEAVE else Outcome.ENTERED
 
 
 def _values(scan: ScanRequest, outcome: Outcome, member_id: UUID | None, now: datetime) -> dict[str, Any]:
@@ -115,24 +145,25 @@ def _values(scan: ScanRequest, outcome: Outcome, member_id: UUID | None, now: da
     }
 
 
-def _again(
-    connection: Connection, scan: ScanRequest, row: Row[Any], occupancy: int, capacity: int
-) -> OfflineAnswer | Rejected:
+def _again(connection: Connection, scan: ScanRequest, row: Row[Any], gym: GymRow, now: datetime) -> OfflineAnswer:
     """Uploaded before, or decided at the gate although the answer never came there."""
-    said_otherwise = row.direction not in {scan.direction, Direction.AUTO}
-    if row.gate_id is not None and (row.gate_id != scan.gate_id or said_otherwise):
-        return Rejected(
-            Problem.SCAN_ID_REUSED,
-            "This scan id was used with another gate or direction; give every scan an id of its own.",
-        )
-    kind = connection.execute(select(scan_conflicts.c.kind).where(scan_conflicts.c.id == row.id)).scalar()
+    conflict = None
+    if row.annulled_at is not None:
+        conflict = Conflict.ANNULLED
+    elif row.outcome != _outcome(scan):
+        conflict = Conflict.DECIDED_OTHERWISE
+    if conflict is not None:
+        list_conflict(connection, row.id, row.gym_id, conflict, now)
+    else:
+        kind = connection.execute(select(scan_conflicts.c.kind).where(scan_conflicts.c.id == row.id)).scalar()
+        conflict = Conflict(kind) if kind else None
     return OfflineAnswer(
         scan_id=row.scan_id,
         gym_id=row.gym_id,
-        occurred_at=occurred_at(row.scanned_at, row.pass_issued_at, row.arrived_at) if row.offline else row.decided_at,
-        conflict=Conflict(kind) if kind else None,
-        occupancy=occupancy,
-        capacity=capacity,
+        occurred_at=happened_at(row),
+        conflict=conflict,
+        occupancy=DoorRepository(connection).occupancy(gym.id),
+        capacity=gym.capacity,
         recorded_at=row.decided_at,
         replayed=True,
     )

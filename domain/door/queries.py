@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Boolean, Connection, RowMapping, Select, func, select, type_coerce
 
 from domain.door.model import Direction, Outcome, Reason, Remedy, ScanAnswer, ShownMember
 from domain.paging import Page, PageRequest, page
@@ -51,7 +51,11 @@ class ScanFilter:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Somebody who is inside; anonymous when added by a head count."""
+    """Somebody who is inside; anonymous when added by a head count.
+
+    Args:
+        over_capacity: more are inside than the gym holds; the same of everybody.
+    """
 
     visit_id: UUID
     member_id: UUID | None
@@ -59,6 +63,7 @@ class Inside:
     since: datetime
     gate_id: UUID | None
     gate_name: str | None
+    over_capacity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,9 @@ class DoorQueries:
 
 def whoever_is_inside(gym_id: UUID) -> Select[Any]:
     """The columns of `Inside`, of everybody inside a gym."""
+    everybody = open_visits.alias()
+    occupancy = select(func.count()).select_from(everybody).where(everybody.c.gym_id == gym_id).scalar_subquery()
+    capacity = select(gyms.c.capacity).where(gyms.c.id == gym_id).scalar_subquery()
     return (
         select(
             open_visits.c.visit_id,
@@ -168,6 +176,7 @@ def whoever_is_inside(gym_id: UUID) -> Select[Any]:
             open_visits.c.entered_at,
             visits.c.gate_id,
             gates.c.name,
+            type_coerce(occupancy > capacity, Boolean),
         )
         .join(visits, visits.c.id == open_visits.c.visit_id)
         .outerjoin(users, users.c.id == open_visits.c.member_id)

@@ -19,7 +19,7 @@ class DisagreementKind(StrEnum):
     VISIT_NOT_OPEN = "visit_not_open"
     ENTRY_WITHOUT_VISIT = "entry_without_visit"
     VISIT_WITHOUT_ENTRY = "visit_without_entry"
-    REPEATS_ANNULLED = "repeats_annulled"
+    ENTRY_NOT_COUNTED = "entry_not_counted"
     INSIDE_TWICE = "inside_twice"
     USE_OUTSIDE = "use_outside"
     USE_BUT_ENDED = "use_but_ended"
@@ -37,7 +37,6 @@ class Disagreement:
 def disagreements(connection: Connection) -> list[Disagreement]:
     """Everything in which the tables of the door disagree; none is as it should be."""
     is_open = visits.c.left_at.is_(None) & visits.c.annulled_at.is_(None)
-    first = scans.alias("first")
     joined = open_visits.outerjoin(visits, visits.c.id == open_visits.c.visit_id)
     found = [
         Disagreement(kind, gym_id, f"{what} {id_}")
@@ -80,7 +79,6 @@ def disagreements(connection: Connection) -> list[Disagreement]:
                 select(scans.c.gym_id, scans.c.id).where(
                     scans.c.outcome == Outcome.ENTERED,
                     scans.c.annulled_at.is_(None),
-                    scans.c.repeats_id.is_(None),
                     scans.c.offline.is_(None),  # such a one may have fitted nowhere: a conflict
                     ~exists().where(
                         and_(
@@ -103,11 +101,16 @@ def disagreements(connection: Connection) -> list[Disagreement]:
                 ),
             ),
             (
-                DisagreementKind.REPEATS_ANNULLED,
-                "stands, though it only repeats an answer that was annulled: scan",
+                DisagreementKind.ENTRY_NOT_COUNTED,
+                "let somebody in again after their visit had ended: scan",
                 select(scans.c.gym_id, scans.c.id)
-                .join(first, first.c.id == scans.c.repeats_id)
-                .where(scans.c.annulled_at.is_(None), first.c.annulled_at.is_not(None)),
+                .join(visits, visits.c.id == scans.c.visit_id)
+                .where(
+                    scans.c.outcome == Outcome.ENTERED,
+                    scans.c.annulled_at.is_(None),
+                    scans.c.repeats_id.is_not(None),
+                    visits.c.left_at < scans.c.decided_at,
+                ),
             ),
             (
                 DisagreementKind.USE_OUTSIDE,

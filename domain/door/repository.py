@@ -18,7 +18,6 @@ from domain.door.rows import NewScan, NewVisit
 from domain.door.state import AcceptedScan, OpenVisit
 from domain.gyms.opening_hours import OpeningException, OpeningHours
 from domain.literals import (
-    NULL,
     day_literal,
     id_literal,
     id_literals,
@@ -28,9 +27,11 @@ from domain.literals import (
     word_literal,
 )
 from domain.memberships.model import HeldMembership
+from domain.passes import GOOD_BEFORE
 from domain.tables import scans, users
 
 RECENT = timedelta(seconds=60)  # longer than a code lives, 55 s, and than the window of a phone held up
+_GOOD_BEFORE = GOOD_BEFORE + timedelta(seconds=1)
 _DAYS_AROUND = 2  # a gym's own day is at most one away from that of UTC; the night before and the day after count
 
 Asked = tuple[str, UUID]  # a scan id and whose it is
@@ -96,9 +97,9 @@ class Accepted:
     """What was accepted of a set of members.
 
     Args:
-        last: of each member within the last minute, repeated answers left out.
+        last: of each member within the last minute; of scans that were given one answer, the first that stands.
         left_by: the codes that let somebody out within the last minute.
-        entered_by: those of the shown codes that admitted a visit that still counts, whenever that was.
+        entered_by: those of the shown codes that belong to a visit that stands, whenever that was.
     """
 
     last: dict[UUID, AcceptedScan]
@@ -108,10 +109,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a visit ends; `left_scan` is None when no scan ended it."""
+    """How a visit ends by a scan."""
 
     visit_id: UUID
-    left_scan: UUID | None
+    left_scan: UUID
     inferred: Inferred | None
 
 
@@ -243,16 +244,23 @@ class DoorRepository:
     def accepted_of(
         self, members: Collection[UUID], codes: Collection[ShownCode], now: datetime, window: timedelta
     ) -> Accepted:
-        """What was accepted of these members lately, and by these codes ever; annulled scans left out."""
+        """What was accepted of these members lately, and by these codes ever; annulled scans left out.
+
+        A code is used by each scan that was given an entry's answer. The first one's stands with its visit; the others'
+        are found by the time in which they were good.
+        """
         found = Accepted({}, set(), set())
         if not members:
             return found
+        # Two windows: the scan that was answered first lies one before the last that is given its answer.
+        since = now - max(RECENT, 2 * window)
         rows = self._rows(
-            "SELECT id, member_id, gate_id, outcome, decided_at, pass_issued_at, occupancy, capacity, visit_id"  # noqa: S608
-            f" FROM scans WHERE member_id IN ({id_literals(members)})"
-            f" AND decided_at > {instant_literal(now - max(RECENT, window))}"
-            " AND outcome <> 'refused' AND annulled_at IS NULL AND repeats_id IS NULL AND offline IS NULL"
+            "SELECT id, member_id, gate_id, outcome, decided_at, pass_issued_at, occupancy, capacity, visit_id,"  # noqa: S608
+            f" repeats_id FROM scans WHERE member_id IN ({id_literals(members)})"
+            f" AND decided_at > {instant_literal(since)}"
+            " AND outcome <> 'refused' AND annulled_at IS NULL AND offline IS NULL"
             + self._or_by_codes(codes)
+            + self._or_by_repeats([code for code in codes if code[1] < since + _GOOD_BEFORE])
         )
         lately = []
         for row in rows:
@@ -261,13 +269,17 @@ class DoorRepository:
                 if issued_at is not None:
                     found.entered_by.add((member_id, issued_at))
                 continue
-            if row[3] == Outcome.LEFT and issued_at is not None:
-                found.left_by.add((member_id, issued_at))
+            if issued_at is not None:
+                (found.left_by if row[3] == Outcome.LEFT else found.entered_by).add((member_id, issued_at))
             lately.append((read_instant(row[4]), row[0], member_id, issued_at, row))
         for decided_at, id_, member_id, issued_at, row in sorted(lately, key=lambda scan: scan[:2]):
             assert decided_at is not None  # noqa: S101 - the column is not null
+            first_id = read_id(row[9]) or UUID(bytes=id_)
+            last = found.last.get(member_id)
+            if last is not None and last.id == first_id:
+                continue  # the same answer, given again
             found.last[member_id] = AcceptedScan(
-                UUID(bytes=id_),
+                first_id,
                 UUID(bytes=row[2]),
                 Outcome(row[3]),
                 decided_at,
@@ -303,14 +315,9 @@ class DoorRepository:
         if not endings:
             return
         ended = id_literals([ending.visit_id for ending in endings])
-        scans_of = [
-            f" WHEN {id_literal(ending.visit_id)} THEN {id_literal(ending.left_scan)}"
-            for ending in endings
-            if ending.left_scan is not None
-        ]
-        scan_of = f"CASE id{''.join(scans_of)} END" if scans_of else NULL
+        scans_of = [f" WHEN {id_literal(ending.visit_id)} THEN {id_literal(ending.left_scan)}" for ending in endings]
         reasons = {ending.inferred for ending in endings}
-        if len(reasons) == 1:  # one word for all: a case for each of very many would be looked through for each row
+        if len(reasons) == 1:
             inferred = word_literal(reasons.pop())
         else:
             why = [
@@ -320,10 +327,22 @@ class DoorRepository:
             ]
             inferred = f"CASE id{''.join(why)} END"
         self._write(
-            f"UPDATE visits{self._by_key} SET left_at = {instant_literal(left_at)}, left_scan = {scan_of},"  # noqa: S608
+            f"UPDATE visits{self._by_key} SET left_at = {instant_literal(left_at)},"  # noqa: S608
+            f" left_scan = CASE id{''.join(scans_of)} END,"
             f" inferred = {inferred} WHERE id IN ({ended})"
         )
         self._close([ending.visit_id for ending in endings])
+
+    def end_visits_by_rule(self, visits: Sequence[UUID], inferred: Inferred, left_at: datetime) -> None:
+        """End visits at one moment without a scan. That a rule did so stays known, whatever is known later."""
+        if not visits:
+            return
+        moment, word = instant_literal(left_at), word_literal(inferred)
+        self._write(
+            f"UPDATE visits{self._by_key} SET left_at = {moment}, left_scan = NULL, inferred = {word},"  # noqa: S608
+            f" rule_ended_at = {moment}, rule = {word} WHERE id IN ({id_literals(visits)})"
+        )
+        self._close(visits)
 
     def _close(self, visits: Collection[UUID]) -> None:
         """Take visits out of those that are open."""
@@ -362,8 +381,24 @@ class DoorRepository:
             return ""
         among = self._pairs([f"({id_literal(member)},{instant_literal(issued_at)})" for member, issued_at in codes])
         return (
-            " UNION ALL SELECT id, member_id, NULL, NULL, NULL, pass_issued_at, NULL, NULL, NULL"  # noqa: S608
+            " UNION ALL SELECT id, member_id, NULL, NULL, NULL, pass_issued_at, NULL, NULL, NULL, NULL"  # noqa: S608
             f" FROM visits WHERE (member_id, pass_issued_at) IN {among}"
+        )
+
+    def _or_by_repeats(self, codes: Collection[ShownCode]) -> str:
+        """Codes too old to be found among what was accepted lately."""
+        if not codes:
+            return ""
+        good = [
+            f"(member_id = {id_literal(member)} AND pass_issued_at = {instant_literal(issued_at)}"
+            f" AND decided_at BETWEEN {instant_literal(issued_at - _GOOD_BEFORE)}"
+            f" AND {instant_literal(issued_at + 2 * RECENT)})"
+            for member, issued_at in codes
+        ]
+        return (
+            " UNION ALL SELECT id, member_id, NULL, NULL, NULL, pass_issued_at, NULL, NULL, NULL, NULL"  # noqa: S608
+            f" FROM scans WHERE ({' OR '.join(good)})"
+            " AND outcome = 'entered' AND repeats_id IS NOT NULL AND annulled_at IS NULL AND offline IS NULL"
         )
 
     def _pairs(self, pairs: Sequence[str]) -> str:

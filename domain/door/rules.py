@@ -80,12 +80,16 @@ def refused(reason: Reason) -> Verdict:
 
 
 def _held_up(request: ScanRequest, member: MemberState, now: datetime, limits: DoorLimits) -> AcceptedScan | None:
-    """The answer that a phone held up is given again, if this scan is one."""
+    """The answer that a phone held up is given again, if this scan is one and the answer still holds."""
     last = member.last_accepted
     if last is None or last.gate_id != request.gate_id or now - last.decided_at > limits.repeat_window:
         return None
-    same = Direction.ENTER if last.outcome is Outcome.ENTERED else Direction.LEAVE
-    return last if request.direction in {Direction.AUTO, same} else None
+    visit = member.open_visit
+    if last.outcome is Outcome.ENTERED:
+        same, holds = Direction.ENTER, visit is not None and visit.visit_id == last.visit_id
+    else:
+        same, holds = Direction.LEAVE, visit is None or visit.gym_id != request.gym_id
+    return last if holds and request.direction in {Direction.AUTO, same} else None
 
 
 def _enter(request: ScanRequest, gym: GymState, member: MemberState, now: datetime) -> Verdict:

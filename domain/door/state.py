@@ -36,7 +36,12 @@ class OpenVisit:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedScan:
-    """A scan that let the member in or out, and what was said of the gym with it."""
+    """A scan that let the member in or out, and what was said of the gym with it.
+
+    Args:
+        id: the scan that was given this answer first, annulled or not.
+        visit_id: the visit that it began or ended.
+    """
 
     id: UUID
     gate_id: UUID

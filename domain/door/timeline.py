@@ -1,4 +1,7 @@
-"""What a member's scans that were made without the server amount to: pure, and the same in whatever order they came."""
+"""A member's visits, worked out from the facts of their timeline. Pure, and the same in whatever order they are known.
+
+A fact is a scan that a gate accepted, a scan that a device made without the server, or a rule that ended a visit.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -6,9 +9,32 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.door.model import Conflict, Direction, Inferred
-from domain.door.state import OpenVisit
+from domain.door.model import Conflict, Direction, Inferred, Outcome
 from domain.passes import good_from, good_until
+
+
+@dataclass(frozen=True, slots=True)
+class GateScan:
+    """A scan that a gate accepted.
+
+    Args:
+        group: the scan whose answer was given first; the same for all scans that were given this answer.
+        at: when it was decided.
+        issued_at: of the code that was shown.
+    """
+
+    id: UUID
+    group: UUID
+    gym_id: UUID
+    gate_id: UUID
+    outcome: Outcome
+    at: datetime
+    issued_at: datetime
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it let somebody in by its own code, and was not given an earlier answer again."""
+        return self.outcome is Outcome.ENTERED and self.group == self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +44,9 @@ class OfflineEntry:
     Args:
         id: the scan's row.
         asked: the client's id and whose it is; the order of scans of one moment.
+        at: when it was made.
         issued_at: of the code that was shown.
+        known_at: when it was recorded.
     """
 
     id: UUID
@@ -26,38 +54,63 @@ class OfflineEntry:
     gym_id: UUID
     gate_id: UUID
     direction: Direction
-    occurred_at: datetime
+    at: datetime
     issued_at: datetime
+    known_at: datetime
+
+    @property
+    def group(self) -> UUID:
+        """Its answer was given to no other scan."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEnd:
+    """A rule found that the member was not inside a gym any more."""
+
+    gym_id: UUID
+    at: datetime
+    inferred: Inferred
+
+
+Fact = GateScan | OfflineEntry | RuleEnd
 
 
 class End(NamedTuple):
-    """How a visit ended."""
+    """How a visit ended; `left_scan` is None when no scan ended it."""
 
     left_at: datetime
-    left_scan: UUID
+    left_scan: UUID | None
     inferred: Inferred | None
 
 
 @dataclass(slots=True)
-class OfflineVisit:
-    """A visit that such a scan began."""
+class Stay:
+    """A visit as the facts have it.
 
-    entry: OfflineEntry
+    Args:
+        opener: the scan that began it; None: it was open before the facts.
+        group: of the scans that it answered.
+    """
+
+    gym_id: UUID
+    group: UUID | None
+    opener: GateScan | OfflineEntry | None = None
     end: End | None = None
 
 
 @dataclass(slots=True)
 class Timeline:
-    """What the scans amount to.
+    """What the facts amount to.
 
     Args:
-        visits: those that they began, in order.
-        earlier_ends: how the visit ends that was open before them; None where it goes on, or there was none.
+        stays: the visits that they began, in order.
+        of_scans: by the scan's row, the visit that it began, joined or ended; None where it did nothing.
         conflicts: what does not fit, by the scan's row.
     """
 
-    visits: list[OfflineVisit] = field(default_factory=list)
-    earlier_ends: End | None = None
+    stays: list[Stay] = field(default_factory=list)
+    of_scans: dict[UUID, Stay | None] = field(default_factory=dict)
     conflicts: dict[UUID, Conflict] = field(default_factory=dict)
 
 
@@ -69,42 +122,107 @@ def occurred_at(scanned_at: datetime | None, issued_at: datetime | None, arrived
     return min(moment, arrived_at)
 
 
-def replay(earlier: OpenVisit | None, used_codes: Collection[datetime], scans: Iterable[OfflineEntry]) -> Timeline:
-    """Go through scans in the order of their time.
+def replay(earlier: Stay | None, used_codes: Collection[datetime], facts: Iterable[Fact]) -> Timeline:
+    """Go through facts in the order of their time.
 
     Args:
-        earlier: the visit that is open when they begin, at any gym.
+        earlier: the visit that is open when they begin; its end is set here.
         used_codes: issue times of codes that have admitted this member before.
-        scans: those later than every scan that was decided at a gate.
+        facts: those that stand; what was annulled is none.
     """
-    timeline = Timeline()
-    used = set(used_codes)
-    inside_at = earlier.gym_id if earlier is not None else None
+    facts = list(facts)
+    at_gates = [fact for fact in facts if isinstance(fact, GateScan)]
+    # A gate that let somebody in by a code knew of no other use: an upload of the same code is what does not fit.
+    used = set(used_codes) | {scan.issued_at for scan in at_gates if scan.is_entry}
+    replaying = _Replaying(earlier, used, at_gates)
+    for fact in sorted(facts, key=_in_time):
+        match fact:
+            case RuleEnd():
+                replaying.rule(fact)
+            case OfflineEntry():
+                replaying.offline(fact)
+            case GateScan():
+                replaying.at_gate(fact)
+    return replaying.timeline
 
-    def end(scan: OfflineEntry, inferred: Inferred | None) -> None:
-        ended = End(scan.occurred_at, scan.id, inferred)
-        if timeline.visits and timeline.visits[-1].end is None:
-            timeline.visits[-1].end = ended
-        else:
-            timeline.earlier_ends = ended
 
-    for scan in sorted(scans, key=lambda one: (one.occurred_at, one.asked)):
-        here = inside_at == scan.gym_id
-        if scan.direction is Direction.LEAVE:
-            if here:
-                end(scan, None)
-                inside_at = None
+def _in_time(fact: Fact) -> tuple[datetime, int, str, int]:
+    """Of one moment: what was made without the server was known before the gate decided; a rule ends what there is."""
+    match fact:
+        case OfflineEntry():
+            return fact.at, 0, fact.asked[0], fact.asked[1].int
+        case GateScan():
+            return fact.at, 1, "", fact.id.int
+        case RuleEnd():
+            return fact.at, 2, "", 0
+
+
+class _Replaying:
+    """The state between two facts."""
+
+    def __init__(self, earlier: Stay | None, used: set[datetime], at_gates: Collection[GateScan]) -> None:
+        self.timeline = Timeline()
+        self._inside = earlier
+        self._used = used
+        self._at_gates = at_gates
+
+    def rule(self, fact: RuleEnd) -> None:
+        if self._is_inside(fact.gym_id):
+            self._end(End(fact.at, None, fact.inferred))
+
+    def at_gate(self, scan: GateScan) -> None:
+        """A gate's answer was acted upon: it counts, whatever else is known by now."""
+        if scan.outcome is Outcome.ENTERED:
+            self._used.add(scan.issued_at)
+            if self._inside is not None and self._inside.group == scan.group:
+                self.timeline.of_scans[scan.id] = self._inside
             else:
-                timeline.conflicts[scan.id] = Conflict.NOT_INSIDE
-            continue
-        if scan.issued_at in used:
-            timeline.conflicts[scan.id] = Conflict.USED_PASS
-            continue
-        if here:
-            timeline.conflicts[scan.id] = Conflict.ALREADY_INSIDE
-        if inside_at is not None:
-            end(scan, Inferred.ENTERED_AGAIN if here else Inferred.ENTERED_ELSEWHERE)
-        used.add(scan.issued_at)
-        timeline.visits.append(OfflineVisit(scan))
-        inside_at = scan.gym_id
-    return timeline
+                self._enter(scan)
+        elif self._is_inside(scan.gym_id):
+            self._leave(scan)
+        elif scan.group == scan.id:
+            self.timeline.of_scans[scan.id] = None
+
+    def offline(self, entry: OfflineEntry) -> None:
+        """It counts as far as no gate has decided otherwise."""
+        self.timeline.of_scans[entry.id] = None
+        here = self._is_inside(entry.gym_id)
+        if any(_decided_before_known(scan, entry) for scan in self._at_gates):
+            self.timeline.conflicts[entry.id] = Conflict.LATER_SCAN
+        elif entry.direction is Direction.LEAVE:
+            if here:
+                self._leave(entry)
+            else:
+                self.timeline.conflicts[entry.id] = Conflict.NOT_INSIDE
+        elif entry.issued_at in self._used:
+            self.timeline.conflicts[entry.id] = Conflict.USED_PASS
+        else:
+            if here:
+                self.timeline.conflicts[entry.id] = Conflict.ALREADY_INSIDE
+            self._used.add(entry.issued_at)
+            self._enter(entry)
+
+    def _is_inside(self, gym_id: UUID) -> bool:
+        return self._inside is not None and self._inside.gym_id == gym_id
+
+    def _enter(self, scan: GateScan | OfflineEntry) -> None:
+        if self._inside is not None:
+            here = self._inside.gym_id == scan.gym_id
+            self._end(End(scan.at, scan.id, Inferred.ENTERED_AGAIN if here else Inferred.ENTERED_ELSEWHERE))
+        self._inside = Stay(scan.gym_id, scan.group, scan)
+        self.timeline.stays.append(self._inside)
+        self.timeline.of_scans[scan.id] = self._inside
+
+    def _leave(self, scan: GateScan | OfflineEntry) -> None:
+        self.timeline.of_scans[scan.id] = self._inside
+        self._end(End(scan.at, scan.id, None))
+
+    def _end(self, end: End) -> None:
+        assert self._inside is not None  # noqa: S101 - asked by every caller
+        self._inside.end = end
+        self._inside = None
+
+
+def _decided_before_known(scan: GateScan, entry: OfflineEntry) -> bool:
+    """Whether a gate had decided a later scan by the time the entry was recorded: what was decided stays."""
+    return scan.at >= entry.at and (scan.at, scan.id) < (entry.known_at, entry.id)

@@ -9,6 +9,7 @@ SHARDS: Mapping[str, str] = {
     "deaths": "a whole stack killed and started again, embedded and full; two stacks side by side",
     "scaling": "consumers that scale, a killed and a frozen consumer of a whole stack",
     "stateful": "long stateful and property tests",
+    "histories": "random histories of the door on MariaDB",
     "schemathesis": "every operation of the OpenAPI document by every kind of caller",
     "tools": "the benchmarks, an interrupted rush, backup and restore",
 }

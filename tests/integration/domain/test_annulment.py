@@ -5,7 +5,10 @@ import json
 from sqlalchemy import select
 
 from domain.door.model import AnnulAnswer, Direction, Inferred, Outcome, Problem, Reason, Rejected, ScanAnswer
+from domain.door.queries import DoorQueries
 from domain.door.reconcile import disagreements
+from domain.door.records import DoorRecords
+from domain.paging import PageRequest
 from domain.tables import open_visits, outbox, visits
 from tests.world import START, World
 
@@ -38,6 +41,33 @@ def test_annulment_of_an_exit_puts_the_member_back_inside(world: World) -> None:
     with world.store.reading() as connection:
         assert connection.execute(select(open_visits.c.entered_at)).scalar_one() == START
         assert disagreements(connection) == []
+
+
+def test_annulment_of_an_exit_may_exceed_the_capacity_and_says_so(world: World) -> None:
+    gym = world.gym(capacity=1)
+    first, second = world.members(2)
+    world.answer(world.scan(gym, world.code(first), ENTER))
+    world.clock.forward(60)
+    leave = world.scan(gym, world.code(first), LEAVE)
+    world.answer(leave)
+    entry = world.scan(gym, world.code(second), ENTER)
+    assert world.answer(entry).outcome is Outcome.ENTERED
+    (answer,) = world.ask(world.annulment(gym, leave.scan_id))
+    assert isinstance(answer, AnnulAnswer)
+    assert (answer.occupancy, answer.capacity, answer.over_capacity) == (2, 1, True)
+    with world.store.reading() as connection:
+        listed = DoorQueries(connection).inside(gym, PageRequest(10, None)).items
+        called = DoorRecords(connection).roll_call(gym, 10)
+    assert [one.over_capacity for one in listed] == [True, True]
+    assert called is not None
+    assert [one.over_capacity for one in called.inside] == [True, True]
+    (answer,) = world.ask(world.annulment(gym, entry.scan_id))
+    assert isinstance(answer, AnnulAnswer)
+    assert (answer.occupancy, answer.over_capacity) == (1, False)
+    with world.store.reading() as connection:
+        assert [one.over_capacity for one in DoorQueries(connection).inside(gym, PageRequest(10, None)).items] == [
+            False
+        ]
 
 
 def test_annulment_of_an_entry_elsewhere_opens_the_first_visit_again(world: World) -> None:

@@ -31,23 +31,31 @@ REENTRY = timedelta(minutes=15)
 
 @dataclass(eq=False)
 class Accepted:
-    """An accepted scan in the model; two alike are still two."""
+    """An accepted answer in the model; two alike are still two.
+
+    Args:
+        scans: that were given it and stand, in order, as scan id, moment and code.
+    """
 
     gate: UUID
     gym: UUID
     outcome: Outcome
-    at: datetime
-    code: datetime | None  # that it used up
-    shown: datetime | None  # that was shown last, the phone being held up
+    scans: list[tuple[str, datetime, datetime | None]]
+
+    @property
+    def at(self) -> datetime:
+        return self.scans[0][1]
+
+    @property
+    def shown(self) -> datetime | None:
+        return self.scans[0][2]
 
 
 @dataclass
 class Person:
-    """A member in the model: their accepted scans, in order, are all there is to know."""
+    """A member in the model: the answers that they were given, in order, are all there is to know."""
 
     accepted: list[Accepted] = field(default_factory=list)
-    # Of each scan that was accepted: the answers given again, in order, as scan id, moment and code.
-    repeats: dict[str, list[tuple[str, datetime, datetime | None]]] = field(default_factory=dict)
 
     def place(self) -> tuple[UUID, datetime] | None:
         """Where they are and since when, by going through the scans."""
@@ -59,8 +67,10 @@ class Person:
                 here = None
         return here
 
-    def used(self, code: datetime | None, outcome: Outcome) -> bool:
-        return any(scan.code == code and scan.outcome is outcome for scan in self.accepted)
+    def used(self, code: datetime | None, outcome: Outcome) -> list[datetime]:
+        """When a code was shown to get an outcome."""
+        given = [record for record in self.accepted if record.outcome is outcome]
+        return [at for record in given for _, at, shown in record.scans if shown == code]
 
 
 @cache
@@ -157,20 +167,12 @@ class Door(RuleBasedStateMachine):
         assert request.reading.member_id is not None
         person = self.people[request.reading.member_id]
         self.annulled.add(request.scan_id)
-        for repeats in person.repeats.values():
-            repeats[:] = [repeat for repeat in repeats if repeat[0] != request.scan_id]
         record = self.records.pop(request.scan_id, None)
         if record is None:
             return
-        heirs = person.repeats.pop(request.scan_id, [])
-        if not heirs:
+        record.scans[:] = [scan for scan in record.scans if scan[0] != request.scan_id]
+        if not record.scans:
             person.accepted.remove(record)
-            return
-        heir, record.at, record.shown = heirs[0]
-        if record.outcome is Outcome.LEFT:
-            record.code = record.shown
-        self.records[heir] = record
-        person.repeats[heir] = heirs[1:]
 
     @invariant()
     def the_store_agrees(self) -> None:
@@ -198,21 +200,11 @@ class Door(RuleBasedStateMachine):
         expected, repeated = self._expect(request, person)
         assert (result.outcome, result.reason, result.replayed) == (*expected, repeated), request
         self.answers[request.scan_id] = result
-        if expected[0] is not Outcome.REFUSED and not repeated:
-            record = Accepted(
-                request.gate_id,
-                request.gym_id,
-                expected[0],
-                self.world.clock.now,
-                request.reading.issued_at,
-                request.reading.issued_at,
-            )
-            person.accepted.append(record)
-            self.records[request.scan_id] = record
-        if repeated:
-            original = next(id_ for id_, record in self.records.items() if record is person.accepted[-1])
-            again = (request.scan_id, self.world.clock.now, request.reading.issued_at)
-            person.repeats.setdefault(original, []).append(again)
+        if expected[0] is not Outcome.REFUSED:
+            if not repeated:
+                person.accepted.append(Accepted(request.gate_id, request.gym_id, expected[0], []))
+            record = self.records[request.scan_id] = person.accepted[-1]
+            record.scans.append((request.scan_id, self.world.clock.now, request.reading.issued_at))
         if not repeated:
             inside = sum(1 for other in self.people.values() if (other.place() or (None,))[0] == request.gym_id)
             assert result.occupancy == inside
@@ -233,12 +225,11 @@ class Door(RuleBasedStateMachine):
                     return (Outcome.REFUSED, Reason.EXPIRED_PASS), False
                 return (last.outcome, None), True
         leaves = request.direction is Direction.LEAVE or (request.direction is Direction.AUTO and inside)
-        if request.direction is Direction.AUTO and person.used(code, Outcome.ENTERED if leaves else Outcome.LEFT):
-            within = not leaves and now - max(scan.at for scan in person.accepted if scan.code == code) > timedelta(
-                seconds=60
-            )
+        opposite = person.used(code, Outcome.ENTERED if leaves else Outcome.LEFT)
+        if request.direction is Direction.AUTO and opposite:
             # The store forgets an exit's code after a minute; by then the code is too old to let anybody in.
-            return (Outcome.REFUSED, Reason.EXPIRED_PASS if within else Reason.USED_PASS), False
+            forgotten = not leaves and now - max(opposite) > timedelta(seconds=60)
+            return (Outcome.REFUSED, Reason.EXPIRED_PASS if forgotten else Reason.USED_PASS), False
         if leaves:
             return (Outcome.LEFT, None), False
         return (self._entry(request, person, place), False)

@@ -71,6 +71,12 @@ def accepted(outcome: Outcome, seconds_ago: float, gate: UUID = GATE) -> Accepte
     return AcceptedScan(uuid4(), gate, outcome, NOW - timedelta(seconds=seconds_ago), NOW, 4, 10, uuid4())
 
 
+def of(scan: AcceptedScan) -> OpenVisit:
+    """The visit that an entry began."""
+    assert scan.visit_id is not None
+    return OpenVisit(scan.visit_id, GYM, scan.decided_at)
+
+
 def decision(
     request: ScanRequest, member: MemberState | None, gym: GymState | None = None, now: datetime = NOW
 ) -> Verdict:
@@ -233,8 +239,25 @@ def test_leaving_without_an_entry_ends_nothing() -> None:
 @pytest.mark.parametrize("direction", [ENTER, AUTO])
 def test_a_phone_held_up_is_answered_the_same_for_fifteen_seconds(direction: Direction) -> None:
     last = accepted(Outcome.ENTERED, 15)
-    member = a_member(open_visit=visit(minutes_ago=0.25), last_accepted=last)
+    member = a_member(open_visit=of(last), last_accepted=last)
     assert decision(scan(direction), member) == Verdict(Outcome.ENTERED, repeats=last)
+
+
+@pytest.mark.parametrize("direction", [ENTER, AUTO])
+@pytest.mark.parametrize("open_visit", [None, visit(OTHER_GYM, minutes_ago=0.1)])
+def test_an_entry_is_not_told_again_once_its_visit_has_ended(
+    direction: Direction, open_visit: OpenVisit | None
+) -> None:
+    member = a_member(open_visit=open_visit, last_accepted=accepted(Outcome.ENTERED, 5))
+    verdict = decision(scan(direction), member)
+    assert (verdict.repeats, verdict.opens_visit) == (None, True)
+    used = replace(member, code_entered=True)
+    assert reason(scan(ENTER), used) is Reason.USED_PASS
+
+
+def test_an_exit_is_not_told_again_to_somebody_who_is_inside_by_now() -> None:
+    member = a_member(open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.LEFT, 5))
+    assert decision(scan(LEAVE), member) == Verdict(Outcome.LEFT, ends_visit=True)
 
 
 def test_after_fifteen_seconds_a_fresh_code_toggles_again() -> None:
@@ -255,7 +278,7 @@ def test_an_explicit_leave_after_an_enter_is_a_leave() -> None:
 @pytest.mark.parametrize("direction", [ENTER, AUTO])
 def test_a_stale_screenshot_behind_its_owner_s_back_is_no_phone_held_up(direction: Direction) -> None:
     last = replace(accepted(Outcome.ENTERED, 5), pass_issued_at=NOW - timedelta(seconds=15))
-    member = a_member(open_visit=visit(minutes_ago=0.1), last_accepted=last)
+    member = a_member(open_visit=of(last), last_accepted=last)
     assert reason(scan(direction, PassStatus.STALE), member) is Reason.EXPIRED_PASS
     frozen_phone = replace(member, last_accepted=replace(last, pass_issued_at=NOW))
     assert decision(scan(direction, PassStatus.STALE), frozen_phone).outcome is Outcome.ENTERED

@@ -54,7 +54,7 @@ accepted = st.builds(
     pass_issued_at=st.just(NOW),
     occupancy=st.integers(0, 5),
     capacity=st.just(5),
-    visit_id=st.none(),
+    visit_id=st.sampled_from([None, IDS[1], IDS[2]]),
 )
 members = st.builds(
     MemberState,
@@ -96,6 +96,9 @@ def assert_keeps_the_rules(scan: ScanRequest, gym: GymState, member: MemberState
     if verdict.repeats is not None:
         assert verdict.outcome is verdict.repeats.outcome
         assert NOW - verdict.repeats.decided_at <= LIMITS.repeat_window
+        if verdict.outcome is Outcome.ENTERED:
+            assert member.open_visit is not None, "whoever is told that they entered is counted"
+            assert member.open_visit.visit_id == verdict.repeats.visit_id
         assert not verdict.opens_visit
         assert not verdict.ends_visit
         return

@@ -1,4 +1,4 @@
-"""What scans without the server amount to does not depend on the order in which they are known."""
+"""What the facts of a timeline amount to, and that it does not depend on the order in which they are known."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,56 +8,69 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.door.model import Conflict, Direction, Inferred
-from domain.door.state import OpenVisit
-from domain.door.timeline import End, OfflineEntry, Timeline, occurred_at, replay
+from domain.door.model import Conflict, Direction, Inferred, Outcome
+from domain.door.timeline import End, Fact, GateScan, OfflineEntry, RuleEnd, Stay, Timeline, occurred_at, replay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+UPLOADED = NOW + timedelta(hours=2)
 HERE, THERE, GATE, DEVICE = uuid4(), uuid4(), uuid4(), uuid4()
 ENTER, LEAVE = Direction.ENTER, Direction.LEAVE
+ENTERED, LEFT = Outcome.ENTERED, Outcome.LEFT
 
 
-def entry(minute: int, direction: Direction, gym: UUID = HERE, issued: int | None = None) -> OfflineEntry:
-    moment = NOW + timedelta(minutes=minute)
-    issued_at = NOW + timedelta(minutes=minute if issued is None else issued)
-    return OfflineEntry(uuid4(), (str(uuid4()), DEVICE), gym, GATE, direction, moment, issued_at)
+def at(minute: float) -> datetime:
+    return NOW + timedelta(minutes=minute)
 
 
-def shape(timeline: Timeline) -> object:
-    begun = [(visit.entry.id, visit.end) for visit in timeline.visits]
-    return begun, timeline.earlier_ends, sorted(timeline.conflicts.items())
+def entry(
+    minute: float, direction: Direction, gym: UUID = HERE, issued: float | None = None, known: float = 120
+) -> OfflineEntry:
+    issued_at = at(minute if issued is None else issued)
+    return OfflineEntry(uuid4(), (str(uuid4()), DEVICE), gym, GATE, direction, at(minute), issued_at, at(known))
+
+
+def scan(
+    minute: float, outcome: Outcome, gym: UUID = HERE, issued: float | None = None, of: GateScan | None = None
+) -> GateScan:
+    id_ = uuid4()
+    issued_at = at(minute if issued is None else issued)
+    return GateScan(id_, of.group if of else id_, gym, GATE, outcome, at(minute), issued_at)
+
+
+def shape(timeline: Timeline) -> list[tuple[UUID, End | None]]:
+    return [(stay.opener.id, stay.end) for stay in timeline.stays if stay.opener is not None]
 
 
 def test_an_entry_and_an_exit_are_a_visit() -> None:
     came, went = entry(0, ENTER), entry(60, LEAVE)
     timeline = replay(None, (), [went, came])
-    assert shape(timeline) == ([(came.id, End(went.occurred_at, went.id, None))], None, [])
+    assert (shape(timeline), timeline.conflicts) == ([(came.id, End(went.at, went.id, None))], {})
 
 
 def test_an_exit_ends_the_visit_that_was_open_before() -> None:
-    went = entry(5, LEAVE)
-    timeline = replay(OpenVisit(uuid4(), HERE, NOW), (), [went])
-    assert timeline.earlier_ends == End(went.occurred_at, went.id, None)
+    went, earlier = entry(5, LEAVE), Stay(HERE, None)
+    timeline = replay(earlier, (), [went])
+    assert earlier.end == End(went.at, went.id, None)
+    assert timeline.of_scans == {went.id: earlier}
 
 
 def test_an_exit_from_where_one_is_not_fits_nowhere() -> None:
-    went = entry(5, LEAVE)
-    timeline = replay(OpenVisit(uuid4(), THERE, NOW), (), [went])
-    assert (timeline.earlier_ends, timeline.conflicts) == (None, {went.id: Conflict.NOT_INSIDE})
+    went, earlier = entry(5, LEAVE), Stay(THERE, None)
+    timeline = replay(earlier, (), [went])
+    assert (earlier.end, timeline.conflicts) == (None, {went.id: Conflict.NOT_INSIDE})
 
 
 def test_an_entry_elsewhere_ends_the_visit_here() -> None:
-    came, moved = entry(0, ENTER), entry(30, ENTER, THERE)
-    timeline = replay(None, (), [came, moved])
-    assert timeline.visits[0].end == End(moved.occurred_at, moved.id, Inferred.ENTERED_ELSEWHERE)
-    assert timeline.visits[1].end is None
+    came, moved = entry(0, ENTER, known=20), scan(30, ENTERED, THERE)
+    timeline = replay(None, (), [moved, came])
+    assert shape(timeline) == [(came.id, End(moved.at, moved.id, Inferred.ENTERED_ELSEWHERE)), (moved.id, None)]
     assert timeline.conflicts == {}
 
 
 def test_entering_twice_is_listed_and_begins_anew() -> None:
     came, again = entry(0, ENTER), entry(30, ENTER)
     timeline = replay(None, (), [came, again])
-    assert timeline.visits[0].end == End(again.occurred_at, again.id, Inferred.ENTERED_AGAIN)
+    assert timeline.stays[0].end == End(again.at, again.id, Inferred.ENTERED_AGAIN)
     assert timeline.conflicts == {again.id: Conflict.ALREADY_INSIDE}
 
 
@@ -66,6 +79,49 @@ def test_a_code_admits_once(known: bool) -> None:  # noqa: FBT001 - a case
     came, copied = entry(0, ENTER), entry(1, ENTER, THERE, issued=0)
     timeline = replay(None, [came.issued_at] if known else [], [came, copied] if not known else [copied])
     assert timeline.conflicts == {copied.id: Conflict.USED_PASS}
+
+
+def test_a_code_that_a_gate_has_admitted_is_the_gate_s_however_early_the_upload_was_made() -> None:
+    early, decided = entry(0, ENTER, issued=1, known=0.5), scan(1, ENTERED, issued=1)
+    timeline = replay(None, (), [early, decided])
+    assert timeline.conflicts == {early.id: Conflict.USED_PASS}
+    assert shape(timeline) == [(decided.id, None)]
+
+
+def test_what_a_gate_had_decided_when_an_upload_was_known_stays() -> None:
+    came, uploaded, left = scan(0, ENTERED), entry(5, LEAVE, known=11), scan(10, LEFT)
+    timeline = replay(None, (), [came, uploaded, left])
+    assert timeline.conflicts == {uploaded.id: Conflict.LATER_SCAN}
+    assert shape(timeline) == [(came.id, End(left.at, left.id, None))]
+    known_before = entry(5, LEAVE, known=9)
+    timeline = replay(None, (), [came, known_before, left])
+    assert shape(timeline) == [(came.id, End(known_before.at, known_before.id, None))]
+    assert timeline.of_scans[left.id] is None
+
+
+def test_scans_that_were_given_one_answer_have_one_visit() -> None:
+    first = scan(0, ENTERED)
+    again = scan(0.1, ENTERED, of=first)
+    timeline = replay(None, (), [first, again])
+    assert shape(timeline) == [(first.id, None)]
+    assert timeline.of_scans[again.id] is timeline.stays[0]
+    assert shape(replay(None, (), [again])) == [(again.id, None)], "it stands without the annulled first one"
+
+
+def test_an_answer_that_was_given_again_after_its_visit_had_ended_is_an_entry_of_its_own() -> None:
+    first = scan(0, ENTERED)
+    went, again = entry(0.05, LEAVE, known=0.06), scan(0.1, ENTERED, of=first)
+    timeline = replay(None, (), [first, went, again])
+    assert shape(timeline) == [(first.id, End(went.at, went.id, None)), (again.id, None)]
+
+
+def test_a_rule_ends_the_visit_that_is_open_then_at_its_gym() -> None:
+    came, counted_out = scan(0, ENTERED), RuleEnd(HERE, at(10), Inferred.HEAD_COUNT)
+    assert shape(replay(None, (), [came, counted_out])) == [(came.id, End(at(10), None, Inferred.HEAD_COUNT))]
+    went = entry(5, LEAVE)
+    assert shape(replay(None, (), [came, counted_out, went])) == [(came.id, End(went.at, went.id, None))]
+    elsewhere = RuleEnd(THERE, at(10), Inferred.HEAD_COUNT)
+    assert shape(replay(None, (), [came, elsewhere])) == [(came.id, None)]
 
 
 @pytest.mark.parametrize(
@@ -81,31 +137,35 @@ def test_a_scan_was_made_before_it_was_uploaded() -> None:
     assert occurred_at(NOW + timedelta(hours=1), None, NOW) == NOW
 
 
-entries = st.lists(
-    st.builds(
-        entry,
-        st.integers(0, 12),
-        st.sampled_from([ENTER, LEAVE]),
-        st.sampled_from([HERE, THERE]),
-        st.one_of(st.none(), st.integers(0, 3)),
-    ),
-    max_size=8,
-)
+gyms = st.sampled_from([HERE, THERE])
+issues = st.one_of(st.none(), st.integers(0, 3))
+uploads = st.builds(entry, st.integers(0, 12), st.sampled_from([ENTER, LEAVE]), gyms, issues, st.integers(12, 20))
+decided = st.builds(scan, st.integers(0, 16), st.sampled_from([ENTERED, LEFT]), gyms)
+ruled = st.builds(RuleEnd, gyms, st.integers(0, 16).map(at), st.just(Inferred.FORGOTTEN))
 
 
-@settings(max_examples=80)
-@given(entries, st.randoms(use_true_random=False), st.booleans())
-def test_the_order_in_which_scans_are_known_does_not_matter(
-    scans: Sequence[OfflineEntry],
+@settings(max_examples=150)
+@given(st.lists(st.one_of(uploads, decided, ruled), max_size=9), st.randoms(use_true_random=False), st.booleans())
+def test_the_order_in_which_facts_are_known_does_not_matter(
+    facts: Sequence[Fact],
     chance: object,
     inside: bool,  # noqa: FBT001 - a case
 ) -> None:
-    earlier = OpenVisit(uuid4(), HERE, NOW) if inside else None
-    shuffled = list(scans)
+    shuffled = list(facts)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    first, other = replay(earlier, (), scans), replay(earlier, (), shuffled)
-    assert shape(first) == shape(other)
-    begun = [visit.entry.id for visit in first.visits]
-    admitted = {scan.id for scan in scans if scan.direction is ENTER and first.conflicts.get(scan.id) != "used_pass"}
-    assert set(begun) == admitted
-    assert all(visit.end is not None for visit in first.visits[:-1])
+    first_earlier, other_earlier = (Stay(HERE, None) if inside else None for _ in range(2))
+    first, other = replay(first_earlier, (), facts), replay(other_earlier, (), shuffled)
+    assert (shape(first), first.conflicts) == (shape(other), other.conflicts)
+    assert (first_earlier and first_earlier.end) == (other_earlier and other_earlier.end)
+    not_counted = {Conflict.USED_PASS, Conflict.LATER_SCAN, Conflict.NOT_INSIDE}
+    for fact in facts:
+        if isinstance(fact, GateScan):
+            began = fact.id in dict(shape(first))
+            assert began == (fact.outcome is ENTERED), "whoever was told that they entered is counted"
+        if isinstance(fact, OfflineEntry):
+            did = first.of_scans[fact.id] is not None
+            assert did == (first.conflicts.get(fact.id) not in not_counted), "no fact is lost without a trace"
+    assert all(stay.end is not None for stay in first.stays[:-1])
+    assert all(
+        stay.end.left_at >= stay.opener.at for stay in first.stays if stay.end is not None and stay.opener is not None
+    )

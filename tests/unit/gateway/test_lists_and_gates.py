@@ -77,6 +77,7 @@ async def test_the_roll_call_names_everybody_once_however_it_is_paged(rig: Rig) 
         "since": "2026-03-02T12:00:00Z",
         "gate_id": str(at.gate),
         "gate_name": f"Gate {at.gate}",
+        "over_capacity": False,
     }
     assert_problem(await rig.client.get(f"/gyms/{new_id()}/inside", headers=staff), 404, "unknown_gym")
 

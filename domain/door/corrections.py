@@ -1,0 +1,277 @@
+"""Corrections of a member's visits: what an upload or an annulment changes is worked out anew from the facts."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from domain.door.ending import free_machines
+from domain.door.events import TOPIC, DoorEvent, VisitInferred, VisitReopened
+from domain.door.machine_model import UseEnded
+from domain.door.machine_uses import MachineUses
+from domain.door.model import Conflict, Direction, Inferred, Outcome
+from domain.door.repository import DoorRepository, MemberRow
+from domain.door.timeline import End, GateScan, OfflineEntry, Stay, Timeline, replay
+from domain.door.timeline_repository import TimelineScan, KeptVisit, TimelineRepository, VisitValues
+from domain.ids import new_id
+from domain.memberships.rules import standing
+from domain.outbox import store_events
+
+# Longer than a code is good and than a phone is held up: earlier facts have nothing to do with the one that changes.
+_MARGIN = timedelta(minutes=10)
+_BY_MEMBERSHIP = {Conflict.BANNED, Conflict.NO_MEMBERSHIP}
+
+
+def correct_visits(
+    connection: Connection, member: MemberRow, since: datetime, now: datetime, recorded: UUID | None = None
+) -> Conflict | None:
+    """Make a member's visits agree with the facts of their timeline; the member is locked already.
+
+    Args:
+        since: when the fact took place that is new, or was annulled.
+        recorded: the row of a scan without the server that is new.
+
+    Returns:
+        What does not fit of that scan.
+    """
+    repository = TimelineRepository(connection, member.shown.id)
+    facts = _Facts.of(repository, since)
+    kept = repository.visits(facts.begin)
+    correction = _Correction(connection, repository, member, facts, kept, now)
+    timeline = correction.timeline(repository.deleted_at() if member.deleted else None)
+    conflicts = _conflicts(connection, repository, member, facts.entries, timeline, recorded, now)
+    correction.apply(timeline)
+    return conflicts.get(recorded) if recorded is not None else None
+
+
+class _Facts:
+    """The scans from a calm moment on, and the codes that were used just before it."""
+
+    def __init__(self, scans: Sequence[TimelineScan], begin: datetime) -> None:
+        self.begin = begin
+        self.groups = {scan.fact.id: scan.fact.group for scan in scans}
+        self.scans = {scan.fact.id: scan for scan in scans if scan.fact.at >= begin and not scan.annulled}
+        self.entries = [scan.fact for scan in self.scans.values() if isinstance(scan.fact, OfflineEntry)]
+        self.codes_before = {
+            scan.fact.issued_at
+            for scan in scans
+            if scan.fact.at < begin
+            and not scan.annulled
+            and isinstance(scan.fact, GateScan)
+            and scan.fact.outcome is Outcome.ENTERED
+        }
+
+    @classmethod
+    def of(cls, repository: TimelineRepository, since: datetime) -> "_Facts":
+        """The facts that a change at a moment may concern.
+
+        A scan of a gate that is annulled no longer comes before uploads that were known after it, however early they
+        were made.
+        """
+        begin = since - _MARGIN
+        scans = repository.scans(begin - _MARGIN)
+        made = [scan.fact.at for scan in scans if isinstance(scan.fact, OfflineEntry) and scan.fact.known_at >= since]
+        earliest = min(made, default=since) - _MARGIN
+        if earliest < begin:
+            begin = earliest
+            scans = repository.scans(begin - _MARGIN)
+        return cls(scans, begin)
+
+
+def _conflicts(
+    connection: Connection,
+    repository: TimelineRepository,
+    member: MemberRow,
+    entries: Collection[OfflineEntry],
+    timeline: Timeline,
+    recorded: UUID | None,
+    now: datetime,
+) -> Mapping[UUID, Conflict]:
+    """What does not fit, kept for the staff.
+
+    Whether the gate would have refused somebody is asked when the scan is recorded, or another conflict of it is gone;
+    what was found then stays.
+    """
+    listed = repository.listed_conflicts({entry.id for entry in entries})
+    found = {id_: kind for id_, kind in listed.items() if kind in _BY_MEMBERSHIP} | timeline.conflicts
+    asked = [
+        entry
+        for entry in entries
+        if entry.direction is not Direction.LEAVE
+        and entry.id not in found
+        and (entry.id == recorded or entry.id in listed)
+    ]
+    found |= _by_membership(connection, repository, member, asked)
+    gyms = {entry.id: entry.gym_id for entry in entries}
+    repository.keep_conflicts(listed, {id_: (gyms[id_], conflict) for id_, conflict in found.items()}, now)
+    return found
+
+
+def _by_membership(
+    connection: Connection, repository: TimelineRepository, member: MemberRow, entries: Collection[OfflineEntry]
+) -> dict[UUID, Conflict]:
+    """Whom the gate would have refused, had it been able to ask."""
+    if not entries or member.banned:
+        return {entry.id: Conflict.BANNED for entry in entries}
+    held = DoorRepository(connection).members_now([member.shown.id]).memberships.get(member.shown.id, [])
+    companies = repository.companies({entry.gym_id for entry in entries})
+    refused = (
+        entry
+        for entry in entries
+        if standing([one.seen_from(entry.gym_id, companies[entry.gym_id]) for one in held], entry.at).reason is not None
+    )
+    return {entry.id: Conflict.NO_MEMBERSHIP for entry in refused}
+
+
+class _Correction:
+    """Brings what is kept to what was worked out.
+
+    Visits are closed, and give up their codes, before others are opened: a member is inside once, a code admits once.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        repository: TimelineRepository,
+        member: MemberRow,
+        facts: _Facts,
+        kept: Sequence[KeptVisit],
+        now: datetime,
+    ) -> None:
+        standing_visits = [visit for visit in kept if not visit.annulled]
+        self._connection = connection
+        self._repository = repository
+        self._member_id = member.shown.id
+        self._facts = facts
+        self._rules = [visit.rule for visit in kept if visit.rule is not None and visit.rule.at >= facts.begin]
+        self._begun = [visit for visit in standing_visits if visit.entered_at >= facts.begin]
+        self._before = next((visit for visit in standing_visits if visit.entered_at < facts.begin), None)
+        self._now = now
+        self._used: set[datetime] = set()
+        self._ids: dict[int, UUID] = {}  # by the identity of a stay
+        self._reopened: list[KeptVisit] = []
+        self._events: list[tuple[UUID, DoorEvent]] = []
+
+    def timeline(self, deleted_at: datetime | None) -> Timeline:
+        """What the facts amount to; nobody stays inside whose account is deleted."""
+        facts = [scan.fact for scan in self._facts.scans.values()]
+        codes = {fact.issued_at for fact in facts}
+        self._used = self._repository.used_codes(codes, {visit.id for visit in self._begun})
+        earlier = None
+        if self._before is not None:
+            opener = self._before.entered_scan
+            earlier = Stay(self._before.gym_id, self._facts.groups.get(opener) if opener is not None else None)
+            self._ids[id(earlier)] = self._before.id
+        timeline = replay(earlier, self._used | self._facts.codes_before, [*facts, *self._rules])
+        self._earlier = earlier
+        last = timeline.stays[-1] if timeline.stays else earlier
+        if deleted_at is not None and last is not None and last.end is None:
+            began_at = last.opener.at if last.opener is not None else deleted_at
+            last.end = End(max(deleted_at, began_at), None, Inferred.ACCOUNT_DELETED)
+        return timeline
+
+    def apply(self, timeline: Timeline) -> None:
+        """Write what differs, and tell of it."""
+        matched = self._matched(timeline.stays)
+        for visit in self._begun:
+            if visit.id not in {existing.id for existing in matched.values()}:
+                self._take_back(visit)
+        changes = []
+        for stay in timeline.stays:
+            existing = matched.get(id(stay))
+            values = self._values(stay)
+            self._ids[id(stay)] = existing.id if existing is not None else new_id()
+            changes.append((stay, existing, values))
+            if existing is not None and existing.pass_issued_at not in {None, values.pass_issued_at}:
+                self._repository.free_code(existing.id)
+        if self._before is not None and self._earlier is not None:
+            self._change_end(self._before, self._earlier)
+        for stay, existing, values in changes:
+            self._write(stay, existing, values)
+        self._open(timeline.stays)
+        for scan_id, of_stay in timeline.of_scans.items():
+            visit_id = self._ids[id(of_stay)] if of_stay is not None else None
+            if self._facts.scans[scan_id].visit_id != visit_id:
+                self._repository.set_visit(scan_id, visit_id)
+        store_events(self._connection, TOPIC, self._events, self._now)
+
+    def _matched(self, stays: Sequence[Stay]) -> dict[int, KeptVisit]:
+        """The visit that is kept of each stay: of the same scan, or of another one with the same answer."""
+        left = {visit.entered_scan: visit for visit in self._begun}
+        found = {id(stay): left.pop(stay.opener.id) for stay in stays if stay.opener and stay.opener.id in left}
+        of_group = {self._facts.groups.get(scan): scan for scan in left if scan is not None}
+        for stay in stays:
+            if id(stay) not in found and stay.group in of_group:
+                found[id(stay)] = left[of_group.pop(stay.group)]
+        return found
+
+    def _values(self, stay: Stay) -> VisitValues:
+        opener = stay.opener
+        assert opener is not None  # noqa: S101 - only the earlier visit has none
+        code = opener.issued_at if opener.issued_at not in self._used else None
+        self._used.add(opener.issued_at)
+        end = stay.end or End(None, None, None)  # type: ignore[arg-type]
+        return VisitValues(code, opener.at, opener.id, *end)
+
+    def _take_back(self, visit: KeptVisit) -> None:
+        self._free(visit.id, UseEnded.SCAN_ANNULLED)
+        self._repository.close(visit.id)
+        self._repository.annul(visit.id, self._now)
+
+    def _change_end(self, visit: KeptVisit, stay: Stay) -> None:
+        end = stay.end
+        self._follow(visit, end)
+        if (visit.left_at, visit.left_scan, visit.inferred) != (end or (None, None, None)):
+            assert visit.entered_scan is not None  # noqa: S101 - a member's visit is begun by a scan
+            left = end or End(None, None, None)  # type: ignore[arg-type]
+            self._repository.change(
+                visit.id, VisitValues(visit.pass_issued_at, visit.entered_at, visit.entered_scan, *left)
+            )
+
+    def _write(self, stay: Stay, existing: KeptVisit | None, values: VisitValues) -> None:
+        if existing is None:
+            opener = stay.opener
+            assert opener is not None  # noqa: S101 - only the earlier visit has none
+            self._repository.begin(self._ids[id(stay)], stay.gym_id, opener.gate_id, values)
+            return
+        self._follow(existing, stay.end)
+        kept = (existing.pass_issued_at, existing.entered_at, existing.entered_scan)
+        kept_end = (existing.left_at, existing.left_scan, existing.inferred)
+        new_end = (values.left_at, values.left_scan, values.inferred)
+        if (*kept, *kept_end) != (values.pass_issued_at, values.entered_at, values.entered_scan, *new_end):
+            self._repository.change(existing.id, values)
+
+    def _follow(self, visit: KeptVisit, end: End | None) -> None:
+        """Tell that a visit ends otherwise, or goes on, and let its machine follow."""
+        if end is None:
+            if visit.left_at is not None:
+                self._reopened.append(visit)
+                told = VisitReopened(new_id(), visit.gym_id, visit.id, self._member_id, self._now)
+                self._events.append((visit.gym_id, told))
+            return
+        if visit.left_at is None:
+            self._free(visit.id, UseEnded.LEFT_GYM)
+            self._repository.close(visit.id)
+        if end.inferred is not None and (visit.left_at, visit.inferred) != (end.left_at, end.inferred):
+            inferred = VisitInferred(new_id(), visit.gym_id, visit.id, self._member_id, end.inferred, end.left_at)
+            self._events.append((visit.gym_id, inferred))
+
+    def _open(self, stays: Sequence[Stay]) -> None:
+        """Count the visit as open that has not ended, and give back the machine of one that goes on."""
+        last = stays[-1] if stays else self._earlier
+        if last is None or last.end is not None:
+            return
+        visit_id = self._ids[id(last)]
+        kept = next((visit for visit in (*self._begun, self._before) if visit and visit.id == visit_id), None)
+        if kept is None or kept.left_at is not None:
+            entered_at = last.opener.at if last.opener is not None else kept.entered_at if kept else self._now
+            self._repository.open(visit_id, last.gym_id, entered_at)
+        elif last.opener is not None and last.opener.at != kept.entered_at:
+            self._repository.set_entered_at(visit_id, last.opener.at)
+        for visit in self._reopened:
+            if visit.left_at is not None:
+                MachineUses(self._connection).resume(visit.id, visit.left_at)
+
+    def _free(self, visit_id: UUID, why: UseEnded) -> None:
+        self._events += free_machines(self._connection, [visit_id], self._now, why)

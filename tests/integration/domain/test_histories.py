@@ -1,0 +1,54 @@
+"""Random histories of scans, uploads, annulments and rules: after each step the door says what an oracle says.
+
+The oracle (`tests/histories/oracle.py`) replays all facts of a member each time. A history is one transaction, of which
+nothing stays: decisions see those before them as in a batch of commands. What fails is printed with its number, as
+short as it can be had.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.local.mariadb import MariaDbServer
+from domain.migrations.run import upgrade
+from tests.histories.play import Arena, failing
+from tests.histories.workers import failures
+from tests.servers import fresh_database, server_folder
+from tests.stores import store_at
+
+PROCESSES = 2
+LONG = range(1000, 21_000)
+
+
+@pytest.mark.parametrize(
+    ("store_url", "seeds"), [("sqlite", range(250)), ("mariadb", range(50))], indirect=["store_url"]
+)
+def test_the_door_agrees_with_the_oracle_after_each_step(store_url: str, seeds: range) -> None:
+    store = store_at(store_url)
+    assert failing(Arena.on(store), seeds) is None
+    store.close()
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    with server_folder() as folder:
+        yield folder
+
+
+@pytest.mark.soak("stateful")
+@pytest.mark.timeout(900)
+def test_twenty_thousand_histories_on_sqlite(in_memory: Path) -> None:
+    urls = [f"sqlite:///{in_memory / f'{number}.sqlite3'}" for number in range(PROCESSES)]
+    for url in urls:
+        upgrade(url)
+    assert failures(urls, LONG) == []
+
+
+@pytest.mark.soak("histories")
+@pytest.mark.timeout(900)
+def test_twenty_thousand_histories_on_mariadb(mariadb: MariaDbServer) -> None:
+    urls = [fresh_database(mariadb) for _ in range(PROCESSES)]
+    for url in urls:
+        upgrade(url)
+    assert failures(urls, LONG) == []
