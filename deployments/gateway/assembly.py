@@ -113,6 +113,8 @@ def assemble(
         commands=others.commands,
         pictures=Pictures(images, presigned=settings.images.presigned),
         uploads=Uploads(images, settings.images),
+        # Apart from the rate of the gate: nobody there waits because the device is uploading.
+        upload_rate=RateLimit(door.scans_per_device_per_second),
         readiness=_readiness(others),
         clock=clock,
         settings=settings,

@@ -20,16 +20,21 @@ class RateLimit:
         self._clock = clock
         self._buckets: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, asker: Hashable) -> float:
-        """Take one; 0 when it was there, otherwise the seconds until it will be."""
+    def take(self, asker: Hashable, amount: int = 1) -> float:
+        """Take so many; 0 when one was there, otherwise the seconds until one will be.
+
+        More than the bucket holds is taken all the same: then it takes as long to fill again.
+        """
         now = self._clock()
-        left, at = self._buckets.get(asker, (self._holds, now))
-        left = min(self._holds, left + (now - at) * self._rate)
+        left = self._left(asker, now)
         if left < 1.0:
             self._buckets[asker] = (left, now)
             return (1.0 - left) / self._rate
-        self._buckets[asker] = (left - 1.0, now)
+        self._buckets[asker] = (left - amount, now)
         if len(self._buckets) > self._room:
-            filled_by_now = now - self._holds / self._rate
-            self._buckets = {key: bucket for key, bucket in self._buckets.items() if bucket[1] > filled_by_now}
+            self._buckets = {key: bucket for key, bucket in self._buckets.items() if self._left(key, now) < self._holds}
         return 0.0
+
+    def _left(self, asker: Hashable, now: float) -> float:
+        left, at = self._buckets.get(asker, (self._holds, now))
+        return min(self._holds, left + (now - at) * self._rate)

@@ -92,7 +92,7 @@ class StandInQr:
         self.refuses: Callable[[ScanQuestion], bool] = lambda _question: False
 
     async def check(self, batch: bytes) -> bytes:
-        questions = decode_questions(batch)
+        questions = [question for question in decode_questions(batch) if question is not None]
         self.batches.append(questions)
         if self.before_answer:
             await self.before_answer()
