@@ -81,7 +81,7 @@ def assemble(
     """
     tally = tally or Tally()
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness)
+    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     door = settings.door
     batching = ScanBatching(
         counted_calls(_sender(others.qr), tally),

@@ -25,15 +25,22 @@ class RateLimit:
 
         More than the bucket holds is taken all the same: then it takes as long to fill again.
         """
+        wait_s = self.wait_s(asker)
+        if not wait_s:
+            self.charge(asker, amount)
+        return wait_s
+
+    def wait_s(self, asker: Hashable) -> float:
+        """The seconds until one will be there; 0 when one is."""
+        left = self._left(asker, self._clock())
+        return 0.0 if left >= 1.0 else (1.0 - left) / self._rate
+
+    def charge(self, asker: Hashable, amount: int = 1) -> None:
+        """Take so many, whether they are there or not."""
         now = self._clock()
-        left = self._left(asker, now)
-        if left < 1.0:
-            self._buckets[asker] = (left, now)
-            return (1.0 - left) / self._rate
-        self._buckets[asker] = (left - amount, now)
+        self._buckets[asker] = (self._left(asker, now) - amount, now)
         if len(self._buckets) > self._room:
             self._buckets = {key: bucket for key, bucket in self._buckets.items() if self._left(key, now) < self._holds}
-        return 0.0
 
     def _left(self, asker: Hashable, now: float) -> float:
         left, at = self._buckets.get(asker, (self._holds, now))

@@ -1,7 +1,7 @@
 """The way of one scan through the gateway, from its bytes to the bytes of its answer."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,9 +19,11 @@ from deployments.gateway.scan_exchange import ScanExchange
 from deployments.qr.questions import ScanQuestion
 from domain.gyms.model import Gate
 from domain.gyms.rules import serves_direction
+from domain.identity.model import Client
 from domain.ids import new_id
 
 T = TypeVar("T")
+FindClient = Callable[[], Client]
 
 _RIGHT = RIGHTS["POST", "/scans"]
 
@@ -58,11 +60,14 @@ class ScanDesk:
         self._decided_within = timedelta(seconds=deadline_s)
         self._sightings = sightings
 
-    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
+    async def scan(
+        self, authorization: str | None, client: FindClient, body: bytes, arrived_at: datetime, until: float
+    ) -> bytes:
         """The answer to a scan, as JSON.
 
         Args:
             authorization: the header of that name.
+            client: where it came from; found out only for a device that is not remembered.
             body: as it was sent.
             arrived_at: when its first byte was here.
             until: the deadline, by the event loop's clock.
@@ -72,7 +77,7 @@ class ScanDesk:
         """
         asker: Asker | None = self._callers.recognised(authorization)
         if asker is None:
-            asker = await _by(until, self._callers.identify(authorization))
+            asker = await _by(until, self._callers.identify(authorization, client()))
         permit(asker, _RIGHT)
         own_gym = asker.gym_id if isinstance(asker, DeviceAsker) else None
         return await self._put(asker.id, own_gym, body, arrived_at, until)

@@ -132,7 +132,7 @@ BEYOND_ANY_CLOCK = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23, minutes
 @pytest.mark.parametrize(
     "changes", [{"scanned_at": BEYOND_ANY_CLOCK}, {"code": "\ud800"}, {"scan_id": 7}, {"direction": "up"}]
 )
-def test_a_question_that_cannot_be_sent_takes_no_other_with_it(stage: Stage, changes: dict[str, object]) -> None:
+def test_a_question_that_cannot_be_sent_takes_no_other_with_it(stage: Stage, changes: dict[str, Any]) -> None:
     good, more = stage.question(), stage.question("x")
     assert stage.ask(good, stage.question(**changes), more) == [True, False, True]
     assert [command.command_id for _, command in stage.log.commands] == [good.command_id, more.command_id]
