@@ -52,7 +52,7 @@ class LiveDesk(StoreDesk):
         """How well a gym's doors were served lately, by no more than so many scans, the newest."""
         now = self._clock()
         with self._reading() as connection:
-            if GymRepository(connection).gym(gym_id) is None:
+            if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
             live = LiveQueries(connection)
             found = live.timings(gym_id, now - over, at_most + 1)

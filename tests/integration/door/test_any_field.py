@@ -22,10 +22,11 @@ from domain.door.reconcile import disagreements
 from domain.gyms.model import Serves
 from domain.identity.model import Role
 from domain.ids import new_id
-from tests.integration.door.whole_path import LONG_DAYS, HealthyDoor, WholePath
+from tests.integration.door.whole_path import LONG_DAYS, HealthyDoor, WholePath, is_late
 from tests.unit.gateway.rig import GymWithGate
 
 DOORS = 3
+SELDOM = 100
 ABSENT = object()
 ANSWERED = {httpx.codes.OK, httpx.codes.ACCEPTED}
 _OVERFLOWS = [
@@ -66,6 +67,9 @@ _scalars = st.one_of(
     _times,
     st.uuids().map(str),
 )
+# Many: what is worked out anew with each upload are all of its member's.
+MEMBERS = 500
+_members = st.integers(0, MEMBERS - 1)
 _anything = st.one_of(
     _scalars,
     st.just(ABSENT),
@@ -87,7 +91,7 @@ class Victim:
     """The gym at which everything odd is tried."""
 
     at: GymWithGate
-    member: UUID
+    members: list[UUID]
     machine: UUID
     staff: dict[str, str]
     user: dict[str, str]
@@ -116,9 +120,9 @@ def changed(draw: st.DrawFn, good: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not ABSENT}
 
 
-def scan_of(path: WholePath, victim: Victim) -> dict[str, object]:
+def scan_of(path: WholePath, victim: Victim, member: int) -> dict[str, object]:
     return {
-        "code": path.code(victim.member),
+        "code": path.code(victim.members[member]),
         "gate_id": str(victim.at.gate),
         "direction": "auto",
         "scan_id": str(new_id()),
@@ -126,21 +130,21 @@ def scan_of(path: WholePath, victim: Victim) -> dict[str, object]:
     }
 
 
-def element_of(path: WholePath, victim: Victim, direction: str = "enter") -> dict[str, object]:
-    return scan_of(path, victim) | {"direction": direction}
+def element_of(path: WholePath, victim: Victim, member: int, direction: str = "enter") -> dict[str, object]:
+    return scan_of(path, victim, member) | {"direction": direction}
 
 
 @st.composite
 def scans(draw: st.DrawFn, path: WholePath, victim: Victim) -> Sent:
-    return Sent("/scans", _json(draw(changed(scan_of(path, victim)))), draw(_by(victim)))
+    return Sent("/scans", _json(draw(changed(scan_of(path, victim, draw(_members))))), draw(_by(victim)))
 
 
 @st.composite
 def uploads(draw: st.DrawFn, path: WholePath, victim: Victim) -> Sent:
-    elements = [draw(changed(element_of(path, victim))) for _ in range(draw(st.integers(1, 6)))]
+    elements = [draw(changed(element_of(path, victim, draw(_members)))) for _ in range(draw(st.integers(1, 6)))]
     if draw(st.booleans()):
         elements.insert(0, draw(_anything.filter(lambda value: value is not ABSENT)))
-    elements.append(element_of(path, victim, "leave"))
+    elements.append(element_of(path, victim, draw(_members), "leave"))
     return Sent("/scans/offline", _json({"scans": elements}), draw(_by(victim)), is_upload=True)
 
 
@@ -200,15 +204,17 @@ def _json(body: object) -> bytes:
 
 
 def _victim(path: WholePath) -> Victim:
-    at, (member, user) = path.rig.gym_with_gate(Serves.BOTH), path.world.members(2, days=LONG_DAYS)
+    at, (user, *members) = path.rig.gym_with_gate(Serves.BOTH), path.world.members(MEMBERS + 1, days=LONG_DAYS)
     return Victim(
-        at, member, path.world.machine(at.gym), path.rig.bearer(Role.STAFF), path.rig.bearer(Role.USER, user_id=user)
+        at, members, path.world.machine(at.gym), path.rig.bearer(Role.STAFF), path.rig.bearer(Role.USER, user_id=user)
     )
 
 
 async def _send(path: WholePath, sent: Sent) -> None:
     headers = sent.headers | {"Content-Type": "application/json"}
     answer = await path.client.post(sent.path, content=sent.body, headers=headers)
+    if is_late(answer):
+        return
     assert answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR, answer.text
     assert answer.status_code in ANSWERED or answer.json()["code"], answer.text
     if not sent.is_upload:
@@ -216,8 +222,8 @@ async def _send(path: WholePath, sent: Sent) -> None:
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
     items = answer.json()["items"]
     assert len(items) == len(json.loads(sent.body)["scans"])
-    assert items[-1]["status"] == "recorded", items
-    assert not {item["status"] for item in items} & {"queued", "not_taken"}, items
+    assert items[-1]["status"] in {"recorded", "queued"}, items
+    assert "not_taken" not in {item["status"] for item in items}, items
 
 
 def _try(path: WholePath, runner: asyncio.Runner, examples: int) -> None:
@@ -231,7 +237,7 @@ def _try(path: WholePath, runner: asyncio.Runner, examples: int) -> None:
         max_examples=examples,
         database=None,
         deadline=None,
-        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        phases=[Phase.generate],  # what was sent before an example is a part of it: no search for a smaller one
         suppress_health_check=list(HealthCheck),
     )
     @given(sent=st.lists(st.one_of([command(path, victim) for command in COMMANDS]), min_size=2, max_size=5))
@@ -241,6 +247,8 @@ def _try(path: WholePath, runner: asyncio.Runner, examples: int) -> None:
 
     run()
     assert path.loop.alive
+    # With one element that stopped a whole call it was one in twenty and more.
+    assert path.late <= max(1, path.asked / SELDOM), (path.late, path.asked)
     with path.world.store.reading() as connection:
         assert disagreements(connection) == []
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -15,6 +16,7 @@ from consumers.door import DoorLoop, DoorParts
 from deployments.gateway.assembly import assemble
 from deployments.qr.pass_check import PassCheck
 from domain.clock import system_clock
+from domain.door.model import Reason
 from domain.ids import new_id
 from domain.passes import issue_times
 from domain.unit_of_work import Store
@@ -59,12 +61,14 @@ class HealthyDoor:
 
 @dataclass
 class WholePath:
-    """Everything, put together."""
+    """Everything, put together. `asked` scans of healthy doors, of which `late` were not answered in time."""
 
     rig: Rig
     client: httpx.AsyncClient
     loop: DoorLoop
     signer: PassSigner
+    asked: int = 0
+    late: int = 0
 
     @property
     def world(self) -> World:
@@ -75,21 +79,35 @@ class WholePath:
         [issued_at] = issue_times(system_clock())
         return self.signer.sign(member_id, issued_at)
 
-    async def scan(self, at: GymWithGate, code: str, direction: str) -> httpx.Response:
-        """A scan as a door puts it."""
-        body = {"code": code, "gate_id": str(at.gate), "direction": direction, "scan_id": str(new_id())}
-        return await self.client.post("/scans", json=body, headers=at.headers)
-
     async def come_and_go(self, door: HealthyDoor) -> None:
-        """A member enters and leaves; each answer is right, and within the deadline of a scan."""
+        """A member enters and leaves, and each answer is right."""
         if not door.members:
             door.members = self.world.members(50, days=LONG_DAYS)
         code = self.code(door.members.pop())
         for direction, outcome, occupancy in (("enter", "entered", 1), ("leave", "left", 0)):
-            answer = await self.scan(door.at, code, direction)
-            assert answer.status_code == httpx.codes.OK, (direction, answer.text)
-            told = answer.json()
-            assert (told["outcome"], told["occupancy"], told["replayed"]) == (outcome, occupancy, False), told
+            told = await self._decided(door.at, code, direction)
+            assert (told["outcome"], told["occupancy"]) == (outcome, occupancy), told
+
+    async def _decided(self, at: GymWithGate, code: str, direction: str) -> dict[str, Any]:
+        """The decision about a scan, asked for again as a door does after its deadline; anything else is wrong."""
+        scan_id = str(new_id())
+        while True:
+            body = {"code": code, "gate_id": str(at.gate), "direction": direction, "scan_id": scan_id}
+            self.asked += 1
+            answer = await self.client.post("/scans", json=body, headers=at.headers)
+            told: dict[str, Any] = answer.json()
+            if is_late(answer):
+                self.late += 1
+            elif answer.status_code == httpx.codes.OK and told["reason"] == Reason.TOO_LATE:
+                scan_id = str(new_id())
+            else:
+                assert answer.status_code == httpx.codes.OK, (direction, answer.text)
+                return told
+
+
+def is_late(answer: httpx.Response) -> bool:
+    """Whether a deadline was over before there was an answer, as it may be on a busy machine."""
+    return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and answer.json()["code"] == "no_answer_in_time"
 
 
 @asynccontextmanager
