@@ -15,7 +15,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from domain.door.reconcile import disagreements
@@ -243,6 +243,8 @@ def _try(path: WholePath, runner: asyncio.Runner, examples: int, *, always_the_s
     )
     @given(sent=st.lists(st.one_of([command(path, victim) for command in COMMANDS]), min_size=2, max_size=5))
     def run(sent: list[Sent]) -> None:
+        for one in sent:
+            note(f"POST {one.path} {one.body!r}")
         runner.run(beside(sent))
         assert path.loop.stats.dead_letters == 0
 
