@@ -156,7 +156,9 @@ class ApiSettings(BaseModel):
         default=1, ge=0, description="Trusted proxies in front, each of which adds to X-Forwarded-For."
     )
     requests_per_user_per_second: float = Field(default=50.0, gt=0, description="More are answered 429.")
-    sign_ins_per_address_per_second: float = Field(default=5.0, gt=0, description="Calls without a token that try.")
+    sign_ins_per_address_per_second: float = Field(
+        default=5.0, gt=0, description="Calls without a token that try; unknown devices."
+    )
     idempotency_hours: float = Field(default=24, gt=0, description="How long a repeated call gets the first answer.")
 
 

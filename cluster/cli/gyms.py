@@ -135,13 +135,19 @@ def change(
 
 
 @app.command()
-def retire(gym: GymArgument, *, as_json: AsJson = False) -> None:
-    """Let nobody into a gym any more; who is inside can leave.
+def retire(
+    gym: GymArgument,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Also while people are inside; they can still leave.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let nobody into a gym any more; refused while people are inside.
 
     Example: fitmonitor gym retire Riverside
     """
     with connected() as api:
-        done = api.post(f"/gyms/{the_gym(api, gym)['id']}/retire", again=True)
+        path = f"/gyms/{the_gym(api, gym)['id']}/retire"
+        done = api.post(f"{path}?force=true" if force else path, again=True)
     if as_json:
         print_json(done)
     else:

@@ -39,7 +39,7 @@ def assemble_stage(
     others: StageOthers, settings: Settings, clock: Clock, *, freshness: Freshness = USUAL, names_request: bool = True
 ) -> Shell:
     """The ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness)
+    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     app = guarded_app(
         "FIT Monitor, default stage",
         "The calls of the existing web client.",

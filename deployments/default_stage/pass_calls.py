@@ -15,7 +15,7 @@ from deployments.gateway.guard import guarded_router
 from deployments.gateway.parts import TheUser
 from deployments.gateway.problems import ApiProblem, unauthenticated
 from deployments.gateway.request_body import RequestBody
-from deployments.gateway.scans import LONGEST_CODE
+from deployments.gateway.scan_bodies import LONGEST_CODE
 from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
 from deployments.qr.passes import ImageKind
@@ -73,7 +73,7 @@ def router() -> APIRouter:
     @routes.post("/api/qr/validate")
     async def validate(shown: ShownPass, user: TheUser, parts: OfStage) -> PassHolder:
         """Whose pass this is: one's own, or for staff anybody's."""
-        member_id, expiration = _good(await parts.qr.read(shown.qrToken))
+        member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
         if member_id != user.id:
             _staff_only(user)
         member = await parts.identity(IdentityDesk.user, member_id)

@@ -81,7 +81,7 @@ def assemble(
     """
     tally = tally or Tally()
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness)
+    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     door = settings.door
     batching = ScanBatching(
         counted_calls(_sender(others.qr), tally),
@@ -113,6 +113,8 @@ def assemble(
         commands=others.commands,
         pictures=Pictures(images, presigned=settings.images.presigned),
         uploads=Uploads(images, settings.images),
+        # Apart from the rate of the gate: nobody there waits because the device is uploading.
+        upload_rate=RateLimit(door.scans_per_device_per_second),
         readiness=_readiness(others),
         clock=clock,
         settings=settings,

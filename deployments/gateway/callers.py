@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from deployments.gateway.confirmed_cache import ConfirmedCache, Freshness
+from deployments.gateway.device_look_ups import DeviceLookUps
 from deployments.gateway.ports import AskGym, AskIdentity, Tokens
 from deployments.gateway.problems import ApiProblem, later, unauthenticated
+from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.rights import Right
 from deployments.gateway.sessions import Sessions
 from deployments.gym.desk import GymDesk
@@ -14,6 +16,7 @@ from domain.gyms.model import DeviceKey
 from domain.gyms.rules import read_credential, secret_matches
 from domain.identity.model import Client, Role
 from domain.identity.ports import FunctionCaller
+from integrations.settings import ApiSettings
 from integrations.tokens import TokenRefusal, TokenRefusedError
 
 _SHOWN = 10_000
@@ -58,12 +61,16 @@ class Callers:
 
     Args:
         devices: the keys of devices.
+        unknown_rate: how often an address may name a device that does not exist.
         tokens: verifies tokens.
         sessions: whether a token's session still lives, and what it may.
     """
 
-    def __init__(self, devices: ConfirmedCache[DeviceKey], tokens: Tokens, sessions: Sessions) -> None:
+    def __init__(
+        self, devices: ConfirmedCache[DeviceKey], unknown_rate: RateLimit, tokens: Tokens, sessions: Sessions
+    ) -> None:
         self._devices = devices
+        self._look_ups = DeviceLookUps(devices, unknown_rate)
         self._tokens = tokens
         self._sessions = sessions
         self._shown: dict[str, tuple[DeviceKey, DeviceAsker]] = {}
@@ -94,24 +101,25 @@ class Callers:
         """Whoever an Authorization header names; `client` is what a session that begins with it is told apart by.
 
         Raises:
-            ApiProblem: `unauthenticated` when that is nobody, `unavailable` when it cannot be found out.
+            ApiProblem: `unauthenticated` when that is nobody, `unavailable` or `busy` when it cannot be found out,
+                `too_many_requests` when the address has named too many devices that do not exist.
         """
         if not authorization:
             raise unauthenticated("Show an access token (Bearer) or the credential of a device (Device).")
         match = _SCHEME.fullmatch(authorization)
         scheme, shown = match.groups() if match else ("", "")
         if scheme.lower() == "device":
-            return await self._device(authorization, shown)
+            return await self._device(authorization, shown, client.address)
         if scheme.lower() == "bearer":
             return await self._user(shown, client)
         raise unauthenticated("The Authorization header is neither `Bearer <token>` nor `Device <id>.<secret>`.")
 
-    async def _device(self, authorization: str, credential: str) -> DeviceAsker:
+    async def _device(self, authorization: str, credential: str, address: str) -> DeviceAsker:
         read = read_credential(credential)
         if read is None:
             raise unauthenticated("The device's credential is not of the form <id>.<secret>.")
         device_id, secret = read
-        key = self._devices.remembered(device_id) or await self._devices.get(device_id)
+        key = await self._look_ups.key(device_id, address)
         if key is None or not secret_matches(secret, key.secret_hash):
             raise unauthenticated("The device is not known, or its credential was revoked.")
         asker = DeviceAsker(key.id, key.gate_id, key.gym_id)
@@ -132,11 +140,14 @@ class Callers:
         return UserAsker(caller.user_id, state.allowed(caller), caller.session_id)
 
 
-def callers_of(gym: AskGym, identity: AskIdentity, tokens: Tokens, freshness: Freshness) -> Callers:
+def callers_of(
+    gym: AskGym, identity: AskIdentity, tokens: Tokens, freshness: Freshness, settings: ApiSettings
+) -> Callers:
     """Those whom one application recognises, by what Gym confirms of devices and sessions."""
     devices = ConfirmedCache(lambda ids: gym(GymDesk.device_keys, ids), freshness=freshness)
     states = ConfirmedCache(lambda ids: gym(GymDesk.session_states, ids), freshness=freshness)
-    return Callers(devices, tokens, Sessions(states, gym, identity))
+    unknown_rate = RateLimit(settings.sign_ins_per_address_per_second)
+    return Callers(devices, unknown_rate, tokens, Sessions(states, gym, identity))
 
 
 def permit(asker: Asker, right: Right) -> None:
@@ -151,6 +162,11 @@ def permit(asker: Asker, right: Right) -> None:
             filter(None, ["a device" if right.device else "", right.role and f"the role {right.role}"])
         )
         raise ApiProblem("forbidden", f"This takes {needed}.")
+
+
+def sees_retired(asker: Asker) -> bool:
+    """Whether a retired gym is there for them: for staff, and for its devices, which still let people out."""
+    return isinstance(asker, DeviceAsker) or asker.is_staff
 
 
 def within_reach(asker: Asker, gym_id: UUID) -> None:

@@ -2,14 +2,14 @@
 
 from ipaddress import ip_address
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from domain.identity.model import Client
 
 _LONGEST_DEVICE = 200
 
 
-def client_of(request: Request, forwarded_hops: int) -> Client:
+def client_of(request: HTTPConnection, forwarded_hops: int) -> Client:
     """The client behind a request.
 
     Args:
@@ -21,7 +21,7 @@ def client_of(request: Request, forwarded_hops: int) -> Client:
     return Client(device, _address(request, forwarded_hops))
 
 
-def _address(request: Request, forwarded_hops: int) -> str:
+def _address(request: HTTPConnection, forwarded_hops: int) -> str:
     told = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
     if forwarded_hops and len(told) >= forwarded_hops and told[-forwarded_hops].strip():
         shown = told[-forwarded_hops].strip()

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import contextvars
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import structlog
@@ -41,7 +42,7 @@ USUAL = Freshness()
 
 @dataclass(slots=True)
 class _Entry(Generic[V]):
-    value: V | None
+    value: V
     confirmed: float
     used: float
 
@@ -54,8 +55,9 @@ class ConfirmedCache(Generic[V]):
 
     Args:
         load: reads those of the ids that exist.
-        room: how many ids are remembered, unknown ones among them.
-        room_for_questions: how many ids may wait to be looked up.
+        room: how many rows are remembered; the least recently used one goes first.
+        room_for_unknown: how many ids that do not exist are remembered, apart from the rows.
+        room_for_questions: how many ids may wait to be looked up; those that were remembered before may always.
         clock: seconds that only ever rise.
     """
 
@@ -65,15 +67,18 @@ class ConfirmedCache(Generic[V]):
         *,
         freshness: Freshness = USUAL,
         room: int = 10_000,
+        room_for_unknown: int = 2_000,
         room_for_questions: int = 256,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._load = load
         self._freshness = freshness
         self._room = room
+        self._room_for_unknown = room_for_unknown
         self._room_for_questions = room_for_questions
         self._clock = clock
-        self._entries: dict[UUID, _Entry[V]] = {}
+        self._entries: OrderedDict[UUID, _Entry[V]] = OrderedDict()  # the least recently used first
+        self._unknown: OrderedDict[UUID, float] = OrderedDict()  # when each was found not to exist, the oldest first
         self._wanted: dict[UUID, asyncio.Future[V | None]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -92,13 +97,19 @@ class ConfirmedCache(Generic[V]):
     def remembered(self, key: UUID) -> V | None:
         """What is known of an id and still believed, without waiting; None also of what is not known."""
         entry = self._entries.get(key)
-        if entry is None or entry.value is None:
+        if entry is None:
             return None
         now = self._clock()
         if now - entry.confirmed > self._freshness.trust_for:
             return None
         entry.used = now
+        self._entries.move_to_end(key)
         return entry.value
+
+    def is_denied(self, key: UUID) -> bool:
+        """Whether an id was found not to exist a moment ago; `get` then asks no question."""
+        found_at = self._unknown.get(key)
+        return found_at is not None and self._clock() - found_at < self._freshness.deny_for
 
     async def get(self, key: UUID) -> V | None:
         """The row of an id, None when there is none.
@@ -109,12 +120,11 @@ class ConfirmedCache(Generic[V]):
         known = self.remembered(key)
         if known is not None:
             return known
-        entry = self._entries.get(key)
-        if entry and entry.value is None and self._clock() - entry.confirmed < self._freshness.deny_for:
+        if self.is_denied(key):
             return None
         answer = self._wanted.get(key)
         if answer is None:
-            if len(self._wanted) >= self._room_for_questions:
+            if len(self._wanted) >= self._room_for_questions and key not in self._entries:
                 raise later("busy", "Too many credentials are being looked up.")
             answer = asyncio.get_running_loop().create_future()
             self._wanted[key] = answer
@@ -126,15 +136,15 @@ class ConfirmedCache(Generic[V]):
     def forget(self, key: UUID) -> None:
         """What is known of an id is known to be out of date; the next question asks anew."""
         self._entries.pop(key, None)
+        self._unknown.pop(key, None)
 
     async def refresh(self) -> None:
         """Read everything remembered once more, in one question."""
         now = self._clock()
-        self._entries = {
-            key: entry
-            for key, entry in self._entries.items()
-            if entry.value is not None and now - entry.used < self._freshness.forget_after
-        }
+        for key in [key for key, entry in self._entries.items() if now - entry.used >= self._freshness.forget_after]:
+            del self._entries[key]
+        for key in [key for key, at in self._unknown.items() if now - at >= self._freshness.deny_for]:
+            del self._unknown[key]
         if self._entries:
             keys = list(self._entries)
             self._keep(keys, await self._load(keys), now)
@@ -172,9 +182,21 @@ class ConfirmedCache(Generic[V]):
             before = self._entries.get(key)
             if before and before.confirmed > now:
                 continue
-            self._entries[key] = _Entry(found.get(key), now, before.used if before else now)
-        for key in list(self._entries)[: max(0, len(self._entries) - self._room)]:
-            del self._entries[key]
+            value = found.get(key)
+            if value is None:
+                self._entries.pop(key, None)
+                self._unknown[key] = now
+                self._unknown.move_to_end(key)
+            else:
+                self._unknown.pop(key, None)
+                self._entries[key] = _Entry(value, now, before.used if before else now)
+        _shrink(self._entries, self._room)
+        _shrink(self._unknown, self._room_for_unknown)
+
+
+def _shrink(remembered: OrderedDict[UUID, Any], room: int) -> None:
+    while len(remembered) > room:
+        remembered.popitem(last=False)
 
 
 def _as_problem(error: BaseException) -> ApiProblem:

@@ -13,7 +13,7 @@ from deployments.gateway.ports import Replies
 from deployments.gateway.problems import ApiProblem
 from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.scan_exchange import ScanExchange
-from deployments.gateway.scans import ScanDesk
+from deployments.gateway.scans import FindClient, ScanDesk
 from deployments.qr.questions import ScanQuestion
 from domain.gyms.model import Gate
 from integrations.metrics import ANSWER_SECONDS, ANSWERS, HANDLE_CALL_SCANS
@@ -82,9 +82,11 @@ class CountedDesk(ScanDesk):
         )
         self._counts = counts
 
-    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
+    async def scan(
+        self, authorization: str | None, client: FindClient, body: bytes, arrived_at: datetime, until: float
+    ) -> bytes:
         """The answer of the desk."""
-        return await self._counts.of(super().scan(authorization, body, arrived_at, until))
+        return await self._counts.of(super().scan(authorization, client, body, arrived_at, until))
 
     async def scan_by_staff(self, staff_id: UUID, body: bytes, arrived_at: datetime, until: float) -> bytes:
         """The answer of the desk."""

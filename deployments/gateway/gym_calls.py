@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from deployments.gateway.callers import within_reach
+from deployments.gateway.callers import sees_retired, within_reach
 from deployments.gateway.documents import GymDocument, InsideDocument, ListedScan, OccupancyDocument
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.listing import Asked, Listing, listing
@@ -35,9 +35,9 @@ def router() -> APIRouter:
 
     @routes.get("/gyms/{gym_id}", responses=declared("unknown_gym"))
     async def gym(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response) -> GymDocument:
-        """One gym. A device sees its own."""
+        """One gym; a retired one is shown to staff and its devices. A device sees its own."""
         within_reach(asker, gym_id)
-        found = await parts.gym(GymDesk.gym, gym_id)
+        found = await parts.gym(GymDesk.gym, gym_id, retired=sees_retired(asker))
         if found is None:
             raise ApiProblem("unknown_gym", _NO_GYM)
         tagged(response, found.version)
@@ -48,7 +48,7 @@ def router() -> APIRouter:
         """How many are inside now: counted, not kept. A device sees its own gym."""
         within_reach(asker, gym_id)
         as_of = parts.clock()
-        found = await parts.gym(GymDesk.occupancy, gym_id)
+        found = await parts.gym(GymDesk.occupancy, gym_id, retired=sees_retired(asker))
         if found is None:
             raise ApiProblem("unknown_gym", _NO_GYM)
         return OccupancyDocument(gym_id=gym_id, occupancy=found.occupancy, capacity=found.capacity, as_of=as_of)

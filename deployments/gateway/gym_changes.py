@@ -1,10 +1,11 @@
 """Gyms set up, changed, retired and removed, and their opening hours."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
-from deployments.gateway.callers import within_reach
+from deployments.gateway.callers import sees_retired, within_reach
 from deployments.gateway.documents import GymDocument
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.gym_documents import GymChanges, NewGym
@@ -47,10 +48,18 @@ def _add_changes(routes: APIRouter) -> None:
         granted(await parts.gym(GymDesk.delete_gym, gym_id, expected))
         return Response(status_code=204)
 
-    @routes.post("/gyms/{gym_id}/retire", responses=declared("unknown_gym"))
-    async def retire_gym(gym_id: UUID, parts: OfParts, response: Response) -> GymDocument:
-        """Let nobody in any more and list the gym no longer; who is inside can leave. Once more changes nothing."""
-        return _answered(granted(await parts.gym(GymDesk.retire_gym, gym_id)), response)
+    @routes.post("/gyms/{gym_id}/retire", responses=declared("unknown_gym", "gym_not_empty"))
+    async def retire_gym(
+        gym_id: UUID,
+        parts: OfParts,
+        response: Response,
+        force: Annotated[bool, Query(description="Also while people are inside.")] = False,  # noqa: FBT002 - a query
+    ) -> GymDocument:
+        """Let nobody in any more and list the gym no longer; who is inside can leave. Idempotent.
+
+        While people are inside it is refused unless `force` is true. Staff can still read everything of a retired gym.
+        """
+        return _answered(granted(await parts.gym(GymDesk.retire_gym, gym_id, force=force)), response)
 
     @routes.post("/gyms/{gym_id}/reopen", responses=declared("unknown_gym"))
     async def reopen_gym(gym_id: UUID, parts: OfParts, response: Response) -> GymDocument:
@@ -65,7 +74,7 @@ def _add_hours(routes: APIRouter) -> None:
     ) -> OpeningHoursDocument:
         """When a gym is open, and whether it is now. A device sees its own gym."""
         within_reach(asker, gym_id)
-        found = granted(await parts.gym(GymDesk.opening_hours, gym_id))
+        found = granted(await parts.gym(GymDesk.opening_hours, gym_id, retired=sees_retired(asker)))
         tagged(response, found.gym.version)
         return OpeningHoursDocument.of(found, parts.clock())
 

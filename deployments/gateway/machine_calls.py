@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.callers import sees_retired
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.machine_documents import MachineDocument, MachineEdit, OutOfOrder
-from deployments.gateway.parts import OfParts
+from deployments.gateway.parts import OfParts, WhoeverAsks
 from deployments.gateway.problems import declared
 from deployments.gateway.refusals import granted
 from deployments.gateway.versions import PROBLEMS as VERSION_PROBLEMS
@@ -24,6 +25,7 @@ def router() -> APIRouter:
     @routes.get("/gyms/{gym_id}/machines", responses=declared("unknown_gym"))
     async def machines(
         gym_id: UUID,
+        asker: WhoeverAsks,
         parts: OfParts,
         asked: Asked,
         type: Annotated[str | None, Query(max_length=50, description="Of this type only.")] = None,  # noqa: A002 - the interface's word
@@ -33,7 +35,8 @@ def router() -> APIRouter:
     ) -> Listing[MachineDocument]:
         """The machines of a gym."""
         wanted = MachineFilter(type, free, retired)
-        return listing(granted(await parts.gym(GymDesk.machines, gym_id, wanted, asked)), MachineDocument.of)
+        found = await parts.gym(GymDesk.machines, gym_id, wanted, asked, retired_gym=sees_retired(asker))
+        return listing(granted(found), MachineDocument.of)
 
     @routes.get("/machines/{machine_id}", responses=declared("unknown_machine"))
     async def machine(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:

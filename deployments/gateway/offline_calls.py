@@ -2,26 +2,25 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import msgspec
-from fastapi import APIRouter
-from pydantic import ValidationError
+import structlog
+from fastapi import APIRouter, Request
 
 from deployments.gateway.callers import Asker, DeviceAsker
 from deployments.gateway.door_answers import answer_bytes
 from deployments.gateway.guard import guarded_router
-from deployments.gateway.parts import OfParts, Parts, WhoeverAsks
-from deployments.gateway.problems import ApiProblem, declared, later
-from deployments.gateway.record_documents import (
-    NewOfflineScan,
-    OfflineUpload,
+from deployments.gateway.offline_documents import (
+    UPLOAD_BODY,
     PassKey,
     PassKeysDocument,
     UploadDocument,
     UploadedScan,
     UploadStatus,
 )
+from deployments.gateway.parts import OfParts, Parts, WhoeverAsks
+from deployments.gateway.problems import ApiProblem, Fault, declared, later
+from deployments.gateway.scan_bodies import OfflineScanBody, UnfitElement, read_upload
 from deployments.qr.questions import ScanQuestion
 from domain.door.model import Direction, OfflineAnswer
 from domain.ids import new_id
@@ -31,8 +30,10 @@ from domain.passes import GOOD_AFTER, GOOD_BEFORE
 _AT_ONCE = 16
 # An upload waits for as long as several scans may.
 _PATIENCE = 3
+_LONGEST_DETAIL = 200
 _decoder = msgspec.json.Decoder(OfflineAnswer)
 _REFUSED = {status.value for status in UploadStatus}
+_log = structlog.get_logger(__name__)
 
 
 def router() -> APIRouter:
@@ -50,48 +51,68 @@ def router() -> APIRouter:
             most_admitted=parts.settings.door.most_admitted_offline,
         )
 
-    @routes.post("/scans/offline", status_code=202, responses=declared("unavailable"))
-    async def upload(wanted: OfflineUpload, asker: WhoeverAsks, parts: OfParts) -> UploadDocument:
+    @routes.post(
+        "/scans/offline",
+        status_code=202,
+        responses=declared("unavailable", "too_many_scans"),
+        openapi_extra=UPLOAD_BODY,
+    )
+    async def upload(request: Request, asker: WhoeverAsks, parts: OfParts) -> UploadDocument:
         """Record scans that were made without the server: in any order, repeated, partly known.
 
         They are facts. None is refused for what it says; one that does not fit is listed in `GET /gyms/{id}/conflicts`.
+        An element that cannot be read has the status `invalid`, and the others are recorded; where none can be read,
+        the answer is 422. Each element counts against the rate of its device.
         """
+        elements = read_upload(await request.body())
+        _raise_when_all_are_unfit(elements)
+        wait_s = parts.upload_rate.take(asker.id, len(elements))
+        if wait_s:
+            raise later("too_many_scans", "This device uploads scans faster than allowed.", seconds=int(wait_s) + 1)
         if not parts.replies.ready:
             raise later("unavailable", "Answers from the door cannot be received yet.")
         within_s = _PATIENCE * parts.settings.door.deadline_s
         until = asyncio.get_running_loop().time() + within_s
         turn = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(scan: Any) -> UploadedScan:  # noqa: ANN401 - whatever the device has kept
+        async def one(element: OfflineScanBody | UnfitElement) -> UploadedScan:
             async with turn:
-                return await _upload(parts, asker, scan, until)
+                return await _uploaded(parts, asker, element, until)
 
-        return UploadDocument(items=await asyncio.gather(*(one(scan) for scan in wanted.scans)))
+        return UploadDocument(items=await asyncio.gather(*(one(element) for element in elements)))
 
     return routes
 
 
-async def _upload(parts: Parts, asker: Asker, raw: Any, until: float) -> UploadedScan:  # noqa: ANN401 - as above
+def _raise_when_all_are_unfit(elements: list[OfflineScanBody | UnfitElement]) -> None:
+    faults = [
+        Fault(f"scans.{number}.{one.fault.field}".rstrip("."), one.fault.detail)
+        for number, one in enumerate(elements)
+        if isinstance(one, UnfitElement)
+    ]
+    if len(faults) == len(elements):
+        raise ApiProblem("invalid_request", "No scan of the upload can be read. Nothing was recorded.", faults=faults)
+
+
+async def _uploaded(parts: Parts, asker: Asker, element: OfflineScanBody | UnfitElement, until: float) -> UploadedScan:
+    if isinstance(element, UnfitElement):
+        detail = f"{element.fault.field or 'scan'}: {element.fault.detail}"[:_LONGEST_DETAIL]
+        return UploadedScan(scan_id=element.scan_id, status=UploadStatus.INVALID, detail=detail)
     try:
-        scan = NewOfflineScan.model_validate(raw)
-    except ValidationError as error:
-        said = raw.get("scan_id") if isinstance(raw, dict) else None
-        first = error.errors(include_url=False)[0]
-        detail = f"{'.'.join(str(part) for part in first['loc']) or 'scan'}: {first['msg']}"
-        # A lone surrogate cannot be written into the answer.
-        scan_id = said if isinstance(said, str) and said.isprintable() else None
-        return UploadedScan(scan_id=scan_id, status=UploadStatus.INVALID, detail=detail[:200])
-    try:
-        return await _recorded(parts, asker, scan, until)
+        return await _recorded(parts, asker, element, until)
     except ApiProblem as problem:
         # What was sent is in the door's queue, and will be recorded.
         status = UploadStatus.QUEUED if problem.code == "no_answer_in_time" else UploadStatus.NOT_TAKEN
         if problem.code in _REFUSED:
             status = UploadStatus(problem.code)
-        return UploadedScan(scan_id=scan.scan_id, status=status, detail=problem.detail)
+        return UploadedScan(scan_id=element.scan_id, status=status, detail=problem.detail)
+    except Exception:  # noqa: BLE001 - one element's failure must not take the answers of the others with it
+        _log.exception("upload_element_failed", scan_id=element.scan_id)
+        detail = "Internal error. Send the scan again with the same scan_id."
+        return UploadedScan(scan_id=element.scan_id, status=UploadStatus.NOT_TAKEN, detail=detail)
 
 
-async def _recorded(parts: Parts, asker: Asker, scan: NewOfflineScan, until: float) -> UploadedScan:
+async def _recorded(parts: Parts, asker: Asker, scan: OfflineScanBody, until: float) -> UploadedScan:
     gate = parts.gates.remembered(scan.gate_id) or await parts.gates.get(scan.gate_id)
     if gate is None:
         raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")

@@ -9,6 +9,7 @@ from deployments.gateway.callers import Asker, DeviceAsker, UserAsker
 from deployments.gateway.confirmed_cache import ConfirmedCache
 from deployments.gateway.picture_answers import Pictures
 from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies
+from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.readiness import Readiness
 from deployments.gateway.scan_exchange import ScanExchange
 from deployments.gateway.uploads import Uploads
@@ -32,6 +33,7 @@ class Parts:
     commands: DoorCommands
     pictures: Pictures
     uploads: Uploads
+    upload_rate: RateLimit
     readiness: Readiness
     clock: Clock
     settings: Settings

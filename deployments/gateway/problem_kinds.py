@@ -42,7 +42,9 @@ KINDS: dict[str, Kind] = {
     "account_disabled": Kind(403, "The account is disabled", "An admin can enable the account again."),
     "gate_of_another_gym": Kind(403, "The gate is of another gym", "Scan with a device of that gym."),
     "not_found": Kind(404, "There is nothing here", "See the paths of the interface's document."),
-    "unknown_gym": Kind(404, "There is no such gym", "Look the id up in `GET /gyms`; a gym that was retired is gone."),
+    "unknown_gym": Kind(
+        404, "There is no such gym", "Look the id up in `GET /gyms`; a retired gym is shown to staff, and not changed."
+    ),
     "unknown_gate": Kind(404, "There is no such gate", "Look the id up in `GET /gyms/{gym_id}/gates`."),
     "unknown_device": Kind(404, "There is no such device", "Look the id up in `GET /gates/{gate_id}/devices`."),
     "unknown_machine": Kind(404, "There is no such machine", "Look the id up in `GET /gyms/{gym_id}/machines`."),
@@ -82,6 +84,11 @@ KINDS: dict[str, Kind] = {
     "annul_window_over": Kind(409, "It is too late to annul", "Staff may still annul it, with a reason."),
     "gate_name_taken": Kind(409, "The gym has a gate of this name", "Take another name."),
     "gym_in_use": Kind(409, "Something refers to the gym", "Retire it (`POST /gyms/{gym_id}/retire`): its past stays."),
+    "gym_not_empty": Kind(
+        409,
+        "People are inside the gym",
+        "Retire it once they have left, or with `?force=true`; `GET /gyms/{gym_id}/inside` names them.",
+    ),
     "machine_in_use": Kind(409, "Somebody is on the machine", "Delete it once it is free, or take it out of service."),
     "email_in_use": Kind(
         409, "Another account holds this address", "Sign in with the account that holds the address; staff can help."

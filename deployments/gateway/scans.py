@@ -1,12 +1,10 @@
 """The way of one scan through the gateway, from its bytes to the bytes of its answer."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
-
-import msgspec
 
 from deployments.gateway.callers import Asker, Callers, DeviceAsker, permit
 from deployments.gateway.confirmed_cache import ConfirmedCache
@@ -16,31 +14,18 @@ from deployments.gateway.ports import Replies
 from deployments.gateway.problems import ApiProblem, Fault, later
 from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.rights import RIGHTS
+from deployments.gateway.scan_bodies import ScanBody, read_scan
 from deployments.gateway.scan_exchange import ScanExchange
 from deployments.qr.questions import ScanQuestion
-from domain.door.model import Direction
 from domain.gyms.model import Gate
 from domain.gyms.rules import serves_direction
+from domain.identity.model import Client
 from domain.ids import new_id
 
 T = TypeVar("T")
+FindClient = Callable[[], Client]
 
-LONGEST_CODE = 2048
-_EARLIEST, _LATEST = 1000, 9999  # years of a DATETIME, with room for a time zone
 _RIGHT = RIGHTS["POST", "/scans"]
-
-
-class ScanBody(msgspec.Struct, frozen=True):
-    """What a door sends. Unknown fields are ignored: a door may be newer than this."""
-
-    code: Annotated[str, msgspec.Meta(max_length=LONGEST_CODE)]
-    gate_id: UUID
-    direction: Direction
-    scan_id: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}\Z")]
-    scanned_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-
-
-_decoder = msgspec.json.Decoder(ScanBody)
 
 
 class ScanDesk:
@@ -75,11 +60,14 @@ class ScanDesk:
         self._decided_within = timedelta(seconds=deadline_s)
         self._sightings = sightings
 
-    async def scan(self, authorization: str | None, body: bytes, arrived_at: datetime, until: float) -> bytes:
+    async def scan(
+        self, authorization: str | None, client: FindClient, body: bytes, arrived_at: datetime, until: float
+    ) -> bytes:
         """The answer to a scan, as JSON.
 
         Args:
             authorization: the header of that name.
+            client: where it came from; found out only for a device that is not remembered.
             body: as it was sent.
             arrived_at: when its first byte was here.
             until: the deadline, by the event loop's clock.
@@ -89,7 +77,7 @@ class ScanDesk:
         """
         asker: Asker | None = self._callers.recognised(authorization)
         if asker is None:
-            asker = await _by(until, self._callers.identify(authorization))
+            asker = await _by(until, self._callers.identify(authorization, client()))
         permit(asker, _RIGHT)
         own_gym = asker.gym_id if isinstance(asker, DeviceAsker) else None
         return await self._put(asker.id, own_gym, body, arrived_at, until)
@@ -155,25 +143,3 @@ def _checked(gate: Gate | None, scan: ScanBody, own_gym: UUID | None) -> Gate:
             faults=[Fault("direction", f"is not served by a gate of `{gate.serves}`")],
         )
     return gate
-
-
-def read_scan(body: bytes) -> ScanBody:
-    """A scan's body.
-
-    Raises:
-        ApiProblem: `malformed_request` when it is not JSON, `invalid_request` when it is no scan.
-    """
-    try:
-        return _with_a_clock_that_can_be(_decoder.decode(body))
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        field = where.rstrip("`") or what.partition("required field `")[2].rstrip("`") or "body"
-        raise ApiProblem("invalid_request", "The scan does not fit.", faults=[Fault(field, what)]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiProblem("malformed_request", "The body is not JSON.") from error
-
-
-def _with_a_clock_that_can_be(scan: ScanBody) -> ScanBody:
-    """A door whose clock is beyond what can be stored still works: its time is kept, never decided upon."""
-    at = scan.scanned_at
-    return scan if at is None or _EARLIEST < at.year < _LATEST else msgspec.structs.replace(scan, scanned_at=None)

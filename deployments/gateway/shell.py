@@ -4,14 +4,17 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.gateway.answering import Answering
 from deployments.gateway.body import ClientGoneError, Replayed, read_body
+from deployments.gateway.clients import client_of
 from deployments.gateway.headers import Incoming, always, read_headers
 from deployments.gateway.problems import ApiProblem, internal_error
 from deployments.gateway.scans import ScanDesk
@@ -36,6 +39,7 @@ class ShellLimits:
         max_body_bytes: of any request.
         deadline_s: how long a scan may take.
         logs_scans: whether each scan that is answered gets a line in the log.
+        forwarded_hops: see `clients.client_of`.
         forms: paths that take a form instead of JSON.
         uploads: methods and paths that take a picture, whose bodies are read by whoever answers the call.
         origins: whose pages may call, beside our own.
@@ -45,6 +49,7 @@ class ShellLimits:
     max_body_bytes: int
     deadline_s: float
     logs_scans: bool = False
+    forwarded_hops: int = 0
     forms: frozenset[str] = frozenset()
     uploads: tuple[tuple[str, str], ...] = ()
     origins: tuple[str, ...] = ()
@@ -59,6 +64,7 @@ class ShellLimits:
             settings.api.max_body_bytes,
             settings.door.deadline_s,
             logs_scans=settings.log_level.upper() == "DEBUG",
+            forwarded_hops=settings.api.forwarded_hops,
             forms=forms,
             uploads=uploads,
             origins=tuple(settings.api.allowed_origins),
@@ -126,7 +132,8 @@ class Shell:
         try:
             if scans:
                 body = await self._body(incoming, receive, method, path)
-                await answering.json(await scans.scan(incoming.authorization, body, arrived_at, until))
+                client = partial(client_of, HTTPConnection(scope), self._limits.forwarded_hops)
+                await answering.json(await scans.scan(incoming.authorization, client, body, arrived_at, until))
             else:
                 if not self._is_upload(incoming, method, path):
                     receive = Replayed(await self._body(incoming, receive, method, path), receive)

@@ -82,22 +82,22 @@ class GymDesk(MachineDesk, GymsDesk, GatesDesk, RecordsDesk, LiveDesk, NumberedD
         with self._reading() as connection:
             return code_answer(connection, code_hash, self._clock())
 
-    def occupancy(self, gym_id: UUID) -> Occupancy | None:
-        """Who is inside a gym, counted."""
+    def occupancy(self, gym_id: UUID, *, retired: bool = False) -> Occupancy | None:
+        """Who is inside a gym in operation, counted; with `retired` also of one that is not."""
         with self._reading() as connection:
-            return DoorQueries(connection).occupancy(gym_id)
+            return DoorQueries(connection).occupancy(gym_id, retired=retired)
 
     def inside(self, gym_id: UUID, request: PageRequest) -> Page[Inside] | GymRefusal:
         """Who is inside a gym, by name."""
         with self._reading() as connection:
-            if GymRepository(connection).gym(gym_id) is None:
+            if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
             return DoorQueries(connection).inside(gym_id, request)
 
     def scans(self, gym_id: UUID, wanted: ScanFilter, request: PageRequest) -> Page[KeptScan] | GymRefusal:
         """The scans at a gym."""
         with self._reading() as connection:
-            if GymRepository(connection).gym(gym_id) is None:
+            if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
             return DoorQueries(connection).scans_at(gym_id, wanted, request)
 

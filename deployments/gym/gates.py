@@ -54,7 +54,7 @@ class GatesDesk(StoreDesk):
         """The gates of a gym."""
         with self._reading() as connection:
             repository = GymRepository(connection)
-            return UNKNOWN_GYM if repository.gym(gym_id) is None else repository.gates(gym_id, request)
+            return UNKNOWN_GYM if repository.gym(gym_id, retired=True) is None else repository.gates(gym_id, request)
 
     def gate(self, gate_id: UUID) -> Gate | GymRefusal:
         """One gate."""
@@ -100,7 +100,9 @@ class GatesDesk(StoreDesk):
         """The devices in use of a gym."""
         with self._reading() as connection:
             repository = GymRepository(connection)
-            return UNKNOWN_GYM if repository.gym(gym_id) is None else repository.devices_at(gym_id, request)
+            return (
+                UNKNOWN_GYM if repository.gym(gym_id, retired=True) is None else repository.devices_at(gym_id, request)
+            )
 
     def devices_seen(self, sightings: Sequence[DeviceSighting]) -> None:
         """Remember when devices were seen last."""

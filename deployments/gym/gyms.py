@@ -22,10 +22,10 @@ class GymsDesk(StoreDesk):
         with self._reading() as connection:
             return GymRepository(connection).gyms(request, retired=retired)
 
-    def gym(self, gym_id: UUID) -> Gym | None:
-        """One gym."""
+    def gym(self, gym_id: UUID, *, retired: bool = False) -> Gym | None:
+        """One gym in operation; with `retired` also one that is not."""
         with self._reading() as connection:
-            return GymRepository(connection).gym(gym_id)
+            return GymRepository(connection).gym(gym_id, retired=retired)
 
     def create_gym(self, details: GymDetails, *, call: KeyedCall | None = None) -> Gym:
         """Set a gym up."""
@@ -39,9 +39,11 @@ class GymsDesk(StoreDesk):
         """Change some of a gym's details, named as in `GymDetails`."""
         return self._written(lambda connection: managing.change_gym(GymRegistry(connection), gym_id, changes, expected))
 
-    def retire_gym(self, gym_id: UUID) -> Gym | GymRefusal:
-        """Let nobody into a gym any more."""
-        return self._written(lambda connection: managing.retire_gym(GymRegistry(connection), gym_id, self._clock()))
+    def retire_gym(self, gym_id: UUID, *, force: bool = False) -> Gym | GymRefusal:
+        """Let nobody into a gym any more; one with people inside is retired by `force` only."""
+        return self._written(
+            lambda connection: managing.retire_gym(GymRegistry(connection), gym_id, self._clock(), force=force)
+        )
 
     def reopen_gym(self, gym_id: UUID) -> Gym | GymRefusal:
         """Take a retirement back."""
@@ -51,11 +53,11 @@ class GymsDesk(StoreDesk):
         """Remove a gym to which nothing refers."""
         return self._written(lambda connection: managing.delete_gym(GymRegistry(connection), gym_id, expected))
 
-    def opening_hours(self, gym_id: UUID) -> GymHours | GymRefusal:
-        """The opening hours of a gym."""
+    def opening_hours(self, gym_id: UUID, *, retired: bool = False) -> GymHours | GymRefusal:
+        """The opening hours of a gym in operation; with `retired` also of one that is not."""
         with self._reading() as connection:
             # The gym first: hours that are newer than its version are refused when they are changed, never lost.
-            gym = GymRepository(connection).gym(gym_id)
+            gym = GymRepository(connection).gym(gym_id, retired=retired)
             return managing.UNKNOWN_GYM if gym is None else GymHours(gym, HoursRepository(connection).of(gym_id))
 
     def set_opening_hours(self, gym_id: UUID, timetable: Timetable, expected: int | None) -> GymHours | GymRefusal:

@@ -28,11 +28,11 @@ class LiveDesk(StoreDesk):
         Args:
             gym_id: which.
             trend_known_to: the last minute of a trend that was read before; while that minute lasts no other is read.
-            names: also the first who are inside, by name.
+            names: for staff: also the first who are inside, by name, and also a retired gym.
         """
         now = self._clock()
         with self._reading() as connection:
-            counted = DoorQueries(connection).occupancy(gym_id)
+            counted = DoorQueries(connection).occupancy(gym_id, retired=names)
             if counted is None:
                 return UNKNOWN_GYM
             since = trend_known_to if trend_known_to == minute_of(now) else first_minute(now)
@@ -46,13 +46,14 @@ class LiveDesk(StoreDesk):
                 trend=filled(live.minutes(gym_id, since), since, now, counted.occupancy),
                 free_machines=live.free_machines(gym_id),
                 inside=inside,
+                retired=counted.retired,
             )
 
     def service_level(self, gym_id: UUID, over: timedelta, at_most: int) -> ServiceLevel | GymRefusal:
         """How well a gym's doors were served lately, by no more than so many scans, the newest."""
         now = self._clock()
         with self._reading() as connection:
-            if GymRepository(connection).gym(gym_id) is None:
+            if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
             live = LiveQueries(connection)
             found = live.timings(gym_id, now - over, at_most + 1)

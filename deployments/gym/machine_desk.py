@@ -24,10 +24,12 @@ _MOST_LABELS = 960  # forty sheets
 class MachineDesk(PictureDesk):
     """Answers about machines; arguments as of `PictureDesk`."""
 
-    def machines(self, gym_id: UUID, wanted: MachineFilter, request: PageRequest) -> Page[Machine] | GymRefusal:
-        """The machines of a gym."""
+    def machines(
+        self, gym_id: UUID, wanted: MachineFilter, request: PageRequest, *, retired_gym: bool = False
+    ) -> Page[Machine] | GymRefusal:
+        """The machines of a gym in operation; with `retired_gym` also of one that is not."""
         with self._reading() as connection:
-            if GymRepository(connection).gym(gym_id) is None:
+            if GymRepository(connection).gym(gym_id, retired=retired_gym) is None:
                 return UNKNOWN_GYM
             return MachineRepository(connection).machines(gym_id, wanted, request)
 
@@ -95,7 +97,7 @@ class MachineDesk(PictureDesk):
 
     def machine_labels(self, gym_id: UUID, public_url: str) -> bytes | GymRefusal:
         """The labels of all machines in service of a gym as a PDF, 24 on a sheet."""
-        found = self.machines(gym_id, MachineFilter(), PageRequest(_MOST_LABELS))
+        found = self.machines(gym_id, MachineFilter(), PageRequest(_MOST_LABELS), retired_gym=True)
         if isinstance(found, GymRefusal):
             return found
         return label_sheets([_label(machine, public_url) for machine in found.items])

@@ -30,14 +30,14 @@ class RecordsDesk(StoreDesk):
     def head_counts(self, gym_id: UUID, request: PageRequest) -> Page[HeadCount] | GymRefusal:
         """A gym's head counts, newest first."""
         with self._reading() as connection:
-            if GymRepository(connection).gym(gym_id) is None:
+            if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
             return DoorRecords(connection).head_counts(gym_id, request)
 
     def conflicts(self, gym_id: UUID, settled: bool, request: PageRequest) -> Page[ListedConflict] | GymRefusal:  # noqa: FBT001 - crosses a handle
         """A gym's conflicts, newest first."""
         with self._reading() as connection:
-            if GymRepository(connection).gym(gym_id) is None:
+            if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
             return DoorRecords(connection).conflicts(gym_id, request, settled=settled)
 

@@ -57,7 +57,7 @@ def assemble_live(
     tally: Tally | None = None,
 ) -> LiveView:
     """The live view; arguments as of `deployments.gateway.assembly.assemble`, `pace` as in `gym_watch`."""
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness)
+    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     counts = LiveCounts(tally or Tally())
     turns = asyncio.Semaphore(READ_AT_ONCE)
     hub = Hub(Sources(others.gym, turns, others.events, clock, pace or Pace(), counts))

@@ -12,7 +12,7 @@ class End(StrEnum):
     EXPIRED = "expired"  # the token; come back with a new one
     REVOKED = "revoked"  # the session or the device is known no more
     RIGHTS_CHANGED = "rights_changed"  # come back, and see what may be seen now
-    GONE = "gone"  # the gym was retired
+    GONE = "gone"  # the gym was deleted, or retired: then for members and devices only
     CLOSING = "closing"  # this replica stops; come back at once
 
 

@@ -16,6 +16,7 @@ from deployments.live.documents import SnapshotDocument, StaffSnapshotDocument, 
 from deployments.live.frames import End, snapshot_frame
 from deployments.live.stream import Stream, View
 from domain.clock import Clock
+from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.live.model import LiveReading, TrendMinute
 from domain.live.service_level import ServiceLevel
@@ -158,6 +159,8 @@ class GymWatch:
         self._reading = reading
         self._trend = joined(self._trend, reading.trend)
         self._send()
+        if reading.retired:
+            self._end_for_members()
         if decided_at is not None:
             self._sources.counts.shown(decided_at, self._sources.clock())
         self._admit(None)
@@ -178,8 +181,10 @@ class GymWatch:
         assert reading is not None  # noqa: S101 - its callers have read
         degraded = self._away or not self._sources.events.following
         version = self._version = max(self._version + 1, int(self._sources.clock().timestamp() * 1000))
-        member = SnapshotDocument.of(reading, self._trend, degraded=degraded)
-        self._frames = {View.MEMBER: snapshot_frame(version, encoded(member))}
+        self._frames = {}
+        if not reading.retired:
+            member = SnapshotDocument.of(reading, self._trend, degraded=degraded)
+            self._frames[View.MEMBER] = snapshot_frame(version, encoded(member))
         if reading.inside is not None:
             staff = StaffSnapshotDocument.for_staff(reading, self._trend, self._service, degraded=degraded)
             self._frames[View.STAFF] = snapshot_frame(version, encoded(staff))
@@ -187,6 +192,15 @@ class GymWatch:
         for stream in self.streams:
             if stream.view in self._frames:
                 stream.offer(self._frames[stream.view], now)
+
+    def _end_for_members(self) -> None:
+        """A retired gym is there for staff only."""
+        for stream in self.streams:
+            if stream.view is View.MEMBER:
+                stream.end(End.GONE)
+        for opener, view in self._openers.items():
+            if view is View.MEMBER and not opener.done():
+                opener.set_exception(ApiProblem(UNKNOWN_GYM.problem.value, UNKNOWN_GYM.detail))
 
     def _refuse(self, refusal: GymRefusal) -> None:
         self._sources.counts.read("refused")

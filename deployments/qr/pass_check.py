@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+import structlog
+
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
 from domain.door.model import OfflineScan
 from integrations.kafka.messages import DoorCommand, OfflineScanCommand, ScanCommand
 from integrations.pass_keys import PassVerifier
+
+_log = structlog.get_logger(__name__)
 
 
 class Commands(Protocol):
@@ -26,9 +30,17 @@ class PassCheck:
 
     def check(self, batch: bytes) -> bytes:
         """Answer `encode_questions(...)` with one flag for each question, see `decode_produced`."""
-        questions = decode_questions(batch)
-        produced = self._commands.produce([(question.gym_id, self._command(question)) for question in questions])
-        return encode_produced(produced)
+        return encode_produced([self._sent(question) for question in decode_questions(batch)])
+
+    def _sent(self, question: ScanQuestion | None) -> bool:
+        if question is None:
+            return False
+        try:
+            command = self._command(question)
+        except Exception:  # noqa: BLE001 - the other questions of the batch are of other doors
+            _log.exception("pass_not_read", command_id=str(question.command_id))
+            return False
+        return self._commands.produce([(question.gym_id, command)])[0]
 
     def _command(self, question: ScanQuestion) -> DoorCommand:
         # As of its arrival: a pass must not go stale in our own queues.

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from domain.door.model import Direction, PassReading, ScanRequest
 from integrations.kafka.messages import ReplyTo
@@ -53,21 +54,41 @@ class ScanQuestion(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
-_decoder = msgspec.msgpack.Decoder(list[ScanQuestion])
+_decoder = msgspec.msgpack.Decoder(ScanQuestion)
+_splitter = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
+_log = structlog.get_logger(__name__)
 
 
 def encode_questions(questions: Sequence[ScanQuestion]) -> bytes:
-    """A batch for `Qr.check`."""
-    return _encoder.encode(questions)
+    """A batch for `Qr.check`; a question that cannot be encoded is nothing in it, at its place."""
+    return _encoder.encode([_encoded(question) for question in questions])
 
 
-def decode_questions(batch: bytes) -> list[ScanQuestion]:
-    """The questions of a batch.
+def decode_questions(batch: bytes) -> list[ScanQuestion | None]:
+    """The questions of a batch; None for each that cannot be decoded.
 
     Raises:
         msgspec.DecodeError: it is not a batch that this version knows.
     """
-    return _decoder.decode(batch)
+    return [_decoded(raw) for raw in _splitter.decode(batch)]
+
+
+def _encoded(question: ScanQuestion) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(_encoder.encode(question))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other questions of the batch are sent
+        _log.warning("question_not_encoded", command_id=str(question.command_id), error=type(error).__name__)
+        return _NOTHING
+
+
+def _decoded(raw: msgspec.Raw) -> ScanQuestion | None:
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, ValueError) as error:
+        if raw != _NOTHING:
+            _log.warning("question_not_decoded", error=str(error))
+        return None
 
 
 def encode_produced(produced: Sequence[bool]) -> bytes:

@@ -13,7 +13,7 @@ from domain.door.machine_uses import MachineUses
 from domain.door.model import Conflict, Direction, Inferred, Outcome
 from domain.door.repository import DoorRepository, MemberRow
 from domain.door.timeline import End, GateScan, OfflineEntry, Stay, Timeline, replay
-from domain.door.timeline_repository import TimelineScan, KeptVisit, TimelineRepository, VisitValues
+from domain.door.timeline_repository import KeptVisit, TimelineRepository, TimelineScan, VisitValues
 from domain.ids import new_id
 from domain.memberships.rules import standing
 from domain.outbox import store_events

@@ -86,6 +86,7 @@ class Occupancy:
     gym_id: UUID
     occupancy: int
     capacity: int
+    retired: bool
 
 
 class DoorQueries:
@@ -121,13 +122,15 @@ class DoorQueries:
             query = query.where(scans.c.member_id == wanted.member_id)
         return page(self._scans(query), request, lambda scan: scan.id)
 
-    def occupancy(self, gym_id: UUID) -> Occupancy | None:
-        """Who is inside, counted; None of a gym that is not."""
+    def occupancy(self, gym_id: UUID, *, retired: bool = False) -> Occupancy | None:
+        """Who is inside, counted; None of a gym that does not exist, or is retired unless `retired`."""
         inside = select(func.count()).select_from(open_visits).where(open_visits.c.gym_id == gym_id).scalar_subquery()
-        row = self._connection.execute(
-            select(gyms.c.id, inside, gyms.c.capacity).where(gyms.c.id == gym_id, gyms.c.retired_at.is_(None))
-        ).one_or_none()
-        return Occupancy(*row) if row else None
+        is_retired = gyms.c.retired_at.is_not(None)
+        query = select(gyms.c.id, inside, gyms.c.capacity, is_retired).where(gyms.c.id == gym_id)
+        if not retired:
+            query = query.where(gyms.c.retired_at.is_(None))
+        row = self._connection.execute(query).one_or_none()
+        return Occupancy(row[0], row[1], row[2], bool(row[3])) if row else None
 
     def inside(self, gym_id: UUID, request: PageRequest) -> Page[Inside]:
         """Who is inside a gym, in the order in which they came."""

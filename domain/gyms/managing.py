@@ -49,14 +49,29 @@ def change_gym(
     return changed
 
 
-def retire_gym(registry: GymRegistry, gym_id: UUID, now: datetime) -> Gym | GymRefusal:
-    """Let nobody into a gym any more; who is inside can leave. Once more changes nothing."""
-    return _retired(registry, gym_id, now)
+def retire_gym(registry: GymRegistry, gym_id: UUID, now: datetime, *, force: bool = False) -> Gym | GymRefusal:
+    """Let nobody into a gym any more; who is inside can leave. Idempotent.
+
+    Args:
+        force: retire it also while people are inside.
+    """
+    gym = registry.locked(gym_id)
+    if gym is None:
+        return UNKNOWN_GYM
+    # The door locks the gym too: nobody enters between the count and the retirement.
+    inside = 0 if force or gym.retired_at is not None else registry.inside(gym_id)
+    if inside:
+        return GymRefusal(
+            GymProblem.GYM_NOT_EMPTY,
+            f"People inside: {inside}. Retire the gym once they have left, or with `force=true`: they can still leave.",
+        )
+    return _set_retired(registry, gym, now)
 
 
 def reopen_gym(registry: GymRegistry, gym_id: UUID) -> Gym | GymRefusal:
-    """Take a retirement back. Once more changes nothing."""
-    return _retired(registry, gym_id, None)
+    """Take a retirement back. Idempotent."""
+    gym = registry.locked(gym_id)
+    return UNKNOWN_GYM if gym is None else _set_retired(registry, gym, None)
 
 
 def delete_gym(registry: GymRegistry, gym_id: UUID, expected: int | None) -> GymRefusal | None:
@@ -95,10 +110,7 @@ def _in_operation(registry: GymRegistry, gym_id: UUID) -> Gym | None:
     return None if gym is None or gym.retired_at is not None else gym
 
 
-def _retired(registry: GymRegistry, gym_id: UUID, retired_at: datetime | None) -> Gym | GymRefusal:
-    gym = registry.locked(gym_id)
-    if gym is None:
-        return UNKNOWN_GYM
+def _set_retired(registry: GymRegistry, gym: Gym, retired_at: datetime | None) -> Gym:
     if (gym.retired_at is None) == (retired_at is None):
         return gym
     changed = replace(gym, retired_at=retired_at, version=gym.version + 1)

@@ -133,6 +133,7 @@ class GymProblem(StrEnum):
     UNKNOWN_PAIRING = "unknown_pairing"
     GATE_NAME_TAKEN = "gate_name_taken"
     GYM_IN_USE = "gym_in_use"
+    GYM_NOT_EMPTY = "gym_not_empty"
     CHANGED_MEANWHILE = "changed_meanwhile"
     HOURS_DO_NOT_FIT = "hours_do_not_fit"
     UNKNOWN_MACHINE = "unknown_machine"

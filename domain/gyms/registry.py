@@ -16,6 +16,7 @@ from domain.tables import (
     gyms,
     head_counts,
     machines,
+    open_visits,
     plan_gyms,
     plans,
     scans,
@@ -117,6 +118,11 @@ class GymRegistry:
             for what, column in _REFERRING.items()
             if self._connection.execute(select(column).where(column == gym_id).limit(1)).first()
         ]
+
+    def inside(self, gym_id: UUID) -> int:
+        """How many are inside a gym."""
+        query = select(func.count()).select_from(open_visits).where(open_visits.c.gym_id == gym_id)
+        return self._connection.execute(query).scalar_one()
 
     def remove(self, gym_id: UUID) -> None:
         """Remove a gym with its hours, gates and devices; nothing else refers to it."""

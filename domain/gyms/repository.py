@@ -38,11 +38,12 @@ class GymRepository:
         rows = [gym_of(row) for row in self._connection.execute(query)]
         return page(rows, request, lambda gym: gym.id)
 
-    def gym(self, gym_id: UUID) -> Gym | None:
-        """A gym in operation."""
-        row = self._connection.execute(
-            select(*GYM_COLUMNS).where(gyms.c.id == gym_id, gyms.c.retired_at.is_(None))
-        ).one_or_none()
+    def gym(self, gym_id: UUID, *, retired: bool = False) -> Gym | None:
+        """A gym in operation; with `retired` also one that is not."""
+        query = select(*GYM_COLUMNS).where(gyms.c.id == gym_id)
+        if not retired:
+            query = query.where(gyms.c.retired_at.is_(None))
+        row = self._connection.execute(query).one_or_none()
         return gym_of(row) if row else None
 
     def lock_gym(self, gym_id: UUID) -> bool:

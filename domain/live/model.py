@@ -33,6 +33,7 @@ class LiveReading:
         trend: minute by minute up to the present one; from the last hour's first minute, or only the present one.
         free_machines: by type.
         inside: the first who are inside, by name, oldest visit first; None where nobody asked for names.
+        retired: it is there for staff only.
     """
 
     gym_id: UUID
@@ -42,3 +43,4 @@ class LiveReading:
     trend: tuple[TrendMinute, ...]
     free_machines: dict[str, MachineCount]
     inside: tuple[Inside, ...] | None
+    retired: bool = False

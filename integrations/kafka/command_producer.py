@@ -5,7 +5,7 @@ from threading import Event, Thread
 from uuid import UUID
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from integrations.kafka.clients import is_fatal, producer_config
 from integrations.kafka.messages import DoorCommand, encode
@@ -55,7 +55,7 @@ class CommandProducer:
     def _enqueue(self, gym_id: UUID, command: DoorCommand) -> bool:
         try:
             self._producer.produce(self._topic, encode(command), key=str(gym_id).encode(), on_delivery=self._reported)
-        except (BufferError, KafkaException) as error:
+        except Exception as error:  # noqa: BLE001 - a full queue, or a command that cannot be encoded: its own fault only
             self._broken = self._broken or is_fatal(error)
             self.refused += 1
             _log.warning("command_not_enqueued", command_id=str(command.command_id), error=str(error))

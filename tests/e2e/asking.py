@@ -49,6 +49,18 @@ PLAN: Any = {"name": "Spare", "days": 30, "price": {"amount": 1000, "currency": 
 BODIES: dict[str, Any] = {
     "PUT /gyms/{gym_id}/opening-hours": HOURS,
     "POST /scans/{scan_id}/annul": {"reason": "tried"},
+    # A time within the years that a device's clock can show.
+    "POST /scans/offline": {
+        "scans": [
+            {
+                "code": "asked",
+                "gate_id": str(new_id()),
+                "direction": "enter",
+                "scan_id": "asked",
+                "scanned_at": "2026-03-02T12:00:00Z",
+            }
+        ]
+    },
     "POST /sign-up": {"email": "", "password": "", "name": "Asked"},
     "POST /sessions": {"email": "", "password": ""},
     "POST /plans": PLAN,

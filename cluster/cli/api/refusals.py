@@ -56,6 +56,7 @@ _MENDS = {
     "unknown_order": "see `fitmonitor order list MEMBER`",
     "unknown_invoice": "see `fitmonitor invoice list MEMBER`",
     "unknown_membership": "see `fitmonitor member show MEMBER`",
+    "gym_not_empty": "see `fitmonitor gym inside GYM`; `fitmonitor gym retire GYM --force` retires it nevertheless",
     "gym_in_use": "`fitmonitor gym retire GYM` keeps its past",
     "changed_meanwhile": "somebody else was first: look at it again, and repeat the command if it is still right",
     "already_frozen": "`fitmonitor member unfreeze MEMBER` ends it",

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy import delete, func, select
 
 from deployments.gym.desk import GymDesk
+from domain.door.model import Direction, DoorResult, Reason, ScanAnswer
+from domain.door.service import decide_batch
 from domain.gyms.model import Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
 from domain.gyms.opening_hours import OpeningHours
 from domain.gyms.timetable import GymHours, Timetable
@@ -47,6 +50,36 @@ def test_of_admins_who_read_one_version_one_changes_it(world: World) -> None:
     assert isinstance(gate, Gate)
     renamed = at_once(lambda turn: desk.change_gate(gate.id, f"Gate {turn}", None, 1))
     assert refusals(renamed) == [GymProblem.CHANGED_MEANWHILE] * (TOGETHER - 1)
+
+
+def test_nobody_is_inside_a_gym_that_was_retired_as_empty(world: World) -> None:
+    desk = GymDesk(world.store, world.clock)
+    for _ in range(8):
+        gym, members = world.gym(), world.members(TOGETHER)
+
+        def retire_or_enter(
+            turn: int, gym: UUID = gym, members: list[UUID] = members
+        ) -> Gym | GymRefusal | DoorResult | None:
+            if turn == TOGETHER // 2:
+                return desk.retire_gym(gym)
+            request = world.scan(gym, world.code(members[turn]), Direction.ENTER)
+            while True:
+                with world.store.writing() as connection:
+                    (answer,) = decide_batch(connection, [request], world.clock, world.limits)
+                if answer is not None:  # None: the gym is held by somebody else
+                    return answer
+
+        answers = at_once(retire_or_enter)
+        retired = answers.pop(TOGETHER // 2)
+        reasons = [answer.reason for answer in answers if isinstance(answer, ScanAnswer)]
+        assert len(reasons) == TOGETHER - 1
+        if isinstance(retired, Gym):
+            assert world.inside(gym) == []
+            assert reasons == [Reason.GYM_CLOSED] * (TOGETHER - 1)
+        else:
+            assert isinstance(retired, GymRefusal)
+            assert retired.problem is GymProblem.GYM_NOT_EMPTY
+            assert reasons == [None] * (TOGETHER - 1)
 
 
 def test_of_those_who_show_one_code_one_becomes_its_device(world: World) -> None:

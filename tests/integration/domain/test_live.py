@@ -75,6 +75,16 @@ def test_names_are_read_only_when_asked_for(world: World, desk: GymDesk) -> None
     assert refused.problem is GymProblem.UNKNOWN_GYM
 
 
+def test_a_retired_gym_is_read_for_staff_only(world: World, desk: GymDesk) -> None:
+    gym = world.gym()
+    world.answer(world.scan(gym, world.code(world.member()), ENTER))
+    assert not live(desk, gym, names=True).retired
+    world.change_gym(gym, retired_at=world.clock.now)
+    assert isinstance(desk.live_snapshot(gym), GymRefusal)
+    found = live(desk, gym, names=True)
+    assert (found.occupancy, found.retired) == (1, True)
+
+
 def test_machines_in_use_or_out_of_order_are_not_free_and_retired_ones_are_none(world: World, desk: GymDesk) -> None:
     gym = world.gym()
     ids = {name: new_id() for name in ("free", "used", "broken", "retired", "other")}

@@ -62,6 +62,21 @@ async def test_commands_of_one_gym_are_handled_in_the_order_of_their_production(
     assert loop.stats.mean_batch > 1
 
 
+async def test_a_command_that_cannot_be_encoded_is_refused_and_no_other(settings: Settings) -> None:
+    settings = patient(settings)
+    handler = EchoHandler()
+    producer = CommandProducer(settings)
+    gym = new_id()
+    names = ["before", "\ud800", "after"]
+    produced = producer.produce([(gym, scan_command(ReplyTo("nobody", 0), gym, name)) for name in names])
+    assert produced == [True, False, True]
+    assert (producer.refused, producer.healthy) == (1, True)
+    loop = echo_loop(settings, handler)
+    await until(lambda: handler.handled == ["before", "after"])
+    producer.close()
+    assert await asyncio.to_thread(loop.stop, 30)
+
+
 async def test_what_a_stopped_consumer_finished_does_not_come_again(settings: Settings) -> None:
     settings = patient(settings)
     first, second = EchoHandler(), EchoHandler()

@@ -72,6 +72,21 @@ def test_a_gym_is_made_listed_retired_and_reopened(gateway: ServedGateway) -> No
     assert names(gateway) == ["Riverside", "Old Mill"]
 
 
+def test_a_gym_with_people_inside_is_retired_by_force_only(gateway: ServedGateway) -> None:
+    gym = gateway.rig.world.gym()
+    (member,) = gateway.rig.world.members(1)
+    enter(gateway.rig.world, member, gym)
+    refused = gateway.run("gym", "retire", str(gym)).exception
+    assert isinstance(refused, RefusedError)
+    assert refused.code == "gym_not_empty"
+    assert "People inside: 1." in str(refused)
+    assert "--force" in str(refused)
+    assert names(gateway) == ["Gym"]
+    assert gateway.run("gym", "retire", str(gym), "--force").output == "Gym is retired. Its past stays.\n"
+    assert gateway.run("gym", "occupancy", str(gym)).exit_code == 0
+    assert "Mia" in gateway.run("gym", "inside", str(gym)).output
+
+
 def test_of_one_name_the_gym_in_operation_is_meant_unless_one_is_reopened(gateway: ServedGateway) -> None:
     old = create(gateway, "Riverside")
     gateway.run("gym", "retire", old["id"])

@@ -16,6 +16,7 @@ from consumers.door import request_of
 from deployments.gateway.assembly import Others, assemble
 from deployments.gateway.confirmed_cache import Freshness
 from deployments.gateway.problems import later
+from deployments.gateway.shell import Shell
 from deployments.gym.desk import GymDesk
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
@@ -93,7 +94,7 @@ class StandInQr:
         self.refuses: Callable[[ScanQuestion], bool] = lambda _question: False
 
     async def check(self, batch: bytes) -> bytes:
-        questions = decode_questions(batch)
+        questions = [question for question in decode_questions(batch) if question is not None]
         self.batches.append(questions)
         if self.before_answer:
             await self.before_answer()
@@ -264,11 +265,12 @@ class Rig:
         freshness: Freshness | None = None,
         api: ApiSettings = API,
         images: ImageSettings | None = None,
+        folder: Path | None = None,
         **door_settings: Any,  # noqa: ANN401 - DoorSettings' own
     ) -> None:
         self.world = world
         self.settings = light_settings(
-            Path(str(world.store.engine.url.database)).parent,
+            folder or Path(str(world.store.engine.url.database)).parent,
             door=DoorSettings(**{"deadline_s": 0.5, **door_settings}),
             api=api.model_copy(),
         )
@@ -291,29 +293,30 @@ class Rig:
         self.payments = LocalDesk(
             PaymentsDesk(world.store, world.clock, provider=self.payment_provider, takes_events=True)
         )
+        self.others = Others(
+            gym=self.gym,
+            identity=self.identity,
+            qr=self.qr,
+            replies=self.replies,
+            commands=self.commands,
+            tokens=self.tokens,
+            payments=self.payments,
+            images=self.images,
+        )
         self.shell, self.relay = assemble(
-            Others(
-                gym=self.gym,
-                identity=self.identity,
-                qr=self.qr,
-                replies=self.replies,
-                commands=self.commands,
-                tokens=self.tokens,
-                payments=self.payments,
-                images=self.images,
-            ),
-            self.settings,
-            world.clock,
-            freshness=freshness or Freshness(),
-            rest=Rig._rest,
+            self.others, self.settings, world.clock, freshness=freshness or Freshness(), rest=Rig._rest
         )
         Rig._rest = self.rest
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.shell, root_path="/api", raise_app_exceptions=True),
+        self.client = self.client_of(self.shell)
+        self._contract = OpenApiContract(self.document)
+
+    def client_of(self, shell: Shell) -> httpx.AsyncClient:
+        """A client of a gateway, which holds every answer to the document."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(shell, root_path="/api", raise_app_exceptions=True),
             base_url="http://gym.test/api",
             event_hooks={"response": [self._keeps_to_the_document]},
         )
-        self._contract = OpenApiContract(self.document)
 
     @property
     def rest(self) -> FastAPI:

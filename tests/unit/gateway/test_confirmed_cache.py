@@ -57,7 +57,7 @@ def seconds() -> Seconds:
 
 @pytest.fixture
 def cache(rows: Rows, seconds: Seconds) -> ConfirmedCache[str]:
-    return ConfirmedCache(rows, freshness=Freshness(), room=8, room_for_questions=8, clock=seconds)
+    return ConfirmedCache(rows, freshness=Freshness(), room=8, room_for_unknown=8, room_for_questions=8, clock=seconds)
 
 
 async def test_a_row_is_read_once(cache: ConfirmedCache[str], rows: Rows) -> None:
@@ -133,6 +133,7 @@ async def test_guessing_costs_one_question_at_a_time(cache: ConfirmedCache[str],
     assert await asyncio.gather(*guesses) == [None] * 9
     assert len(rows.questions) == 2
     assert len(cache._entries) <= 8  # noqa: SLF001 - that it is bounded cannot be seen from outside
+    assert len(cache._unknown) <= 8  # noqa: SLF001 - the same
 
 
 async def test_too_many_guesses_are_turned_away(cache: ConfirmedCache[str], rows: Rows) -> None:
@@ -144,6 +145,69 @@ async def test_too_many_guesses_are_turned_away(cache: ConfirmedCache[str], rows
     assert [type(guess.exception()) for guess in guesses if guess.done()] == [ApiProblem]
     rows.gate.set()
     await asyncio.gather(first, *guesses, return_exceptions=True)
+
+
+async def test_guesses_take_the_place_of_no_row(cache: ConfirmedCache[str], rows: Rows) -> None:
+    keys = [rows.add() for _ in range(8)]
+    for key in keys:
+        await cache.get(key)
+    for _ in range(20):
+        assert await cache.get(new_id()) is None
+    assert [cache.remembered(key) for key in keys] == [str(key) for key in keys]
+
+
+async def test_the_least_recently_used_row_makes_room(cache: ConfirmedCache[str], rows: Rows) -> None:
+    keys = [rows.add() for _ in range(9)]
+    for key in keys[:8]:
+        await cache.get(key)
+    assert cache.remembered(keys[0])
+    await cache.get(keys[8])
+    assert [cache.remembered(key) is not None for key in keys] == [True, False, *[True] * 7]
+
+
+async def test_a_refresh_changes_nothing_of_which_row_was_used_last(cache: ConfirmedCache[str], rows: Rows) -> None:
+    keys = [rows.add() for _ in range(9)]
+    for key in reversed(keys[:8]):
+        await cache.get(key)
+    await cache.refresh()
+    await cache.get(keys[8])
+    assert [cache.remembered(key) is not None for key in keys] == [*[True] * 7, False, True]
+
+
+async def test_a_row_that_was_remembered_is_asked_for_however_many_guesses_wait(
+    cache: ConfirmedCache[str], rows: Rows, seconds: Seconds
+) -> None:
+    key = rows.add()
+    await cache.get(key)
+    seconds.now += 6
+    rows.gate.clear()
+    waiting = [asyncio.create_task(cache.get(new_id()))]
+    await settled()
+    waiting += [asyncio.create_task(cache.get(new_id())) for _ in range(8)]
+    known = asyncio.create_task(cache.get(key))
+    await settled()
+    assert not known.done()
+    rows.gate.set()
+    assert await known == str(key)
+    await asyncio.gather(*waiting)
+
+
+async def test_a_row_that_is_gone_is_denied_until_it_is_there_again(
+    cache: ConfirmedCache[str], rows: Rows, seconds: Seconds
+) -> None:
+    key = rows.add()
+    await cache.get(key)
+    assert not cache.is_denied(key)
+    gone = rows.rows.pop(key)
+    await cache.refresh()
+    assert cache.is_denied(key)
+    assert await cache.get(key) is None
+    assert len(rows.questions) == 2
+    rows.rows[key] = gone
+    seconds.now += 2.1
+    assert not cache.is_denied(key)
+    assert await cache.get(key) == gone
+    assert not cache.is_denied(key)
 
 
 async def test_an_unknown_id_stays_unknown_for_a_moment_only(

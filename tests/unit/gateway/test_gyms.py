@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from deployments.gateway.rights import RIGHTS
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import Rig, assert_problem
@@ -116,8 +117,11 @@ async def test_a_retired_gym_lets_nobody_in_until_it_is_reopened(rig: Rig) -> No
     inside, outside = rig.world.members(2)
     await rig.scan(at, inside)
     url = f"/gyms/{at.gym}"
-    for _ in range(2):
-        retired = await rig.client.post(f"{url}/retire", headers=admin)
+    refused = await rig.client.post(f"{url}/retire", headers=admin)
+    assert "People inside: 1." in assert_problem(refused, 409, "gym_not_empty")["detail"]
+    assert (await rig.client.get(url, headers=user)).json()["retired_at"] is None
+    for force in ("?force=true", "", "?force=false"):
+        retired = await rig.client.post(f"{url}/retire{force}", headers=admin)
         assert (retired.status_code, retired.headers["etag"]) == (200, '"2"')
         assert retired.json()["retired_at"] == "2026-03-02T12:00:00Z"
     assert (await rig.client.get("/gyms", headers=user)).json()["items"] == []
@@ -133,6 +137,70 @@ async def test_a_retired_gym_lets_nobody_in_until_it_is_reopened(rig: Rig) -> No
     assert (await rig.scan(at, outside)).json()["outcome"] == "entered"
     for word in ("retire", "reopen"):
         assert_problem(await rig.client.post(f"/gyms/{new_id()}/{word}", headers=admin), 404, "unknown_gym")
+
+
+# What is about a gym as a whole; `{gym}` stands for its id.
+READ_BY_STAFF = [
+    *("/gyms/{gym}", "/gyms/{gym}/occupancy", "/gyms/{gym}/opening-hours", "/gyms/{gym}/machines"),
+    *("/gyms/{gym}/inside", "/gyms/{gym}/inside.html", "/gyms/{gym}/inside.csv", "/gyms/{gym}/inside.pdf"),
+    *("/gyms/{gym}/scans", "/gyms/{gym}/visits", "/gyms/{gym}/head-counts", "/gyms/{gym}/conflicts"),
+    *("/gyms/{gym}/gates", "/gyms/{gym}/devices", "/gyms/{gym}/service-level", "/gyms/{gym}/machine-labels.pdf"),
+]
+
+
+def test_every_call_that_reads_a_gym_is_tried_on_a_retired_one() -> None:
+    of_a_gym = {path.format(gym_id="{gym}") for method, path in RIGHTS if method == "GET" and "{gym_id}" in path}
+    assert set(READ_BY_STAFF) == of_a_gym
+
+
+@pytest.mark.parametrize("path", READ_BY_STAFF)
+async def test_a_retired_gym_stays_readable_for_staff(rig: Rig, path: str) -> None:
+    at = rig.gym_with_gate()
+    await rig.scan(at, rig.world.member())
+    rig.world.machine(at.gym)
+    staff = rig.bearer(Role.STAFF)
+    url = path.format(gym=at.gym)
+    before = await rig.client.get(url, headers=staff)
+    rig.world.change_gym(at.gym, retired_at=rig.world.clock.now)
+    after = await rig.client.get(url, headers=staff)
+    assert (before.status_code, after.status_code) == (200, 200), after.text
+    if path.endswith((".pdf", ".html")):  # with the time of their making in them
+        assert after.headers["content-type"] == before.headers["content-type"]
+    elif path == "/gyms/{gym}":
+        assert after.json() == before.json() | {"retired_at": "2026-03-02T12:00:00Z"}
+    else:
+        assert after.content == before.content
+
+
+@pytest.mark.parametrize("path", ["", "/occupancy", "/opening-hours"])
+async def test_a_retired_gym_is_there_for_its_devices_which_let_people_out(rig: Rig, path: str) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    await rig.scan(at, member)
+    rig.world.change_gym(at.gym, retired_at=rig.world.clock.now)
+    assert (await rig.client.get(f"/gyms/{at.gym}{path}", headers=at.headers)).status_code == 200
+    assert (await rig.scan(at, member, direction="leave")).json()["outcome"] == "left"
+
+
+@pytest.mark.parametrize("path", ["", "/occupancy", "/opening-hours", "/machines"])
+async def test_a_retired_gym_is_not_there_for_members(rig: Rig, path: str) -> None:
+    at = rig.gym_with_gate()
+    rig.world.change_gym(at.gym, retired_at=rig.world.clock.now)
+    answer = await rig.client.get(f"/gyms/{at.gym}{path}", headers=rig.bearer(Role.USER))
+    assert_problem(answer, 404, "unknown_gym")
+
+
+async def test_heads_are_counted_and_scans_annulled_at_a_retired_gym(rig: Rig) -> None:
+    at, staff, (one, two) = rig.gym_with_gate(), rig.bearer(Role.STAFF), rig.world.members(2)
+    for member in (one, two):
+        await rig.scan(at, member, scan_id=str(member))
+    rig.world.change_gym(at.gym, retired_at=rig.world.clock.now)
+    annulled = await rig.client.post(f"/scans/{one}/annul", json={"reason": "no gym"}, headers=staff)
+    assert annulled.json()["occupancy"] == 1
+    body = {"counted": 0, "reason": "all have left"}
+    counted = await rig.client.post(f"/gyms/{at.gym}/head-counts", json=body, headers=staff)
+    assert (counted.json()["before"], counted.json()["occupancy"]) == (1, 0)
+    admin = rig.bearer(Role.ADMIN)
+    assert (await rig.client.post(f"/gyms/{at.gym}/retire", headers=admin)).status_code == 200
 
 
 async def test_a_gym_that_was_never_used_can_be_removed_and_any_other_is_retired(rig: Rig) -> None:

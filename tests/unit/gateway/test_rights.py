@@ -22,7 +22,17 @@ pytestmark = pytest.mark.anyio
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/scans"): {"code": "x", "direction": "auto", "scan_id": "s"},
     ("POST", "/scans/{scan_id}/annul"): {"reason": "tried"},
-    ("POST", "/scans/offline"): {"scans": [1]},
+    ("POST", "/scans/offline"): {
+        "scans": [
+            {
+                "code": "x",
+                "gate_id": str(new_id()),
+                "direction": "leave",
+                "scan_id": "s",
+                "scanned_at": "2026-03-02T12:00:00Z",
+            }
+        ]
+    },
     ("POST", "/gyms/{gym_id}/head-counts"): {"counted": 1, "reason": "tried"},
     ("POST", "/conflicts/{conflict_id}/settle"): {"note": "tried"},
     ("POST", "/gyms"): {"name": "Riverside", "address": "Quay 7", "time_zone": "Europe/Berlin", "capacity": 9},

@@ -332,3 +332,15 @@ async def test_a_device_that_scanned_before_is_refused_once_its_key_is_another_o
     assert rig.shell.scans
     await rig.shell.scans._callers._devices.refresh()  # noqa: SLF001 - what happens by itself every two seconds
     assert_problem(await rig.scan(at, "x"), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("code", ["{}\n", "{}\r\n", "{}\t", " {}  ", "\u00a0{}\u2003"])
+async def test_white_space_around_a_code_is_ignored(rig: Rig, code: str) -> None:
+    at, member = rig.gym_with_gate(), rig.world.member()
+    assert (await rig.scan(at, code.format(member))).json()["outcome"] == "entered"
+    assert rig.qr.batches[0][0].code == str(member)
+
+
+async def test_white_space_within_a_code_is_part_of_it(rig: Rig) -> None:
+    at, member = rig.gym_with_gate(), str(rig.world.member())
+    assert (await rig.scan(at, f"{member[:8]} {member[8:]}")).json()["reason"] == "unknown_pass"

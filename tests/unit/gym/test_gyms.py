@@ -73,7 +73,7 @@ def test_whatever_refers_to_a_gym_keeps_it(world: World, desk: GymDesk) -> None:
         assert isinstance(refused, GymRefusal)
         assert refused.problem is GymProblem.GYM_IN_USE
         assert what in refused.detail
-        assert isinstance(desk.retire_gym(gym), Gym)
+        assert isinstance(desk.retire_gym(gym, force=True), Gym)
 
 
 def test_a_retired_gym_to_which_nothing_refers_can_be_removed(world: World, desk: GymDesk) -> None:

@@ -40,6 +40,7 @@ class StandInGym:
     occupancy: int = 0
     away: bool = False
     unknown: bool = False
+    retired: bool = False
     takes_s: float = 0.0
     asked_at: list[float] = field(default_factory=list)
     asked_names: list[bool] = field(default_factory=list)
@@ -55,14 +56,15 @@ class StandInGym:
             return level_of(Looked(args[0], START, START, 500, limited=False), [], [])
         self.asked_at.append(asyncio.get_running_loop().time())
         self.asked_names.append(kwargs["names"])
-        if self.unknown:
+        if self.unknown or (self.retired and not kwargs["names"]):
             return GymRefusal(GymProblem.UNKNOWN_GYM, "There is no such gym.")
         return self.reading(args[0], names=kwargs["names"])
 
     def reading(self, gym_id: UUID, *, names: bool) -> LiveReading:
         inside = (Inside(new_id(), new_id(), "Mia Example", START, None, "Front door"),) if names else None
         trend = (TrendMinute(minute_of(START), self.occupancy, 0, self.occupancy),)
-        return LiveReading(gym_id, self.occupancy, 100, self.now(), trend, {"bench": MachineCount(1, 2)}, inside)
+        machines = {"bench": MachineCount(1, 2)}
+        return LiveReading(gym_id, self.occupancy, 100, self.now(), trend, machines, inside, self.retired)
 
 
 class HubRig:

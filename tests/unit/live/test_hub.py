@@ -213,6 +213,30 @@ def test_the_streams_of_a_gym_that_is_retired_end() -> None:
     run(story())
 
 
+def test_staff_go_on_watching_a_retired_gym_and_members_do_not() -> None:
+    async def story() -> None:
+        rig = HubRig()
+        member, staff = [await rig.hub.open(GYM, view) for view in (View.MEMBER, View.STAFF)]
+        rig.gym.retired, rig.gym.occupancy = True, 3
+        rig.hub.heard([GymChange(GYM, None)])
+        await asyncio.sleep(1)
+        event = await taken(member)
+        assert (event.name, event.data) == ("end", {"reason": "gone"})
+        rig.hub.leave(GYM, member)
+        assert (await taken(staff)).data["occupancy"] == 3
+        with pytest.raises(ApiProblem) as late:
+            await rig.hub.open(GYM, View.MEMBER)
+        assert late.value.code == "unknown_gym"
+        assert (await taken(await rig.hub.open(GYM, View.STAFF))).data["occupancy"] == 3
+        rig.gym.away = True
+        rig.hub.heard([GymChange(GYM, None)])
+        await asyncio.sleep(1)
+        assert (await taken(staff)).data["degraded"]
+        await rig.hub.close()
+
+    run(story())
+
+
 def test_a_quiet_stream_is_given_a_sign_of_life_and_a_stuck_one_is_dropped() -> None:
     async def story() -> None:
         rig = HubRig()

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ import pytest
 
 from deployments.qr.pass_check import PassCheck
 from deployments.qr.questions import ScanQuestion, decode_produced, decode_questions, encode_questions
-from domain.door.model import Direction, PassStatus
+from domain.door.model import Direction, PassReading, PassStatus
 from domain.ids import new_id
 from domain.passes import subject_of
 from integrations.kafka.messages import DoorCommand, OfflineScanCommand, ReplyTo, ScanCommand, decode_command, encode
@@ -36,6 +36,7 @@ class CommandLog:
 class Stage:
     def __init__(self, key_dir: Path) -> None:
         ensure_pass_key(key_dir)
+        self.key_dir = key_dir
         self.code = PassSigner(key_dir).sign(MEMBER, NOON)
         self.log = CommandLog()
         self.checks = PassCheck(PassVerifier(key_dir), self.log)
@@ -120,9 +121,32 @@ def test_an_empty_batch_is_answered_by_no_flags(stage: Stage) -> None:
 
 
 def test_a_batch_of_another_shape_is_a_decode_error(stage: Stage) -> None:
-    for batch in (b"", b"\xff", b"\x91\x91\x01", msgspec.msgpack.encode({"a": 1})):
+    for batch in (b"", b"\xff", b"\x91\x91", msgspec.msgpack.encode({"a": 1})):
         with pytest.raises(msgspec.DecodeError):
             stage.checks.check(batch)
+
+
+BEYOND_ANY_CLOCK = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23, minutes=59)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"scanned_at": BEYOND_ANY_CLOCK}, {"code": "\ud800"}, {"scan_id": 7}, {"direction": "up"}]
+)
+def test_a_question_that_cannot_be_sent_takes_no_other_with_it(stage: Stage, changes: dict[str, Any]) -> None:
+    good, more = stage.question(), stage.question("x")
+    assert stage.ask(good, stage.question(**changes), more) == [True, False, True]
+    assert [command.command_id for _, command in stage.log.commands] == [good.command_id, more.command_id]
+
+
+def test_a_pass_that_cannot_be_read_takes_no_other_with_it(stage: Stage) -> None:
+    class Breaks(PassVerifier):
+        def read(self, code: str, arrived_at: datetime) -> PassReading:
+            if code == "breaks":
+                raise RuntimeError(code)
+            return super().read(code, arrived_at)
+
+    stage.checks = PassCheck(Breaks(stage.key_dir), stage.log)
+    assert stage.ask(stage.question(), stage.question("breaks"), stage.question("x")) == [True, False, True]
 
 
 def test_questions_come_out_as_they_went_in_and_small(stage: Stage) -> None:

@@ -1,0 +1,92 @@
+"""Strangers who name devices that do not exist, beside doors that do."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.ids import new_id
+from tests.unit.gateway.rig import API, SECRET, GymWithGate, Rig, assert_problem
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+STRANGER, GYM = "192.0.2.7", "198.51.100.3"
+
+
+@pytest.fixture
+async def rig(world: World) -> Rig:
+    return Rig(world, api=API.model_copy(update={"sign_ins_per_address_per_second": 5}))
+
+
+async def scan_from(rig: Rig, address: str, at: GymWithGate, credential: str | None = None) -> httpx.Response:
+    authorization = at.headers["Authorization"] if credential is None else f"Device {credential}"
+    headers = {"Authorization": authorization, "X-Forwarded-For": address}
+    return await rig.scan(at, rig.world.member(), headers=headers)
+
+
+async def flood(rig: Rig, address: str, at: GymWithGate, number: int) -> list[str]:
+    """The codes of the answers to so many unknown devices at once."""
+    answers = await asyncio.gather(*(scan_from(rig, address, at, f"{new_id()}.{SECRET}") for _ in range(number)))
+    return [answer.json()["code"] for answer in answers]
+
+
+async def test_an_address_that_names_unknown_devices_is_held_off_and_others_are_not(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    assert set(await flood(rig, STRANGER, at, 6)) == {"unauthenticated"}
+    looked_up = rig.gym.calls.count("device_keys")
+    answer = await scan_from(rig, STRANGER, at, f"{new_id()}.{SECRET}")
+    assert_problem(answer, 429, "too_many_requests")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert rig.gym.calls.count("device_keys") == looked_up
+    assert (await scan_from(rig, GYM, at)).status_code == 200
+
+
+async def test_a_remembered_device_is_not_limited_at_an_address_that_is(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    assert (await scan_from(rig, GYM, at)).status_code == 200
+    await flood(rig, GYM, at, 20)
+    assert set(await flood(rig, GYM, at, 1)) == {"too_many_requests"}
+    for _ in range(30):
+        assert (await scan_from(rig, GYM, at)).status_code == 200
+
+
+async def test_a_revoked_device_that_goes_on_asking_holds_off_no_other_at_its_address(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    revoked = rig.device(at.gate)
+    rig.gym.desk.revoke_device(revoked)
+    for _ in range(50):
+        assert_problem(await scan_from(rig, GYM, at, f"{revoked}.{SECRET}"), 401, "unauthenticated")
+    assert (await scan_from(rig, GYM, at)).status_code == 200
+
+
+async def test_one_address_fills_no_queue_before_its_first_answer(rig: Rig) -> None:
+    at, uncached = rig.gym_with_gate(), rig.gym_with_gate()
+    rig.gym.delay_s = 0.1
+    flooding = asyncio.create_task(flood(rig, STRANGER, at, 400))
+    await asyncio.sleep(0.05)
+    answer = await scan_from(rig, GYM, uncached)
+    assert answer.status_code == 200
+    codes = await flooding
+    assert codes.count("unauthenticated") <= 64
+    assert "busy" not in codes
+
+
+async def test_wrong_secrets_of_a_remembered_device_cost_no_look_up(rig: Rig) -> None:
+    at = rig.gym_with_gate()
+    assert (await scan_from(rig, GYM, at)).status_code == 200
+    looked_up = rig.gym.calls.count("device_keys")
+    for _ in range(20):
+        assert_problem(await scan_from(rig, STRANGER, at, f"{at.device}.{'t' * 43}"), 401, "unauthenticated")
+    assert rig.gym.calls.count("device_keys") == looked_up
+
+
+@pytest.mark.parametrize("call", [("GET", "/gyms/{gym}/occupancy"), ("POST", "/scans/offline")])
+async def test_every_call_of_devices_is_limited_so(rig: Rig, call: tuple[str, str]) -> None:
+    at = rig.gym_with_gate()
+    await flood(rig, STRANGER, at, 6)
+    body: dict[str, Any] = {"json": {"scans": []}} if call[0] == "POST" else {}
+    headers = {"Authorization": f"Device {new_id()}.{SECRET}", "X-Forwarded-For": STRANGER}
+    answer = await rig.client.request(call[0], call[1].format(gym=at.gym), headers=headers, **body)
+    assert_problem(answer, 429, "too_many_requests")
