@@ -81,7 +81,9 @@ class DoorConsumer:
         if self._loop.heartbeat_age_s > STALE_AFTER_S:
             raise ConsumerUnhealthyError(f"no sign of life for {self._loop.heartbeat_age_s:.0f} s")
         if not self._relay.healthy:
-            raise ConsumerUnhealthyError("the outbox relay has ended, or hangs and may have the lock")
+            raise ConsumerUnhealthyError("the outbox relay has ended, or hangs and may have the lease")
+        if not self._timekeeper.healthy:
+            raise ConsumerUnhealthyError("the timekeeper has ended, or hangs and may have the lease")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What the scaling policy goes by."""

@@ -58,8 +58,8 @@ class PaymentConsumer:
             raise ConsumerUnhealthyError("the consumer's thread has ended")
         if self._loop is not None and self._loop.heartbeat_age_s > STALE_AFTER_S:
             raise ConsumerUnhealthyError(f"no sign of life for {self._loop.heartbeat_age_s:.0f} s")
-        if not all(duty.alive for duty in self._duties):
-            raise ConsumerUnhealthyError("a duty's thread has ended")
+        if not all(duty.healthy for duty in self._duties):
+            raise ConsumerUnhealthyError("a duty's thread has ended, or hangs and may have its lease")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What the scaling policy goes by."""

@@ -1,0 +1,32 @@
+"""Leases: who does what one process of all does at a time.
+
+Revision ID: 0005
+Revises: 0004
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from domain.column_types import Instant, code
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the table."""
+    op.create_table(
+        "leases",
+        sa.Column("name", code(32), nullable=False),
+        sa.Column("owner", code(255), nullable=True),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+
+
+def downgrade() -> None:
+    """Take it away."""
+    op.drop_table("leases")
