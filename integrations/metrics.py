@@ -101,11 +101,11 @@ OUTBOX_LAG = Metric(
     "fitmonitor_outbox_lag",
     Kind.GAUGE,
     _CONSUMER,
-    "Events that wait to be published, counted to 10,000 and no further; 0 where another replica's relay has the lock.",
+    "Events that wait to be published, counted to 10,000 and no further; 0 where another replica's relay has the lease.",
 )
 OUTBOX_AGE = Metric("fitmonitor_outbox_oldest_seconds", Kind.GAUGE, _CONSUMER, "How long the oldest of them waits.")
 OUTBOX_ACTIVE = Metric(
-    "fitmonitor_outbox_active", Kind.GAUGE, _CONSUMER, "1 where the relay has the lock. The sum should be 1."
+    "fitmonitor_outbox_active", Kind.GAUGE, _CONSUMER, "1 where the relay has the lease. The sum should be 1."
 )
 OUTBOX_PUBLISHED = Metric("fitmonitor_outbox_published", Kind.COUNTER, _CONSUMER, "Events published.")
 PAYMENT_LAG = Metric(

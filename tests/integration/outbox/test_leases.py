@@ -248,6 +248,7 @@ def test_holders_that_pause_and_lose_their_connections_never_work_in_turns(holde
     watching, dice = holders.store(), random.Random(7)  # noqa: S311 - of a test
     while int((effects(watching) or ["0"])[-1]) < 8:
         kill_one(watching, dice)
+        time.sleep(0.1)
     ended.set()
     for taker in takers:
         taker.join()
@@ -281,7 +282,6 @@ def kill_one(store: Store, dice: random.Random) -> None:
     """Have the server close one of the others' connections, where there is a server."""
     with store.reading() as connection:
         if connection.dialect.name == "sqlite":
-            time.sleep(0.02)
             return
         others = connection.execute(
             text("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()")
@@ -291,7 +291,6 @@ def kill_one(store: Store, dice: random.Random) -> None:
                 connection.execute(text(f"KILL {dice.choice(found)}"))
             except OperationalError:
                 return  # it has gone by itself
-    time.sleep(0.02)
 
 
 def test_a_holder_whose_connections_are_closed_by_the_server_keeps_the_lease_and_works_on(on_mariadb: Holders) -> None:
