@@ -101,7 +101,7 @@ OUTBOX_LAG = Metric(
     "fitmonitor_outbox_lag",
     Kind.GAUGE,
     _CONSUMER,
-    "Events that wait to be published, counted to 10,000 and no further; 0 where another replica's relay has the lease.",
+    "Events that wait to be published, counted to 10,000 and no further; 0 where another replica's relay is active.",
 )
 OUTBOX_AGE = Metric("fitmonitor_outbox_oldest_seconds", Kind.GAUGE, _CONSUMER, "How long the oldest of them waits.")
 OUTBOX_ACTIVE = Metric(
