@@ -185,7 +185,7 @@ def test_it_lasts_as_long_as_it_says_by_the_clock_of_the_database(holders: Holde
             if is_sqlite
             else "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), expires_at)"
         )
-        seconds = connection.execute(select(literal_column(left)).select_from(leases)).scalar_one()
+        seconds: float = connection.execute(select(literal_column(left)).select_from(leases)).scalar_one()
     assert 0 < AGES.total_seconds() - seconds < 600
 
 

@@ -90,12 +90,14 @@ async def test_a_task_that_somebody_else_ends_is_dead() -> None:
 class Fragile:
     """A part whose end fails."""
 
-    dead: tuple[str, ...] = ()
-
     def __init__(self, journal: list[str], name: str, failure: Exception | None = None) -> None:
         self._journal = journal
         self._name = name
         self._failure = failure
+
+    @property
+    def dead(self) -> list[str]:
+        return []
 
     def start(self) -> None:
         self._journal.append(f"{self._name} begun")
