@@ -4,11 +4,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from consumers.deployment import ConsumerUnhealthyError
-from consumers.payment_duties import duties
+from consumers.payment_duties import Reconciler, duties
 from consumers.payments import PaymentLoop, PaymentParts
 from consumers.scaling import BUSY_S, HANDLED, LAG
 from integrations.logs import configure_logging
-from integrations.metrics import PAYMENT_DEAD_LETTERS, PAYMENT_EVENTS, PAYMENT_LAG
+from integrations.metrics import PAYMENT_DEAD_LETTERS, PAYMENT_EVENTS, PAYMENT_LAG, RECONCILIATION_FAILURES
 from integrations.replica import Replica
 from integrations.settings import Settings, settings
 from integrations.tally import RaySink, Tally
@@ -49,6 +49,8 @@ class PaymentConsumer(Replica):
             loop.start()
         self._duties = duties(configured)
         for duty in self._duties:
+            if isinstance(duty, Reconciler):
+                self._tally.reads(RECONCILIATION_FAILURES, partial(getattr, duty, "failures"))
             self.closing.add("duty", partial(duty.stop, _DUTY_STOP_S))
             duty.start()
         threads = [*self._duties, *([self._loop] if self._loop else [])]

@@ -42,6 +42,7 @@ class Reconciler(Duty):
         super().__init__("reconciler", lease, pace_s, **others)
         self._reconciliation = Reconciliation(lease.store, provider, clock)
         self._unchecked_for = unchecked_for
+        self.failures = 0  # events, orders and refunds that could not be dealt with; each counts in every round
 
     def work(self) -> None:
         """One reconciliation."""
@@ -50,7 +51,8 @@ class Reconciler(Duty):
         except PaymentsAwayError as error:
             _log.warning("reconciler_waits", reason=str(error))
             return
-        if done.events_missed or done.mended or done.refunds_asked or done.unknown or done.problems:
+        self.failures += done.failures
+        if done.events_missed or done.mended or done.refunds_asked or done.unknown or done.problems or done.failures:
             _log.info(
                 "reconciled",
                 events_missed=done.events_missed,
@@ -58,6 +60,7 @@ class Reconciler(Duty):
                 mended=len(done.mended),
                 refunds_asked=done.refunds_asked,
                 unknown=len(done.unknown),
+                failures=done.failures,
                 problems={str(order_id): why for order_id, why in done.problems.items()},
             )
 

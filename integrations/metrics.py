@@ -123,6 +123,12 @@ PAYMENT_DEAD_LETTERS = Metric(
     _PAYMENT_CONSUMER,
     "Events of the payment provider that could not be handled and were set aside.",
 )
+RECONCILIATION_FAILURES = Metric(
+    "fitmonitor_reconciliation_failures",
+    Kind.COUNTER,
+    _PAYMENT_CONSUMER,
+    "Events, orders and refunds that a reconciliation could not deal with; each counts again in every round.",
+)
 LIVE_STREAMS = Metric("fitmonitor_live_streams", Kind.GAUGE, _LIVE, "Streams that are open.")
 LIVE_READS = Metric(
     "fitmonitor_live_reads",
@@ -165,6 +171,7 @@ METRICS: Sequence[Metric] = (
     PAYMENT_LAG,
     PAYMENT_EVENTS,
     PAYMENT_DEAD_LETTERS,
+    RECONCILIATION_FAILURES,
     LIVE_STREAMS,
     LIVE_READS,
     LIVE_UPDATES,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -24,7 +25,7 @@ from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind
 from domain.payments.model import Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
-from domain.payments.ports import Buyer, Happened, PaymentsAwayError
+from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
 from domain.payments.webhooks import store_happened
 from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, refused, session
@@ -393,6 +394,79 @@ def test_a_missed_webhook_is_made_up_for_and_what_is_of_nobody_is_reported(box: 
     assert (box.read(paid).state, box.read(given_back).state) == (OrderState.PAID, OrderState.REFUNDED)
     again = box.reconciliation.run()
     assert (again.events_missed, again.orders_checked, again.mended) == (0, 0, [])
+
+
+def test_an_order_that_fails_by_itself_holds_up_neither_later_orders_nor_refunds(box: Cashbox) -> None:
+    """The provider fails for one order, we for another; both come first."""
+    broken, odd, paid = box.order(), box.order(), box.order()
+    given_back = box.bought()
+    box.provider.away = lambda call: call == "refund"
+    with pytest.raises(PaymentsAwayError):
+        box.refunds.give_back(given_back.id, None, "moved away", given_back.member_id)
+    asking = box.provider.checkout
+
+    def checkout(session_id: str) -> Checkout:
+        if session_id == broken.session_id:
+            raise PaymentsAwayError("500, for this one only")
+        if session_id == odd.session_id:
+            raise ValueError("nobody has thought of that")
+        return asking(session_id)
+
+    box.provider.away = lambda _call: False
+    box.provider.checkout = checkout  # type: ignore[method-assign] # for two of its pages
+    box.provider.pay(session(paid))
+    box.provider.events.clear()
+    box.days_pass(0.1)
+    done = box.reconciliation.run()
+    assert (done.failures, done.refunds_asked, done.mended) == (2, 1, [paid.id])
+    assert done.problems == {
+        broken.id: "could not be brought up to date (PaymentsAwayError)",
+        odd.id: "could not be brought up to date (ValueError)",
+    }
+    assert box.read(given_back).state is OrderState.REFUNDED
+    box.provider.checkout = asking  # type: ignore[method-assign] # as it was
+    again = box.reconciliation.run()
+    assert (again.failures, again.problems) == (0, {})
+
+
+def test_a_refund_that_fails_by_itself_holds_up_no_later_one(box: Cashbox) -> None:
+    first, second = box.bought(), box.bought()
+    box.provider.away = lambda call: call == "refund"
+    for order in (first, second):
+        with pytest.raises(PaymentsAwayError):
+            box.refunds.give_back(order.id, None, "moved away", order.member_id)
+    box.provider.away = lambda call: call == "refund" and box.provider.calls["refund"] == 3
+    box.days_pass(0.1)
+    done = box.reconciliation.run()
+    assert (done.failures, done.refunds_asked) == (1, 1)
+    assert [box.read(order).state for order in (first, second)] == [OrderState.PAID, OrderState.REFUNDED]
+    box.reconciliation.run()
+    assert box.read(first).state is OrderState.REFUNDED
+
+
+def test_an_event_whose_order_cannot_be_found_out_holds_up_no_other(box: Cashbox) -> None:
+    odd, paid = box.order(), box.order()
+    box.provider.pay(session(odd))
+    box.provider.events[0] = replace(box.provider.events[0], order_id=None, session_id=None)
+    box.provider.pay(session(paid))
+
+    def order_of(_payment_intent_id: str) -> UUID | None:
+        raise ValueError("nobody has thought of that")
+
+    box.provider.order_of = order_of  # type: ignore[method-assign] # for the first
+    done = box.reconciliation.run(timedelta(days=1))
+    assert (done.events_missed, done.failures, done.mended) == (2, 1, [paid.id])
+
+
+def test_a_provider_that_is_away_ends_the_run_at_its_first_order(box: Cashbox) -> None:
+    for _ in range(3):
+        box.order()
+    box.days_pass(0.1)
+    box.provider.calls.clear()
+    box.provider.away = lambda call: call == "checkout" or box.provider.calls["happened_since"] > 1
+    with pytest.raises(PaymentsAwayError):
+        box.reconciliation.run()
+    assert box.provider.calls["checkout"] == 1
 
 
 def test_many_open_orders_are_looked_up_in_one_list(box: Cashbox) -> None:
