@@ -10,6 +10,7 @@ from sqlalchemy import select
 from consumers.payments import PaymentHandler
 from domain.memberships.check import Disagreement, check_ledger
 from domain.memberships.ledger import Account
+from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.payments.checkout import Checkouts
 from domain.payments.fulfilment import Settlement
@@ -42,10 +43,15 @@ class Cashbox:
         self.reconciliation = Reconciliation(*parts)
         self.handler = PaymentHandler(*parts)
 
-    def order(self, member: UUID | None = None, plan: UUID | None = None) -> Order:
-        opened = self.checkouts.open(member or self.world.newcomer(), plan or self.world.plan, SUCCESS, CANCEL)
+    def order(self, member: UUID | None = None, plan: UUID | None = None, cancel: str = CANCEL) -> Order:
+        opened = self.open(member, plan, cancel)
         assert isinstance(opened, Order), opened
         return opened
+
+    def open(
+        self, member: UUID | None = None, plan: UUID | None = None, cancel: str = CANCEL
+    ) -> Order | PaymentRefusal | MembershipRefusal:
+        return self.checkouts.open(member or self.world.newcomer(), plan or self.world.plan, SUCCESS, cancel)
 
     def bought(self, member: UUID | None = None, plan: UUID | None = None) -> Order:
         order = self.order(member, plan)
@@ -58,8 +64,11 @@ class Cashbox:
         return settled
 
     def read(self, order: Order) -> Order:
+        return self.by_id(order.id)
+
+    def by_id(self, order_id: UUID) -> Order:
         with self.world.store.reading() as connection:
-            found = OrderRepository(connection).order(order.id)
+            found = OrderRepository(connection).order(order_id)
         assert found is not None
         return found
 

@@ -23,7 +23,7 @@ from domain.money import Money
 from domain.payments.booking import OrderBooking
 from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind
-from domain.payments.model import Order, OrderState, PaymentRefusal
+from domain.payments.model import MOST_AWAITED, Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
 from domain.payments.webhooks import store_happened
@@ -122,13 +122,82 @@ def _paid_and_rolled_back(connection: Connection, box: Cashbox, order: Order) ->
 
 def test_a_member_who_buys_twice_at_once_gets_both(box: Cashbox) -> None:
     member = box.world.newcomer()
-    bought = [box.order(member) for _ in range(8)]
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
     for order in bought:
         box.provider.pay(session(order))
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(box.settled, bought))
-    assert box.days_left(bought[0]) == 240
-    assert box.account(bought[0]).coverage.days() == 240
+        list(threads.map(box.settled, bought * 3))
+    assert box.days_left(bought[0]) == 90
+    assert box.account(bought[0]).coverage.days() == 90
+
+
+def test_who_orders_the_same_once_more_gets_the_same_order_until_it_is_paid(box: Cashbox) -> None:
+    first = box.order()
+    member = first.member_id
+    assert box.order(member) == first
+    assert box.provider.calls["open_checkout"] == 1
+    elsewhere = box.order(member, cancel=f"{CANCEL}/elsewhere")
+    assert elsewhere.id != first.id
+    box.provider.pay(session(first))  # and nobody has told us
+    again = box.order(member)
+    assert again.id not in {first.id, elsewhere.id}
+    assert box.read(first).state is OrderState.PAID
+    assert [box.read(order).state for order in (elsewhere, again)] == [OrderState.OPEN] * 2
+
+
+def test_the_same_order_is_another_one_at_another_price_or_with_little_time_left(box: Cashbox) -> None:
+    first = box.order()
+    box.world.clock.forward(22.4 * 3600)
+    assert box.order(first.member_id).id == first.id
+    box.world.clock.forward(0.2 * 3600)
+    second = box.order(first.member_id)
+    assert second.id != first.id
+    with box.world.store.writing() as connection:
+        connection.execute(update(orders).where(orders.c.id == second.id).values(amount=1))
+    assert box.order(first.member_id).id not in {first.id, second.id}
+
+
+def test_for_a_fourth_order_the_oldest_that_nobody_has_paid_is_closed(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
+    box.provider.pay(session(bought[0]), later=True)
+    box.settled(bought[0])
+    bought.append(box.order(member, cancel=f"{CANCEL}/4"))
+    assert [box.read(order).state for order in bought] == [
+        OrderState.PROCESSING, OrderState.EXPIRED, OrderState.OPEN, OrderState.OPEN
+    ]  # fmt: skip
+    assert box.provider.pages[session(bought[1])].is_over, "nobody can pay it any more"
+
+
+def test_an_order_that_is_paid_while_it_is_to_be_closed_is_booked(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
+    box.provider.pay(session(bought[0]))  # and nobody has told us
+    box.order(member, cancel=f"{CANCEL}/4")
+    assert box.read(bought[0]).state is OrderState.PAID
+    assert box.days_left(bought[0]) == 30
+
+
+def test_while_three_payments_are_on_their_way_nothing_more_is_ordered(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
+    for order in bought:
+        box.provider.pay(session(order), later=True)
+        box.settled(order)
+    assert refused(box.open(member)) == "too_many_open_orders"
+    box.provider.finish(session(bought[1]), succeeds=True)
+    box.settled(bought[1])
+    assert box.order(member).state is OrderState.OPEN
+
+
+def test_who_orders_many_times_at_once_has_three_open_orders_at_most(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: box.open(member, cancel=f"{CANCEL}/{n}"), range(8)))
+    with box.world.store.reading() as connection:
+        waiting = OrderRepository(connection).open_of(member)
+    assert 0 < len(waiting) <= MOST_AWAITED
+    assert {box.provider.pages[session(box.by_id(each))].is_over for each in waiting} == {False}
 
 
 def test_invoice_numbers_have_no_gaps_whatever_fails_at_once(box: Cashbox) -> None:
@@ -491,6 +560,39 @@ def test_the_door_asks_once_before_it_refuses_somebody_who_has_just_paid(box: Ca
     box.provider.pay(session(order))
     box.settlement.settle_member(order.member_id)
     assert box.world.answer(replace(scan, payment_checked=True)).outcome is Outcome.ENTERED
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_whichever_open_order_was_paid_the_door_learns_of_it_and_of_all_at_once(box: Cashbox, which: int) -> None:
+    gym, member = box.world.gym(), box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(6)][-3:]
+    asking, all_asked = box.provider.checkout, threading.Barrier(3)
+
+    def checkout(session_id: str) -> Checkout:
+        all_asked.wait(30)  # which one call after the other would never pass
+        return asking(session_id)
+
+    box.provider.pay(session(bought[which]))
+    box.provider.checkout = checkout  # type: ignore[method-assign] # a slow one
+    box.settlement.settle_member(member)
+    assert box.world.answer(box.world.scan(gym, box.world.code(member))).outcome is Outcome.ENTERED
+
+
+def test_an_open_order_that_cannot_be_asked_about_keeps_none_of_the_others_from_the_door(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(3)]
+    asking = box.provider.checkout
+
+    def checkout(session_id: str) -> Checkout:
+        if session_id == bought[2].session_id:
+            raise PaymentsAwayError("for this one only")
+        return asking(session_id)
+
+    box.provider.pay(session(bought[0]))
+    box.provider.checkout = checkout  # type: ignore[method-assign] # for one of its pages
+    with pytest.raises(PaymentsAwayError):
+        box.settlement.settle_member(member)
+    assert box.read(bought[0]).state is OrderState.PAID
 
 
 def test_paid_at_the_desk_and_reversed_the_same_day(box: Cashbox) -> None:
