@@ -92,14 +92,14 @@ class Reminding(Duty):
     def work(self) -> None:
         """Send what is due."""
         try:
-            sent = send_reminders(
+            told = send_reminders(
                 self._lease.store, lambda one: self._mailer.send(mail_of(one, self._url)), self._clock()
             )
         except MailAwayError as error:
             _log.warning("reminders_wait", reason=str(error))
             return
-        if sent:
-            _log.info("reminders_sent", mails=sent)
+        if any(told):
+            _log.info("reminders_sent", mails=told.sent, refused=told.refused, failed=told.failed)
 
 
 def mail_of(reminder: Reminder, url: str) -> Mail:

@@ -1,13 +1,13 @@
 """Takes away what lies in the store of images and nobody shows: given up uploads, replaced and deleted pictures."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy import Connection, select
 
 from domain.images import PICTURE_ADDRESS, QUARANTINE, ImageStore, Shelf, name_in, picture_address
+from domain.paging import parts
 from domain.tables import machines, users
 
 _AT_ONCE = 500
@@ -46,12 +46,12 @@ def sweep(
         ImagesAwayError: the store cannot be had; what was taken away until then is gone.
     """
     taken: list[str] = []
-    for keys in _parts(images.keys(QUARANTINE, written_before)):
+    for keys in parts(images.keys(QUARANTINE, written_before), _AT_ONCE):
         check()
         taken += [key for key in keys if dry_run or images.delete(key, written_before)]
     kept = 0
     for shelf in Shelf:
-        for keys in _parts(images.keys(shelf, written_before)):
+        for keys in parts(images.keys(shelf, written_before), _AT_ONCE):
             check()
             shown = shown_of(shelf, {name_in(shelf, key) for key in keys})
             for key in keys:
@@ -70,8 +70,3 @@ def shown_names(connection: Connection, shelf: Shelf, names: Collection[str]) ->
     addresses = [picture_address(name) for name in names]
     found = connection.execute(select(users.c.picture_url).where(users.c.picture_url.in_(addresses)))
     return {str(row.picture_url).removeprefix(PICTURE_ADDRESS) for row in found}
-
-
-def _parts(keys: Iterator[str]) -> Iterator[list[str]]:
-    while part := list(islice(keys, _AT_ONCE)):
-        yield part

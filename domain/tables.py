@@ -447,6 +447,7 @@ reminders = Table(
     Column("days_before", SmallInteger, primary_key=True),
     Column("claimed_at", Instant, nullable=False),
     Column("sent_at", Instant),
+    Column("refused_at", Instant),  # by the mail server, for good
 )
 
 # Who does what one process of all does at a time; see domain/leases.py. Times are those of the database's own clock.

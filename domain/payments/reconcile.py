@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.clock import Clock
 from domain.leases import LeaseLostError
+from domain.paging import parts
 from domain.payments.fulfilment import Settlement
 from domain.payments.model import AWAITED, Order, PaymentRefusal, Refund
 from domain.payments.orders import OrderRepository
@@ -127,7 +128,8 @@ class Reconciliation:
         if not missed:
             return
         self._said(f"{len(missed)} events were not handled")
-        self._store.written(lambda connection: store_happened(connection, missed, now, topic=None))
+        for part in parts(missed, _AT_ONCE):
+            self._store.written(partial(store_happened, events=part, now=now, topic=None))
         by_order: dict[UUID | None, list[Happened]] = {}
         for event in missed:
             self._attempt(done, event.id, partial(self._sort, event, by_order))
@@ -161,8 +163,8 @@ class Reconciliation:
             return []
         known: set[str] = set()
         with self._store.reading() as connection:
-            for first in range(0, len(happened), _AT_ONCE):
-                ids = [event.id for event in happened[first : first + _AT_ONCE]]
+            for part in parts(happened, _AT_ONCE):
+                ids = [event.id for event in part]
                 known |= set(
                     connection.execute(
                         select(stripe_events.c.id).where(
@@ -181,9 +183,9 @@ class Reconciliation:
             self._said("asking the provider for its pages, a hundred in one call")
             since = oldest - timedelta(minutes=1)
             pages = {page.session_id: page for page in self._provider.checkouts_since(since)}
-        for first in range(0, len(waiting), _AT_ONCE):
-            self._said(f"{len(waiting) - first} orders are open")
-            self._check(done, waiting[first : first + _AT_ONCE], pages)
+        for number, part in enumerate(parts(waiting, _AT_ONCE)):
+            self._said(f"{len(waiting) - number * _AT_ONCE} orders are open")
+            self._check(done, part, pages)
 
     def _check(self, done: Reconciled, order_ids: Sequence[UUID], pages: Mapping[str, Checkout]) -> None:
         with self._store.reading() as connection:

@@ -527,6 +527,16 @@ def test_an_event_whose_order_cannot_be_found_out_holds_up_no_other(box: Cashbox
     assert (done.events_missed, done.failures, done.mended) == (2, 1, [paid.id])
 
 
+def test_missed_events_are_kept_in_parts(box: Cashbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    bought = [box.order() for _ in range(5)]
+    for order in bought:
+        box.provider.pay(session(order))
+    monkeypatch.setattr("domain.payments.reconcile._AT_ONCE", 2)
+    done = box.reconciliation.run(timedelta(seconds=60))
+    assert (done.events_missed, len(done.mended), done.failures) == (5, 5, 0)
+    assert {box.event_state(event) for event in box.provider.events} == {"handled"}
+
+
 def test_a_provider_that_is_away_ends_the_run_at_its_first_order(box: Cashbox) -> None:
     for _ in range(3):
         box.order()

@@ -11,16 +11,17 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, select, update
+from sqlalchemy.event import listens_for, remove
 from sqlalchemy.exc import OperationalError
 
 from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
 from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
-from domain.identity.ports import Mail, MailAwayError
+from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
 from domain.payments.model import OrderState
-from domain.payments.reminders import Reminder
+from domain.payments.reminders import Reminder, send_reminders
 from domain.tables import reminders, users
 from integrations.lease import Lease
 from integrations.settings import Settings, StripeSettings
@@ -360,3 +361,82 @@ def test_one_address_that_takes_no_mail_holds_up_no_other(box: Cashbox, lease: F
     post.away = lambda mail: mail.to == f"{refused.member_id}@example.org"
     reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
     assert {mail.to for _, mail in post.mails} == {f"{other.member_id}@example.org"}
+
+
+@pytest.mark.parametrize(
+    "error", [MailRefusedError("550"), MailDeferredError("450"), ValueError("nobody has thought of that")]
+)
+def test_however_many_mails_cannot_be_delivered_those_behind_them_are_sent(
+    box: Cashbox, lease: FakeLease, error: Exception
+) -> None:
+    undeliverable = {f"{box.bought().member_id}@example.org" for _ in range(5)}
+    other = box.bought()
+    box.days_pass(24)
+    post = Post(box)
+    tried: list[str] = []
+
+    def refuses(mail: Mail) -> bool:
+        if mail.to in undeliverable:
+            tried.append(mail.to)
+            raise error
+        return False
+
+    post.away = refuses
+    reminding(box, lease, post, stopping=Rests(box, 3)).run()
+    assert [mail.to for _, mail in post.mails] == [f"{other.member_id}@example.org"]
+    rounds = 1 if isinstance(error, MailRefusedError) else 3
+    assert sorted(tried) == sorted(list(undeliverable) * rounds), "one that is refused for good is not tried again"
+
+
+def test_that_a_mail_was_refused_for_good_is_kept_and_the_next_one_is_tried(box: Cashbox, lease: FakeLease) -> None:
+    box.bought()
+    post = Post(box)
+
+    def refuses(mail: Mail) -> bool:
+        if mail.subject == SEVEN:
+            raise MailRefusedError("550")
+        return False
+
+    post.away = refuses
+    reminding(box, lease, post, stopping=Rests(box, 200, seconds=6 * 3600)).run()
+    assert post.told() == [("2026-03-31", ONE)]
+    with box.world.store.reading() as connection:
+        rows = connection.execute(select(reminders).order_by(reminders.c.days_before.desc())).all()
+    assert [(row.days_before, row.sent_at is None, row.refused_at is None) for row in rows] == [
+        (7, True, False),
+        (1, False, True),
+    ]
+
+
+def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_round(box: Cashbox, lease: FakeLease) -> None:
+    for _ in range(8):
+        box.bought()
+    box.days_pass(24)
+    post = Post(box)
+    failing = [True, True, False, *[True] * 3]  # two, one that goes, three
+
+    post.away = lambda _mail: bool(failing) and failing.pop(0)
+    waits: list[int] = []
+    reminding(box, lease, post, stopping=Rests(box, 2, each=lambda _number: waits.append(len(post.mails)))).run()
+    assert waits == [1, 8]
+
+
+def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
+    box: Cashbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [box.bought().member_id for _ in range(7)]
+    box.days_pass(24)
+    monkeypatch.setattr("domain.payments.reminders._AT_ONCE", 3)
+    sizes: list[int] = []
+
+    @listens_for(box.world.store.engine, "before_cursor_execute")
+    def bounded(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:  # noqa: ANN401 - the driver's
+        if "FROM reminders" in statement:
+            sizes.append(len(parameters))
+
+    told: list[str] = []
+    sent = send_reminders(box.world.store, lambda reminder: told.append(reminder.email), box.world.clock())
+    remove(box.world.store.engine, "before_cursor_execute", bounded)
+    assert sorted(told) == sorted(f"{member}@example.org" for member in members)
+    assert sent == (7, 0, 0)
+    assert max(sizes) == 3

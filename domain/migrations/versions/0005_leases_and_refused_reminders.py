@@ -1,4 +1,4 @@
-"""Leases: who does what one process of all does at a time.
+"""Leases: who does what one process of all does at a time. Reminders that the mail server refuses for good.
 
 Revision ID: 0005
 Revises: 0004
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the table, and the column."""
     op.create_table(
         "leases",
         sa.Column("name", code(32), nullable=False),
@@ -25,8 +25,10 @@ def upgrade() -> None:
         sa.Column("expires_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
+    op.add_column("reminders", sa.Column("refused_at", Instant(), nullable=True))
 
 
 def downgrade() -> None:
-    """Take it away."""
+    """Take them away."""
+    op.drop_column("reminders", "refused_at")
     op.drop_table("leases")
