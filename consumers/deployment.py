@@ -19,6 +19,7 @@ from integrations.metrics import (
     OUTBOX_PUBLISHED,
 )
 from integrations.metrics import LAG as LAG_METRIC
+from integrations.replica import Replica
 from integrations.settings import Settings, settings
 from integrations.tally import RaySink, Tally
 
@@ -36,7 +37,7 @@ class ConsumerUnhealthyError(RuntimeError):
     """The consumer has died or hangs; Serve replaces the replica."""
 
 
-class DoorConsumer:
+class DoorConsumer(Replica):
     """Decides what comes on `door-commands`; beside it run an outbox relay and a timekeeper. Takes no requests.
 
     Args:
@@ -47,14 +48,20 @@ class DoorConsumer:
     def __init__(self, configured: Settings | None = None, *, reports: bool = False) -> None:
         configured = configured or settings()
         configure_logging(configured)
-        self._parts = parts = DoorParts(configured)
         self._tally = tally = Tally()
+        self.closing.add("tally", tally.stop)
+        parts = DoorParts(configured)
         parts.handler = CountedHandler(parts.handler, tally)
         news = Event()
         parts.replier = WakingReplier(CountedReplier(parts.replier, tally), news)
-        self._relay = relay = outbox_relay(configured, news)
-        self._timekeeper = timekeeper(configured)
         self._loop = loop = parts.loop()
+        self.closing.add("parts", lambda: loop.alive or parts.close())
+        self._relay = relay = outbox_relay(configured, news)
+        self.closing.add("relay", lambda: relay.stop(_RELAY_STOP_S))
+        self._timekeeper = keeper = timekeeper(configured)
+        self.closing.add("timekeeper", lambda: keeper.stop(_RELAY_STOP_S))
+        self.closing.add("loop", lambda: loop.stop(_STOP_S))  # the batch in hand is finished, the group left
+        self.closing.add("threads", lambda: [thread.stop(0) for thread in (loop, relay, keeper)])  # all at once
         tally.reads(LAG_METRIC, lambda: loop.lag)
         tally.reads(DEAD_LETTERS, lambda: loop.stats.dead_letters)
         tally.reads(LOST_REPLIES, lambda: parts.sender.lost)
@@ -81,21 +88,14 @@ class DoorConsumer:
         if self._loop.heartbeat_age_s > STALE_AFTER_S:
             raise ConsumerUnhealthyError(f"no sign of life for {self._loop.heartbeat_age_s:.0f} s")
         if not self._relay.healthy:
-            raise ConsumerUnhealthyError("the outbox relay has ended, or hangs and may have the lock")
+            raise ConsumerUnhealthyError("the outbox relay has ended, or hangs and may have the lease")
+        if not self._timekeeper.healthy:
+            raise ConsumerUnhealthyError("the timekeeper has ended, or hangs and may have the lease")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What the scaling policy goes by."""
         stats = self._loop.stats
         return {LAG: float(self._loop.lag), HANDLED: float(stats.messages), BUSY_S: stats.busy_s}
-
-    def __del__(self) -> None:
-        """Serve calls this when it stops a replica in order: the batch in hand is finished, the group is left."""
-        loop = getattr(self, "_loop", None)
-        if loop is not None and loop.stop(_STOP_S):
-            self._parts.close()
-            self._relay.stop(_RELAY_STOP_S)
-            self._timekeeper.stop(_RELAY_STOP_S)
-            self._tally.stop()
 
 
 def build(_args: dict[str, str]) -> "Application":

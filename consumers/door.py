@@ -30,6 +30,7 @@ from integrations.kafka.messages import (
     reply,
 )
 from integrations.kafka.reply_sender import ReplySender
+from integrations.replica import Closing
 from integrations.settings import Settings
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
@@ -126,9 +127,11 @@ class DoorParts:
 
     def close(self) -> None:
         """Send the last replies and give back the connections."""
-        self.sender.close()
-        self.dead_letters.close()
-        self.store.close()
+        closing = Closing()
+        closing.add("store", self.store.close)
+        closing.add("dead_letters", self.dead_letters.close)
+        closing.add("sender", self.sender.close)
+        closing.close()
 
 
 def door_limits(settings: Settings) -> DoorLimits:

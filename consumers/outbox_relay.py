@@ -3,31 +3,34 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Event
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.event import listen
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from consumers.frozen import give_up_locks_when_frozen
 from consumers.living_thread import LivingThread
+from consumers.ports import LeaderLease
 from consumers.publishing import Publisher, Publishing
 from consumers.verdict import reason
 from domain.clock import Clock, system_clock
+from domain.leases import LeaseLostError
 from domain.unit_of_work import Store
 from integrations.kafka.dead_letters import DeadLettersAwayError
 from integrations.kafka.event_publisher import EventPublisher
+from integrations.lease import Lease
 from integrations.settings import Settings
-from integrations.store_lock import StoreLock, store_lock
 
 _log = structlog.get_logger(__name__)
 
-# A holder that is killed gives the lock up at once. One that is suspended or cut off is taken for lost after so long;
-# at work it uses the lock's connection every second or more often.
-LOCK_LOST_AFTER_S = 10
+LEASE = "outbox-relay"
+# A relay that is killed, suspended or cut off is replaced after so long, and a second in which the next one asks. No
+# shorter than Kafka's session: the gyms of a killed consumer are silent for as long.
+LEASE_LASTS = timedelta(seconds=6)
 _STALE_AFTER_S = 30.0
 
 
@@ -40,10 +43,9 @@ class RelayLimits:
         pace_s: from one look at an outbox that holds less than a batch to the next.
         share: of its time that a relay with nothing to do may spend on looking. A look costs more than usual while
             some other transaction keeps the server from clearing away what was removed.
-        ask_again_s: from one question for the lock to the next, while another relay has it.
+        ask_again_s: from one question for the lease to the next, while another relay has it.
         first_delay_s, longest_delay_s: how long it waits for a part that is away; doubled each time.
         stop_within_s: how long a relay that is to stop waits for Kafka's answer.
-        lock_lost_after_s: when the server takes a silent holder for lost.
     """
 
     batch_max: int = 500
@@ -53,7 +55,6 @@ class RelayLimits:
     first_delay_s: float = 0.05
     longest_delay_s: float = 1.0
     stop_within_s: float = 2.0
-    lock_lost_after_s: float = LOCK_LOST_AFTER_S
 
 
 class _StoppedError(Exception):
@@ -61,10 +62,10 @@ class _StoppedError(Exception):
 
 
 class OutboxRelay(LivingThread):
-    """Publishes the outbox while it holds the lock, and asks for the lock while it does not.
+    """Publishes the outbox while it holds the lease, and asks for the lease while it does not.
 
     Args:
-        lock: of the store whose outbox it is.
+        lease: of the store whose outbox it is.
         publisher: takes the events to Kafka.
         clock: tells how old events are.
         limits: how much, how often.
@@ -76,7 +77,7 @@ class OutboxRelay(LivingThread):
 
     def __init__(
         self,
-        lock: StoreLock,
+        lease: LeaderLease,
         publisher: Publisher,
         clock: Clock = system_clock,
         limits: RelayLimits | None = None,
@@ -87,24 +88,23 @@ class OutboxRelay(LivingThread):
         super().__init__("outbox-relay", monotonic, stopping)
         self._news = news
         self._found_none = False
-        self._lock = lock
+        self._lease = lease
         self._publisher = publisher
         self._clock = clock
         self._limits = limits or RelayLimits()
-        fresh_s = self._limits.lock_lost_after_s / 2
-        self._publishing = Publishing(publisher, self._limits.batch_max, fresh_s, monotonic)
-        self._connection: Connection | None = None
+        self._publishing = Publishing(lease.store, lambda: lease.is_held, publisher, self._limits.batch_max, monotonic)
+        self._has_begun = False  # under the lease that it holds, or held
         self._delay_s = self._limits.first_delay_s
 
     @property
     def healthy(self) -> bool:
-        """Whether it is at work or waits its turn. A relay that hangs with the lock holds up everybody's events."""
+        """Whether it is at work or waits its turn. A relay that hangs with the lease holds up everybody's events."""
         return self.alive and self.heartbeat_age_s < _STALE_AFTER_S
 
     @property
     def is_active(self) -> bool:
-        """Whether this is the relay that holds the lock."""
-        return self._connection is not None
+        """Whether this is the relay that holds the lease."""
+        return self._lease.is_held
 
     @property
     def lag(self) -> int:
@@ -150,21 +150,23 @@ class OutboxRelay(LivingThread):
     def _rest(self, rest_s: float) -> None:
         if self._news is None or not self._found_none:
             self._stopping.wait(rest_s)
-        else:
+        elif not self._stopping.is_set():  # which is set before the news are, and the round may have cleared those
             self._news.wait(rest_s)
 
     def _step(self) -> float:
-        """Ask for the lock, or work a round; how long to rest after it."""
-        if self._connection is None:
-            self._connection = self._lock.ask()
-            if self._connection is None:
+        """Ask for the lease, or work a round; how long to rest after it."""
+        if not self._lease.is_held:
+            if self._has_begun:
+                self._let_go()
+            if not self._lease.ask():
                 self._delay_s = self._limits.first_delay_s
                 return self._limits.ask_again_s
+            self._has_begun = True
             _log.info("outbox_relay_active")
         began = self._monotonic()
         if self._news is not None:
             self._news.clear()  # before the look, which finds what was written until now
-        outcome = self._publishing.round(self._connection, self._still_wanted)
+        outcome = self._publishing.round(self._still_wanted)
         if outcome.failure is not None:
             return self._longer(outcome.failure)
         self._delay_s = self._limits.first_delay_s
@@ -182,21 +184,19 @@ class OutboxRelay(LivingThread):
             self._beat()
 
     def _failed(self, error: Exception) -> float:
-        if isinstance(error, DeadLettersAwayError) or (
-            isinstance(error, DBAPIError) and not error.connection_invalidated and self._connection is not None
-        ):
-            return self._longer(reason(error))  # the lock is still ours
-        if not isinstance(error, SQLAlchemyError | OSError):
+        if isinstance(error, DeadLettersAwayError | SQLAlchemyError):
+            return self._longer(reason(error))  # the lease is still ours, for as long as it lasts
+        if not isinstance(error, LeaseLostError | OSError):
             _log.exception("outbox_relay_failed")
         self._let_go()
         return self._longer(reason(error))
 
     def _let_go(self) -> None:
-        # Nothing may be sent once somebody else can have the lock.
+        # Nothing may be sent once somebody else can have the lease.
         self._publisher.drop()
         self._publishing.forget()
-        self._connection = None
-        self._lock.release()
+        self._has_begun = False
+        self._lease.release()
 
     def _longer(self, why: str) -> float:
         delay_s = self._delay_s
@@ -209,10 +209,10 @@ def outbox_relay(settings: Settings, news: Event | None = None) -> OutboxRelay:
     """The relay of one replica, with a connection and, once it is the active one, a producer of its own."""
     database = settings.database
     store = Store(database.url.get_secret_value(), pool_size=1, statement_timeout_s=database.statement_timeout_s)
-    give_up_locks_when_frozen(store.engine, LOCK_LOST_AFTER_S)
+    give_up_locks_when_frozen(store.engine, round(LEASE_LASTS.total_seconds()))
     if store.engine.dialect.name == "sqlite":
         listen(store.engine, "connect", _remove_without_syncing)
-    return OutboxRelay(store_lock(store.engine, "outbox-relay"), EventPublisher(settings.kafka), news=news)
+    return OutboxRelay(Lease(store, LEASE, LEASE_LASTS), EventPublisher(settings.kafka), news=news)
 
 
 def _remove_without_syncing(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

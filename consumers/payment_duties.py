@@ -4,23 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
 
-from consumers.duty import Duty
-from consumers.frozen import give_up_locks_when_frozen
+from consumers.duty import Duty, duty_lease
 from consumers.payments import patient
+from consumers.ports import LeaderLease
 from domain.clock import Clock, system_clock
 from domain.identity.ports import Mail, MailAwayError, Mailer
 from domain.payments.ports import PaymentProvider, PaymentsAwayError
 from domain.payments.reconcile import Reconciliation
 from domain.payments.reminders import Reminder, send_reminders
-from domain.unit_of_work import Store
 from integrations.mail import mailer_of
 from integrations.settings import Settings
-from integrations.store_lock import StoreLock, store_lock
 from integrations.stripe import StripePayments
 
-_LOCK_LOST_AFTER_PACES = 3
 _log = structlog.get_logger(__name__)
 
 
@@ -28,36 +24,35 @@ class Reconciler(Duty):
     """Makes up for events that were missed, and asks about orders that stay open.
 
     Args:
-        store: the database.
+        lease, pace_s: as in `Duty`; so are the others.
         provider: of payments.
         unchecked_for: open orders that were asked about within that time are left alone.
         clock: the present.
-        lock, pace_s: as in `Duty`; so are the others.
     """
 
     def __init__(
         self,
-        store: Store,
+        lease: LeaderLease,
         provider: PaymentProvider,
         unchecked_for: timedelta,
-        lock: StoreLock,
         pace_s: float,
         clock: Clock = system_clock,
         **others: Any,  # noqa: ANN401 - handed on as they are
     ) -> None:
-        super().__init__("reconciler", lock, pace_s, **others)
-        self._reconciliation = Reconciliation(store, provider, clock)
+        super().__init__("reconciler", lease, pace_s, **others)
+        self._reconciliation = Reconciliation(lease.store, provider, clock)
         self._unchecked_for = unchecked_for
-        self._store = store
+        self.failures = 0  # events, orders and refunds that could not be dealt with; each counts in every round
 
-    def work(self, connection: Connection) -> None:  # noqa: ARG002 - its own units of work take longer than one statement
+    def work(self) -> None:
         """One reconciliation."""
         try:
             done = self._reconciliation.run(self._unchecked_for)
         except PaymentsAwayError as error:
             _log.warning("reconciler_waits", reason=str(error))
             return
-        if done.events_missed or done.mended or done.refunds_asked or done.unknown or done.problems:
+        self.failures += done.failures
+        if done.events_missed or done.mended or done.refunds_asked or done.unknown or done.problems or done.failures:
             _log.info(
                 "reconciled",
                 events_missed=done.events_missed,
@@ -65,54 +60,46 @@ class Reconciler(Duty):
                 mended=len(done.mended),
                 refunds_asked=done.refunds_asked,
                 unknown=len(done.unknown),
+                failures=done.failures,
                 problems={str(order_id): why for order_id, why in done.problems.items()},
             )
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._store.close()
 
 
 class Reminding(Duty):
     """Tells members before a membership ends.
 
     Args:
-        store: the database.
+        lease, pace_s: as in `Duty`; so are the others.
         mailer: sends.
         url: where members are led to.
         clock: the present.
-        lock, pace_s: as in `Duty`; so are the others.
     """
 
     def __init__(
         self,
-        store: Store,
+        lease: LeaderLease,
         mailer: Mailer,
         url: str,
-        lock: StoreLock,
         pace_s: float,
         clock: Clock = system_clock,
         **others: Any,  # noqa: ANN401 - handed on as they are
     ) -> None:
-        super().__init__("reminders", lock, pace_s, **others)
-        self._store = store
+        super().__init__("reminders", lease, pace_s, **others)
         self._mailer = mailer
         self._url = url
         self._clock = clock
 
-    def work(self, connection: Connection) -> None:  # noqa: ARG002 - as of the reconciler
+    def work(self) -> None:
         """Send what is due."""
         try:
-            sent = send_reminders(self._store, lambda one: self._mailer.send(mail_of(one, self._url)), self._clock())
+            told = send_reminders(
+                self._lease.store, lambda one: self._mailer.send(mail_of(one, self._url)), self._clock()
+            )
         except MailAwayError as error:
             _log.warning("reminders_wait", reason=str(error))
             return
-        if sent:
-            _log.info("reminders_sent", mails=sent)
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._store.close()
+        if any(told):
+            _log.info("reminders_sent", mails=told.sent, refused=told.refused, failed=told.failed)
 
 
 def mail_of(reminder: Reminder, url: str) -> Mail:
@@ -128,36 +115,17 @@ def mail_of(reminder: Reminder, url: str) -> Mail:
 
 
 def duties(settings: Settings) -> list[Duty]:
-    """The duties of one replica, each with a lock and connections of its own."""
+    """The duties of one replica, each with a lease and a connection of its own."""
     own = settings.payments
-    found: list[Duty] = [
-        Reminding(
-            _store(settings),
-            mailer_of(settings),
-            settings.api.public_url,
-            _lock(settings, "reminders", own.remind_every_s),
-            own.remind_every_s,
-        )
-    ]
+    reminders = duty_lease(settings, "reminders")
+    found: list[Duty] = [Reminding(reminders, mailer_of(settings), settings.api.public_url, own.remind_every_s)]
     if settings.stripe.api_key.get_secret_value():
         found.append(
             Reconciler(
-                _store(settings),
+                duty_lease(settings, "reconciler"),
                 StripePayments(patient(settings.stripe)),
                 timedelta(seconds=own.unchecked_for_s),
-                _lock(settings, "reconciler", own.reconcile_every_s),
                 own.reconcile_every_s,
             )
         )
     return found
-
-
-def _store(settings: Settings) -> Store:
-    database = settings.database
-    return Store(database.url.get_secret_value(), pool_size=1, statement_timeout_s=database.statement_timeout_s)
-
-
-def _lock(settings: Settings, name: str, pace_s: float) -> StoreLock:
-    store = _store(settings)
-    give_up_locks_when_frozen(store.engine, max(90, round(_LOCK_LOST_AFTER_PACES * pace_s)))
-    return store_lock(store.engine, name)

@@ -13,6 +13,7 @@ from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import decode_payment_event
+from integrations.replica import Closing
 from integrations.settings import Settings, StripeSettings
 from integrations.stripe import StripePayments
 
@@ -118,9 +119,11 @@ class PaymentParts:
 
     def close(self) -> None:
         """Give back what was opened."""
-        self.handler.close()
-        self.dead_letters.close()
-        self.store.close()
+        closing = Closing()
+        closing.add("store", self.store.close)
+        closing.add("dead_letters", self.dead_letters.close)
+        closing.add("handler", self.handler.close)
+        closing.close()
 
 
 def patient(settings: StripeSettings) -> StripeSettings:

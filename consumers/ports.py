@@ -1,9 +1,12 @@
-"""What the loop is put together from: the parts that differ from topic to topic, and the client that it drives."""
+"""What the threads of a consumer are put together from: the parts that differ, and what a test replaces."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from confluent_kafka import Consumer, Message, TopicPartition
+from sqlalchemy import Connection
+
+from domain.unit_of_work import Store
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -78,3 +81,26 @@ class GroupConsumer(Protocol):
 
     def close(self) -> None:
         """Commit what is marked and leave the group."""
+
+
+class LeaderLease(Protocol):
+    """Of work that one thread of all does; see `integrations.lease.Lease`."""
+
+    store: Store
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has it, as far as it knows."""
+
+    @property
+    def unchecked_for_s(self) -> float:
+        """Seconds since the holder last made an effect, or tried to."""
+
+    def ask(self) -> bool:
+        """Take the lease if it is free."""
+
+    def check(self, connection: Connection) -> None:
+        """See, in the transaction of an effect, that the lease is held."""
+
+    def release(self) -> None:
+        """Give the lease back."""

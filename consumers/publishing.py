@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Connection
 
+from domain.leases import LeaseLostError
 from domain.outbox import Order, WaitingEvent, count_waiting, oldest_events, remove_events
+from domain.unit_of_work import Store
 from integrations.kafka.event_publisher import Failure
 
 _log = structlog.get_logger(__name__)
@@ -35,15 +36,17 @@ class Publisher(Protocol):
 class Backlog:
     """What waits, counted to 10,000 and no further; looked at once a second, and only while something does."""
 
+    store: Store
     monotonic: Callable[[], float] = time.monotonic
     events: int = 0
     oldest: datetime | None = None
     looked_at: float = float("-inf")
 
-    def look(self, connection: Connection) -> None:
+    def look(self) -> None:
         """Count, if it was not done within the last second."""
         if self.monotonic() - self.looked_at >= _LOOK_EVERY_S:
-            self.events, self.oldest = count_waiting(connection, _COUNT_TO)
+            with self.store.reading() as connection:
+                self.events, self.oldest = count_waiting(connection, _COUNT_TO)
             self.looked_at = self.monotonic()
 
     def clear(self) -> None:
@@ -72,51 +75,56 @@ class Outcome:
 
 
 class Publishing:
-    """The rounds of a relay that holds the lock.
+    """The rounds of a relay that holds the lease.
 
-    An event is removed only after Kafka has acknowledged it, over the connection that ends with the lock. Nothing of
+    An event is removed only after Kafka has acknowledged it, in a transaction that checks the lease. Nothing of
     an order is removed in a round in which any of it failed, so what is published again comes in order again.
 
     Args:
+        store: whose units of work check the lease.
+        is_held: whether the lease is held; what was read is not published once it is not.
         publisher: takes the events.
         batch_max: events of one round.
-        fresh_s: what was read longer ago than this is not published: the lock may have been lost meanwhile.
         monotonic: seconds of a clock that only rises.
     """
 
     def __init__(
-        self, publisher: Publisher, batch_max: int, fresh_s: float, monotonic: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        is_held: Callable[[], bool],
+        publisher: Publisher,
+        batch_max: int,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._store = store
+        self._is_held = is_held
         self._publisher = publisher
         self._batch_max = batch_max
-        self._fresh_s = fresh_s
         self._monotonic = monotonic
         self._one_by_one = 0  # events to go singly, after a batch in which one seems to be at fault
         self._unremoved: list[WaitingEvent] = []  # done with, and perhaps still there
-        self.backlog = Backlog(monotonic)
+        self.backlog = Backlog(store, monotonic)
         self.published = 0
         self.buried = 0
 
-    def round(self, connection: Connection, still_wanted: Callable[[], None]) -> Outcome:
+    def round(self, still_wanted: Callable[[], None]) -> Outcome:
         """Publish the oldest events.
 
         Args:
-            connection: the lock's own.
             still_wanted: called while Kafka does not answer; raises when the wait is to end.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: the database is away, or the lock lost.
+            sqlalchemy.exc.SQLAlchemyError: the database cannot be had.
+            LeaseLostError: the lease is lost; what was published is not removed.
             DeadLettersAwayError: an event that is to be set aside could not be.
         """
         if self._unremoved:
             # Only what is still the same event: SQLite gives the numbers of removed rows to others.
-            there = set(oldest_events(connection, self._batch_max))
-            self._remove(connection, [event for event in self._unremoved if event in there])
+            there = set(self._oldest(self._batch_max))
+            self._remove([event for event in self._unremoved if event in there])
         began = self._monotonic()
         limit = 1 if self._one_by_one else self._batch_max
-        events = oldest_events(connection, limit)
-        if self._monotonic() - began > self._fresh_s:
-            return Outcome(len(events), more=True)
+        events = self._oldest(limit)
         if not events:
             self._one_by_one = 0
             self.backlog.clear()
@@ -124,35 +132,46 @@ class Publishing:
 
         def waiting() -> None:
             still_wanted()
+            self._see_that_it_is_held()
             if self._monotonic() - began >= _LOOK_EVERY_S:
-                self.backlog.look(connection)  # which also keeps the lock's connection from resting too long
+                self.backlog.look()
 
+        self._see_that_it_is_held()  # it may have been frozen since it read
         failures = self._publisher.publish(events, waiting)
         delivered = [event for event in events if event.order not in failures]
         self.published += len(delivered)
-        self._remove(connection, delivered)
+        self._remove(delivered)
         self._one_by_one = max(0, self._one_by_one - len(delivered))
-        failure = self._take_up(connection, [e for e in events if e.order in failures], failures) if failures else None
+        failure = self._take_up([e for e in events if e.order in failures], failures) if failures else None
         if not failures and len(events) < limit:
             self.backlog.clear()
             return Outcome(len(events), more=False)
-        self.backlog.look(connection)
+        self.backlog.look()
         return Outcome(len(events), more=True, failure=failure)
 
     def forget(self) -> None:
-        """The lock is lost: what waits, and what is still to be removed, is for its next holder to see."""
+        """The lease is lost: what waits, and what is still to be removed, is for its next holder to see."""
         self._unremoved = []
         self.backlog.clear()
 
-    def _remove(self, connection: Connection, events: list[WaitingEvent]) -> None:
+    def _see_that_it_is_held(self) -> None:
+        if not self._is_held():
+            raise LeaseLostError("the outbox relay's lease has expired")
+
+    def _oldest(self, at_most: int) -> list[WaitingEvent]:
+        with self._store.reading() as connection:
+            return oldest_events(connection, at_most)
+
+    def _remove(self, events: list[WaitingEvent]) -> None:
+        if not events:
+            return
         # A database that cannot write for now, its disk full, must not have the same events told again and again.
         self._unremoved = events
-        remove_events(connection, [event.id for event in events])
+        with self._store.writing() as connection:
+            remove_events(connection, [event.id for event in events])
         self._unremoved = []
 
-    def _take_up(
-        self, connection: Connection, left: Sequence[WaitingEvent], failures: Mapping[Order, Failure]
-    ) -> str | None:
+    def _take_up(self, left: Sequence[WaitingEvent], failures: Mapping[Order, Failure]) -> str | None:
         """See to the events that were not delivered; the reason, where only time can help."""
         for failure in failures.values():
             if not failure.own_fault:
@@ -165,7 +184,7 @@ class Publishing:
         reason = failures[event.order].reason
         self._publisher.bury(event, reason)
         self.buried += 1
-        self._remove(connection, [event])
+        self._remove([event])
         self._one_by_one -= 1
         _log.error("event_buried", outbox_id=event.id, topic=event.topic, key=event.key, reason=reason)
         return None

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from domain.idempotency import IdempotentRequest, KeyClaim, KeyState, claim_key, keep_answer
+from domain.idempotency import IdempotentRequest, KeyClaim, KeyState, claim_key, is_known, keep_answer
 from integrations.sealing import CannotBeOpenedError, seal, unseal
 
 T = TypeVar("T")
@@ -47,6 +47,10 @@ class KeyedCall:
     def key(self) -> str:
         """The hash that names the key in the database."""
         return self._request.key
+
+    def is_known(self, connection: Connection) -> bool:
+        """Whether an earlier call has claimed the key."""
+        return is_known(connection, self.key)
 
     def claim(self, connection: Connection) -> KeyClaim:
         """Claim the key.

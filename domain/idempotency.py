@@ -95,6 +95,11 @@ def claim_key(connection: Connection, key: str, request_hash: str, now: datetime
     return KeyClaim(KeyState.NEW)
 
 
+def is_known(connection: Connection, key: str) -> bool:
+    """Whether a call that has committed has the key."""
+    return connection.execute(select(idempotency_keys.c.key).where(idempotency_keys.c.key == key)).first() is not None
+
+
 def set_subject(connection: Connection, key: str, subject_id: UUID) -> None:
     """Store which row the call has written, so that a repeated call continues with it."""
     _change(connection, key, subject_id=subject_id)

@@ -1,13 +1,13 @@
 """Takes away what lies in the store of images and nobody shows: given up uploads, replaced and deleted pictures."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy import Connection, select
 
 from domain.images import PICTURE_ADDRESS, QUARANTINE, ImageStore, Shelf, name_in, picture_address
+from domain.paging import parts
 from domain.tables import machines, users
 
 _AT_ONCE = 500
@@ -24,20 +24,35 @@ class Swept:
     kept: int
 
 
-def sweep(images: ImageStore, shown_of: ShownOf, written_before: datetime, *, dry_run: bool) -> Swept:
+def sweep(
+    images: ImageStore,
+    shown_of: ShownOf,
+    written_before: datetime,
+    *,
+    dry_run: bool,
+    check: Callable[[], None] = lambda: None,
+) -> Swept:
     """Take away what was written before then and is shown by nobody.
 
     What is younger stays: its row may be about to be written. Whoever uploads a picture again writes its files again,
     and a file that was written since it was listed is left alone.
 
+    Args:
+        shown_of: see there.
+        dry_run: only say what would be taken away.
+        check: called before some hundred files are taken away; raises where they must not be.
+
     Raises:
         ImagesAwayError: the store cannot be had; what was taken away until then is gone.
     """
-    given_up = images.keys(QUARANTINE, written_before)
-    taken = [key for key in given_up if dry_run or images.delete(key, written_before)]
+    taken: list[str] = []
+    for keys in parts(images.keys(QUARANTINE, written_before), _AT_ONCE):
+        check()
+        taken += [key for key in keys if dry_run or images.delete(key, written_before)]
     kept = 0
     for shelf in Shelf:
-        for keys in _parts(images.keys(shelf, written_before)):
+        for keys in parts(images.keys(shelf, written_before), _AT_ONCE):
+            check()
             shown = shown_of(shelf, {name_in(shelf, key) for key in keys})
             for key in keys:
                 if name_in(shelf, key) not in shown and (dry_run or images.delete(key, written_before)):
@@ -55,8 +70,3 @@ def shown_names(connection: Connection, shelf: Shelf, names: Collection[str]) ->
     addresses = [picture_address(name) for name in names]
     found = connection.execute(select(users.c.picture_url).where(users.c.picture_url.in_(addresses)))
     return {str(row.picture_url).removeprefix(PICTURE_ADDRESS) for row in found}
-
-
-def _parts(keys: Iterator[str]) -> Iterator[list[str]]:
-    while part := list(islice(keys, _AT_ONCE)):
-        yield part

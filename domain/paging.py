@@ -1,7 +1,8 @@
 """Lists that are read a page at a time and stay right while rows arrive."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -39,3 +40,10 @@ def page(rows: Sequence[T], request: PageRequest, key: Callable[[T], UUID]) -> P
     """Cut what was fetched to what was asked for."""
     items = tuple(rows[: request.limit])
     return Page(items, key(items[-1]) if len(rows) > request.limit else None)
+
+
+def parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut what is there into parts of at most that size, so that no statement grows with it."""
+    left = iter(items)
+    while part := list(islice(left, size)):
+        yield part

@@ -450,6 +450,17 @@ reminders = Table(
     Column("days_before", SmallInteger, primary_key=True),
     Column("claimed_at", Instant, nullable=False),
     Column("sent_at", Instant),
+    Column("refused_at", Instant),  # by the mail server, for good
+)
+
+# Who does what one process of all does at a time; see domain/leases.py. Times are those of the database's own clock.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", code(32), primary_key=True),
+    Column("owner", code(255)),  # null once it was given back
+    Column("number", BigInteger, nullable=False),  # rises whenever the lease is taken
+    Column("expires_at", Instant, nullable=False),
 )
 
 # No foreign keys from here: a log that is appended to on the way of every scan keeps what was asked, known or not.

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import structlog
 
-from domain.identity.ports import Mail, MailAwayError, Mailer
+from domain.identity.ports import Mail, MailAwayError, MailDeferredError, Mailer, MailRefusedError
 from domain.ids import new_id
 from integrations.settings import MailSettings, Settings
 
 _WITHIN_S = 10.0
+_CLOSING, _FIRST_PERMANENT = 421, 500  # RFC 5321, section 4.2
 _log = structlog.get_logger(__name__)
 
 
@@ -34,11 +35,12 @@ class FolderMailer:
 
     def send(self, mail: Mail) -> None:
         """See `Mailer`."""
+        content = _written(mail, self._sender).as_bytes()
         file = self._folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{new_id()}.eml"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(message_of(mail, self._sender).as_bytes())
+                out.write(content)
         except OSError as error:
             raise MailAwayError(f"mail cannot be written ({error.strerror})") from error
         _log.info("mail_written", file=str(file), code=mail.code)
@@ -53,16 +55,47 @@ class SmtpMailer:
     def send(self, mail: Mail) -> None:
         """See `Mailer`."""
         own = self._settings
+        message = _written(mail, own.sender)
         try:
             with smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=_WITHIN_S) as server:
                 if own.smtp_starttls:
                     server.starttls(context=ssl.create_default_context())
                 if own.smtp_user:
                     server.login(own.smtp_user, own.smtp_password.get_secret_value())
-                server.send_message(message_of(mail, own.sender), to_addrs=[mail.to])
+                _hand_over(server, message, mail.to)
         except (OSError, smtplib.SMTPException) as error:
             # The server's own words may hold the address.
             raise MailAwayError(f"mail cannot be sent ({type(error).__name__})") from None
+
+
+def _written(mail: Mail, sender: str) -> EmailMessage:
+    try:
+        message = message_of(mail, sender)
+        message.as_bytes()
+    except ValueError as error:
+        raise MailRefusedError(f"mail cannot be written ({type(error).__name__})") from None
+    return message
+
+
+def _hand_over(server: smtplib.SMTP, message: EmailMessage, to: str) -> None:
+    """Send a mail, and tell a refusal of this one from a server that takes none."""
+    try:
+        server.send_message(message, to_addrs=[to])
+    except smtplib.SMTPRecipientsRefused as refused:
+        ((code, _words),) = refused.recipients.values()
+        if code >= _FIRST_PERMANENT:
+            raise MailRefusedError(f"the mail server refuses the recipient ({code})") from None
+        if code == _CLOSING:
+            raise
+        raise MailDeferredError(f"the mail server defers the recipient ({code})") from None
+    except smtplib.SMTPDataError as refused:
+        # Where a server such as Amazon SES judges recipients: after it has seen the whole mail.
+        if refused.smtp_code >= _FIRST_PERMANENT:
+            raise MailRefusedError(f"the mail server refuses the mail ({refused.smtp_code})") from None
+        raise
+    except smtplib.SMTPNotSupportedError:
+        # The address is not written in ASCII, and this server takes no other.
+        raise MailRefusedError("the mail server cannot take the recipient's address") from None
 
 
 def mailer_of(settings: Settings) -> Mailer:

@@ -101,11 +101,11 @@ OUTBOX_LAG = Metric(
     "fitmonitor_outbox_lag",
     Kind.GAUGE,
     _CONSUMER,
-    "Events that wait to be published, counted to 10,000 and no further; 0 where another replica's relay has the lock.",
+    "Events that wait to be published, counted to 10,000 and no further; 0 where another replica's relay is active.",
 )
 OUTBOX_AGE = Metric("fitmonitor_outbox_oldest_seconds", Kind.GAUGE, _CONSUMER, "How long the oldest of them waits.")
 OUTBOX_ACTIVE = Metric(
-    "fitmonitor_outbox_active", Kind.GAUGE, _CONSUMER, "1 where the relay has the lock. The sum should be 1."
+    "fitmonitor_outbox_active", Kind.GAUGE, _CONSUMER, "1 where the relay has the lease. The sum should be 1."
 )
 OUTBOX_PUBLISHED = Metric("fitmonitor_outbox_published", Kind.COUNTER, _CONSUMER, "Events published.")
 PAYMENT_LAG = Metric(
@@ -122,6 +122,12 @@ PAYMENT_DEAD_LETTERS = Metric(
     Kind.COUNTER,
     _PAYMENT_CONSUMER,
     "Events of the payment provider that could not be handled and were set aside.",
+)
+RECONCILIATION_FAILURES = Metric(
+    "fitmonitor_reconciliation_failures",
+    Kind.COUNTER,
+    _PAYMENT_CONSUMER,
+    "Events, orders and refunds that a reconciliation could not deal with; each counts again in every round.",
 )
 LIVE_STREAMS = Metric("fitmonitor_live_streams", Kind.GAUGE, _LIVE, "Streams that are open.")
 LIVE_READS = Metric(
@@ -165,6 +171,7 @@ METRICS: Sequence[Metric] = (
     PAYMENT_LAG,
     PAYMENT_EVENTS,
     PAYMENT_DEAD_LETTERS,
+    RECONCILIATION_FAILURES,
     LIVE_STREAMS,
     LIVE_READS,
     LIVE_UPDATES,

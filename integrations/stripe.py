@@ -95,6 +95,15 @@ class StripePayments:
         """See `PaymentProvider`."""
         return _checkout(_asked(lambda: self._client.v1.checkout.sessions.retrieve(session_id, {"expand": _EXPANDED})))
 
+    def close_checkout(self, session_id: str) -> Checkout:
+        """See `PaymentProvider`."""
+        try:
+            return _checkout(
+                _asked(lambda: self._client.v1.checkout.sessions.expire(session_id, {"expand": _EXPANDED}))
+            )
+        except PaymentRefusedError:
+            return self.checkout(session_id)  # it is not open: paid, on its way, or expired
+
     def order_of(self, payment_intent_id: str) -> UUID | None:
         """See `PaymentProvider`."""
         try:

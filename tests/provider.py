@@ -58,6 +58,13 @@ class StandInProvider:
             raise PaymentRefusedError("no such session")
         return self.pages[session_id]
 
+    def close_checkout(self, session_id: str) -> Checkout:
+        self._called("close_checkout")
+        page = self.pages[session_id]
+        if not (page.is_paid or page.on_its_way or page.has_failed or page.is_over):
+            self.expire(session_id)
+        return self.pages[session_id]
+
     def order_of(self, payment_intent_id: str) -> UUID | None:
         self._called("order_of")
         return next(

@@ -1,6 +1,7 @@
 """`fitmonitor images`: the store of pictures."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
@@ -14,10 +15,16 @@ from domain.clock import system_clock
 from domain.image_sweep import Swept, shown_names
 from domain.image_sweep import sweep as sweep_images
 from domain.images import ImagesAwayError, Shelf
+from domain.leases import LeaseLostError
+from domain.unit_of_work import Store
 from integrations.images.choice import open_images
+from integrations.lease import Lease
 
 app = typer.Typer(no_args_is_help=True, help="The store of pictures.")
 
+# A sweep that is killed is in nobody's way for longer than this.
+_LEASE_LASTS = timedelta(seconds=30)
+_BUSY = "wait until the other one has ended, or half a minute where it was killed"
 _AWAY = "look at FITMONITOR_IMAGES__BUCKET and its keys, or at the folder in FITMONITOR_IMAGES__FOLDER, and try again"
 
 
@@ -34,7 +41,8 @@ def sweep(
 ) -> None:
     """Take away uploads that were given up, and pictures that no machine and no member shows any more.
 
-    Only what is older than FITMONITOR_IMAGES__SWEEP_AFTER_HOURS. Run it once an hour; several at once do no harm.
+    Only what is older than FITMONITOR_IMAGES__SWEEP_AFTER_HOURS. Run it once an hour. While one sweep runs, another
+    does nothing and ends with 1.
 
     Example: fitmonitor images sweep --dry-run
     """
@@ -47,13 +55,34 @@ def sweep(
                 return shown_names(connection, shelf, names)
 
         try:
-            swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run)
+            with _alone(store, dry_run=dry_run) as check:
+                swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run, check=check)
         except ImagesAwayError as error:
             raise CommandError(str(error), _AWAY) from error
     if as_json:
         print_json(swept)
     else:
         print_plain("\n".join([*swept.keys, _told(swept, dry_run=dry_run)]))
+
+
+@contextmanager
+def _alone(store: Store, *, dry_run: bool) -> Iterator[Callable[[], None]]:
+    """Hold the lease of sweeps, which a dry run does not need; yields what checks it."""
+    lease = Lease(store, "image-sweep", _LEASE_LASTS)
+
+    def check() -> None:
+        if not dry_run:
+            with store.reading() as connection:
+                lease.check(connection)
+
+    if not dry_run and not lease.ask():
+        raise CommandError("another sweep is under way", _BUSY)
+    try:
+        yield check
+    except LeaseLostError as error:
+        raise CommandError("another sweep has taken over, as this one stood still", _BUSY) from error
+    finally:
+        lease.release()
 
 
 def _told(swept: Swept, *, dry_run: bool) -> str:

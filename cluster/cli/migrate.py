@@ -5,7 +5,7 @@ import typer
 from cluster.backup.schema import refuse_half_filled
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
-from domain.migrations.run import upgrade
+from domain.migrations.run import MigrationBusyError, upgrade
 
 
 def migrate() -> None:
@@ -17,5 +17,8 @@ def migrate() -> None:
     if not url:
         raise CommandError("no database is named", "set FITMONITOR_DATABASE__URL or start the stack")
     refuse_half_filled(url)
-    upgrade(url)
+    try:
+        upgrade(url)
+    except MigrationBusyError as error:
+        raise CommandError(str(error), "wait until it has ended, and run this again") from error
     typer.echo("the database is up to date")

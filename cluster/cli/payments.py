@@ -40,7 +40,8 @@ def reconcile(
 ) -> None:
     """Compare Stripe with the ledger, make up for missed webhooks, and report what somebody has to look at.
 
-    Safe at any time, and beside the one that runs by itself. Ends with 3 if something is left to look at.
+    Safe at any time, and beside the one that runs by itself. What fails by itself is counted and holds up nothing else.
+    Ends with 3 if something is left to look at, or has failed.
 
     Example: fitmonitor payments reconcile --days 7
     """
@@ -61,7 +62,9 @@ def reconcile(
             print_plain(f"paid at Stripe, of no order of ours: {session_id}")
         for order_id, why in done.problems.items():
             print_plain(f"order {order_id}: {why}")
-    if done.unknown or done.problems:
+        if done.failures:
+            print_plain(f"{done.failures} events, orders or refunds could not be dealt with: the lines above say why.")
+    if done.unknown or done.problems or done.failures:
         raise typer.Exit(DISAGREE)
 
 

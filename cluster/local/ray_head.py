@@ -83,6 +83,8 @@ def ray_environment(folder: Path) -> Mapping[str, str]:
     chosen = {
         "RAY_worker_niceness": "0",  # Ray's default of 15 starves replicas beside servers at 0
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # With it a replica would hold back a thousand lines of its log, which die with it.
+        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         # A replica hands its counts over ten times a second unless told otherwise; they are exported every ten seconds.
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
         # The controller looks at everything ten times a second, which is a quarter of what a stack at rest uses.

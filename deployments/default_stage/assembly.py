@@ -6,6 +6,7 @@ from deployments.default_stage import gym_calls, machine_calls, machine_use_call
 from deployments.default_stage.code_answers import CodeAnswers
 from deployments.default_stage.parts import Door, StageParts
 from deployments.default_stage.rights import STAGE_RIGHTS
+from deployments.gateway.background import Lifespan
 from deployments.gateway.callers import callers_of
 from deployments.gateway.confirmed_cache import USUAL, Freshness
 from deployments.gateway.guard import Gatekeeper
@@ -63,15 +64,11 @@ def assemble_stage(
         api=settings.api,
     )
 
-    async def start() -> None:
-        callers.start()
-
     return Shell(
         None,
         app,
         ShellLimits.of(settings, uploads=machine_calls.UPLOADS),
         clock,
-        start=start,
-        stop=callers.close,
+        lifespan=Lifespan(callers),
         names_request=names_request,
     )

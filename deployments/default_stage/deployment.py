@@ -14,6 +14,7 @@ from deployments.gateway.shell import Shell
 from domain.clock import system_clock
 from integrations.images.choice import open_images
 from integrations.logs import configure_logging
+from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.tokens import TokenUse, TokenVerifier
 
@@ -21,7 +22,11 @@ API = "api"
 """The application whose deployments it asks."""
 
 
-class DefaultStage:
+class StageUnhealthyError(Exception):
+    """A task of this replica is dead; another must take its place."""
+
+
+class DefaultStage(Replica):
     """Translates the existing web client's calls; keeps nothing."""
 
     def __init__(self) -> None:
@@ -45,3 +50,12 @@ class DefaultStage:
     def __serve_build_asgi_app__(self) -> Shell:
         """The application; Serve asks for it once the constructor is through."""
         return self._app
+
+    async def check_health(self) -> None:
+        """Serve replaces a replica whose check fails.
+
+        Raises:
+            StageUnhealthyError: see there.
+        """
+        if dead := self._app.lifespan.dead:
+            raise StageUnhealthyError(f"dead tasks: {', '.join(dead)}")

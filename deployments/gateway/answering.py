@@ -8,7 +8,7 @@ from starlette.types import Message, Send
 from deployments.gateway.headers import Incoming, RawHeaders, completed
 from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, body_of
 
-_FIRST_PROBLEM = 400
+_FIRST_PROBLEM, _FIRST_FAULT = 400, 500
 _log = structlog.get_logger(__name__)
 
 
@@ -56,9 +56,10 @@ class Answering:
         await self._whole(problem.status, MEDIA_TYPE.encode(), body_of(problem, self._incoming.request_id), headers)
 
     def log(self, method: str, path: str) -> None:
-        """Say what was answered."""
+        """Say what was answered; as a warning, which is written at once, where it is the server's fault."""
         took_ms = round((perf_counter() - self._began) * 1000, 1)
-        _log.info("request", method=method, path=path, status=self.status, code=self.code, took_ms=took_ms)
+        say = _log.warning if self.status >= _FIRST_FAULT else _log.info
+        say("request", method=method, path=path, status=self.status, code=self.code, took_ms=took_ms)
 
     async def _whole(self, status: int, media_type: bytes, body: bytes, headers: RawHeaders) -> None:
         self.status = status

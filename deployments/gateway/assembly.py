@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
+from deployments.gateway.background import Lifespan, Step
 from deployments.gateway.callers import callers_of
 from deployments.gateway.confirmed_cache import USUAL, ConfirmedCache, Freshness
 from deployments.gateway.counting import AnswerCounts, CountedDesk, counted_calls
@@ -24,7 +25,7 @@ from deployments.gateway.rest import build_rest
 from deployments.gateway.rights import RIGHTS
 from deployments.gateway.scan_batching import ScanBatching
 from deployments.gateway.scan_exchange import ScanExchange
-from deployments.gateway.shell import WAY_BACK_S, Shell, ShellLimits, Step
+from deployments.gateway.shell import WAY_BACK_S, Shell, ShellLimits
 from deployments.gateway.uploads import UPLOADS, Uploads
 from deployments.gym.desk import GymDesk
 from deployments.payments.desk import PaymentsDesk
@@ -123,26 +124,13 @@ def assemble(
     def seen(device_id: UUID) -> None:
         sightings.note(device_id, clock(), None)
 
-    async def start() -> None:
-        callers.start()
-        gates.start()
-        sightings.start()
-
-    async def stop() -> None:
-        await sightings.close()
-        await gates.close()
-        await callers.close()
-        if on_stop:
-            await on_stop()
-
     gatekeeper = Gatekeeper.of(RIGHTS, callers, settings.api, seen=seen)
     shell = Shell(
         scans,
         build_rest(parts, gatekeeper, like=rest),
         ShellLimits.of(settings, forms=FORMS, uploads=UPLOADS),
         clock,
-        start=start,
-        stop=stop,
+        lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
         names_request=names_request,
     )
     return Assembled(shell, Relay(scans, parts, door.deadline_s + WAY_BACK_S))

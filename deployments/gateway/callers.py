@@ -75,6 +75,11 @@ class Callers:
         self._sessions = sessions
         self._shown: dict[str, tuple[DeviceKey, DeviceAsker]] = {}
 
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        return [*self._devices.dead, *self._sessions.dead]
+
     def start(self) -> None:
         """Begin to confirm what is remembered; needs the running event loop."""
         self._devices.start()

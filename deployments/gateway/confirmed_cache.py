@@ -1,7 +1,6 @@
 """What the gateway remembers of the database without asking it again, and never for long."""
 
 import asyncio
-import contextlib
 import contextvars
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -12,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from deployments.gateway.background import BackgroundTask, repeating
 from deployments.gateway.problems import ApiProblem, later
 
 V = TypeVar("V")
@@ -81,18 +81,23 @@ class ConfirmedCache(Generic[V]):
         self._unknown: OrderedDict[UUID, float] = OrderedDict()  # when each was found not to exist, the oldest first
         self._wanted: dict[UUID, asyncio.Future[V | None]] = {}
         self._asking: asyncio.Task[None] | None = None
-        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshing = BackgroundTask("cache", repeating(self._refresh_if_it_can, freshness.refresh_every))
+
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        return self._refreshing.dead
 
     def start(self) -> None:
         """Begin to read again what is remembered; needs the running event loop."""
-        self._refreshing = asyncio.get_running_loop().create_task(self._refresh_for_ever())
+        self._refreshing.start()
 
     async def close(self) -> None:
         """Stop reading."""
-        for task in filter(None, (self._refreshing, self._asking)):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._refreshing.close()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
 
     def remembered(self, key: UUID) -> V | None:
         """What is known of an id and still believed, without waiting; None also of what is not known."""
@@ -149,13 +154,11 @@ class ConfirmedCache(Generic[V]):
             keys = list(self._entries)
             self._keep(keys, await self._load(keys), now)
 
-    async def _refresh_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._freshness.refresh_every)
-            try:
-                await self.refresh()
-            except Exception as error:  # noqa: BLE001 - tried again; meanwhile entries lose their trust
-                _log.warning("cache_not_refreshed", error=type(error).__name__)
+    async def _refresh_if_it_can(self) -> None:
+        try:
+            await self.refresh()
+        except Exception as error:  # noqa: BLE001 - tried again at the same pace; meanwhile entries lose their trust
+            _log.warning("cache_not_refreshed", error=type(error).__name__)
 
     async def _ask(self) -> None:
         while self._wanted:

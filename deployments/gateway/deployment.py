@@ -18,16 +18,17 @@ from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.logs import configure_logging
 from integrations.metrics import LATE_REPLIES
+from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.tally import RaySink, Tally
 from integrations.tokens import TokenUse, TokenVerifier
 
 
 class GatewayUnhealthyError(Exception):
-    """This replica can neither ask the door nor hear it any more; another must take its place."""
+    """This replica can neither ask the door nor hear it any more, or a task of it is dead; another takes its place."""
 
 
-class Gateway:
+class Gateway(Replica):
     """Opens what the gateway needs, builds its application on the replica, and tells whether it is well.
 
     Args:
@@ -49,9 +50,12 @@ class Gateway:
         # The tag is unique among replicas, living and past ones; a rank is given again.
         replica_id = serve.get_replica_context().replica_tag
         self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
+        self.closing.add("replies", self._replies.close)
         self._commands = DoorCommandClient(own, self._replies)
+        self.closing.add("commands", self._commands.close)
         self._replies.start()
         self._tally = Tally()
+        self.closing.add("tally", self._tally.stop)
         self._tally.reads(LATE_REPLIES, lambda: self._replies.late_replies)
         self._tally.start(RaySink)
         self._app, self._relay = assemble(
@@ -91,9 +95,9 @@ class Gateway:
             GatewayUnhealthyError: see there.
         """
         if not self._commands.healthy:
-            raise GatewayUnhealthyError
+            raise GatewayUnhealthyError("commands cannot be sent, or replies not heard")
+        if dead := self._app.lifespan.dead:
+            raise GatewayUnhealthyError(f"dead tasks: {', '.join(dead)}")
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self._commands.close)
-        await asyncio.to_thread(self._replies.close)
-        await asyncio.to_thread(self._tally.stop)
+        await asyncio.to_thread(self.closing.close)

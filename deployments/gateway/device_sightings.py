@@ -1,12 +1,11 @@
 """When devices were seen last: noted on the way of a scan, told to the Gym every few seconds, off that way."""
 
-import asyncio
-import contextlib
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
+from deployments.gateway.background import BackgroundTask, repeating
 from deployments.gateway.ports import AskGym
 from deployments.gateway.problems import ApiProblem
 from deployments.gym.desk import GymDesk
@@ -30,19 +29,21 @@ class DeviceSightings:
         self._gym = gym
         self._seen: dict[UUID, datetime] = {}
         self._times: dict[UUID, tuple[datetime, datetime]] = {}
-        self._telling: asyncio.Task[None] | None = None
+        self._telling = BackgroundTask("device_sightings", repeating(self.tell, TOLD_EVERY_S))
+
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        return self._telling.dead
 
     def start(self) -> None:
         """Begin to tell; needs the running event loop."""
-        self._telling = asyncio.get_running_loop().create_task(self._tell_for_ever())
+        self._telling.start()
 
     async def close(self) -> None:
         """Stop, and tell what was seen last."""
-        if self._telling is not None:
-            self._telling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._telling
-            await self.tell()
+        await self._telling.close()
+        await self.tell()
 
     def note(self, device_id: UUID, arrived_at: datetime, told_at: datetime | None) -> None:
         """A device has asked something.
@@ -66,11 +67,6 @@ class DeviceSightings:
         except ApiProblem as error:
             # They will be seen again; until then they look silent.
             _log.warning("devices_not_told", error=error.code)
-
-    async def _tell_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(TOLD_EVERY_S)
-            await self.tell()
 
 
 def _skew_ms(times: tuple[datetime, datetime] | None) -> int | None:

@@ -48,13 +48,19 @@ def _add_buying(routes: APIRouter) -> None:
         "/checkouts",
         status_code=201,
         responses=declared(
-            *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"), *KEY_PROBLEMS
+            *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"),
+            "too_many_open_orders",
+            *KEY_PROBLEMS,
         ),
     )
     async def checkout(
         wanted: NewCheckout, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
     ) -> OrderDocument:
-        """Order a plan for oneself; `url` is the page at which it is paid."""
+        """Order a plan for oneself; `url` is the page at which it is paid.
+
+        Who orders the same once more and has not paid gets the same order. Three may be open at a time: the oldest that
+        nobody has paid is closed for a fourth.
+        """
         own = parts.settings.api
         success = own_address(own, wanted.success_url, SUCCESS, "success_url")
         cancel = own_address(own, wanted.cancel_url, CANCELLED, "cancel_url")

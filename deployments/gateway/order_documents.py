@@ -171,3 +171,4 @@ class ReconciledDocument(Document):
     refunds_asked: int
     unknown: list[str]
     problems: dict[UUID, str]
+    failures: int = Field(description="Events, orders and refunds that could not be dealt with; they are tried again.")

@@ -104,6 +104,9 @@ KINDS: dict[str, Kind] = {
     "order_not_paid": Kind(409, "The order has no money to give back", "`GET /orders/{order_id}` says where it is."),
     "order_disputed": Kind(409, "The payment is disputed", "Its bank decides; refund it once that is closed."),
     "refund_too_large": Kind(409, "More than was paid", "`detail` says how much can still be given back."),
+    "too_many_open_orders": Kind(
+        409, "Too many orders wait for their payments", "Wait until a payment that is on its way has arrived."
+    ),
     "not_reversible": Kind(409, "The payment cannot be reversed", "Give the money back: `POST …/refunds`."),
     "idempotency_key_in_use": Kind(409, "The same call is under way", "Ask again after `Retry-After`."),
     "changed_meanwhile": Kind(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
+from deployments.gateway.background import is_being_cancelled
 from deployments.gateway.problems import later
 from deployments.qr.questions import ScanQuestion
 from integrations.kafka.messages import DoorReply
@@ -81,7 +82,7 @@ class ScanBatching:
             # Whatever it was, a cancelled call too: nobody may be left waiting for the deadline.
             _log.warning("scans_not_handed_on", scans=len(batch), error=type(error).__name__)
             _give_up(waiter for _, waiter in batch)
-            if not isinstance(error, Exception) and _is_being_cancelled():
+            if not isinstance(error, Exception) and is_being_cancelled():
                 raise
         else:
             _give_up(refused)
@@ -93,8 +94,3 @@ def _give_up(waiters: Iterable[Waiter]) -> None:
             waiter.set_exception(
                 later("unavailable", "The scan could not be handed on. Repeat it with the same scan_id, or annul it.")
             )
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

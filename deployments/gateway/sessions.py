@@ -1,12 +1,12 @@
 """Whether the sessions behind tokens still live: remembered, and confirmed before it grows too old to be believed."""
 
 import asyncio
-import contextlib
 from time import monotonic
 from uuid import UUID
 
 import structlog
 
+from deployments.gateway.background import BackgroundTask, repeating
 from deployments.gateway.confirmed_cache import ConfirmedCache
 from deployments.gateway.ports import AskGym, AskIdentity
 from deployments.gateway.problems import ApiProblem, unauthenticated
@@ -40,21 +40,23 @@ class Sessions:
         self._denied: dict[UUID, tuple[float, IdentityRefusal]] = {}
         self._beginning: dict[UUID, asyncio.Lock] = {}
         self._used: set[UUID] = set()
-        self._telling: asyncio.Task[None] | None = None
+        self._telling = BackgroundTask("sessions", repeating(self._tell, _TOLD_EVERY_S))
+
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        return [*self._cache.dead, *self._telling.dead]
 
     def start(self) -> None:
         """Begin to confirm what is remembered; needs the running event loop."""
         self._cache.start()
-        self._telling = asyncio.get_running_loop().create_task(self._tell_for_ever())
+        self._telling.start()
 
     async def close(self) -> None:
         """Stop, and tell which sessions were used last."""
         await self._cache.close()
-        if self._telling is not None:
-            self._telling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._telling
-            await self._tell()
+        await self._telling.close()
+        await self._tell()
 
     def remembered(self, caller: Caller) -> SessionState | None:
         """The state of a token's session, without waiting."""
@@ -106,11 +108,6 @@ class Sessions:
         if len(self._denied) >= _ROOM:
             self._denied.clear()
         self._denied[session_id] = monotonic() + self._denied_for, refusal
-
-    async def _tell_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(_TOLD_EVERY_S)
-            await self._tell()
 
     async def _tell(self) -> None:
         used, self._used = self._used, set()

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +12,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.gateway.answering import Answering
+from deployments.gateway.background import Lifespan
 from deployments.gateway.body import ClientGoneError, Replayed, read_body
 from deployments.gateway.clients import client_of
 from deployments.gateway.headers import Incoming, always, read_headers
@@ -27,8 +27,6 @@ _TAKES_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _MAY_BE_SENT = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Request-Id"]
 _MAY_BE_READ = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-Id"]
 _log = structlog.get_logger(__name__)
-
-Step = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Shell:
         rest: answers everything else.
         limits: see there.
         clock: the present.
-        start, stop: called when serving begins and ends.
+        lifespan: what begins and ends with serving.
         names_request: whether answers carry the request id; Serve's server adds it by itself.
     """
 
@@ -94,16 +92,14 @@ class Shell:
         limits: ShellLimits,
         clock: Clock,
         *,
-        start: Step,
-        stop: Step,
+        lifespan: Lifespan,
         names_request: bool = True,
     ) -> None:
         self.scans = scans
         self._rest = rest
         self._limits = limits
         self._clock = clock
-        self._start = start
-        self._stop = stop
+        self.lifespan = lifespan
         self._names_request = names_request
         self._usual = always(https=limits.https)
         self._uploads: list[tuple[str, re.Pattern[str]]] = [
@@ -165,10 +161,10 @@ class Shell:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self._start()
+        await self.lifespan.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._stop()
+        await self.lifespan.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
 

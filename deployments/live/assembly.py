@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import dataclass
 
+from deployments.gateway.background import Lifespan, Step
 from deployments.gateway.callers import callers_of
 from deployments.gateway.confirmed_cache import USUAL, Freshness
 from deployments.gateway.guard import Gatekeeper
 from deployments.gateway.openapi import complete_document
 from deployments.gateway.ports import AskGym, AskIdentity, Tokens
 from deployments.gateway.rest import guarded_app
-from deployments.gateway.shell import Shell, ShellLimits, Step
+from deployments.gateway.shell import Shell, ShellLimits
 from deployments.live import stream_calls
 from deployments.live.counting import LiveCounts
 from deployments.live.gym_watch import Events, Pace, Sources
@@ -71,17 +72,6 @@ def assemble_live(
     app.state.parts = LiveParts(hub, watchers, counts)
     stream_calls.add_snapshots(complete_document(app, LIVE_RIGHTS, ROOT))
 
-    async def start() -> None:
-        callers.start()
-        watchers.start()
-        hub.start()
-
-    async def stop() -> None:
-        await hub.close()
-        await watchers.close()
-        await callers.close()
-        if on_stop:
-            await on_stop()
-
-    shell = Shell(None, app, ShellLimits.of(settings), clock, start=start, stop=stop, names_request=names_request)
+    lifespan = Lifespan(callers, watchers, hub, on_stop=on_stop)
+    shell = Shell(None, app, ShellLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)
     return LiveView(shell, hub, watchers)

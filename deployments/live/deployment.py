@@ -11,6 +11,7 @@ from deployments.live.assembly import LiveOthers, assemble_live
 from domain.clock import system_clock
 from integrations.kafka.gym_events import GymChange, GymEventListener
 from integrations.logs import configure_logging
+from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.tally import RaySink, Tally
 from integrations.tokens import TokenUse, TokenVerifier
@@ -20,17 +21,19 @@ API = "api"
 
 
 class LiveUnhealthyError(Exception):
-    """This replica can hear changes no more; another must take its place."""
+    """This replica can hear changes no more, or a task of it is dead; another must take its place."""
 
 
-class Live:
+class Live(Replica):
     """Opens what the live view needs, and tells whether it is well. Without Kafka it is: it reads gyms on its own."""
 
     def __init__(self) -> None:
         own = settings()
         configure_logging(own)
         self._events = GymEventListener(own.kafka, asyncio.get_running_loop(), self._heard, self._turned)
+        self.closing.add("events", self._events.close)
         self._tally = Tally()
+        self.closing.add("tally", self._tally.stop)
         self._view = assemble_live(
             LiveOthers(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
@@ -58,7 +61,9 @@ class Live:
             LiveUnhealthyError: see there.
         """
         if not self._events.healthy:
-            raise LiveUnhealthyError
+            raise LiveUnhealthyError("changes cannot be heard")
+        if dead := self._view.shell.lifespan.dead:
+            raise LiveUnhealthyError(f"dead tasks: {', '.join(dead)}")
 
     def _heard(self, changes: Sequence[GymChange]) -> None:
         self._view.hub.heard(changes)
@@ -67,5 +72,4 @@ class Live:
         self._view.hub.turned()
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self._events.close)
-        await asyncio.to_thread(self._tally.stop)
+        await asyncio.to_thread(self.closing.close)

@@ -1,11 +1,10 @@
 """All streams of one replica, by gym. While nobody watches a gym nothing is read for it."""
 
 import asyncio
-import contextlib
-import contextvars
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from deployments.gateway.background import BackgroundTask, repeating
 from deployments.live.frames import End
 from deployments.live.gym_watch import GymWatch, Sources
 from deployments.live.stream import Stream, View
@@ -25,22 +24,25 @@ class Hub:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._gyms: dict[UUID, tuple[GymWatch, asyncio.Task[None]]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._gyms: dict[UUID, tuple[GymWatch, BackgroundTask]] = {}
+        self._looking = BackgroundTask("hub", repeating(self._look, _LOOK_EVERY_S))
+
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        tasks = [self._looking, *(task for _, task in self._gyms.values())]
+        return [name for task in tasks for name in task.dead]
 
     def start(self) -> None:
         """Begin to give signs of life; needs the running event loop."""
-        self._looking = _in_its_own_context(self._look_for_ever())
+        self._looking.start()
 
     async def close(self) -> None:
         """End every stream, and stop reading."""
         for stream in self._streams():
             stream.end(End.CLOSING)
-        tasks = [task for _, task in self._gyms.values()]
-        for task in (*tasks, *filter(None, [self._looking])):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        for task in (*(task for _, task in self._gyms.values()), self._looking):
+            await task.close()
 
     def watched(self) -> int:
         """How many gyms somebody watches."""
@@ -55,7 +57,8 @@ class Hub:
         stream = Stream(view, asyncio.get_running_loop().time())
         if gym_id not in self._gyms:
             watch = GymWatch(gym_id, self._sources)
-            self._gyms[gym_id] = watch, _in_its_own_context(watch.run())
+            self._gyms[gym_id] = watch, BackgroundTask("gym_watch", watch.run)
+            self._gyms[gym_id][1].start()
         try:
             await self._gyms[gym_id][0].join(stream)
         except BaseException:
@@ -100,12 +103,5 @@ class Hub:
     def _count(self) -> None:
         self._sources.counts.streams = sum(len(watch.streams) for watch, _ in self._gyms.values())
 
-    async def _look_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            self.look()
-
-
-def _in_its_own_context(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    # Serve would end what it asks together with the request in whose context it began.
-    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+    async def _look(self) -> None:
+        self.look()

@@ -1,14 +1,13 @@
 """Who has streams open: how many, and whether they still may."""
 
 import asyncio
-import contextlib
-import contextvars
 from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 
+from deployments.gateway.background import BackgroundTask, repeating
 from deployments.gateway.callers import Asker, Callers, UserAsker, permit
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.rights import Right
@@ -49,23 +48,22 @@ class Watchers:
         self._callers = callers
         self._right = right
         self._most = most
-        self._every_s = every_s
         self._watchers: dict[str, _Watcher] = {}
         self._open: Counter[UUID] = Counter()
-        self._confirming: asyncio.Task[None] | None = None
+        self._confirming = BackgroundTask("watchers", repeating(self._confirm_if_it_can, every_s))
+
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        return self._confirming.dead
 
     def start(self) -> None:
         """Begin to confirm; needs the running event loop."""
-        self._confirming = asyncio.get_running_loop().create_task(
-            self._confirm_for_ever(), context=contextvars.Context()
-        )
+        self._confirming.start()
 
     async def close(self) -> None:
         """Stop."""
-        if self._confirming is not None:
-            self._confirming.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._confirming
+        await self._confirming.close()
 
     def take_place(self, asker: Asker) -> None:
         """Count another stream of somebody; `give_place` gives it back.
@@ -120,13 +118,11 @@ class Watchers:
             if stream.view is not view:
                 stream.end(End.RIGHTS_CHANGED)
 
-    async def _confirm_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                await self.confirm()
-            except Exception:  # noqa: BLE001 - tried again
-                _log.exception("streams_not_confirmed")
+    async def _confirm_if_it_can(self) -> None:
+        try:
+            await self.confirm()
+        except Exception:  # noqa: BLE001 - tried again at the same pace: nobody watches on who may not
+            _log.exception("streams_not_confirmed")
 
 
 def _end(watcher: _Watcher, reason: End) -> None:

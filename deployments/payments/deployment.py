@@ -6,11 +6,12 @@ from deployments.payments.desk import PaymentsDesk
 from deployments.store_desk import open_store
 from domain.memberships.bookings import FreezeLimits
 from integrations.logs import configure_logging
+from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.stripe import StripePayments
 
 
-class Payments(PaymentsDesk):
+class Payments(Replica, PaymentsDesk):
     """Answers by handle. Serve runs its methods on as many threads as requests may be ongoing.
 
     Those are more than there are connections: most wait for the provider, and hold none meanwhile.
@@ -19,10 +20,11 @@ class Payments(PaymentsDesk):
     def __init__(self) -> None:
         own = settings()
         configure_logging(own)
-        self._own_store = open_store(own.database)
+        store = open_store(own.database)
+        self.closing.add("store", store.close)
         payments = own.payments
         super().__init__(
-            self._own_store,
+            store,
             provider=StripePayments(own.stripe) if own.stripe.api_key.get_secret_value() else None,
             takes_events=bool(own.stripe.webhook_secret.get_secret_value()),
             keys_kept_for=timedelta(hours=own.api.idempotency_hours),
@@ -31,6 +33,3 @@ class Payments(PaymentsDesk):
                 payments.freeze_at_once_days, payments.freeze_days_a_year, payments.freeze_ahead_days
             ),
         )
-
-    def __del__(self) -> None:
-        self._own_store.close()

@@ -17,7 +17,7 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.money import Money
 from domain.paging import Page, PageRequest
-from domain.payments.checkout import Checkouts
+from domain.payments.checkout import Checkouts, WantedCheckout
 from domain.payments.desk import Takings, end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.fulfilment import Settlement
 from domain.payments.invoices import Invoice, InvoiceRepository
@@ -75,10 +75,14 @@ class OrdersDesk(StoreDesk):
         if self._provider is None:
             return DISABLED
         checkouts = Checkouts(self._store, self._provider, self._clock)
+        wanted = WantedCheckout(plan_id, success_url, cancel_url)
+        with self._reading() as connection:
+            is_repeated = call is not None and call.is_known(connection)
+        with away_is_plain():
+            same = None if is_repeated else checkouts.make_room(member_id, wanted)
 
         def begin(connection: Connection) -> UUID | Order | Refusal:
-            order = checkouts.order(connection, member_id, plan_id, success_url, cancel_url)
-            return order.id if isinstance(order, Order) else order
+            return checkouts.order(connection, member_id, wanted, same)
 
         def carry_out(order_id: UUID) -> Order | Refusal:
             with away_is_plain():

@@ -14,6 +14,7 @@ from integrations.kafka.command_producer import CommandProducer
 from integrations.logs import configure_logging
 from integrations.metrics import LOST_COMMANDS
 from integrations.pass_keys import PassSigner
+from integrations.replica import Replica
 from integrations.settings import Profile, settings
 from integrations.tally import RaySink, Tally
 
@@ -26,7 +27,7 @@ class QrUnhealthyError(Exception):
 
 
 @serve.deployment(max_ongoing_requests=16, max_queued_requests=512)
-class Qr:
+class Qr(Replica):
     """Issues passes, and reads scanned ones on their way to the door."""
 
     def __init__(self) -> None:
@@ -36,9 +37,11 @@ class Qr:
         if key_dir is None:
             raise QrUnhealthyError("FITMONITOR_PASSES__KEY_DIR is not set")
         self._tally = Tally()
+        self.closing.add("tally", self._tally.stop)
         self._verifier = CountedVerifier(key_dir, self._tally)
         self._passes = Passes(PassSigner(key_dir, settle=_SETTLE.get(current.profile, timedelta(0))))
         self._producer = producer = CommandProducer(current)
+        self.closing.add("producer", producer.close)  # what is queued is still sent
         self._tally.reads(LOST_COMMANDS, lambda: producer.refused, "refused")
         self._tally.reads(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         self._check = PassCheck(self._verifier, self._producer)
@@ -80,10 +83,3 @@ class Qr:
         self._verifier.check()
         if not self._producer.healthy:
             raise QrUnhealthyError("the command producer has failed for good")
-
-    def __del__(self) -> None:
-        """Called by Serve when the replica ends: what is queued is still sent."""
-        producer = getattr(self, "_producer", None)
-        if producer is not None:
-            producer.close()
-            self._tally.stop()

@@ -20,6 +20,14 @@ class MailAwayError(Exception):
     """The mail could not be handed over. Plain, so that it crosses processes."""
 
 
+class MailDeferredError(MailAwayError):
+    """The server takes no mail for this recipient now, and may later; it takes mail for others."""
+
+
+class MailRefusedError(MailAwayError):
+    """The server refuses this mail for good, for its recipient or for what it is; it takes mail for others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account as the provider keeps it. `email` is lower case; `groups` are sorted and may hold names of no role."""
@@ -188,5 +196,6 @@ class Mailer(Protocol):
         """Hand it over.
 
         Raises:
-            MailAwayError: it could not be handed over.
+            MailAwayError: it could not be handed over; `MailDeferredError` and `MailRefusedError` say that only this
+                mail could not.
         """

@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from domain.identity.model import Session, SessionState, roles_of
-from domain.paging import Page, PageRequest, page
+from domain.paging import Page, PageRequest, page, parts
 from domain.tables import sessions, user_roles, users
 
+_AT_ONCE = 1000
 _LONGEST_DEVICE = 200
 
 
@@ -81,10 +82,8 @@ class SessionRepository:
 
     def used(self, session_ids: Collection[UUID], now: datetime) -> None:
         """Remember that sessions were used just now."""
-        if session_ids:
-            self._connection.execute(
-                update(sessions).where(sessions.c.id.in_(sorted(session_ids))).values(last_used_at=now)
-            )
+        for part in parts(sorted(session_ids), _AT_ONCE):
+            self._connection.execute(update(sessions).where(sessions.c.id.in_(part)).values(last_used_at=now))
 
     def end(self, user_id: UUID, session_id: UUID, now: datetime) -> bool:
         """End a user's session; one that has ended keeps its time. Whether it is theirs."""

@@ -11,19 +11,30 @@ from sqlalchemy import Connection, text
 from domain.unit_of_work import Store
 
 MIGRATIONS = Path(__file__).parent
-LOCK = "fitmonitor-migrations"
+# A server's locks have no database of their own; SHA-1 only makes any database's name fit into 64 characters.
+_LOCK = text("SELECT GET_LOCK(CONCAT('fitmonitor-migrations ', SHA1(DATABASE())), :seconds)")
+_WAIT_S = 60
 
 
-def upgrade(database_url: str) -> None:
+class MigrationBusyError(Exception):
+    """Another process migrates the same database."""
+
+
+def upgrade(database_url: str, wait_s: int = _WAIT_S) -> None:
     """Run every step that the database lacks; a second run at the same time waits for the first.
 
+    Args:
+        database_url: as SQLAlchemy writes it.
+        wait_s: how long it waits.
+
     Raises:
+        MigrationBusyError: the first one takes longer; nothing was done.
         sqlalchemy.exc.DBAPIError: the database cannot be had, or refuses a step.
     """
     store = Store(database_url, pool_size=1)
     try:
         with store.engine.connect() as connection:
-            _only_one(connection)
+            _only_one(connection, wait_s)
             bring_to(connection, "head")
             connection.commit()
     finally:
@@ -59,9 +70,10 @@ def _configuration() -> Config:
     return configuration
 
 
-def _only_one(connection: Connection) -> None:
-    # MySQL commits at each change of a table, so a transaction holds nobody off; the lock goes with the connection.
-    if connection.dialect.name in {"mysql", "mariadb"}:
-        connection.execute(text("SELECT GET_LOCK(:name, 60)"), {"name": LOCK})
-    else:
+def _only_one(connection: Connection, wait_s: int) -> None:
+    # MySQL commits at each change of a table, so a transaction holds nobody off. The lock goes with the connection, and
+    # so does the work: every step is a statement of this connection.
+    if connection.dialect.name not in {"mysql", "mariadb"}:
         connection.execute(text("BEGIN IMMEDIATE"))
+    elif connection.execute(_LOCK, {"seconds": wait_s}).scalar_one() != 1:
+        raise MigrationBusyError(f"another migration of this database takes longer than {wait_s} s")

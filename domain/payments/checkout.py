@@ -1,7 +1,7 @@
 """An order, and the page at which it is paid."""
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -12,8 +12,10 @@ from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN, Plan
 from domain.memberships.refusals import MembershipRefusal
+from domain.memberships.repository import LedgerRepository
 from domain.payments.booking import OrderBooking
-from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
+from domain.payments.fulfilment import Settlement
+from domain.payments.model import MOST_AWAITED, UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
 from domain.tables import companies, users
@@ -22,6 +24,11 @@ from domain.unit_of_work import Store
 UNKNOWN_MEMBER = PaymentRefusal(
     PaymentProblem.UNKNOWN_MEMBER, "There is no such user, or the account is being deleted."
 )
+_TOO_MANY_OPEN = PaymentRefusal(
+    PaymentProblem.TOO_MANY_OPEN,
+    f"{MOST_AWAITED} orders wait for their payments, which are on their way. Order again when one has arrived.",
+)
+_LEFT_TO_PAY = timedelta(minutes=30)  # a page with less left is not handed out once more
 
 
 def new_order(
@@ -52,6 +59,25 @@ def new_order(
     return order
 
 
+@dataclass(frozen=True, slots=True)
+class WantedCheckout:
+    """What a member wants to buy.
+
+    Args:
+        success_url, cancel_url: where the page leads; `{ORDER_ID}` in them becomes the order's id.
+    """
+
+    plan_id: UUID
+    success_url: str
+    cancel_url: str
+
+    def urls_of(self, order_id: UUID) -> tuple[str, str]:
+        """Where the page of an order leads when it is paid, and when it is cancelled."""
+        return self.success_url.replace("{ORDER_ID}", str(order_id)), self.cancel_url.replace(
+            "{ORDER_ID}", str(order_id)
+        )
+
+
 class Checkouts:
     """Opens checkouts in two steps: the order first, so that whatever is paid has one, then its page.
 
@@ -65,28 +91,50 @@ class Checkouts:
         self._store = store
         self._provider = provider
         self._clock = clock
+        self._settlement = Settlement(store, provider, clock)
+
+    def make_room(self, member_id: UUID, wanted: WantedCheckout) -> UUID | None:
+        """Close as many of a member's oldest unpaid orders as are too many for another one.
+
+        Returns:
+            The open order of the same, which nobody has paid: `order` gives it again. None: there is none.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked about the open orders.
+        """
+        with self._store.reading() as connection:
+            plan = PlanRepository(connection).plan(wanted.plan_id)
+            waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
+        for order in [each for each in waiting if plan and self._is_same(each, plan, wanted)]:
+            settled = self._settlement.settle(order.id)
+            if isinstance(settled, Order) and settled.state is OrderState.OPEN and settled.problem is None:
+                return settled.id
+            waiting.remove(order)  # it was paid or has ended, or is one that somebody has to look at
+        too_many = max(0, len(waiting) - MOST_AWAITED + 1)
+        unpaid = [order for order in waiting if order.state is OrderState.OPEN]
+        for order in unpaid[:too_many]:
+            self._settlement.close(order)
+        return None
 
     def order(
-        self, connection: Connection, member_id: UUID, plan_id: UUID, success_url: str, cancel_url: str
-    ) -> Order | PaymentRefusal | MembershipRefusal:
-        """An order of a plan, without a page.
-
-        Args:
-            success_url, cancel_url: where the page leads; `{ORDER_ID}` in them becomes the order's id.
-        """
-        plan = PlanRepository(connection).plan(plan_id)
+        self, connection: Connection, member_id: UUID, wanted: WantedCheckout, same: UUID | None = None
+    ) -> UUID | PaymentRefusal | MembershipRefusal:
+        """An order of a plan, without a page; `same` where it is still open. No more than `MOST_AWAITED` are open."""
+        plan = PlanRepository(connection).plan(wanted.plan_id)
         if plan is None or plan.retired_at is not None:
             return UNKNOWN_PLAN
+        LedgerRepository(connection).lock_member(member_id)  # a member who orders twice at once is counted once
+        waiting = OrderRepository(connection).open_of(member_id)
+        if same in waiting:
+            return same
+        if len(waiting) >= MOST_AWAITED:
+            return _TOO_MANY_OPEN
         order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
         if isinstance(order, PaymentRefusal):
             return order
-        named = replace(
-            order,
-            success_url=success_url.replace("{ORDER_ID}", str(order.id)),
-            cancel_url=cancel_url.replace("{ORDER_ID}", str(order.id)),
-        )
-        OrderRepository(connection).change(named)
-        return named
+        success_url, cancel_url = wanted.urls_of(order.id)
+        OrderRepository(connection).change(replace(order, success_url=success_url, cancel_url=cancel_url))
+        return order.id
 
     def open_page(self, order_id: UUID) -> Order | PaymentRefusal:
         """An order with the address of the page at which it is paid. Safe to repeat: it is the same page.
@@ -111,6 +159,17 @@ class Checkouts:
             return _refused(why)
         opened = checkout
         return self._store.written(lambda connection: _opened(connection, order.id, opened, self._clock()))
+
+    def _is_same(self, order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
+        """Whether an open order is for the same, at the same price, leads to the same pages, and can be paid still."""
+        if order.state is not OrderState.OPEN or plan.retired_at is not None:
+            return False
+        ends_at = order.expires_at or order.created_at
+        return (
+            (order.plan_id, order.days, order.price) == (plan.id, plan.details.days, plan.details.price)
+            and (order.success_url, order.cancel_url) == wanted.urls_of(order.id)
+            and self._clock() < ends_at - _LEFT_TO_PAY
+        )
 
 
 def _refused(why: str | None) -> PaymentRefusal:

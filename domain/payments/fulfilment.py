@@ -4,6 +4,8 @@ Called by the webhook's consumer, by the success page, by the door, and by the r
 (docs.stripe.com/checkout/fulfillment). What an event said is never believed: the provider is asked anew.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +16,7 @@ from sqlalchemy import Connection
 from domain.clock import Clock
 from domain.memberships.ledger import Method
 from domain.payments.booking import OrderBooking
-from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentRefusal
+from domain.payments.model import MOST_AWAITED, UNKNOWN_ORDER, Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import (
     Checkout,
@@ -25,7 +27,6 @@ from domain.payments.ports import (
 )
 from domain.unit_of_work import Store
 
-_OPEN_AT_ONCE = 3  # of one member; whoever opens more pays for the newest
 _log = structlog.get_logger(__name__)
 
 
@@ -55,8 +56,20 @@ class Settlement:
             return UNKNOWN_ORDER
         if order.method is not Method.STRIPE:
             return order
+        return self._settle(order, self._provider.checkout)
+
+    def close(self, order: Order) -> Order | PaymentRefusal:
+        """Have nobody pay an open order any more. One that was paid meanwhile is booked.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked; nothing has changed.
+        """
+        return self._settle(order, self._provider.close_checkout)
+
+    def _settle(self, order: Order, ask: Callable[[str], Checkout]) -> Order | PaymentRefusal:
+        order_id = order.id
         try:
-            checkout = self._asked(order)
+            checkout = ask(self._session_of(order))
         except PaymentRefusedError as refused:
             why = str(refused)
             return self._store.written(lambda connection: _ended(connection, order_id, why, self._clock()))
@@ -91,20 +104,27 @@ class Settlement:
         return settled
 
     def settle_member(self, member_id: UUID) -> None:
-        """Bring a member's open orders up to date: they may have paid a second ago."""
+        """Bring a member's open orders up to date: they may have paid a second ago.
+
+        The provider is asked about all of them at once, for somebody waits at a door.
+
+        Raises:
+            PaymentsAwayError: the provider cannot be asked about one of them; the others are up to date.
+        """
         with self._store.reading() as connection:
             waiting = OrderRepository(connection).open_of(member_id)
-        for order_id in waiting[:_OPEN_AT_ONCE]:
-            self.settle(order_id)
+        with ThreadPoolExecutor(MOST_AWAITED, "settle-member") as threads:
+            settled = [threads.submit(self.settle, order_id) for order_id in waiting]
+        for each in settled:
+            each.result()
 
-    def _asked(self, order: Order) -> Checkout:
-        session_id = order.session_id
-        if session_id is None:
-            # We were stopped between the provider's answer and our commit: the same key gets the same page.
-            with self._store.reading() as connection:
-                email = OrderRepository(connection).email_of(order.member_id)
-            session_id = self._provider.open_checkout(order, email).session_id
-        return self._provider.checkout(session_id)
+    def _session_of(self, order: Order) -> str:
+        if order.session_id is not None:
+            return order.session_id
+        # We were stopped between the provider's answer and our commit: the same key gets the same page.
+        with self._store.reading() as connection:
+            email = OrderRepository(connection).email_of(order.member_id)
+        return self._provider.open_checkout(order, email).session_id
 
 
 def _ended(connection: Connection, order_id: UUID, why: str, now: datetime) -> Order | PaymentRefusal:

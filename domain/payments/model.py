@@ -26,6 +26,9 @@ class OrderState(StrEnum):
 # Nothing is expected of these any more unless the provider says so.
 AWAITED = frozenset({OrderState.OPEN, OrderState.PROCESSING})
 
+# Awaited orders of one member: the door asks the provider about all of them before it refuses somebody.
+MOST_AWAITED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -122,6 +125,7 @@ class PaymentProblem(StrEnum):
     FOREIGN_URL = "foreign_url"
     NOT_REVERSIBLE = "not_reversible"
     UNKNOWN_MEMBER = "unknown_user"
+    TOO_MANY_OPEN = "too_many_open_orders"
 
 
 @dataclass(frozen=True, slots=True)

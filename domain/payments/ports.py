@@ -108,6 +108,9 @@ class PaymentProvider(Protocol):
     def checkout(self, session_id: str) -> Checkout:
         """A page as it is now."""
 
+    def close_checkout(self, session_id: str) -> Checkout:
+        """Have a page take no payment any more; the page as it is then, which may have been paid before."""
+
     def order_of(self, payment_intent_id: str) -> UUID | None:
         """The order that a payment was made for; None: none of ours."""
 

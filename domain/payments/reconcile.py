@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection, func, or_, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from domain.clock import Clock
+from domain.leases import LeaseLostError
+from domain.paging import parts
 from domain.payments.fulfilment import Settlement
-from domain.payments.model import AWAITED, Order, PaymentRefusal
+from domain.payments.model import AWAITED, Order, PaymentRefusal, Refund
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
 from domain.payments.refunding import Refunds
@@ -31,6 +35,8 @@ _ONE_BY_ONE = 20  # so many open orders are asked for each; more are found in th
 _OVERLAP = timedelta(hours=1)  # events arrive a little out of order
 _KEPT_BY_PROVIDER = timedelta(days=29)
 _AT_ONCE = 1000
+_log = structlog.get_logger(__name__)
+
 Said = Callable[[str], None]
 
 
@@ -45,6 +51,7 @@ class Reconciled:
         refunds_asked: refunds that had been written down and were asked for now.
         unknown: payments at the provider that are for no order of ours.
         problems: orders that somebody has to look at, and why.
+        failures: events, orders and refunds that could not be dealt with; the log says why. They are tried again.
     """
 
     events_missed: int = 0
@@ -53,6 +60,7 @@ class Reconciled:
     refunds_asked: int = 0
     unknown: list[str] = field(default_factory=list)
     problems: dict[UUID, str] = field(default_factory=dict)
+    failures: int = 0
 
 
 class Reconciliation:
@@ -75,7 +83,7 @@ class Reconciliation:
         self._refunds = Refunds(store, provider, clock)
 
     def run(self, unchecked_for: timedelta = timedelta(0), since: datetime | None = None) -> Reconciled:
-        """Make up for what was missed.
+        """Make up for what was missed. What fails by itself is counted, and holds up nothing else.
 
         Args:
             unchecked_for: leave alone open orders that were asked about within that time.
@@ -83,12 +91,31 @@ class Reconciliation:
 
         Raises:
             PaymentsAwayError: the provider cannot be asked; what was mended until then stays so.
+            sqlalchemy.exc.SQLAlchemyError: nor can the database.
+            LeaseLostError: the store is a fenced one, and somebody else reconciles.
         """
         done = Reconciled()
-        self._make_up_for_events(done, since, unchecked_for)
-        self._check_open_orders(done, unchecked_for)
-        self._ask_for_refunds(done, unchecked_for)
+        self._attempt(done, "events", partial(self._make_up_for_events, done, since, unchecked_for))
+        self._attempt(done, "open orders", partial(self._check_open_orders, done, unchecked_for))
+        self._attempt(done, "refunds", partial(self._ask_for_refunds, done, unchecked_for))
         return done
+
+    def _attempt(self, done: Reconciled, what: str, work: Callable[[], None], order_id: UUID | None = None) -> None:
+        """Do a part of the whole, and go on with the next one if it alone fails."""
+        try:
+            work()
+        except LeaseLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one that is beyond understanding holds up no other
+            if isinstance(error, PaymentsAwayError):
+                self._provider.happened_since(self._clock())  # which fails too where it is not this one alone
+            elif isinstance(error, SQLAlchemyError):
+                with self._store.reading() as connection:
+                    connection.execute(select(1))
+            done.failures += 1
+            if order_id is not None:
+                done.problems[order_id] = f"could not be brought up to date ({type(error).__name__})"
+            _log.exception("not_reconciled", what=what, order_id=order_id and str(order_id))
 
     def _make_up_for_events(self, done: Reconciled, since: datetime | None, unchecked_for: timedelta) -> None:
         now = self._clock()
@@ -101,22 +128,24 @@ class Reconciliation:
         if not missed:
             return
         self._said(f"{len(missed)} events were not handled")
-        self._store.written(lambda connection: store_happened(connection, missed, now, topic=None))
+        for part in parts(missed, _AT_ONCE):
+            self._store.written(partial(store_happened, events=part, now=now, topic=None))
         by_order: dict[UUID | None, list[Happened]] = {}
         for event in missed:
-            by_order.setdefault(self._handling.order_of(told_of(event)), []).append(event)
+            self._attempt(done, event.id, partial(self._sort, event, by_order))
         for order_id, events in by_order.items():
-            self._settle_missed(done, order_id, events)
+            self._attempt(
+                done,
+                "missed events",
+                partial(self._settle_missed, done, order_id, events),
+                order_id,
+            )
+
+    def _sort(self, event: Happened, by_order: dict[UUID | None, list[Happened]]) -> None:
+        by_order.setdefault(self._handling.order_of(told_of(event)), []).append(event)
 
     def _settle_missed(self, done: Reconciled, order_id: UUID | None, events: list[Happened]) -> None:
-        try:
-            state, detail = self._handling.settle(order_id)
-        except (PaymentsAwayError, DBAPIError):
-            raise
-        except Exception as error:  # noqa: BLE001 - one order that is beyond understanding holds up no other
-            if order_id is not None:
-                done.problems[order_id] = f"{type(error).__name__}: {error}"
-            return
+        state, detail = self._handling.settle(order_id)
         if order_id is None:
             completed = [event for event in events if event.type == "checkout.session.completed"]
             done.unknown += [event.object_id or event.id for event in completed]
@@ -134,8 +163,8 @@ class Reconciliation:
             return []
         known: set[str] = set()
         with self._store.reading() as connection:
-            for first in range(0, len(happened), _AT_ONCE):
-                ids = [event.id for event in happened[first : first + _AT_ONCE]]
+            for part in parts(happened, _AT_ONCE):
+                ids = [event.id for event in part]
                 known |= set(
                     connection.execute(
                         select(stripe_events.c.id).where(
@@ -154,9 +183,9 @@ class Reconciliation:
             self._said("asking the provider for its pages, a hundred in one call")
             since = oldest - timedelta(minutes=1)
             pages = {page.session_id: page for page in self._provider.checkouts_since(since)}
-        for first in range(0, len(waiting), _AT_ONCE):
-            self._said(f"{len(waiting) - first} orders are open")
-            self._check(done, waiting[first : first + _AT_ONCE], pages)
+        for number, part in enumerate(parts(waiting, _AT_ONCE)):
+            self._said(f"{len(waiting) - number * _AT_ONCE} orders are open")
+            self._check(done, part, pages)
 
     def _check(self, done: Reconciled, order_ids: Sequence[UUID], pages: Mapping[str, Checkout]) -> None:
         with self._store.reading() as connection:
@@ -164,12 +193,13 @@ class Reconciliation:
         for order in waiting:
             page = pages.get(order.session_id or "")
             if page is None or _says_something(order, page):
-                self._note(done, order, self._settlement.settle(order.id))
+                self._attempt(done, "order", partial(self._settle_open, done, order), order.id)
         done.orders_checked += len(waiting)
         now = self._clock()
         self._store.written(lambda connection: OrderRepository(connection).checked(order_ids, now))
 
-    def _note(self, done: Reconciled, before: Order, after: Order | PaymentRefusal) -> None:
+    def _settle_open(self, done: Reconciled, before: Order) -> None:
+        after = self._settlement.settle(before.id)
         if isinstance(after, PaymentRefusal):
             done.problems[before.id] = after.detail
             return
@@ -182,10 +212,13 @@ class Reconciliation:
         with self._store.reading() as connection:
             asked = OrderRepository(connection).asked_refunds(self._clock() - unchecked_for, _AT_ONCE)
         for refund in asked:
-            answer = self._refunds.carry_out(refund)
-            done.refunds_asked += 1
-            if isinstance(answer, PaymentRefusal):
-                done.problems[refund.order_id] = answer.detail
+            self._attempt(done, "refund", partial(self._ask_for, done, refund), refund.order_id)
+
+    def _ask_for(self, done: Reconciled, refund: Refund) -> None:
+        answer = self._refunds.carry_out(refund)
+        done.refunds_asked += 1
+        if isinstance(answer, PaymentRefusal):
+            done.problems[refund.order_id] = answer.detail
 
 
 def _says_something(order: Order, page: Checkout) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
+from deployments.gateway.background import Lifespan
 from deployments.gateway.guard import Gatekeeper
 from deployments.gateway.rest import build_rest
 from deployments.gateway.rights import RIGHTS, USER
@@ -32,10 +33,6 @@ from tests.unit.gateway.rig import API, Rig
 from tests.world import World
 
 ROUNDS, SECONDS, CONNECTIONS = 7, 2.0, 4
-
-
-async def _nothing() -> None:
-    return
 
 
 def _port() -> int:
@@ -57,7 +54,7 @@ def serve(port: int, *, authenticated: bool, answers: "multiprocessing.Queue[str
     keeper.callers._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
     rights = {**RIGHTS, ("GET", "/health"): USER} if authenticated else RIGHTS
     app = build_rest(rest.state.parts, replace(keeper, rights=rights))  # type: ignore[attr-defined]
-    shell = Shell(None, app, ShellLimits.of(rig.settings), system_clock, start=_nothing, stop=_nothing)
+    shell = Shell(None, app, ShellLimits.of(rig.settings), system_clock, lifespan=Lifespan())
     user_id = new_id()
     email = f"{user_id}@example.org"
     answers.put(

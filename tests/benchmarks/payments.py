@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from pydantic import SecretStr
@@ -25,7 +25,7 @@ from domain.identity.model import Role
 from domain.ids import new_id
 from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
-from domain.payments.checkout import Checkouts
+from domain.payments.checkout import Checkouts, WantedCheckout
 from domain.payments.fulfilment import Settlement
 from domain.payments.model import Order
 from domain.payments.reconcile import Reconciliation
@@ -192,12 +192,12 @@ class Bench:
         paid = len(set(done.mended))
         told(f"reconciled {done.orders_checked} open orders, {paid} of them mended, in {took:.1f} s; calls: {calls}")
 
-    def _ordered(self, member: object) -> Order:
+    def _ordered(self, member: UUID) -> Order:
         checkouts = Checkouts(self.store, self.provider, system_clock)
-        urls = ("http://127.0.0.1/ok", "http://127.0.0.1/no")
-        order = self.store.written(lambda one: checkouts.order(one, member, self.plan, *urls))  # type: ignore[arg-type]
-        assert isinstance(order, Order), order
-        opened = checkouts.open_page(order.id)
+        wanted = WantedCheckout(self.plan, "http://127.0.0.1/ok", "http://127.0.0.1/no")
+        order = self.store.written(lambda one: checkouts.order(one, member, wanted))
+        assert isinstance(order, UUID), order
+        opened = checkouts.open_page(order)
         assert isinstance(opened, Order), opened
         return opened
 

@@ -23,8 +23,8 @@ _ENVIRONMENT = {
     "FITMONITOR_IDENTITY__FREE_ATTEMPTS_OF_ADDRESS": _OFTEN,
     "FITMONITOR_IDENTITY__ARGON2_MEMORY_KIB": "8",
     "FITMONITOR_IDENTITY__ARGON2_PASSES": "1",
-    # Tests of metrics wait for it; Ray's own are ten seconds. A gauge is shown for twice as long: ours are set every five
-    # seconds, Serve's every ten unless told otherwise.
+    # Tests of metrics wait for it; Ray's own are ten seconds. A gauge is shown for twice as long: our gauges are set
+    # every five seconds, those of Serve every ten by default.
     "RAY_metrics_report_interval_ms": "4000",
     "RAY_SERVE_STATUS_GAUGE_REPORT_INTERVAL_S": "2",
 }

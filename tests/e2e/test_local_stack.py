@@ -6,9 +6,10 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped]
 import pytest
 
+from domain.ids import new_id
 from tests.e2e.api import Api
 from tests.e2e.commands import Commands
-from tests.stacks import TestedStack
+from tests.stacks import TestedStack, until
 
 # Everything that a stack opens beyond loopback, by the title of the process. Serve binds this server to every
 # interface and has no setting for it; docs/security.md tells of it.
@@ -81,3 +82,14 @@ def test_what_holds_secrets_is_for_its_owner_alone(stack: Api) -> None:
     assert {str(path): stat.S_IMODE(path.stat().st_mode) & 0o077 for path in secret} == {
         str(path): 0 for path in secret
     }
+
+
+def test_the_line_of_a_request_is_in_the_log_when_it_is_answered(stack: Api) -> None:
+    request_id = f"logged-{new_id()}"
+    answer = stack.client.get("/gyms/none", headers={**stack.admin, "X-Request-Id": request_id})
+    logs = stack.tested.record.run_dir / "ray" / "session_latest" / "logs" / "serve"
+
+    def is_there() -> bool:
+        return any(request_id in file.read_text(errors="replace") for file in logs.glob("replica_api_Gateway_*"))
+
+    until(is_there, 20, lambda: f"{answer.status_code}, and no line in {[file.name for file in logs.iterdir()]}")

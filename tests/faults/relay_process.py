@@ -3,16 +3,17 @@
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from enum import StrEnum
 
 from consumers.frozen import give_up_locks_when_frozen
-from consumers.outbox_relay import OutboxRelay, RelayLimits
+from consumers.outbox_relay import LEASE, OutboxRelay, RelayLimits
 from domain.outbox import Order, WaitingEvent
 from domain.unit_of_work import Store
 from integrations.kafka.event_publisher import EventPublisher, Failure
+from integrations.lease import Lease
 from integrations.logs import configure_logging
 from integrations.settings import KafkaSettings, Settings
-from integrations.store_lock import store_lock
 
 
 class RelayPoint(StrEnum):
@@ -39,18 +40,18 @@ class DoomedPublisher(EventPublisher):
         return failures
 
 
-def run(settings: Settings, point: RelayPoint, after: int, lock_lost_after_s: int) -> None:
+def run(settings: Settings, point: RelayPoint, after: int, lease_lasts_s: int) -> None:
     """Relay until killed.
 
     Args:
         settings: where the database and Kafka are.
         point: where it strikes.
         after: the number of events, those in hand included, from which on it does.
-        lock_lost_after_s: when the server takes a silent holder of the lock for lost.
+        lease_lasts_s: how long after its last renewal another relay may take the lease.
     """
     configure_logging(settings)
     store = Store(settings.database.url.get_secret_value(), pool_size=1)
-    give_up_locks_when_frozen(store.engine, lock_lost_after_s)
-    limits = RelayLimits(batch_max=20, lock_lost_after_s=lock_lost_after_s)
+    give_up_locks_when_frozen(store.engine, lease_lasts_s)
     publisher = DoomedPublisher(settings.kafka, point, after)
-    OutboxRelay(store_lock(store.engine, "outbox-relay"), publisher, limits=limits).run()
+    lease = Lease(store, LEASE, timedelta(seconds=lease_lasts_s))
+    OutboxRelay(lease, publisher, limits=RelayLimits(batch_max=20)).run()

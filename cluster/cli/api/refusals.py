@@ -62,6 +62,7 @@ _MENDS = {
     "already_frozen": "`fitmonitor member unfreeze MEMBER` ends it",
     "freeze_too_long": "",
     "order_not_paid": "`fitmonitor order show ORDER` says where it is",
+    "too_many_open_orders": "see `fitmonitor order list MEMBER`",
     "refund_too_large": "`fitmonitor order show ORDER` says what was given back already",
     "not_reversible": "give the money back: `fitmonitor order refund ORDER --reason …`",
     "no_answer_in_time": "whether it was done is not known: look, and repeat the command",

@@ -12,7 +12,7 @@ from domain.memberships.check import Disagreement, check_ledger
 from domain.memberships.ledger import Account
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
-from domain.payments.checkout import Checkouts
+from domain.payments.checkout import Checkouts, WantedCheckout
 from domain.payments.fulfilment import Settlement
 from domain.payments.invoices import InvoiceRepository, InvoiceText
 from domain.payments.model import Order, PaymentRefusal, Refund
@@ -43,17 +43,19 @@ class Cashbox:
         self.reconciliation = Reconciliation(*parts)
         self.handler = PaymentHandler(*parts)
 
-    def order(self, member: UUID | None = None, plan: UUID | None = None) -> Order:
-        opened = self.checkout(member or self.world.newcomer(), plan)
+    def order(self, member: UUID | None = None, plan: UUID | None = None, cancel: str = CANCEL) -> Order:
+        opened = self.checkout(member or self.world.newcomer(), plan, cancel)
         assert isinstance(opened, Order), opened
         return opened
 
-    def checkout(self, member: UUID, plan: UUID | None = None) -> Order | PaymentRefusal | MembershipRefusal:
+    def checkout(
+        self, member: UUID, plan: UUID | None = None, cancel: str = CANCEL
+    ) -> Order | PaymentRefusal | MembershipRefusal:
         """An order and its page."""
-        order = self.world.store.written(
-            lambda connection: self.checkouts.order(connection, member, plan or self.world.plan, SUCCESS, CANCEL)
-        )
-        return self.checkouts.open_page(order.id) if isinstance(order, Order) else order
+        wanted = WantedCheckout(plan or self.world.plan, SUCCESS, cancel)
+        same = self.checkouts.make_room(member, wanted)
+        order = self.world.store.written(lambda connection: self.checkouts.order(connection, member, wanted, same))
+        return self.checkouts.open_page(order) if isinstance(order, UUID) else order
 
     def give_back(self, order: Order, amount: int | None, reason: str) -> Order | PaymentRefusal:
         """A refund, written down and carried out."""
@@ -73,8 +75,11 @@ class Cashbox:
         return settled
 
     def read(self, order: Order) -> Order:
+        return self.by_id(order.id)
+
+    def by_id(self, order_id: UUID) -> Order:
         with self.world.store.reading() as connection:
-            found = OrderRepository(connection).order(order.id)
+            found = OrderRepository(connection).order(order_id)
         assert found is not None
         return found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -22,12 +23,12 @@ from domain.money import Money
 from domain.payments.booking import OrderBooking
 from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind
-from domain.payments.model import Order, OrderState, PaymentRefusal
+from domain.payments.model import MOST_AWAITED, Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
-from domain.payments.ports import Buyer, Happened, PaymentsAwayError
+from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
 from domain.payments.webhooks import store_happened
 from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders
-from tests.integration.domain.cashbox import Cashbox, refused, session
+from tests.integration.domain.cashbox import CANCEL, Cashbox, refused, session
 from tests.world import World
 
 
@@ -121,13 +122,82 @@ def _paid_and_rolled_back(connection: Connection, box: Cashbox, order: Order) ->
 
 def test_a_member_who_buys_twice_at_once_gets_both(box: Cashbox) -> None:
     member = box.world.newcomer()
-    bought = [box.order(member) for _ in range(8)]
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
     for order in bought:
         box.provider.pay(session(order))
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(box.settled, bought))
-    assert box.days_left(bought[0]) == 240
-    assert box.account(bought[0]).coverage.days() == 240
+        list(threads.map(box.settled, bought * 3))
+    assert box.days_left(bought[0]) == 90
+    assert box.account(bought[0]).coverage.days() == 90
+
+
+def test_who_orders_the_same_once_more_gets_the_same_order_until_it_is_paid(box: Cashbox) -> None:
+    first = box.order()
+    member = first.member_id
+    assert box.order(member) == first
+    assert box.provider.calls["open_checkout"] == 1
+    elsewhere = box.order(member, cancel=f"{CANCEL}/elsewhere")
+    assert elsewhere.id != first.id
+    box.provider.pay(session(first))  # and nobody has told us
+    again = box.order(member)
+    assert again.id not in {first.id, elsewhere.id}
+    assert box.read(first).state is OrderState.PAID
+    assert [box.read(order).state for order in (elsewhere, again)] == [OrderState.OPEN] * 2
+
+
+def test_the_same_order_is_another_one_at_another_price_or_with_little_time_left(box: Cashbox) -> None:
+    first = box.order()
+    box.world.clock.forward(22.4 * 3600)
+    assert box.order(first.member_id).id == first.id
+    box.world.clock.forward(0.2 * 3600)
+    second = box.order(first.member_id)
+    assert second.id != first.id
+    with box.world.store.writing() as connection:
+        connection.execute(update(orders).where(orders.c.id == second.id).values(amount=1))
+    assert box.order(first.member_id).id not in {first.id, second.id}
+
+
+def test_for_a_fourth_order_the_oldest_that_nobody_has_paid_is_closed(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
+    box.provider.pay(session(bought[0]), later=True)
+    box.settled(bought[0])
+    bought.append(box.order(member, cancel=f"{CANCEL}/4"))
+    assert [box.read(order).state for order in bought] == [
+        OrderState.PROCESSING, OrderState.EXPIRED, OrderState.OPEN, OrderState.OPEN
+    ]  # fmt: skip
+    assert box.provider.pages[session(bought[1])].is_over, "nobody can pay it any more"
+
+
+def test_an_order_that_is_paid_while_it_is_to_be_closed_is_booked(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
+    box.provider.pay(session(bought[0]))  # and nobody has told us
+    box.order(member, cancel=f"{CANCEL}/4")
+    assert box.read(bought[0]).state is OrderState.PAID
+    assert box.days_left(bought[0]) == 30
+
+
+def test_while_three_payments_are_on_their_way_nothing_more_is_ordered(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(MOST_AWAITED)]
+    for order in bought:
+        box.provider.pay(session(order), later=True)
+        box.settled(order)
+    assert refused(box.checkout(member)) == "too_many_open_orders"
+    box.provider.finish(session(bought[1]), succeeds=True)
+    box.settled(bought[1])
+    assert box.order(member).state is OrderState.OPEN
+
+
+def test_who_orders_many_times_at_once_has_three_open_orders_at_most(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: box.checkout(member, cancel=f"{CANCEL}/{n}"), range(8)))
+    with box.world.store.reading() as connection:
+        waiting = OrderRepository(connection).open_of(member)
+    assert 0 < len(waiting) <= MOST_AWAITED
+    assert {box.provider.pages[session(box.by_id(each))].is_over for each in waiting} == {False}
 
 
 def test_invoice_numbers_have_no_gaps_whatever_fails_at_once(box: Cashbox) -> None:
@@ -393,6 +463,89 @@ def test_a_missed_webhook_is_made_up_for_and_what_is_of_nobody_is_reported(box: 
     assert (again.events_missed, again.orders_checked, again.mended) == (0, 0, [])
 
 
+def test_an_order_that_fails_by_itself_holds_up_neither_later_orders_nor_refunds(box: Cashbox) -> None:
+    """The provider fails for one order, we for another; both come first."""
+    broken, odd, paid = box.order(), box.order(), box.order()
+    given_back = box.bought()
+    box.provider.away = lambda call: call == "refund"
+    with pytest.raises(PaymentsAwayError):
+        box.give_back(given_back, None, "moved away")
+    asking = box.provider.checkout
+
+    def checkout(session_id: str) -> Checkout:
+        if session_id == broken.session_id:
+            raise PaymentsAwayError("500, for this one only")
+        if session_id == odd.session_id:
+            raise ValueError("nobody has thought of that")
+        return asking(session_id)
+
+    box.provider.away = lambda _call: False
+    box.provider.checkout = checkout  # type: ignore[method-assign] # for two of its pages
+    box.provider.pay(session(paid))
+    box.provider.events.clear()
+    box.days_pass(0.1)
+    done = box.reconciliation.run()
+    assert (done.failures, done.refunds_asked, done.mended) == (2, 1, [paid.id])
+    assert done.problems == {
+        broken.id: "could not be brought up to date (PaymentsAwayError)",
+        odd.id: "could not be brought up to date (ValueError)",
+    }
+    assert box.read(given_back).state is OrderState.REFUNDED
+    box.provider.checkout = asking  # type: ignore[method-assign] # as it was
+    again = box.reconciliation.run()
+    assert (again.failures, again.problems) == (0, {})
+
+
+def test_a_refund_that_fails_by_itself_holds_up_no_later_one(box: Cashbox) -> None:
+    first, second = box.bought(), box.bought()
+    box.provider.away = lambda call: call == "refund"
+    for order in (first, second):
+        with pytest.raises(PaymentsAwayError):
+            box.give_back(order, None, "moved away")
+    box.provider.away = lambda call: call == "refund" and box.provider.calls["refund"] == 3
+    box.days_pass(0.1)
+    done = box.reconciliation.run()
+    assert (done.failures, done.refunds_asked) == (1, 1)
+    assert [box.read(order).state for order in (first, second)] == [OrderState.PAID, OrderState.REFUNDED]
+    box.reconciliation.run()
+    assert box.read(first).state is OrderState.REFUNDED
+
+
+def test_an_event_whose_order_cannot_be_found_out_holds_up_no_other(box: Cashbox) -> None:
+    odd, paid = box.order(), box.order()
+    box.provider.pay(session(odd))
+    box.provider.events[0] = replace(box.provider.events[0], order_id=None, session_id=None)
+    box.provider.pay(session(paid))
+
+    def order_of(_payment_intent_id: str) -> UUID | None:
+        raise ValueError("nobody has thought of that")
+
+    box.provider.order_of = order_of  # type: ignore[method-assign] # for the first
+    done = box.reconciliation.run(timedelta(days=1))
+    assert (done.events_missed, done.failures, done.mended) == (2, 1, [paid.id])
+
+
+def test_missed_events_are_kept_in_parts(box: Cashbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    bought = [box.order() for _ in range(5)]
+    for order in bought:
+        box.provider.pay(session(order))
+    monkeypatch.setattr("domain.payments.reconcile._AT_ONCE", 2)
+    done = box.reconciliation.run(timedelta(seconds=60))
+    assert (done.events_missed, len(done.mended), done.failures) == (5, 5, 0)
+    assert {box.event_state(event) for event in box.provider.events} == {"handled"}
+
+
+def test_a_provider_that_is_away_ends_the_run_at_its_first_order(box: Cashbox) -> None:
+    for _ in range(3):
+        box.order()
+    box.days_pass(0.1)
+    box.provider.calls.clear()
+    box.provider.away = lambda call: call == "checkout" or box.provider.calls["happened_since"] > 1
+    with pytest.raises(PaymentsAwayError):
+        box.reconciliation.run()
+    assert box.provider.calls["checkout"] == 1
+
+
 def test_many_open_orders_are_looked_up_in_one_list(box: Cashbox) -> None:
     bought = [box.order() for _ in range(60)]
     for order in bought[:3]:
@@ -415,6 +568,39 @@ def test_the_door_asks_once_before_it_refuses_somebody_who_has_just_paid(box: Ca
     box.provider.pay(session(order))
     box.settlement.settle_member(order.member_id)
     assert box.world.answer(replace(scan, payment_checked=True)).outcome is Outcome.ENTERED
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_whichever_open_order_was_paid_the_door_learns_of_it_and_of_all_at_once(box: Cashbox, which: int) -> None:
+    gym, member = box.world.gym(), box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(6)][-3:]
+    asking, all_asked = box.provider.checkout, threading.Barrier(3)
+
+    def checkout(session_id: str) -> Checkout:
+        all_asked.wait(30)  # which one call after the other would never pass
+        return asking(session_id)
+
+    box.provider.pay(session(bought[which]))
+    box.provider.checkout = checkout  # type: ignore[method-assign] # a slow one
+    box.settlement.settle_member(member)
+    assert box.world.answer(box.world.scan(gym, box.world.code(member))).outcome is Outcome.ENTERED
+
+
+def test_an_open_order_that_cannot_be_asked_about_keeps_none_of_the_others_from_the_door(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    bought = [box.order(member, cancel=f"{CANCEL}/{n}") for n in range(3)]
+    asking = box.provider.checkout
+
+    def checkout(session_id: str) -> Checkout:
+        if session_id == bought[2].session_id:
+            raise PaymentsAwayError("for this one only")
+        return asking(session_id)
+
+    box.provider.pay(session(bought[0]))
+    box.provider.checkout = checkout  # type: ignore[method-assign] # for one of its pages
+    with pytest.raises(PaymentsAwayError):
+        box.settlement.settle_member(member)
+    assert box.read(bought[0]).state is OrderState.PAID
 
 
 def test_paid_at_the_desk_and_reversed_the_same_day(box: Cashbox) -> None:

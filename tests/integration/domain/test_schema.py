@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from cluster.local.mariadb import MariaDbServer
-from domain.migrations.run import at_head, upgrade
+from domain.migrations.run import MigrationBusyError, at_head, upgrade
 from domain.tables import metadata
 from domain.unit_of_work import Store
 from tests.servers import fresh_database
@@ -79,3 +79,15 @@ def test_a_second_migration_changes_nothing(sqlite_store: Store, mariadb_store: 
         before = shape(store)
         upgrade(store.engine.url.render_as_string(hide_password=False))
         assert shape(store) == before
+
+
+def test_a_migration_that_waits_in_vain_for_another_changes_nothing(mariadb: MariaDbServer) -> None:
+    url, other_url = fresh_database(mariadb), fresh_database(mariadb)
+    store = Store(url)
+    with store.reading() as connection:
+        connection.execute(text("SELECT GET_LOCK(CONCAT('fitmonitor-migrations ', SHA1(DATABASE())), 0)"))
+        with pytest.raises(MigrationBusyError):
+            upgrade(url, wait_s=0)
+        assert inspect(connection).get_table_names() == []
+        upgrade(other_url, wait_s=0)  # another database on the same server waits for nobody
+    store.close()

@@ -15,7 +15,7 @@ from consumers.outbox_relay import OutboxRelay, outbox_relay
 from domain.door.model import AnnulRequest, Direction, ScanRequest
 from domain.door.service import decide_batch
 from domain.ids import new_id
-from domain.tables import outbox, scans
+from domain.tables import leases, outbox, scans
 from domain.unit_of_work import Store, should_decide_again
 from integrations.settings import Settings
 from tests.events import Published, first_appearances, published, stored, wait_until, with_small_events
@@ -43,6 +43,13 @@ def start_relay(settings: Settings) -> Iterator[StartRelay]:
 def is_empty(store: Store) -> bool:
     with store.reading() as connection:
         return connection.execute(select(outbox.c.id).limit(1)).first() is None
+
+
+def holders(store: Store) -> dict[str, str]:
+    """Who has which lease."""
+    with store.reading() as connection:
+        rows = connection.execute(select(leases.c.name, leases.c.owner).where(leases.c.owner.is_not(None)))
+        return {row.name: row.owner for row in rows}
 
 
 def write(store: Store, gym: UUID, *events: str) -> None:
@@ -202,7 +209,7 @@ def test_what_waits_is_told_until_it_is_published(
     wait_until(lambda: (other.lag, other.oldest_age_s) == (0, 0))
 
 
-def test_every_replica_of_the_consumer_has_a_relay_and_lets_the_lock_go_with_it(
+def test_every_replica_of_the_consumer_has_a_relay_and_gives_its_leases_back_when_it_stops(
     settings: Settings, store: Store, start_relay: StartRelay
 ) -> None:
     gym = new_id()
@@ -210,10 +217,12 @@ def test_every_replica_of_the_consumer_has_a_relay_and_lets_the_lock_go_with_it(
     write(store, gym, "1")
     wait_until(lambda: is_empty(store))
     replica.check_health()
-    other = start_relay()
+    wait_until(lambda: len(holders(store)) == 2)
     replica.__del__()
+    assert holders(store) == {}
     with pytest.raises(ConsumerUnhealthyError):
         replica.check_health()
+    other = start_relay()
     write(store, gym, "2")
     wait_until(lambda: other.published == 1)
     structlog.reset_defaults()

@@ -1,6 +1,7 @@
-"""The relay on a store of its own, with a publisher and a lock that do as they are told, on a clock that rests move."""
+"""The relay on a store of its own, with a publisher and a lease that do as they are told; its rests move the clock."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from consumers.outbox_relay import OutboxRelay, RelayLimits
 from domain.door.events import DoorEvent
+from domain.leases import LeaseLostError
 from domain.outbox import Order, WaitingEvent
 from domain.tables import outbox
 from domain.unit_of_work import Store
@@ -22,6 +24,7 @@ from integrations.kafka.dead_letters import DeadLettersAwayError
 from integrations.kafka.event_publisher import Failure
 from tests.events import wait_until
 from tests.stores import sqlite_store
+from tests.unit.consumers.leases import FakeLease
 from tests.world import START, HeldClock
 
 TOPIC = "gym-events"
@@ -50,31 +53,6 @@ class FakeTime(Event):
         if len(self.rests) >= self.rests_left:
             self.set()
         return self.is_set()
-
-
-class FakeLock:
-    def __init__(self, store: Store, journal: list[str]) -> None:
-        self._store = store
-        self._journal = journal
-        self._connection: Connection | None = None
-        self.is_free = True
-        self.fails = 0
-
-    def ask(self) -> Connection | None:
-        self._journal.append("ask")
-        if self.fails:
-            self.fails -= 1
-            raise OperationalError("ask", {}, OSError("away"))
-        if not self.is_free:
-            return None
-        self._connection = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        return self._connection
-
-    def release(self) -> None:
-        self._journal.append("release")
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 class FakePublisher:
@@ -115,10 +93,10 @@ class Bench:
         self.journal: list[str] = []
         self.time = FakeTime()
         self.clock = HeldClock(START + timedelta(seconds=30))
-        self.lock = FakeLock(store, self.journal)
+        self.lease = FakeLease(store, journal=self.journal)
         self.publisher = FakePublisher(self.journal)
         self.relay = OutboxRelay(
-            self.lock, self.publisher, self.clock, RelayLimits(batch_max=batch_max), self.time, self.time
+            self.lease, self.publisher, self.clock, RelayLimits(batch_max=batch_max), self.time, self.time
         )
 
     def write(self, *events: str, **values: object) -> None:
@@ -216,7 +194,7 @@ def test_an_event_that_cannot_be_set_aside_yet_is_overtaken_by_none_of_its_gym(b
     assert bench.publisher.batches == [["a1", "a2"], *[["a1"]] * 4, ["a2"]]
     assert bench.publisher.buried == ["a1: too large"]
     assert bench.time.rests[1:4] == [0.05, 0.1, 0.2]
-    assert bench.journal == ["ask", "drop", "release"], "the lock is kept meanwhile"
+    assert bench.journal == ["ask", "drop", "release"], "the lease is kept meanwhile"
 
 
 def test_after_the_refused_event_whole_batches_go_again(bench: Bench) -> None:
@@ -264,7 +242,7 @@ def test_a_relay_that_is_to_stop_gives_kafka_two_seconds_and_removes_nothing(ben
     assert bench.journal == ["ask", "drop", "release"]
 
 
-def test_a_lost_database_costs_the_lock_and_nothing_is_sent_without_it(bench: Bench) -> None:
+def test_a_connection_that_the_server_closes_costs_a_retry_and_not_the_lease(bench: Bench) -> None:
     bench.write("a1")
 
     def lost(_waiting: Callable[[], None]) -> None:
@@ -273,13 +251,43 @@ def test_a_lost_database_costs_the_lock_and_nothing_is_sent_without_it(bench: Be
 
     bench.publisher.before = lost
     bench.run(2)
-    assert bench.journal == ["ask", "drop", "release", "ask", "drop", "release"]
+    assert bench.journal == ["ask", "drop", "release"]
     assert bench.publisher.batches == [["a1"], ["a1"]]
     assert bench.left == []
 
 
+def test_a_lost_lease_has_nothing_removed_and_nothing_sent_without_it(bench: Bench) -> None:
+    bench.write("a1")
+    left: list[list[str]] = []
+    bench.time.at_rest = lambda: left.append(bench.left)
+
+    def lost(_waiting: Callable[[], None]) -> None:
+        bench.lease.is_held = len(bench.publisher.batches) > 1
+
+    bench.publisher.before = lost
+    bench.run(2)
+    assert left == [["a1"], []], "what was published without the lease is published again"
+    assert bench.journal == ["ask", "drop", "release", "ask", "drop", "release"]
+    assert bench.publisher.batches == [["a1"], ["a1"]]
+
+
+def test_a_lease_that_ends_while_kafka_does_not_answer_ends_the_wait(bench: Bench) -> None:
+    bench.write("a1")
+
+    def no_answer(waiting: Callable[[], None]) -> None:
+        waiting()
+        bench.lease.is_held = False
+        waiting()
+        pytest.fail("it waits on")
+
+    bench.publisher.before = no_answer
+    bench.run()
+    assert bench.left == ["a1"]
+    assert bench.journal == ["ask", "drop", "release", "drop", "release"]
+
+
 def test_a_database_that_cannot_remove_for_now_has_nothing_told_twice(bench: Bench) -> None:
-    """Its disk is full, for example; the lock is not lost by that."""
+    """Its disk is full, for example; the lease is not lost by that."""
     bench.write("a1", "b1")
     fails = [3]
 
@@ -300,21 +308,26 @@ def test_a_database_that_cannot_remove_for_now_has_nothing_told_twice(bench: Ben
 def test_a_removal_that_was_done_after_all_takes_no_other_event_of_the_same_number(bench: Bench) -> None:
     bench.write("a1", id=1)
 
-    @listens_for(bench.store.engine, "after_cursor_execute")
-    def removed_after_all(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if statement.startswith("DELETE") and len(bench.publisher.batches) == 1 and not bench.time.rests:
-            raise OperationalError(statement, {}, OSError("disk I/O error"))
+    writing = bench.lease.store.writing
 
+    @contextmanager
+    def removed_after_all() -> Iterator[Connection]:
+        with writing() as connection:
+            yield connection
+        if not bench.time.rests:
+            raise OperationalError("COMMIT", {}, OSError("disk I/O error"))
+
+    bench.lease.store.writing = removed_after_all  # type: ignore[method-assign] # its answer is lost, not its effect
     bench.time.at_rest = lambda: bench.write("a2", id=1) if len(bench.time.rests) == 1 else None
     bench.run(3)
     assert bench.publisher.batches == [["a1"], ["a2"]]
     assert bench.left == []
 
 
-def test_what_could_not_be_removed_is_told_again_once_the_lock_was_lost(bench: Bench) -> None:
+def test_what_could_not_be_removed_is_told_again_once_the_lease_was_lost(bench: Bench) -> None:
     """Another relay may have removed it meanwhile, and SQLite may have given its number to another event."""
     bench.write("a1")
-    fails = [OperationalError("", {}, OSError()), OperationalError("", {}, OSError(), connection_invalidated=True)]
+    fails = [OperationalError("", {}, OSError()), LeaseLostError()]
 
     @listens_for(bench.store.engine, "before_cursor_execute")
     def away(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -328,7 +341,8 @@ def test_what_could_not_be_removed_is_told_again_once_the_lock_was_lost(bench: B
 
 def test_a_database_that_is_away_is_asked_for_ever_more_slowly(bench: Bench) -> None:
     bench.write("a1")
-    bench.lock.fails = 6
+    away = OperationalError("ask", {}, OSError("away"))
+    bench.lease.answers = [*[away] * 6, True]
     bench.run(7)
     assert bench.time.rests[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
     assert bench.left == []
@@ -346,9 +360,9 @@ def test_whatever_goes_wrong_the_relay_begins_anew(bench: Bench) -> None:
     assert bench.left == []
 
 
-def test_the_relay_without_the_lock_asks_every_second_and_publishes_nothing(bench: Bench) -> None:
+def test_the_relay_without_the_lease_asks_every_second_and_publishes_nothing(bench: Bench) -> None:
     bench.write("a1")
-    bench.lock.is_free = False
+    bench.lease.answers = [False]
     active: list[bool] = []
     bench.time.at_rest = lambda: active.append(bench.relay.is_active)
     bench.run(3)
@@ -358,14 +372,14 @@ def test_the_relay_without_the_lock_asks_every_second_and_publishes_nothing(benc
     assert bench.left == ["a1"]
 
 
-def test_the_relay_takes_over_when_the_lock_is_free(bench: Bench) -> None:
+def test_the_relay_takes_over_when_the_lease_is_free(bench: Bench) -> None:
     bench.write("a1")
-    bench.lock.is_free = False
+    bench.lease.answers = [False]
     active: list[bool] = []
 
     def freed() -> None:
         active.append(bench.relay.is_active)
-        bench.lock.is_free = len(active) == 2
+        bench.lease.answers = [len(active) == 2]
 
     bench.time.at_rest = freed
     bench.run(3)
@@ -373,14 +387,15 @@ def test_the_relay_takes_over_when_the_lock_is_free(bench: Bench) -> None:
     assert bench.left == []
 
 
-def test_what_was_read_too_long_ago_is_read_again_before_it_is_published(bench: Bench) -> None:
-    """The process may have been frozen in between, and another relay may have the lock."""
+def test_what_was_read_under_a_lease_that_is_over_is_read_again_before_it_is_published(bench: Bench) -> None:
+    """The process may have been frozen in between, and another relay may have the lease."""
     bench.write("a1")
-    frozen_for = [6.0]
+    frozen = [True]
 
     @listens_for(bench.store.engine, "after_cursor_execute")
     def freeze(*_of_the_statement: object) -> None:
-        bench.time.now += frozen_for.pop() if frozen_for else 0
+        if bench.lease.asked and frozen:
+            bench.lease.is_held = not frozen.pop()
 
     left: list[list[str]] = []
     bench.time.at_rest = lambda: left.append(bench.left)
@@ -428,7 +443,7 @@ def test_every_event_carries_its_id_gym_type_and_version(event: type) -> None:
 
 def test_news_end_the_rest_of_a_relay_that_found_nothing(bench: Bench) -> None:
     news, looks = Event(), RelayLimits(pace_s=3600.0, longest_delay_s=3600.0)
-    relay = OutboxRelay(bench.lock, bench.publisher, bench.clock, looks, news=news)
+    relay = OutboxRelay(bench.lease, bench.publisher, bench.clock, looks, news=news)
     relay.start()
     try:
         wait_until(lambda: relay.is_active)
@@ -440,7 +455,7 @@ def test_news_end_the_rest_of_a_relay_that_found_nothing(bench: Bench) -> None:
 
 
 def test_a_relay_that_rests_for_news_ends_when_told_to(bench: Bench) -> None:
-    relay = OutboxRelay(bench.lock, bench.publisher, bench.clock, RelayLimits(pace_s=3600.0), news=Event())
+    relay = OutboxRelay(bench.lease, bench.publisher, bench.clock, RelayLimits(pace_s=3600.0), news=Event())
     relay.start()
     wait_until(lambda: relay.is_active)
     assert relay.stop(30)

@@ -1,4 +1,4 @@
-"""Reconciliation and reminders: done by whoever holds the lock, at a pace, whatever is away for a while."""
+"""Reconciliation and reminders: done by whoever holds the lease, at a pace, whatever is away for a while."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,24 +11,23 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, select, update
+from sqlalchemy.event import listens_for, remove
 from sqlalchemy.exc import OperationalError
 
-from consumers.duty import Duty
+from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
 from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
-from domain.identity.ports import Mail, MailAwayError
+from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
 from domain.payments.model import OrderState
-from domain.payments.reminders import Reminder
+from domain.payments.reminders import Reminder, send_reminders
 from domain.tables import reminders, users
-from domain.unit_of_work import Store
+from integrations.lease import Lease
 from integrations.settings import Settings, StripeSettings
-from integrations.store_lock import StoreLock, store_lock
 from tests.integration.domain.cashbox import Cashbox, session
-from tests.servers import migrate
-from tests.stores import store_at
-from tests.unit.consumers.test_timekeeper import Lock
+from tests.stores import sqlite_store
+from tests.unit.consumers.leases import FakeLease
 from tests.world import START, World
 
 PACE_S = 120.0
@@ -50,7 +49,7 @@ class Rests(Event):
         self.number = 0
 
     def wait(self, timeout: float | None = None) -> bool:
-        assert timeout == PACE_S
+        assert timeout in {PACE_S, ASK_EVERY_S}
         self._box.world.clock.forward(self._seconds)
         self.number += 1
         self._each(self.number)
@@ -78,15 +77,8 @@ class Post:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    migrate(url)
-    return url
-
-
-@pytest.fixture
-def box(url: str) -> Iterator[Cashbox]:
-    store = store_at(url)
+def box(tmp_path: Path) -> Iterator[Cashbox]:
+    store = sqlite_store(tmp_path)
     box = Cashbox(World(store))
     yield box
     box.handler.close()
@@ -94,86 +86,113 @@ def box(url: str) -> Iterator[Cashbox]:
 
 
 @pytest.fixture
-def held(url: str) -> Iterator[Connection]:
-    """What somebody has who holds the lock."""
-    store = Store(url)
-    with store.reading() as connection:
-        yield connection
-    store.close()
+def lease(box: Cashbox) -> FakeLease:
+    return FakeLease(box.world.store)
 
 
-def reconciler(box: Cashbox, url: str, lock: StoreLock, **others: Any) -> Reconciler:  # noqa: ANN401 - of the duty
-    return Reconciler(Store(url), box.provider, UNCHECKED_FOR, lock, PACE_S, box.world.clock, **others)
+def reconciler(box: Cashbox, lease: FakeLease, **others: Any) -> Reconciler:  # noqa: ANN401 - of the duty
+    return Reconciler(lease, box.provider, UNCHECKED_FOR, PACE_S, box.world.clock, **others)
 
 
-def reminding(box: Cashbox, url: str, lock: StoreLock, post: Post, **others: Any) -> Reminding:  # noqa: ANN401 - as above
-    return Reminding(Store(url), post, URL, lock, PACE_S, box.world.clock, **others)
+def reminding(box: Cashbox, lease: FakeLease, post: Post, **others: Any) -> Reminding:  # noqa: ANN401 - as above
+    return Reminding(lease, post, URL, PACE_S, box.world.clock, **others)
 
 
-def test_a_missed_payment_is_made_up_for_at_the_pace_of_the_duty(box: Cashbox, url: str, held: Connection) -> None:
+def test_a_missed_payment_is_made_up_for_at_the_pace_of_the_duty(box: Cashbox, lease: FakeLease) -> None:
     order = box.order()
-    lock = Lock(held)
 
     def pays(number: int) -> None:
         if number == 1:
             box.provider.pay(session(order))
 
-    reconciler(box, url, lock, stopping=Rests(box, 4, each=pays)).run()
+    reconciler(box, lease, stopping=Rests(box, 4, each=pays)).run()
     assert box.read(order).state is OrderState.PAID
     assert box.provider.calls["happened_since"] == 4
-    assert (lock.asked, lock.released) == (1, 1)
+    assert (lease.asked, lease.released) == (1, 1)
 
 
-def test_an_open_order_that_was_just_asked_about_is_left_alone(box: Cashbox, url: str, held: Connection) -> None:
+def test_an_open_order_that_was_just_asked_about_is_left_alone(box: Cashbox, lease: FakeLease) -> None:
     box.order()
-    reconciler(box, url, Lock(held), stopping=Rests(box, 3, seconds=30)).run()
+    reconciler(box, lease, stopping=Rests(box, 3, seconds=30)).run()
     assert box.provider.calls["checkout"] == 1, "after a minute, and not again within one"
 
 
-def test_without_the_lock_nobody_is_asked(box: Cashbox, url: str) -> None:
+def test_without_the_lease_nobody_is_asked(box: Cashbox) -> None:
     box.provider.pay(session(box.order()))
-    post, lock = Post(box), Lock(None)
+    post, lease = Post(box), FakeLease(box.world.store, [False])
     box.provider.calls.clear()
-    reconciler(box, url, lock, stopping=Rests(box, 3)).run()
-    reminding(box, url, lock, post, stopping=Rests(box, 40, seconds=86_400)).run()
+    reconciler(box, lease, stopping=Rests(box, 3)).run()
+    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
     assert not box.provider.calls
     assert post.mails == []
-    assert lock.asked == 43
+    assert lease.asked == 43
 
 
-def test_of_two_only_the_holder_of_the_lock_works_and_the_other_follows_when_it_ends(box: Cashbox, url: str) -> None:
+def test_of_two_only_the_holder_of_the_lease_works_and_the_other_follows_when_it_ends(box: Cashbox) -> None:
     order = box.order()
     box.provider.pay(session(order))
     box.provider.calls.clear()
-    first, second = Store(url), Store(url)
-    lock = store_lock(first.engine, "reconciler")
-    assert lock.ask() is not None
+    first, second = (Lease(box.world.store, "reconciler", LEASE_LASTS) for _ in range(2))
+    assert first.ask()
 
     def lets_go(number: int) -> None:
         if number == 2:
             assert not box.provider.calls
-            lock.release()
+            first.release()
 
-    reconciler(box, url, store_lock(second.engine, "reconciler"), stopping=Rests(box, 3, each=lets_go)).run()
+    Reconciler(second, box.provider, UNCHECKED_FOR, PACE_S, box.world.clock, stopping=Rests(box, 3, each=lets_go)).run()
     assert box.provider.calls["happened_since"] == 1
     assert box.read(order).state is OrderState.PAID
-    assert lock.ask() is not None, "it was given back"
-    lock.release()
-    for store in (first, second):
-        store.close()
+    assert first.ask(), "it was given back"
+    first.release()
 
 
-def test_a_provider_that_is_away_is_asked_again_by_the_same_holder(box: Cashbox, url: str, held: Connection) -> None:
-    order, lock = box.order(), Lock(held)
+def test_a_holder_that_was_frozen_past_its_lease_books_nothing_and_asks_anew(box: Cashbox, lease: FakeLease) -> None:
+    order = box.order()
+    box.provider.pay(session(order))
+    frozen = [True]
+
+    def freezes(_call: str) -> bool:
+        lease.is_held = not (frozen and frozen.pop())  # while the provider is asked
+        return False
+
+    def unbooked(number: int) -> None:
+        if number == 1:
+            assert box.read(order).state is OrderState.OPEN
+
+    box.provider.away = freezes
+    reconciler(box, lease, stopping=Rests(box, 2, each=unbooked)).run()
+    assert box.read(order).state is OrderState.PAID
+    assert lease.asked == 2
+
+
+def test_a_holder_that_lost_its_lease_sends_no_mail(box: Cashbox, lease: FakeLease) -> None:
+    box.bought()
+    box.days_pass(24)
+    post = Post(box)
+
+    class LostLease(FakeLease):
+        def check(self, connection: Connection) -> None:
+            self.is_held = False
+            super().check(connection)
+
+    reminding(box, LostLease(box.world.store), post, stopping=Rests(box, 3)).run()
+    assert post.mails == []
+    reminding(box, lease, post, stopping=Rests(box, 1)).run()
+    assert len(post.mails) == 1
+
+
+def test_a_provider_that_is_away_is_asked_again_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
+    order = box.order()
     box.provider.pay(session(order))
     left = [True, True]
     box.provider.away = lambda _call: bool(left) and left.pop()
-    reconciler(box, url, lock, stopping=Rests(box, 3)).run()
+    reconciler(box, lease, stopping=Rests(box, 3)).run()
     assert box.read(order).state is OrderState.PAID
-    assert (lock.asked, lock.released) == (1, 1)
+    assert (lease.asked, lease.released) == (1, 1)
 
 
-def test_whatever_fails_lets_the_lock_go_and_the_duty_goes_on(box: Cashbox, url: str, held: Connection) -> None:
+def test_what_fails_is_done_again_in_the_next_round_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
     order = box.order()
     box.provider.pay(session(order))
     failures = [ValueError("a defect"), OperationalError("SELECT", {}, Exception("gone"))]
@@ -184,13 +203,15 @@ def test_whatever_fails_lets_the_lock_go_and_the_duty_goes_on(box: Cashbox, url:
         return False
 
     box.provider.away = fails
-    lock = Lock(None, OperationalError("SELECT", {}, Exception("gone")), held)
-    reconciler(box, url, lock, stopping=Rests(box, 5)).run()
+    lease = FakeLease(box.world.store, [False, OperationalError("SELECT", {}, Exception("gone")), True])
+    duty = reconciler(box, lease, stopping=Rests(box, 5))
+    duty.run()
     assert box.read(order).state is OrderState.PAID
-    assert (lock.asked, lock.released) == (5, 4), "twice after work that failed, once after the lock, once at the end"
+    assert (lease.asked, lease.released) == (3, 1)
+    assert duty.failures == 2
 
 
-def test_a_replica_has_both_duties_and_without_a_key_only_the_mails(url: str, tmp_path: Path) -> None:
+def test_a_replica_has_both_duties_and_without_a_key_only_the_mails(tmp_path: Path) -> None:
     def named(stripe: StripeSettings) -> list[str]:
         settings = Settings(data_dir=tmp_path, stripe=stripe)
         found: list[Duty] = duties(settings)
@@ -200,17 +221,14 @@ def test_a_replica_has_both_duties_and_without_a_key_only_the_mails(url: str, tm
 
     assert named(StripeSettings()) == ["Reminding"]
     assert named(StripeSettings.model_validate({"api_key": "sk_test_1"})) == ["Reminding", "Reconciler"]
-    assert url
 
 
 SEVEN, ONE = "Your membership ends in 7 days or less", "Your membership ends tomorrow"
 
 
-def test_a_member_is_told_seven_days_and_one_day_before_the_end_and_once_each(
-    box: Cashbox, url: str, held: Connection
-) -> None:
+def test_a_member_is_told_seven_days_and_one_day_before_the_end_and_once_each(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 200, seconds=6 * 3600)).run()
+    reminding(box, lease, post, stopping=Rests(box, 200, seconds=6 * 3600)).run()
     assert post.told() == [("2026-03-25", SEVEN), ("2026-03-31", ONE)]
     with box.world.store.reading() as connection:
         sent = connection.execute(select(reminders.c.days_before).where(reminders.c.sent_at.is_not(None))).scalars()
@@ -219,53 +237,49 @@ def test_a_member_is_told_seven_days_and_one_day_before_the_end_and_once_each(
     assert {mail.to for _, mail in post.mails} == {email}
 
 
-def test_who_was_missed_for_days_is_told_the_latest_only(box: Cashbox, url: str, held: Connection) -> None:
+def test_who_was_missed_for_days_is_told_the_latest_only(box: Cashbox, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(29)
     post = Post(box)
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 5)).run()
+    reminding(box, lease, post, stopping=Rests(box, 5)).run()
     assert post.told() == [("2026-03-31", ONE)]
 
 
-def test_nobody_is_told_after_the_end(box: Cashbox, url: str, held: Connection) -> None:
+def test_nobody_is_told_after_the_end(box: Cashbox, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(31)
     post = Post(box)
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 5, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Rests(box, 5, seconds=86_400)).run()
     assert post.mails == []
 
 
 @pytest.mark.parametrize("column", ["reminders_off_at", "banned_at", "deleted_at", "disabled_at"])
-def test_who_does_not_want_it_or_may_not_come_is_not_told(
-    box: Cashbox, url: str, held: Connection, column: str
-) -> None:
+def test_who_does_not_want_it_or_may_not_come_is_not_told(box: Cashbox, lease: FakeLease, column: str) -> None:
     order, other = box.bought(), box.bought()
     with box.world.store.writing() as connection:
         connection.execute(update(users).where(users.c.id == order.member_id).values({column: START}))
     post = Post(box)
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 40, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
     assert {mail.to for _, mail in post.mails} == {f"{other.member_id}@example.org"}
     assert len(post.mails) == 2
 
 
-def test_who_is_suspended_is_not_told(box: Cashbox, url: str, held: Connection) -> None:
+def test_who_is_suspended_is_not_told(box: Cashbox, lease: FakeLease) -> None:
     order = box.bought()
     box.handle(box.provider.dispute(session(order)))
     post = Post(box)
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 40, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
     assert post.mails == []
 
 
-def test_who_prolongs_is_told_of_the_new_end_and_no_more_of_the_old_one(
-    box: Cashbox, url: str, held: Connection
-) -> None:
+def test_who_prolongs_is_told_of_the_new_end_and_no_more_of_the_old_one(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
 
     def prolongs(number: int) -> None:
         if number == 24:
             box.bought(order.member_id)
 
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 70, seconds=86_400, each=prolongs)).run()
+    reminding(box, lease, post, stopping=Rests(box, 70, seconds=86_400, each=prolongs)).run()
     assert post.told() == [
         ("2026-03-25", SEVEN),
         ("2026-04-24", SEVEN),
@@ -274,20 +288,20 @@ def test_who_prolongs_is_told_of_the_new_end_and_no_more_of_the_old_one(
     assert "2026-05-01 is the first day without it" in post.mails[-1][1].text
 
 
-def test_an_end_that_a_freeze_moves_is_told_of_where_it_is_then(box: Cashbox, url: str, held: Connection) -> None:
+def test_an_end_that_a_freeze_moves_is_told_of_where_it_is_then(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
     with box.world.store.writing() as connection:
         who = Who(order.member_id, "asked for")
         done = freeze(connection, order.member_id, 10, None, None, who, box.world.clock())
     assert not isinstance(done, MembershipRefusal)
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 50, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Rests(box, 50, seconds=86_400)).run()
     assert post.told() == [("2026-04-04", SEVEN), ("2026-04-10", ONE)]
 
 
-def test_while_mail_is_away_it_stays_due_and_is_sent_once_afterwards(box: Cashbox, url: str, held: Connection) -> None:
+def test_while_mail_is_away_it_stays_due_and_is_sent_once_afterwards(box: Cashbox, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(24)
-    post, lock = Post(box), Lock(held)
+    post = Post(box)
     left = [True, True, True]
     post.away = lambda _mail: bool(left) and left.pop()
 
@@ -296,12 +310,12 @@ def test_while_mail_is_away_it_stays_due_and_is_sent_once_afterwards(box: Cashbo
             with box.world.store.reading() as connection:
                 assert connection.execute(select(reminders)).all() == []
 
-    reminding(box, url, lock, post, stopping=Rests(box, 6, each=unclaimed)).run()
+    reminding(box, lease, post, stopping=Rests(box, 6, each=unclaimed)).run()
     assert post.told() == [("2026-03-26", SEVEN)]
-    assert (lock.asked, lock.released) == (1, 1)
+    assert (lease.asked, lease.released) == (1, 1)
 
 
-def test_two_at_once_send_each_mail_once(box: Cashbox, url: str) -> None:
+def test_two_at_once_send_each_mail_once(box: Cashbox) -> None:
     member_ids: list[UUID] = [box.bought().member_id for _ in range(12)]
     box.days_pass(24)
     post, both = Post(box), threading.Barrier(2)
@@ -313,21 +327,18 @@ def test_two_at_once_send_each_mail_once(box: Cashbox, url: str) -> None:
             sending(mail)
 
     post.send = send  # type: ignore[method-assign] # the same, for two threads
-    store = Store(url)
 
     def work() -> None:
-        with store.reading() as connection:
-            duty = reminding(box, url, Lock(connection), post)
-            both.wait()
-            duty.work(connection)
-            duty.close()
+        lease = FakeLease(box.world.store)
+        lease.ask()
+        both.wait()
+        reminding(box, lease, post).work()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    store.close()
     assert sorted(mail.to for _, mail in post.mails) == sorted(f"{member_id}@example.org" for member_id in member_ids)
 
 
@@ -344,9 +355,88 @@ def test_the_mail_says_what_ends_when_and_what_to_do(days: int, when: str) -> No
     )
 
 
-def test_one_address_that_takes_no_mail_holds_up_no_other(box: Cashbox, url: str, held: Connection) -> None:
+def test_one_address_that_takes_no_mail_holds_up_no_other(box: Cashbox, lease: FakeLease) -> None:
     refused, other = box.bought(), box.bought()
     post = Post(box)
     post.away = lambda mail: mail.to == f"{refused.member_id}@example.org"
-    reminding(box, url, Lock(held), post, stopping=Rests(box, 40, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
     assert {mail.to for _, mail in post.mails} == {f"{other.member_id}@example.org"}
+
+
+@pytest.mark.parametrize(
+    "error", [MailRefusedError("550"), MailDeferredError("450"), ValueError("nobody has thought of that")]
+)
+def test_however_many_mails_cannot_be_delivered_those_behind_them_are_sent(
+    box: Cashbox, lease: FakeLease, error: Exception
+) -> None:
+    undeliverable = {f"{box.bought().member_id}@example.org" for _ in range(5)}
+    other = box.bought()
+    box.days_pass(24)
+    post = Post(box)
+    tried: list[str] = []
+
+    def refuses(mail: Mail) -> bool:
+        if mail.to in undeliverable:
+            tried.append(mail.to)
+            raise error
+        return False
+
+    post.away = refuses
+    reminding(box, lease, post, stopping=Rests(box, 3)).run()
+    assert [mail.to for _, mail in post.mails] == [f"{other.member_id}@example.org"]
+    rounds = 1 if isinstance(error, MailRefusedError) else 3
+    assert sorted(tried) == sorted(list(undeliverable) * rounds), "one that is refused for good is not tried again"
+
+
+def test_that_a_mail_was_refused_for_good_is_kept_and_the_next_one_is_tried(box: Cashbox, lease: FakeLease) -> None:
+    box.bought()
+    post = Post(box)
+
+    def refuses(mail: Mail) -> bool:
+        if mail.subject == SEVEN:
+            raise MailRefusedError("550")
+        return False
+
+    post.away = refuses
+    reminding(box, lease, post, stopping=Rests(box, 200, seconds=6 * 3600)).run()
+    assert post.told() == [("2026-03-31", ONE)]
+    with box.world.store.reading() as connection:
+        rows = connection.execute(select(reminders).order_by(reminders.c.days_before.desc())).all()
+    assert [(row.days_before, row.sent_at is None, row.refused_at is None) for row in rows] == [
+        (7, True, False),
+        (1, False, True),
+    ]
+
+
+def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_round(box: Cashbox, lease: FakeLease) -> None:
+    for _ in range(8):
+        box.bought()
+    box.days_pass(24)
+    post = Post(box)
+    failing = [True, True, False, *[True] * 3]  # two, one that goes, three
+
+    post.away = lambda _mail: bool(failing) and failing.pop(0)
+    waits: list[int] = []
+    reminding(box, lease, post, stopping=Rests(box, 2, each=lambda _number: waits.append(len(post.mails)))).run()
+    assert waits == [1, 8]
+
+
+def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
+    box: Cashbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [box.bought().member_id for _ in range(7)]
+    box.days_pass(24)
+    monkeypatch.setattr("domain.payments.reminders._AT_ONCE", 3)
+    sizes: list[int] = []
+
+    @listens_for(box.world.store.engine, "before_cursor_execute")
+    def bounded(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:  # noqa: ANN401 - the driver's
+        if "FROM reminders" in statement:
+            sizes.append(len(parameters))
+
+    told: list[str] = []
+    sent = send_reminders(box.world.store, lambda reminder: told.append(reminder.email), box.world.clock())
+    remove(box.world.store.engine, "before_cursor_execute", bounded)
+    assert sorted(told) == sorted(f"{member}@example.org" for member in members)
+    assert sent == (7, 0, 0)
+    assert max(sizes) == 3

@@ -1,4 +1,4 @@
-"""The timekeeper asks for what is over, while it holds the lock, and for nothing else."""
+"""The timekeeper asks for what is over, while it holds the lease, and for nothing else."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ from consumers.timekeeper import Timekeeper
 from domain.door.model import Direction
 from integrations.kafka.messages import DoorCommand, TidyCommand
 from tests.stores import sqlite_store
+from tests.unit.consumers.leases import FakeLease
 from tests.world import World
 
 
@@ -23,9 +24,11 @@ class Rests(Event):
         super().__init__()
         self._world = world
         self._left = rests
+        self.seconds: list[float] = []
 
     def wait(self, timeout: float | None = None) -> bool:
-        assert timeout == 20.0
+        assert timeout is not None
+        self.seconds.append(timeout)
         self._world.clock.forward(3600)
         self._left -= 1
         if not self._left:
@@ -48,24 +51,6 @@ class Log:
         self.closed = True
 
 
-class Lock:
-    """Gives what it is told to, one question after the other."""
-
-    def __init__(self, *answers: Connection | Exception | None) -> None:
-        self._answers = list(answers)
-        self.released = self.asked = 0
-
-    def ask(self) -> Connection | None:
-        self.asked += 1
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def release(self) -> None:
-        self.released += 1
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     store = sqlite_store(tmp_path)
@@ -78,24 +63,39 @@ def test_it_asks_the_gym_where_something_is_over_until_it_is_done(world: World) 
     for one in (gym, quiet):
         world.answer(world.scan(one, world.code(world.member()), Direction.ENTER))
     world.change_gym(quiet, longest_visit_s=24 * 3600)
-    log = Log()
-    with world.store.reading() as connection:
-        lock = Lock(connection)
-        Timekeeper(lock, log, world.clock, stopping=Rests(world, 8)).run()
+    log, lease, rests = Log(), FakeLease(world.store), Rests(world, 8)
+    Timekeeper(lease, log, world.clock, stopping=rests).run()
     assert [gym_id for gym_id, _ in log.commands] == [gym, gym]  # after six hours, and again as nobody has done it
     (_, command), _ = log.commands
     assert isinstance(command, TidyCommand)
     assert (command.tidy.gym_id, command.reply_to) == (gym, None)
-    assert (lock.asked, lock.released, log.closed) == (1, 1, True)
+    assert (lease.asked, lease.released, log.closed) == (1, 1, True)
+    assert rests.seconds == [20.0] * 8
 
 
-def test_without_the_lock_it_asks_for_nothing_and_a_database_that_is_away_comes_back(world: World) -> None:
+def test_without_the_lease_it_asks_for_nothing_and_a_database_that_is_away_comes_back(world: World) -> None:
     gym = world.gym()
     world.answer(world.scan(gym, world.code(world.member()), Direction.ENTER))
     world.clock.forward(24 * 3600)
-    log = Log()
-    with world.store.reading() as connection:
-        away = OperationalError("SELECT", {}, Exception("gone"))
-        lock = Lock(None, away, ValueError("a defect"), connection)
-        Timekeeper(lock, log, world.clock, stopping=Rests(world, 4)).run()
-    assert (len(log.commands), lock.released) == (1, 3)
+    log, rests = Log(), Rests(world, 4)
+    away = OperationalError("SELECT", {}, Exception("gone"))
+    lease = FakeLease(world.store, [False, away, ValueError("a defect"), True])
+    Timekeeper(lease, log, world.clock, stopping=rests).run()
+    assert (len(log.commands), lease.released) == (1, 2), "after a defect, and at the end"
+    assert rests.seconds == [10.0, 10.0, 10.0, 20.0], "it asks more often than it works"
+
+
+def test_a_lease_that_was_lost_unnoticed_lets_it_ask_for_nothing(world: World) -> None:
+    gym = world.gym()
+    world.answer(world.scan(gym, world.code(world.member()), Direction.ENTER))
+    world.clock.forward(24 * 3600)
+
+    class LostLease(FakeLease):
+        def check(self, connection: Connection) -> None:
+            self.is_held = self.asked > 1  # the database says so
+            super().check(connection)
+
+    log, lease = Log(), LostLease(world.store)
+    Timekeeper(lease, log, world.clock, stopping=Rests(world, 2)).run()
+    assert len(log.commands) == 1, "in the second round, with a lease that it has taken anew"
+    assert (lease.asked, lease.released) == (2, 1)

@@ -62,9 +62,9 @@ async def checkout(rig: Rig, headers: dict[str, str], plan: UUID | None = None, 
     return await rig.client.post("/checkouts", json=body, headers=headers)
 
 
-async def ordered(rig: Rig, headers: dict[str, str], plan: UUID | None = None) -> Json:
+async def ordered(rig: Rig, headers: dict[str, str], plan: UUID | None = None, **wanted: object) -> Json:
     """An order that is not paid yet."""
-    answer = await checkout(rig, headers, plan)
+    answer = await checkout(rig, headers, plan, **wanted)
     assert answer.status_code == 201, answer.text
     order: Json = answer.json()
     return order

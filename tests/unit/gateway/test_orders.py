@@ -506,10 +506,28 @@ async def test_a_day_that_cannot_be_told_is_refused(rig: Rig, day: str) -> None:
         assert_problem(answer, 422, "invalid_request")
 
 
+async def test_the_same_order_once_more_is_the_same_and_a_fourth_takes_the_place_of_the_oldest(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    first = await ordered(rig, mia)
+    assert await ordered(rig, mia) == first
+    others = [await ordered(rig, mia, cancel_url=f"{PUBLIC_URL}/{n}") for n in range(3)]
+    states = {one["id"]: one["state"] for one in (await rig.client.get("/me/orders", headers=mia)).json()["items"]}
+    assert states == {first["id"]: "expired"} | {other["id"]: "open" for other in others}
+
+
+async def test_while_three_payments_are_on_their_way_a_fourth_order_is_refused(rig: Rig) -> None:
+    _, mia = newcomer(rig)
+    for n in range(3):
+        order = await ordered(rig, mia, cancel_url=f"{PUBLIC_URL}/{n}")
+        rig.payment_provider.pay(session_of(order), later=True)
+        assert (await checked(rig, mia, order))["state"] == "processing"
+    assert_problem(await checkout(rig, mia), 409, "too_many_open_orders")
+
+
 async def test_orders_are_listed_newest_first_a_page_at_a_time(rig: Rig) -> None:
     member, mia = newcomer(rig)
     _, eve = newcomer(rig)
-    made = [(await ordered(rig, mia))["id"] for _ in range(3)]
+    made = [(await ordered(rig, mia, cancel_url=f"{PUBLIC_URL}/{n}"))["id"] for n in range(3)]
     await ordered(rig, eve)
     staff = rig.bearer(Role.STAFF)
     for path, headers in (("/me/orders", mia), (f"/members/{member}/orders", staff)):

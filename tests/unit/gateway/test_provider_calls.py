@@ -22,7 +22,7 @@ from integrations.kafka.messages import decode_payment_event
 from integrations.settings import StripeSettings
 from integrations.stripe import StripePayments
 from tests.provider import sent
-from tests.unit.gateway.rig import Rig, assert_problem
+from tests.unit.gateway.rig import PUBLIC_URL, Rig, assert_problem
 from tests.unit.gateway.shop import bought, by_handle, days_pass, newcomer, ordered, session_of, without_provider
 
 pytestmark = pytest.mark.anyio
@@ -221,7 +221,7 @@ async def test_the_page_after_paying_names_nobody(rig: Rig) -> None:
 
 async def test_the_page_of_an_order_is_shown_to_whoever_has_its_session_only(rig: Rig) -> None:
     _, mia = newcomer(rig)
-    order, other = await ordered(rig, mia), await ordered(rig, mia)
+    order, other = await ordered(rig, mia), await ordered(rig, mia, cancel_url=f"{PUBLIC_URL}/other")
     session = session_of(order)
     rig.payment_provider.pay(session)
     for order_id, session_id in ((order["id"], session_of(other)), (order["id"], session[:-1]), (new_id(), session)):
@@ -284,7 +284,7 @@ async def test_who_turns_back_has_paid_nothing(rig: Rig) -> None:
 
 async def test_a_reconciliation_makes_up_for_what_was_missed_and_says_so(rig: Rig) -> None:
     _, mia = newcomer(rig)
-    order, refunded = await ordered(rig, mia), await bought(rig, mia)
+    refunded, order = await bought(rig, mia), await ordered(rig, mia)
     rig.payment_provider.pay(session_of(order))
     (session,) = {page.session_id for page in rig.payment_provider.pages.values()} - {session_of(order)}
     rig.payment_provider.give_back(session, 1000)
@@ -298,6 +298,7 @@ async def test_a_reconciliation_makes_up_for_what_was_missed_and_says_so(rig: Ri
         "refunds_asked": 0,
         "unknown": [],
         "problems": {},
+        "failures": 0,
     }
     assert sorted(done.json()["mended"]) == sorted([order["id"], refunded["id"]])
     now = [(await rig.client.get(f"/orders/{one['id']}", headers=mia)).json()["state"] for one in (order, refunded)]

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from domain.identity.ports import Mail, MailAwayError
+from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
 from integrations.mail import FolderMailer, SmtpMailer, mailer_of, message_of
 from integrations.settings import MailSettings, Settings
 
@@ -34,10 +34,24 @@ MAIL = Mail("ana@example.com", "Your code", "Your code is 042137 — good for a 
 class Post:
     """A mail server's hands: keeps what comes, or refuses it."""
 
-    def __init__(self, answer: str = "250 Message taken") -> None:
+    def __init__(self, answer: str = "250 Message taken", sender: str = "250 OK", recipient: str = "250 OK") -> None:
         self.answer = answer
+        self.sender = sender
+        self.recipient = recipient
         self.taken: list[tuple[list[str], EmailMessage]] = []
         self.logins: list[str] = []
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        envelope.mail_from = address
+        return self.sender
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.recipient
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         if self.answer.startswith("250"):
@@ -156,11 +170,46 @@ def test_a_server_that_is_away_is_told_without_the_address() -> None:
     assert MAIL.to not in str(raised.value)
 
 
-def test_a_server_that_refuses_is_told_without_its_own_words() -> None:
-    post = Post("550 ana@example.com lives here no longer")
-    with serving(post) as port, pytest.raises(MailAwayError, match="SMTPDataError") as raised:
+SES_REFUSES = "554 Message rejected: Email address is not verified."
+SES_IS_BUSY = "454 Throttling failure: Maximum sending rate exceeded."
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind", "words"),
+    [
+        ({"recipient": "550 5.1.1 ana@example.com lives here no longer"}, MailRefusedError, "550"),
+        ({"recipient": "553 5.1.3 ana@example.com is no address"}, MailRefusedError, "553"),
+        ({"answer": "550 ana@example.com lives here no longer"}, MailRefusedError, "550"),
+        ({"answer": SES_REFUSES}, MailRefusedError, "554"),
+        ({"recipient": "450 4.2.0 ana@example.com is greylisted"}, MailDeferredError, "450"),
+        ({"recipient": "452 4.2.2 the mailbox of ana@example.com is full"}, MailDeferredError, "452"),
+        ({"recipient": "421 ana@example.com or not, we close"}, MailAwayError, "SMTPRecipientsRefused"),
+        ({"answer": SES_IS_BUSY}, MailAwayError, "SMTPDataError"),
+        ({"sender": "501 Invalid MAIL FROM address provided"}, MailAwayError, "SMTPSenderRefused"),
+        ({"sender": "451 not now"}, MailAwayError, "SMTPSenderRefused"),
+    ],
+)
+def test_a_refusal_of_one_mail_is_told_from_a_server_that_takes_none_without_its_own_words(
+    answers: dict[str, str], kind: type[MailAwayError], words: str
+) -> None:
+    with serving(Post(**answers)) as port, pytest.raises(MailAwayError, match=words) as raised:
         SmtpMailer(plain(port)).send(MAIL)
+    assert type(raised.value) is kind
     assert MAIL.to not in str(raised.value)
+
+
+@pytest.mark.parametrize("to", ["ana@example.com\nBcc: eve@example.org", "an\ud800a@example.com"])
+def test_a_mail_that_cannot_be_written_is_refused_for_good(to: str, tmp_path: Path) -> None:
+    mail = Mail(to, "Your code", "", None)
+    with serving(Post()) as port:
+        for mailer in (SmtpMailer(plain(port)), FolderMailer(tmp_path, SENDER)):
+            with pytest.raises(MailRefusedError):
+                mailer.send(mail)
+
+
+def test_an_address_beyond_ascii_is_refused_for_good_where_the_server_takes_none() -> None:
+    with serving(Post(), {"enable_SMTPUTF8": False}) as port, pytest.raises(MailRefusedError):
+        SmtpMailer(plain(port)).send(Mail("änne@example.com", "Your code", "", None))
 
 
 @pytest.mark.parametrize("to", ["ana@example.com, eve@example.org", '"ana" <eve@example.org>, ana@example.com'])

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from cluster.cli.images import app
+from cluster.errors import CommandError
 from domain.gyms.machine_repository import MachineRepository
 from domain.gyms.machine_service import create_machine
 from domain.gyms.machines import MachineText
@@ -19,6 +20,7 @@ from domain.gyms.repository import GymRepository
 from domain.tables import users
 from domain.unit_of_work import Store
 from integrations.images.directory import DirectoryImages
+from integrations.lease import Lease
 from integrations.settings import settings
 from tests.servers import migrate
 from tests.world import START, World
@@ -90,4 +92,27 @@ def test_how_old_is_a_setting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     settings.cache_clear()
     before = kept(folder)
     assert CliRunner().invoke(app, ["sweep"]).exit_code == 0
+    assert kept(folder) == before
+
+
+def test_while_one_sweep_runs_another_takes_nothing_away(folder: Path) -> None:
+    before = kept(folder)
+    store = Store(f"sqlite:///{folder / 'fitmonitor.sqlite3'}")
+    lease = Lease(store, "image-sweep", timedelta(hours=1))
+    assert lease.ask()
+    ran = CliRunner().invoke(app, ["sweep"])
+    assert isinstance(ran.exception, CommandError)
+    assert ran.exception.message == "another sweep is under way"
+    assert kept(folder) == before
+    assert CliRunner().invoke(app, ["sweep", "--dry-run"]).exit_code == 0
+    lease.release()
+    assert CliRunner().invoke(app, ["sweep"]).exit_code == 0
+    store.close()
+
+
+def test_a_sweep_that_has_lost_its_lease_takes_nothing_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = kept(folder)
+    monkeypatch.setattr("cluster.cli.images._LEASE_LASTS", timedelta(0))
+    ran = CliRunner().invoke(app, ["sweep"])
+    assert isinstance(ran.exception, CommandError)
     assert kept(folder) == before

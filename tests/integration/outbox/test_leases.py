@@ -1,0 +1,368 @@
+"""One holder of all, by the database's clock, and no effect without the lease; on both stores."""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from threading import Event, Thread
+
+import psutil
+import pytest
+from sqlalchemy import Connection, event, func, insert, literal_column, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from cluster.local.mariadb import MariaDbServer
+from consumers.frozen import give_up_locks_when_frozen
+from domain.leases import LeaseLostError, check_lease, give_back_lease, renew_lease, take_lease
+from domain.tables import leases, outbox
+from domain.unit_of_work import Store
+from integrations.lease import Lease
+from tests.events import wait_until
+from tests.servers import migrated_database
+from tests.world import START
+
+SHORT = timedelta(seconds=2)
+AGES = timedelta(hours=1)  # no test waits for that
+
+# Holds the lease of what it is given, and makes an effect when it is asked to.
+HOLD = """
+import sys
+from datetime import timedelta
+import structlog
+from domain.leases import LeaseLostError
+from domain.unit_of_work import Store
+from integrations.lease import Lease
+from tests.integration.outbox.test_leases import SHORT, make_effect
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+lease = Lease(Store(sys.argv[1], pool_size=1), "work", SHORT)
+print("held" if lease.ask() else "not held", flush=True)
+for line in sys.stdin:
+    try:
+        make_effect(lease, line.strip())
+        print("done", flush=True)
+    except LeaseLostError:
+        print("refused", flush=True)
+"""
+
+
+def make_effect(lease: Lease, name: str) -> None:
+    with lease.store.writing() as connection:
+        add_row(connection, name)
+
+
+def add_row(connection: Connection, name: str) -> None:
+    row = {"topic": "effects", "key": "work", "payload": name, "created_at": START}
+    connection.execute(insert(outbox).values(row))
+
+
+def effects(store: Store) -> list[str]:
+    with store.reading() as connection:
+        return list(connection.execute(select(outbox.c.payload).order_by(outbox.c.id)).scalars())
+
+
+class Holders:
+    """Those who would do the work, each with connections of its own."""
+
+    def __init__(self, url: str, ending: ExitStack) -> None:
+        self.url = url
+        self._ending = ending
+
+    def store(self) -> Store:
+        store = Store(self.url, pool_size=1, statement_timeout_s=1)
+        self._ending.callback(store.close)
+        return store
+
+    def one(self, lasts: timedelta = AGES, name: str = "work", store: Store | None = None) -> Lease:
+        lease = Lease(store or self.store(), name, lasts)
+        self._ending.callback(lease.release)
+        return lease
+
+    def process(self) -> "subprocess.Popen[str]":
+        """One that holds the lease, in a process of its own."""
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._ending.enter_context(holder)
+        self._ending.callback(holder.kill)
+        assert said(holder) == "held"
+        return holder
+
+
+def said(holder: "subprocess.Popen[str]") -> str:
+    assert holder.stdout is not None
+    return holder.stdout.readline().strip()
+
+
+def ask_for_effect(holder: "subprocess.Popen[str]", name: str) -> str:
+    assert holder.stdin is not None
+    holder.stdin.write(f"{name}\n")
+    holder.stdin.flush()
+    return said(holder)
+
+
+@pytest.fixture
+def holders(store_url: str) -> Iterator[Holders]:
+    with ExitStack() as ending:
+        yield Holders(store_url, ending)
+
+
+@pytest.fixture
+def on_mariadb(mariadb: MariaDbServer) -> Iterator[Holders]:
+    with ExitStack() as ending:
+        yield Holders(migrated_database(mariadb), ending)
+
+
+def test_one_has_it_and_the_other_has_it_at_once_when_it_is_given_back(holders: Holders) -> None:
+    first, second = holders.one(), holders.one()
+    assert first.ask()
+    assert not second.ask()
+    assert (first.is_held, second.is_held) == (True, False)
+    first.release()
+    assert second.ask()
+    assert not first.ask()
+    assert (first.is_held, second.is_held) == (False, True)
+
+
+def test_who_gives_back_without_holding_takes_it_from_nobody(holders: Holders) -> None:
+    first, second = holders.one(), holders.one()
+    assert first.ask()
+    second.release()
+    assert not second.ask()
+    make_effect(first, "first")
+
+
+def test_different_work_has_leases_of_its_own(holders: Holders) -> None:
+    work, other = holders.one(), holders.one(name="other")
+    assert work.ask()
+    assert other.ask()
+
+
+def test_without_the_lease_no_unit_of_work_changes_anything(holders: Holders) -> None:
+    lease = holders.one()
+    with pytest.raises(LeaseLostError):
+        make_effect(lease, "before")
+    assert lease.ask()
+    make_effect(lease, "while it is held")
+    lease.release()
+    with pytest.raises(LeaseLostError):
+        make_effect(lease, "after")
+    assert effects(holders.store()) == ["while it is held"]
+
+
+def test_the_fencing_number_rises_whenever_it_is_taken_and_an_old_one_is_worth_nothing(holders: Holders) -> None:
+    store = holders.store()
+    with store.writing() as connection:
+        assert take_lease(connection, "work", "first", timedelta(0)) == 1  # it expires at once
+    with store.writing() as connection:
+        assert take_lease(connection, "work", "second", AGES) == 2
+    with store.writing() as connection:
+        assert take_lease(connection, "work", "third", AGES) is None
+        give_back_lease(connection, "work", 1)
+        assert not renew_lease(connection, "work", 1, AGES)
+        check_lease(connection, "work", 2)
+        with pytest.raises(LeaseLostError):
+            check_lease(connection, "work", 1)
+
+
+def test_an_expired_lease_is_neither_good_nor_renewed_though_nobody_has_taken_it(holders: Holders) -> None:
+    with holders.store().writing() as connection:
+        assert take_lease(connection, "work", "first", timedelta(0)) == 1
+        with pytest.raises(LeaseLostError):
+            check_lease(connection, "work", 1)
+        assert not renew_lease(connection, "work", 1, AGES)
+
+
+def test_it_lasts_as_long_as_it_says_by_the_clock_of_the_database(holders: Holders) -> None:
+    lease = holders.one(AGES)
+    assert lease.ask()
+    with lease.store.reading() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        left = (
+            "(julianday(expires_at) - julianday('now')) * 86400"
+            if is_sqlite
+            else "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), expires_at)"
+        )
+        seconds: float = connection.execute(select(literal_column(left)).select_from(leases)).scalar_one()
+    assert 0 < AGES.total_seconds() - seconds < 600
+
+
+def test_it_is_renewed_while_its_holder_lives(holders: Holders) -> None:
+    first, second = holders.one(SHORT), holders.one(SHORT)
+    assert first.ask()
+    seen = set()
+
+    def renewed_thrice() -> bool:
+        assert not second.ask()
+        with second.store.reading() as connection:
+            seen.add(connection.execute(select(leases.c.expires_at)).scalar_one())
+        return len(seen) > 3
+
+    wait_until(renewed_thrice)
+    make_effect(first, "first")
+    with second.store.reading() as connection:
+        assert connection.execute(select(leases.c.number)).scalar_one() == 1
+
+
+def test_a_holder_that_is_killed_is_replaced_once_its_lease_has_expired(holders: Holders) -> None:
+    holder, other = holders.process(), holders.one(SHORT)
+    assert not other.ask()
+    holder.kill()
+    wait_until(other.ask)
+    make_effect(other, "other")
+
+
+def test_a_holder_that_was_frozen_is_replaced_and_finds_its_effect_refused(holders: Holders) -> None:
+    holder, other = holders.process(), holders.one()
+    assert ask_for_effect(holder, "holder") == "done"
+    psutil.Process(holder.pid).suspend()
+    wait_until(other.ask)
+    psutil.Process(holder.pid).resume()
+    assert ask_for_effect(holder, "holder, too late") == "refused"
+    make_effect(other, "other")
+    assert effects(holders.store()) == ["holder", "other"]
+
+
+def test_a_holder_whose_renewals_fail_knows_that_it_has_the_lease_no_more(holders: Holders) -> None:
+    store = holders.store()
+    lease = holders.one(SHORT, store=store)
+    assert lease.ask()
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def away(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        raise OperationalError(statement, {}, OSError("away"))
+
+    wait_until(lambda: not lease.is_held)
+    lease.release()  # which cannot be written down, and raises nothing
+    wait_until(holders.one().ask)
+
+
+def test_holders_that_pause_and_lose_their_connections_never_work_in_turns(holders: Holders) -> None:
+    """Of each effect the fencing number is kept: none has an effect after a later number has had one."""
+    stores, ended = [holders.store() for _ in range(3)], Event()
+    takers = [Thread(target=work_carelessly, args=(store, n, ended)) for n, store in enumerate(stores)]
+    for taker in takers:
+        taker.start()
+    watching, dice = holders.store(), random.Random(7)  # noqa: S311 - of a test
+    while int((effects(watching) or ["0"])[-1]) < 8:
+        kill_one(watching, dice)
+        time.sleep(0.1)
+    ended.set()
+    for taker in takers:
+        taker.join()
+    numbers = [int(number) for number in effects(watching)]
+    assert numbers == sorted(numbers)
+
+
+def work_carelessly(store: Store, seed: int, ended: Event) -> None:
+    """Take a lease that lasts 50 ms, renew it never, pause before and within each effect, and try again."""
+    dice = random.Random(seed)  # noqa: S311 - of a test
+    number: int | None = None
+    while not ended.is_set():
+        try:
+            if number is None:
+                with store.writing() as connection:
+                    number = take_lease(connection, "work", f"{seed}", timedelta(milliseconds=50))
+            else:
+                time.sleep(dice.uniform(0, 0.04))
+                with store.writing() as connection:
+                    check_lease(connection, "work", number)
+                    time.sleep(dice.uniform(0, 0.04))
+                    add_row(connection, str(number))
+        except LeaseLostError:
+            number = None
+        except DBAPIError:
+            continue  # the connection is gone, or a lock was not to be had; the number may be good still
+        time.sleep(0.001)
+
+
+def kill_one(store: Store, dice: random.Random) -> None:
+    """Have the server close one of the others' connections, where there is a server."""
+    with store.reading() as connection:
+        if connection.dialect.name == "sqlite":
+            return
+        others = connection.execute(
+            text("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()")
+        ).scalars()
+        if found := list(others):
+            try:
+                connection.execute(text(f"KILL {dice.choice(found)}"))
+            except OperationalError:
+                return  # it has gone by itself
+
+
+def test_a_holder_whose_connections_are_closed_by_the_server_keeps_the_lease_and_works_on(on_mariadb: Holders) -> None:
+    first, second = on_mariadb.one(), on_mariadb.one()
+    assert first.ask()
+    with first.store.reading() as connection:
+        number = connection.execute(select(func.connection_id())).scalar_one()
+    with second.store.reading() as connection:
+        connection.execute(text(f"KILL {number}"))
+    assert not second.ask()
+    with pytest.raises(DBAPIError):
+        make_effect(first, "lost with its connection")
+    make_effect(first, "first")
+    assert effects(on_mariadb.store()) == ["first"]
+
+
+def test_nobody_takes_a_lease_while_an_effect_is_under_way(on_mariadb: Holders) -> None:
+    expiring, second = on_mariadb.store(), on_mariadb.one()
+    with expiring.writing() as connection:
+        number = take_lease(connection, "work", "first", timedelta(milliseconds=500))
+    assert number is not None
+    with expiring.writing() as connection:
+        check_lease(connection, "work", number)
+        wait_until(lambda: lock_times_out(second.ask))
+        add_row(connection, "first")
+    assert second.ask()
+    make_effect(second, "second")
+    assert effects(on_mariadb.store()) == ["first", "second"]
+
+
+def lock_times_out(ask: Callable[[], bool]) -> bool:
+    """Whether somebody who sees an expired lease waits for its row."""
+    try:
+        assert not ask()
+    except OperationalError as error:
+        return error.orig is not None and error.orig.args[0] == 1205
+    return False
+
+
+def test_a_holder_that_freezes_within_its_effect_is_ended_by_the_server_and_replaced(on_mariadb: Holders) -> None:
+    store, second = on_mariadb.store(), on_mariadb.one()
+    give_up_locks_when_frozen(store.engine, 2)
+    with store.writing() as connection:
+        number = take_lease(connection, "work", "first", timedelta(milliseconds=500))
+    assert number is not None
+
+    def taken() -> bool:
+        try:
+            return second.ask()
+        except OperationalError:
+            return False
+
+    def freeze_within_the_effect() -> None:
+        with store.writing() as connection:
+            check_lease(connection, "work", number)
+            add_row(connection, "first")
+            wait_until(taken)
+
+    with pytest.raises(DBAPIError):
+        freeze_within_the_effect()
+    make_effect(second, "second")
+    assert effects(on_mariadb.store()) == ["second"]
+
+
+def test_of_two_that_take_a_new_lease_at_once_one_has_it(on_mariadb: Holders) -> None:
+    lease, quicker = on_mariadb.one(), on_mariadb.store()
+
+    @event.listens_for(lease.store.engine, "before_cursor_execute")
+    def be_quicker(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("INSERT INTO leases"):
+            with quicker.writing() as connection:
+                assert take_lease(connection, "work", "quicker", AGES) == 1
+
+    assert not lease.ask()
+    assert not lease.is_held

@@ -1,0 +1,83 @@
+"""Whatever a deployment has opened is closed, also where its start fails half-way."""
+
+import importlib
+import inspect
+import pkgutil
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import consumers
+import deployments
+from integrations.replica import Closing, Replica
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Ray's own, while it is imported
+    from ray.serve import Deployment
+
+
+def served() -> list[type[object]]:
+    """Every class that Serve runs, wherever it is: those that Serve can ask whether they are well, or for an answer."""
+    found: set[type[object]] = set()
+    for package in (deployments, consumers):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.rpartition(".")[2] in {"deployment", "payment_deployment"}:
+                for value in vars(importlib.import_module(module.name)).values():
+                    one = value.func_or_class if isinstance(value, Deployment) else value
+                    if inspect.isclass(one) and one.__module__ == module.name and not issubclass(one, BaseException):
+                        found.add(one)
+    return sorted(found, key=lambda one: one.__name__)
+
+
+def test_all_deployments_are_looked_at() -> None:
+    names = {one.__name__ for one in served()}
+    assert names == {
+        *("Gateway", "Gym", "Identity", "Payments", "Qr", "Live", "DefaultStage"),
+        *("DoorConsumer", "PaymentConsumer"),
+    }
+
+
+@pytest.mark.parametrize("one", served(), ids=lambda one: one.__name__)
+@pytest.mark.filterwarnings("error")
+def test_a_deployment_whose_start_has_failed_ends_without_another_error(one: type[object]) -> None:
+    assert issubclass(one, Replica)
+    made = one.__new__(one)
+    made.__del__()  # before its constructor has done anything
+    closed: list[str] = []
+    made.closing.add("opened", lambda: closed.append("opened"))
+    made.__del__()
+    made.__del__()
+    assert closed == ["opened"]
+
+
+def test_what_was_opened_last_is_closed_first_whatever_one_of_them_raises() -> None:
+    closed: list[str] = []
+    closing = Closing()
+
+    def fails() -> None:
+        closed.append("second")
+        raise OSError
+
+    closing.add("first", lambda: closed.append("first"))
+    closing.add("second", fails)
+    closing.add("third", lambda: closed.append("third"))
+    closing.close()
+    closing.close()
+    assert closed == ["third", "second", "first"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["Gateway", "Live", "DefaultStage"])
+async def test_a_dead_task_makes_a_replica_unhealthy(name: str) -> None:
+    (one,) = (each for each in served() if each.__name__ == name)
+    replica: Any = one.__new__(one)
+    lifespan = SimpleNamespace(dead=[])
+    replica._commands = replica._events = SimpleNamespace(healthy=True)  # noqa: SLF001 - without Ray there is no other way
+    replica._app = SimpleNamespace(lifespan=lifespan)  # noqa: SLF001
+    replica._view = SimpleNamespace(shell=replica._app)  # noqa: SLF001
+    await replica.check_health()
+    lifespan.dead = ["cache"]
+    with pytest.raises(Exception, match="dead tasks: cache"):
+        await replica.check_health()
