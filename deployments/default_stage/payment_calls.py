@@ -15,10 +15,10 @@ from deployments.gateway.parts import TheUser
 from deployments.gateway.problems import ApiProblem, Fault
 from deployments.gateway.refusals import granted
 from deployments.payments.desk import PaymentsDesk
+from domain.currencies import LARGEST_AMOUNT
 from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
 
-_LARGEST = 99_999_999
 _CURRENCY = re.compile("[A-Za-z]{3}")
 
 
@@ -77,8 +77,8 @@ def router() -> APIRouter:
 
 def _price(wish: CheckoutWish) -> Money:
     """The price that is meant. That client knows 400 alone: what can be no price at all is the price of no plan."""
-    if not 0 < wish.amount <= _LARGEST or wish.amount != wish.amount.to_integral_value():
-        fault = Fault("amount", f"is a whole number of cents from 1 to {_LARGEST}")
+    if not 0 < wish.amount <= LARGEST_AMOUNT or wish.amount != wish.amount.to_integral_value():
+        fault = Fault("amount", f"is a whole number of cents from 1 to {LARGEST_AMOUNT}")
         raise ApiProblem("no_such_price", "No plan is sold for such an amount.", faults=[fault])
     if not _CURRENCY.fullmatch(wish.currency):
         fault = Fault("currency", "is a currency's three letters")

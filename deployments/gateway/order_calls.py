@@ -48,7 +48,15 @@ def _add_buying(routes: APIRouter) -> None:
         "/checkouts",
         status_code=201,
         responses=declared(
-            *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"), *KEY_PROBLEMS
+            *(
+                "unknown_plan",
+                "unknown_user",
+                "foreign_url",
+                "payments_disabled",
+                "payment_refused",
+                "price_not_payable",
+            ),
+            *KEY_PROBLEMS,
         ),
     )
     async def checkout(
@@ -90,7 +98,7 @@ def _add_giving_back(routes: APIRouter) -> None:
         "/orders/{order_id}/refunds",
         responses=declared(
             *("unknown_order", "order_not_paid", "order_disputed", "refund_too_large", "payment_refused"),
-            *("payments_disabled", *KEY_PROBLEMS),
+            *("payments_disabled", "amount_not_payable", *KEY_PROBLEMS),
         ),
     )
     async def refund(

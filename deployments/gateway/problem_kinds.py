@@ -116,6 +116,12 @@ KINDS: dict[str, Kind] = {
     "freeze_too_long": Kind(
         422, "The freeze is not possible so", "`detail` says how long and from when; staff can more."
     ),
+    "price_not_payable": Kind(
+        422, "The price cannot be charged", "`detail` names the rule of the currency and amounts that follow it."
+    ),
+    "amount_not_payable": Kind(
+        422, "The amount cannot be refunded", "`detail` names the rule of the currency and amounts that follow it."
+    ),
     "foreign_url": Kind(
         422, "The address is not one of ours", "Lead back to a page of this installation or of an allowed origin."
     ),

@@ -10,7 +10,7 @@ from domain.clock import Clock
 from domain.ids import new_id
 from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import PlanRepository
-from domain.memberships.plans import UNKNOWN_PLAN, Plan
+from domain.memberships.plans import UNKNOWN_PLAN, Plan, refuse_plan_price
 from domain.memberships.refusals import MembershipRefusal
 from domain.payments.booking import OrderBooking
 from domain.payments.model import Order, OrderState, PaymentProblem, PaymentRefusal
@@ -82,6 +82,8 @@ class Checkouts:
             plan = PlanRepository(connection).plan(plan_id)
             if plan is None or plan.retired_at is not None:
                 return UNKNOWN_PLAN
+            if refusal := refuse_plan_price(plan.details.price):
+                return refusal
             order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
             if isinstance(order, PaymentRefusal):
                 return order

@@ -79,7 +79,9 @@ def test_a_retired_plan_is_sold_no_more_and_what_is_open_of_it_can_be_paid(box: 
     assert box.settled(order).state is OrderState.PAID
 
 
-@pytest.mark.parametrize("price", [Money(1200, "JPY"), Money(12_500, "KWD"), Money(999, "USD")])
+@pytest.mark.parametrize(
+    "price", [Money(1200, "JPY"), Money(12_500, "KWD"), Money(999, "USD"), Money(999_999_999_999, "IDR")]
+)
 def test_currencies_of_no_two_and_three_decimals(box: Cashbox, price: Money) -> None:
     with box.world.store.writing() as connection:
         plan = create_plan(connection, PlanDetails("30 days", 30, price), box.world.clock())
@@ -198,6 +200,19 @@ def test_refund_in_part_and_more_than_is_left(box: Cashbox) -> None:
     assert box.days_left(order) == 8
     assert box.read(order).state is OrderState.PAID
     assert refused(box.refunds.give_back(order.id, 601, "more", order.member_id)) == "refund_too_large"
+
+
+def test_a_part_that_is_refunded_is_a_multiple_of_the_currencys_step(box: Cashbox) -> None:
+    with box.world.store.writing() as connection:
+        plan = create_plan(connection, PlanDetails("30 days", 30, Money(50_000, "ISK")), box.world.clock())
+    assert isinstance(plan, Plan)
+    order = box.bought(plan=plan.id)
+    refusal = box.refunds.give_back(order.id, 10_050, "ill", order.member_id)
+    assert refused(refusal) == "amount_not_payable"
+    assert isinstance(refusal, PaymentRefusal)
+    assert refusal.detail == "Refund of 10050 ISK is not a multiple of 100 ISK. Use 10000 or 10100."
+    assert isinstance(box.refunds.give_back(order.id, 10_100, "ill", order.member_id), Order)
+    assert box.read(order).refunded == 10_100
 
 
 def test_refund_that_the_provider_lost_the_answer_of_is_made_once(box: Cashbox) -> None:
