@@ -18,10 +18,10 @@ from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
-from domain.money import Money
+from domain.money import Money, vat_in
 from domain.payments.booking import OrderBooking
 from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
-from domain.payments.invoices import InvoiceKind
+from domain.payments.invoices import InvoiceKind, InvoiceText
 from domain.payments.model import Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Buyer, Happened, PaymentsAwayError
@@ -248,6 +248,59 @@ def test_refunds_made_at_the_provider_are_booked_and_one_that_fails_is_taken_bac
     box.handle(box.provider.refund_fails(session(order)))
     assert (box.read(order).state, box.days_left(order)) == (OrderState.PAID, 30)
     assert [text.gross for text in box.invoices(order)] == [1000, -1000, 1000]
+
+
+@pytest.mark.parametrize(
+    ("price", "parts"),
+    [
+        (Money(1000, "EUR"), (333, 333, 334)),
+        (Money(1000, "EUR"), (1, 1, 1, 997)),
+        (Money(1199, "JPY"), (400, 400, 399)),
+        (Money(12_500, "KWD"), (4_170, 4_170, 4_160)),
+    ],
+)
+def test_invoice_and_credit_notes_of_a_full_refund_add_up_to_zero(
+    box: Cashbox, price: Money, parts: tuple[int, ...]
+) -> None:
+    with box.world.store.writing() as connection:
+        connection.execute(update(companies).values(vat_rate_bp=1900))
+        plan = create_plan(connection, PlanDetails("30 days", 30, price), box.world.clock())
+    assert isinstance(plan, Plan)
+    order = box.bought(plan=plan.id)
+    for part in parts:
+        assert isinstance(box.refunds.give_back(order.id, part, "ill", order.member_id), Order)
+    assert added_up(box.invoices(order)) == (0, 0, 0)
+    box.handle(box.provider.refund_fails(session(order)))
+    assert box.read(order).refunded == 0
+    vat = vat_in(price.amount, 1900)
+    assert added_up(box.invoices(order)) == (price.amount, price.amount - vat, vat)
+
+
+def test_a_refund_of_money_that_a_dispute_took_books_none_of_it_again(box: Cashbox) -> None:
+    with box.world.store.writing() as connection:
+        connection.execute(update(companies).values(vat_rate_bp=1900))
+    order = box.bought()
+    box.handle(box.provider.dispute(session(order)))
+    box.handle(box.provider.close_dispute(session(order), won=False))
+    box.handle(box.provider.give_back(session(order), 400))
+    assert [text.gross for text in box.invoices(order)] == [1000, -1000]
+    box.handle(box.provider.refund_fails(session(order)))
+    assert box.read(order).refunded == 1000
+    assert added_up(box.invoices(order)) == (0, 0, 0)
+
+
+def test_a_reversal_after_nothing_was_refunded_adds_up_to_zero(box: Cashbox) -> None:
+    member, now = box.world.newcomer(), box.world.clock()
+    with box.world.store.writing() as connection:
+        connection.execute(update(companies).values(vat_rate_bp=700))
+        sold = sell_at_desk(connection, member, box.world.plan, Method.CASH, member, now)
+        assert isinstance(sold, Order)
+        assert isinstance(reverse_at_desk(connection, sold.id, "a mistake", member, now), Order)
+    assert added_up(box.invoices(sold)) == (0, 0, 0)
+
+
+def added_up(texts: list[InvoiceText]) -> tuple[int, int, int]:
+    return sum(text.gross for text in texts), sum(text.net for text in texts), sum(text.vat for text in texts)
 
 
 def test_nobody_is_refunded_who_has_not_paid(box: Cashbox) -> None:
