@@ -48,15 +48,8 @@ def _add_buying(routes: APIRouter) -> None:
         "/checkouts",
         status_code=201,
         responses=declared(
-            *(
-                "unknown_plan",
-                "unknown_user",
-                "foreign_url",
-                "payments_disabled",
-                "payment_refused",
-                "price_not_payable",
-            ),
-            *KEY_PROBLEMS,
+            *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"),
+            *("price_not_payable", "membership_too_long", *KEY_PROBLEMS),
         ),
     )
     async def checkout(
@@ -119,7 +112,11 @@ def _add_giving_back(routes: APIRouter) -> None:
 
 
 def _add_desk(routes: APIRouter) -> None:
-    @routes.post("/desk-payments", status_code=201, responses=declared("unknown_plan", "unknown_user", *KEY_PROBLEMS))
+    @routes.post(
+        "/desk-payments",
+        status_code=201,
+        responses=declared("unknown_plan", "unknown_user", "membership_too_long", *KEY_PROBLEMS),
+    )
     async def desk_payment(
         wanted: NewDeskPayment, user: TheUser, parts: OfParts, response: Response, _key: IdempotencyKey = None
     ) -> WholeOrderDocument:

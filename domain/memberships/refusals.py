@@ -19,6 +19,7 @@ class MembershipProblem(StrEnum):
     NOT_FROZEN = "not_frozen"
     FREEZE_TOO_LONG = "freeze_too_long"
     SUSPENDED = "membership_suspended"
+    TOO_LONG = "membership_too_long"
 
 
 @dataclass(frozen=True, slots=True)

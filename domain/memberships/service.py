@@ -92,6 +92,8 @@ def adjust(
             MembershipProblem.UNKNOWN_MEMBERSHIP, "The member has no such membership. See what `membership` lists."
         )
     drafts = bookings.adjustment(held.account, held.today(now), days)
+    if isinstance(drafts, MembershipRefusal):
+        return drafts
     if drafts:
         ledger.book(held, drafts, who, now)
     return ledger.held_by(member_id)

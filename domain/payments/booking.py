@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.memberships import bookings
-from domain.memberships.bookings import Paid
+from domain.memberships.bookings import LONGEST_AHEAD_WHEN_PAID, Paid, refuse_grant
 from domain.memberships.ledger import Draft
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
@@ -54,6 +54,9 @@ class OrderBooking:
         assert plan is not None  # noqa: S101 - a foreign key holds it
         held = self._ledger.to_prolong(order.member_id, plan, self._now)
         today = held.today(self._now)
+        if refusal := refuse_grant(held.account, today, order.days, LONGEST_AHEAD_WHEN_PAID):
+            self._keep(problem=f"paid, but not booked: {refusal.detail}"[:200])
+            return
         drafts = bookings.purchase(held.account, today, order.days, order.price, order.id)
         self._ledger.book(held, drafts, who, self._now)
         self._keep(membership_id=held.id, state=OrderState.PAID, paid_at=self._now, problem=None)

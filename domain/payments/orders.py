@@ -82,6 +82,11 @@ class OrderRepository:
         query = select(open_orders.c.order_id).where(open_orders.c.member_id == member_id)
         return list(self._connection.execute(query.order_by(open_orders.c.order_id.desc())).scalars())
 
+    def open_days_of(self, member_id: UUID) -> int:
+        """How many days a member's open orders are for."""
+        query = select(func.sum(orders.c.days)).join(open_orders, open_orders.c.order_id == orders.c.id)
+        return int(self._connection.execute(query.where(open_orders.c.member_id == member_id)).scalar_one() or 0)
+
     def open_unchecked_since(self, moment: datetime) -> tuple[list[UUID], datetime | None]:
         """Orders whose end is not known and that nobody has asked about since then; who waits longest comes first.
 
