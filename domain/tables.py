@@ -32,7 +32,7 @@ users = Table(
     "users",
     metadata,
     Column("id", Id, primary_key=True),  # the identity provider's `sub`
-    Column("email", String(254), nullable=False, unique=True),
+    Column("email", String(254), unique=True),  # null: none that can be used
     Column("name", String(200), nullable=False, index=True),
     Column("picture_url", String(500)),
     Column("banned_at", Instant),

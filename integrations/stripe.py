@@ -63,7 +63,7 @@ class StripePayments:
             **({"base_addresses": {"api": settings.api_base}} if settings.api_base else {}),  # type: ignore[arg-type]
         )
 
-    def open_checkout(self, order: Order, email: str) -> Checkout:
+    def open_checkout(self, order: Order, email: str | None) -> Checkout:
         """See `PaymentProvider`."""
         ours = {"order_id": str(order.id)}
         params: dict[str, Any] = {

@@ -193,7 +193,7 @@ class InvoiceRepository:
     def _buyer(self, member_id: UUID, told: Buyer | None) -> Buyer:
         user = self._connection.execute(select(users.c.name, users.c.email).where(users.c.id == member_id)).one()
         told = told or Buyer()
-        return Buyer(told.name or user.name, told.email or user.email, told.address)
+        return Buyer(told.name or user.name, told.email or user.email or "", told.address)
 
 
 def _invoice(row: Row[*tuple[Any, ...]]) -> Invoice:

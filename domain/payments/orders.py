@@ -35,9 +35,9 @@ class OrderRepository:
         """The order that a checkout page is for."""
         return self._one(orders.c.session_id == session_id)
 
-    def email_of(self, member_id: UUID) -> str:
-        """Where a member gets mail."""
-        email: str = self._connection.execute(select(users.c.email).where(users.c.id == member_id)).scalar_one()
+    def email_of(self, member_id: UUID) -> str | None:
+        """Where a member gets mail; None: nowhere."""
+        email: str | None = self._connection.execute(select(users.c.email).where(users.c.id == member_id)).scalar_one()
         return email
 
     def orders_of(self, member_id: UUID, asked: PageRequest) -> Page[Order]:

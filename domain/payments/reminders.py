@@ -43,6 +43,7 @@ def due_reminders(connection: Connection, now: datetime) -> list[Reminder]:
             memberships.c.ends_at > now,
             memberships.c.ends_at <= horizon,
             memberships.c.in_arrears_since.is_(None),
+            users.c.email.is_not(None),
             users.c.reminders_off_at.is_(None),
             users.c.deleted_at.is_(None),
             users.c.disabled_at.is_(None),

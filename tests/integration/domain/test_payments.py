@@ -25,8 +25,9 @@ from domain.payments.invoices import InvoiceKind, InvoiceText
 from domain.payments.model import Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Buyer, Happened, PaymentsAwayError
+from domain.payments.reminders import due_reminders
 from domain.payments.webhooks import store_happened
-from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders
+from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders, users
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, refused, session
 from tests.world import World
 
@@ -179,6 +180,23 @@ def test_an_invoice_has_all_that_it_needs(box: Cashbox) -> None:
     assert (text.buyer.name, text.buyer.address) == ("Mia Moll", "Way 3, 50667 Cologne")
     assert (text.period_from, text.period_until) == (today, today + timedelta(days=30))
     assert (text.gross, text.net, text.vat, text.vat_rate_bp) == (1000, 840, 160, 1900)
+
+
+def test_a_member_without_an_address_buys_and_gets_no_mail(box: Cashbox) -> None:
+    with_address, without = box.order(), box.world.newcomer()
+    with box.world.store.writing() as connection:
+        connection.execute(update(users).where(users.c.id == without).values(email=None))
+    order = box.order(without)
+    assert box.provider.addresses == {order.id: None, with_address.id: f"{with_address.member_id}@example.org"}
+    for each in (with_address, order):
+        box.provider.pay(session(each), buyer=Buyer())
+        assert box.settled(each).state is OrderState.PAID
+    assert [text.buyer.email for text in box.invoices(order)] == [""]
+    assert [text.buyer.email for text in box.invoices(with_address)] == [f"{with_address.member_id}@example.org"]
+    box.days_pass(25)
+    with box.world.store.reading() as connection:
+        due = due_reminders(connection, box.world.clock())
+    assert [reminder.email for reminder in due] == [f"{with_address.member_id}@example.org"]
 
 
 def test_refund_whole_takes_back_days_and_issues_a_credit_note(box: Cashbox) -> None:
