@@ -69,7 +69,7 @@ def assemble_stage(
     return Shell(
         None,
         app,
-        ShellLimits.of(settings, uploads=machine_calls.UPLOADS),
+        ShellLimits.of(settings, larger=payment_calls.LARGER_BODIES, uploads=machine_calls.UPLOADS),
         clock,
         start=start,
         stop=callers.close,

@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from deployments.default_stage.parts import OfStage
+from deployments.gateway import provider_calls
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.own_addresses import own_address
 from deployments.gateway.parts import TheUser
@@ -19,6 +20,7 @@ from domain.currencies import LARGEST_AMOUNT
 from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
 
+LARGER_BODIES = {f"/api{path}": size for path, size in provider_calls.LARGER_BODIES.items()}
 _CURRENCY = re.compile("[A-Za-z]{3}")
 
 
