@@ -92,7 +92,7 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
 
 def _account_name(caller: Caller) -> str:
     """What somebody is called whose name the provider does not know."""
-    called = (caller.email or caller.username or "").strip()
+    called = (caller.email or caller.username or "").strip().lower()
     return called.partition("@")[0] or str(caller.user_id)
 
 
