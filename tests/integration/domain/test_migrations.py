@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 
 from cluster.local.mariadb import MariaDbServer
 from domain.ids import new_id
@@ -49,6 +49,9 @@ def test_addresses_that_cannot_be_used_become_null_and_nothing_else_of_a_user_ch
             *(("mia@example.org", "User 0"), (None, "User 1"), (None, "User 2"), (None, "User 3"))
         ]
         assert len(connection.execute(select(user_roles)).all()) == 4
+        if connection.dialect.name == "sqlite":
+            assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
         connection.execute(insert(users).values(id=new_id(), email=None, name="New", created_at=NOW))
 
 

@@ -42,7 +42,7 @@ class Refuses(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize(("email", "sent"), [(None, None), ("mia@example.org", ["mia@example.org"])])
 def test_stripe_gets_the_address_of_a_buyer_who_has_one(email: str | None, sent: list[str] | None) -> None:
-    handler = type("Keeps", (Refuses,), {"sent": []})
+    handler: type[Refuses] = type("Keeps", (Refuses,), {"sent": []})
     with serving(handler) as port:
         stripe = StripePayments(StripeSettings(api_key="sk_test_1", api_base=f"http://127.0.0.1:{port}", retries=0))
         with pytest.raises(PaymentRefusedError):
