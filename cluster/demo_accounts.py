@@ -28,7 +28,7 @@ def add_demo_accounts(settings: Settings, connection: Connection, demo: dict[str
     provider = LocalProvider(settings, mailer_of(settings))
     try:
         accounts = _accounts(connection, {who["email"] for who in [*demo["members"], *_people(demo)]})
-        new = {account.email: account.sub for account in accounts if provider.account(account.sub) is None}
+        new = {account.email or "": account.sub for account in accounts if provider.account(account.sub) is None}
         for email in new:
             of_another_demo = provider.account_of(email)
             if of_another_demo is not None:

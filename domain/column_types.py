@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, LargeBinary, String
-from sqlalchemy.dialects import mysql
+from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, String
+from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -57,6 +57,10 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
         """From the database."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+# Minor units of a currency, of up to twelve digits. SQLite's INTEGER has 64 bits.
+Amount = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 
 
 def code(length: int = 32) -> TypeEngine[str]:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from domain.column_types import Id, Instant, code
+from domain.column_types import Amount, Id, Instant, code
 
 metadata = MetaData(
     naming_convention={
@@ -34,7 +34,7 @@ users = Table(
     "users",
     metadata,
     Column("id", Id, primary_key=True),  # the identity provider's `sub`
-    Column("email", String(254), nullable=False, unique=True),
+    Column("email", String(254), unique=True),  # null: none that can be used
     Column("name", String(200), nullable=False, index=True),
     Column("picture_url", String(500)),
     Column("banned_at", Instant),
@@ -270,7 +270,7 @@ plans = Table(
     Column("company_id", Id, ForeignKey("companies.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("days", Integer, nullable=False),
-    Column("price_amount", Integer, nullable=False),  # minor units
+    Column("price_amount", Amount, nullable=False),  # minor units
     Column("price_currency", code(3), nullable=False),
     Column("grace_days", Integer, nullable=False),
     Column("covers_all_gyms", Boolean, nullable=False),  # of its company
@@ -320,7 +320,7 @@ ledger_entries = Table(
     Column("moves", Boolean, nullable=False),  # moved from or to another row of the booking
     Column("freeze_from", code(10)),
     Column("freeze_until", code(10)),
-    Column("amount", Integer),  # minor units; negative: out
+    Column("amount", Amount),  # minor units; negative: out
     Column("currency", code(3)),
     Column("method", code(16)),
     Column("order_id", Id, index=True),
@@ -345,12 +345,12 @@ orders = Table(
     Column("plan_id", Id, ForeignKey("plans.id"), nullable=False, index=True),
     Column("plan_name", String(100), nullable=False),  # these and the following: as sold
     Column("days", Integer, nullable=False),
-    Column("amount", Integer, nullable=False),  # minor units
+    Column("amount", Amount, nullable=False),  # minor units
     Column("currency", code(3), nullable=False),
     Column("vat_rate_bp", Integer, nullable=False),
     Column("method", code(16), nullable=False),  # stripe, cash, card_terminal
     Column("state", code(16), nullable=False),
-    Column("refunded", Integer, nullable=False),  # minor units
+    Column("refunded", Amount, nullable=False),  # minor units
     Column("membership_id", Id),
     Column("by_id", Id),  # of the staff; null: the member bought
     Column("success_url", Text),
@@ -382,7 +382,7 @@ refunds = Table(
     Column("id", Id, primary_key=True),
     Column("order_id", Id, nullable=False, index=True),
     Column("provider_id", code(255), unique=True),
-    Column("amount", Integer, nullable=False),
+    Column("amount", Amount, nullable=False),
     Column("state", code(16), nullable=False),  # asked, pending, succeeded, failed
     Column("days", Integer, nullable=False),  # that it took back
     Column("reason", String(200), nullable=False),
@@ -397,7 +397,7 @@ disputes = Table(
     Column("id", Id, primary_key=True),
     Column("order_id", Id, nullable=False, index=True),
     Column("provider_id", code(255), nullable=False, unique=True),
-    Column("amount", Integer, nullable=False),
+    Column("amount", Amount, nullable=False),
     Column("state", code(16), nullable=False),  # open, won, lost
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
@@ -415,7 +415,7 @@ invoices = Table(
     Column("order_id", Id, nullable=False, index=True),
     Column("member_id", Id, nullable=False),
     Column("refers_to_id", Id),  # the invoice that a credit note is about
-    Column("amount", Integer, nullable=False),  # gross, minor units; a credit note's is negative
+    Column("amount", Amount, nullable=False),  # gross, minor units; a credit note's is negative
     Column("currency", code(3), nullable=False),
     Column("document", Text, nullable=False),  # JSON
     Column("issued_at", Instant, nullable=False),

@@ -21,7 +21,7 @@ class AccountItem(msgspec.Struct, frozen=True):
     """An account as the functions answer it."""
 
     id: UUID
-    email: str
+    email: str | None
     name: str
     enabled: bool
     confirmed: bool

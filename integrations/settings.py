@@ -56,6 +56,16 @@ class KafkaSettings(BaseModel):
     payments_group: str = Field(default="payment-consumers", description="The consumer group of payments.")
     session_timeout_ms: int = Field(default=6000, description="How long a killed consumer's partitions stay dark.")
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The name of every topic."""
+        return tuple(getattr(self, name) for name in type(self).model_fields if name.endswith("_topic"))
+
+    @property
+    def consumed(self) -> tuple[tuple[str, str], ...]:
+        """Each consumer group with the topic that it reads."""
+        return (self.door_group, self.commands_topic), (self.payments_group, self.payments_topic)
+
 
 class DoorSettings(BaseModel):
     """Limits on the way of a scan; the rules themselves stand in `domain/door`."""

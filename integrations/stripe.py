@@ -25,6 +25,7 @@ from domain.payments.ports import (
     ProvidedRefund,
 )
 from integrations.settings import StripeSettings
+from integrations.stripe_events import event_of, read_event, uuid_of
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class StripePayments:
             **({"base_addresses": {"api": settings.api_base}} if settings.api_base else {}),  # type: ignore[arg-type]
         )
 
-    def open_checkout(self, order: Order, email: str) -> Checkout:
+    def open_checkout(self, order: Order, email: str | None) -> Checkout:
         """See `PaymentProvider`."""
         ours = {"order_id": str(order.id)}
         params: dict[str, Any] = {
@@ -138,18 +139,18 @@ class StripePayments:
         """See `PaymentProvider`."""
         secret = self._secret.get_secret_value()
         try:
-            event = stripe.Webhook.construct_event(payload, signature, secret, tolerance=SIGNED_WITHIN_S)
+            stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNED_WITHIN_S)
         except stripe.SignatureVerificationError:
             # The SDK's own sentence speaks to programmers of another program.
             told = f"its signature is missing, does not fit, or is older than {SIGNED_WITHIN_S} s"
             raise BadSignatureError(told) from None
-        return _happened(event)
+        return read_event(payload)
 
     def happened_since(self, moment: datetime) -> list[Happened]:
         """See `PaymentProvider`."""
         params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
         found = _asked(lambda: list(self._client.v1.events.list(params).auto_paging_iter()))
-        return [_happened(event) for event in reversed(found)]
+        return [event_of(event.to_dict()) for event in reversed(found)]
 
     def checkouts_since(self, moment: datetime) -> list[Checkout]:
         """See `PaymentProvider`."""
@@ -179,7 +180,7 @@ def _checkout(session: Any) -> Checkout:  # noqa: ANN401 - Stripe's objects are 
     failed = waits and intent is not None and intent.status in _NOT_ARRIVED
     return Checkout(
         session_id=session.id,
-        order_id=_uuid(session.client_reference_id),
+        order_id=uuid_of(session.client_reference_id),
         price=Money(session.amount_total or 0, (session.currency or "").upper()),
         url=session.url,
         expires_at=_moment(session.expires_at) if session.expires_at else None,
@@ -211,7 +212,7 @@ def _buyer(details: Any) -> Buyer:  # noqa: ANN401 - as above
 def _refund(refund: Any) -> ProvidedRefund:  # noqa: ANN401 - as above
     ours = _metadata(refund).get("refund_id")
     state = _REFUND_STATES.get(refund.status or "", RefundState.PENDING)
-    return ProvidedRefund(refund.id, refund.amount, state, _uuid(ours), _moment(refund.created))
+    return ProvidedRefund(refund.id, refund.amount, state, uuid_of(ours), _moment(refund.created))
 
 
 def _dispute(dispute: Any) -> ProvidedDispute:  # noqa: ANN401 - as above
@@ -220,26 +221,8 @@ def _dispute(dispute: Any) -> ProvidedDispute:  # noqa: ANN401 - as above
     return ProvidedDispute(dispute.id, dispute.amount, won, inquiry, _moment(dispute.created))
 
 
-def _happened(event: Any) -> Happened:  # noqa: ANN401 - as above
-    about = event.data.object
-    kind = getattr(about, "object", None)
-    is_session, is_intent = kind == "checkout.session", kind == "payment_intent"
-    reference = getattr(about, "client_reference_id", None) if is_session else None
-    intent = about.id if is_intent else _id(getattr(about, "payment_intent", None))
-    return Happened(
-        id=event.id,
-        type=event.type,
-        api_version=getattr(event, "api_version", None),
-        object_id=getattr(about, "id", None),
-        order_id=_uuid(reference) or _order_id(about),
-        payment_intent_id=intent,
-        session_id=about.id if is_session else None,
-        created_at=_moment(event.created),
-    )
-
-
 def _order_id(about: Any) -> UUID | None:  # noqa: ANN401 - as above
-    return _uuid(_metadata(about).get("order_id"))
+    return uuid_of(_metadata(about).get("order_id"))
 
 
 def _metadata(about: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
@@ -259,13 +242,6 @@ def _id(value: Any) -> str | None:  # noqa: ANN401 - as above
         return value
     found: str = value.id
     return found
-
-
-def _uuid(value: Any) -> UUID | None:  # noqa: ANN401 - as above
-    try:
-        return UUID(value) if value else None
-    except (ValueError, TypeError, AttributeError):
-        return None
 
 
 def _moment(seconds: int) -> datetime:

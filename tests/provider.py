@@ -29,6 +29,7 @@ class StandInProvider:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.pages: dict[str, Checkout] = {}
+        self.addresses: dict[UUID, str | None] = {}  # of the buyers, by order
         self.refunds: dict[str, list[ProvidedRefund]] = {}
         self.disputes: dict[str, list[ProvidedDispute]] = {}
         self.events: list[Happened] = []
@@ -39,8 +40,9 @@ class StandInProvider:
         self._keys: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def open_checkout(self, order: Order, email: str) -> Checkout:  # noqa: ARG002 - the port's signature
+    def open_checkout(self, order: Order, email: str | None) -> Checkout:
         self._called("open_checkout")
+        self.addresses[order.id] = email
         if self.refuses:
             raise PaymentRefusedError("no such account")
         with self._lock:

@@ -39,10 +39,7 @@ def lag(
     Example: fitmonitor kafka lag --most 1000
     """
     with kafka_of_the_stack() as kafka:
-        groups = [
-            group_lag(kafka, kafka.door_group, kafka.commands_topic),
-            group_lag(kafka, kafka.payments_group, kafka.payments_topic),
-        ]
+        groups = [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
     if as_json:
         print_json([_plain(group) for group in groups])
     else:

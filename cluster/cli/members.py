@@ -8,7 +8,7 @@ from cluster.cli.api.assent import ask_first
 from cluster.cli.api.client import Api
 from cluster.cli.api.connection import connected
 from cluster.cli.api.group import AsJson, Key, Limit, MemberArgument, Yes, group
-from cluster.cli.api.names import the_user
+from cluster.cli.api.names import address_of, the_user
 from cluster.cli.api.refusals import WrongUseError
 from cluster.cli.member_records import ledger, visits
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
@@ -37,7 +37,7 @@ def list_members(
         found = api.all("/users", limit, search=search or None, role=Role.USER, state=state)
     print_list(
         found.items,
-        lambda user: (user["id"], user["state"], user["email"], user["name"]),
+        lambda user: (user["id"], user["state"], user["email"] or "-", user["name"]),
         as_json=as_json,
         more=found.more,
     )
@@ -114,7 +114,7 @@ def ban(
     """
     with connected() as api:
         user = the_user(api, member)
-        ask_first(f"let {shown(user['name'])} ({shown(user['email'])}) in nowhere any more", yes=yes)
+        ask_first(f"let {shown(user['name'])} ({address_of(user)}) in nowhere any more", yes=yes)
         done = api.put(f"/members/{user['id']}/ban", {"reason": reason})
     _told(done, as_json=as_json)
 
@@ -151,7 +151,7 @@ def adjust(
         user = the_user(api, member)
         which = membership or _only_one(api, user)
         what = f"give {days} days to" if days >= 0 else f"take {-days} days from"
-        ask_first(f"{what} {shown(user['name'])} ({shown(user['email'])})", yes=yes)
+        ask_first(f"{what} {shown(user['name'])} ({address_of(user)})", yes=yes)
         body = {"membership_id": which, "days": days, "reason": reason}
         done = api.post(f"/members/{user['id']}/adjustments", body, key=key or str(new_id()))
     _told(done, as_json=as_json)
@@ -162,7 +162,7 @@ def _only_one(api: Api, user: dict[str, Any]) -> str:
     if len(held) != 1:
         which = ", ".join(f"{each['id']} ({each['plan_name']})" for each in held)
         raise WrongUseError(
-            f"{user['email']} has {len(held) or 'no'} memberships",
+            f"{address_of(user)} has {len(held) or 'no'} memberships",
             f"name one by --membership: {which}" if held else "sell a plan: `fitmonitor order desk MEMBER PLAN`",
         )
     only: str = held[0]["id"]

@@ -7,7 +7,7 @@ import typer
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
 from cluster.cli.api.group import AsJson, Key, Limit, MemberArgument, Yes, group
-from cluster.cli.api.names import id_of, the_plan, the_user
+from cluster.cli.api.names import address_of, id_of, the_plan, the_user
 from cluster.cli.api.prices import amount_of
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from cluster.cli.plans import PlanArgument
@@ -81,7 +81,7 @@ def desk(
     """
     with connected() as api:
         user, wanted = the_user(api, member), the_plan(api, plan)
-        what = f"book that {shown(user['name'])} ({shown(user['email'])}) paid {shown(wanted['price'])}"
+        what = f"book that {shown(user['name'])} ({address_of(user)}) paid {shown(wanted['price'])}"
         ask_first(f"{what} for {shown(wanted['name'])} by {method.value}", yes=yes)
         body = {
             "member_id": user["id"],

@@ -7,8 +7,8 @@ import typer
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
 from cluster.cli.api.group import AsJson, MemberArgument, Yes, group
-from cluster.cli.api.names import the_user
-from cluster.cli.output import print_json, print_plain, shown
+from cluster.cli.api.names import address_of, the_user
+from cluster.cli.output import print_json, print_plain
 from domain.identity.model import Role
 
 app = group("Who is staff, who is admin. Admin includes Staff, Staff includes User.")
@@ -42,7 +42,7 @@ def give(user: MemberArgument, role: RoleArgument, *, as_json: AsJson = False) -
     if as_json:
         print_json(done)
     else:
-        print_plain(f"{shown(done['email'])}: {', '.join(done['roles'])}; it counts from the next token on.")
+        print_plain(f"{address_of(done)}: {', '.join(done['roles'])}; it counts from the next token on.")
 
 
 @app.command()
@@ -53,9 +53,9 @@ def take(user: MemberArgument, role: RoleArgument, *, yes: Yes = False, as_json:
     """
     with connected() as api:
         found = the_user(api, user)
-        ask_first(f"take the role {role.value} from {shown(found['email'])}", yes=yes)
+        ask_first(f"take the role {role.value} from {address_of(found)}", yes=yes)
         done = api.delete(f"/users/{found['id']}/roles/{role.value}")
     if as_json:
         print_json(done)
     else:
-        print_plain(f"{shown(done['email'])}: {', '.join(done['roles']) or 'no role'}.")
+        print_plain(f"{address_of(done)}: {', '.join(done['roles']) or 'no role'}.")

@@ -7,7 +7,7 @@ import typer
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
 from cluster.cli.api.group import AsJson, Limit, MemberArgument, Yes, group
-from cluster.cli.api.names import the_user
+from cluster.cli.api.names import address_of, the_user
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from domain.identity.model import Role, UserState
 
@@ -35,7 +35,7 @@ def list_users(
         found = api.all("/users", limit, search=search or None, role=role, state=state)
     print_list(
         found.items,
-        lambda user: (user["id"], user["state"], "+".join(user["roles"]) or "-", user["email"], user["name"]),
+        lambda user: (user["id"], user["state"], "+".join(user["roles"]) or "-", user["email"] or "-", user["name"]),
         as_json=as_json,
         more=found.more,
     )
@@ -111,7 +111,7 @@ def history(user: MemberArgument, limit: Limit = None, *, as_json: AsJson = Fals
 
 
 def _called(user: dict[str, Any]) -> str:
-    return shown(f"{user['name']} ({user['email']})")
+    return shown(f"{user['name']} ({address_of(user)})")
 
 
 def _tell(user: dict[str, Any], *, as_json: bool) -> None:

@@ -107,13 +107,7 @@ def _kafka(settings: Settings, *, up: bool) -> Iterator[Finding]:
         yield Finding("Kafka", good=False, found=why, mend=_again(settings) if up else mend)
         return
     yield Finding("Kafka", good=True, found=f"{where} answers, {len(found.brokers)} brokers", mend="")
-    wanted = (
-        kafka.commands_topic,
-        kafka.replies_topic,
-        kafka.events_topic,
-        kafka.payments_topic,
-        kafka.dead_letters_topic,
-    )
+    wanted = kafka.topics
     missing = [name for name in wanted if name not in found.topics]
     mend = f"create {', '.join(missing)}, with as many partitions as FITMONITOR_KAFKA__…_PARTITIONS say"
     yield Finding("topics", not missing, f"{len(wanted) - len(missing)} of {len(wanted)} are there", mend)

@@ -38,10 +38,14 @@ class MockBroker:
     keeps_address = False
 
     def __init__(self, folder: Path, log_file: Path, kafka: KafkaSettings) -> None:
-        topics = [kafka.commands_topic, kafka.replies_topic, kafka.events_topic, kafka.dead_letters_topic]
-        topics.append(kafka.payments_topic)
         self._address_file = folder / "mock-broker.address"
-        command: list[str | Path] = [sys.executable, "-m", "cluster.local.mock_broker", self._address_file, *topics]
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "cluster.local.mock_broker",
+            self._address_file,
+            *kafka.topics,
+        ]
         self.process = ChildProcess("mock broker", command, log_file, folder=folder, patience_s=5)
 
     def launch(self) -> None:

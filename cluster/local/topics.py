@@ -22,16 +22,9 @@ def create_topics(bootstrap_servers: str, kafka: KafkaSettings) -> None:
     Raises:
         KafkaException: when the broker refuses for another reason than that the topic exists.
     """
-    kept_ms = {
-        kafka.commands_topic: (kafka.commands_partitions, 7 * _DAY_MS),
-        kafka.replies_topic: (kafka.replies_partitions, _HOUR_MS),
-        kafka.events_topic: (_EVENTS_PARTITIONS, 30 * _DAY_MS),
-        kafka.payments_topic: (kafka.payments_partitions, 30 * _DAY_MS),
-        kafka.dead_letters_topic: (_DEAD_LETTERS_PARTITIONS, 30 * _DAY_MS),
-    }
     topics = [
         NewTopic(name, num_partitions=partitions, replication_factor=1, config={"retention.ms": str(retention)})
-        for name, (partitions, retention) in kept_ms.items()
+        for name, (partitions, retention) in shapes_of(kafka).items()
     ]
     client = AdminClient({"bootstrap.servers": bootstrap_servers})
     for future in client.create_topics(topics, operation_timeout=30).values():
@@ -40,3 +33,14 @@ def create_topics(bootstrap_servers: str, kafka: KafkaSettings) -> None:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
+
+
+def shapes_of(kafka: KafkaSettings) -> dict[str, tuple[int, int]]:
+    """How many partitions each topic gets, and for how many milliseconds its messages are kept."""
+    return {
+        kafka.commands_topic: (kafka.commands_partitions, 7 * _DAY_MS),
+        kafka.replies_topic: (kafka.replies_partitions, _HOUR_MS),
+        kafka.events_topic: (_EVENTS_PARTITIONS, 30 * _DAY_MS),
+        kafka.payments_topic: (kafka.payments_partitions, 30 * _DAY_MS),
+        kafka.dead_letters_topic: (_DEAD_LETTERS_PARTITIONS, 30 * _DAY_MS),
+    }

@@ -28,16 +28,13 @@ class Rates:
 
 
 def groups() -> Sequence[GroupLag]:
-    """The door's consumers and the payments'.
+    """What waits for each consumer group.
 
     Raises:
         CommandError: Kafka is away.
     """
     with kafka_of_the_stack() as kafka:
-        return [
-            group_lag(kafka, kafka.door_group, kafka.commands_topic),
-            group_lag(kafka, kafka.payments_group, kafka.payments_topic),
-        ]
+        return [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
 
 
 def dead_letters() -> DeadLetters:

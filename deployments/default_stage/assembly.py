@@ -67,7 +67,7 @@ def assemble_stage(
     return Shell(
         None,
         app,
-        ShellLimits.of(settings, uploads=machine_calls.UPLOADS),
+        ShellLimits.of(settings, larger=payment_calls.LARGER_BODIES, uploads=machine_calls.UPLOADS),
         clock,
         lifespan=Lifespan(callers),
         names_request=names_request,

@@ -79,7 +79,7 @@ def router() -> APIRouter:
         member = await parts.identity(IdentityDesk.user, member_id)
         if member is None:
             raise unauthenticated("The member of this pass is not known.")
-        return PassHolder(username=member.email, roles=sorted(member.roles), expiration=expiration)
+        return PassHolder(username=member.email or member.name, roles=sorted(member.roles), expiration=expiration)
 
     @routes.post("/api/qr/gym_entrance", response_class=PlainTextResponse)
     async def entrance(read: Entrance, user: TheUser, parts: OfStage) -> Response:

@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
 from deployments.default_stage.parts import OfStage
+from deployments.gateway import provider_calls
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.own_addresses import own_address
 from deployments.gateway.parts import TheUser
@@ -16,10 +17,11 @@ from deployments.gateway.problems import ApiProblem, Fault
 from deployments.gateway.refusals import granted
 from deployments.gateway.request_body import not_a_boolean
 from deployments.payments.desk import PaymentsDesk
+from domain.currencies import LARGEST_AMOUNT
 from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
 
-_LARGEST = 99_999_999
+LARGER_BODIES = {f"/api{path}": size for path, size in provider_calls.LARGER_BODIES.items()}
 _CURRENCY = re.compile("[A-Za-z]{3}")
 
 
@@ -78,8 +80,8 @@ def router() -> APIRouter:
 
 def _price(wish: CheckoutWish) -> Money:
     """The price that is meant. That client knows 400 alone: what can be no price at all is the price of no plan."""
-    if not 0 < wish.amount <= _LARGEST or wish.amount != wish.amount.to_integral_value():
-        fault = Fault("amount", f"is a whole number of cents from 1 to {_LARGEST}")
+    if not 0 < wish.amount <= LARGEST_AMOUNT or wish.amount != wish.amount.to_integral_value():
+        fault = Fault("amount", f"is a whole number of cents from 1 to {LARGEST_AMOUNT}")
         raise ApiProblem("no_such_price", "No plan is sold for such an amount.", faults=[fault])
     if not _CURRENCY.fullmatch(wish.currency):
         fault = Fault("currency", "is a currency's three letters")

@@ -64,7 +64,7 @@ def router() -> APIRouter:
         after = None
         while True:
             page = granted(await parts.identity(IdentityDesk.list_accounts, by, _AT_ONCE, after))
-            found += [ListedUser(sub=one.sub, email=one.email, groups=list(one.groups)) for one in page.items]
+            found += [ListedUser(sub=one.sub, email=one.email or "", groups=list(one.groups)) for one in page.items]
             after = page.next
             if after is None:
                 return found

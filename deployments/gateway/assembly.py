@@ -18,6 +18,7 @@ from deployments.gateway.local_provider_calls import FORMS
 from deployments.gateway.parts import Parts
 from deployments.gateway.picture_answers import Pictures
 from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
+from deployments.gateway.provider_calls import LARGER_BODIES
 from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.readiness import Readiness
 from deployments.gateway.relay import Relay
@@ -128,7 +129,7 @@ def assemble(
     shell = Shell(
         scans,
         build_rest(parts, gatekeeper, like=rest),
-        ShellLimits.of(settings, forms=FORMS, uploads=UPLOADS),
+        ShellLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
         lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
         names_request=names_request,

@@ -124,7 +124,7 @@ class MeDocument(Document):
     """Whoever asks."""
 
     id: UUID
-    email: str
+    email: str | None = Field(description="Null: none that can be used.")
     name: str
     picture_url: str | None
     roles: list[Role]

@@ -84,10 +84,10 @@ class PasswordChange(RequestBody):
 
 
 class SignedInUser(BaseModel):
-    """Who has signed in."""
+    """Who has signed in. `email` is null where the account has none that can be used."""
 
     id: UUID
-    email: str
+    email: str | None
     name: str
     roles: list[Role]
 
@@ -150,7 +150,7 @@ class UserDocument(Document):
     """A user as staff see them. `roles` are those given; Admin includes Staff, Staff includes User."""
 
     id: UUID
-    email: str
+    email: str | None = Field(description="Null: none that can be used.")
     name: str
     picture_url: str | None
     roles: list[Role]

@@ -28,6 +28,7 @@ from domain.memberships.repository import Who
 
 _FREEZE_PROBLEMS = (
     *("unknown_user", "nothing_to_freeze", "already_frozen", "freeze_too_long", "membership_suspended"),
+    "membership_too_long",
 )
 
 
@@ -84,7 +85,7 @@ def _add_changing(routes: APIRouter) -> None:
 
     @routes.post(
         "/members/{member_id}/adjustments",
-        responses=declared("unknown_user", "unknown_membership", *KEY_PROBLEMS),
+        responses=declared("unknown_user", "unknown_membership", "membership_too_long", *KEY_PROBLEMS),
     )
     async def adjust(
         member_id: UUID, wanted: NewAdjustment, user: TheUser, parts: OfParts, once: OnceOnly

@@ -2,15 +2,13 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints
 
 from deployments.gateway.documents import Document
 from deployments.gateway.request_body import RequestBody
 from deployments.gateway.text import PARAGRAPHS
-from domain.money import Money, smallest_step
-
-LARGEST_AMOUNT = 99_999_999  # Stripe takes no more in one payment
-
+from domain.currencies import LARGEST_AMOUNT
+from domain.money import Money
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200), PARAGRAPHS]
 
@@ -40,13 +38,6 @@ class PriceDocument(RequestBody, MoneyDocument):
     """A price, gross."""
 
     amount: int = Field(ge=1, le=LARGEST_AMOUNT)
-
-    @model_validator(mode="after")
-    def payable(self) -> Self:
-        """Stripe takes three-decimal currencies with a last digit of 0 only."""
-        if self.amount % smallest_step(self.currency):
-            raise ValueError(f"amounts in {self.currency} are multiples of {smallest_step(self.currency)}")
-        return self
 
     def money(self) -> Money:
         """The same, inside."""

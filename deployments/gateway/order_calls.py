@@ -49,8 +49,7 @@ def _add_buying(routes: APIRouter) -> None:
         status_code=201,
         responses=declared(
             *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"),
-            "too_many_open_orders",
-            *KEY_PROBLEMS,
+            *("too_many_open_orders", "price_not_payable", "membership_too_long", *KEY_PROBLEMS),
         ),
     )
     async def checkout(
@@ -98,7 +97,7 @@ def _add_giving_back(routes: APIRouter) -> None:
         "/orders/{order_id}/refunds",
         responses=declared(
             *("unknown_order", "order_not_paid", "order_disputed", "refund_too_large", "payment_refused"),
-            *("payments_disabled", *KEY_PROBLEMS),
+            *("payments_disabled", "amount_not_payable", *KEY_PROBLEMS),
         ),
     )
     async def refund(
@@ -121,7 +120,11 @@ def _add_giving_back(routes: APIRouter) -> None:
 
 
 def _add_desk(routes: APIRouter) -> None:
-    @routes.post("/desk-payments", status_code=201, responses=declared("unknown_plan", "unknown_user", *KEY_PROBLEMS))
+    @routes.post(
+        "/desk-payments",
+        status_code=201,
+        responses=declared("unknown_plan", "unknown_user", "membership_too_long", *KEY_PROBLEMS),
+    )
     async def desk_payment(
         wanted: NewDeskPayment, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
     ) -> WholeOrderDocument:

@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from deployments.gateway.documents import Document
 from deployments.gateway.invoice_documents import pdf_of
-from deployments.gateway.money_documents import LARGEST_AMOUNT, MoneyDocument, Reason
+from deployments.gateway.money_documents import MoneyDocument, Reason
 from deployments.gateway.request_body import RequestBody
 from deployments.gateway.text import LINE, PARAGRAPHS
 from deployments.payments.orders_desk import OrderView
+from domain.currencies import LARGEST_AMOUNT
 from domain.memberships.ledger import Method
 from domain.payments.model import Order, OrderState, RefundState
 

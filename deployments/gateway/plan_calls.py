@@ -39,12 +39,15 @@ def router() -> APIRouter:
             raise ApiProblem("unknown_plan", "There is no such plan.")
         return _answered(found, response)
 
-    @routes.post("/plans", status_code=201, responses=declared("unknown_gym", *KEY_PROBLEMS))
+    @routes.post("/plans", status_code=201, responses=declared("unknown_gym", "price_not_payable", *KEY_PROBLEMS))
     async def create_plan(wanted: NewPlan, parts: OfParts, response: Response, once: OnceOnly) -> PlanDocument:
         """Sell a plan from now on."""
         return _answered(granted(await once(parts.payments, PaymentsDesk.create_plan, wanted.details())), response)
 
-    @routes.patch("/plans/{plan_id}", responses=declared("unknown_plan", "unknown_gym", "plan_sold", *PROBLEMS))
+    @routes.patch(
+        "/plans/{plan_id}",
+        responses=declared("unknown_plan", "unknown_gym", "plan_sold", "price_not_payable", *PROBLEMS),
+    )
     async def change_plan(
         plan_id: UUID, expected: ExpectedVersion, wanted: PlanChanges, parts: OfParts, response: Response
     ) -> PlanDocument:

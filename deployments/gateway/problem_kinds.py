@@ -101,6 +101,9 @@ KINDS: dict[str, Kind] = {
     "membership_suspended": Kind(
         409, "A payment is disputed", "Wait until its bank has decided, or talk to the staff."
     ),
+    "membership_too_long": Kind(
+        409, "The membership would end too far ahead", "`detail` names the latest end and how many days fit."
+    ),
     "order_not_paid": Kind(409, "The order has no money to give back", "`GET /orders/{order_id}` says where it is."),
     "order_disputed": Kind(409, "The payment is disputed", "Its bank decides; refund it once that is closed."),
     "refund_too_large": Kind(409, "More than was paid", "`detail` says how much can still be given back."),
@@ -125,6 +128,12 @@ KINDS: dict[str, Kind] = {
     ),
     "freeze_too_long": Kind(
         422, "The freeze is not possible so", "`detail` says how long and from when; staff can more."
+    ),
+    "price_not_payable": Kind(
+        422, "The price cannot be charged", "`detail` names the rule of the currency and amounts that follow it."
+    ),
+    "amount_not_payable": Kind(
+        422, "The amount cannot be refunded", "`detail` names the rule of the currency and amounts that follow it."
     ),
     "foreign_url": Kind(
         422, "The address is not one of ours", "Lead back to a page of this installation or of an allowed origin."

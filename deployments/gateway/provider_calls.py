@@ -14,6 +14,9 @@ from deployments.gateway.refusals import granted
 from deployments.payments.desk import PaymentsDesk
 from domain.payments.model import OrderState
 
+LARGER_BODIES = {"/payments/webhooks": 1024 * 1024}
+"""The largest body of calls whose bodies Stripe decides."""
+
 _SHOWN: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -34,7 +35,8 @@ class ShellLimits:
     """What is accepted, and how it is answered.
 
     Args:
-        max_body_bytes: of any request.
+        max_body_bytes: of a request.
+        larger: of requests to these paths, in place of it.
         deadline_s: how long a scan may take.
         logs_scans: whether each scan that is answered gets a line in the log.
         forwarded_hops: see `clients.client_of`.
@@ -49,13 +51,19 @@ class ShellLimits:
     logs_scans: bool = False
     forwarded_hops: int = 0
     forms: frozenset[str] = frozenset()
+    larger: Mapping[str, int] = field(default_factory=dict)
     uploads: tuple[tuple[str, str], ...] = ()
     origins: tuple[str, ...] = ()
     https: bool = False
 
     @classmethod
     def of(
-        cls, settings: Settings, *, forms: frozenset[str] = frozenset(), uploads: tuple[tuple[str, str], ...] = ()
+        cls,
+        settings: Settings,
+        *,
+        forms: frozenset[str] = frozenset(),
+        larger: Mapping[str, int] | None = None,
+        uploads: tuple[tuple[str, str], ...] = (),
     ) -> "ShellLimits":
         """As the settings say."""
         return cls(
@@ -64,6 +72,7 @@ class ShellLimits:
             logs_scans=settings.log_level.upper() == "DEBUG",
             forwarded_hops=settings.api.forwarded_hops,
             forms=forms,
+            larger=larger or {},
             uploads=uploads,
             origins=tuple(settings.api.allowed_origins),
             https=settings.api.public_url.startswith("https:"),
@@ -152,7 +161,8 @@ class Shell:
         if method not in _TAKES_BODY:
             return b""
         is_form = path in self._limits.forms
-        return await read_body(incoming, receive, self._limits.max_body_bytes, is_form=is_form)
+        max_bytes = self._limits.larger.get(path, self._limits.max_body_bytes)
+        return await read_body(incoming, receive, max_bytes, is_form=is_form)
 
     def _is_upload(self, incoming: Incoming, method: str, path: str) -> bool:
         return incoming.is_upload and any(

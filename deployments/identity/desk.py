@@ -16,6 +16,7 @@ from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
 from domain.clock import Clock, system_clock
 from domain.identity import leaving, service
+from domain.identity.addresses import usable_address
 from domain.identity.model import (
     Caller,
     Change,
@@ -180,7 +181,7 @@ class IdentityDesk(StoreDesk):
         """Change a password; ends the user's other sessions."""
         known = self.user(user_id)
         refusal = self._tries.of(
-            known.email if known else str(user_id),
+            known.email if known and known.email else str(user_id),
             client,
             lambda: self._provider.change_password(access_token, old, new),
         )
@@ -195,7 +196,7 @@ class IdentityDesk(StoreDesk):
             account = self._provider.account(caller.user_id)
             if account is None:
                 return service.SESSION_OVER
-            caller = caller.with_account(account.email, account.name)
+            caller = caller.with_account(account.email or "", account.name)
         return self._written(lambda connection: service.know_caller(connection, caller, client, self._clock()))
 
     def user(self, user_id: UUID) -> User | None:
@@ -239,7 +240,7 @@ class IdentityDesk(StoreDesk):
         )
         if isinstance(recorded, IdentityRefusal):
             # Never signed in yet: the first token brings the roles along.
-            return User(changed.sub, changed.email, changed.name, None, None, changed.created_at)
+            return User(changed.sub, usable_address(changed.email), changed.name, None, None, changed.created_at)
         return recorded
 
     def set_enabled(self, by_id: UUID, user_id: UUID, enabled: bool) -> User | IdentityRefusal:  # noqa: FBT001 - crosses a handle

@@ -56,7 +56,7 @@ class PaymentsDesk(PlansDesk, MembershipDesk, OrdersDesk):
             event = self._provider.happened(payload, signature)
         except BadSignatureError as error:
             return PaymentRefusal(PaymentProblem.BAD_SIGNATURE, f"The event is not taken: {error}")
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        except (ValueError, TypeError):  # no event, or a signature that cannot be compared
             return PaymentRefusal(PaymentProblem.BAD_SIGNATURE, "The event is not taken: it cannot be read.")
         self._written(lambda connection: store_happened(connection, [event], self._clock(), self._topic))
         return None

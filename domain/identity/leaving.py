@@ -86,9 +86,7 @@ def finish_deleting(connection: Connection, user_id: UUID, now: datetime) -> Non
     connection.execute(delete(machine_requests).where(machine_requests.c.member_id == user_id))
     connection.execute(delete(user_roles).where(user_roles.c.user_id == user_id))
     repository.forget_details(user_id)
-    repository.change(
-        user_id, email=f"deleted-{user_id}@deleted.invalid", name=DELETED_NAME, picture_url=None, banned_at=None
-    )
+    repository.change(user_id, email=None, name=DELETED_NAME, picture_url=None, banned_at=None)
     SessionRepository(connection).end_all(user_id, now)
     connection.execute(update(sessions).where(sessions.c.user_id == user_id).values(device="", address=""))
 

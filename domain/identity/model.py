@@ -42,7 +42,8 @@ class Caller:
         groups: the provider's, as the token names them.
         session_id: the provider's `origin_jti`: one sign-in, however often it is refreshed.
         issued_at, expires_at: of this token.
-        email, username, name: where the token says them.
+        email: None where the token does not say it, empty where the account has none.
+        username, name: where the token says them.
     """
 
     user_id: UUID
@@ -87,10 +88,16 @@ class UserState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whoever signed in once. `id` is the identity provider's `sub`. `roles` are those given, without included ones."""
+    """Whoever signed in once.
+
+    Args:
+        id: the identity provider's `sub`.
+        email: None: no address that can be used.
+        roles: those given, without included ones.
+    """
 
     id: UUID
-    email: str
+    email: str | None
     name: str
     picture_url: str | None
     banned_at: datetime | None

@@ -30,10 +30,15 @@ class MailRefusedError(MailAwayError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as the provider keeps it. `email` is lower case; `groups` are sorted and may hold names of no role."""
+    """An account as the provider keeps it.
+
+    Args:
+        email: lower case; None of a federated account without one.
+        groups: sorted; they may hold names of no role.
+    """
 
     sub: UUID
-    email: str
+    email: str | None
     name: str
     enabled: bool
     confirmed: bool

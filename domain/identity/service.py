@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from domain.identity.addresses import usable_address
 from domain.identity.model import (
     Caller,
     Change,
@@ -54,14 +55,14 @@ def know_caller(connection: Connection, caller: Caller, client: Client, now: dat
 
 
 def _new_user(users: UserRepository, caller: Caller, now: datetime) -> User | IdentityRefusal:
-    email = _address(caller)
-    if users.user_of(email):
+    email = usable_address(caller.email)
+    if email is not None and users.user_of(email):
         # Two people would share one history.
         return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
     user = User(
         id=caller.user_id,
         email=email,
-        name=caller.name or email.partition("@")[0] or email,
+        name=caller.name or _account_name(caller),
         picture_url=None,
         banned_at=None,
         created_at=now,
@@ -73,12 +74,12 @@ def _new_user(users: UserRepository, caller: Caller, now: datetime) -> User | Id
 
 
 def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) -> User | IdentityRefusal:
-    email = _address(caller) if caller.email else user.email
+    email = user.email if caller.email is None else usable_address(caller.email)
     name = caller.name or user.name
     if email != user.email:
-        if users.user_of(email):
+        if email is not None and users.user_of(email):
             return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
-        users.record(user.id, None, Change.EMAIL_CHANGED, f"{user.email} → {email}", now)
+        users.record(user.id, None, Change.EMAIL_CHANGED, f"{user.email or 'none'} → {email or 'none'}", now)
     if (email, name) != (user.email, user.name):
         users.change(user.id, email=email, name=name)
     roles = own_roles(caller.groups)
@@ -89,8 +90,10 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
     return replace(user, email=email, name=name, roles=roles)
 
 
-def _address(caller: Caller) -> str:
-    return (caller.email or caller.username or str(caller.user_id)).strip().lower()
+def _account_name(caller: Caller) -> str:
+    """What somebody is called whose name the provider does not know."""
+    called = (caller.email or caller.username or "").strip().lower()
+    return called.partition("@")[0] or str(caller.user_id)
 
 
 def record_role(

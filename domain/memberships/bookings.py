@@ -23,6 +23,21 @@ class FreezeLimits:
 
 
 LONGEST_FREEZE = 366
+LONGEST_AHEAD = timedelta(days=18_262)  # 50 years
+# Days that are paid for are granted past `LONGEST_AHEAD` too, but not near the end of the calendar.
+LONGEST_AHEAD_WHEN_PAID = 5 * LONGEST_AHEAD
+
+
+def refuse_grant(
+    account: Account, today: date, days: int, longest: timedelta = LONGEST_AHEAD
+) -> MembershipRefusal | None:
+    """Why so many days more are not granted; None when they are.
+
+    Args:
+        longest: how far ahead of today the membership may end.
+    """
+    room = (today + longest - _next_free(account, today)).days
+    return None if days <= room else _too_long(days, room, today + longest)
 
 
 def purchase(account: Account, today: date, days: int, money: Money, order_id: UUID) -> list[Draft]:
@@ -96,6 +111,9 @@ def freeze(
     left = _without(account.coverage, frozen)
     start = max(left.end or wanted.end, wanted.end)
     days = sum(part.days for part in frozen)
+    room = (today + LONGEST_AHEAD - start).days
+    if days > room:
+        return _too_long(days, room, today + LONGEST_AHEAD)
     return [*taken, Draft(EntryKind.FREEZE, days_from(start, days), grants=True, moves=True, freeze=wanted)]
 
 
@@ -143,13 +161,23 @@ def dispute_lost(account: Account, today: date, dispute_id: str, order_id: UUID,
     return [*taken, *_withheld(after, today, dispute_id, EntryKind.DISPUTE_LOST)]
 
 
-def adjustment(account: Account, today: date, days: int) -> list[Draft]:
+def adjustment(account: Account, today: date, days: int) -> list[Draft] | MembershipRefusal:
     """Days given by an admin, or taken back as far as they are not used up."""
-    if days >= 0:
-        start = _next_free(account, today)
-        return [Draft(EntryKind.ADJUSTMENT, days_from(start, days), grants=True)] if days else []
+    if days == 0:
+        return []
+    if days > 0:
+        if refusal := refuse_grant(account, today, days):
+            return refusal
+        return [Draft(EntryKind.ADJUSTMENT, days_from(_next_free(account, today), days), grants=True)]
     ahead = sum(part.days for part in account.coverage.within(account.counted_from(today), date.max))
     return _taken_back(account, today, min(-days, ahead), EntryKind.ADJUSTMENT, None, None, None)
+
+
+def _too_long(days: int, room: int, latest: date) -> MembershipRefusal:
+    advice = f"Use {room} days or fewer." if room > 0 else "Wait, or take days back first."
+    return MembershipRefusal(
+        MembershipProblem.TOO_LONG, f"{days} more days end after {latest}, the latest day that is allowed. {advice}"
+    )
 
 
 def _next_free(account: Account, today: date) -> date:

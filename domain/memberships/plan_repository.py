@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from domain.gyms.registry import GymRegistry
 from domain.ids import new_id
-from domain.memberships.plans import UNKNOWN_PLAN, Plan, PlanDetails, changed_plan, refuse_version
+from domain.memberships.plans import UNKNOWN_PLAN, Plan, PlanDetails, changed_plan, refuse_plan_price, refuse_version
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
@@ -104,6 +104,8 @@ class PlanRepository:
 
 def create_plan(connection: Connection, details: PlanDetails, now: datetime) -> Plan | MembershipRefusal:
     """Add a plan to the company that there is."""
+    if refusal := refuse_plan_price(details.price):
+        return refusal
     repository = PlanRepository(connection)
     company_id = GymRegistry(connection).locked_company(now)
     if refusal := _refuse_gyms(repository, details, company_id):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.currencies import refuse_price
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from domain.money import Money
 
@@ -62,6 +63,12 @@ def refuse_version(plan: Plan, expected: int | None) -> MembershipRefusal | None
     )
 
 
+def refuse_plan_price(price: Money) -> MembershipRefusal | None:
+    """Why the payment provider cannot charge a price; None when it can."""
+    refusal = refuse_price(price.amount, price.currency)
+    return MembershipRefusal(MembershipProblem.PRICE_NOT_PAYABLE, refusal) if refusal else None
+
+
 def changed_plan(plan: Plan, changes: Mapping[str, Any], *, sold: bool) -> Plan | MembershipRefusal:
     """A plan with some of its details changed.
 
@@ -80,4 +87,6 @@ def changed_plan(plan: Plan, changes: Mapping[str, Any], *, sold: bool) -> Plan 
             MembershipProblem.PLAN_SOLD,
             f"The plan has been sold, so its {', '.join(fixed)} stays. Make another plan and retire this one.",
         )
+    if details.price != plan.details.price and (refusal := refuse_plan_price(details.price)):
+        return refusal
     return replace(plan, details=details, version=plan.version + 1)

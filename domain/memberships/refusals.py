@@ -9,6 +9,7 @@ class MembershipProblem(StrEnum):
 
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD = "plan_sold"
+    PRICE_NOT_PAYABLE = "price_not_payable"
     CHANGED_MEANWHILE = "changed_meanwhile"
     UNKNOWN_MEMBER = "unknown_user"
     UNKNOWN_MEMBERSHIP = "unknown_membership"
@@ -18,6 +19,7 @@ class MembershipProblem(StrEnum):
     NOT_FROZEN = "not_frozen"
     FREEZE_TOO_LONG = "freeze_too_long"
     SUSPENDED = "membership_suspended"
+    TOO_LONG = "membership_too_long"
 
 
 @dataclass(frozen=True, slots=True)

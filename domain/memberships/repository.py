@@ -71,15 +71,17 @@ class LedgerRepository:
         row = self._connection.execute(select(memberships).where(memberships.c.id == membership_id)).one_or_none()
         return self._held(row) if row else None
 
+    def covering(self, member_id: UUID, plan: Plan) -> Held | None:
+        """A member's membership that is good for the same as a plan; None: there is none yet."""
+        return next((held for held in self.held_by(member_id) if held.plan.covers == plan.covers), None)
+
     def to_prolong(self, member_id: UUID, plan: Plan, now: datetime) -> Held:
         """The membership that a purchase of a plan prolongs; made where there is none that is good for the same."""
-        for held in self.held_by(member_id):
-            if held.plan.covers == plan.covers:
-                if held.plan.id != plan.id:
-                    self._connection.execute(
-                        update(memberships).where(memberships.c.id == held.id).values(plan_id=plan.id)
-                    )
-                return Held(held.id, member_id, plan, held.time_zone, held.account)
+        held = self.covering(member_id, plan)
+        if held is not None:
+            if held.plan.id != plan.id:
+                self._connection.execute(update(memberships).where(memberships.c.id == held.id).values(plan_id=plan.id))
+            return Held(held.id, member_id, plan, held.time_zone, held.account)
         made = Held(new_id(), member_id, plan, self._plans.time_zone_of(plan), Account())
         self._connection.execute(
             insert(memberships).values(

@@ -60,7 +60,7 @@ def _state(membership: Membership, now: datetime) -> _State:
         return _State.NOT_STARTED
     if membership.in_arrears:
         return _State.IN_ARREARS  # past its end too: its days are withheld, not used up
-    if now >= membership.ends_at + membership.grace:
+    if now - membership.ends_at >= membership.grace:
         return _State.ENDED
     if _frozen(membership, now):
         return _State.FROZEN

@@ -92,6 +92,8 @@ def adjust(
             MembershipProblem.UNKNOWN_MEMBERSHIP, "The member has no such membership. See what `membership` lists."
         )
     drafts = bookings.adjustment(held.account, held.today(now), days)
+    if isinstance(drafts, MembershipRefusal):
+        return drafts
     if drafts:
         ledger.book(held, drafts, who, now)
     return ledger.held_by(member_id)
@@ -114,4 +116,5 @@ def grace_until(held: Held) -> date | None:
     """The first day on which the door stays shut, unless somebody pays."""
     ends_on = held.account.ends_on
     grace = 0 if held.account.without_grace else held.plan.details.grace_days
-    return ends_on + timedelta(days=grace) if ends_on else None
+    # An end that versions before `LONGEST_AHEAD` allowed may be close to the last day of the calendar.
+    return ends_on + min(timedelta(days=grace), date.max - ends_on) if ends_on else None

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.memberships import bookings
-from domain.memberships.bookings import Paid
+from domain.memberships.bookings import LONGEST_AHEAD_WHEN_PAID, Paid, refuse_grant
 from domain.memberships.ledger import Draft
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
@@ -54,6 +54,9 @@ class OrderBooking:
         assert plan is not None  # noqa: S101 - a foreign key holds it
         held = self._ledger.to_prolong(order.member_id, plan, self._now)
         today = held.today(self._now)
+        if refusal := refuse_grant(held.account, today, order.days, LONGEST_AHEAD_WHEN_PAID):
+            self._keep(problem=f"paid, but not booked: {refusal.detail}"[:200])
+            return
         drafts = bookings.purchase(held.account, today, order.days, order.price, order.id)
         self._ledger.book(held, drafts, who, self._now)
         self._keep(membership_id=held.id, state=OrderState.PAID, paid_at=self._now, problem=None)
@@ -124,7 +127,7 @@ class OrderBooking:
 
     def _take_again(self, refund: Refund) -> Refund:
         order, held = self.order, self._held()
-        money = Money(refund.amount, order.price.currency)
+        money = Money(self._invoices.credited(f"refund:{refund.id}"), order.price.currency)
         today = held.today(self._now)
         drafts = bookings.refund_failed(
             held.account, today, money, refund.days, order.id, refund.provider_id or str(refund.id)
@@ -132,11 +135,11 @@ class OrderBooking:
         effect = f"refund-failed:{refund.id}"
         self._ledger.book(held, drafts, Who(None, "the refund failed", order.method, effect), self._now)
         self._keep(refunded=order.refunded - money.amount)
-        period = drafts[0].period
-        self._invoices.issue(
-            self.order, InvoiceKind.INVOICE, money, effect, self._now, issued_on=today, period=period,
-            reason="The refund did not arrive",
-        )  # fmt: skip
+        if money.amount:
+            self._invoices.issue(
+                self.order, InvoiceKind.INVOICE, money, effect, self._now, issued_on=today, period=drafts[0].period,
+                reason="The refund did not arrive",
+            )  # fmt: skip
         return replace(refund, booked_at=None, days=0)
 
     def dispute(self, provided: ProvidedDispute) -> None:
@@ -182,6 +185,8 @@ class OrderBooking:
         self._ledger.book(held, drafts, Who(None, f"dispute {what}", self.order.method, effect), self._now)
 
     def _credit(self, held: Held, money: Money, effect: str, drafts: list[Draft], reason: str) -> None:
+        if not money.amount:
+            return  # all of it went back before: a dispute and a refund may be about the same money
         periods = [draft.period for draft in drafts if draft.period and not draft.moves]
         period = Period(min(each.start for each in periods), max(each.end for each in periods)) if periods else None
         self._invoices.issue(

@@ -8,9 +8,11 @@ from sqlalchemy import Connection, select
 
 from domain.clock import Clock
 from domain.ids import new_id
-from domain.memberships.ledger import Method
+from domain.memberships.bookings import refuse_grant
+from domain.memberships.days import day_of
+from domain.memberships.ledger import Account, Method
 from domain.memberships.plan_repository import PlanRepository
-from domain.memberships.plans import UNKNOWN_PLAN, Plan
+from domain.memberships.plans import UNKNOWN_PLAN, Plan, refuse_plan_price
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.payments.booking import OrderBooking
@@ -33,11 +35,13 @@ _LEFT_TO_PAY = timedelta(minutes=30)  # a page with less left is not handed out 
 
 def new_order(
     connection: Connection, member_id: UUID, plan: Plan, method: Method, now: datetime, *, by_id: UUID | None = None
-) -> Order | PaymentRefusal:
-    """An order of a plan at the price that it has now; kept."""
+) -> Order | PaymentRefusal | MembershipRefusal:
+    """An order of a plan at the price that it has now; kept. The caller holds the member."""
     user = connection.execute(select(users.c.deleted_at).where(users.c.id == member_id)).one_or_none()
     if user is None or user.deleted_at is not None:
         return UNKNOWN_MEMBER
+    if refusal := _refuse_days(connection, member_id, plan, now):
+        return refusal
     rate: int = connection.execute(
         select(companies.c.vat_rate_bp).where(companies.c.id == plan.company_id)
     ).scalar_one()
@@ -57,6 +61,15 @@ def new_order(
     )
     OrderRepository(connection).add(order)
     return order
+
+
+def _refuse_days(connection: Connection, member_id: UUID, plan: Plan, now: datetime) -> MembershipRefusal | None:
+    """Why a plan's days are not sold: with those of open orders the membership would end too far ahead."""
+    held = LedgerRepository(connection).covering(member_id, plan)
+    account = held.account if held else Account()
+    zone = held.time_zone if held else PlanRepository(connection).time_zone_of(plan)
+    ordered = OrderRepository(connection).open_days_of(member_id)
+    return refuse_grant(account, day_of(now, zone), ordered + plan.details.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +133,21 @@ class Checkouts:
         self, connection: Connection, member_id: UUID, wanted: WantedCheckout, same: UUID | None = None
     ) -> UUID | PaymentRefusal | MembershipRefusal:
         """An order of a plan, without a page; `same` where it is still open. No more than `MOST_AWAITED` are open."""
+        # Locked first: a member who orders twice at once is counted once.
+        if not LedgerRepository(connection).lock_member(member_id):
+            return UNKNOWN_MEMBER
         plan = PlanRepository(connection).plan(wanted.plan_id)
         if plan is None or plan.retired_at is not None:
             return UNKNOWN_PLAN
-        LedgerRepository(connection).lock_member(member_id)  # a member who orders twice at once is counted once
+        if refusal := refuse_plan_price(plan.details.price):
+            return refusal
         waiting = OrderRepository(connection).open_of(member_id)
         if same in waiting:
             return same
         if len(waiting) >= MOST_AWAITED:
             return _TOO_MANY_OPEN
         order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
-        if isinstance(order, PaymentRefusal):
+        if not isinstance(order, Order):
             return order
         success_url, cancel_url = wanted.urls_of(order.id)
         OrderRepository(connection).change(replace(order, success_url=success_url, cancel_url=cancel_url))

@@ -36,7 +36,7 @@ def sell_at_desk(
     if plan is None or plan.retired_at is not None:
         return UNKNOWN_PLAN
     order = new_order(connection, member_id, plan, method, now, by_id=by_id)
-    if isinstance(order, PaymentRefusal):
+    if not isinstance(order, Order):
         return order
     booking = OrderBooking(connection, order, now)
     booking.pay(buyer, Who(by_id, "paid at the desk", method, f"order:{order.id}"))

@@ -1,5 +1,6 @@
 """Invoices and credit notes: what is on them, and their numbers, which have no gaps within a company."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -76,6 +77,18 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(InvoiceText)
 
 
+def next_vat(issued: Sequence[InvoiceText], gross: int, rate_bp: int) -> int:
+    """The VAT of an order's next document, so that all of them together carry the VAT of the money that was kept.
+
+    Args:
+        issued: the order's documents so far.
+        gross: of the next one, in minor units; negative on a credit note.
+        rate_bp: the order's rate in hundredths of a percent.
+    """
+    kept = sum(each.gross for each in issued) + gross
+    return vat_in(kept, rate_bp) - sum(each.vat for each in issued)
+
+
 class InvoiceRepository:
     """Questions and changes within one unit of work."""
 
@@ -91,6 +104,16 @@ class InvoiceRepository:
         """Those of an order, the oldest first."""
         query = select(invoices).where(invoices.c.order_id == order_id).order_by(invoices.c.number)
         return [_invoice(row) for row in self._connection.execute(query)]
+
+    def credited(self, effect: str) -> int:
+        """How much a credit note gave back, in minor units; 0 where there is none.
+
+        Args:
+            effect: the refund, dispute or reversal that it is for.
+        """
+        query = select(invoices.c.amount).where(invoices.c.effect == effect)
+        amount: int | None = self._connection.execute(query).scalar_one_or_none()
+        return -(amount or 0)
 
     def of_member(self, member_id: UUID, asked: PageRequest) -> Page[Invoice]:
         """Those of a member, newest first."""
@@ -128,8 +151,8 @@ class InvoiceRepository:
             update(companies).where(companies.c.id == company.id).values(last_invoice_number=number)
         )
         before = self.of_order(order.id)
-        vat = vat_in(gross.amount, order.vat_rate_bp)
-        sign = -1 if kind is InvoiceKind.CREDIT_NOTE else 1
+        signed = -gross.amount if kind is InvoiceKind.CREDIT_NOTE else gross.amount
+        vat = next_vat([each.text for each in before], signed, order.vat_rate_bp)
         text = InvoiceText(
             kind=kind,
             number=f"{number:06d}",
@@ -140,9 +163,9 @@ class InvoiceRepository:
             period_from=period.start if period else None,
             period_until=period.end if period else None,
             currency=gross.currency,
-            gross=sign * gross.amount,
-            net=sign * (gross.amount - vat),
-            vat=sign * vat,
+            gross=signed,
+            net=signed - vat,
+            vat=vat,
             vat_rate_bp=order.vat_rate_bp,
             paid_by=order.method,
             refers_to=before[0].text.number if before else None,
@@ -170,7 +193,7 @@ class InvoiceRepository:
     def _buyer(self, member_id: UUID, told: Buyer | None) -> Buyer:
         user = self._connection.execute(select(users.c.name, users.c.email).where(users.c.id == member_id)).one()
         told = told or Buyer()
-        return Buyer(told.name or user.name, told.email or user.email, told.address)
+        return Buyer(told.name or user.name, told.email or user.email or "", told.address)
 
 
 def _invoice(row: Row[*tuple[Any, ...]]) -> Invoice:

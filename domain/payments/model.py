@@ -116,6 +116,7 @@ class PaymentProblem(StrEnum):
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_INVOICE = "unknown_invoice"
     NOT_PAID = "order_not_paid"
+    AMOUNT_NOT_PAYABLE = "amount_not_payable"
     REFUND_TOO_LARGE = "refund_too_large"
     DISPUTED = "order_disputed"
     DISABLED = "payments_disabled"

@@ -35,9 +35,9 @@ class OrderRepository:
         """The order that a checkout page is for."""
         return self._one(orders.c.session_id == session_id)
 
-    def email_of(self, member_id: UUID) -> str:
-        """Where a member gets mail."""
-        email: str = self._connection.execute(select(users.c.email).where(users.c.id == member_id)).scalar_one()
+    def email_of(self, member_id: UUID) -> str | None:
+        """Where a member gets mail; None: nowhere."""
+        email: str | None = self._connection.execute(select(users.c.email).where(users.c.id == member_id)).scalar_one()
         return email
 
     def orders_of(self, member_id: UUID, asked: PageRequest) -> Page[Order]:
@@ -81,6 +81,11 @@ class OrderRepository:
         """A member's orders whose end is not known yet, the newest first."""
         query = select(open_orders.c.order_id).where(open_orders.c.member_id == member_id)
         return list(self._connection.execute(query.order_by(open_orders.c.order_id.desc())).scalars())
+
+    def open_days_of(self, member_id: UUID) -> int:
+        """How many days a member's open orders are for."""
+        query = select(func.sum(orders.c.days)).join(open_orders, open_orders.c.order_id == orders.c.id)
+        return int(self._connection.execute(query.where(open_orders.c.member_id == member_id)).scalar_one() or 0)
 
     def open_unchecked_since(self, moment: datetime) -> tuple[list[UUID], datetime | None]:
         """Orders whose end is not known and that nobody has asked about since then; who waits longest comes first.

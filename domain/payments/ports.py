@@ -102,8 +102,12 @@ class Happened:
 class PaymentProvider(Protocol):
     """Every method raises `PaymentsAwayError`, and `PaymentRefusedError` unless it says otherwise."""
 
-    def open_checkout(self, order: Order, email: str) -> Checkout:
-        """A page to pay an order at; for the same order always the same page."""
+    def open_checkout(self, order: Order, email: str | None) -> Checkout:
+        """A page to pay an order at; for the same order always the same page.
+
+        Args:
+            email: the buyer's; None: none, and the page asks for it.
+        """
 
     def checkout(self, session_id: str) -> Checkout:
         """A page as it is now."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.clock import Clock
+from domain.currencies import currency_of
 from domain.ids import new_id
 from domain.memberships.ledger import Method
 from domain.memberships.repository import Who
@@ -96,6 +97,9 @@ def _refuse(order: Order, amount: int | None, left: int) -> PaymentRefusal | Non
         )
     if not order.is_fulfilled or order.state in {OrderState.LOST, OrderState.REVERSED}:
         return PaymentRefusal(PaymentProblem.NOT_PAID, f"The order is {order.state}: there is no money to give back.")
+    step_refusal = currency_of(order.price.currency).refuse_step(amount) if amount is not None else None
+    if step_refusal and amount != left:
+        return PaymentRefusal(PaymentProblem.AMOUNT_NOT_PAYABLE, f"Refund of {step_refusal}")
     if left <= 0 or (amount is not None and amount > left):
         return PaymentRefusal(
             PaymentProblem.REFUND_TOO_LARGE,

@@ -123,11 +123,11 @@ def account_from(user: Mapping[str, Any], groups: tuple[str, ...] = ()) -> Accou
     listed = user.get("Attributes") or user.get("UserAttributes") or []
     attributes = {each["Name"]: each["Value"] for each in listed}
     created: datetime = user["UserCreateDate"]
-    email = str(attributes.get("email", "")).lower()
+    email = str(attributes.get("email", "")).lower() or None
     return Account(
         sub=UUID(attributes["sub"]),
         email=email,
-        name=attributes.get("name") or email.partition("@")[0],
+        name=attributes.get("name") or (email or "").partition("@")[0],
         enabled=bool(user["Enabled"]),
         confirmed=user["UserStatus"] != "UNCONFIRMED",
         created_at=created.astimezone(UTC),

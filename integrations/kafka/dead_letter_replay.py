@@ -34,7 +34,7 @@ class DeadLetterReplay:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._topics = {settings.commands_topic, settings.replies_topic, settings.events_topic}
+        self._topics = set(settings.topics) - {settings.dead_letters_topic}
         config = producer_config(settings, _PATIENCE_S) | {"message.max.bytes": _LARGEST_BYTES}
         self._producer = Producer(config)
 

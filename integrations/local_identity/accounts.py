@@ -81,7 +81,7 @@ class Accounts:
         rows = [
             {
                 "sub": account.sub,
-                "email": normal_address(account.email),
+                "email": account.email and normal_address(account.email),
                 "name": account.name,
                 "password": password,
                 "enabled": account.enabled,

@@ -26,7 +26,7 @@ _COMMON = frozenset(
 _AT_ONCE = 2
 
 
-def weakness(password: str, email: str, name: str) -> str | None:
+def weakness(password: str, email: str | None, name: str) -> str | None:
     """What is wrong with a new password, and what would mend it; None when it is good.
 
     Length counts, not composition (NIST SP 800-63B section 5.1.1.2).
@@ -40,7 +40,7 @@ def weakness(password: str, email: str, name: str) -> str | None:
         return "The password repeats too few characters; use more different ones."
     if plain.casefold() in _COMMON:
         return "The password is one of those that are guessed first; a few unrelated words make a better one."
-    told = [email.partition("@")[0], *name.split()]
+    told = [(email or "").partition("@")[0], *name.split()]
     left = plain.casefold()
     for word in filter(None, told):
         left = left.replace(word.casefold(), "")

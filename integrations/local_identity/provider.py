@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from domain.clock import Clock, system_clock
 from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, Mail, MailAwayError, Mailer
-from integrations.local_identity.accounts import Accounts, new_account
+from integrations.local_identity.accounts import Accounts, new_account, normal_address
 from integrations.local_identity.codes import Codes, Purpose, Refreshable
 from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
@@ -105,7 +105,7 @@ class LocalProvider(LocalDirectory):
         except IntegrityError:
             return _IN_USE
         try:
-            self._mailer.send(confirm_mail(account.email, code))
+            self._mailer.send(confirm_mail(normal_address(email), code))
         except MailAwayError:
             self.delete(account.sub)  # nobody could confirm it, and whoever tries again would find the address in use
             raise
@@ -262,7 +262,7 @@ class LocalProvider(LocalDirectory):
     def set_password(self, sub: UUID, password: str) -> IdentityRefusal | None:
         """Give an account a password, as an administrator may. Refused: `weak_password`."""
         account = self.account(sub)
-        wrong = weakness(password, account.email if account else "", account.name if account else "")
+        wrong = weakness(password, account.email if account else None, account.name if account else "")
         if wrong is not None:
             return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
         hashed = self._passwords.hashed(password)
@@ -338,7 +338,7 @@ class LocalProvider(LocalDirectory):
             if account is None or (purpose is Purpose.CONFIRM and account.confirmed):
                 return None
             code = Codes(connection, self._clock()).new_code(account.sub, purpose)
-        return (confirm_mail if purpose is Purpose.CONFIRM else reset_mail)(account.email, code)
+        return (confirm_mail if purpose is Purpose.CONFIRM else reset_mail)(normal_address(email), code)
 
 
 @contextmanager

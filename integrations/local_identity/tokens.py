@@ -26,7 +26,7 @@ class Subject:
     """
 
     sub: UUID
-    email: str
+    email: str | None
     name: str
     groups: tuple[str, ...]
     session_id: UUID = field(default_factory=uuid4)
@@ -37,7 +37,7 @@ def mint_access_token(
     settings: Settings,
     *,
     sub: UUID,
-    email: str,
+    email: str | None,
     groups: Iterable[str],
     lifetime: timedelta,
     clock: Clock = system_clock,
@@ -101,7 +101,7 @@ def _signed(settings: Settings, subject: Subject, own: dict[str, Any], lifetime:
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
         "jti": str(uuid4()),
-        "email": subject.email,
+        **({"email": subject.email} if subject.email else {}),
         **({"name": subject.name} if subject.name else {}),
         **own,
     }

@@ -24,7 +24,7 @@ class Actor:
     """Whoever asks."""
 
     id: UUID
-    email: str
+    email: str | None
     roles: tuple[str, ...]
 
 

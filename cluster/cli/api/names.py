@@ -5,6 +5,7 @@ from uuid import UUID
 
 from cluster.cli.api.client import Api, Document
 from cluster.cli.api.refusals import NotFoundError, WrongUseError
+from cluster.cli.output import shown
 
 _CANDIDATES = 5
 _LONGEST_SEARCH = 100
@@ -72,11 +73,16 @@ def the_user(api: Api, wanted: str) -> Document:
         raise WrongUseError("no user is named", "by mail address, name or id")
     near = api.all("/users", search=words[:_LONGEST_SEARCH]).items
     field = "email" if "@" in words else "name"
-    found = [user for user in near if user[field].casefold() == words.casefold()]
+    found = [user for user in near if (user[field] or "").casefold() == words.casefold()]
     if found:
-        return _one("user", words, found, lambda user: f"{user['name']}, {user['email']}")
-    mend = f"did you mean {_listed(near, lambda user: user['email'])}?" if near else "see `fitmonitor user list`"
+        return _one("user", words, found, lambda user: f"{user['name']}, {address_of(user)}")
+    mend = f"did you mean {_listed(near, address_of)}?" if near else "see `fitmonitor user list`"
     raise NotFoundError(f"there is no user {words}", mend)
+
+
+def address_of(user: Document) -> str:
+    """What a message calls a user by: the address, or the id of one who has none."""
+    return shown(user["email"] or user["id"])
 
 
 def the_plan(api: Api, wanted: str, *, retired: bool = False) -> Document:
@@ -93,7 +99,7 @@ def the_invoice(api: Api, wanted: str, member: str) -> Document:
     user = the_user(api, member)
     found = [each for each in api.all(f"/members/{user['id']}/invoices").items if each["number"] == wanted]
     if not found:
-        raise NotFoundError(f"{user['email']} has no invoice {wanted}", "see `fitmonitor invoice list MEMBER`")
+        raise NotFoundError(f"{address_of(user)} has no invoice {wanted}", "see `fitmonitor invoice list MEMBER`")
     return found[0]
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from cluster.cli.api.refusals import WrongUseError
-from domain.money import decimals_of
+from domain.currencies import currency_of
 
 
 def price_of(text: str, currency: str) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def amount_of(text: str, currency: str) -> int:
     Raises:
         WrongUseError: it is no amount, or has more decimals than the currency.
     """
-    decimals = decimals_of(currency.upper())
+    decimals = currency_of(currency.upper()).decimals
     try:
         amount = Decimal(text).scaleb(decimals)
     except InvalidOperation:

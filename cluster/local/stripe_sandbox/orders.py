@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from cluster.local.stripe_sandbox.currencies import check_currency, check_divisible, check_total
 from cluster.local.stripe_sandbox.errors import InvalidParameterError
 from cluster.local.stripe_sandbox.parameters import Parameters
+from domain.currencies import LARGEST_AMOUNT
 
 _LEAST_OPEN_S, _MOST_OPEN_S = 30 * 60, 24 * 3600
 _LOCALE = re.compile(r"auto|[a-z]{2,3}(-[A-Z0-9]{2,3})?")
-_MOST_LINES, _MOST_OF_ONE, _MOST_AMOUNT = 100, 999_999, 99_999_999
+_MOST_LINES, _MOST_OF_ONE = 100, 999_999
 _METHODS = frozenset({"card", "sepa_debit"})
 _SUBMITS = frozenset({"auto", "book", "donate", "pay", "subscribe"})
 
@@ -112,7 +113,7 @@ def _line(row: Parameters) -> Line:
     product = price.level("product_data")
     product.need("name")
     currency = check_currency(price.text("currency") or "", price.named("currency"))
-    amount = price.integer("unit_amount", 0, _MOST_AMOUNT) or 0
+    amount = price.integer("unit_amount", 0, LARGEST_AMOUNT) or 0
     check_divisible(amount, currency, price.named("unit_amount"))
     line = Line(
         name=product.text("name", 250) or "",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from cluster.local.stripe_sandbox.currencies import decimals, shown
+from cluster.local.stripe_sandbox.currencies import currency_named, shown
 from cluster.local.stripe_sandbox.layout import note
 from cluster.local.stripe_sandbox.store import Body
 from cluster.local.stripe_sandbox.webhooks import Webhooks
@@ -96,7 +96,7 @@ def _of_dispute(dispute: Body) -> list[str]:
 
 def _of_refund(intent: Body) -> list[str]:
     path = f"/actions/payment-intents/{intent['id']}/refund"
-    places = decimals(intent["currency"])
+    places = currency_named(intent["currency"]).decimals
     step = f"0.{'0' * (places - 1)}1" if places else "1"
     part = (
         f'<form method="post" action="{path}"><label class="unseen" for="{intent["id"]}">Part to refund, in'

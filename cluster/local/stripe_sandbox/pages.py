@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from cluster.local.stripe_sandbox.control import ACTIONS, Action, act, decline, pay, pay_later
-from cluster.local.stripe_sandbox.currencies import decimals
+from cluster.local.stripe_sandbox.currencies import currency_named
 from cluster.local.stripe_sandbox.errors import InvalidParameterError, MissingResourceError, SandboxError
 from cluster.local.stripe_sandbox.forms import Form, decode
 from cluster.local.stripe_sandbox.guard import refuse_live
@@ -146,7 +146,7 @@ def _buyer(fields: Mapping[str, str], *, required: bool) -> Body:
 def _minor_units(text: str, currency: str) -> int:
     """An amount as a person writes it, `4.00` or `4,00`, in minor units."""
     match = _AMOUNT.fullmatch(text)
-    places = decimals(currency)
+    places = currency_named(currency).decimals
     fraction = (match[2] or "").rstrip("0") if match else ""
     if match is None or len(fraction) > places:
         raise InvalidParameterError(f"{text[:20]} is no amount of {currency.upper()}.", "amount")

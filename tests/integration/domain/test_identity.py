@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -225,6 +226,55 @@ def test_users_are_found_by_how_their_address_name_or_a_word_of_it_begins(
     with world.store.reading() as connection:
         listed = UserRepository(connection).users(UserFilter(search), ALL).items
     assert [user.email for user in listed] == found
+
+
+@pytest.mark.parametrize(
+    ("email", "username", "name"),
+    [
+        ("", "facebook_10158000000000000", "facebook_10158000000000000"),
+        (None, "google_42", "google_42"),
+        ("mia@localhost", None, "mia"),
+        ("nobody", None, "nobody"),
+    ],
+)
+def test_a_user_without_a_usable_address_has_none(
+    desk: Desk, world: World, email: str | None, username: str | None, name: str
+) -> None:
+    who = replace(caller(), email=email, username=username, name=None)
+    user = known(desk, who)
+    assert (user.email, user.name) == (None, name)
+    second = known(desk, replace(who, user_id=new_id(), session_id=new_id()))
+    assert second.email is None, "nobody's address is in nobody's way"
+    with world.store.reading() as connection:
+        kept = connection.execute(select(users.c.email).where(users.c.id == user.id)).scalar_one()
+        repository = UserRepository(connection)
+        assert kept is None
+        for text in filter(None, ("", "none", "null", email, username)):
+            assert repository.user_of(text) is None
+        assert {one.id for one in repository.users(UserFilter(name), ALL).items} == {user.id, second.id}
+        assert leaving.export_account(connection, user.id)["account"][0]["email"] is None
+    assert known(desk, replace(who, session_id=new_id())).email is None
+
+
+def test_an_address_that_the_provider_learns_or_loses_is_followed(desk: Desk, world: World) -> None:
+    user = known(desk, replace(caller(), email="", username="facebook_1"))
+    with_address = caller(user.id, "mia@example.org")
+    assert known(desk, with_address).email == "mia@example.org"
+    silent = replace(with_address, email=None, session_id=new_id())
+    assert known(desk, silent).email == "mia@example.org", "a token that does not say it changes nothing"
+    assert known(desk, replace(silent, email="", session_id=new_id())).email is None
+    with world.store.reading() as connection:
+        history = UserRepository(connection).history(user.id, ALL).items
+    assert [change.detail for change in history] == ["mia@example.org → none", "none → mia@example.org", ""]
+
+
+def test_a_deleted_user_has_no_address_and_another_may_take_it(desk: Desk, world: World) -> None:
+    gone = known(desk, caller())
+    desk.write(lambda connection: leaving.begin_deleting(connection, gone.id, gone.id, START))
+    desk.write(lambda connection: leaving.finish_deleting(connection, gone.id, START))
+    with world.store.reading() as connection:
+        assert connection.execute(select(users.c.email).where(users.c.id == gone.id)).scalar_one() is None
+    assert known(desk, caller()).email == "mia@example.org"
 
 
 def test_users_are_filtered_by_role_and_state_and_paged_without_loss(desk: Desk, world: World) -> None:

@@ -19,15 +19,16 @@ from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
-from domain.money import Money
+from domain.money import Money, vat_in
 from domain.payments.booking import OrderBooking
 from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
-from domain.payments.invoices import InvoiceKind
+from domain.payments.invoices import InvoiceKind, InvoiceText
 from domain.payments.model import MOST_AWAITED, Order, OrderState, PaymentRefusal
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
+from domain.payments.reminders import due_reminders
 from domain.payments.webhooks import store_happened
-from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders
+from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders, users
 from tests.integration.domain.cashbox import CANCEL, Cashbox, refused, session
 from tests.world import World
 
@@ -80,7 +81,9 @@ def test_a_retired_plan_is_sold_no_more_and_what_is_open_of_it_can_be_paid(box: 
     assert box.settled(order).state is OrderState.PAID
 
 
-@pytest.mark.parametrize("price", [Money(1200, "JPY"), Money(12_500, "KWD"), Money(999, "USD")])
+@pytest.mark.parametrize(
+    "price", [Money(1200, "JPY"), Money(12_500, "KWD"), Money(999, "USD"), Money(999_999_999_999, "IDR")]
+)
 def test_currencies_of_no_two_and_three_decimals(box: Cashbox, price: Money) -> None:
     with box.world.store.writing() as connection:
         plan = create_plan(connection, PlanDetails("30 days", 30, price), box.world.clock())
@@ -249,6 +252,23 @@ def test_an_invoice_has_all_that_it_needs(box: Cashbox) -> None:
     assert (text.gross, text.net, text.vat, text.vat_rate_bp) == (1000, 840, 160, 1900)
 
 
+def test_a_member_without_an_address_buys_and_gets_no_mail(box: Cashbox) -> None:
+    with_address, without = box.order(), box.world.newcomer()
+    with box.world.store.writing() as connection:
+        connection.execute(update(users).where(users.c.id == without).values(email=None))
+    order = box.order(without)
+    assert box.provider.addresses == {order.id: None, with_address.id: f"{with_address.member_id}@example.org"}
+    for each in (with_address, order):
+        box.provider.pay(session(each), buyer=Buyer())
+        assert box.settled(each).state is OrderState.PAID
+    assert [text.buyer.email for text in box.invoices(order)] == [""]
+    assert [text.buyer.email for text in box.invoices(with_address)] == [f"{with_address.member_id}@example.org"]
+    box.days_pass(25)
+    with box.world.store.reading() as connection:
+        due = due_reminders(connection, box.world.clock())
+    assert [reminder.email for reminder in due] == [f"{with_address.member_id}@example.org"]
+
+
 def test_refund_whole_takes_back_days_and_issues_a_credit_note(box: Cashbox) -> None:
     order = box.bought()
     box.days_pass(10)
@@ -268,6 +288,19 @@ def test_refund_in_part_and_more_than_is_left(box: Cashbox) -> None:
     assert box.days_left(order) == 8
     assert box.read(order).state is OrderState.PAID
     assert refused(box.give_back(order, 601, "more")) == "refund_too_large"
+
+
+def test_a_part_that_is_refunded_is_a_multiple_of_the_currencys_step(box: Cashbox) -> None:
+    with box.world.store.writing() as connection:
+        plan = create_plan(connection, PlanDetails("30 days", 30, Money(50_000, "ISK")), box.world.clock())
+    assert isinstance(plan, Plan)
+    order = box.bought(plan=plan.id)
+    refusal = box.give_back(order, 10_050, "ill")
+    assert refused(refusal) == "amount_not_payable"
+    assert isinstance(refusal, PaymentRefusal)
+    assert refusal.detail == "Refund of 10050 ISK is not a multiple of 100 ISK. Use 10000 or 10100."
+    assert isinstance(box.give_back(order, 10_100, "ill"), Order)
+    assert box.read(order).refunded == 10_100
 
 
 def test_refund_that_the_provider_lost_the_answer_of_is_made_once(box: Cashbox) -> None:
@@ -301,6 +334,59 @@ def test_refunds_made_at_the_provider_are_booked_and_one_that_fails_is_taken_bac
     box.handle(box.provider.refund_fails(session(order)))
     assert (box.read(order).state, box.days_left(order)) == (OrderState.PAID, 30)
     assert [text.gross for text in box.invoices(order)] == [1000, -1000, 1000]
+
+
+@pytest.mark.parametrize(
+    ("price", "parts"),
+    [
+        (Money(1000, "EUR"), (333, 333, 334)),
+        (Money(1000, "EUR"), (1, 1, 1, 997)),
+        (Money(1199, "JPY"), (400, 400, 399)),
+        (Money(12_500, "KWD"), (4_170, 4_170, 4_160)),
+    ],
+)
+def test_invoice_and_credit_notes_of_a_full_refund_add_up_to_zero(
+    box: Cashbox, price: Money, parts: tuple[int, ...]
+) -> None:
+    with box.world.store.writing() as connection:
+        connection.execute(update(companies).values(vat_rate_bp=1900))
+        plan = create_plan(connection, PlanDetails("30 days", 30, price), box.world.clock())
+    assert isinstance(plan, Plan)
+    order = box.bought(plan=plan.id)
+    for part in parts:
+        assert isinstance(box.give_back(order, part, "ill"), Order)
+    assert added_up(box.invoices(order)) == (0, 0, 0)
+    box.handle(box.provider.refund_fails(session(order)))
+    assert box.read(order).refunded == 0
+    vat = vat_in(price.amount, 1900)
+    assert added_up(box.invoices(order)) == (price.amount, price.amount - vat, vat)
+
+
+def test_a_refund_of_money_that_a_dispute_took_books_none_of_it_again(box: Cashbox) -> None:
+    with box.world.store.writing() as connection:
+        connection.execute(update(companies).values(vat_rate_bp=1900))
+    order = box.bought()
+    box.handle(box.provider.dispute(session(order)))
+    box.handle(box.provider.close_dispute(session(order), won=False))
+    box.handle(box.provider.give_back(session(order), 400))
+    assert [text.gross for text in box.invoices(order)] == [1000, -1000]
+    box.handle(box.provider.refund_fails(session(order)))
+    assert box.read(order).refunded == 1000
+    assert added_up(box.invoices(order)) == (0, 0, 0)
+
+
+def test_a_reversal_after_nothing_was_refunded_adds_up_to_zero(box: Cashbox) -> None:
+    member, now = box.world.newcomer(), box.world.clock()
+    with box.world.store.writing() as connection:
+        connection.execute(update(companies).values(vat_rate_bp=700))
+        sold = sell_at_desk(connection, member, box.world.plan, Method.CASH, member, now)
+        assert isinstance(sold, Order)
+        assert isinstance(reverse_at_desk(connection, sold.id, "a mistake", member, now), Order)
+    assert added_up(box.invoices(sold)) == (0, 0, 0)
+
+
+def added_up(texts: list[InvoiceText]) -> tuple[int, int, int]:
+    return sum(text.gross for text in texts), sum(text.net for text in texts), sum(text.vat for text in texts)
 
 
 def test_nobody_is_refunded_who_has_not_paid(box: Cashbox) -> None:

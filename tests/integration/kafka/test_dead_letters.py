@@ -67,6 +67,17 @@ def test_what_was_sent_again_is_marked(settings: Settings, commands: Topic) -> N
     assert [mark.letter for mark in marks] == [letters[1].id]
 
 
+def test_a_letter_of_every_topic_that_is_read_is_sent_again(settings: Settings) -> None:
+    kafka = settings.kafka
+    topics = [Topic(settings, name) for name in kafka.topics if name != kafka.dead_letters_topic]
+    assert Topic(settings, kafka.payments_topic).write(b"garbage").value() == b"garbage"
+    bury(settings, *(topic.write(b"from here") for topic in topics))
+    letters, _ = entries(settings)
+    assert DeadLetterReplay(kafka).send(letters) == []
+    for topic in topics:
+        assert [message.value() for message in topic.read() if message.value() != b"garbage"] == [b"from here"] * 2
+
+
 def test_a_message_too_large_for_a_letter_is_found_where_it_lies(settings: Settings, commands: Topic) -> None:
     message = commands.write(LARGE)
     bury(settings, message)

@@ -103,6 +103,7 @@ def test_a_password_that_was_changed_stays_as_it_is(demo_settings: Settings) -> 
     assert admin is not None
     provider.set_password(admin.sub, "of the admin's own choice")
     seeded(settings)
+    assert admin.email
     assert isinstance(provider.sign_in(admin.email, "of the admin's own choice"), Tokens)
     provider.close()
 

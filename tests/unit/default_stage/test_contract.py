@@ -5,9 +5,11 @@ import json
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select, update
 
 from domain.identity.model import Role
 from domain.ids import new_id
+from domain.tables import users
 from tests.unit.default_stage.stage import Stage, id_token
 from tests.unit.gateway.rig import OTHER_ORIGIN, assert_problem
 from tests.unit.gateway.signing_in import new_admin, new_member, sign_up
@@ -106,6 +108,16 @@ async def test_generate_draws_the_caller_s_own_pass_and_not_the_token(stage: Sta
     assert_problem(await stage.client.post("/api/qr/generate", json=own, headers=other), 403, "forbidden")
     answer = await stage.client.post("/api/qr/generate", json={"token": "x"}, headers=headers)
     assert_problem(answer, 401, "unauthenticated")
+
+
+async def test_validate_names_a_member_without_an_address(stage: Stage) -> None:
+    ana = await new_member(stage.rig)
+    headers = await stage.signed_in(EMAIL)
+    with stage.rig.world.store.writing() as connection:
+        connection.execute(update(users).where(users.c.id == ana.id).values(email=None))
+        name = connection.execute(select(users.c.name).where(users.c.id == ana.id)).scalar_one()
+    answer = await stage.client.post("/api/qr/validate", json={"qrToken": str(ana.id)}, headers=headers)
+    assert answer.json()["username"] == name
 
 
 async def test_validate_says_whose_pass_it_is_to_its_owner_and_to_staff(stage: Stage) -> None:

@@ -138,6 +138,15 @@ async def hooked(stage: Stage, body: bytes, **headers: str) -> httpx.Response:
     return await stage.client.post("/api/payments/webhooks", content=body, headers=told)
 
 
+async def test_an_event_of_66_kilobytes_is_taken_and_one_past_a_mebibyte_is_not(stage: Stage, mia: UUID) -> None:
+    await asked(stage, mia)
+    (session,) = stage.rig.payment_provider.pages
+    event = sent(stage.rig.payment_provider.pay(session))
+    assert (await hooked(stage, event.ljust(66 * 1024), Stripe_Signature="signed")).status_code == 204
+    answer = await hooked(stage, event.ljust(1024 * 1024 + 1), Stripe_Signature="signed")
+    assert_problem(answer, 413, "body_too_large")
+
+
 async def test_an_event_is_kept_once_and_handed_on_once(stage: Stage, mia: UUID) -> None:
     await asked(stage, mia)
     (session,) = stage.rig.payment_provider.pages

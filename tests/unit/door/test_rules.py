@@ -152,6 +152,11 @@ def test_a_membership_that_does_not_hold_is_named(
     assert (verdict.outcome, verdict.reason, verdict.remedy) == (Outcome.REFUSED, expected, remedy)
 
 
+def test_a_membership_that_ends_on_the_last_days_of_the_calendar_lets_in() -> None:
+    far = membership(ends_at=datetime(9999, 12, 31, tzinfo=UTC), grace=timedelta(days=90))
+    assert reason(scan(), a_member(memberships=(far,))) is None
+
+
 def test_grace_lets_in_and_says_to_renew() -> None:
     verdict = decision(scan(), a_member(memberships=(membership(ends_at=NOW - timedelta(days=2)),)))
     assert (verdict.outcome, verdict.remedy) == (Outcome.ENTERED, Remedy.RENEW)

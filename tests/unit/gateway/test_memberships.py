@@ -333,3 +333,17 @@ async def test_the_ledger_is_listed_newest_first_a_page_at_a_time(rig: Rig) -> N
         rest = (await rig.client.get(url, params={"limit": 2, "after": first["next"]}, headers=headers)).json()
         assert [one["order_id"] for one in first["items"] + rest["items"]] == orders[::-1]
         assert rest["next"] is None
+
+
+async def test_days_given_again_and_again_are_refused_fifty_years_ahead(rig: Rig) -> None:
+    member, mia = newcomer(rig)
+    await bought(rig, mia)
+    held = (await mine(rig, mia))["memberships"][0]["id"]
+    body = {"membership_id": held, "days": 3660, "reason": "a gift"}
+    url, admin = f"/members/{member}/adjustments", rig.bearer(Role.ADMIN)
+    statuses = [(await rig.client.post(url, json=body, headers=admin)).status_code for _ in range(5)]
+    assert statuses == [200, 200, 200, 200, 409]
+    problem = assert_problem(await rig.client.post(url, json=body, headers=admin), 409, "membership_too_long")
+    assert problem["detail"] == (
+        "3660 more days end after 2076-03-01, the latest day that is allowed. Use 3592 days or fewer."
+    )

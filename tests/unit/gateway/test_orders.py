@@ -371,7 +371,7 @@ async def test_only_money_that_is_there_is_given_back_and_only_by_admins(rig: Ri
 async def test_a_refund_that_cannot_be_is_named_by_its_field(rig: Rig) -> None:
     _, mia = newcomer(rig)
     order = await bought(rig, mia)
-    wrong: dict[str, list[object]] = {"amount": [0, -400, 4.5, 100_000_000], "reason": [" ", None, "x" * 201]}
+    wrong: dict[str, list[object]] = {"amount": [0, -400, 4.5, 1_000_000_000_000], "reason": [" ", None, "x" * 201]}
     for field, values in wrong.items():
         for value in values:
             answer = await refunded(rig, order["id"], **{field: value})

@@ -4,13 +4,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from domain.identity.model import Role
 from domain.ids import new_id
 from domain.tables import plans
 from tests.unit.gateway.rig import Rig, assert_problem
-from tests.unit.gateway.shop import EUR_10, bought, made_plan, newcomer, ordered
+from tests.unit.gateway.shop import EUR_10, bought, checkout, made_plan, newcomer, ordered
 
 pytestmark = pytest.mark.anyio
 
@@ -56,18 +56,50 @@ async def test_a_plan_that_is_sent_again_is_made_once(rig: Rig) -> None:
 
 async def test_prices_of_no_two_and_three_decimals_are_whole_minor_units(rig: Rig) -> None:
     admin = rig.bearer(Role.ADMIN)
-    for amount, currency in ((1, "EUR"), (1200, "JPY"), (12_500, "KWD"), (99_999_999, "USD"), (10, "BHD")):
+    for amount, currency in (
+        *((50, "EUR"), (1200, "JPY"), (12_500, "KWD"), (99_999_999, "USD"), (10, "BHD")),
+        *((150_000_000, "IDR"), (3_000_000, "UGX"), (50_000, "ISK")),
+    ):
         price = {"amount": amount, "currency": currency}
         plan = await made_plan(rig, admin, price=price)
         assert plan["price"] == price
         _, mia = newcomer(rig)
         assert (await ordered(rig, mia, UUID(plan["id"])))["price"] == price
-    for amount in (12_501, 9):
-        price = {"amount": amount, "currency": "KWD"}
-        answer = await rig.client.post("/plans", json=NEW | {"price": price}, headers=admin)
-        problem = assert_problem(answer, 422, "invalid_request")
-        assert [one["field"] for one in problem["fields"]] == ["price"]
-        assert "multiples of 10" in str(problem["fields"])
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "detail"),
+    [
+        (12_501, "KWD", "is not a multiple of 10 KWD. Use 12500 or 12510."),
+        (9, "KWD", "is less than the minimum charge. Use 10 or more"),
+        (50_050, "ISK", "Plan price 50050 ISK is not a multiple of 100 ISK. Use 50000 or 50100."),
+        (49, "EUR", "Plan price 49 EUR is less than the minimum charge. Use 50 or more"),
+        (100_000_000, "EUR", "is more than the maximum charge. Use 99999999 or less"),
+        (1000, "XYZ", "Currency XYZ is not supported."),
+    ],
+)
+async def test_a_price_that_cannot_be_charged_makes_no_plan(rig: Rig, amount: int, currency: str, detail: str) -> None:
+    admin = rig.bearer(Role.ADMIN)
+    price = {"amount": amount, "currency": currency}
+    answer = await rig.client.post("/plans", json=NEW | {"price": price}, headers=admin)
+    assert detail in assert_problem(answer, 422, "price_not_payable")["detail"]
+    answer = await rig.client.patch(f"/plans/{rig.world.plan}", json={"price": price}, headers=if_match(admin, "*"))
+    assert detail in assert_problem(answer, 422, "price_not_payable")["detail"]
+
+
+async def test_a_plan_of_before_that_cannot_be_charged_is_refused_at_the_checkout_and_sold_at_the_desk(
+    rig: Rig,
+) -> None:
+    with rig.world.store.writing() as connection:
+        connection.execute(update(plans).values(price_amount=49))
+    member, mia = newcomer(rig)
+    problem = assert_problem(await checkout(rig, mia), 422, "price_not_payable")
+    assert problem["detail"] == "Plan price 49 EUR is less than the minimum charge. Use 50 or more (minor units)."
+    assert (await rig.client.get("/me/orders", headers=mia)).json()["items"] == []
+    assert not rig.payment_provider.pages
+    sale = {"member_id": str(member), "plan_id": str(rig.world.plan), "method": "cash"}
+    sold = await rig.client.post("/desk-payments", json=sale, headers=rig.bearer(Role.ADMIN))
+    assert (sold.status_code, sold.json()["price"]) == (201, {"amount": 49, "currency": "EUR"})
 
 
 @pytest.mark.parametrize("field", ["name", "days", "price", "grace_days", "gyms"])
@@ -82,7 +114,7 @@ async def test_what_no_plan_can_be_is_named_by_its_field(rig: Rig, field: str) -
             ({"amount": 0, "currency": "EUR"}, "price.amount"),
             ({"amount": -1, "currency": "EUR"}, "price.amount"),
             ({"amount": 10.5, "currency": "EUR"}, "price.amount"),
-            ({"amount": 100_000_000, "currency": "EUR"}, "price.amount"),
+            ({"amount": 1_000_000_000_000, "currency": "IDR"}, "price.amount"),
             ({"amount": 1000, "currency": "EURO"}, "price.currency"),
             ({"amount": 1000, "currency": "€€€"}, "price.currency"),
             ({"amount": 1000, "currency": "E1R"}, "price.currency"),

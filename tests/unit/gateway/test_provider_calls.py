@@ -134,6 +134,16 @@ async def test_an_event_that_was_not_signed_with_our_secret_just_now_is_not_take
     assert (await hooked(rig, body, signature(body, ago_s=270))).status_code == 204
 
 
+async def test_an_event_of_up_to_a_mebibyte_is_taken(rig: Rig) -> None:
+    at_stripe(rig)
+    for number, size in enumerate((66 * 1024, 1024 * 1024)):
+        event = stripes_event(str(new_id()), id=f"evt_{number}", livemode="")
+        body = event.replace(b'"livemode":""', b'"livemode":"' + b"x" * (size - len(event)) + b'"')
+        assert len(body) == size
+        assert (await hooked(rig, body, signature(body))).status_code == 204
+    assert kept(rig) == [("evt_0", "received"), ("evt_1", "received")]
+
+
 NO_EVENTS = (b"", b"{", b"null", b"[]", b'"evt"', b"1", b"{}", b"\xff\xfe", b'{"object": "event"}', b'{"id": "evt_1"}')
 
 
@@ -151,6 +161,39 @@ UNREADABLE: tuple[dict[str, Any], ...] = (
     {"created": "soon"},
     {"created": None},
     {"created": 10**20},
+    {"created": -1},
+    {"created": 1772452800.5},
+    {"created": True},
+    {"id": None},
+    {"id": ""},
+    {"id": 1},
+    {"id": "evt_\x00"},
+    {"id": "evt_ü"},
+    {"id": "e" * 256},
+    {"type": None},
+    {"type": ""},
+    {"type": "checkout.session.\ue000"},
+    {"api_version": 1},
+    {"data": {"object": None}},
+    {"data": {"object": {"id": "x" * 256}}},
+    {"data": {"object": {"id": "cs_ü"}}},
+    {"data": {"object": {"id": ["cs_1"]}}},
+    {"data": {"object": {"metadata": ["order_id"]}}},
+    {"data": {"object": {"payment_intent": "p" * 256}}},
+    {"data": {"object": {"payment_intent": {"id": 1}}}},
+)
+RAW: tuple[tuple[bytes, bytes], ...] = (
+    (b'"object":"event"', b'"object":"event","deep":' + b"[" * 100_000 + b"]" * 100_000),
+    (b'"object":"event"', b'"object":"event","deep":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+    (
+        b'"client_reference_id":',
+        b'"metadata":' + b'{"a":' * 100_000 + b"{}" + b"}" * 100_000 + b',"client_reference_id":',
+    ),
+    (b'"checkout.session.completed"', b'"checkout.session.\\ud800"'),
+    (b'"evt_1"', b'"evt_\\udfff"'),
+    (b'"pi_1"', b'"\\ud800"'),
+    (b'"evt_1"', b"NaN"),
+    (b"1772452800", b"1" + b"0" * 5000),
 )
 
 
@@ -162,8 +205,27 @@ async def test_an_event_that_cannot_be_read_is_not_taken(rig: Rig) -> None:
         assert kept(rig) == []
 
 
+async def test_a_signed_event_whose_text_is_deep_or_broken_is_not_taken(rig: Rig) -> None:
+    at_stripe(rig)
+    for old, new in RAW:
+        event = stripes_event(str(new_id()))
+        body = event.replace(old, new)
+        assert body != event
+        assert_problem(await hooked(rig, body, signature(body)), 400, "bad_signature")
+        assert kept(rig) == []
+
+
+async def test_an_event_about_anything_else_is_kept(rig: Rig) -> None:
+    at_stripe(rig)
+    for number, about in enumerate(({}, {"object": "balance", "metadata": {}}, {"metadata": {"order_id": 1}})):
+        body = stripes_event("", id=f"evt_{number}", type="balance.available", data={"object": about})
+        assert (await hooked(rig, body, signature(body))).status_code == 204, about
+    assert [state for _, state in kept(rig)] == ["ignored"] * 3
+
+
 async def test_a_body_without_end_or_of_another_type_is_not_read(rig: Rig) -> None:
-    assert_problem(await hooked(rig, b"x" * 5000), 413, "body_too_large")
+    assert_problem(await hooked(rig, b"x" * (1024 * 1024 + 1)), 413, "body_too_large")
+    assert_problem(await rig.client.post("/checkouts", content=b"x" * 5000, headers=JSON), 413, "body_too_large")
     form = await hooked(rig, b"id=evt_1", SIGNED | {"Content-Type": "application/x-www-form-urlencoded"})
     assert_problem(form, 415, "unsupported_media_type")
     assert kept(rig) == []

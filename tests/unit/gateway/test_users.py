@@ -136,7 +136,7 @@ async def test_a_deleted_member_is_led_out_forgotten_and_not_let_in_again(rig: R
         visit = connection.execute(select(visits)).one()
         row = connection.execute(select(users).where(users.c.id == member)).one()
     assert (visit.member_id, visit.inferred) == (None, "account_deleted")
-    assert row.email == f"deleted-{member}@deleted.invalid"
+    assert row.email is None
     assert_problem(await rig.client.get(f"/users/{member}", headers=rig.bearer(Role.STAFF)), 404, "unknown_user")
 
 
@@ -160,3 +160,20 @@ async def test_an_admin_deletes_an_account_and_its_address_is_free_again(rig: Ri
     again = await new_member(rig)
     assert again.id != ana.id
     assert_problem(await rig.client.delete(f"/users/{new_id()}", headers=admin.headers), 404, "unknown_user")
+
+
+async def test_a_user_without_an_address_is_shown_without_one_and_buys(rig: Rig) -> None:
+    member, staff = rig.world.newcomer(), rig.bearer(Role.STAFF)
+    token = rig.tokens.give(Role.USER, user_id=member, email="facebook_10158000000000000")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await rig.client.get("/me", headers=headers)).json()["email"] is None
+    for search in ("none", "null", "facebook", str(member)):
+        assert (await rig.client.get(f"/users?search={search}", headers=staff)).json()["items"] == []
+    found = (await rig.client.get("/users?search=mia&role=User", headers=staff)).json()["items"]
+    assert [(user["id"], user["email"]) for user in found] == [(str(member), None)]
+    export = (await rig.client.get("/me/export", headers=headers)).json()
+    assert export["account"][0]["email"] is None
+    assert "facebook" not in str(export["account"])
+    order = await rig.client.post("/checkouts", json={"plan_id": str(rig.world.plan)}, headers=headers)
+    assert order.status_code == 201, order.text
+    assert list(rig.payment_provider.addresses.values()) == [None]

@@ -6,6 +6,7 @@ import pytest
 
 from domain.identity.model import IdentityRefusal
 from domain.identity.ports import Account, ProviderAwayError
+from integrations.function_events import AccountItem
 from tests.unit.identity.cognito_rig import (
     AWAY,
     CREATED,
@@ -189,3 +190,15 @@ def test_a_change_that_was_not_made_is_not_said_to_be(
     cognito.refuses(operation, code, asked=asked)
     with pytest.raises(ProviderAwayError, match=code):
         change(cognito)
+
+
+def test_a_federated_account_without_an_address_has_none(cognito: CognitoRig) -> None:
+    shown = got_user("EXTERNAL_PROVIDER")
+    shown["Username"] = "facebook_10158000000000000"
+    shown["UserAttributes"] = [each for each in shown["UserAttributes"] if each["Name"] == "sub"]
+    cognito.answers("admin_get_user", THIS, shown)
+    cognito.answers("admin_list_groups_for_user", THIS, {"Groups": []})
+    account = cognito.provider.account(SUB)
+    assert account is not None
+    assert (account.email, account.name) == (None, "")
+    assert AccountItem.of(account).account() == account

@@ -151,6 +151,8 @@ def test_where_somebody_else_is_the_provider_there_is_no_local_one(tmp_path: Pat
 def test_accounts_made_elsewhere_keep_their_id_their_groups_and_their_time(rig: Rig) -> None:
     [one, other] = members(2)
     rig.provider.add_accounts([one, other])
+    assert one.email
+    assert other.email
     assert rig.provider.account(one.sub) == one
     assert rig.provider.account_of(other.email) == other
     assert problem_of(rig.provider.sign_in(one.email, "")) is IdentityProblem.WRONG_CREDENTIALS

@@ -1,0 +1,81 @@
+"""Stripe's events as far as they are believed: what they are about (https://docs.stripe.com/api/events/object)."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from domain.payments.ports import Happened
+
+_Name = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,255}\Z")]  # as the columns keep it
+_Second = Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800)]  # until the year 9999
+
+
+class _Object(msgspec.Struct, frozen=True):
+    object: str | None = None
+    id: _Name | None = None
+    client_reference_id: Any = None
+    metadata: dict[str, Any] | None = None
+    payment_intent: str | dict[str, Any] | None = None
+
+
+class _Data(msgspec.Struct, frozen=True):
+    object: _Object
+
+
+class _Event(msgspec.Struct, frozen=True):
+    id: _Name
+    type: _Name
+    created: _Second
+    data: _Data
+    api_version: _Name | None = None
+
+
+_decoder = msgspec.json.Decoder(_Event)
+
+
+def read_event(payload: bytes) -> Happened:
+    """An event as it was sent.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return _happened(_decoder.decode(payload))
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"not an event ({type(error).__name__})") from error
+
+
+def event_of(values: dict[str, Any]) -> Happened:
+    """An event as the SDK lists it; raises as `read_event`."""
+    try:
+        return _happened(msgspec.convert(values, _Event))
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"not an event ({type(error).__name__})") from error
+
+
+def uuid_of(value: object) -> UUID | None:
+    """An id of ours that Stripe gives back; None: it is none."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _happened(event: _Event) -> Happened:
+    about = event.data.object
+    is_session, is_intent = about.object == "checkout.session", about.object == "payment_intent"
+    intent = about.payment_intent
+    told = intent.get("id") if isinstance(intent, dict) else intent
+    return Happened(
+        id=event.id,
+        type=event.type,
+        api_version=event.api_version,
+        object_id=about.id,
+        order_id=(uuid_of(about.client_reference_id) if is_session else None)
+        or uuid_of((about.metadata or {}).get("order_id")),
+        payment_intent_id=about.id if is_intent else msgspec.convert(told, _Name | None),
+        session_id=about.id if is_session else None,
+        created_at=datetime.fromtimestamp(event.created, UTC),
+    )

@@ -1,0 +1,132 @@
+"""What steps of the migration do to rows that are there."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, insert, select, text
+
+from cluster.local.mariadb import MariaDbServer
+from domain.ids import new_id
+from domain.migrations.run import bring_to, known_steps
+from domain.tables import companies, invoices, ledger_entries, orders, plans, refunds, user_roles, users
+from domain.unit_of_work import Store
+from tests.servers import fresh_database
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+_MONEY_AND_ADDRESSES = "0007"
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
+    else:
+        server: MariaDbServer = request.getfixturevalue("mariadb")
+        url = fresh_database(server)
+    store = Store(url)
+    yield store
+    store.close()
+
+
+def test_addresses_that_cannot_be_used_become_null_and_nothing_else_of_a_user_changes(store: Store) -> None:
+    emails = ["mia@example.org", "facebook_10158000000000000", "mia@localhost", f"deleted-{new_id()}@deleted.invalid"]
+    with store.writing() as connection:
+        bring_to(connection, _before(_MONEY_AND_ADDRESSES))
+        for number, email in enumerate(emails):
+            user_id = UUID(int=number + 1)
+            connection.execute(insert(users).values(id=user_id, email=email, name=f"User {number}", created_at=NOW))
+            connection.execute(insert(user_roles).values(user_id=user_id, role="User"))
+    with store.writing() as connection:
+        bring_to(connection, _MONEY_AND_ADDRESSES)
+    with store.writing() as connection:
+        found = connection.execute(select(users.c.email, users.c.name).order_by(users.c.id)).all()
+        assert [tuple(row) for row in found] == [
+            *(("mia@example.org", "User 0"), (None, "User 1"), (None, "User 2"), (None, "User 3"))
+        ]
+        assert len(connection.execute(select(user_roles)).all()) == 4
+        if connection.dialect.name == "sqlite":
+            assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+        connection.execute(insert(users).values(id=new_id(), email=None, name="New", created_at=NOW))
+
+
+def test_shillings_of_plans_and_desks_become_hundredths_and_those_of_stripe_stay(store: Store) -> None:
+    with store.writing() as connection:
+        bring_to(connection, _before(_MONEY_AND_ADDRESSES))
+        _sold(connection)
+    with store.writing() as connection:
+        bring_to(connection, _MONEY_AND_ADDRESSES)
+    with store.reading() as connection:
+        prices = {row.price_currency: row.price_amount for row in connection.execute(select(plans))}
+        assert prices == {"UGX": 3_000_000, "EUR": 30_000}
+        by_method = {
+            (row.currency, row.method): (row.amount, row.refunded) for row in connection.execute(select(orders))
+        }
+        assert by_method == {
+            ("UGX", "cash"): (3_000_000, 1_000_000),
+            ("UGX", "stripe"): (30_000, 10_000),
+            ("EUR", "cash"): (30_000, 10_000),
+        }
+        assert _amounts(connection, ledger_entries) == _amounts(connection, refunds) == [10_000, 10_000, 1_000_000]
+        assert _amounts(connection, invoices) == [30_000, 30_000, 3_000_000]
+        documents = [json.loads(row.document) for row in connection.execute(select(invoices))]
+        assert sorted((each["gross"], each["net"], each["vat"]) for each in documents) == [
+            *((30_000, 25_210, 4_790), (30_000, 25_210, 4_790), (3_000_000, 2_521_000, 479_000))
+        ]
+        assert {each["number"] for each in documents} == {"000001"}
+
+
+def _before(revision: str) -> str:
+    before = known_steps().get_revision(revision).down_revision
+    assert isinstance(before, str)
+    return before
+
+
+def _amounts(connection: Connection, table: object) -> list[int]:
+    return sorted(row.amount for row in connection.execute(select(table)))  # type: ignore[call-overload] # any table
+
+
+def _sold(connection: Connection) -> None:
+    company = new_id()
+    connection.execute(insert(companies).values(id=company, name="Gyms Ltd", created_at=NOW))
+    plan_ids = {"UGX": new_id(), "EUR": new_id()}
+    for currency, plan_id in plan_ids.items():
+        connection.execute(
+            insert(plans).values(
+                id=plan_id, company_id=company, name=currency, days=30, price_amount=30_000, price_currency=currency,
+                grace_days=3, covers_all_gyms=True, created_at=NOW,
+            )
+        )  # fmt: skip
+    for number, (currency, method) in enumerate((("UGX", "cash"), ("UGX", "stripe"), ("EUR", "cash")), 1):
+        order = new_id()
+        connection.execute(
+            insert(orders).values(
+                id=order, member_id=new_id(), company_id=company, plan_id=plan_ids[currency], plan_name="", days=30,
+                amount=30_000, currency=currency, vat_rate_bp=1900, method=method, state="paid", refunded=10_000,
+                created_at=NOW,
+            )
+        )  # fmt: skip
+        connection.execute(
+            insert(ledger_entries).values(
+                id=new_id(), booking_id=new_id(), number=number, member_id=company, kind="refund", days=0, moves=False,
+                amount=10_000, currency=currency, method=method, order_id=order, booked_on="2026-03-02", reason="",
+                created_at=NOW,
+            )
+        )  # fmt: skip
+        connection.execute(
+            insert(refunds).values(
+                id=new_id(), order_id=order, amount=10_000, state="succeeded", days=0, reason="", created_at=NOW
+            )
+        )
+        document = {"number": "000001", "gross": 30_000, "net": 25_210, "vat": 4_790, "currency": currency}
+        connection.execute(
+            insert(invoices).values(
+                id=new_id(), company_id=company, number=number, effect=str(order), kind="invoice", order_id=order,
+                member_id=company, amount=30_000, currency=currency, document=json.dumps(document), issued_at=NOW,
+            )
+        )  # fmt: skip
