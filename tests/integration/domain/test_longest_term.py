@@ -19,7 +19,7 @@ from domain.money import Money
 from domain.payments.desk import sell_at_desk
 from domain.payments.model import Order, OrderState
 from domain.tables import orders
-from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
+from tests.integration.domain.cashbox import CANCEL, Cashbox, session
 from tests.world import World
 
 
@@ -69,7 +69,7 @@ def test_neither_checkout_nor_desk_sells_days_past_fifty_years(box: Cashbox, dec
     first = box.bought(member, decade.id)
     for _ in range(3):
         box.bought(member, decade.id)
-    too_long(box.checkouts.open(member, decade.id, SUCCESS, CANCEL))
+    too_long(box.checkout(member, decade.id))
     with box.world.store.writing() as connection:
         too_long(sell_at_desk(connection, member, decade.id, Method.CASH, member, box.world.clock()))
         assert len(connection.execute(select(orders.c.id)).all()) == 4
@@ -79,8 +79,10 @@ def test_neither_checkout_nor_desk_sells_days_past_fifty_years(box: Cashbox, dec
 
 def test_days_of_open_orders_count(box: Cashbox, decade: Plan) -> None:
     member = box.world.newcomer()
-    waiting = [box.order(member, decade.id) for _ in range(4)]
-    too_long(box.checkouts.open(member, decade.id, SUCCESS, CANCEL))
+    for _ in range(2):
+        box.bought(member, decade.id)
+    waiting = [box.order(member, decade.id, f"{CANCEL}/{number}") for number in range(2)]
+    too_long(box.checkout(member, decade.id))
     box.provider.expire(session(waiting[0]))
     assert box.settled(waiting[0]).state is OrderState.EXPIRED
     box.order(member, decade.id)
@@ -105,7 +107,7 @@ def test_a_payment_whose_days_come_near_the_end_of_the_calendar_is_reported_and_
         assert held.account.ends_on is not None
         far = Draft(EntryKind.ADJUSTMENT, days_from(held.account.ends_on, 2_900_000), grants=True)
         LedgerRepository(connection).book(held, [far], Who(None, "a gift", None, str(new_id())), box.world.clock())
-    too_long(box.checkouts.open(order.member_id, box.world.plan, SUCCESS, CANCEL))
+    too_long(box.checkout(order.member_id, cancel=f"{CANCEL}/late"))
     box.provider.pay(session(late))
     assert box.settled(late).state is OrderState.OPEN
     box.world.clock.now += timedelta(seconds=1)

@@ -265,7 +265,7 @@ def test_a_member_without_an_address_buys_and_gets_no_mail(box: Cashbox) -> None
     assert [text.buyer.email for text in box.invoices(with_address)] == [f"{with_address.member_id}@example.org"]
     box.days_pass(25)
     with box.world.store.reading() as connection:
-        due = due_reminders(connection, box.world.clock())
+        due, _ = due_reminders(connection, box.world.clock())
     assert [reminder.email for reminder in due] == [f"{with_address.member_id}@example.org"]
 
 
@@ -606,7 +606,7 @@ def test_an_event_whose_order_cannot_be_found_out_holds_up_no_other(box: Cashbox
     def order_of(_payment_intent_id: str) -> UUID | None:
         raise ValueError("nobody has thought of that")
 
-    box.provider.order_of = order_of  # type: ignore[method-assign] # for the first
+    box.provider.order_of = order_of  # type: ignore[method-assign,assignment] # for the first
     done = box.reconciliation.run(timedelta(days=1))
     assert (done.events_missed, done.failures, done.mended) == (2, 1, [paid.id])
 
