@@ -14,7 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from domain.tables import idempotency_keys
 from domain.unit_of_work import is_locked
 
-HELD_FOR = timedelta(seconds=60)  # longer than any attempt; a replica that died frees its key after this time
+# Longer than an attempt usually takes; a replica that died frees its key after this time. Two attempts at once are
+# safe: they continue with one row, under one key of the other system.
+HELD_FOR = timedelta(seconds=60)
 _SWEPT_AT_ONCE = 200
 
 
