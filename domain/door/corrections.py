@@ -174,9 +174,9 @@ class _Correction:
         """Write what differs, and tell of it."""
         kept = self._matched(timeline.stays)
         changes = [(stay, kept.get(stay), self._values(stay)) for stay in timeline.stays]
-        for visit in self._begun:
-            if visit not in kept.values():
-                self._take_back(visit)
+        for begun in self._begun:
+            if begun not in kept.values():
+                self._take_back(begun)
         for stay, visit, values in changes:
             self._visits[stay] = visit.id if visit is not None else new_id()
             if visit is not None and visit.pass_issued_at not in {None, values.pass_issued_at}:
@@ -186,8 +186,8 @@ class _Correction:
         for stay, visit, values in changes:
             self._write(stay, visit, values)
         self._open(timeline.stays, kept)
-        for scan_id, stay in timeline.of_scans.items():
-            visit_id = self._visits[stay] if stay is not None else None
+        for scan_id, done in timeline.of_scans.items():
+            visit_id = self._visits[done] if done is not None else None
             if self._facts.scans[scan_id].visit_id != visit_id:
                 self._repository.set_visit(scan_id, visit_id)
         store_events(self._connection, TOPIC, self._events, self._now)
@@ -251,9 +251,11 @@ class _Correction:
         last = stays[-1] if stays else self._earlier
         if last is None or last.end is not None:
             return
-        visit = kept.get(last) if last.opener is not None else self._before
-        entered_at = last.opener.at if last.opener is not None else visit and visit.entered_at
-        assert entered_at is not None  # noqa: S101 - without an opener it is the earlier visit
+        if last.opener is not None:
+            visit, entered_at = kept.get(last), last.opener.at
+        else:
+            assert self._before is not None  # noqa: S101 - without an opener it is the earlier visit
+            visit, entered_at = self._before, self._before.entered_at
         if visit is None or visit.left_at is not None:
             self._repository.open(self._visits[last], last.gym_id, entered_at)
         elif visit.entered_at != entered_at:
