@@ -6,10 +6,12 @@ written here: ids become hexadecimal digits, times and numbers digits, words are
 Strings from outside are bound.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
+
+from sqlalchemy import Connection
 
 NULL = "NULL"
 
@@ -46,6 +48,16 @@ def day_literal(value: date) -> str:
 def word_literal(value: StrEnum | None) -> str:
     """A word of our own: never a client's string."""
     return NULL if value is None else f"'{value.value}'"
+
+
+def pairs_literal(connection: Connection, pairs: Sequence[str]) -> str:
+    """What follows `(a, b) IN`, as each dialect has it.
+
+    Args:
+        pairs: literals, each in its brackets.
+    """
+    listed = ",".join(pairs)
+    return f"(VALUES {listed})" if connection.dialect.name == "sqlite" else f"({listed})"
 
 
 def read_id(value: bytes | None) -> UUID | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from domain.door.accepted import AcceptedScans
 from domain.door.ending import free_machines
 from domain.door.events import TOPIC, DoorEvent, ScanDecided, VisitInferred
 from domain.door.model import DoorLimits, Outcome, ScanAnswer, ScanRequest, ShownMember
@@ -47,7 +48,7 @@ class Batch:
         }
         gyms_now = repository.gyms_now(gyms, now)
         members_now = repository.members_now(members)
-        accepted = repository.accepted_of(members, codes, now, limits.repeat_window)
+        accepted = AcceptedScans(connection).of(members, codes, now, limits.repeat_window)
         self._connection = connection
         self._repository = repository
         self._gyms = gyms

@@ -20,6 +20,7 @@ from domain.outbox import store_events
 
 # Longer than a code is good and than a phone is held up: earlier facts have nothing to do with the one that changes.
 _MARGIN = timedelta(minutes=10)
+_NO_END = (None, None, None)
 _BY_MEMBERSHIP = {Conflict.BANNED, Conflict.NO_MEMBERSHIP}
 
 
@@ -139,33 +140,31 @@ class _Correction:
         kept: Sequence[KeptVisit],
         now: datetime,
     ) -> None:
-        standing_visits = [visit for visit in kept if not visit.annulled]
+        count = [visit for visit in kept if not visit.annulled]
         self._connection = connection
         self._repository = repository
         self._member_id = member.shown.id
         self._facts = facts
         self._rules = [visit.rule for visit in kept if visit.rule is not None and visit.rule.at >= facts.begin]
-        self._begun = [visit for visit in standing_visits if visit.entered_at >= facts.begin]
-        self._before = next((visit for visit in standing_visits if visit.entered_at < facts.begin), None)
+        self._begun = [visit for visit in count if visit.entered_at >= facts.begin]
+        self._before = next((visit for visit in count if visit.entered_at < facts.begin), None)
         self._now = now
-        self._used: set[datetime] = set()
-        self._ids: dict[int, UUID] = {}  # by the identity of a stay
-        self._reopened: list[KeptVisit] = []
+        codes = {scan.fact.issued_at for scan in facts.scans.values()}
+        self._used = repository.used_codes(codes, {visit.id for visit in self._begun})
+        self._visits: dict[Stay, UUID] = {}
+        self._earlier: Stay | None = None
+        if self._before is not None:
+            opener = self._before.entered_scan
+            self._earlier = Stay(self._before.gym_id, facts.groups.get(opener) if opener is not None else None)
+            self._visits[self._earlier] = self._before.id
+        self._reopened: list[tuple[UUID, datetime]] = []
         self._events: list[tuple[UUID, DoorEvent]] = []
 
     def timeline(self, deleted_at: datetime | None) -> Timeline:
         """What the facts amount to; nobody stays inside whose account is deleted."""
         facts = [scan.fact for scan in self._facts.scans.values()]
-        codes = {fact.issued_at for fact in facts}
-        self._used = self._repository.used_codes(codes, {visit.id for visit in self._begun})
-        earlier = None
-        if self._before is not None:
-            opener = self._before.entered_scan
-            earlier = Stay(self._before.gym_id, self._facts.groups.get(opener) if opener is not None else None)
-            self._ids[id(earlier)] = self._before.id
-        timeline = replay(earlier, self._used | self._facts.codes_before, [*facts, *self._rules])
-        self._earlier = earlier
-        last = timeline.stays[-1] if timeline.stays else earlier
+        timeline = replay(self._earlier, self._used | self._facts.codes_before, [*facts, *self._rules])
+        last = timeline.stays[-1] if timeline.stays else self._earlier
         if deleted_at is not None and last is not None and last.end is None:
             began_at = last.opener.at if last.opener is not None else deleted_at
             last.end = End(max(deleted_at, began_at), None, Inferred.ACCOUNT_DELETED)
@@ -173,37 +172,34 @@ class _Correction:
 
     def apply(self, timeline: Timeline) -> None:
         """Write what differs, and tell of it."""
-        matched = self._matched(timeline.stays)
-        for visit in self._begun:
-            if visit.id not in {existing.id for existing in matched.values()}:
-                self._take_back(visit)
-        changes = []
-        for stay in timeline.stays:
-            existing = matched.get(id(stay))
-            values = self._values(stay)
-            self._ids[id(stay)] = existing.id if existing is not None else new_id()
-            changes.append((stay, existing, values))
-            if existing is not None and existing.pass_issued_at not in {None, values.pass_issued_at}:
-                self._repository.free_code(existing.id)
+        kept = self._matched(timeline.stays)
+        changes = [(stay, kept.get(stay), self._values(stay)) for stay in timeline.stays]
+        for begun in self._begun:
+            if begun not in kept.values():
+                self._take_back(begun)
+        for stay, visit, values in changes:
+            self._visits[stay] = visit.id if visit is not None else new_id()
+            if visit is not None and visit.pass_issued_at not in {None, values.pass_issued_at}:
+                self._repository.free_code(visit.id)
         if self._before is not None and self._earlier is not None:
             self._change_end(self._before, self._earlier)
-        for stay, existing, values in changes:
-            self._write(stay, existing, values)
-        self._open(timeline.stays)
-        for scan_id, of_stay in timeline.of_scans.items():
-            visit_id = self._ids[id(of_stay)] if of_stay is not None else None
+        for stay, visit, values in changes:
+            self._write(stay, visit, values)
+        self._open(timeline.stays, kept)
+        for scan_id, done in timeline.of_scans.items():
+            visit_id = self._visits[done] if done is not None else None
             if self._facts.scans[scan_id].visit_id != visit_id:
                 self._repository.set_visit(scan_id, visit_id)
         store_events(self._connection, TOPIC, self._events, self._now)
 
-    def _matched(self, stays: Sequence[Stay]) -> dict[int, KeptVisit]:
+    def _matched(self, stays: Sequence[Stay]) -> dict[Stay, KeptVisit]:
         """The visit that is kept of each stay: of the same scan, or of another one with the same answer."""
         left = {visit.entered_scan: visit for visit in self._begun}
-        found = {id(stay): left.pop(stay.opener.id) for stay in stays if stay.opener and stay.opener.id in left}
+        found = {stay: left.pop(stay.opener.id) for stay in stays if stay.opener and stay.opener.id in left}
         of_group = {self._facts.groups.get(scan): scan for scan in left if scan is not None}
         for stay in stays:
-            if id(stay) not in found and stay.group in of_group:
-                found[id(stay)] = left[of_group.pop(stay.group)]
+            if stay not in found and stay.group in of_group:
+                found[stay] = left[of_group.pop(stay.group)]
         return found
 
     def _values(self, stay: Stay) -> VisitValues:
@@ -211,8 +207,7 @@ class _Correction:
         assert opener is not None  # noqa: S101 - only the earlier visit has none
         code = opener.issued_at if opener.issued_at not in self._used else None
         self._used.add(opener.issued_at)
-        end = stay.end or End(None, None, None)  # type: ignore[arg-type]
-        return VisitValues(code, opener.at, opener.id, *end)
+        return VisitValues(code, opener.at, opener.id, *(stay.end or _NO_END))
 
     def _take_back(self, visit: KeptVisit) -> None:
         self._free(visit.id, UseEnded.SCAN_ANNULLED)
@@ -220,33 +215,27 @@ class _Correction:
         self._repository.annul(visit.id, self._now)
 
     def _change_end(self, visit: KeptVisit, stay: Stay) -> None:
-        end = stay.end
-        self._follow(visit, end)
-        if (visit.left_at, visit.left_scan, visit.inferred) != (end or (None, None, None)):
-            assert visit.entered_scan is not None  # noqa: S101 - a member's visit is begun by a scan
-            left = end or End(None, None, None)  # type: ignore[arg-type]
+        end = stay.end or _NO_END
+        self._follow(visit, stay.end)
+        if (visit.left_at, visit.left_scan, visit.inferred) != end:
             self._repository.change(
-                visit.id, VisitValues(visit.pass_issued_at, visit.entered_at, visit.entered_scan, *left)
+                visit.id, VisitValues(visit.pass_issued_at, visit.entered_at, visit.entered_scan, *end)
             )
 
-    def _write(self, stay: Stay, existing: KeptVisit | None, values: VisitValues) -> None:
-        if existing is None:
-            opener = stay.opener
-            assert opener is not None  # noqa: S101 - only the earlier visit has none
-            self._repository.begin(self._ids[id(stay)], stay.gym_id, opener.gate_id, values)
+    def _write(self, stay: Stay, visit: KeptVisit | None, values: VisitValues) -> None:
+        if visit is None:
+            assert stay.opener is not None  # noqa: S101 - only the earlier visit has none
+            self._repository.begin(self._visits[stay], stay.gym_id, stay.opener.gate_id, values)
             return
-        self._follow(existing, stay.end)
-        kept = (existing.pass_issued_at, existing.entered_at, existing.entered_scan)
-        kept_end = (existing.left_at, existing.left_scan, existing.inferred)
-        new_end = (values.left_at, values.left_scan, values.inferred)
-        if (*kept, *kept_end) != (values.pass_issued_at, values.entered_at, values.entered_scan, *new_end):
-            self._repository.change(existing.id, values)
+        self._follow(visit, stay.end)
+        if visit.values != values:
+            self._repository.change(visit.id, values)
 
     def _follow(self, visit: KeptVisit, end: End | None) -> None:
         """Tell that a visit ends otherwise, or goes on, and let its machine follow."""
         if end is None:
             if visit.left_at is not None:
-                self._reopened.append(visit)
+                self._reopened.append((visit.id, visit.left_at))
                 told = VisitReopened(new_id(), visit.gym_id, visit.id, self._member_id, self._now)
                 self._events.append((visit.gym_id, told))
             return
@@ -257,21 +246,22 @@ class _Correction:
             inferred = VisitInferred(new_id(), visit.gym_id, visit.id, self._member_id, end.inferred, end.left_at)
             self._events.append((visit.gym_id, inferred))
 
-    def _open(self, stays: Sequence[Stay]) -> None:
+    def _open(self, stays: Sequence[Stay], kept: Mapping[Stay, KeptVisit]) -> None:
         """Count the visit as open that has not ended, and give back the machine of one that goes on."""
         last = stays[-1] if stays else self._earlier
         if last is None or last.end is not None:
             return
-        visit_id = self._ids[id(last)]
-        kept = next((visit for visit in (*self._begun, self._before) if visit and visit.id == visit_id), None)
-        if kept is None or kept.left_at is not None:
-            entered_at = last.opener.at if last.opener is not None else kept.entered_at if kept else self._now
-            self._repository.open(visit_id, last.gym_id, entered_at)
-        elif last.opener is not None and last.opener.at != kept.entered_at:
-            self._repository.set_entered_at(visit_id, last.opener.at)
-        for visit in self._reopened:
-            if visit.left_at is not None:
-                MachineUses(self._connection).resume(visit.id, visit.left_at)
+        if last.opener is not None:
+            visit, entered_at = kept.get(last), last.opener.at
+        else:
+            assert self._before is not None  # noqa: S101 - without an opener it is the earlier visit
+            visit, entered_at = self._before, self._before.entered_at
+        if visit is None or visit.left_at is not None:
+            self._repository.open(self._visits[last], last.gym_id, entered_at)
+        elif visit.entered_at != entered_at:
+            self._repository.set_entered_at(visit.id, entered_at)
+        for visit_id, left_at in self._reopened:
+            MachineUses(self._connection).resume(visit_id, left_at)
 
     def _free(self, visit_id: UUID, why: UseEnded) -> None:
         self._events += free_machines(self._connection, [visit_id], self._now, why)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, select, update
 
 from domain.door.model import Conflict, Direction, Outcome
 from domain.door.queries import Inside, whoever_is_inside
-from domain.door.timeline import occurred_at
+from domain.door.timeline_repository import happened_at
 from domain.paging import Page, PageRequest, page
 from domain.tables import (
     gyms,
@@ -245,7 +245,7 @@ def _conflict(row: Any) -> ListedConflict:  # noqa: ANN401 - a row of two tables
         direction=Direction(row.direction) if row.direction else None,
         member_id=row.member_id,
         member_name=row.member_name,
-        occurred_at=occurred_at(row.scanned_at, row.pass_issued_at, row.arrived_at),
+        occurred_at=happened_at(row),
         annulled=row.annulled_at is not None,
         settled_at=row.settled_at,
         settled_by=row.settled_by,

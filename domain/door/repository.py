@@ -13,29 +13,25 @@ from uuid import UUID
 from msgspec import json
 from sqlalchemy import Connection, Row, select, tuple_
 
-from domain.door.model import Inferred, Outcome, ShownMember
+from domain.door.model import Inferred, ShownMember
 from domain.door.rows import NewScan, NewVisit
-from domain.door.state import AcceptedScan, OpenVisit
+from domain.door.state import OpenVisit
 from domain.gyms.opening_hours import OpeningException, OpeningHours
 from domain.literals import (
     day_literal,
     id_literal,
     id_literals,
     instant_literal,
-    read_id,
+    pairs_literal,
     read_instant,
     word_literal,
 )
 from domain.memberships.model import HeldMembership
-from domain.passes import GOOD_BEFORE
 from domain.tables import scans, users
 
-RECENT = timedelta(seconds=60)  # longer than a code lives, 55 s, and than the window of a phone held up
-_GOOD_BEFORE = GOOD_BEFORE + timedelta(seconds=1)
 _DAYS_AROUND = 2  # a gym's own day is at most one away from that of UTC; the night before and the day after count
 
 Asked = tuple[str, UUID]  # a scan id and whose it is
-ShownCode = tuple[UUID, datetime]  # a member and the issue time of their code
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +86,6 @@ class MembersNow:
     memberships: dict[UUID, list[HeldMembership]]
     at_machines: set[UUID]
     paying: set[UUID]
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What was accepted of a set of members.
-
-    Args:
-        last: of each member within the last minute; of scans that were given one answer, the first that stands.
-        left_by: the codes that let somebody out within the last minute.
-        entered_by: those of the shown codes that belong to a visit that stands, whenever that was.
-    """
-
-    last: dict[UUID, AcceptedScan]
-    left_by: set[ShownCode]
-    entered_by: set[ShownCode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,55 +222,6 @@ class DoorRepository:
         )
         return {(row.scan_id, row.asked_by): row for row in rows}
 
-    def accepted_of(
-        self, members: Collection[UUID], codes: Collection[ShownCode], now: datetime, window: timedelta
-    ) -> Accepted:
-        """What was accepted of these members lately, and by these codes ever; annulled scans left out.
-
-        A code is used by each scan that was given an entry's answer. The first one's stands with its visit; the others'
-        are found by the time in which they were good.
-        """
-        found = Accepted({}, set(), set())
-        if not members:
-            return found
-        # Two windows: the scan that was answered first lies one before the last that is given its answer.
-        since = now - max(RECENT, 2 * window)
-        rows = self._rows(
-            "SELECT id, member_id, gate_id, outcome, decided_at, pass_issued_at, occupancy, capacity, visit_id,"  # noqa: S608
-            f" repeats_id FROM scans WHERE member_id IN ({id_literals(members)})"
-            f" AND decided_at > {instant_literal(since)}"
-            " AND outcome <> 'refused' AND annulled_at IS NULL AND offline IS NULL"
-            + self._or_by_codes(codes)
-            + self._or_by_repeats([code for code in codes if code[1] < since + _GOOD_BEFORE])
-        )
-        lately = []
-        for row in rows:
-            member_id, issued_at = UUID(bytes=row[1]), read_instant(row[5])
-            if row[3] is None:
-                if issued_at is not None:
-                    found.entered_by.add((member_id, issued_at))
-                continue
-            if issued_at is not None:
-                (found.left_by if row[3] == Outcome.LEFT else found.entered_by).add((member_id, issued_at))
-            lately.append((read_instant(row[4]), row[0], member_id, issued_at, row))
-        for decided_at, id_, member_id, issued_at, row in sorted(lately, key=lambda scan: scan[:2]):
-            assert decided_at is not None  # noqa: S101 - the column is not null
-            first_id = read_id(row[9]) or UUID(bytes=id_)
-            last = found.last.get(member_id)
-            if last is not None and last.id == first_id:
-                continue  # the same answer, given again
-            found.last[member_id] = AcceptedScan(
-                first_id,
-                UUID(bytes=row[2]),
-                Outcome(row[3]),
-                decided_at,
-                issued_at,
-                row[6],
-                row[7],
-                read_id(row[8]),
-            )
-        return found
-
     def add_scans(self, new: Sequence[NewScan], decided_at: datetime) -> None:
         """Write scans that were decided at one moment."""
         if not new:
@@ -372,39 +304,9 @@ class DoorRepository:
         return {UUID(bytes=row[0]) for row in rows}
 
     def _any_known(self, asked: Collection[Asked]) -> bool:
-        among = self._pairs([f"({self._bind},{id_literal(whose)})" for _, whose in asked])
+        among = pairs_literal(self._connection, [f"({self._bind},{id_literal(whose)})" for _, whose in asked])
         query = f"SELECT 1 FROM scans WHERE (scan_id, asked_by) IN {among} LIMIT 1"  # noqa: S608
         return bool(self._rows(query, [scan_id for scan_id, _ in asked]))
-
-    def _or_by_codes(self, codes: Collection[ShownCode]) -> str:
-        if not codes:
-            return ""
-        among = self._pairs([f"({id_literal(member)},{instant_literal(issued_at)})" for member, issued_at in codes])
-        return (
-            " UNION ALL SELECT id, member_id, NULL, NULL, NULL, pass_issued_at, NULL, NULL, NULL, NULL"  # noqa: S608
-            f" FROM visits WHERE (member_id, pass_issued_at) IN {among}"
-        )
-
-    def _or_by_repeats(self, codes: Collection[ShownCode]) -> str:
-        """Codes too old to be found among what was accepted lately."""
-        if not codes:
-            return ""
-        good = [
-            f"(member_id = {id_literal(member)} AND pass_issued_at = {instant_literal(issued_at)}"
-            f" AND decided_at BETWEEN {instant_literal(issued_at - _GOOD_BEFORE)}"
-            f" AND {instant_literal(issued_at + 2 * RECENT)})"
-            for member, issued_at in codes
-        ]
-        return (
-            " UNION ALL SELECT id, member_id, NULL, NULL, NULL, pass_issued_at, NULL, NULL, NULL, NULL"  # noqa: S608
-            f" FROM scans WHERE ({' OR '.join(good)})"
-            " AND outcome = 'entered' AND repeats_id IS NOT NULL AND annulled_at IS NULL AND offline IS NULL"
-        )
-
-    def _pairs(self, pairs: Sequence[str]) -> str:
-        """What follows `(a, b) IN`, as each dialect has it."""
-        listed = ",".join(pairs)
-        return f"(VALUES {listed})" if self._is_sqlite else f"({listed})"
 
     def _add_listed_gyms(self, listed: Sequence[tuple[HeldMembership, bytes]]) -> None:
         """Which gyms the plans cover that name theirs."""

@@ -84,9 +84,9 @@ class End(NamedTuple):
     inferred: Inferred | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Stay:
-    """A visit as the facts have it.
+    """A visit as the facts have it; two alike are still two.
 
     Args:
         opener: the scan that began it; None: it was open before the facts.

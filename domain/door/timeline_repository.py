@@ -37,6 +37,14 @@ class KeptVisit:
     annulled: bool
     rule: RuleEnd | None
 
+    @property
+    def values(self) -> "VisitValues":
+        """What the facts have made of it so far."""
+        inferred = Inferred(self.inferred) if self.inferred is not None else None
+        return VisitValues(
+            self.pass_issued_at, self.entered_at, self.entered_scan, self.left_at, self.left_scan, inferred
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class VisitValues:
@@ -44,7 +52,7 @@ class VisitValues:
 
     pass_issued_at: datetime | None
     entered_at: datetime
-    entered_scan: UUID
+    entered_scan: UUID | None
     left_at: datetime | None
     left_scan: UUID | None
     inferred: Inferred | None

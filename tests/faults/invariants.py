@@ -58,7 +58,7 @@ def _history_agrees_and_never_exceeds_capacity(connection: Connection) -> None:
     inside: dict[UUID, set[UUID]] = defaultdict(set)
     accepted = connection.execute(
         select(scans)
-        .where(scans.c.outcome != Outcome.REFUSED, scans.c.annulled_at.is_(None), scans.c.repeats_id.is_(None))
+        .where(scans.c.outcome != Outcome.REFUSED, scans.c.annulled_at.is_(None))
         .order_by(scans.c.decided_at, scans.c.id)
     )
     for scan in accepted:

@@ -1,19 +1,24 @@
 """The migrations make what `domain/tables.py` says, and the same on SQLite and MariaDB."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, select, text
 
 from cluster.local.mariadb import MariaDbServer
-from domain.migrations.run import MigrationBusyError, at_head, upgrade
-from domain.tables import metadata
+from domain.ids import new_id
+from domain.migrations.run import MigrationBusyError, at_head, bring_to, upgrade
+from domain.tables import metadata, scans, visits
 from domain.unit_of_work import Store
 from tests.servers import fresh_database
+from tests.world import START
+
+LATER = START + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -72,6 +77,36 @@ def test_migrated_mariadb_is_what_the_tables_say(mariadb_store: Store) -> None:
 
 def test_sqlite_and_mariadb_have_the_same_shape(sqlite_store: Store, mariadb_store: Store) -> None:
     assert shape(sqlite_store) == shape(mariadb_store)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
+def test_what_is_kept_of_visits_is_brought_along(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
+    if kind == "mariadb":
+        url = fresh_database(request.getfixturevalue("mariadb"))
+    store, member, gym = Store(url), new_id(), new_id()
+    counted, backwards, uploaded, scan = (new_id() for _ in range(4))
+    with store.engine.connect() as connection:
+        bring_to(connection, "0004")
+        common = {"gym_id": gym, "member_id": member, "entered_at": START}
+        for row in (
+            {"id": counted, "left_at": LATER, "inferred": "head_count"},
+            {"id": backwards, "left_at": START - (LATER - START), "left_scan": new_id()},
+            {"id": uploaded, "left_at": None, "entered_scan": scan},
+        ):
+            connection.execute(insert(visits).values(**common, **row))
+        request_values = {"scan_id": "s", "asked_by": gym, "gym_id": gym, "member_id": member, "outcome": "entered"}
+        times = {"arrived_at": START, "decided_at": START, "occupancy": 1, "capacity": 1}
+        connection.execute(insert(scans).values(id=scan, **request_values, **times, offline=True))
+        connection.commit()
+    upgrade(url)
+    with store.reading() as connection:
+        rows = {row.id: row for row in connection.execute(select(visits))}
+        assert connection.execute(select(scans.c.visit_id)).scalar_one() == uploaded
+    store.close()
+    assert (rows[counted].rule, rows[counted].rule_ended_at, rows[counted].left_at) == ("head_count", LATER, LATER)
+    assert (rows[backwards].left_at, rows[backwards].rule) == (START, None)
+    assert (rows[uploaded].rule, rows[uploaded].left_at) == (None, None)
 
 
 def test_a_second_migration_changes_nothing(sqlite_store: Store, mariadb_store: Store) -> None:
