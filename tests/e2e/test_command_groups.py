@@ -31,8 +31,10 @@ def test_gyms(fm: Commands, gym: str) -> None:
     assert fm.json("gym", "head-counts", gym)[0]["reason"] == "round"
     assert "ount again" in fm.refused(1, "gym", "head-count", gym, "900", "--reason", "typo")
     assert fm.refused(1, "gym", "delete", gym, "--yes").endswith("keeps its past\n")
-    assert "is retired" in fm.said("gym", "retire", gym)
+    assert "--force" in fm.refused(1, "gym", "retire", gym)
+    assert "is retired" in fm.said("gym", "retire", gym, "--force")
     assert gym not in fm.said("gym", "list")
+    assert len(fm.json("gym", "inside", gym)) == 2
     assert "in operation" in fm.said("gym", "reopen", gym)
     assert fm.refused(4, "gym", "show", "Atlantis").startswith("fitmonitor: there is no gym Atlantis")
     twin = fm.json("gym", "create", gym, "--address", "x", "--time-zone", "UTC", "--capacity", "1")
