@@ -55,7 +55,7 @@ class DoorConsumer(Replica):
         news = Event()
         parts.replier = WakingReplier(CountedReplier(parts.replier, tally), news)
         self._loop = loop = parts.loop()
-        self.closing.add("parts", lambda: loop.alive or parts.close())
+        self.closing.add("parts", lambda: None if loop.alive else parts.close())
         self._relay = relay = outbox_relay(configured, news)
         self.closing.add("relay", lambda: relay.stop(_RELAY_STOP_S))
         self._timekeeper = keeper = timekeeper(configured)

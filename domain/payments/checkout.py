@@ -92,11 +92,11 @@ class Checkouts:
         with self._store.reading() as connection:
             plan = PlanRepository(connection).plan(plan_id)
             waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
-        for order in [each for each in waiting if plan and self._is_same(each, plan, success_url, cancel_url)]:
-            settled = self._settlement.settle(order.id)
+        for same in [each for each in waiting if plan and self._is_same(each, plan, success_url, cancel_url)]:
+            settled = self._settlement.settle(same.id)
             if isinstance(settled, Order) and settled.state is OrderState.OPEN and settled.problem is None:
                 return settled
-            waiting.remove(order)  # it was paid or has ended, or is one that somebody has to look at
+            waiting.remove(same)  # it was paid or has ended, or is one that somebody has to look at
         self._make_room(waiting)
 
         def order_it(connection: Connection) -> Order | PaymentRefusal | MembershipRefusal:
