@@ -55,12 +55,7 @@ class DoorConsumer(Replica):
         news = Event()
         parts.replier = WakingReplier(CountedReplier(parts.replier, tally), news)
         self._loop = loop = parts.loop()
-
-        def close_parts() -> None:
-            if not loop.alive:  # a thread that hangs may still use them
-                parts.close()
-
-        self.closing.add("parts", close_parts)
+        self.closing.add("parts", lambda: None if loop.alive else parts.close())
         self._relay = relay = outbox_relay(configured, news)
         self.closing.add("relay", lambda: relay.stop(_RELAY_STOP_S))
         self._timekeeper = keeper = timekeeper(configured)

@@ -41,12 +41,7 @@ class PaymentConsumer(Replica):
         if configured.stripe.api_key.get_secret_value():
             parts = PaymentParts(configured)
             self._loop = loop = parts.loop()
-
-            def close_parts() -> None:
-                if not loop.alive:  # a thread that hangs may still use them
-                    parts.close()
-
-            self.closing.add("parts", close_parts)
+            self.closing.add("parts", lambda: None if loop.alive else parts.close())
             self.closing.add("loop", lambda: loop.stop(_STOP_S))  # the batch in hand is finished, the group left
             self._tally.reads(PAYMENT_LAG, lambda: loop.lag)
             self._tally.reads(PAYMENT_EVENTS, lambda: loop.stats.messages)

@@ -18,11 +18,14 @@ from typing import Any
 import httpx
 import pytest
 import stripe
+from pydantic import SecretStr
 
 from cluster.local.ports import free_port
 from cluster.local.readiness import ask
 from cluster.local.stripe_sandbox.__main__ import serve
 from cluster.local.stripe_sandbox.process import StripeSandbox
+from integrations.settings import StripeSettings
+from integrations.stripe import StripePayments
 from tests.forked import LoggedProcess
 from tests.loopback import serving
 
@@ -338,6 +341,18 @@ def test_a_session_is_expired_by_its_seller(desk: Desk, box: Mailbox) -> None:
         desk.client.v1.checkout.sessions.expire(session.id)
     desk.flush()
     assert box.types == ["checkout.session.expired"]
+
+
+def test_a_page_is_closed_for_good_unless_it_was_paid_before(desk: Desk) -> None:
+    ours = StripePayments(StripeSettings(api_key=SecretStr(desk.key), api_base=desk.base))
+    unpaid, paid = desk.sell(), desk.sell()
+    desk.control(f"sessions/{paid.id}/pay")
+    for _ in range(2):
+        closed = ours.close_checkout(unpaid.id)
+        assert (closed.is_over, closed.is_paid) == (True, False)
+        closed = ours.close_checkout(paid.id)
+        assert (closed.is_over, closed.is_paid) == (False, True)
+        assert closed.charge_id
 
 
 def test_a_webhook_that_is_not_taken_is_sent_again(desk: Desk, box: Mailbox) -> None:

@@ -603,8 +603,8 @@ def test_an_event_whose_order_cannot_be_found_out_holds_up_no_other(box: Cashbox
     box.provider.events[0] = replace(box.provider.events[0], order_id=None, session_id=None)
     box.provider.pay(session(paid))
 
-    def order_of(_payment_intent_id: str) -> UUID | None:
-        raise ValueError("nobody has thought of that")
+    def order_of(payment_intent_id: str) -> UUID | None:
+        raise ValueError(f"nobody has thought of {payment_intent_id}")
 
     box.provider.order_of = order_of  # type: ignore[method-assign,assignment] # for the first
     done = box.reconciliation.run(timedelta(days=1))

@@ -99,3 +99,28 @@ def test_a_lease_that_was_lost_unnoticed_lets_it_ask_for_nothing(world: World) -
     Timekeeper(lease, log, world.clock, stopping=Rests(world, 2)).run()
     assert len(log.commands) == 1, "in the second round, with a lease that it has taken anew"
     assert (lease.asked, lease.released) == (2, 1)
+
+
+def test_a_duty_that_hangs_or_has_ended_is_not_healthy(world: World) -> None:
+    """Its lease is renewed all the while: only the health check brings another holder."""
+    now, begun, goes_on, stopping = [100.0], Event(), Event(), Event()
+
+    class Hanging(Timekeeper):
+        def work(self) -> None:
+            begun.set()
+            goes_on.wait(60)
+
+    lease = FakeLease(world.store)
+    duty = Hanging(lease, Log(), world.clock, monotonic=lambda: now[0], stopping=stopping)
+    assert not duty.healthy, "not begun"
+    duty.start()
+    assert begun.wait(60)
+    now[0] += 20 + 899
+    assert duty.healthy
+    now[0] += 2
+    assert not duty.healthy
+    lease.unchecked_for_s = 5.0
+    assert duty.healthy, "it makes effects"
+    goes_on.set()
+    assert duty.stop(60)
+    assert not duty.healthy

@@ -11,6 +11,7 @@ import pytest
 
 import consumers
 import deployments
+from consumers.deployment import ConsumerUnhealthyError
 from integrations.replica import Closing, Replica
 
 with warnings.catch_warnings():
@@ -81,3 +82,28 @@ async def test_a_dead_task_makes_a_replica_unhealthy(name: str) -> None:
     lifespan.dead = ["cache"]
     with pytest.raises(Exception, match="dead tasks: cache"):
         await replica.check_health()
+
+
+@pytest.mark.parametrize("dead", ["_relay", "_timekeeper"])
+def test_a_consumer_whose_thread_is_dead_is_unhealthy(dead: str) -> None:
+    (one,) = (each for each in served() if each.__name__ == "DoorConsumer")
+    replica: Any = one.__new__(one)
+    replica._loop = SimpleNamespace(alive=True, heartbeat_age_s=0.0)  # noqa: SLF001 - as above
+    replica._relay = SimpleNamespace(healthy=True)  # noqa: SLF001
+    replica._timekeeper = SimpleNamespace(healthy=True)  # noqa: SLF001
+    replica.check_health()
+    getattr(replica, dead).healthy = False
+    with pytest.raises(ConsumerUnhealthyError):
+        replica.check_health()
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_a_consumer_of_payments_whose_duty_is_dead_is_unhealthy(dead: int) -> None:
+    (one,) = (each for each in served() if each.__name__ == "PaymentConsumer")
+    replica: Any = one.__new__(one)
+    replica._loop = None  # noqa: SLF001 - as above
+    replica._duties = [SimpleNamespace(healthy=True), SimpleNamespace(healthy=True)]  # noqa: SLF001
+    replica.check_health()
+    replica._duties[dead].healthy = False  # noqa: SLF001
+    with pytest.raises(ConsumerUnhealthyError):
+        replica.check_health()

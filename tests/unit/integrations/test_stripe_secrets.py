@@ -31,6 +31,7 @@ ORDER = Order(
 CALLS: dict[str, Callable[[StripePayments], object]] = {
     "open_checkout": lambda stripe: stripe.open_checkout(ORDER, "mia@example.org"),
     "checkout": lambda stripe: stripe.checkout("cs_1"),
+    "close_checkout": lambda stripe: stripe.close_checkout("cs_1"),
     "refund": lambda stripe: stripe.refund(ORDER, 400, new_id()),
     "refunds_of": lambda stripe: stripe.refunds_of("pi_1"),
     "happened_since": lambda stripe: stripe.happened_since(NOW),
