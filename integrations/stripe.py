@@ -5,12 +5,13 @@ what they are about is asked for anew.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import stripe
+import structlog
 
 from domain.money import Money
 from domain.payments.model import Order, RefundState
@@ -28,6 +29,7 @@ from integrations.settings import StripeSettings
 from integrations.stripe_events import event_of, read_event, uuid_of
 
 T = TypeVar("T")
+_log = structlog.get_logger(__name__)
 
 API_VERSION = "2026-10-28.endive"
 SIGNED_WITHIN_S = 300
@@ -150,13 +152,21 @@ class StripePayments:
         """See `PaymentProvider`."""
         params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
         found = _asked(lambda: list(self._client.v1.events.list(params).auto_paging_iter()))
-        return [event_of(event.to_dict()) for event in reversed(found)]
+        return list(_readable(event.to_dict() for event in reversed(found)))
 
     def checkouts_since(self, moment: datetime) -> list[Checkout]:
         """See `PaymentProvider`."""
         params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
         found = _asked(lambda: list(self._client.v1.checkout.sessions.list(params).auto_paging_iter()))
         return [_checkout(session) for session in found]
+
+
+def _readable(events: Iterable[dict[str, Any]]) -> Iterator[Happened]:
+    for event in events:
+        try:
+            yield event_of(event)
+        except ValueError as error:  # one that nobody can handle holds up no other
+            _log.warning("stripe_event_unreadable", event_id=str(event.get("id"))[:64], reason=str(error))
 
 
 def _asked(call: Callable[[], T]) -> T:
