@@ -606,7 +606,7 @@ def test_an_event_whose_order_cannot_be_found_out_holds_up_no_other(box: Cashbox
     def order_of(payment_intent_id: str) -> UUID | None:
         raise ValueError(f"nobody has thought of {payment_intent_id}")
 
-    box.provider.order_of = order_of  # type: ignore[method-assign,assignment] # for the first
+    box.provider.order_of = order_of  # type: ignore[method-assign] # for the first
     done = box.reconciliation.run(timedelta(days=1))
     assert (done.events_missed, done.failures, done.mended) == (2, 1, [paid.id])
 
