@@ -89,6 +89,7 @@ class Conflict(StrEnum):
     BANNED = "banned"
     NO_MEMBERSHIP = "no_membership"  # none that would have let them in at that time
     ANNULLED = "annulled"  # the scan was annulled, and the device did what it says all the same
+    TOO_MANY = "too_many"  # more of one member than anybody can make; it makes no visit
     DECIDED_OTHERWISE = "decided_otherwise"  # the gate decided `left`, and the device let somebody in; or the reverse
 
 

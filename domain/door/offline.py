@@ -3,10 +3,10 @@
 They are facts: recorded, never refused, allowed to exceed capacity. One that the server had refused before the device
 went on without it, or decided too late for anybody to hear, becomes what the device did. They begin or end a visit only
 where no scan that was decided at a gate is later; what does not fit is listed for the staff. None is recorded without
-a visit or a conflict.
+a visit or a conflict. Of one member no more than `MOST_RECENT` count at a time; more are listed, and make no visit.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +28,13 @@ from domain.door.model import (
 )
 from domain.door.repository import DoorRepository, GymRow, MemberRow
 from domain.door.timeline import occurred_at
-from domain.door.timeline_repository import happened_at, list_conflict
+from domain.door.timeline_repository import TimelineRepository, happened_at, list_conflict
 from domain.ids import new_id
 from domain.outbox import store_events
 from domain.tables import scan_conflicts, scans
+
+_RECENT = timedelta(minutes=20)  # what a correction reads before the scan that it is about
+MOST_RECENT = 200
 
 
 def record_offline(
@@ -54,8 +57,15 @@ def record_offline(
         )
     if known is not None and known.outcome != Outcome.REFUSED:
         return _again(connection, scan, known, gym, now)
+    occurred = occurred_at(scan.scanned_at, scan.reading.issued_at, scan.arrived_at)
     row = members.get(scan.reading.member_id) if scan.reading.member_id is not None else None
     member = row if row is not None and not row.deleted else None
+    # A device that uploads one code in a loop must not make each replay of this member longer than the one before.
+    too_many = member is not None and TimelineRepository(connection, member.shown.id).has_uploads(
+        occurred - _RECENT, MOST_RECENT
+    )
+    if too_many:
+        member = None
     row_id = known.id if known is not None else new_id()
     outcome = _outcome(scan)
     member_id = member.shown.id if member is not None else None
@@ -68,8 +78,11 @@ def record_offline(
     else:
         connection.execute(insert(scans).values(id=row_id, **values))
     annulled = known is not None and known.annulled_at is not None
-    conflict = _fit(connection, scan, row_id, member, now, annulled=annulled)
-    occurred = occurred_at(scan.scanned_at, scan.reading.issued_at, scan.arrived_at)
+    if too_many:
+        conflict: Conflict | None = Conflict.TOO_MANY
+        list_conflict(connection, row_id, gym.id, Conflict.TOO_MANY, now)
+    else:
+        conflict = _fit(connection, scan, row_id, member, now, annulled=annulled)
     event = OfflineScanRecorded(new_id(), row_id, gym.id, scan.gate_id, member_id, outcome, conflict, occurred, now)
     store_events(connection, TOPIC, [(gym.id, event)], now)
     return OfflineAnswer(

@@ -76,6 +76,19 @@ class TimelineRepository:
         )
         return [TimelineScan(_fact(row), row.visit_id, row.annulled_at is not None) for row in rows]
 
+    def has_uploads(self, known_since: datetime, count: int) -> bool:
+        """Whether so many scans without the server were recorded since a moment."""
+        found = self._connection.execute(
+            select(scans.c.id)
+            .where(
+                scans.c.member_id == self._member_id,
+                scans.c.decided_at >= known_since,
+                scans.c.offline.is_(True),
+            )
+            .limit(count)
+        ).all()
+        return len(found) == count
+
     def visits(self, since: datetime) -> list[KeptVisit]:
         """Visits that lasted beyond a moment, or that a rule ended after it; annulled ones too."""
         rows = self._connection.execute(

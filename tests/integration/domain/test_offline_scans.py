@@ -279,3 +279,18 @@ def test_an_upload_is_not_taken_for_a_phone_held_up(world: World) -> None:
     answer = world.answer(world.scan(gym, world.code(member), AUTO))
     assert isinstance(answer, ScanAnswer)
     assert (answer.outcome, answer.replayed) == ("entered", False)
+
+
+def test_a_code_that_is_uploaded_in_a_loop_makes_no_replay_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.door.offline.MOST_RECENT", 5)
+    gym, looped, other = world.gym(), *world.members(2)
+    code = world.code(looped, 600)
+    loop = [world.offline(gym, code, ENTER, 600) for _ in range(8)]
+    said = [answer.conflict is Conflict.TOO_MANY for answer in uploaded(world, *loop)]
+    assert said == [False] * 5 + [True] * 3
+    assert uploaded(world, world.offline(gym, world.code(other, 600), ENTER, 600))[0].conflict is None
+    assert conflicts(world) == ["too_many"] * 3 + ["used_pass"] * 4
+    assert [visit[0] for visit in kept(world, looped)] == [gym]
+    assert uploaded(world, loop[-1])[0].replayed
