@@ -43,6 +43,7 @@ from tests.histories.steps import GATES, GYMS, MEMBERS, Kind, Step, history, sho
 from tests.world import START, HeldClock, World
 
 CAPACITY = 2
+_RECONCILES = 4  # one of so many histories
 _SCANS, _VISITS, _OPEN, _CONFLICTS, _USES = range(5)
 # All at once: a statement costs more than its rows.
 _ALL = (
@@ -121,8 +122,11 @@ class Play:
         self._steps = 0
         self._count_ids = 0
 
-    def play(self, steps: Sequence[Step]) -> None:
+    def play(self, steps: Sequence[Step], *, reconcile: bool) -> None:
         """Play all steps.
+
+        Args:
+            reconcile: hold the tables against each other in the end, which costs as much as two steps.
 
         Raises:
             MismatchError: at the first step after which door and oracle differ.
@@ -136,7 +140,8 @@ class Play:
                 self._compare()
             except Exception as error:
                 raise MismatchError(f"step {number}, {step}: {error!r}"[:3000]) from error
-        self._same("disagreements", disagreements(self._connection), [])
+        if reconcile:
+            self._same("disagreements", disagreements(self._connection), [])
 
     def _play(self, step: Step) -> None:
         match step.kind:
@@ -343,11 +348,11 @@ def _columns(visit: Visit) -> tuple[object, ...]:
     return visit.member, visit.gym, visit.at, visit.left_at, began_by, visit.left_by, visit.why
 
 
-def mismatch(arena: Arena, steps: Sequence[Step]) -> MismatchError | None:
+def mismatch(arena: Arena, steps: Sequence[Step], *, reconcile: bool = True) -> MismatchError | None:
     """Play a history; what differs, if anything does."""
     with arena.unit_of_work() as connection:
         try:
-            Play(arena, connection).play(steps)
+            Play(arena, connection).play(steps, reconcile=reconcile)
         except MismatchError as error:
             return error
     return None
@@ -364,7 +369,7 @@ def failing(arena: Arena, seeds: Iterator[int] | Sequence[int]) -> str | None:
     """Play histories; the first that fails, as short as it can be had, in words."""
     for seed in seeds:
         steps = history(seed)
-        if mismatch(arena, steps):
+        if mismatch(arena, steps, reconcile=seed % _RECONCILES == 0):
             least = shortest(arena, steps)
             lines = "\n".join(f"  {step}" for step in least)
             return f"history {seed}:\n{lines}\n{mismatch(arena, least)}"
