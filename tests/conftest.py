@@ -20,6 +20,14 @@ __all__ = ["kafka", "mariadb", "own_kafka", "own_mariadb", "server_dir"]
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
+# Structlog's own tracebacks show all variables: a test that has a failure logged would take half a minute.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
 
 @pytest.fixture(autouse=True)
 def _own_log() -> Iterator[None]:

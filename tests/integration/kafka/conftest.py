@@ -33,6 +33,7 @@ def mock_topics(bootstrap_servers: str) -> KafkaSettings:
         commands_topic=f"door-commands-{mark}",
         replies_topic=f"door-replies-{mark}",
         events_topic=f"gym-events-{mark}",
+        payments_topic=f"payment-events-{mark}",
         dead_letters_topic=f"dead-letters-{mark}",
         door_group=f"door-consumers-{mark}",
     )
