@@ -63,6 +63,7 @@ class Lease:
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database cannot be had.
+            RuntimeError: the lease was taken, but no thread can be had to renew it: it expires, or is given back.
         """
         self._stop_renewing()
         began = self._monotonic()
@@ -76,8 +77,9 @@ class Lease:
         with self._changing:
             self._number, self._held_until = number, began + self._lasts.total_seconds()
         self._ended = Event()
-        self._renewing = Thread(target=self._renew, args=(number, self._ended), name=f"lease-{self._name}", daemon=True)
-        self._renewing.start()
+        renewing = Thread(target=self._renew, args=(number, self._ended), name=f"lease-{self._name}", daemon=True)
+        renewing.start()
+        self._renewing = renewing
         return True
 
     def check(self, connection: Connection) -> None:

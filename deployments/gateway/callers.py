@@ -114,17 +114,17 @@ class Callers:
         match = _SCHEME.fullmatch(authorization)
         scheme, shown = match.groups() if match else ("", "")
         if scheme.lower() == "device":
-            return await self._device(authorization, shown, client.address)
+            return await self._device(authorization, shown, client.network)
         if scheme.lower() == "bearer":
             return await self._user(shown, client)
         raise unauthenticated("The Authorization header is neither `Bearer <token>` nor `Device <id>.<secret>`.")
 
-    async def _device(self, authorization: str, credential: str, address: str) -> DeviceAsker:
+    async def _device(self, authorization: str, credential: str, network: str) -> DeviceAsker:
         read = read_credential(credential)
         if read is None:
             raise unauthenticated("The device's credential is not of the form <id>.<secret>.")
         device_id, secret = read
-        key = await self._look_ups.key(device_id, address)
+        key = await self._look_ups.key(device_id, network)
         if key is None or not secret_matches(secret, key.secret_hash):
             raise unauthenticated("The device is not known, or its credential was revoked.")
         asker = DeviceAsker(key.id, key.gate_id, key.gym_id)

@@ -76,7 +76,7 @@ class GuardedRoute(APIRoute):
             request.state.client = client
             if right.public:
                 if right.tries:
-                    _hold_off(keeper.anonymous_rate.take(client.address))
+                    _hold_off(keeper.anonymous_rate.take(client.network))
             else:
                 asker = await keeper.callers.identify(request.headers.get("authorization"), client)
                 permit(asker, right)

@@ -45,7 +45,7 @@ class Tries:
 
     def of(self, email: str, client: Client, attempt: Callable[[], T | IdentityRefusal]) -> T | IdentityRefusal:
         """What an attempt gives, or that it is not looked at for now."""
-        what = counted(email, client.address)
+        what = counted(email, client.network)
         refusal = self._counted(what)
         if refusal is not None:
             return refusal
@@ -56,7 +56,7 @@ class Tries:
 
     def without_proof(self, email: str, client: Client) -> IdentityRefusal | None:
         """Count what shows nothing that could be right or wrong, such as asking for a code."""
-        return self._counted(counted(email, client.address))
+        return self._counted(counted(email, client.network))
 
     def _counted(self, what: list[Counted]) -> IdentityRefusal | None:
         def use_case(connection: Connection) -> timedelta:

@@ -5,7 +5,7 @@ Decisions inside one batch see each other through this, without asking the store
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -22,13 +22,16 @@ from domain.gyms.opening_hours import is_open
 from domain.ids import new_id
 from domain.outbox import store_events
 
+_LATER = timedelta(microseconds=1)
+
 
 class Batch:
     """The state of one batch; its gyms and members are locked already.
 
     Args:
         requests: the scans to be decided, to know what to read.
-        now: the moment of all its decisions, by the server's clock.
+        now: the moment of its decisions, by the server's clock; of a member whose last scan was decided by a clock
+            that is ahead of it, a moment after that one.
     """
 
     def __init__(
@@ -106,9 +109,10 @@ class Batch:
             The answer to the door.
         """
         row_id = new_id()
-        visit_id = self._end(member, verdict, row_id) if verdict.ends_visit else None
+        moment = self._moment(member)
+        visit_id = self._end(member, verdict, row_id, moment) if verdict.ends_visit else None
         if verdict.opens_visit and member is not None:
-            visit_id = self._begin(request, member.shown, row_id)
+            visit_id = self._begin(request, member.shown, row_id, moment)
         gym = self.gym(request.gym_id)
         occupancy, capacity = gym.occupancy, gym.capacity
         if verdict.repeats is not None:
@@ -126,7 +130,7 @@ class Batch:
             gym_id=gym.id,
             occupancy=occupancy,
             capacity=capacity,
-            decided_at=self._now,
+            decided_at=moment,
             replayed=verdict.repeats is not None,
         )
         self._note(request, verdict, answer, row_id, visit_id)
@@ -134,23 +138,31 @@ class Batch:
 
     def write(self) -> None:
         """Write everything that the decisions have brought."""
-        self._repository.add_scans(self._scans, self._now)
+        self._repository.add_scans(self._scans)
         # A member is inside once: ended visits are taken out before new ones are opened.
-        self._repository.end_visits(self._endings, self._now)
+        self._repository.end_visits(self._endings)
         self._repository.add_visits(list(self._visits.values()))
         self._events += free_machines(self._connection, self._left_machines, self._now)
         store_events(self._connection, TOPIC, self._events, self._now)
 
-    def _begin(self, request: ScanRequest, member: ShownMember, row_id: UUID) -> UUID:
+    def _moment(self, member: MemberState | None) -> datetime:
+        """When it is decided: what a member does later is later, whichever server's clock tells it."""
+        known = (member.open_visit, member.last_accepted) if member is not None else (None, None)
+        entered_at = known[0].entered_at if known[0] is not None else self._now
+        accepted_at = known[1].decided_at if known[1] is not None else self._now
+        latest = max(entered_at, accepted_at)
+        return latest + _LATER if latest > self._now else self._now
+
+    def _begin(self, request: ScanRequest, member: ShownMember, row_id: UUID, moment: datetime) -> UUID:
         visit_id = new_id()
         self._visits[visit_id] = NewVisit(
-            visit_id, request.gym_id, member.id, request.gate_id, request.reading.issued_at, self._now, row_id
+            visit_id, request.gym_id, member.id, request.gate_id, request.reading.issued_at, moment, row_id
         )
-        self._inside[member.id] = OpenVisit(visit_id, request.gym_id, self._now)
+        self._inside[member.id] = OpenVisit(visit_id, request.gym_id, moment)
         self._occupancy[request.gym_id] = self._occupancy.get(request.gym_id, 0) + 1
         return visit_id
 
-    def _end(self, member: MemberState | None, verdict: Verdict, row_id: UUID) -> UUID | None:
+    def _end(self, member: MemberState | None, verdict: Verdict, row_id: UUID, moment: datetime) -> UUID | None:
         if member is None or member.open_visit is None:
             return None
         visit = self._inside.pop(member.shown.id)
@@ -158,13 +170,13 @@ class Batch:
             self._occupancy[visit.gym_id] -= 1
         begun = self._visits.get(visit.visit_id)
         if begun is not None:  # in this very batch
-            begun.left_at, begun.left_scan, begun.inferred = self._now, row_id, verdict.inferred
+            begun.left_at, begun.left_scan, begun.inferred = moment, row_id, verdict.inferred
         else:
-            self._endings.append(Ending(visit.visit_id, row_id, verdict.inferred))
+            self._endings.append(Ending(visit.visit_id, moment, row_id, verdict.inferred))
         if visit.visit_id in self._at_machines:
             self._left_machines.append(visit.visit_id)
         if verdict.inferred is not None:
-            event = VisitInferred(new_id(), visit.gym_id, visit.visit_id, member.shown.id, verdict.inferred, self._now)
+            event = VisitInferred(new_id(), visit.gym_id, visit.visit_id, member.shown.id, verdict.inferred, moment)
             self._events.append((visit.gym_id, event))
         return visit.visit_id
 
@@ -188,7 +200,7 @@ class Batch:
                     visit_id,
                     answer.occupancy,
                     request.arrived_at,
-                    self._now,
+                    answer.decided_at,
                 ),
             )
         )
@@ -203,7 +215,7 @@ class Batch:
             row_id,
             request.gate_id,
             verdict.outcome,
-            self._now,
+            answer.decided_at,
             reading.issued_at,
             answer.occupancy,
             answer.capacity,

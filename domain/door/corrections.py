@@ -147,7 +147,7 @@ class _Correction:
         self._facts = facts
         self._rules = [visit.rule for visit in kept if visit.rule is not None and visit.rule.at >= facts.begin]
         self._begun = [visit for visit in count if visit.entered_at >= facts.begin]
-        self._before = next((visit for visit in count if visit.entered_at < facts.begin), None)
+        self._before = next((visit for visit in count if _is_open_at(visit, facts.begin)), None)
         self._now = now
         codes = {scan.fact.issued_at for scan in facts.scans.values()}
         self._used = repository.used_codes(codes, {visit.id for visit in self._begun})
@@ -265,3 +265,8 @@ class _Correction:
 
     def _free(self, visit_id: UUID, why: UseEnded) -> None:
         self._events += free_machines(self._connection, [visit_id], self._now, why)
+
+
+def _is_open_at(visit: KeptVisit, begin: datetime) -> bool:
+    """Whether a visit that began before a moment lasts until then; a rule may end it later than an upload has."""
+    return visit.entered_at < begin and (visit.left_at is None or visit.left_at >= begin)

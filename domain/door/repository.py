@@ -93,6 +93,7 @@ class Ending:
     """How a visit ends by a scan."""
 
     visit_id: UUID
+    left_at: datetime
     left_scan: UUID
     inferred: Inferred | None
 
@@ -222,12 +223,11 @@ class DoorRepository:
         )
         return {(row.scan_id, row.asked_by): row for row in rows}
 
-    def add_scans(self, new: Sequence[NewScan], decided_at: datetime) -> None:
-        """Write scans that were decided at one moment."""
+    def add_scans(self, new: Sequence[NewScan]) -> None:
+        """Write scans."""
         if not new:
             return
-        decided = instant_literal(decided_at)
-        rows = ",".join([f"({scan.literals(decided, self._bind)})" for scan in new])
+        rows = ",".join([f"({scan.literals(self._bind)})" for scan in new])
         statement = f"INSERT INTO scans ({NewScan.COLUMNS}) VALUES {rows}"  # noqa: S608
         self._write(statement, [scan.request.scan_id for scan in new])
 
@@ -242,12 +242,18 @@ class DoorRepository:
         if opened:
             self._write(f"INSERT INTO open_visits ({NewVisit.OPEN_COLUMNS}) VALUES " + ",".join(opened))  # noqa: S608
 
-    def end_visits(self, endings: Sequence[Ending], left_at: datetime) -> None:
-        """End visits at one moment: they are open no longer."""
+    def end_visits(self, endings: Sequence[Ending]) -> None:
+        """End visits: they are open no longer."""
         if not endings:
             return
         ended = id_literals([ending.visit_id for ending in endings])
         scans_of = [f" WHEN {id_literal(ending.visit_id)} THEN {id_literal(ending.left_scan)}" for ending in endings]
+        moments = {ending.left_at for ending in endings}
+        if len(moments) == 1:
+            left_at = instant_literal(moments.pop())
+        else:
+            when = [f" WHEN {id_literal(ending.visit_id)} THEN {instant_literal(ending.left_at)}" for ending in endings]
+            left_at = f"CASE id{''.join(when)} END"
         reasons = {ending.inferred for ending in endings}
         if len(reasons) == 1:
             inferred = word_literal(reasons.pop())
@@ -259,17 +265,21 @@ class DoorRepository:
             ]
             inferred = f"CASE id{''.join(why)} END"
         self._write(
-            f"UPDATE visits{self._by_key} SET left_at = {instant_literal(left_at)},"  # noqa: S608
+            f"UPDATE visits{self._by_key} SET left_at = {left_at},"  # noqa: S608
             f" left_scan = CASE id{''.join(scans_of)} END,"
             f" inferred = {inferred} WHERE id IN ({ended})"
         )
         self._close([ending.visit_id for ending in endings])
 
     def end_visits_by_rule(self, visits: Sequence[UUID], inferred: Inferred, left_at: datetime) -> None:
-        """End visits at one moment without a scan. That a rule did so stays known, whatever is known later."""
+        """End visits at one moment without a scan. That a rule did so stays known, whatever is known later.
+
+        One that began later, by the clock of another server, ends as it begins.
+        """
         if not visits:
             return
         moment, word = instant_literal(left_at), word_literal(inferred)
+        moment = f"CASE WHEN entered_at > {moment} THEN entered_at ELSE {moment} END"
         self._write(
             f"UPDATE visits{self._by_key} SET left_at = {moment}, left_scan = NULL, inferred = {word},"  # noqa: S608
             f" rule_ended_at = {moment}, rule = {word} WHERE id IN ({id_literals(visits)})"

@@ -28,11 +28,10 @@ class NewScan:
         " arrived_at, decided_at, outcome, reason, remedy, occupancy, capacity, visit_id, repeats_id"
     )
 
-    def literals(self, decided_at: str, scan_id: str) -> str:
+    def literals(self, scan_id: str) -> str:
         """The values of `COLUMNS`.
 
         Args:
-            decided_at: a literal, the same for many.
             scan_id: a parameter's mark; the id is the client's own.
         """
         asked, answer = self.request, self.answer
@@ -41,8 +40,8 @@ class NewScan:
             f"{id_literal(self.id)},{scan_id},{id_literal(asked.asked_by)},{id_literal(asked.gym_id)},"
             f"{id_literal(asked.gate_id)},{word_literal(asked.direction)},{id_literal(reading.member_id)},"
             f"{word_literal(reading.status)},{instant_literal(reading.issued_at)},{instant_literal(asked.scanned_at)},"
-            f"{instant_literal(asked.arrived_at)},{decided_at},{word_literal(answer.outcome)},"
-            f"{word_literal(answer.reason)},{word_literal(answer.remedy)},{answer.occupancy:d},{answer.capacity:d},"
+            f"{instant_literal(asked.arrived_at)},{instant_literal(answer.decided_at)},"
+            f"{word_literal(answer.outcome)},{word_literal(answer.reason)},{word_literal(answer.remedy)},{answer.occupancy:d},{answer.capacity:d},"
             f"{id_literal(self.visit_id)},{id_literal(self.repeats_id)}"
         )
 

@@ -85,13 +85,12 @@ class GymRepository:
         return [_gate(row) for row in rows]
 
     def gate_of_numbered_gym(self, number: int) -> Gate | None:
-        """The oldest gate of both directions of the gym in operation that has this number."""
+        """The oldest gate of both directions of the gym of this number; a retired one still lets people out."""
         row = self._connection.execute(
             select(gates)
             .join(gyms, gyms.c.id == gates.c.gym_id)
             .where(
                 gyms.c.legacy_number == number,
-                gyms.c.retired_at.is_(None),
                 gates.c.serves == Serves.BOTH.value,
                 gates.c.retired_at.is_(None),
             )

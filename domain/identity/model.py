@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network
 from uuid import UUID
 
 
@@ -76,6 +77,15 @@ class Client:
 
     device: str = ""
     address: str = ""
+
+    @property
+    def network(self) -> str:
+        """What limits count by: an IPv4 address, or the 64 bits of an IPv6 network, in which each host has many."""
+        if ":" not in self.address:
+            return self.address
+        address = IPv6Address(self.address)
+        mapped = address.ipv4_mapped
+        return str(mapped if mapped is not None else IPv6Network((int(address), 64), strict=False))
 
 
 class UserState(StrEnum):

@@ -7,7 +7,8 @@ short as it can be had.
 Among those that are always played are some that fail once a rule is taken out: 250, annulments are worked out from all
 facts; 252, an annulled scan that is uploaded is listed, and a rule's end of a visit is kept; 262, a device that did
 otherwise than was decided is listed; 332 and 491, an answer is not given again once it does not hold; 379, the code of
-a scan that was given an answer again is used up.
+a scan that was given an answer again is used up. Of those about the edges of what a correction reads: 100519, a visit
+that had ended before is not open though a rule ended it later.
 """
 
 from collections.abc import Iterator
@@ -18,16 +19,20 @@ import pytest
 from cluster.local.mariadb import MariaDbServer
 from domain.migrations.run import upgrade
 from tests.histories.play import Arena, failing
+from tests.histories.steps import AT_EDGES
 from tests.histories.workers import failures
 from tests.servers import fresh_database, server_folder
 from tests.stores import store_at
 
 PROCESSES = 2
 LONG = range(1000, 21_000)
+LONG_AT_EDGES = range(AT_EDGES, AT_EDGES + 2000)
 
 
 @pytest.mark.parametrize(
-    ("store_url", "seeds"), [("sqlite", range(250)), ("mariadb", range(50))], indirect=["store_url"]
+    ("store_url", "seeds"),
+    [("sqlite", range(250)), ("mariadb", range(50)), ("sqlite", range(100_500, 100_540))],
+    indirect=["store_url"],
 )
 def test_the_door_agrees_with_the_oracle_after_each_step(store_url: str, seeds: range) -> None:
     store = store_at(store_url)
@@ -48,6 +53,15 @@ def test_twenty_thousand_histories_on_sqlite(in_memory: Path) -> None:
     for url in urls:
         upgrade(url)
     assert failures(urls, LONG) == []
+
+
+@pytest.mark.soak("stateful")
+@pytest.mark.timeout(900)
+def test_two_thousand_histories_about_the_edges_of_corrections_on_sqlite(in_memory: Path) -> None:
+    urls = [f"sqlite:///{in_memory / f'{number}.sqlite3'}" for number in range(PROCESSES)]
+    for url in urls:
+        upgrade(url)
+    assert failures(urls, LONG_AT_EDGES) == []
 
 
 @pytest.mark.soak("histories")

@@ -239,6 +239,23 @@ def test_a_holder_whose_renewals_fail_knows_that_it_has_the_lease_no_more(holder
     wait_until(holders.one().ask)
 
 
+def test_a_lease_for_which_there_is_no_thread_to_renew_it_is_given_back(
+    holders: Holders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lease, other = holders.one(), holders.one()
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(Thread, "start", too_many)
+        with pytest.raises(RuntimeError):
+            lease.ask()
+    lease.release()
+    assert other.ask()
+    other.release()
+    assert lease.ask()
+
+
 def test_holders_that_pause_and_lose_their_connections_never_work_in_turns(holders: Holders) -> None:
     """Of each effect the fencing number is kept: none has an effect after a later number has had one."""
     stores, ended = [holders.store() for _ in range(3)], Event()

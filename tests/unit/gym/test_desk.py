@@ -50,6 +50,15 @@ def test_gates_of_one_name_asked_for_at_once_become_one(world: World, desk: GymD
     assert {one.problem for one in made if isinstance(one, GymRefusal)} == {GymProblem.GATE_NAME_TAKEN}
 
 
+def test_the_gate_of_a_retired_gym_is_found_by_its_number_as_it_still_lets_people_out(
+    world: World, desk: GymDesk
+) -> None:
+    gate = desk.create_gate(world.gym(), "Front", Serves.BOTH)
+    assert isinstance(gate, Gate)
+    world.change_gym(gate.gym_id, retired_at=world.clock.now)
+    assert desk.gate_of_numbered_gym(1) == gate
+
+
 def test_what_is_kept_of_a_secret_recognises_it_and_does_not_show_it(world: World, desk: GymDesk) -> None:
     gate = desk.create_gate(world.gym(), "Front", Serves.BOTH)
     assert isinstance(gate, Gate)
