@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeGuard
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -17,7 +18,15 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.payments.booking import OrderBooking
 from domain.payments.fulfilment import Settlement
-from domain.payments.model import MOST_AWAITED, UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
+from domain.payments.model import (
+    AWAITED,
+    MOST_AWAITED,
+    UNKNOWN_ORDER,
+    Order,
+    OrderState,
+    PaymentProblem,
+    PaymentRefusal,
+)
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
 from domain.tables import companies, users
@@ -118,15 +127,18 @@ class Checkouts:
         with self._store.reading() as connection:
             plan = PlanRepository(connection).plan(wanted.plan_id)
             waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
-        for order in [each for each in waiting if plan and self._is_same(each, plan, wanted)]:
-            settled = self._settlement.settle(order.id)
-            if isinstance(settled, Order) and settled.state is OrderState.OPEN and settled.problem is None:
-                return settled.id
-            waiting.remove(order)  # it was paid or has ended, or is one that somebody has to look at
-        too_many = max(0, len(waiting) - MOST_AWAITED + 1)
-        unpaid = [order for order in waiting if order.state is OrderState.OPEN]
-        for order in unpaid[:too_many]:
-            self._settlement.close(order)
+        awaited: list[Order] = []
+        for order in waiting:
+            settled: Order | PaymentRefusal = order
+            if plan and self._is_same(order, plan, wanted):
+                settled = self._settlement.settle(order.id)
+                if isinstance(settled, Order) and settled.state is OrderState.OPEN and settled.problem is None:
+                    return settled.id
+            awaited += [settled] if _is_awaited(settled) else []
+        too_many = len(awaited) - MOST_AWAITED + 1
+        for order in awaited:
+            if too_many > 0 and order.state is OrderState.OPEN and not _is_awaited(self._settlement.close(order)):
+                too_many -= 1  # else it was paid by a method that takes days, or somebody has to look at it
         return None
 
     def order(
@@ -187,6 +199,10 @@ class Checkouts:
             and (order.success_url, order.cancel_url) == wanted.urls_of(order.id)
             and self._clock() < ends_at - _LEFT_TO_PAY
         )
+
+
+def _is_awaited(order: Order | PaymentRefusal) -> TypeGuard[Order]:
+    return isinstance(order, Order) and order.state in AWAITED
 
 
 def _refused(why: str | None) -> PaymentRefusal:
