@@ -35,9 +35,12 @@ from domain.unit_of_work import Store
 UNKNOWN_MEMBER = PaymentRefusal(
     PaymentProblem.UNKNOWN_MEMBER, "There is no such user, or the account is being deleted."
 )
-_TOO_MANY_OPEN = PaymentRefusal(
+TOO_MANY_OPEN = PaymentRefusal(
     PaymentProblem.TOO_MANY_OPEN,
     f"{MOST_AWAITED} orders wait for their payments, which are on their way. Order again when one has arrived.",
+)
+CLOSED_MEANWHILE = PaymentRefusal(
+    PaymentProblem.TOO_MANY_OPEN, "The order was closed unpaid, because newer orders took its place. Order again."
 )
 _LEFT_TO_PAY = timedelta(minutes=30)  # a page with less left is not handed out once more
 
@@ -157,7 +160,7 @@ class Checkouts:
         if same in waiting:
             return same
         if len(waiting) >= MOST_AWAITED:
-            return _TOO_MANY_OPEN
+            return TOO_MANY_OPEN
         order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
         if not isinstance(order, Order):
             return order
@@ -176,6 +179,8 @@ class Checkouts:
             email = OrderRepository(connection).email_of(order.member_id) if order else ""
         if order is None:
             return UNKNOWN_ORDER
+        if order.state is OrderState.EXPIRED:
+            return CLOSED_MEANWHILE
         if order.session_id is not None:
             return order
         if order.state is OrderState.FAILED:  # the attempt that was refused ended before it could say so

@@ -6,9 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from deployments.keyed_call import KeyedAnswer
+from deployments.payments.desk import PaymentsDesk
+from domain.idempotency import IdempotentRequest
 from domain.money import Money
 from domain.payments.model import MOST_AWAITED, Order, OrderState
-from tests.integration.domain.cashbox import CANCEL, Cashbox, session
+from domain.payments.ports import PaymentsAwayError
+from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
 from tests.world import World
 
 
@@ -65,3 +69,41 @@ def test_an_unpaid_page_about_another_amount_ends_with_its_order(box: Cashbox) -
     assert "about 0.01 EUR" in (box.read(order).problem or "")
     box.days_pass(1)
     assert box.reconciliation.run(timedelta(hours=1)).problems == {}
+
+
+def test_who_orders_while_another_order_takes_the_room_gets_the_next(box: Cashbox) -> None:
+    first, *_ = three_open(box)
+    desk = PaymentsDesk(box.world.store, box.world.clock, provider=box.provider)
+    between: list[object] = []
+
+    def other_first(call: str) -> bool:
+        if call == "close_checkout" and not between:
+            between.append(None)
+            between.append(desk.open_checkout(first.member_id, box.world.plan, SUCCESS, f"{CANCEL}/other"))
+        return False
+
+    box.provider.away = other_first
+    ordered = desk.open_checkout(first.member_id, box.world.plan, SUCCESS, CANCEL)
+    assert isinstance(ordered, Order), ordered
+    assert isinstance(between[1], Order)
+    assert len({first.id, ordered.id, between[1].id}) == 3
+    assert {ordered.state, box.read(between[1]).state} == {OrderState.OPEN}
+
+
+def test_a_repeated_call_whose_order_was_closed_for_others_makes_a_new_one(box: Cashbox) -> None:
+    desk = PaymentsDesk(box.world.store, box.world.clock, provider=box.provider)
+    member = box.world.newcomer()
+    request = IdempotentRequest("k" * 64, "r" * 64, "the client's own", "somebody POST /something")
+    called = (request, "open_checkout", (member, box.world.plan, SUCCESS, CANCEL), {})
+    box.provider.away = lambda call: call == "open_checkout"
+    with pytest.raises(PaymentsAwayError):
+        desk.once(*called)
+    box.provider.away = lambda _call: False
+    for number in range(MOST_AWAITED):
+        box.order(member, cancel=f"{CANCEL}/{number}")
+    again = desk.once(*called)
+    assert isinstance(again, KeyedAnswer)
+    assert isinstance(again.value, Order), again.value
+    assert again.value.state is OrderState.OPEN
+    assert not box.provider.pages[session(again.value)].is_over
+    assert desk.once(*called) == KeyedAnswer(again.value, replayed=True)
