@@ -43,6 +43,7 @@ CLOSED_MEANWHILE = PaymentRefusal(
     PaymentProblem.TOO_MANY_OPEN, "The order was closed unpaid, because newer orders took its place. Order again."
 )
 _LEFT_TO_PAY = timedelta(minutes=30)  # a page with less left is not handed out once more
+_SAME_TIME = timedelta(minutes=1)
 
 
 def new_order(
@@ -156,9 +157,10 @@ class Checkouts:
             return UNKNOWN_PLAN
         if refusal := refuse_plan_price(plan.details.price):
             return refusal
-        waiting = OrderRepository(connection).open_of(member_id)
-        if same in waiting:
-            return same
+        waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
+        for each in waiting:
+            if each.id == same or self._is_just_ordered(each, plan, wanted):
+                return each.id
         if len(waiting) >= MOST_AWAITED:
             return TOO_MANY_OPEN
         order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
@@ -195,15 +197,24 @@ class Checkouts:
         return self._store.written(lambda connection: _opened(connection, order.id, opened, self._clock()))
 
     def _is_same(self, order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
-        """Whether an open order is for the same, at the same price, leads to the same pages, and can be paid still."""
-        if order.state is not OrderState.OPEN or plan.retired_at is not None:
-            return False
+        """Whether an open order is for what is wanted, and has a page that can be paid still."""
         ends_at = order.expires_at or order.created_at
-        return (
-            (order.plan_id, order.days, order.price) == (plan.id, plan.details.days, plan.details.price)
-            and (order.success_url, order.cancel_url) == wanted.urls_of(order.id)
-            and self._clock() < ends_at - _LEFT_TO_PAY
-        )
+        return _is_for(order, plan, wanted) and self._clock() < ends_at - _LEFT_TO_PAY
+
+    def _is_just_ordered(self, order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
+        """Whether an order is of a call at the same time, as of a second click; it may have no page yet."""
+        is_new = self._clock() - order.created_at < _SAME_TIME
+        return is_new and order.problem is None and _is_for(order, plan, wanted)
+
+
+def _is_for(order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
+    """Whether an order is open, of the plan at its present price, and leads to the same pages."""
+    return (
+        order.state is OrderState.OPEN
+        and plan.retired_at is None
+        and (order.plan_id, order.days, order.price) == (plan.id, plan.details.days, plan.details.price)
+        and (order.success_url, order.cancel_url) == wanted.urls_of(order.id)
+    )
 
 
 def _is_awaited(order: Order | PaymentRefusal) -> TypeGuard[Order]:

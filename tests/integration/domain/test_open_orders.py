@@ -11,6 +11,7 @@ from deployments.payments.desk import PaymentsDesk
 from domain.idempotency import IdempotentRequest
 from domain.money import Money
 from domain.payments.model import MOST_AWAITED, Order, OrderState
+from domain.payments.orders import OrderRepository
 from domain.payments.ports import PaymentsAwayError
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
 from tests.world import World
@@ -94,16 +95,50 @@ def test_a_repeated_call_whose_order_was_closed_for_others_makes_a_new_one(box: 
     desk = PaymentsDesk(box.world.store, box.world.clock, provider=box.provider)
     member = box.world.newcomer()
     request = IdempotentRequest("k" * 64, "r" * 64, "the client's own", "somebody POST /something")
-    called = (request, "open_checkout", (member, box.world.plan, SUCCESS, CANCEL), {})
+
+    def called() -> object:
+        return desk.once(request, "open_checkout", (member, box.world.plan, SUCCESS, CANCEL), {})
+
     box.provider.away = lambda call: call == "open_checkout"
     with pytest.raises(PaymentsAwayError):
-        desk.once(*called)
+        called()
     box.provider.away = lambda _call: False
     for number in range(MOST_AWAITED):
         box.order(member, cancel=f"{CANCEL}/{number}")
-    again = desk.once(*called)
+    again = called()
     assert isinstance(again, KeyedAnswer)
     assert isinstance(again.value, Order), again.value
     assert again.value.state is OrderState.OPEN
     assert not box.provider.pages[session(again.value)].is_over
-    assert desk.once(*called) == KeyedAnswer(again.value, replayed=True)
+    assert called() == KeyedAnswer(again.value, replayed=True)
+
+
+def test_who_orders_the_same_twice_at_once_gets_one_order(box: Cashbox) -> None:
+    desk = PaymentsDesk(box.world.store, box.world.clock, provider=box.provider)
+    member = box.world.newcomer()
+    other: list[object] = []
+
+    def second_meanwhile(call: str) -> bool:
+        if call == "open_checkout" and not other:
+            other.append(None)
+            other.append(desk.open_checkout(member, box.world.plan, SUCCESS, CANCEL))
+        return False
+
+    box.provider.away = second_meanwhile
+    ordered = desk.open_checkout(member, box.world.plan, SUCCESS, CANCEL)
+    assert isinstance(ordered, Order)
+    assert other[1] == ordered
+    assert len(box.provider.pages) == 1
+
+
+def test_who_orders_again_because_the_provider_was_away_gets_the_first_order(box: Cashbox) -> None:
+    member = box.world.newcomer()
+    box.provider.away = lambda call: call == "open_checkout"
+    for _ in range(MOST_AWAITED + 1):
+        with pytest.raises(PaymentsAwayError):
+            box.checkout(member)
+    box.provider.away = lambda _call: False
+    ordered = box.order(member)
+    assert ordered.checkout_url
+    with box.world.store.reading() as connection:
+        assert OrderRepository(connection).open_of(member) == [ordered.id]
