@@ -129,12 +129,14 @@ class Checkouts:
             PaymentsAwayError: the provider cannot be asked about the open orders.
         """
         with self._store.reading() as connection:
-            plan = PlanRepository(connection).plan(wanted.plan_id)
+            plan = _sold_plan(connection, wanted.plan_id)
             waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
+        if isinstance(plan, MembershipRefusal):
+            return None  # `order` says so, and nothing has to make room for it
         awaited: list[Order] = []
         for order in waiting:
             settled: Order | PaymentRefusal = order
-            if plan and self._is_same(order, plan, wanted):
+            if self._is_same(order, plan, wanted):
                 settled = self._settlement.settle(order.id)
                 if isinstance(settled, Order) and settled.state is OrderState.OPEN and settled.problem is None:
                     return settled.id
@@ -152,11 +154,9 @@ class Checkouts:
         # Locked first: a member who orders twice at once is counted once.
         if not LedgerRepository(connection).lock_member(member_id):
             return UNKNOWN_MEMBER
-        plan = PlanRepository(connection).plan(wanted.plan_id)
-        if plan is None or plan.retired_at is not None:
-            return UNKNOWN_PLAN
-        if refusal := refuse_plan_price(plan.details.price):
-            return refusal
+        plan = _sold_plan(connection, wanted.plan_id)
+        if isinstance(plan, MembershipRefusal):
+            return plan
         waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
         for each in waiting:
             if each.id == same or self._is_just_ordered(each, plan, wanted):
@@ -207,11 +207,18 @@ class Checkouts:
         return is_new and order.problem is None and _is_for(order, plan, wanted)
 
 
+def _sold_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusal:
+    """A plan that can be paid by the provider, or why there is none."""
+    plan = PlanRepository(connection).plan(plan_id)
+    if plan is None or plan.retired_at is not None:
+        return UNKNOWN_PLAN
+    return refuse_plan_price(plan.details.price) or plan
+
+
 def _is_for(order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
     """Whether an order is open, of the plan at its present price, and leads to the same pages."""
     return (
         order.state is OrderState.OPEN
-        and plan.retired_at is None
         and (order.plan_id, order.days, order.price) == (plan.id, plan.details.days, plan.details.price)
         and (order.success_url, order.cancel_url) == wanted.urls_of(order.id)
     )

@@ -5,14 +5,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from deployments.keyed_call import KeyedAnswer
 from deployments.payments.desk import PaymentsDesk
 from domain.idempotency import IdempotentRequest
+from domain.ids import new_id
+from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
 from domain.payments.model import MOST_AWAITED, Order, OrderState
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import PaymentsAwayError
+from domain.tables import plans
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
 from tests.world import World
 
@@ -142,3 +146,16 @@ def test_who_orders_again_because_the_provider_was_away_gets_the_first_order(box
     assert ordered.checkout_url
     with box.world.store.reading() as connection:
         assert OrderRepository(connection).open_of(member) == [ordered.id]
+
+
+@pytest.mark.parametrize("why", ["unknown", "retired", "not payable"])
+def test_an_order_that_is_refused_closes_no_other(box: Cashbox, why: str) -> None:
+    waiting = three_open(box)
+    plan = new_id() if why == "unknown" else box.world.plan
+    changes = {"retired": {"retired_at": box.world.clock()}, "not payable": {"price_amount": 1}}
+    if why in changes:
+        with box.world.store.writing() as connection:
+            connection.execute(update(plans).where(plans.c.id == plan).values(**changes[why]))
+    assert isinstance(box.checkout(waiting[0].member_id, plan, f"{CANCEL}/another"), MembershipRefusal)
+    assert {box.read(each).state for each in waiting} == {OrderState.OPEN}
+    assert {box.provider.pages[session(each)].is_over for each in waiting} == {False}
