@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -152,7 +153,10 @@ def test_who_orders_again_because_the_provider_was_away_gets_the_first_order(box
 def test_an_order_that_is_refused_closes_no_other(box: Cashbox, why: str) -> None:
     waiting = three_open(box)
     plan = new_id() if why == "unknown" else box.world.plan
-    changes = {"retired": {"retired_at": box.world.clock()}, "not payable": {"price_amount": 1}}
+    changes: dict[str, dict[str, Any]] = {
+        "retired": {"retired_at": box.world.clock()},
+        "not payable": {"price_amount": 1},
+    }
     if why in changes:
         with box.world.store.writing() as connection:
             connection.execute(update(plans).where(plans.c.id == plan).values(**changes[why]))
