@@ -57,15 +57,26 @@ class SmtpMailer:
         own = self._settings
         message = _written(mail, own.sender)
         try:
-            with smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=_WITHIN_S) as server:
+            server = smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=_WITHIN_S)
+            try:
                 if own.smtp_starttls:
                     server.starttls(context=ssl.create_default_context())
                 if own.smtp_user:
                     server.login(own.smtp_user, own.smtp_password.get_secret_value())
                 _hand_over(server, message, mail.to)
+            finally:
+                _close(server)
         except (OSError, smtplib.SMTPException) as error:
             # The server's own words may hold the address.
             raise MailAwayError(f"mail cannot be sent ({type(error).__name__})") from None
+
+
+def _close(server: smtplib.SMTP) -> None:
+    """End a connection. What the server says of that changes nothing about the mail, which it has taken or refused."""
+    try:
+        server.quit()
+    except (OSError, smtplib.SMTPException):
+        server.close()
 
 
 def _written(mail: Mail, sender: str) -> EmailMessage:

@@ -48,6 +48,10 @@ _REFUND_STATES = {
 _NOT_ARRIVED = frozenset({"requires_payment_method", "canceled"})
 
 
+class _AddressRefusedError(PaymentRefusedError):
+    """Stripe takes no such address: it judges them by rules of its own."""
+
+
 class StripePayments:
     """See `domain.payments.ports.PaymentProvider`.
 
@@ -89,9 +93,16 @@ class StripePayments:
             "billing_address_collection": "auto",
             "expires_at": int((order.created_at + _OPEN_FOR).timestamp()),
         }
+        key = f"order-{order.id}"
         if email:
-            params["customer_email"] = email
-        options: Any = {"idempotency_key": f"order-{order.id}"}
+            try:
+                return self._new_page(params | {"customer_email": email}, key)
+            except _AddressRefusedError:
+                key += "-without-address"  # its page asks for one; a key is of one request
+        return self._new_page(params, key)
+
+    def _new_page(self, params: dict[str, Any], key: str) -> Checkout:
+        options: Any = {"idempotency_key": key}
         return _checkout(_asked(lambda: self._client.v1.checkout.sessions.create(params, options)))  # type: ignore[arg-type]
 
     def checkout(self, session_id: str) -> Checkout:
@@ -179,7 +190,9 @@ def _asked(call: Callable[[], T]) -> T:
         if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
             # An operator mends that: no order ends by it. Stripe's sentence repeats a part of the key.
             raise PaymentsAwayError("Stripe does not accept the API key") from None
-        raise PaymentRefusedError(error.user_message or type(error).__name__) from None
+        about = getattr(error, "param", None)
+        kind = _AddressRefusedError if about == "customer_email" else PaymentRefusedError
+        raise kind(error.user_message or type(error).__name__) from None
 
 
 def _checkout(session: Any) -> Checkout:  # noqa: ANN401 - Stripe's objects are read field by field

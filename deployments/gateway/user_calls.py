@@ -12,6 +12,7 @@ from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts, Parts, TheUser
 from deployments.gateway.problems import ApiProblem, declared
 from deployments.gateway.refusals import granted
+from deployments.gateway.text import LINE
 from deployments.identity.desk import IdentityDesk
 from domain.identity.model import Role, UserFilter, UserState
 from domain.identity.ports import RoleAction
@@ -30,6 +31,7 @@ def router() -> APIRouter:
         search: Annotated[
             str | None,
             Query(min_length=1, max_length=100, description="How an address, a name or a word of it begins."),
+            LINE,
         ] = None,
         role: Annotated[Role | None, Query(description="Those who were given this role.")] = None,
         state: UserState | None = None,

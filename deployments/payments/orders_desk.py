@@ -17,7 +17,7 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.money import Money
 from domain.paging import Page, PageRequest
-from domain.payments.checkout import Checkouts, WantedCheckout
+from domain.payments.checkout import CLOSED_MEANWHILE, TOO_MANY_OPEN, Checkouts, WantedCheckout
 from domain.payments.desk import Takings, end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.fulfilment import Settlement
 from domain.payments.invoices import Invoice, InvoiceRepository
@@ -32,6 +32,7 @@ DISABLED = PaymentRefusal(
     PaymentProblem.DISABLED, "Payments by card are not set up here (FITMONITOR_STRIPE__API_KEY). Pay at the desk."
 )
 Refusal = PaymentRefusal | MembershipRefusal
+_MORE_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,17 @@ class OrdersDesk(StoreDesk):
             return DISABLED
         checkouts = Checkouts(self._store, self._provider, self._clock)
         wanted = WantedCheckout(plan_id, success_url, cancel_url)
+        answer = self._open_checkout(checkouts, member_id, wanted, call)
+        for _ in range(_MORE_ATTEMPTS):
+            if answer not in {TOO_MANY_OPEN, CLOSED_MEANWHILE}:
+                break
+            # Another order of the member took the room, or closed this one: such a refusal has freed the key.
+            answer = self._open_checkout(checkouts, member_id, wanted, call)
+        return answer
+
+    def _open_checkout(
+        self, checkouts: Checkouts, member_id: UUID, wanted: WantedCheckout, call: KeyedCall | None
+    ) -> Order | Refusal:
         with self._reading() as connection:
             is_repeated = call is not None and call.is_known(connection)
         with away_is_plain():

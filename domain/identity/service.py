@@ -1,5 +1,6 @@
 """What can be done about users and their sessions. The identity provider is not asked from here."""
 
+import unicodedata
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -62,7 +63,7 @@ def _new_user(users: UserRepository, caller: Caller, now: datetime) -> User | Id
     user = User(
         id=caller.user_id,
         email=email,
-        name=caller.name or _account_name(caller),
+        name=_own_name(caller) or _account_name(caller),
         picture_url=None,
         banned_at=None,
         created_at=now,
@@ -75,7 +76,7 @@ def _new_user(users: UserRepository, caller: Caller, now: datetime) -> User | Id
 
 def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) -> User | IdentityRefusal:
     email = user.email if caller.email is None else usable_address(caller.email)
-    name = caller.name or user.name
+    name = _own_name(caller) or user.name
     if email != user.email:
         if email is not None and users.user_of(email):
             return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
@@ -88,6 +89,11 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
     if roles != user.roles:
         users.set_roles(user.id, roles)
     return replace(user, email=email, name=name, roles=roles)
+
+
+def _own_name(caller: Caller) -> str:
+    """A name as it is kept and searched for: providers write accents in one code point or in two."""
+    return unicodedata.normalize("NFC", caller.name or "").strip()
 
 
 def _account_name(caller: Caller) -> str:

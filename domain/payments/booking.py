@@ -86,7 +86,8 @@ class OrderBooking:
         self._keep(**seen)
         if checkout.price != order.price or checkout.order_id != order.id:
             why = f"the provider's page {checkout.session_id} is about {checkout.price}, the order about {order.price}"
-            self._keep(problem=why[:200])
+            # Nobody pays a page that is over; until then the order waits for somebody to look at it.
+            self._keep(problem=why[:200], state=OrderState.EXPIRED if checkout.is_over else order.state)
         elif checkout.is_paid:
             self.pay(checkout.buyer, Who(None, "paid", order.method, f"order:{order.id}"))
         elif checkout.has_failed:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeGuard
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -17,7 +18,15 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.payments.booking import OrderBooking
 from domain.payments.fulfilment import Settlement
-from domain.payments.model import MOST_AWAITED, UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
+from domain.payments.model import (
+    AWAITED,
+    MOST_AWAITED,
+    UNKNOWN_ORDER,
+    Order,
+    OrderState,
+    PaymentProblem,
+    PaymentRefusal,
+)
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
 from domain.tables import companies, users
@@ -26,11 +35,15 @@ from domain.unit_of_work import Store
 UNKNOWN_MEMBER = PaymentRefusal(
     PaymentProblem.UNKNOWN_MEMBER, "There is no such user, or the account is being deleted."
 )
-_TOO_MANY_OPEN = PaymentRefusal(
+TOO_MANY_OPEN = PaymentRefusal(
     PaymentProblem.TOO_MANY_OPEN,
     f"{MOST_AWAITED} orders wait for their payments, which are on their way. Order again when one has arrived.",
 )
+CLOSED_MEANWHILE = PaymentRefusal(
+    PaymentProblem.TOO_MANY_OPEN, "The order was closed unpaid, because newer orders took its place. Order again."
+)
 _LEFT_TO_PAY = timedelta(minutes=30)  # a page with less left is not handed out once more
+_SAME_TIME = timedelta(minutes=1)
 
 
 def new_order(
@@ -116,17 +129,22 @@ class Checkouts:
             PaymentsAwayError: the provider cannot be asked about the open orders.
         """
         with self._store.reading() as connection:
-            plan = PlanRepository(connection).plan(wanted.plan_id)
+            plan = _sold_plan(connection, wanted.plan_id)
             waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
-        for order in [each for each in waiting if plan and self._is_same(each, plan, wanted)]:
-            settled = self._settlement.settle(order.id)
-            if isinstance(settled, Order) and settled.state is OrderState.OPEN and settled.problem is None:
-                return settled.id
-            waiting.remove(order)  # it was paid or has ended, or is one that somebody has to look at
-        too_many = max(0, len(waiting) - MOST_AWAITED + 1)
-        unpaid = [order for order in waiting if order.state is OrderState.OPEN]
-        for order in unpaid[:too_many]:
-            self._settlement.close(order)
+        if isinstance(plan, MembershipRefusal):
+            return None  # `order` says so, and nothing has to make room for it
+        awaited: list[Order] = []
+        for order in waiting:
+            settled: Order | PaymentRefusal = order
+            if self._is_same(order, plan, wanted):
+                settled = self._settlement.settle(order.id)
+                if isinstance(settled, Order) and settled.state is OrderState.OPEN and settled.problem is None:
+                    return settled.id
+            awaited += [settled] if _is_awaited(settled) else []
+        too_many = len(awaited) - MOST_AWAITED + 1
+        for order in awaited:
+            if too_many > 0 and order.state is OrderState.OPEN and not _is_awaited(self._settlement.close(order)):
+                too_many -= 1  # else it was paid by a method that takes days, or somebody has to look at it
         return None
 
     def order(
@@ -136,16 +154,15 @@ class Checkouts:
         # Locked first: a member who orders twice at once is counted once.
         if not LedgerRepository(connection).lock_member(member_id):
             return UNKNOWN_MEMBER
-        plan = PlanRepository(connection).plan(wanted.plan_id)
-        if plan is None or plan.retired_at is not None:
-            return UNKNOWN_PLAN
-        if refusal := refuse_plan_price(plan.details.price):
-            return refusal
-        waiting = OrderRepository(connection).open_of(member_id)
-        if same in waiting:
-            return same
+        plan = _sold_plan(connection, wanted.plan_id)
+        if isinstance(plan, MembershipRefusal):
+            return plan
+        waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
+        for each in waiting:
+            if each.id == same or self._is_just_ordered(each, plan, wanted):
+                return each.id
         if len(waiting) >= MOST_AWAITED:
-            return _TOO_MANY_OPEN
+            return TOO_MANY_OPEN
         order = new_order(connection, member_id, plan, Method.STRIPE, self._clock())
         if not isinstance(order, Order):
             return order
@@ -164,6 +181,8 @@ class Checkouts:
             email = OrderRepository(connection).email_of(order.member_id) if order else ""
         if order is None:
             return UNKNOWN_ORDER
+        if order.state is OrderState.EXPIRED:
+            return CLOSED_MEANWHILE
         if order.session_id is not None:
             return order
         if order.state is OrderState.FAILED:  # the attempt that was refused ended before it could say so
@@ -178,15 +197,35 @@ class Checkouts:
         return self._store.written(lambda connection: _opened(connection, order.id, opened, self._clock()))
 
     def _is_same(self, order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
-        """Whether an open order is for the same, at the same price, leads to the same pages, and can be paid still."""
-        if order.state is not OrderState.OPEN or plan.retired_at is not None:
-            return False
+        """Whether an open order is for what is wanted, and has a page that can be paid still."""
         ends_at = order.expires_at or order.created_at
-        return (
-            (order.plan_id, order.days, order.price) == (plan.id, plan.details.days, plan.details.price)
-            and (order.success_url, order.cancel_url) == wanted.urls_of(order.id)
-            and self._clock() < ends_at - _LEFT_TO_PAY
-        )
+        return _is_for(order, plan, wanted) and self._clock() < ends_at - _LEFT_TO_PAY
+
+    def _is_just_ordered(self, order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
+        """Whether an order is of a call at the same time, as of a second click; it may have no page yet."""
+        is_new = self._clock() - order.created_at < _SAME_TIME
+        return is_new and order.problem is None and _is_for(order, plan, wanted)
+
+
+def _sold_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusal:
+    """A plan that can be paid by the provider, or why there is none."""
+    plan = PlanRepository(connection).plan(plan_id)
+    if plan is None or plan.retired_at is not None:
+        return UNKNOWN_PLAN
+    return refuse_plan_price(plan.details.price) or plan
+
+
+def _is_for(order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
+    """Whether an order is open, of the plan at its present price, and leads to the same pages."""
+    return (
+        order.state is OrderState.OPEN
+        and (order.plan_id, order.days, order.price) == (plan.id, plan.details.days, plan.details.price)
+        and (order.success_url, order.cancel_url) == wanted.urls_of(order.id)
+    )
+
+
+def _is_awaited(order: Order | PaymentRefusal) -> TypeGuard[Order]:
+    return isinstance(order, Order) and order.state in AWAITED
 
 
 def _refused(why: str | None) -> PaymentRefusal:

@@ -73,8 +73,11 @@ class Settlement:
         except PaymentRefusedError as refused:
             why = str(refused)
             return self._store.written(lambda connection: _ended(connection, order_id, why, self._clock()))
-        # A refund that failed is one no more at the provider; here it may have been booked.
-        return self._apply(order_id, replace(checkout, was_refunded=checkout.was_refunded or order.refunded > 0))
+        with self._store.reading() as connection:
+            refunds = OrderRepository(connection).refunds_of(order_id)
+        # A refund that failed is one no more at the provider; here it may have been booked, or be awaited.
+        has_refunds = order.refunded > 0 or any(refund.is_awaited for refund in refunds)
+        return self._apply(order_id, replace(checkout, was_refunded=checkout.was_refunded or has_refunds))
 
     def _apply(self, order_id: UUID, checkout: Checkout) -> Order | PaymentRefusal:
         refunds: list[ProvidedRefund] = []

@@ -101,6 +101,11 @@ class Refund:
     created_at: datetime
     booked_at: datetime | None = None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the provider has not said yet that it arrived or failed."""
+        return self.state in {RefundState.ASKED, RefundState.PENDING}
+
 
 class DisputeState(StrEnum):
     """Where a dispute is."""

@@ -1,7 +1,7 @@
 """Money given back, by the staff's wish."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -25,6 +25,8 @@ from domain.payments.model import (
 from domain.payments.orders import OrderRepository
 from domain.payments.ports import PaymentProvider, PaymentRefusedError
 from domain.unit_of_work import Store
+
+_REMEMBERED = timedelta(hours=23)  # Stripe removes idempotency keys after 24 h at the earliest
 
 
 class Refunds:
@@ -52,12 +54,22 @@ class Refunds:
             order = OrderRepository(connection).order(refund.order_id)
         if order is None:
             return UNKNOWN_ORDER
+        if self._clock() - refund.created_at > _REMEMBERED:
+            # Asked once more it would be a second refund: whatever was made of the first is seen before.
+            settled = self._settlement.settle(order.id)
+            if not self._is_asked(refund):
+                return settled
         try:
             self._provider.refund(order, refund.amount, refund.id)
         except PaymentRefusedError as refused:
-            self._store.written(lambda connection: _failed(connection, refund))
-            return PaymentRefusal(PaymentProblem.REFUSED, f"The payment's provider refuses the refund ({refused}).")
+            if self._store.written(lambda connection: _failed(connection, refund, self._clock())):
+                return PaymentRefusal(PaymentProblem.REFUSED, f"The payment's provider refuses the refund ({refused}).")
         return self._settlement.settle(order.id)
+
+    def _is_asked(self, refund: Refund) -> bool:
+        with self._store.reading() as connection:
+            known = OrderRepository(connection).refund(refund.id)
+        return known is not None and known.state is RefundState.ASKED
 
 
 def ask_refund(
@@ -72,7 +84,7 @@ def ask_refund(
     if booking is None:
         return UNKNOWN_ORDER
     orders, order = OrderRepository(connection), booking.order
-    waiting = sum(each.amount for each in orders.refunds_of(order_id) if each.booked_at is None and _awaited(each))
+    waiting = sum(each.amount for each in orders.refunds_of(order_id) if each.booked_at is None and each.is_awaited)
     left = order.left.amount - waiting
     if refusal := _refuse(order, amount, left):
         return refusal
@@ -108,9 +120,11 @@ def _refuse(order: Order, amount: int | None, left: int) -> PaymentRefusal | Non
     return None
 
 
-def _awaited(refund: Refund) -> bool:
-    return refund.state in {RefundState.ASKED, RefundState.PENDING}
-
-
-def _failed(connection: Connection, refund: Refund) -> None:
-    OrderRepository(connection).change_refund(replace(refund, state=RefundState.FAILED))
+def _failed(connection: Connection, refund: Refund, now: datetime) -> bool:
+    """Keep that a refund was refused; False where another attempt was booked or had failed before."""
+    booking = OrderBooking.locked(connection, refund.order_id, now)
+    known = OrderRepository(connection).refund(refund.id)
+    if booking is None or known is None or known.state is not RefundState.ASKED:
+        return False
+    OrderRepository(connection).change_refund(replace(known, state=RefundState.FAILED))
+    return True

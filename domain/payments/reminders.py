@@ -131,13 +131,14 @@ def send_reminders(store: Store, send: Callable[[Reminder], None], now: datetime
                 _keep(store, row, refused_at=now)
                 _log.warning("reminder_refused", membership_id=str(reminder.membership_id), reason=str(error))
                 refused += 1
+                in_a_row = 0  # the server answers
             except Exception as error:
                 with store.writing() as connection:
                     connection.execute(delete(reminders).where(*_same(row)))
                 if not isinstance(error, MailAwayError):
                     _log.exception("reminder_failed", membership_id=str(reminder.membership_id))
                 failed += 1
-                in_a_row += isinstance(error, MailAwayError) and not isinstance(error, MailDeferredError)
+                in_a_row = 0 if isinstance(error, MailDeferredError) else in_a_row + isinstance(error, MailAwayError)
                 if in_a_row == _ENOUGH:
                     raise
             else:

@@ -1,5 +1,6 @@
 """Things as people name them: by id, by name, by address; never a guess where several are meant."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -73,7 +74,7 @@ def the_user(api: Api, wanted: str) -> Document:
         raise WrongUseError("no user is named", "by mail address, name or id")
     near = api.all("/users", search=words[:_LONGEST_SEARCH]).items
     field = "email" if "@" in words else "name"
-    found = [user for user in near if (user[field] or "").casefold() == words.casefold()]
+    found = [user for user in near if _folded(user[field] or "") == _folded(words)]
     if found:
         return _one("user", words, found, lambda user: f"{user['name']}, {address_of(user)}")
     mend = f"did you mean {_listed(near, address_of)}?" if near else "see `fitmonitor user list`"
@@ -130,9 +131,14 @@ def _id(text: str) -> str:
 
 
 def _called(thing: Document, wanted: str) -> bool:
-    name, number = str(thing["name"]).casefold(), thing.get("number")
-    words = wanted.strip().casefold()
+    name, number = _folded(str(thing["name"])), thing.get("number")
+    words = _folded(wanted)
     return words == name or (number is not None and words == str(number)) or words == thing["id"]
+
+
+def _folded(text: str) -> str:
+    """A name as it is compared: the API keeps NFC, and terminals write either form."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
 def _place(wanted: str, kind: str, example: str) -> tuple[str, str]:

@@ -50,6 +50,9 @@ def upgrade() -> None:
             op.alter_column(
                 table, column, existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=nullable
             )
+    _let_email_be_null(op.get_bind())
+    # No table is changed from here on: MariaDB would commit the rows without the revision, and a second run would count
+    # in hundredths of hundredths.
     _count_shillings(op.get_bind())
     _forget_what_is_no_address(op.get_bind())
 
@@ -67,10 +70,6 @@ def _count_shillings(connection: sa.Connection) -> None:
 
 def _forget_what_is_no_address(connection: sa.Connection) -> None:
     """Names of federated accounts and other texts that stood for an address become null."""
-    if connection.dialect.name == "sqlite":
-        _let_email_be_null_in_sqlite(connection)
-    else:
-        op.alter_column("users", "email", existing_type=sa.String(254), nullable=True)
     after: UUID | None = None
     while True:
         part = sa.select(_USERS).order_by(_USERS.c.id).limit(1000)
@@ -80,6 +79,13 @@ def _forget_what_is_no_address(connection: sa.Connection) -> None:
         unusable = [row.id for row in rows if usable_address(row.email) is None]
         connection.execute(sa.update(_USERS).where(_USERS.c.id.in_(unusable)).values(email=None))
         after = rows[-1].id
+
+
+def _let_email_be_null(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        _let_email_be_null_in_sqlite(connection)
+    else:
+        op.alter_column("users", "email", existing_type=sa.String(254), nullable=True)
 
 
 def _let_email_be_null_in_sqlite(connection: sa.Connection) -> None:

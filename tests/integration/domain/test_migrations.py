@@ -130,3 +130,26 @@ def _sold(connection: Connection) -> None:
                 member_id=company, amount=30_000, currency=currency, document=json.dumps(document), issued_at=NOW,
             )
         )  # fmt: skip
+
+
+def test_a_migration_that_is_cut_short_after_amounts_were_changed_is_run_again_without_changing_them_twice(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.writing() as connection:
+        bring_to(connection, _before(_MONEY_AND_ADDRESSES))
+        _sold(connection)
+        connection.execute(insert(users).values(id=new_id(), email="mia@example.org", name="Mia", created_at=NOW))
+
+    def fails(_text: str | None) -> str | None:
+        raise ConnectionError("lost, says the test")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("domain.identity.addresses.usable_address", fails)
+        with pytest.raises(ConnectionError), store.writing() as connection:
+            bring_to(connection, _MONEY_AND_ADDRESSES)
+    with store.writing() as connection:
+        bring_to(connection, _MONEY_AND_ADDRESSES)
+    with store.reading() as connection:
+        prices = {row.price_currency: row.price_amount for row in connection.execute(select(plans))}
+        assert prices == {"UGX": 3_000_000, "EUR": 30_000}
+        assert _amounts(connection, invoices) == [30_000, 30_000, 3_000_000]

@@ -421,6 +421,26 @@ def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_round(box: Ca
     assert waits == [1, 8]
 
 
+@pytest.mark.parametrize("answer", [MailRefusedError("550"), MailDeferredError("450")])
+def test_a_server_that_answers_between_failures_has_not_failed_in_a_row(
+    box: Cashbox, lease: FakeLease, answer: Exception
+) -> None:
+    for _ in range(6):
+        box.bought()
+    box.days_pass(24)
+    post = Post(box)
+    answers: list[Exception] = [MailAwayError("451"), answer, MailAwayError("451"), answer, MailAwayError("451")]
+
+    def fails(_mail: Mail) -> bool:
+        if answers:
+            raise answers.pop(0)
+        return False
+
+    post.away = fails
+    reminding(box, lease, post, stopping=Rests(box, 1)).run()
+    assert len(post.mails) == 1
+
+
 def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
     box: Cashbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

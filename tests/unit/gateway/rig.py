@@ -134,7 +134,7 @@ class StandInTokens:
         self._verifier = verifier
         self._clock = clock
 
-    def give(self, *groups: str, user_id: UUID | None = None, email: str | None = None) -> str:
+    def give(self, *groups: str, user_id: UUID | None = None, email: str | None = None, name: str = "Mia") -> str:
         user_id = user_id or new_id()
         now = self._clock()
         session_id = new_id()
@@ -145,7 +145,7 @@ class StandInTokens:
             now,
             now + timedelta(hours=1),
             email=email or f"{user_id}@example.org",
-            name="Mia",
+            name=name,
         )
         return f"token-of-{session_id}"
 

@@ -34,8 +34,15 @@ MAIL = Mail("ana@example.com", "Your code", "Your code is 042137 — good for a 
 class Post:
     """A mail server's hands: keeps what comes, or refuses it."""
 
-    def __init__(self, answer: str = "250 Message taken", sender: str = "250 OK", recipient: str = "250 OK") -> None:
+    def __init__(
+        self,
+        answer: str = "250 Message taken",
+        sender: str = "250 OK",
+        recipient: str = "250 OK",
+        farewell: str = "221 Bye",
+    ) -> None:
         self.answer = answer
+        self.farewell = farewell
         self.sender = sender
         self.recipient = recipient
         self.taken: list[tuple[list[str], EmailMessage]] = []
@@ -52,6 +59,9 @@ class Post:
     ) -> str:
         envelope.rcpt_tos.append(address)
         return self.recipient
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 - as above
+        return self.farewell
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         if self.answer.startswith("250"):
@@ -275,3 +285,16 @@ def test_settings_choose_the_server_before_the_folder(tmp_path: Path) -> None:
     settings.mail.folder = None
     with pytest.raises(ValueError, match="FITMONITOR_MAIL__SMTP_HOST"):
         mailer_of(settings)
+
+
+def test_a_mail_that_was_taken_is_sent_whatever_the_server_says_at_the_end() -> None:
+    post = Post(farewell="421 4.4.2 closing")
+    with serving(post) as port:
+        SmtpMailer(plain(port)).send(MAIL)
+    assert len(post.taken) == 1
+
+
+def test_a_recipient_that_was_refused_stays_so_whatever_the_server_says_at_the_end() -> None:
+    post = Post(recipient="550 5.1.1 no such mailbox", farewell="421 4.7.0 too many errors")
+    with serving(post) as port, pytest.raises(MailRefusedError, match="550"):
+        SmtpMailer(plain(port)).send(MAIL)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.cli.api.prices import amount_of
+from cluster.cli.api.refusals import WrongUseError
 from cluster.local.stripe_sandbox.currencies import check_divisible, check_total
 from cluster.local.stripe_sandbox.errors import SandboxError
 from domain.currencies import CURRENCIES, LARGEST_AMOUNT, refuse_price
@@ -84,3 +85,9 @@ def test_what_is_shown_is_read_again_as_the_same_amount(code: str, amount: int) 
 def test_shillings_and_kronur_are_shown_as_stripe_counts_them() -> None:
     assert str(Money(3_000_000, "UGX")) == "30,000.00 UGX"
     assert str(Money(50_000, "ISK")) == "500.00 ISK"
+
+
+@pytest.mark.parametrize("text", ["1e999999", "1E999990", "1_000", "-5", "4,00", "0.001", "9" * 30, "nan", ""])
+def test_what_is_no_plain_amount_is_refused_on_the_command_line(text: str) -> None:
+    with pytest.raises(WrongUseError, match="is no amount in EUR"):
+        amount_of(text, "EUR")
