@@ -35,6 +35,7 @@ from domain.tables import scan_conflicts, scans
 
 _RECENT = timedelta(minutes=20)  # what a correction reads before the scan that it is about
 MOST_RECENT = 200
+MOST_SINCE = 2000  # accepted scans of any kind that a correction replays
 
 
 def record_offline(
@@ -60,9 +61,9 @@ def record_offline(
     occurred = occurred_at(scan.scanned_at, scan.reading.issued_at, scan.arrived_at)
     row = members.get(scan.reading.member_id) if scan.reading.member_id is not None else None
     member = row if row is not None and not row.deleted else None
-    # A device that uploads one code in a loop must not make each replay of this member longer than the one before.
-    too_many = member is not None and TimelineRepository(connection, member.shown.id).has_uploads(
-        occurred - _RECENT, MOST_RECENT
+    # A device that uploads one code in a loop, or a phone left on a reader, must not make a replay take seconds.
+    too_many = member is not None and TimelineRepository(connection, member.shown.id).has_too_many(
+        occurred - _RECENT, MOST_RECENT, MOST_SINCE
     )
     if too_many:
         member = None

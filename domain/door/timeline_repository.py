@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 
 from domain.door.model import Conflict, Direction, Inferred, Outcome
 from domain.door.timeline import GateScan, OfflineEntry, RuleEnd, occurred_at
@@ -76,18 +76,15 @@ class TimelineRepository:
         )
         return [TimelineScan(_fact(row), row.visit_id, row.annulled_at is not None) for row in rows]
 
-    def has_uploads(self, known_since: datetime, count: int) -> bool:
-        """Whether so many scans without the server were recorded since a moment."""
-        found = self._connection.execute(
-            select(scans.c.id)
-            .where(
-                scans.c.member_id == self._member_id,
-                scans.c.decided_at >= known_since,
-                scans.c.offline.is_(True),
-            )
-            .limit(count)
-        ).all()
-        return len(found) == count
+    def has_too_many(self, known_since: datetime, uploads: int, scans_in_all: int) -> bool:
+        """Whether so many scans without the server, or accepted scans of any kind, were decided since a moment."""
+        return self._has(known_since, uploads, scans.c.offline.is_(True)) or self._has(
+            known_since, scans_in_all, scans.c.outcome != Outcome.REFUSED
+        )
+
+    def _has(self, known_since: datetime, count: int, which: ColumnElement[bool]) -> bool:
+        query = select(scans.c.id).where(scans.c.member_id == self._member_id, scans.c.decided_at >= known_since, which)
+        return len(self._connection.execute(query.limit(count)).all()) == count
 
     def visits(self, since: datetime) -> list[KeptVisit]:
         """Visits that lasted beyond a moment, or that a rule ended after it; annulled ones too."""

@@ -294,3 +294,17 @@ def test_a_code_that_is_uploaded_in_a_loop_makes_no_replay_longer(
     assert conflicts(world) == ["too_many"] * 3 + ["used_pass"] * 4
     assert [visit[0] for visit in kept(world, looped)] == [gym]
     assert uploaded(world, loop[-1])[0].replayed
+
+
+def test_an_upload_from_before_too_many_scans_at_gates_replays_none_of_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.door.offline.MOST_SINCE", 5)
+    gym, member = world.gym(), world.member()
+    for _ in range(5):
+        world.answer(world.scan(gym, world.code(member), LEAVE))
+    world.clock.forward(60)
+    (early,) = uploaded(world, world.offline(gym, world.code(member, 90), ENTER, 90))
+    assert early.conflict is Conflict.TOO_MANY
+    world.clock.forward(HOUR)
+    assert uploaded(world, world.offline(gym, world.code(member, 60), ENTER, 60))[0].conflict is None
