@@ -186,7 +186,7 @@ def test_it_lasts_as_long_as_it_says_by_the_clock_of_the_database(holders: Holde
             else "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), expires_at)"
         )
         seconds: float = connection.execute(select(literal_column(left)).select_from(leases)).scalar_one()
-    assert 0 < AGES.total_seconds() - seconds < 600
+    assert -1 < AGES.total_seconds() - seconds < 600  # the days of SQLite are floats
 
 
 def test_it_is_renewed_while_its_holder_lives(holders: Holders) -> None:
