@@ -10,7 +10,7 @@ _FIRST, _LAST = date(2000, 1, 1), date(2999, 12, 31)
 
 def _in_reach(day: date) -> date:
     if not _FIRST <= day <= _LAST:
-        raise ValueError(f"is no day from {_FIRST} to {_LAST}")
+        raise ValueError(f"must be between {_FIRST} and {_LAST}")
     return day
 
 

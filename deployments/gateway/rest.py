@@ -113,7 +113,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     errors: Sequence[Any] = error.errors()
     if any(one["type"] == "json_invalid" for one in errors):
         return _answer(request, ApiProblem("malformed_request", "The body is not JSON."))
-    faults = [Fault(_field(one["loc"]), one["msg"]) for one in errors]
+    # Pydantic puts the kind of the exception before what our own validators say.
+    faults = [Fault(_field(one["loc"]), one["msg"].removeprefix("Value error, ")) for one in errors]
     return _answer(request, ApiProblem("invalid_request", "The request does not fit.", faults=faults))
 
 

@@ -189,6 +189,15 @@ async def test_the_visits_of_a_day_are_those_of_the_gyms_own_calendar(rig: Rig) 
     assert_problem(await rig.client.get(f"/gyms/{new_id()}/visits", headers=staff), 404, "unknown_gym")
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "3000-01-01", "9999-12-31"])
+async def test_a_day_out_of_reach_is_refused_with_the_days_that_are_not(rig: Rig, day: str) -> None:
+    at = rig.gym_with_gate()
+    answer = await rig.client.get(f"/gyms/{at.gym}/visits?day={day}", headers=rig.bearer(Role.STAFF))
+    assert assert_problem(answer, 422, "invalid_request")["fields"] == [
+        {"field": "day", "detail": "must be between 2000-01-01 and 2999-12-31"}
+    ]
+
+
 async def test_the_roll_call_is_a_page_a_table_and_a_pdf(rig: Rig) -> None:
     at, staff = rig.gym_with_gate(), rig.bearer(Role.STAFF)
     for member in rig.world.members(2):
