@@ -63,7 +63,7 @@ class ApiCalls:
     async def _carry_out(self, request: Request, call: Call, object_id: str, text: str, request_id: str) -> Response:
         fault = self._world.panel.take_fault() or Faults()
         if fault.status is not None and not fault.after:
-            await asyncio.sleep(fault.hang_s)
+            await self._world.panel.hang(fault)
             raise _failure(fault.status)
         form = decode(text if call.method == "POST" else request.url.query)
         key = request.headers.get("idempotency-key") if call.method == "POST" else None
@@ -79,7 +79,7 @@ class ApiCalls:
             try:
                 # The key is in use meanwhile, as it is with Stripe while a call takes its time.
                 if fault.hang_s and not fault.after:
-                    await asyncio.sleep(fault.hang_s)
+                    await self._world.panel.hang(fault)
                 answer = self._execute(call, object_id, form, key, path, request_id)
             finally:
                 if key:
@@ -87,7 +87,7 @@ class ApiCalls:
         if key:
             headers["Original-Request"] = answer.request
         if fault.after:
-            await asyncio.sleep(fault.hang_s)
+            await self._world.panel.hang(fault)
             return NoAnswer()
         return Response(answer.text, answer.status, headers, "application/json")
 

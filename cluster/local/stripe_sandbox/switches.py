@@ -1,6 +1,8 @@
 """How webhooks are sent and how calls go wrong, switched while the sandbox runs."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import stripe
@@ -81,6 +83,7 @@ class Panel:
         self._store = store
         self._switches = _kept(Switches, store.setting("switches"))
         self._faults = _kept(Faults, store.setting("faults"))
+        self._goes_on = asyncio.Event()
 
     @property
     def switches(self) -> Switches:
@@ -106,7 +109,15 @@ class Panel:
         """Set how calls go wrong; an empty setting ends it."""
         self._faults = Faults.read(sent)
         self._store.set("faults", self._faults.model_dump())
+        if not self._faults.hang_s:
+            self._goes_on.set()
+            self._goes_on = asyncio.Event()
         return self._faults
+
+    async def hang(self, fault: Faults) -> None:
+        """Be as late as a fault says, or until faults no longer have calls hang, as when a service recovers."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._goes_on.wait(), fault.hang_s)
 
     def take_fault(self) -> Faults | None:
         """What goes wrong with the call that has just come."""

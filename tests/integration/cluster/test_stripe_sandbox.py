@@ -289,6 +289,16 @@ def test_a_key_that_is_in_use_is_refused(desk: Desk, process: LoggedProcess) -> 
     assert body["error"]["code"] == "idempotency_key_in_use"
 
 
+def test_a_call_that_hangs_goes_on_when_the_fault_is_ended(desk: Desk) -> None:
+    desk.control("faults", "PUT", hang_s=3600)
+    client = desk.sdk(max_network_retries=0)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(client.v1.checkout.sessions.create, order(), {"idempotency_key": "k"})
+        wait_for(lambda: bool(desk.control("calls", "GET")))
+        desk.control("faults", "PUT")
+        assert slow.result().id == client.v1.checkout.sessions.create(order(), {"idempotency_key": "k"}).id
+
+
 def test_a_call_that_fails_has_done_nothing(desk: Desk) -> None:
     for status in (429, 500, 503):
         desk.control("faults", "PUT", status=status, next=1)
