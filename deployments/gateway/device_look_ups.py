@@ -1,5 +1,6 @@
 """Look-ups of devices that a replica does not remember: strangers must not keep out the doors that it will know."""
 
+import asyncio
 from collections import Counter
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from deployments.gateway.problems import later
 from deployments.gateway.rate_limit import RateLimit
 from domain.gyms.model import DeviceKey
 
-# Of one address at once: more than a gym has doors, and a fraction of what may wait in all.
+# Of one address at once, a fraction of what may wait in all; others of the address wait for their turn.
 _AT_ONCE = 64
 
 
@@ -23,7 +24,8 @@ class DeviceLookUps:
     def __init__(self, devices: ConfirmedCache[DeviceKey], rate: RateLimit) -> None:
         self._devices = devices
         self._rate = rate
-        self._under_way: Counter[str] = Counter()
+        self._asking: Counter[str] = Counter()
+        self._turns: dict[str, asyncio.Semaphore] = {}
 
     async def key(self, device_id: UUID, address: str) -> DeviceKey | None:
         """The key of a device, None when there is no such device.
@@ -35,17 +37,22 @@ class DeviceLookUps:
         key = self._devices.remembered(device_id)
         if key is not None or self._devices.is_denied(device_id):
             return key
-        wait_s = self._rate.wait_s(address) or float(self._under_way[address] >= _AT_ONCE)
-        if wait_s:
-            detail = "Too many unknown devices from this address."
-            raise later("too_many_requests", detail, seconds=int(wait_s) + 1)
-        self._under_way[address] += 1
+        self._refuse_strangers(address)
+        self._asking[address] += 1
+        turn = self._turns.setdefault(address, asyncio.Semaphore(_AT_ONCE))
         try:
-            key = await self._devices.get(device_id)
+            async with turn:
+                self._refuse_strangers(address)  # by what those before it have turned out to be
+                key = await self._devices.get(device_id)
         finally:
-            self._under_way[address] -= 1
-            if not self._under_way[address]:
-                del self._under_way[address]
+            self._asking[address] -= 1
+            if not self._asking[address]:
+                del self._asking[address], self._turns[address]
         if key is None:
             self._rate.charge(address)
         return key
+
+    def _refuse_strangers(self, address: str) -> None:
+        if wait_s := self._rate.wait_s(address):
+            detail = "Too many unknown devices from this address."
+            raise later("too_many_requests", detail, seconds=int(wait_s) + 1)
