@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from domain.idempotency import IdempotentRequest, KeyClaim, KeyState, claim_key, is_known, keep_answer
+from domain.idempotency import IdempotentRequest, KeyClaim, KeyState, claim_key, free_key, is_known, keep_answer
 from integrations.sealing import CannotBeOpenedError, seal, unseal
 
 T = TypeVar("T")
@@ -65,9 +65,12 @@ class KeyedCall:
             raise KeyRefusedError(claim.state)
         return claim
 
-    def keep(self, connection: Connection, value: object) -> None:
-        """Store the answer, sealed."""
-        plain = zlib.compress(msgspec.msgpack.encode(value))
+    def end(self, connection: Connection, answer: object, kind: type[object]) -> None:
+        """Store the answer, sealed; a refusal, which is none of that type, frees the key instead."""
+        if not isinstance(answer, kind):
+            free_key(connection, self.key)
+            return
+        plain = zlib.compress(msgspec.msgpack.encode(answer))
         keep_answer(connection, self.key, seal(plain, self._request.secret, self._request.purpose))
 
     def first_answer(self, claim: KeyClaim, kind: type[object]) -> Any:  # noqa: ANN401 - of that type

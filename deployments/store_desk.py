@@ -99,10 +99,7 @@ class StoreDesk:
                 stored: T = call.first_answer(claim, kind)
                 return stored
             answer = use_case(connection)
-            if isinstance(answer, kind):
-                call.keep(connection, answer)
-            else:
-                free_key(connection, call.key)
+            call.end(connection, answer, kind)
             return answer
 
         return self._written(claimed)
@@ -154,10 +151,7 @@ class StoreDesk:
             with suppress(StoreAwayError):  # its hold ends by itself
                 self._written(lambda connection: let_go(connection, call.key))
             raise
-        if isinstance(answer, kind):
-            self._written(lambda connection: call.keep(connection, answer))
-        else:
-            self._written(lambda connection: free_key(connection, call.key))
+        self._written(lambda connection: call.end(connection, answer, kind))
         return answer
 
 

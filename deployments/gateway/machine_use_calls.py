@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Depends, Request, Response
 
 from deployments.gateway.callers import UserAsker
 from deployments.gateway.guard import guarded_router
@@ -18,41 +18,29 @@ _PROBLEMS = declared("unknown_machine", "request_id_reused", "no_answer_in_time"
 _Wanted = Annotated[NewMachineRequest | None, Body()]
 
 
+def _own_or_made_of_key(request: Request, wanted: _Wanted = None, key: IdempotencyKey = None) -> str | None:
+    own = None if wanted is None else wanted.request_id
+    return own or id_of_key(request, key)
+
+
+_RequestId = Annotated[str | None, Depends(_own_or_made_of_key)]
+
+
 def router() -> APIRouter:
     """The calls of a member at a machine."""
     routes = guarded_router("machines")
 
     @routes.post("/machines/{machine_id}/use", response_model=MachineAnswerDocument, responses=_PROBLEMS)
-    async def use(
-        machine_id: UUID,
-        user: TheUser,
-        parts: OfParts,
-        request: Request,
-        wanted: _Wanted = None,
-        key: IdempotencyKey = None,
-    ) -> Response:
+    async def use(machine_id: UUID, user: TheUser, parts: OfParts, request_id: _RequestId) -> Response:
         """Use a machine: who is inside its gym, one machine at a time. Leaving the gym releases it."""
-        return await _decided(parts, user, MachineAction.USE, machine_id, _own_id(wanted) or id_of_key(request, key))
+        return await _decided(parts, user, MachineAction.USE, machine_id, request_id)
 
     @routes.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_PROBLEMS)
-    async def release(
-        machine_id: UUID,
-        user: TheUser,
-        parts: OfParts,
-        request: Request,
-        wanted: _Wanted = None,
-        key: IdempotencyKey = None,
-    ) -> Response:
+    async def release(machine_id: UUID, user: TheUser, parts: OfParts, request_id: _RequestId) -> Response:
         """Release the machine that one uses; staff release it for whoever does."""
-        return await _decided(
-            parts, user, MachineAction.RELEASE, machine_id, _own_id(wanted) or id_of_key(request, key)
-        )
+        return await _decided(parts, user, MachineAction.RELEASE, machine_id, request_id)
 
     return routes
-
-
-def _own_id(wanted: NewMachineRequest | None) -> str | None:
-    return None if wanted is None else wanted.request_id
 
 
 async def _decided(

@@ -32,7 +32,7 @@ DISABLED = PaymentRefusal(
     PaymentProblem.DISABLED, "Payments by card are not set up here (FITMONITOR_STRIPE__API_KEY). Pay at the desk."
 )
 Refusal = PaymentRefusal | MembershipRefusal
-_MORE_ATTEMPTS = 2
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,11 @@ class OrdersDesk(StoreDesk):
             return DISABLED
         checkouts = Checkouts(self._store, self._provider, self._clock)
         wanted = WantedCheckout(plan_id, success_url, cancel_url)
-        answer = self._open_checkout(checkouts, member_id, wanted, call)
-        for _ in range(_MORE_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
+            answer = self._open_checkout(checkouts, member_id, wanted, call)
+            # Otherwise another order of the member took the room, or closed this one: the refusal has freed the key.
             if answer not in {TOO_MANY_OPEN, CLOSED_MEANWHILE}:
                 break
-            # Another order of the member took the room, or closed this one: such a refusal has freed the key.
-            answer = self._open_checkout(checkouts, member_id, wanted, call)
         return answer
 
     def _open_checkout(

@@ -20,6 +20,8 @@ from domain.outbox import store_events
 
 # Longer than a code is good and than a phone is held up: earlier facts have nothing to do with the one that changes.
 _MARGIN = timedelta(minutes=10)
+# Of scans decided or recorded so long before the one that changes, a correction reads at least.
+READ_BEFORE = 2 * _MARGIN
 _NO_END = (None, None, None)
 _BY_MEMBERSHIP = {Conflict.BANNED, Conflict.NO_MEMBERSHIP}
 

@@ -6,14 +6,14 @@ where no scan that was decided at a gate is later; what does not fit is listed f
 a visit or a conflict. Of one member no more than `MOST_RECENT` count at a time; more are listed, and make no visit.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from domain.clock import Clock
-from domain.door.corrections import correct_visits
+from domain.door.corrections import READ_BEFORE, correct_visits
 from domain.door.events import TOPIC, OfflineScanRecorded
 from domain.door.model import (
     Conflict,
@@ -33,7 +33,6 @@ from domain.ids import new_id
 from domain.outbox import store_events
 from domain.tables import scan_conflicts, scans
 
-_RECENT = timedelta(minutes=20)  # what a correction reads before the scan that it is about
 MOST_RECENT = 200
 MOST_SINCE = 2000  # accepted scans of any kind that a correction replays
 
@@ -63,7 +62,7 @@ def record_offline(
     member = row if row is not None and not row.deleted else None
     # A device that uploads one code in a loop, or a phone left on a reader, must not make a replay take seconds.
     too_many = member is not None and TimelineRepository(connection, member.shown.id).has_too_many(
-        occurred - _RECENT, MOST_RECENT, MOST_SINCE
+        occurred - READ_BEFORE, MOST_RECENT, MOST_SINCE
     )
     if too_many:
         member = None
@@ -79,11 +78,11 @@ def record_offline(
     else:
         connection.execute(insert(scans).values(id=row_id, **values))
     annulled = known is not None and known.annulled_at is not None
-    if too_many:
-        conflict: Conflict | None = Conflict.TOO_MANY
-        list_conflict(connection, row_id, gym.id, Conflict.TOO_MANY, now)
+    if member is not None and not annulled:
+        conflict = correct_visits(connection, member, occurred, now, recorded=row_id)
     else:
-        conflict = _fit(connection, scan, row_id, member, now, annulled=annulled)
+        conflict = _misfit(scan, too_many=too_many, annulled=annulled)
+        list_conflict(connection, row_id, gym.id, conflict, now)
     event = OfflineScanRecorded(new_id(), row_id, gym.id, scan.gate_id, member_id, outcome, conflict, occurred, now)
     store_events(connection, TOPIC, [(gym.id, event)], now)
     return OfflineAnswer(
@@ -98,26 +97,13 @@ def record_offline(
     )
 
 
-def _fit(
-    connection: Connection,
-    scan: ScanRequest,
-    row_id: UUID,
-    member: MemberRow | None,
-    now: datetime,
-    *,
-    annulled: bool,
-) -> Conflict | None:
-    """Let the scan make its visit, or list it for the staff."""
+def _misfit(scan: ScanRequest, *, too_many: bool, annulled: bool) -> Conflict:
+    """Why a scan makes no visit, whatever else is known of its member."""
+    if too_many:
+        return Conflict.TOO_MANY
     if annulled:
-        conflict = Conflict.ANNULLED
-    elif member is not None:
-        occurred = occurred_at(scan.scanned_at, scan.reading.issued_at, scan.arrived_at)
-        return correct_visits(connection, member, occurred, now, recorded=row_id)
-    else:
-        forged = scan.reading.status is PassStatus.FORGED
-        conflict = Conflict.UNKNOWN_PASS if forged else Conflict.UNKNOWN_MEMBER
-    list_conflict(connection, row_id, scan.gym_id, conflict, now)
-    return conflict
+        return Conflict.ANNULLED
+    return Conflict.UNKNOWN_PASS if scan.reading.status is PassStatus.FORGED else Conflict.UNKNOWN_MEMBER
 
 
 def _is_another(scan: ScanRequest, row: Row[Any]) -> bool:

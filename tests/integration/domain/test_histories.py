@@ -12,7 +12,6 @@ that had ended before is not open though a rule ended it later.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -41,27 +40,20 @@ def test_the_door_agrees_with_the_oracle_after_each_step(store_url: str, seeds: 
 
 
 @pytest.fixture
-def in_memory() -> Iterator[Path]:
+def sqlite_urls() -> Iterator[list[str]]:
+    """Migrated files, in memory where there is room: one for each process."""
     with server_folder() as folder:
-        yield folder
+        urls = [f"sqlite:///{folder / f'{number}.sqlite3'}" for number in range(PROCESSES)]
+        for url in urls:
+            upgrade(url)
+        yield urls
 
 
 @pytest.mark.soak("stateful")
 @pytest.mark.timeout(900)
-def test_twenty_thousand_histories_on_sqlite(in_memory: Path) -> None:
-    urls = [f"sqlite:///{in_memory / f'{number}.sqlite3'}" for number in range(PROCESSES)]
-    for url in urls:
-        upgrade(url)
-    assert failures(urls, LONG) == []
-
-
-@pytest.mark.soak("stateful")
-@pytest.mark.timeout(900)
-def test_two_thousand_histories_about_the_edges_of_corrections_on_sqlite(in_memory: Path) -> None:
-    urls = [f"sqlite:///{in_memory / f'{number}.sqlite3'}" for number in range(PROCESSES)]
-    for url in urls:
-        upgrade(url)
-    assert failures(urls, LONG_AT_EDGES) == []
+@pytest.mark.parametrize("seeds", [LONG, LONG_AT_EDGES], ids=["any", "at_the_edges_of_corrections"])
+def test_thousands_of_histories_on_sqlite(sqlite_urls: list[str], seeds: range) -> None:
+    assert failures(sqlite_urls, seeds) == []
 
 
 @pytest.mark.soak("histories")

@@ -1,58 +1,21 @@
 """Edges of what a correction reads, and clocks of servers that disagree, on both kinds of store."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
 from domain.door.model import (
-    AnnulAnswer,
-    Conflict,
     Direction,
     HeadCountAnswer,
     Inferred,
-    OfflineAnswer,
     OfflineScan,
     Outcome,
-    ScanRequest,
 )
-from domain.door.reconcile import disagreements
-from domain.tables import visits
+from tests.integration.domain.timelines import annul, entered, kept, uploaded
 from tests.world import World
 
 ENTER, LEAVE = Direction.ENTER, Direction.LEAVE
-
-
-def entered(world: World, gym: UUID, member: UUID) -> ScanRequest:
-    request = world.scan(gym, world.code(member), ENTER)
-    assert world.answer(request).outcome is Outcome.ENTERED
-    return request
-
-
-def uploaded(world: World, upload: OfflineScan) -> Conflict | None:
-    (answer,) = world.ask(upload)
-    assert isinstance(answer, OfflineAnswer), answer
-    return answer.conflict
-
-
-def annul(world: World, request: ScanRequest | OfflineScan) -> AnnulAnswer:
-    scan = request.scan if isinstance(request, OfflineScan) else request
-    (answer,) = world.ask(world.annulment(scan.gym_id, scan.scan_id, by_staff=True))
-    assert isinstance(answer, AnnulAnswer), answer
-    return answer
-
-
-def kept(world: World, member: UUID) -> list[tuple[UUID, datetime, datetime | None, str | None]]:
-    with world.store.reading() as connection:
-        assert disagreements(connection) == []
-        rows = connection.execute(
-            select(visits)
-            .where(visits.c.member_id == member, visits.c.annulled_at.is_(None))
-            .order_by(visits.c.entered_at)
-        )
-        return [(row.gym_id, row.entered_at, row.left_at, row.inferred) for row in rows]
 
 
 def test_a_correction_leaves_alone_a_visit_that_had_ended_before_the_rule_that_also_ended_it(world: World) -> None:

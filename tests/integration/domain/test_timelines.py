@@ -13,11 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.door.machine_model import MachineAction
 from domain.door.model import (
-    AnnulAnswer,
     Conflict,
     Direction,
     Inferred,
-    OfflineAnswer,
     OfflineScan,
     Outcome,
     Problem,
@@ -30,47 +28,16 @@ from domain.door.records import DoorRecords
 from domain.identity.leaving import begin_deleting, finish_deleting
 from domain.paging import PageRequest
 from domain.tables import open_machine_uses, visits
+from tests.integration.domain.timelines import annul, entered, kept, uploaded
 from tests.world import World
 
 ENTER, LEAVE, AUTO = Direction.ENTER, Direction.LEAVE, Direction.AUTO
-Kept = tuple[UUID, datetime, datetime | None, str | None]
-
-
-def entered(world: World, gym: UUID, member: UUID, direction: Direction = ENTER) -> ScanRequest:
-    request = world.scan(gym, world.code(member), direction)
-    assert world.answer(request).outcome is Outcome.ENTERED
-    return request
 
 
 def left(world: World, gym: UUID, member: UUID) -> ScanRequest:
     request = world.scan(gym, world.code(member), LEAVE)
     assert world.answer(request).outcome is Outcome.LEFT
     return request
-
-
-def uploaded(world: World, upload: OfflineScan) -> Conflict | None:
-    (answer,) = world.ask(upload)
-    assert isinstance(answer, OfflineAnswer), answer
-    return answer.conflict
-
-
-def annul(world: World, request: ScanRequest | OfflineScan) -> AnnulAnswer:
-    scan = request.scan if isinstance(request, OfflineScan) else request
-    (answer,) = world.ask(world.annulment(scan.gym_id, scan.scan_id, by_staff=True))
-    assert isinstance(answer, AnnulAnswer), answer
-    return answer
-
-
-def kept(world: World, member: UUID) -> list[Kept]:
-    """The member's visits that count, once the tables agree with each other."""
-    with world.store.reading() as connection:
-        assert disagreements(connection) == []
-        rows = connection.execute(
-            select(visits)
-            .where(visits.c.member_id == member, visits.c.annulled_at.is_(None))
-            .order_by(visits.c.entered_at)
-        )
-        return [(row.gym_id, row.entered_at, row.left_at, row.inferred) for row in rows]
 
 
 def listed(world: World, gym: UUID) -> dict[str, Conflict]:
