@@ -422,5 +422,12 @@ async def settled(times: int = 5) -> None:
         await asyncio.sleep(0)
 
 
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait for what comes about by itself; a failure says which line waited."""
+    async with asyncio.timeout(30):
+        while not is_so():  # noqa: ASYNC110 - the condition is of others
+            await asyncio.sleep(0.005)
+
+
 def batches(qr: StandInQr) -> Sequence[int]:
     return [len(batch) for batch in qr.batches]

@@ -9,7 +9,7 @@ import pytest
 from deployments.gateway.confirmed_cache import ConfirmedCache, Freshness
 from deployments.gateway.problems import ApiProblem
 from domain.ids import new_id
-from tests.unit.gateway.rig import settled
+from tests.unit.gateway.rig import eventually, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -247,13 +247,14 @@ async def test_what_nobody_uses_is_forgotten(cache: ConfirmedCache[str], rows: R
 
 
 async def test_it_refreshes_by_itself_and_survives_failures(rows: Rows) -> None:
-    cache = ConfirmedCache(rows, freshness=Freshness(refresh_every=0.01, trust_for=0.2))
+    cache = ConfirmedCache(rows, freshness=Freshness(refresh_every=0.01))
     key = rows.add()
     cache.start()
     await cache.get(key)
     rows.away = True
-    await asyncio.sleep(0.05)
+    questions = len(rows.questions)
+    await eventually(lambda: len(rows.questions) > questions + 1)
     rows.away = False
-    await asyncio.sleep(0.3)
-    assert cache.remembered(key)
+    rows.rows[key] = "changed"
+    await eventually(lambda: cache.remembered(key) == "changed")
     await cache.close()

@@ -133,7 +133,8 @@ async def test_a_call_that_never_ends_is_given_up(calls: Calls, batching: ScanBa
     waiters = [put(batching, code) for code in "abcdef"]
     await settled()
     put(batching, "g")
-    await asyncio.sleep(0.3)
+    await asyncio.wait(waiters)
+    await settled()
     assert all(isinstance(waiter.exception(), ApiProblem) for waiter in waiters)
     assert calls.batches[-1] == ["g"]
 

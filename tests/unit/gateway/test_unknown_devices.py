@@ -68,28 +68,6 @@ async def test_a_revoked_device_that_goes_on_asking_holds_off_no_other_at_its_ad
     assert (await scan_from(rig, GYM, at)).status_code == 200
 
 
-async def test_one_address_fills_no_queue_before_its_first_answer(rig: Rig) -> None:
-    at, uncached = rig.gym_with_gate(), rig.gym_with_gate()
-    rig.gym.delay_s = 0.1
-    flooding = asyncio.create_task(flood(rig, STRANGER, at, 400))
-    await asyncio.sleep(0.05)
-    answer = await scan_from(rig, GYM, uncached)
-    assert answer.status_code == 200
-    codes = await flooding
-    assert codes.count("unauthenticated") <= 64
-    assert "busy" not in codes
-
-
-async def test_doors_that_all_come_back_at_once_behind_one_address_are_not_taken_for_strangers(rig: Rig) -> None:
-    at = rig.gym_with_gate()
-    devices = [rig.device(at.gate) for _ in range(100)]
-    rig.gym.delay_s = 0.02
-    answers = await asyncio.gather(*(scan_from(rig, GYM, at, f"{device}.{SECRET}") for device in devices))
-    # Late ones may be told to scan again: this machine may be busy.
-    assert {answer.status_code for answer in answers} <= {200, 503}
-    assert 200 in {answer.status_code for answer in answers}
-
-
 async def test_wrong_secrets_of_a_remembered_device_cost_no_look_up(rig: Rig) -> None:
     at = rig.gym_with_gate()
     assert (await scan_from(rig, GYM, at)).status_code == 200
