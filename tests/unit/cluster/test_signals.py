@@ -22,9 +22,9 @@ _INTERRUPTED = 130
 _PARENT = """
 import os, signal, sys
 ignored, blocked = ({signal.Signals[name] for name in names.split(",") if name} for names in sys.argv[1:3])
-for number in ignored:
-    signal.signal(number, signal.SIG_IGN)
-signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # the tests themselves may run under nohup
+    signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 _IGNORED = ("SIGINT,SIGTERM", "")
