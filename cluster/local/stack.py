@@ -72,12 +72,12 @@ class Stack:
         self._logs = chosen.data_dir / "logs"
         self._run_dir = make_run_dir(chosen.data_dir)
         self.servers = servers_of(chosen, self._run_dir, ports)
-        haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port)
+        config = self._run_dir / "serve_config.yaml"
+        prefixes = lay_over(wish.serve_config, config, chosen)
+        haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port, prefixes)
         self.ray = RayHead(self._run_dir, self._logs / "ray.log", ports, haproxy)
         self._preparation = self._step("preparation", "cluster.local.prepare", *self._preparations())
         self._go = self._run_dir / "prepared"
-        config = self._run_dir / "serve_config.yaml"
-        lay_over(wish.serve_config, config, chosen)
         self._deployment = self._step("deployment", "cluster.local.deploy", config, self.ray.address, self._go)
         self.record = StackRecord(
             profile=chosen.profile,
