@@ -13,6 +13,8 @@ from typing import Self
 from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from integrations.web_addresses import read_web_address
+
 
 class Profile(StrEnum):
     """Which parts stand behind the code unless a setting says otherwise."""
@@ -112,6 +114,11 @@ class IdentitySettings(BaseModel):
     region: str = Field(default="", description="Where the pool and the functions are.")
     endpoint_url: str = Field(default="", description="Another address of Cognito and Lambda, as in tests.")
     hosted_url: str = Field(default="", description="Address of Cognito's own sign-in page, without a path.")
+    redirect_uris: list[str] | None = Field(
+        default=None,
+        description="Pages to which the local provider's sign-in page may return, compared letter by letter; JSON "
+        "list. Beside our own callback and `default_stage.redirect_uri`. Unset: `/callback` of each allowed origin.",
+    )
     list_users_function: str = Field(default="fitmonitor-list-users", description="Name of the Lambda function.")
     change_role_function: str = Field(default="fitmonitor-change-role", description="Name of the Lambda function.")
     signing_key_dir: Path | None = Field(default=None, description="The local provider's keys; unset in production.")
@@ -247,6 +254,7 @@ class Settings(BaseSettings):
         self.data_dir = self.data_dir.absolute()
         self.api.public_url = (self.api.public_url or f"http://{self.host}:{self.port}").rstrip("/")
         self.default_stage.redirect_uri = self.default_stage.redirect_uri or f"{self.api.public_url}/"
+        self._refuse_redirects()
         if self.profile is Profile.PRODUCTION:
             self._refuse_gaps()
             return self
@@ -265,6 +273,15 @@ class Settings(BaseSettings):
             self.identity.jwks_url or (self.identity.signing_key_dir.absolute() / "jwks.json").as_uri()
         )
         return self
+
+    def _refuse_redirects(self) -> None:
+        named = [("FITMONITOR_IDENTITY__REDIRECT_URIS", uri) for uri in self.identity.redirect_uris or []]
+        for name, uri in (*named, ("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", self.default_stage.redirect_uri)):
+            if not uri.isascii() or read_web_address(uri) is None:
+                raise ValueError(
+                    f"{name}: {uri!r} is no page to return to. Use an absolute address by http or https, without a "
+                    "user name, a fragment or white space, as in https://app.example.com/callback"
+                )
 
     def _refuse_gaps(self) -> None:
         needed = {

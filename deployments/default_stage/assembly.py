@@ -48,7 +48,7 @@ def assemble_stage(
         Gatekeeper.of(STAGE_RIGHTS, callers, settings.api),
     )
     stage = settings.default_stage
-    codes = CodeAnswers(others.gym, others.identity, stage.redirect_uri, clock)
+    codes = CodeAnswers(others.gym, others.identity, settings, clock)
     images = ImagesByThread(others.images)
     app.state.parts = StageParts(
         gym=others.gym,

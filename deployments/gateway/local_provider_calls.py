@@ -5,20 +5,22 @@ and its token endpoint; not a part of the interface, hence not in its document.
 """
 
 import asyncio
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from deployments.gateway.guard import guarded_router
-from deployments.gateway.parts import OfParts, TheClient
+from deployments.gateway.own_addresses import may_return_to
+from deployments.gateway.parts import OfParts, Parts, TheClient
 from deployments.gateway.problem_kinds import KINDS
 from deployments.gateway.sign_in_page import policy, refusal_page, sign_in_form
 from deployments.identity.desk import IdentityDesk
-from domain.identity.model import IdentityRefusal, Tokens
+from domain.identity.model import IdentityProblem, IdentityRefusal, Tokens
 from integrations.local_identity.keys import JWKS_FILE
 from integrations.settings import Settings
+from integrations.web_addresses import read_web_address
 
 FORMS = frozenset({"/identity/oauth2/authorize", "/identity/oauth2/token"})
 """The paths that take a form."""
@@ -40,7 +42,7 @@ class _Asked(msgspec.Struct, frozen=True):
         """Why it is not done, if so."""
         if self.client_id != settings.identity.client_id:
             return "The application that sent you here is not known (client_id)."
-        if not _may_return_to(settings, self.redirect_uri):
+        if not may_return_to(settings, self.redirect_uri):
             return "The application that sent you here is not known (redirect_uri)."
         if self.response_type != "code":
             return "Only response_type=code is served."
@@ -53,7 +55,7 @@ class _Asked(msgspec.Struct, frozen=True):
     def back(self, code: str) -> str:
         """Where the browser goes with a code."""
         given = urlencode({"code": code} | ({"state": self.state} if self.state else {}))
-        return f"{self.redirect_uri}{'&' if urlsplit(self.redirect_uri).query else '?'}{given}"
+        return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{given}"
 
 
 def router() -> APIRouter:
@@ -102,16 +104,12 @@ def router() -> APIRouter:
         form = await _form_of(request)
         if form.get("client_id") != parts.settings.identity.client_id:
             return JSONResponse({"error": "invalid_client"}, _BAD)
-        answer: Tokens | IdentityRefusal
         if form.get("grant_type") == "authorization_code":
-            shown = form.get("code", ""), form.get("redirect_uri", ""), form.get("code_verifier")
-            answer = await parts.identity(IdentityDesk.exchange_code, *shown)
-        elif form.get("grant_type") == "refresh_token":
+            return _token_answer(await _exchanged(form, parts))
+        if form.get("grant_type") == "refresh_token":
             refreshed = await parts.identity(IdentityDesk.refresh, form.get("refresh_token", ""), client)
-            answer = refreshed if isinstance(refreshed, IdentityRefusal) else refreshed.tokens
-        else:
-            return JSONResponse({"error": "unsupported_grant_type"}, _BAD)
-        return _token_answer(answer)
+            return _token_answer(refreshed if isinstance(refreshed, IdentityRefusal) else refreshed.tokens)
+        return JSONResponse({"error": "unsupported_grant_type"}, _BAD)
 
     return routes
 
@@ -123,7 +121,8 @@ def _refused(why: str) -> Response:
 def _form(asked: _Asked, email: str = "", refusal: IdentityRefusal | None = None) -> Response:
     hidden = {name: value for name, value in msgspec.structs.asdict(asked).items() if value}
     page = sign_in_form(hidden, email, refusal.detail if refusal else "")
-    headers = {"Content-Security-Policy": policy(_origin(asked.redirect_uri))}
+    address = read_web_address(asked.redirect_uri)
+    headers = {"Content-Security-Policy": policy(address.origin if address else "")}
     if refusal and refusal.retry_after_s is not None:
         headers["Retry-After"] = str(refusal.retry_after_s)
     return HTMLResponse(page, KINDS[refusal.problem.value].status if refusal else 200, headers)
@@ -133,16 +132,13 @@ async def _form_of(request: Request) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _may_return_to(settings: Settings, uri: str) -> bool:
-    return "#" not in uri and _origin(uri) in {settings.api.public_url, *settings.api.allowed_origins}
-
-
-def _origin(uri: str) -> str:
-    try:
-        target = urlsplit(uri)
-    except ValueError:
-        return ""
-    return f"{target.scheme}://{target.netloc}"
+async def _exchanged(form: dict[str, str], parts: Parts) -> Tokens | IdentityRefusal:
+    redirect_uri = form.get("redirect_uri", "")
+    if not may_return_to(parts.settings, redirect_uri):
+        return IdentityRefusal(IdentityProblem.WRONG_CODE, "The redirect_uri is not registered.")
+    return await parts.identity(
+        IdentityDesk.exchange_code, form.get("code", ""), redirect_uri, form.get("code_verifier")
+    )
 
 
 def _token_answer(tokens: Tokens | IdentityRefusal) -> Response:
