@@ -69,7 +69,7 @@ class Once:
         return answer
 
 
-def once_of(http: Request, response: Response, key: str | None, body_hash: str) -> Once:
+def once_of(http: Request, response: Response, key: str | None, body_hash: str, bound_to: str = "") -> Once:
     """A call under the key that came along; of whoever asks, and of what they call.
 
     Args:
@@ -77,10 +77,13 @@ def once_of(http: Request, response: Response, key: str | None, body_hash: str) 
         response: its answer.
         key: of the client.
         body_hash: SHA-256 of its body.
+        bound_to: what stands for the caller of a call that needs no credential: the same key with another value is
+            another key, so nobody gets or blocks the answer of somebody else.
     """
     if key is None:
         return Once(None, response)
-    what = f"{_principal(http)} {http.method} {http.url.path}"
+    principal = _hash(bound_to) if bound_to else _principal(http)
+    what = f"{principal} {http.method} {http.url.path}"
     return Once(IdempotentRequest(_hash(f"{what} {key}"), _hash(f"{what} {body_hash}"), key, what), response)
 
 
