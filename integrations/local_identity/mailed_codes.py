@@ -130,7 +130,7 @@ class MailedCodes:
     def _open_of(self, email: str) -> list[Row[Any]]:
         columns = self._table.c
         query = select(self._table).where(columns.email == normal_address(email), columns.expires_at > self._now)
-        return list(self._connection.execute(query.order_by(columns.created_at, columns.id)).all())
+        return list(self._connection.execute(query.order_by(columns.number)).all())
 
     def _change(self, which: ColumnElement[bool], **values: object) -> None:
         self._connection.execute(update(self._table).where(which).values(**values))
