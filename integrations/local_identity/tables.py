@@ -60,7 +60,7 @@ def _mailed_code() -> list[Column[Any]]:
         Column("network", String(64), nullable=False),  # of whoever asked for it
         Column("code_hash", String(64), nullable=False),
         Column("wrong_tries", Integer, nullable=False),  # of those who named the record
-        Column("wrong_tries_without_id", Integer, nullable=False),
+        Column("wrong_tries_without_id", Integer, nullable=False),  # of those who did not, while it was the newest
         Column("created_at", Instant, nullable=False),
         Column("expires_at", Instant, nullable=False, index=True),
     ]

@@ -207,6 +207,29 @@ def test_sign_ups_until_they_are_held_off_are_alike_with_and_without_an_account(
     assert len(rig.mailbox.to(EMAIL)) == len(rig.mailbox.to(NOBODY))
 
 
+def test_the_password_of_one_s_own_sign_up_does_not_tell_whether_there_is_an_account(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    an_account(desk, rig)
+    answers = []
+    for email in (EMAIL, NOBODY):
+        assert isinstance(desk.sign_up(email, OTHER_PASSWORD, "Eve", STRANGER), UUID)
+        answers.append(desk.sign_in(email, OTHER_PASSWORD, STRANGER))
+    assert problem_of(answers[0]) is IdentityProblem.NOT_CONFIRMED
+    assert answers[0] == answers[1]
+    assert is_owner_in(desk)
+
+
+def test_the_password_of_one_s_own_sign_up_proves_nothing_to_the_counters(desk: IdentityDesk, rig: Rig) -> None:
+    an_account(desk, rig)
+    assert isinstance(desk.sign_up(EMAIL, OTHER_PASSWORD, "Eve", STRANGER), UUID)
+    rig.later(hours=20)  # the sign-up is counted no longer, and still open
+    answers: list[IdentityProblem | None] = []
+    for _ in range(4):
+        answers += [problem_of(desk.sign_in(EMAIL, tried, STRANGER)) for tried in ("wrong", OTHER_PASSWORD)]
+    assert answers[-1] is IdentityProblem.TOO_MANY_ATTEMPTS
+
+
 def test_a_weak_password_is_refused_alike_with_and_without_an_account(desk: IdentityDesk, rig: Rig) -> None:
     an_account(desk, rig)
     answers = [desk.sign_up(email, "short", "Ana", somewhere()) for email in (EMAIL, NOBODY)]

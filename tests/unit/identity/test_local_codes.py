@@ -120,6 +120,35 @@ def test_without_its_id_a_sign_up_is_closed_after_many_wrong_tries_but_its_owner
         assert confirm(rig, rig.code(), made) is None
 
 
+def test_however_many_sign_ups_are_open_a_stranger_has_so_many_tries_without_an_id(rig: Rig) -> None:
+    ids = {}
+    for number in range(OPEN_AT_ONCE):
+        made = signed_up(rig, network=str(number))
+        ids[made] = rig.code()
+        for by in range(WRONG_TRIES_WITHOUT_ID // OPEN_AT_ONCE):
+            confirm(rig, str(1_000_000 + by))
+        rig.provider.resend_code(EMAIL, made)
+        ids[made] = rig.code()
+    rig.later(hours=1)
+    assert {confirm(rig, code) for code in ids.values()} == {IdentityProblem.WRONG_CODE}
+    made, code = ids.popitem()
+    assert confirm(rig, code, made) is None
+
+
+def test_resets_that_follow_each_other_give_a_stranger_no_new_tries_without_an_id(rig: Rig) -> None:
+    rig.member()
+    for _ in range(5):
+        rig.provider.forgot_password(EMAIL, HOME)
+        for number in range(WRONG_TRIES_WITHOUT_ID // 5):
+            reset(rig, rig.other_code(number + 1))
+        rig.later(minutes=16)
+    made = rig.provider.forgot_password(EMAIL, HOME)
+    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE
+    assert reset(rig, rig.code(), made) is None
+    rig.provider.forgot_password(EMAIL, HOME)
+    assert reset(rig, rig.code()) is None, "the owner has shown who they are"
+
+
 def test_wrong_codes_of_a_stranger_spend_neither_a_sign_up_nor_a_reset_of_the_owner(rig: Rig) -> None:
     made, code = signed_up(rig), rig.code()
     theirs = signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
