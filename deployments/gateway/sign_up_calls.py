@@ -1,11 +1,9 @@
 """Signing up."""
 
-import hashlib
-
 from fastapi import APIRouter, Request, Response
 
 from deployments.gateway.guard import guarded_router
-from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey, once_of
+from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey, once_of_anyone
 from deployments.gateway.identity_documents import AddressDocument, CodeRequest, Confirmation, NewAccount, SignUpOpened
 from deployments.gateway.parts import OfParts, TheClient
 from deployments.gateway.problems import declared
@@ -33,8 +31,7 @@ def router() -> APIRouter:
         An account exists once the code is entered. Confirm with the `sign_up_id` of the answer: the code of somebody
         else's sign-up with the same address is refused then. An `Idempotency-Key` counts for this address and network.
         """
-        body_hash = hashlib.sha256(await request.body()).hexdigest()
-        once = once_of(request, response, key, body_hash, f"{client.network} {wanted.email}")
+        once = await once_of_anyone(request, response, key, f"{client.network} {wanted.email}")
         opened = await once(parts.identity, IdentityDesk.sign_up, wanted.email, wanted.password, wanted.name, client)
         return SignUpOpened(email=wanted.email, sign_up_id=granted(opened))
 

@@ -99,8 +99,8 @@ class IdentityProvider(Protocol):
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
         """Begin a session.
 
-        Refused: `wrong_credentials` (an unknown account too); after the right password only: `not_confirmed` (the
-        password of the newest open sign-up), `account_disabled`, `new_password_needed`.
+        Refused: `wrong_credentials` (an unknown account too); `not_confirmed` for the password of the newest open
+        sign-up, which proves nothing; after the right password only: `account_disabled`, `new_password_needed`.
         """
 
     def refresh(self, refresh_token: str) -> Tokens | IdentityRefusal:

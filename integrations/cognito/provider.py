@@ -100,6 +100,8 @@ class CognitoProvider:
             if former is not None and not former.confirmed:
                 self.delete(former.sub)
                 answer = self._answer(call)
+                if isinstance(answer, IdentityRefusal) and answer.problem is IdentityProblem.EMAIL_IN_USE:
+                    return uuid4()  # another sign-up was faster, and nothing is kept of this one
         return answer
 
     def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:

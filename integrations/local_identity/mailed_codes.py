@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
 from domain.identity.codes import normal_code
 from integrations.local_identity.accounts import normal_address
@@ -16,9 +16,11 @@ from integrations.local_identity.tables import resets, sign_ups
 OPEN_AT_ONCE = 10  # of one address
 OPEN_OF_NETWORK = 5  # of one address, asked for from one network: nobody takes all places from one machine
 WRONG_TRIES = 5
-# Of those who do not name the record. Strangers can make them, so they do not spend the code for its owner, who names
-# it. The desk holds strangers off at fifty an hour, so a reset stays open to its owner without the id as well.
+# Of those who do not name a record, for one address, as long as its records are remembered. Strangers can make them,
+# so they spend nothing of what its owner names; after so many a record has to be named. Guessing all records of an
+# address at once succeeds with a probability of 500 in a million a day.
 WRONG_TRIES_WITHOUT_ID = 50
+_REMEMBERED = timedelta(hours=24)  # after a record has expired, for the number of wrong tries
 
 
 class Purpose(NamedTuple):
@@ -56,7 +58,7 @@ class MailedCodes:
             network: of whoever asks.
             values: further columns.
         """
-        self._connection.execute(delete(self._table).where(self._table.c.expires_at <= self._now))
+        self._connection.execute(delete(self._table).where(self._table.c.expires_at <= self._now - _REMEMBERED))
         present = self._open_of(email)
         if len(present) >= OPEN_AT_ONCE or sum(row.network == network for row in present) >= OPEN_OF_NETWORK:
             return None
@@ -77,12 +79,12 @@ class MailedCodes:
         return opened
 
     def replace_code(self, email: str, record_id: UUID) -> str | None:
-        """Another code in place of that of an open record, with tries of its own; None: there is no such record."""
+        """Another code in place of that of an open record, with new tries; None: there is no such record."""
         present = self._open_of(email)
         if all(row.id != record_id for row in present):
             return None
         code = _new_code(present)
-        self._change(self._table.c.id == record_id, code_hash=_hash(code), wrong_tries=0, wrong_tries_without_id=0)
+        self._change(record_id, code_hash=_hash(code), wrong_tries=0)
         return code
 
     def newest(self, email: str) -> Row[Any] | None:
@@ -96,19 +98,18 @@ class MailedCodes:
             email: the address.
             typed: the code as it was typed.
             record_id: only this record counts, and only its tries. None: every open record of the address; a wrong
-                code then is no try of those who name theirs.
+                code is no try of those who name theirs then.
         """
-        code = _hash(normal_code(typed))
-        found = None
-        for row in self._open_of(email):
-            if record_id is None:
-                may = row.wrong_tries < WRONG_TRIES and row.wrong_tries_without_id < WRONG_TRIES_WITHOUT_ID
-            else:
-                may = row.wrong_tries < WRONG_TRIES and row.id == record_id
-            if may and hmac.compare_digest(row.code_hash, code):
+        code, found = _hash(normal_code(typed)), None
+        present = [row for row in self._open_of(email) if record_id in {None, row.id}]
+        for row in present:
+            if row.wrong_tries < WRONG_TRIES and hmac.compare_digest(row.code_hash, code):
                 found = row
-        if found is None:
-            self._count(email, record_id)
+        if record_id is None and self._tries_without_id(email) >= WRONG_TRIES_WITHOUT_ID:
+            found = None
+        if found is None and present:
+            column = self._table.c.wrong_tries_without_id if record_id is None else self._table.c.wrong_tries
+            self._change(present[-1].id, **{column.name: column + 1})
         return found
 
     def drop(self, record_id: UUID) -> None:
@@ -119,21 +120,18 @@ class MailedCodes:
         """End every record of an address."""
         self._connection.execute(delete(self._table).where(self._table.c.email == normal_address(email)))
 
-    def _count(self, email: str, record_id: UUID | None) -> None:
+    def _tries_without_id(self, email: str) -> int:
         columns = self._table.c
-        ours = columns.email == normal_address(email)
-        if record_id is None:
-            self._change(ours, wrong_tries_without_id=columns.wrong_tries_without_id + 1)
-        else:
-            self._change(ours & (columns.id == record_id), wrong_tries=columns.wrong_tries + 1)
+        query = select(func.sum(columns.wrong_tries_without_id)).where(columns.email == normal_address(email))
+        return int(self._connection.execute(query).scalar_one() or 0)
 
     def _open_of(self, email: str) -> list[Row[Any]]:
         columns = self._table.c
         query = select(self._table).where(columns.email == normal_address(email), columns.expires_at > self._now)
-        return list(self._connection.execute(query.order_by(columns.created_at, columns.id)).all())
+        return list(self._connection.execute(query.order_by(columns.number)).all())
 
-    def _change(self, which: ColumnElement[bool], **values: object) -> None:
-        self._connection.execute(update(self._table).where(which).values(**values))
+    def _change(self, record_id: UUID, **values: object) -> None:
+        self._connection.execute(update(self._table).where(self._table.c.id == record_id).values(**values))
 
 
 def _new_code(present: list[Row[Any]]) -> str:

@@ -314,12 +314,12 @@ class LocalProvider(LocalDirectory):
         """That the password is right; to be held against the account again in the transaction that relies on it."""
         with self._file.reading() as connection:
             account = Accounts(connection).account_of(email)
-            record = None if account else self._sign_ups(connection).newest(email)
-            kept = Accounts(connection).password(account.sub) if account else record and record.password
-        if not self._passwords.match(password, kept) or kept is None:
-            return _WRONG
-        if account is None:
-            return _NOT_CONFIRMED
+            kept = Accounts(connection).password(account.sub) if account else None
+            newest = self._sign_ups(connection).newest(email)
+        if not self._passwords.match(password, kept) or account is None or kept is None:
+            # Of a sign-up for an address in use too, or whoever signs an address up learns whether it has an account.
+            waits = self._passwords.match(password, newest.password if newest else None)
+            return _NOT_CONFIRMED if waits else _WRONG
         if not account.enabled:
             return _DISABLED
         if not account.confirmed:

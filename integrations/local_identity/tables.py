@@ -54,12 +54,13 @@ account_groups = Table(
 
 def _mailed_code() -> list[Column[Any]]:
     return [
-        Column("id", Id, primary_key=True),
+        Column("number", Integer, primary_key=True),  # by age
+        Column("id", Id, nullable=False, unique=True),
         Column("email", String(254), nullable=False, index=True),
         Column("network", String(64), nullable=False),  # of whoever asked for it
         Column("code_hash", String(64), nullable=False),
         Column("wrong_tries", Integer, nullable=False),  # of those who named the record
-        Column("wrong_tries_without_id", Integer, nullable=False),
+        Column("wrong_tries_without_id", Integer, nullable=False),  # of those who did not, while it was the newest
         Column("created_at", Instant, nullable=False),
         Column("expires_at", Instant, nullable=False, index=True),
     ]
