@@ -83,8 +83,11 @@ def _answer() -> str:
         "status": kind.status,
         "detail": "The service is starting. Try again in a moment.",
         "code": _CODE,
-        "request_id": f"%[var({_REQUEST_ID})]",
+        "request_id": "",
     }
+    # Within single quotes of HAProxy's configuration, and a log format: both have letters of their own.
+    text = json.dumps(document).replace("'", "\\u0027").replace("%", "%%")
+    text = text.removesuffix('""}') + f'"%[var({_REQUEST_ID})]"}}'
     headers = {
         "Retry-After": str(_RETRY_AFTER_S),
         "Cache-Control": "no-store",
@@ -92,4 +95,4 @@ def _answer() -> str:
         "X-Request-Id": f"%[var({_REQUEST_ID})]",
     }
     named = " ".join(f"hdr {name} {value}" for name, value in headers.items())
-    return f"status {kind.status} content-type {MEDIA_TYPE} {named} lf-string '{json.dumps(document)}'"
+    return f"status {kind.status} content-type {MEDIA_TYPE} {named} lf-string '{text}'"
