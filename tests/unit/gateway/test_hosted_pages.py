@@ -302,6 +302,24 @@ async def test_a_form_without_what_it_hands_on_is_no_way_around_it(rig: Rig, pat
     assert "<form" not in answer.text
 
 
+async def test_another_address_in_a_hidden_field_is_not_confirmed_by_one_s_own_code(rig: Rig) -> None:
+    browser = await Browser.at(rig, "signup")
+    await browser.send(name="Eve", email=NOBODY, password=OTHER_PASSWORD)
+    await browser.send(email=EMAIL, code=rig.mailbox.code_for(NOBODY))
+    assert browser.answer.status_code == 422
+    assert rig.provider.account_of(EMAIL) is None
+
+
+async def test_another_address_in_a_form_does_not_get_a_password_by_one_s_own_code(rig: Rig) -> None:
+    await sign_up(rig)
+    await sign_up(rig, NOBODY)
+    browser = await Browser.at(rig, "forgotPassword")
+    await browser.send(email=NOBODY)
+    await browser.send(email=EMAIL, code=rig.mailbox.code_for(NOBODY), password=OTHER_PASSWORD)
+    assert browser.answer.status_code == 422
+    assert (await try_to_sign_in(rig)).status_code == 201
+
+
 async def test_pages_and_calls_count_wrong_tries_together(rig: Rig) -> None:
     await sign_up(rig)
     browser = await Browser.at(rig)
