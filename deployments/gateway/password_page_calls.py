@@ -40,12 +40,12 @@ def router() -> APIRouter:
             raise stale()
         if wanted is None:
             return answer_page(asked, reset_page(asked, *entered, errors=errors), UNPROCESSABLE)
-        refusal = await parts.identity(
+        done = await parts.identity(
             IdentityDesk.reset_password, wanted.email, wanted.code, wanted.password, client, reset_id=wanted.reset_id
         )
-        if refusal is not None:
-            errors, wrong = told(refusal)
-            return answer_page(asked, reset_page(asked, *entered, errors=errors, wrong=wrong), refusal=refusal)
+        if isinstance(done, IdentityRefusal):
+            errors, wrong = told(done)
+            return answer_page(asked, reset_page(asked, *entered, errors=errors, wrong=wrong), refusal=done)
         return answer_page(asked, sign_in_page(asked, wanted.email, done="Your password is changed. Sign in."))
 
     return routes

@@ -45,9 +45,9 @@ def router() -> APIRouter:
         if to is None or to.sign_up_id is None:
             raise stale()
         entered = to.email, str(to.sign_up_id)
-        refusal = await parts.identity(IdentityDesk.resend_code, to.email, client, sign_up_id=to.sign_up_id)
-        if refusal is not None:
-            return answer_page(asked, confirm_page(asked, *entered, wrong=refusal.detail), refusal=refusal)
+        done = await parts.identity(IdentityDesk.resend_code, to.email, client, sign_up_id=to.sign_up_id)
+        if isinstance(done, IdentityRefusal):
+            return answer_page(asked, confirm_page(asked, *entered, wrong=done.detail), refusal=done)
         return answer_page(asked, confirm_page(asked, *entered, done="Another code is on its way."))
 
     return routes
@@ -60,10 +60,10 @@ async def _confirmed(sent: Sent, parts: Parts, client: Client) -> Response:
         raise stale()
     if shown is None:
         return answer_page(asked, confirm_page(asked, *entered, errors=errors), UNPROCESSABLE)
-    refusal = await parts.identity(
+    done = await parts.identity(
         IdentityDesk.confirm_sign_up, shown.email, shown.code, client, sign_up_id=shown.sign_up_id
     )
-    if refusal is not None:
-        errors, wrong = told(refusal)
-        return answer_page(asked, confirm_page(asked, *entered, errors=errors, wrong=wrong), refusal=refusal)
+    if isinstance(done, IdentityRefusal):
+        errors, wrong = told(done)
+        return answer_page(asked, confirm_page(asked, *entered, errors=errors, wrong=wrong), refusal=done)
     return answer_page(asked, sign_in_page(asked, shown.email, done="Your account is ready. Sign in."))
