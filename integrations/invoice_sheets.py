@@ -1,18 +1,17 @@
 """Invoices and credit notes to keep: a PDF, and a page to be printed."""
 
 import unicodedata
-from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from domain.money import Money
 from domain.payments.invoices import InvoiceKind, InvoiceText
 from integrations.printable import printable
+from integrations.web_pages import ICON, page_policy
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -52,10 +51,7 @@ table+.note{margin-top:2rem}
 main{box-shadow:none;margin:0;padding:0;max-width:none;min-height:0}.two{grid-template-columns:1fr 1fr}
 h1::before{print-color-adjust:exact}tr,section{break-inside:avoid}}
 """
-PAGE_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+PAGE_POLICY = page_policy(_STYLE)
 _TITLES = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note"}
 _PAID = {
     "stripe": "Paid by card, online",
@@ -109,7 +105,8 @@ def invoice_page(text: InvoiceText) -> str:
     notes = "".join(f'<p class="note">{_safe(note)}</p>' for note in _notes(text))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body><main>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1">{ICON}<style>{_STYLE}</style></head>'
+        "<body><main>"
         f'<h1>{title}</h1><div class="two">{seller}{buyer}</div><dl class="facts">{facts}</dl>'
         '<table><thead><tr><th scope="col">Description</th><th scope="col">Quantity</th>'
         f'<th scope="col">Net price</th></tr></thead><tbody><tr><td>{_safe(text.description)}{period}</td><td>1</td>'

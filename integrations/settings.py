@@ -8,10 +8,25 @@ replaced by its own setting. A secret that is missing stops the start with its n
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from re import compile as regex
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from integrations.settings_errors import DELIMITER, PREFIX, LenientEnvironment, named_errors
+from integrations.web_addresses import origin_of, read_web_address
+
+# Of pages within an application of a phone, as in `capacitor://localhost`.
+_OTHER_ORIGIN = regex(r"(?!https?:)[a-z][a-z0-9+.-]*://[a-z0-9.-]+(:[0-9]+)?")
 
 
 class Profile(StrEnum):
@@ -112,6 +127,12 @@ class IdentitySettings(BaseModel):
     region: str = Field(default="", description="Where the pool and the functions are.")
     endpoint_url: str = Field(default="", description="Another address of Cognito and Lambda, as in tests.")
     hosted_url: str = Field(default="", description="Address of Cognito's own sign-in page, without a path.")
+    redirect_uris: list[str] | None = Field(
+        default=None,
+        examples=[["https://app.example.com/callback"]],
+        description="Pages to which the local provider's sign-in page may return, compared letter by letter; JSON "
+        "list. Beside our own callback and `default_stage.redirect_uri`. Unset: `/callback` of each allowed origin.",
+    )
     list_users_function: str = Field(default="fitmonitor-list-users", description="Name of the Lambda function.")
     change_role_function: str = Field(default="fitmonitor-change-role", description="Name of the Lambda function.")
     signing_key_dir: Path | None = Field(default=None, description="The local provider's keys; unset in production.")
@@ -161,7 +182,9 @@ class ApiSettings(BaseModel):
     public_url: str = Field(
         default="", description="Where the public reaches this, without a path; else host and port."
     )
-    allowed_origins: list[str] = Field(default=[], description="Other origins whose pages may call; JSON list.")
+    allowed_origins: list[str] = Field(
+        default=[], examples=[["https://app.example.com"]], description="Other origins whose pages may call; JSON list."
+    )
     forwarded_hops: int = Field(
         default=1, ge=0, description="Trusted proxies in front, each of which adds to X-Forwarded-For."
     )
@@ -170,6 +193,22 @@ class ApiSettings(BaseModel):
         default=5.0, gt=0, description="Calls without a token that try; unknown devices."
     )
     idempotency_hours: float = Field(default=24, gt=0, description="How long a repeated call gets the first answer.")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def as_browsers_say(cls, origins: list[str]) -> list[str]:
+        """Each origin as a browser sends it: without a slash at the end, in lower case, without the usual port."""
+        return list(dict.fromkeys(_origin(each.strip()) for each in origins))
+
+
+def _origin(named: str) -> str:
+    if named == "*":
+        return named
+    if (found := origin_of(named)) is not None:
+        return found
+    if _OTHER_ORIGIN.fullmatch(other := named.lower().removesuffix("/")):
+        return other
+    raise ValueError(f"{named!r} is not an origin. Use scheme, host and port without a path")
 
 
 class DefaultStageSettings(BaseModel):
@@ -216,7 +255,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="FITMONITOR_", env_nested_delimiter="__", extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="ignore", hide_input_in_errors=True
     )
 
     profile: Profile = Field(default=Profile.EMBEDDED, description="Which parts stand behind the code.")
@@ -241,12 +280,35 @@ class Settings(BaseSettings):
     payments: PaymentSettings = PaymentSettings()
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic's own
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        prefix = getattr(env_settings, "env_prefix", PREFIX)
+        return init_settings, LenientEnvironment(settings_cls, env_prefix=prefix)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def name_variables(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - pydantic's own
+        """Say of each wrong value which variable it is of."""
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise named_errors(error, cls.model_fields) from None
+
     @model_validator(mode="after")
     def complete(self) -> Self:
         """Fill what the profile implies; in production name everything that is missing."""
         self.data_dir = self.data_dir.absolute()
-        self.api.public_url = (self.api.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        public_url = self.api.public_url or f"http://{self.host}:{self.port}"
+        self.api.public_url = origin_of(public_url) or public_url.rstrip("/")
         self.default_stage.redirect_uri = self.default_stage.redirect_uri or f"{self.api.public_url}/"
+        self._refuse_redirects()
         if self.profile is Profile.PRODUCTION:
             self._refuse_gaps()
             return self
@@ -265,6 +327,15 @@ class Settings(BaseSettings):
             self.identity.jwks_url or (self.identity.signing_key_dir.absolute() / "jwks.json").as_uri()
         )
         return self
+
+    def _refuse_redirects(self) -> None:
+        named = [("FITMONITOR_IDENTITY__REDIRECT_URIS", uri) for uri in self.identity.redirect_uris or []]
+        for name, uri in (*named, ("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", self.default_stage.redirect_uri)):
+            if not uri.isascii() or read_web_address(uri) is None:
+                raise ValueError(
+                    f"{name}: {uri!r} is no page to return to. Use an absolute address by http or https, without a "
+                    "user name, a fragment or white space, as in https://app.example.com/callback"
+                )
 
     def _refuse_gaps(self) -> None:
         needed = {

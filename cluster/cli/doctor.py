@@ -1,6 +1,9 @@
 """`fitmonitor doctor`."""
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -14,6 +17,9 @@ from cluster.local.findings import Finding
 from cluster.local.record import read_record
 from cluster.settings_file import stack_settings
 from integrations.settings import Profile, Settings
+from integrations.settings_errors import DELIMITER, PREFIX
+
+_VARIABLE = re.compile(rf"{PREFIX}[A-Z_]+")
 
 
 def doctor(
@@ -30,9 +36,8 @@ def doctor(
 
     Example: fitmonitor doctor --profile full
     """
-    wanted = profile or Profile(os.environ.get("FITMONITOR_PROFILE", Profile.EMBEDDED))
-    settings, gaps = _settings(wanted)
-    findings = [*gaps, *examine(settings, wanted, _running(settings))]
+    settings, gaps = _settings(profile)
+    findings = [*gaps, *examine(settings, profile or settings.profile, _running(settings))]
     if as_json:
         print_json(findings)
     else:
@@ -41,14 +46,39 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _settings(profile: Profile) -> tuple[Settings, list[Finding]]:
-    """The profile's settings; where they are incomplete the embedded ones, so that the machine is examined anyway."""
+def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
+    """The profile's settings; without those that are wrong or missing, so that the machine is examined anyway."""
     try:
-        return Settings(profile=profile), []
+        return _read(profile), []
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
-        mend = "set them in the environment; docs/configuration.md describes each"
-        return Settings(profile=Profile.EMBEDDED), [Finding("settings", good=False, found=told, mend=mend)]
+        told = _told(error)
+    with _without({name for each in told for name in _VARIABLE.findall(each)}):
+        try:
+            settings = _read(profile)
+        except ValidationError as error:  # what production lacks
+            told += [each for each in _told(error) if each not in told]
+            settings = Settings(profile=Profile.EMBEDDED)
+    mend = "set it in the environment as docs/configuration.md describes it"
+    return settings, [Finding("settings", good=False, found=each, mend=mend) for each in told]
+
+
+def _read(profile: Profile | None) -> Settings:
+    return Settings() if profile is None else Settings(profile=profile)
+
+
+def _told(error: ValidationError) -> list[str]:
+    return [f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors()]
+
+
+@contextmanager
+def _without(variables: set[str]) -> Iterator[None]:
+    """The environment without these variables, and without the groups that they are in."""
+    left_out = variables | {name.partition(DELIMITER)[0] for name in variables}
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.upper() in left_out}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def _running(settings: Settings) -> Settings | None:

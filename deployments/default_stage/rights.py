@@ -22,4 +22,5 @@ STAGE_RIGHTS: dict[tuple[str, str], Right] = {
     ("POST", "/api/qr/generate"): USER,
     ("POST", "/api/qr/validate"): USER,
     ("POST", "/api/qr/gym_entrance"): ADMIN,
+    ("GET", "/openapi.json"): PUBLIC,
 }

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
@@ -48,10 +48,13 @@ def router() -> APIRouter:
 
     @routes.get("/api/token/get", response_model=TokenDocument)
     async def token(
-        parts: OfStage, client: TheClient, code: Annotated[str, Query(pattern="^[!-~]{1,1024}$")]
+        parts: OfStage,
+        client: TheClient,
+        code: Annotated[str, Query(pattern="^[!-~]{1,1024}$")],
+        origin: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Response | TokenDocument:
         """Tokens for a code of the provider's own page; within a minute the same again for the same code."""
-        answer = await parts.codes.of(code, client)
+        answer = await parts.codes.of(code, client, origin)
         if answer is None:
             return PlainTextResponse("The code is not known, or was used. Sign in again.", 400)
         return TokenDocument(token=answer.token, roles=answer.roles)

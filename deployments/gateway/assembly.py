@@ -15,6 +15,7 @@ from deployments.gateway.device_sightings import DeviceSightings
 from deployments.gateway.guard import Gatekeeper
 from deployments.gateway.images_by_thread import ImagesByThread
 from deployments.gateway.local_provider_calls import FORMS
+from deployments.gateway.page_forms import FORMS as PAGE_FORMS
 from deployments.gateway.parts import Parts
 from deployments.gateway.picture_answers import Pictures
 from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
@@ -129,7 +130,7 @@ def assemble(
     shell = Shell(
         scans,
         build_rest(parts, gatekeeper, like=rest),
-        ShellLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
+        ShellLimits.of(settings, forms=FORMS | PAGE_FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
         lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
         names_request=names_request,

@@ -1,11 +1,10 @@
 """What somebody sees who comes back from the checkout: a page, no script, nothing fetched, nobody named."""
 
-from base64 import b64encode
 from datetime import date, timedelta
-from hashlib import sha256
 from html import escape
 
 from domain.payments.model import OrderState
+from integrations.web_pages import ICON, page_policy
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#18181b;--soft:#52525b;--desk:#fff;--act:#0b6bcb;--on:#fff;
@@ -25,10 +24,7 @@ a{display:inline-block;margin-top:1.5rem;padding:.65rem 1.6rem;border-radius:.4r
 color:var(--on);text-decoration:none}
 a:hover{text-decoration:underline}a:focus-visible{outline:3px solid var(--act);outline-offset:3px}
 """
-PAGE_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+PAGE_POLICY = page_policy(_STYLE)
 _AGAIN_S = 5
 _GOOD, _WAIT, _BAD, _BACK = (
     ("good", "M21 33l8 8 15-17"),
@@ -84,7 +80,8 @@ def _page(sign: tuple[str, str], title: str, told: str, home_url: str, *, again:
     kind, path = sign
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · FIT Monitor</title>{look_again}'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body><main>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1">{ICON}<style>{_STYLE}</style></head>'
+        "<body><main>"
         f'<svg class="sign {kind}" viewBox="0 0 64 64" aria-hidden="true"><circle cx="32" cy="32" r="29"/>'
         f'<path d="{path}"/></svg><h1>{title}</h1><p>{escape(told)}</p>'
         f'<a href="{escape(home_url)}">Back to FIT Monitor</a></main></body></html>'

@@ -1,13 +1,12 @@
 """The interface's documentation as one page: no script, nothing fetched, readable without a network."""
 
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from html import escape
 from typing import Any
 
 from deployments.gateway.problem_kinds import KINDS
+from integrations.web_pages import ICON, page_policy
 
 _STYLE = """
 :root{color-scheme:light dark}
@@ -19,8 +18,7 @@ pre{overflow:auto;background:#8881;padding:.6rem;border-radius:.3rem}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0}
 .method{display:inline-block;min-width:4.5rem;font-weight:700}.who{float:right;opacity:.75}
 """
-_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-PAGE_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'"
+PAGE_POLICY = page_policy(_STYLE)
 """The page's own style is all that a browser may apply."""
 
 Json = Mapping[str, Any]
@@ -42,7 +40,7 @@ def render(document: Json) -> str:
     title = escape(document["info"]["title"])
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · API</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
+        f'<meta name="viewport" content="width=device-width">{ICON}<style>{_STYLE}</style></head><body>'
         f"<h1>{title} · API</h1><p>{escape(document['info']['description'])} "
         'The same as a document for programs: <a href="openapi.json">openapi.json</a>.</p>'
         f"<main>{areas}<h2>Shapes</h2>{''.join(_schema(name, schemas[name]) for name in sorted(schemas))}"

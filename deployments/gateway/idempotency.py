@@ -69,7 +69,7 @@ class Once:
         return answer
 
 
-def once_of(http: Request, response: Response, key: str | None, body_hash: str) -> Once:
+def once_of(http: Request, response: Response, key: str | None, body_hash: str, bound_to: str = "") -> Once:
     """A call under the key that came along; of whoever asks, and of what they call.
 
     Args:
@@ -77,10 +77,12 @@ def once_of(http: Request, response: Response, key: str | None, body_hash: str) 
         response: its answer.
         key: of the client.
         body_hash: SHA-256 of its body.
+        bound_to: see `once_of_anyone`.
     """
     if key is None:
         return Once(None, response)
-    what = f"{_principal(http)} {http.method} {http.url.path}"
+    principal = _hash(bound_to) if bound_to else _principal(http)
+    what = f"{principal} {http.method} {http.url.path}"
     return Once(IdempotentRequest(_hash(f"{what} {key}"), _hash(f"{what} {body_hash}"), key, what), response)
 
 
@@ -89,6 +91,19 @@ def id_of_key(http: Request, key: str | None) -> str | None:
     if key is None:
         return None
     return _hash(f"{_principal(http)} {http.method} {http.url.path} {key}")[:_ID_DIGITS]
+
+
+async def once_of_anyone(http: Request, response: Response, key: str | None, bound_to: str) -> Once:
+    """A call that needs no credential, under the key that came along.
+
+    Args:
+        http: the request.
+        response: its answer.
+        key: of the client.
+        bound_to: what stands for the caller. The same key with another value is another key: whoever guesses a key
+            neither gets nor blocks the answer of somebody else.
+    """
+    return once_of(http, response, key, hashlib.sha256(await http.body()).hexdigest(), bound_to)
 
 
 async def _once(http: Request, response: Response, key: IdempotencyKey = None) -> Once:

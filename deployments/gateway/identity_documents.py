@@ -24,7 +24,13 @@ Email = Annotated[
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200), LINE]
 NewPassword = Annotated[str, Field(max_length=256, description="12 to 128 characters; length counts, not composition.")]
 Password = Annotated[str, Field(max_length=256)]
-Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+Code = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    Field(description="As it is typed: spaces, hyphens and full-width digits do not matter.", examples=["123 456"]),
+]
+SignUpId = Annotated[UUID, Field(description="Of `POST /sign-up`: only the code of that sign-up is accepted.")]
+ResetId = Annotated[UUID, Field(description="Of `POST /password/forgot`: only the code of that reset is accepted.")]
 RefreshToken = Annotated[str, Field(min_length=1, max_length=8192)]
 
 
@@ -42,11 +48,33 @@ class AddressDocument(RequestBody):
     email: Email
 
 
+class SignUpOpened(Document):
+    """A sign-up. What is answered does not tell whether the address has an account."""
+
+    email: str
+    sign_up_id: UUID = Field(description="For `POST /sign-up/confirm` and `/sign-up/resend`. Keep it to yourself.")
+
+
+class ResetOpened(Document):
+    """A reset of a password. What is answered does not tell whether the address has an account."""
+
+    email: str
+    reset_id: UUID = Field(description="For `POST /password/reset`. Keep it to yourself.")
+
+
+class CodeRequest(RequestBody):
+    """Where another code of a sign-up goes. Without `sign_up_id`: of the newest sign-up of the address."""
+
+    email: Email
+    sign_up_id: SignUpId | None = None
+
+
 class Confirmation(RequestBody):
     """The code that was sent to an address."""
 
     email: Email
     code: Code
+    sign_up_id: SignUpId | None = None
 
 
 class Credentials(RequestBody):
@@ -74,6 +102,7 @@ class PasswordReset(RequestBody):
     email: Email
     code: Code
     password: NewPassword
+    reset_id: ResetId | None = None
 
 
 class PasswordChange(RequestBody):

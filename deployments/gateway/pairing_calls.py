@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from deployments.gateway.device_documents import CreatedPairing, NewPairing, PairingClaim, PairingDocument
 from deployments.gateway.documents import CreatedDevice
 from deployments.gateway.guard import guarded_router
-from deployments.gateway.idempotency import PROBLEMS, OnceOnly
+from deployments.gateway.idempotency import PROBLEMS, IdempotencyKey, OnceOnly, once_of_anyone
 from deployments.gateway.listing import Asked, Listing, listing
 from deployments.gateway.parts import OfParts, TheUser
 from deployments.gateway.problems import declared
@@ -37,8 +37,11 @@ def router() -> APIRouter:
         return CreatedPairing.of(granted(made))
 
     @routes.post("/pairings/claim", status_code=201, responses=declared("unknown_pairing", *PROBLEMS))
-    async def claim_pairing(shown: PairingClaim, parts: OfParts, once: OnceOnly) -> CreatedDevice:
+    async def claim_pairing(
+        shown: PairingClaim, parts: OfParts, request: Request, response: Response, key: IdempotencyKey = None
+    ) -> CreatedDevice:
         """Become the device of a code. Its credential is in this answer (and its repetitions) and nowhere else."""
+        once = await once_of_anyone(request, response, key, shown.code)
         return CreatedDevice.of(granted(await once(parts.gym, GymDesk.claim_pairing, shown.code)))
 
     @routes.delete("/pairings/{pairing_id}", status_code=204, responses=declared("unknown_pairing"))

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from deployments.gateway.guard import guarded_router
-from deployments.gateway.identity_documents import AddressDocument, PasswordChange, PasswordReset
+from deployments.gateway.identity_documents import AddressDocument, PasswordChange, PasswordReset, ResetOpened
 from deployments.gateway.parts import OfParts, TheClient, TheUser
 from deployments.gateway.problems import declared
 from deployments.gateway.refusals import granted
@@ -17,17 +17,29 @@ def router() -> APIRouter:
     routes = guarded_router("session")
 
     @routes.post("/password/forgot", status_code=202, responses=declared("too_many_attempts"))
-    async def forgot(to: AddressDocument, parts: OfParts, client: TheClient) -> AddressDocument:
+    async def forgot(to: AddressDocument, parts: OfParts, client: TheClient) -> ResetOpened:
         """Send a code to set a new password with. The answer does not tell whether there is an account."""
-        granted(await parts.identity(IdentityDesk.forgot_password, to.email, client))
-        return to
+        reset_id = granted(await parts.identity(IdentityDesk.forgot_password, to.email, client))
+        return ResetOpened(email=to.email, reset_id=reset_id)
 
     @routes.post(
         "/password/reset", status_code=_DONE, responses=declared("wrong_code", "weak_password", "too_many_attempts")
     )
     async def reset(wanted: PasswordReset, parts: OfParts, client: TheClient) -> Response:
-        """Set a new password by the code that was sent. Ends all sessions."""
-        granted(await parts.identity(IdentityDesk.reset_password, wanted.email, wanted.code, wanted.password, client))
+        """Set a new password by the code that was sent. Ends all sessions.
+
+        Without `reset_id` the code is compared with every open reset of the account.
+        """
+        granted(
+            await parts.identity(
+                IdentityDesk.reset_password,
+                wanted.email,
+                wanted.code,
+                wanted.password,
+                client,
+                reset_id=wanted.reset_id,
+            )
+        )
         return Response(status_code=_DONE)
 
     @routes.post(

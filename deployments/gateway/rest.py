@@ -27,6 +27,7 @@ from deployments.gateway import (
     order_calls,
     pairing_calls,
     password_calls,
+    password_page_calls,
     picture_calls,
     plan_calls,
     provider_calls,
@@ -35,7 +36,9 @@ from deployments.gateway import (
     scan_calls,
     service_calls,
     session_calls,
+    sign_in_page_calls,
     sign_up_calls,
+    sign_up_page_calls,
     system_calls,
     user_calls,
 )
@@ -50,6 +53,7 @@ _AREAS = (
     *(machine_calls, machine_picture_calls, machine_use_calls, picture_calls),
     *(plan_calls, order_calls, membership_calls, invoice_calls, provider_calls, system_calls, docs_calls),
 )
+_LOCAL_PROVIDER = (local_provider_calls, sign_in_page_calls, sign_up_page_calls, password_page_calls)
 _DESCRIPTION = (
     "The system that a gym runs on. Beside this document stands `/api/live/openapi.json`, that of the live view: "
     "a gym as it is now, as a stream of server-sent events."
@@ -66,7 +70,7 @@ def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None
         like: an application that was built with the same settings, whose routes and document are used again: both
             take far longer to make than all the rest.
     """
-    areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, local_provider_calls)
+    areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, *_LOCAL_PROVIDER)
     if like is None:
         app = guarded_app("FIT Monitor", _DESCRIPTION, (area.router() for area in areas), gatekeeper)
         complete_document(app)

@@ -2,15 +2,14 @@
 
 import csv
 import io
-from base64 import b64encode
 from datetime import datetime
-from hashlib import sha256
 from html import escape
 from zoneinfo import ZoneInfo
 
 from domain.door.queries import Inside
 from domain.door.records import RollCall
 from integrations.printable import printable
+from integrations.web_pages import ICON, page_policy
 
 _STYLE = """
 :root{color-scheme:light}
@@ -23,10 +22,7 @@ th:first-child,td:first-child{width:1.5rem}
 thead{display:table-header-group}tr{break-inside:avoid}
 @media print{body{margin:0;max-width:none}}
 """
-POLICY = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+POLICY = page_policy(_STYLE)
 _ANONYMOUS = "(counted, without a name)"
 # A cell that begins so would be reckoned by a spreadsheet (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -43,7 +39,7 @@ def page(call: RollCall, as_of: datetime) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>Roll call · {escape(call.gym_name)}</title>"
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
+        f'<meta name="viewport" content="width=device-width">{ICON}<style>{_STYLE}</style></head><body>'
         f"<h1>Roll call · {escape(call.gym_name)}</h1><p>{escape(_summary(call, as_of))}</p>"
         "<table><thead><tr><th></th><th>Name</th><th>Since</th><th>Gate</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></body></html>"

@@ -1,59 +1,130 @@
-"""The local provider's sign-in page: a form, no script, nothing fetched."""
+"""The local provider's pages: sign in, sign up, confirm an address, set a forgotten password."""
 
-from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from html import escape
 
-_STYLE = """
-:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;display:grid;place-items:center;min-height:90vh;margin:0}
-main{width:min(22rem,90vw)}h1{font-size:1.4rem}
-label{display:block;margin:.8rem 0}
-input{font:inherit;width:100%;box-sizing:border-box;padding:.55rem;border:1px solid #8888;border-radius:.4rem}
-button{font:inherit;width:100%;padding:.6rem;border:0;border-radius:.4rem;background:#0b6bcb;color:#fff;cursor:pointer}
-[role=alert]{border-left:.25rem solid #c22;padding:.3rem .7rem;background:#c221}
-small{opacity:.75}
-"""
-_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-_HEAD = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in · FIT Monitor</title>'
-    f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>'
-    "<h1>FIT Monitor</h1>"
-)
-_FOOT = "</main></body></html>"
+from deployments.gateway.authorization_request import AuthorizationRequest
+from deployments.gateway.hosted_page import Field, Form, page
+
+_HINT = "12 to 128 characters. Length counts, not composition."
+_CODE_ATTRIBUTES = ' inputmode="numeric" autocapitalize="off" spellcheck="false" maxlength="64"'
+_LENGTH = ' minlength="12" maxlength="128"'
 
 
-def policy(origin: str = "") -> str:
-    """What a browser may do with the page; the form's answer leads on to the origin from where it was asked."""
-    return (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
-        f"form-action 'self' {origin}; base-uri 'none'; frame-ancestors 'none'"
-    )
-
-
-def sign_in_form(hidden: Mapping[str, str], email: str = "", wrong: str = "") -> str:
-    """The page.
+def sign_in_page(
+    asked: AuthorizationRequest,
+    email: str = "",
+    *,
+    base: str = "",
+    errors: Mapping[str, str] | None = None,
+    wrong: str = "",
+    done: str = "",
+) -> str:
+    """Sign in.
 
     Args:
-        hidden: what the form hands on.
+        asked: by an application.
         email: what was entered before.
-        wrong: why that did not do.
+        base: the folder of the other pages, relative to this one.
+        errors: what is wrong, by field.
+        wrong: why the last attempt did not succeed.
+        done: what was done before.
     """
-    kept = "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in hidden.items()
-    )
-    alert = f'<p role="alert">{escape(wrong)}</p>' if wrong else ""
-    return (
-        f'{_HEAD}{alert}<form method="post" action="authorize">{kept}'
-        '<label>E-mail<input name="email" type="email" autocomplete="username" required autofocus '
-        f'value="{escape(email)}"></label>'
-        '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
-        "<button>Sign in</button></form>"
-        f"<p><small>The sign-in page of this installation's own identity provider.</small></p>{_FOOT}"
-    )
+    errors = errors or {}
+    fields = [
+        _email(email),
+        Field("password", "Password", "password", "current-password", attributes=' maxlength="256"'),
+    ]
+    form = Form(f"{base}login", asked.fields, fields, "Sign in").html(errors)
+    links = _links(asked, base, ("forgotPassword", "Forgot your password?"), ("signup", "Create an account"))
+    own = "<p class=hint>The sign-in page of this installation's own identity provider.</p>"
+    return page("Sign in", form + links + own, wrong=wrong, done=done, is_wrong=bool(errors))
+
+
+def sign_up_page(
+    asked: AuthorizationRequest,
+    email: str = "",
+    name: str = "",
+    *,
+    errors: Mapping[str, str] | None = None,
+    wrong: str = "",
+) -> str:
+    """Create an account; arguments as of `sign_in_page`."""
+    errors = errors or {}
+    fields = [
+        Field("name", "Name", "text", "name", name, attributes=' maxlength="200"'),
+        _email(email),
+        _new_password(),
+    ]
+    form = Form("signup", asked.fields, fields, "Create an account").html(errors)
+    links = _links(asked, "", ("login", "You have an account? Sign in"))
+    return page("Create an account", form + links, wrong=wrong, is_wrong=bool(errors))
+
+
+def confirm_page(
+    asked: AuthorizationRequest,
+    email: str,
+    sign_up_id: str,
+    *,
+    errors: Mapping[str, str] | None = None,
+    wrong: str = "",
+    done: str = "",
+) -> str:
+    """Enter the code of a sign-up; arguments as of `sign_in_page`."""
+    errors = errors or {}
+    hidden = {**asked.fields, "email": email, "sign_up_id": sign_up_id}
+    form = Form("confirm", hidden, [_code()], "Confirm", ("resend", "Send another code")).html(errors)
+    told = f"<p>Enter the code from the mail to <strong>{escape(email)}</strong>.</p>"
+    links = _links(asked, "", ("signup", "Use another address"), ("login", "Sign in"))
+    return page("Confirm your address", told + form + links, wrong=wrong, done=done, is_wrong=bool(errors))
+
+
+def forgot_page(
+    asked: AuthorizationRequest, email: str = "", *, errors: Mapping[str, str] | None = None, wrong: str = ""
+) -> str:
+    """Ask for a code to set a new password with; arguments as of `sign_in_page`."""
+    errors = errors or {}
+    form = Form("forgotPassword", asked.fields, [_email(email)], "Send a code").html(errors)
+    links = _links(asked, "", ("login", "Sign in"))
+    return page("Forgotten password", form + links, wrong=wrong, is_wrong=bool(errors))
+
+
+def reset_page(
+    asked: AuthorizationRequest,
+    email: str,
+    reset_id: str,
+    *,
+    errors: Mapping[str, str] | None = None,
+    wrong: str = "",
+) -> str:
+    """Set a new password by the code; arguments as of `sign_in_page`."""
+    errors = errors or {}
+    hidden = {**asked.fields, "reset_id": reset_id}
+    # Password managers keep the new password under the address that stands beside it.
+    address = Field("email", "E-mail", "email", "username", email, attributes=" readonly")
+    form = Form("confirmForgotPassword", hidden, [address, _code(), _new_password()], "Set the password").html(errors)
+    told = "<p>If this address has an account, a mail with a code is on its way.</p>"
+    links = _links(asked, "", ("forgotPassword", "Send another code"), ("login", "Sign in"))
+    return page("Set a new password", told + form + links, wrong=wrong, is_wrong=bool(errors))
 
 
 def refusal_page(why: str) -> str:
-    """What stands there when whoever sent the browser here has asked for something that is not done."""
-    return f'{_HEAD}<p role="alert">{escape(why)}</p>{_FOOT}'
+    """What is shown in place of a form."""
+    return page("Sign in", "", wrong=why)
+
+
+def _email(value: str) -> Field:
+    return Field("email", "E-mail", "email", "username", value, attributes=' maxlength="254" spellcheck="false"')
+
+
+def _new_password() -> Field:
+    return Field("password", "New password", "password", "new-password", "", _HINT, _LENGTH)
+
+
+def _code() -> Field:
+    return Field("code", "Code", "text", "one-time-code", attributes=_CODE_ATTRIBUTES)
+
+
+def _links(asked: AuthorizationRequest, base: str, *links: tuple[str, str]) -> str:
+    shown = (f'<a href="{base}{path}?{escape(asked.query)}">{escape(text)}</a>' for path, text in links)
+    return f"<p>{'<br>'.join(shown)}</p>"

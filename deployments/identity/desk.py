@@ -3,10 +3,11 @@
 A plain class; every answer is plain data, and so is every refusal.
 """
 
-from types import NoneType
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import Connection
 
 from deployments.identity.issued import SignedIn, caller_of
@@ -30,7 +31,7 @@ from domain.identity.model import (
     UserChange,
     UserFilter,
 )
-from domain.identity.ports import AccountPage, FunctionCaller, Mail, RoleAction
+from domain.identity.ports import AccountPage, FunctionCaller, Mail, MailAwayError, RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.service import LAST_ADMIN, UNKNOWN_USER
 from domain.identity.sessions import SessionRepository
@@ -41,6 +42,14 @@ from integrations.settings import IdentitySettings
 
 _UNKNOWN_SESSION = IdentityRefusal(IdentityProblem.UNKNOWN_SESSION, "There is no such session of yours.")
 _NO_PAGE = IdentityRefusal(IdentityProblem.WRONG_CODE, "This provider has a sign-in page of its own.")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _SignUpOpened:
+    """What a repeated call gets. Not a bare UUID, which names the row of an attempt that broke off."""
+
+    sign_up_id: UUID
 
 
 class IdentityDesk(StoreDesk):
@@ -63,46 +72,71 @@ class IdentityDesk(StoreDesk):
 
     def sign_up(
         self, email: str, password: str, name: str, client: Client, *, call: KeyedCall | None = None
-    ) -> IdentityRefusal | None:
-        """Make an account and send a code. An address in use is answered alike; its owner is told by mail."""
+    ) -> UUID | IdentityRefusal:
+        """Open a sign-up and send its code. An address in use gets the same answer; its owner gets a mail.
+
+        Returns:
+            The `sign_up_id`, which binds `confirm_sign_up` and `resend_code` to this sign-up; for every address.
+        """
         if call is None:
             return self._sign_up(email, password, name, client)
-        # The provider keeps no row of ours: an attempt that broke off is done again, and sends the code once more.
+        # The provider keeps no row of ours: an attempt that broke off is done again, and sends another code.
 
-        def begin(_connection: Connection) -> UUID | IdentityRefusal | None:
+        def begin(_connection: Connection) -> UUID | _SignUpOpened | IdentityRefusal:
             return new_id()
 
-        return self._carried_out_once(call, NoneType, begin, lambda _: self._sign_up(email, password, name, client))
+        def carry_out(_row: UUID) -> _SignUpOpened | IdentityRefusal:
+            opened = self._sign_up(email, password, name, client)
+            return opened if isinstance(opened, IdentityRefusal) else _SignUpOpened(opened)
 
-    def _sign_up(self, email: str, password: str, name: str, client: Client) -> IdentityRefusal | None:
-        made = self._provider.sign_up(email, password, name)
-        if not isinstance(made, IdentityRefusal):
-            return None
-        if made.problem is not IdentityProblem.EMAIL_IN_USE:
-            return made
-        # Counted as a wrong try: whoever sends mail to strangers is slowed down.
+        answer = self._carried_out_once(call, _SignUpOpened, begin, carry_out)
+        return answer if isinstance(answer, IdentityRefusal) else answer.sign_up_id
+
+    def _sign_up(self, email: str, password: str, name: str, client: Client) -> UUID | IdentityRefusal:
+        # Counted for every address: whoever sends mail to strangers is slowed down, and learns nothing from it.
         refusal = self._tries.without_proof(email, client)
         if refusal is not None:
             return refusal
-        account = self._provider.account_of(email)
-        if account is not None and not account.confirmed:
-            self._provider.resend_code(email)  # of the first sign-up, whose password stays
-        else:
+        with self._outside.same_time():
+            opened = self._provider.sign_up(email, password, name, client.network)
+            if not isinstance(opened, IdentityRefusal) or opened.problem is not IdentityProblem.EMAIL_IN_USE:
+                return opened
             self._outside.mailer.send(_somebody_signed_up(email))
-        return None
+            return uuid4()  # as random as the id of a sign-up
 
-    def confirm_sign_up(self, email: str, code: str, client: Client) -> IdentityRefusal | None:
-        """Confirm an account by the code that was sent."""
-        refusal = self._tries.of(email, client, lambda: self._provider.confirm_sign_up(email, code))
+    def confirm_sign_up(
+        self, email: str, code: str, client: Client, sign_up_id: UUID | None = None
+    ) -> IdentityRefusal | None:
+        """Make the account of a sign-up by the code that was sent.
+
+        Args:
+            email: the address.
+            code: as it was typed.
+            client: who asks.
+            sign_up_id: of `sign_up`; None: the code is compared with every open sign-up of the address.
+        """
+        refusal = self._tries.of(email, client, lambda: self._confirm(email, code, sign_up_id))
         if refusal is None:
-            self._outside.mailer.send(_welcome(email))
+            self._send_welcome(email)
         return refusal
 
-    def resend_code(self, email: str, client: Client) -> IdentityRefusal | None:
-        """Send the code of an unconfirmed account again."""
+    def _confirm(self, email: str, code: str, sign_up_id: UUID | None) -> IdentityRefusal | None:
+        with self._outside.same_time():
+            return self._provider.confirm_sign_up(email, code, sign_up_id)
+
+    def _send_welcome(self, email: str) -> None:
+        try:
+            self._outside.mailer.send(_welcome(email))
+        except MailAwayError as error:
+            # The account exists and its code is used: a refusal would say otherwise.
+            _log.warning("welcome_not_sent", error=type(error).__name__)
+
+    def resend_code(self, email: str, client: Client, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
+        """Send another code of an open sign-up; without an id, of the newest one of the address."""
         refusal = self._tries.without_proof(email, client)
         if refusal is None:
-            self._provider.resend_code(email)
+            with self._outside.same_time():
+                self._provider.resend_code(email, sign_up_id, client.network)
         return refusal
 
     def sign_in(self, email: str, password: str, client: Client) -> SignedIn | IdentityRefusal:
@@ -160,20 +194,39 @@ class IdentityDesk(StoreDesk):
         theirs = self._written(lambda connection: SessionRepository(connection).end(user_id, session_id, self._clock()))
         return None if theirs else _UNKNOWN_SESSION
 
-    def forgot_password(self, email: str, client: Client) -> IdentityRefusal | None:
-        """Send a code to set a new password with; answered alike whether or not there is an account."""
-        refusal = self._tries.without_proof(email, client)
-        if refusal is None:
-            self._provider.forgot_password(email)
-        return refusal
+    def forgot_password(self, email: str, client: Client) -> UUID | IdentityRefusal:
+        """Open a reset and send its code; the same answer whether or not there is an account.
 
-    def reset_password(self, email: str, code: str, password: str, client: Client) -> IdentityRefusal | None:
-        """Set a new password by a code; ends all sessions."""
-        refusal = self._tries.of(email, client, lambda: self._provider.reset_password(email, code, password))
+        Returns:
+            The `reset_id`, which binds `reset_password` to this reset; for every address.
+        """
+        refusal = self._tries.without_proof(email, client)
+        if refusal is not None:
+            return refusal
+        with self._outside.same_time():
+            return self._provider.forgot_password(email, client.network)
+
+    def reset_password(
+        self, email: str, code: str, password: str, client: Client, reset_id: UUID | None = None
+    ) -> IdentityRefusal | None:
+        """Set a new password by a code; ends all sessions.
+
+        Args:
+            email: the address.
+            code: as it was typed.
+            password: the new one.
+            client: who asks.
+            reset_id: of `forgot_password`; None: the code is compared with every open reset of the account.
+        """
+        refusal = self._tries.of(email, client, lambda: self._reset(email, code, password, reset_id))
         if refusal is None and (account := self._provider.account_of(email)):
             self._password_changed(account.sub, None)
             self._provider.sign_out_everywhere(account.sub)
         return refusal
+
+    def _reset(self, email: str, code: str, password: str, reset_id: UUID | None) -> IdentityRefusal | None:
+        with self._outside.same_time():
+            return self._provider.reset_password(email, code, password, reset_id)
 
     def change_password(
         self, user_id: UUID, session_id: UUID, access_token: str, old: str, new: str, client: Client

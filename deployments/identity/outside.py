@@ -1,5 +1,8 @@
 """What stands behind identity: Cognito and AWS Lambda where a user pool is named, else the local provider."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
@@ -12,15 +15,33 @@ from integrations.local_identity.provider import LocalProvider
 from integrations.mail import mailer_of
 from integrations.settings import Settings
 
+# What the slower answer takes: a write and a mail handed over nearby, or several calls of Cognito.
+_LOCAL_TAKES_S, _COGNITO_TAKES_S = 0.1, 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The provider of accounts, its directory, its functions, and mail."""
+    """The provider of accounts, its directory, its functions, and mail.
+
+    Args:
+        provider, directory, functions, mailer: see there.
+        answer_takes_s: how long answers take at least that must not tell whether an account exists.
+    """
 
     provider: IdentityProvider
     directory: Directory
     functions: IdentityFunctions
     mailer: Mailer
+    answer_takes_s: float = 0.0
+
+    @contextmanager
+    def same_time(self) -> Iterator[None]:
+        """Take a minimum time, so that the time of an answer does not tell whether an account exists."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            time.sleep(max(0.0, begun + self.answer_takes_s - time.monotonic()))
 
     @property
     def local(self) -> LocalProvider | None:
@@ -34,7 +55,7 @@ def outside_of(settings: Settings, clock: Clock = system_clock) -> Outside:
     identity = settings.identity
     if identity.user_pool_id:
         directory = CognitoDirectory(identity.user_pool_id, region=identity.region, endpoint_url=identity.endpoint_url)
-        return Outside(CognitoProvider(identity), directory, LambdaFunctions(identity), mailer)
+        return Outside(CognitoProvider(identity), directory, LambdaFunctions(identity), mailer, _COGNITO_TAKES_S)
     local = LocalProvider(settings, mailer, clock)
     local.triggers = LocalTriggers(local)
-    return Outside(local, local, LocalFunctions(local), mailer)
+    return Outside(local, local, LocalFunctions(local), mailer, _LOCAL_TAKES_S)

@@ -15,7 +15,8 @@ from integrations.settings import IdentitySettings
 R = TypeVar("R")
 T = TypeVar("T")
 
-_WRONG = {IdentityProblem.WRONG_CREDENTIALS, IdentityProblem.WRONG_CODE}
+# `NOT_CONFIRMED`: anybody can sign an address up, and knows the password of that sign-up.
+_WRONG = {IdentityProblem.WRONG_CREDENTIALS, IdentityProblem.WRONG_CODE, IdentityProblem.NOT_CONFIRMED}
 
 
 class Written(Protocol):

@@ -61,26 +61,46 @@ class IdentityProvider(Protocol):
     a value. Methods may be called on several threads at once.
     """
 
-    def sign_up(self, email: str, password: str, name: str) -> UUID | IdentityRefusal:
-        """Make an unconfirmed account in the group `User` and send a code; its `sub`.
+    def sign_up(self, email: str, password: str, name: str, network: str = "") -> UUID | IdentityRefusal:
+        """Open a sign-up and send its code to the address; no account exists until the code is entered.
 
-        Refused: `email_in_use`, `weak_password`.
+        The local provider keeps each sign-up of an address apart, up to a bound; beyond it nothing is kept and nothing
+        is sent. Cognito keeps one unconfirmed user of an address, which a later sign-up replaces.
+
+        Args:
+            email: the address.
+            password, name: of the account that the code of this sign-up makes.
+            network: from which it comes; one network opens a part of the bound only.
+
+        Returns:
+            The id of the sign-up: random, also where nothing was kept. Refused: `email_in_use`, `weak_password`.
         """
 
-    def confirm_sign_up(self, email: str, code: str) -> IdentityRefusal | None:
-        """Confirm an account by its code; one confirmed before stays so.
+    def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
+        """Make the account of a sign-up by its code; the other sign-ups of the address are dropped.
 
-        Refused: `wrong_code`, for an unknown account as well.
+        Args:
+            email: the address.
+            code: as somebody typed it.
+            sign_up_id: only this sign-up counts; None: every open sign-up of the address.
+
+        Returns:
+            None: the account exists since this call. Refused: `wrong_code`, in the same way for a wrong code, for an
+            address without a sign-up, and for one whose account exists already.
         """
 
-    def resend_code(self, email: str) -> None:
-        """Send the code of an unconfirmed account again. An unknown or confirmed account: nothing."""
+    def resend_code(self, email: str, sign_up_id: UUID | None = None, network: str = "") -> None:
+        """Send another code of a sign-up. No open sign-up, or an account: nothing.
+
+        With its id the new code replaces the former one. Without it the newest sign-up of the address gets a second
+        code, and the first stays valid, so nobody invalidates the code of somebody else.
+        """
 
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
         """Begin a session.
 
-        Refused: `wrong_credentials` (an unknown account too); after the right password only: `not_confirmed`,
-        `account_disabled`, `new_password_needed`.
+        Refused: `wrong_credentials` (an unknown account too); `not_confirmed` for the password of the newest open
+        sign-up, which proves nothing; after the right password only: `account_disabled`, `new_password_needed`.
         """
 
     def refresh(self, refresh_token: str) -> Tokens | IdentityRefusal:
@@ -95,13 +115,28 @@ class IdentityProvider(Protocol):
     def sign_out_everywhere(self, sub: UUID) -> None:
         """End every session of an account; unknown: nothing."""
 
-    def forgot_password(self, email: str) -> None:
-        """Send a code to set a new password with. An unknown account: nothing."""
+    def forgot_password(self, email: str, network: str = "") -> UUID:
+        """Open a reset and send its code. An unknown account, or too many open resets: nothing is sent.
 
-    def reset_password(self, email: str, code: str, password: str) -> IdentityRefusal | None:
-        """Set a new password by a code; confirms the account as well.
+        The local provider keeps each reset of an account apart; Cognito knows the last code only.
 
-        Refused: `wrong_code` (an unknown account too), `weak_password`.
+        Returns:
+            The id of the reset: random, also where nothing was sent.
+        """
+
+    def reset_password(
+        self, email: str, code: str, password: str, reset_id: UUID | None = None
+    ) -> IdentityRefusal | None:
+        """Set a new password by a code; ends the other open resets, and confirms the account.
+
+        Args:
+            email: the address.
+            code: as somebody typed it.
+            password: the new one.
+            reset_id: only this reset counts; None: every open reset of the account.
+
+        Returns:
+            Refused: `wrong_code` (an unknown account too), `weak_password`.
         """
 
     def change_password(self, access_token: str, old: str, new: str) -> IdentityRefusal | None:

@@ -1,16 +1,18 @@
 """A Cognito user pool as the identity provider."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domain.identity.codes import normal_code
 from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, ProviderAwayError
 from integrations.cognito.client import (
@@ -53,6 +55,11 @@ class _NotGranted(msgspec.Struct, frozen=True):
     error: str
 
 
+def _sign_up_id(sub: UUID) -> UUID:
+    """The id of a sign-up: made of the user's, which is no secret later, and of the same shape as a random one."""
+    return UUID(bytes=hashlib.sha256(b"sign-up " + sub.bytes).digest()[:16], version=4)
+
+
 class CognitoProvider:
     """See `domain.identity.ports.IdentityProvider`. The pool's users sign in by mail; the client has no secret.
 
@@ -68,36 +75,60 @@ class CognitoProvider:
         self._app = {"ClientId": identity.client_id}
         self._directory = CognitoDirectory(identity.user_pool_id, client=self._client)
 
-    def sign_up(self, email: str, password: str, name: str) -> UUID | IdentityRefusal:
-        """See `IdentityProvider`. The group `User` is given by the trigger `assign_default_role`."""
+    def sign_up(
+        self,
+        email: str,
+        password: str,
+        name: str,
+        network: str = "",  # noqa: ARG002 - Cognito has limits of its own
+    ) -> UUID | IdentityRefusal:
+        """See `IdentityProvider`. The group `User` is given by the trigger `assign_default_role`.
+
+        The pool has one user of an address. One that nobody has confirmed is deleted and made anew: its password and
+        name are those of whoever came first, who need not be the owner of the address.
+        """
         address = email.strip().lower()
         attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": name.strip()}]
 
         def call() -> UUID:
             made = self._client.sign_up(**self._app, Username=address, Password=password, UserAttributes=attributes)
-            return UUID(made["UserSub"])
+            return _sign_up_id(UUID(made["UserSub"]))
 
-        return self._answer(call)
+        answer = self._answer(call)
+        if isinstance(answer, IdentityRefusal) and answer.problem is IdentityProblem.EMAIL_IN_USE:
+            former = self._user_of(address)
+            if former is not None and not former.confirmed:
+                self.delete(former.sub)
+                answer = self._answer(call)
+                if isinstance(answer, IdentityRefusal) and answer.problem is IdentityProblem.EMAIL_IN_USE:
+                    return uuid4()  # another sign-up was faster, and nothing is kept of this one
+        return answer
 
-    def confirm_sign_up(self, email: str, code: str) -> IdentityRefusal | None:
+    def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
-        address = email.strip().lower()
-        if not code.strip():
+        address, typed = email.strip().lower(), normal_code(code)
+        if not typed:
+            return WRONG_CODE
+        username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
+        if username is None:
             return WRONG_CODE
         refusal = self._answer(
-            lambda: self._none(
-                self._client.confirm_sign_up(**self._app, Username=address, ConfirmationCode=code.strip())
-            )
+            lambda: self._none(self._client.confirm_sign_up(**self._app, Username=username, ConfirmationCode=typed))
         )
-        # Cognito says the same of an unknown account and of one that is confirmed already.
-        if refusal is not None and refusal.problem is IdentityProblem.WRONG_CREDENTIALS:
-            known = self.account_of(address)
-            return None if known is not None and known.confirmed else WRONG_CODE
-        return refusal
+        # Whatever Cognito says of an account (none, confirmed already, disabled, too many codes) is said to nobody.
+        return None if refusal is None else WRONG_CODE
 
-    def resend_code(self, email: str) -> None:
-        """See `IdentityProvider`."""
-        self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=email.strip().lower()))
+    def resend_code(
+        self,
+        email: str,
+        sign_up_id: UUID | None = None,
+        network: str = "",  # noqa: ARG002 - Cognito has limits of its own
+    ) -> None:
+        """See `IdentityProvider`. Cognito's new code replaces the former one, whoever asks."""
+        address = email.strip().lower()
+        username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
+        if username is not None:
+            self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=username))
 
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
         """See `IdentityProvider`."""
@@ -119,23 +150,36 @@ class CognitoProvider:
         """See `IdentityProvider`."""
         ignoring(lambda: self._client.admin_user_global_sign_out(**self._pool, Username=str(sub)), UNKNOWN_USER)
 
-    def forgot_password(self, email: str) -> None:
-        """See `IdentityProvider`."""
+    def forgot_password(
+        self,
+        email: str,
+        network: str = "",  # noqa: ARG002 - Cognito has limits of its own
+    ) -> UUID:
+        """See `IdentityProvider`. Cognito's new code replaces the former one; the id that is returned binds nothing."""
         self._quietly(lambda: self._client.forgot_password(**self._app, Username=email.strip().lower()))
+        return uuid4()
 
-    def reset_password(self, email: str, code: str, password: str) -> IdentityRefusal | None:
-        """See `IdentityProvider`."""
-        if not code.strip():
+    def reset_password(
+        self,
+        email: str,
+        code: str,
+        password: str,
+        reset_id: UUID | None = None,  # noqa: ARG002 - Cognito knows the last code only
+    ) -> IdentityRefusal | None:
+        """See `IdentityProvider`. Cognito has one code of an account, which no id tells apart."""
+        typed = normal_code(code)
+        if not typed:
             return WRONG_CODE
         refusal = self._answer(
             lambda: self._none(
                 self._client.confirm_forgot_password(
-                    **self._app, Username=email.strip().lower(), ConfirmationCode=code.strip(), Password=password
+                    **self._app, Username=email.strip().lower(), ConfirmationCode=typed, Password=password
                 )
             )
         )
-        unknown = refusal is not None and refusal.problem is IdentityProblem.WRONG_CREDENTIALS
-        return WRONG_CODE if unknown else refusal
+        if refusal is None or refusal.problem is IdentityProblem.WEAK_PASSWORD:
+            return refusal
+        return WRONG_CODE  # whatever Cognito says of the account is said to nobody
 
     def change_password(self, access_token: str, old: str, new: str) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
@@ -245,6 +289,19 @@ class CognitoProvider:
     def delete(self, sub: UUID) -> None:
         """See `IdentityProvider`."""
         ignoring(lambda: self._client.admin_delete_user(**self._pool, Username=str(sub)), UNKNOWN_USER)
+
+    def _signed_up(self, address: str, sign_up_id: UUID) -> str | None:
+        """The name of the user that a sign-up has made, unless a later one has replaced it."""
+        user = self._user_of(address)
+        return str(user.sub) if user is not None and _sign_up_id(user.sub) == sign_up_id else None
+
+    def _user_of(self, address: str) -> Account | None:
+        """The user of an address, without groups; unlike `ListUsers` this sees what was written just now."""
+        try:
+            with plainly(UNKNOWN_USER):
+                return account_from(self._client.admin_get_user(**self._pool, Username=address))
+        except ClientError:
+            return None
 
     def _initiate(self, flow: str, parameters: dict[str, str], refresh_token: str) -> Tokens | IdentityRefusal:
         def call() -> Tokens | IdentityRefusal:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from domain.identity.ports import Account
-from integrations.local_identity.tables import account_groups, accounts
+from integrations.local_identity.tables import account_groups, accounts, resets, sign_ups
 
 _ACCOUNT = (
     accounts.c.sub,
@@ -73,7 +73,7 @@ class Accounts:
         return self._connection.execute(update(accounts).where(*this).values(password=password)).rowcount == 1
 
     def add(self, new: Sequence[Account], password: str | None = None) -> None:
-        """Keep new accounts, all with this password or without one.
+        """Keep new accounts, all with this password or without one. They end the open sign-ups of their addresses.
 
         Raises:
             sqlalchemy.exc.IntegrityError: a `sub` or an address is taken.
@@ -93,6 +93,8 @@ class Accounts:
         groups = [{"sub": account.sub, "name": group} for account in new for group in account.groups]
         if rows:
             self._connection.execute(insert(accounts), rows)
+            of_address = delete(sign_ups).where(sign_ups.c.email == bindparam("address"))
+            self._connection.execute(of_address, [{"address": row["email"]} for row in rows])
         if groups:
             self._connection.execute(insert(account_groups), groups)
 
@@ -101,7 +103,10 @@ class Accounts:
         self._connection.execute(update(accounts).where(accounts.c.sub == sub).values(**values))
 
     def remove(self, sub: UUID) -> None:
-        """Delete an account with all that hangs on it."""
+        """Delete an account with all that belongs to it, and whatever is open for its address."""
+        address = select(accounts.c.email).where(accounts.c.sub == sub).scalar_subquery()
+        for table in (sign_ups, resets):
+            self._connection.execute(delete(table).where(table.c.email == address))
         self._connection.execute(delete(accounts).where(accounts.c.sub == sub))
 
     def join(self, sub: UUID, group: str) -> None:

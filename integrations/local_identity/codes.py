@@ -1,30 +1,18 @@
-"""Secrets of the local provider that are good once: codes sent by mail, refresh tokens, authorization codes."""
+"""Secrets of the local provider that are good once: refresh tokens and authorization codes."""
 
 import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from domain.identity.pkce import challenge_of
-from integrations.local_identity.tables import authorization_codes, codes, refresh_tokens
+from integrations.local_identity.tables import authorization_codes, refresh_tokens
 
-_TRIES = 5
 _AUTHORIZATION_CODE_LIVES = timedelta(seconds=60)  # RFC 6749 section 4.1.2 advises minutes at most
-
-
-class Purpose(StrEnum):
-    """What a code by mail is for."""
-
-    CONFIRM = "confirm"
-    RESET = "reset"
-
-
-_LIFETIMES = {Purpose.CONFIRM: timedelta(hours=24), Purpose.RESET: timedelta(minutes=15)}
 
 
 class Refreshable(NamedTuple):
@@ -48,36 +36,6 @@ class Codes:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
-
-    def new_code(self, sub: UUID, purpose: Purpose) -> str:
-        """Six digits to be sent; an earlier code of the purpose is good no longer."""
-        code = f"{secrets.randbelow(1_000_000):06d}"
-        self.drop(sub, purpose)
-        self._connection.execute(
-            insert(codes).values(
-                sub=sub,
-                purpose=purpose.value,
-                code_hash=_hash(code),
-                wrong_tries=0,
-                expires_at=self._now + _LIFETIMES[purpose],
-            )
-        )
-        return code
-
-    def is_right(self, sub: UUID, purpose: Purpose, code: str) -> bool:
-        """Whether it is the code that was sent; the fifth wrong try ends it."""
-        this = (codes.c.sub == sub, codes.c.purpose == purpose.value)
-        row = self._connection.execute(select(codes).where(*this)).one_or_none()
-        if row is None or row.expires_at <= self._now or row.wrong_tries >= _TRIES:
-            return False
-        if hmac.compare_digest(row.code_hash, _hash(code.strip())):
-            return True
-        self._connection.execute(update(codes).where(*this).values(wrong_tries=row.wrong_tries + 1))
-        return False
-
-    def drop(self, sub: UUID, purpose: Purpose) -> None:
-        """A code was used, or is to be good no longer."""
-        self._connection.execute(delete(codes).where(codes.c.sub == sub, codes.c.purpose == purpose.value))
 
     def new_refresh_token(self, session: Refreshable, lifetime: timedelta) -> str:
         """A refresh token of a session."""

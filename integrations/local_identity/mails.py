@@ -5,7 +5,11 @@ from domain.identity.ports import Mail
 
 def confirm_mail(email: str, code: str) -> Mail:
     """The code that confirms an address."""
-    text = f"Your code to confirm this address is {code}. It is good for a day.\n"
+    text = (
+        f"Your code to confirm this address is {code}. It is valid for a day.\n"
+        "Enter it only where you have just signed up yourself, and tell it to nobody. If you have not signed up,\n"
+        "ignore this mail: without the code there will be no account with your address.\n"
+    )
     return Mail(email, "Your FIT Monitor code", text, code)
 
 

@@ -1,9 +1,6 @@
 """The local identity provider: what Cognito does, on a file of this machine."""
 
-import time
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple, Protocol
@@ -16,11 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.clock import Clock, system_clock
 from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
-from domain.identity.ports import Account, Mail, MailAwayError, Mailer
+from domain.identity.ports import Account, MailAwayError, Mailer
 from integrations.local_identity.accounts import Accounts, new_account, normal_address
-from integrations.local_identity.codes import Codes, Purpose, Refreshable
+from integrations.local_identity.codes import Codes, Refreshable
 from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
+from integrations.local_identity.mailed_codes import RESET, SIGN_UP, MailedCodes
 from integrations.local_identity.mails import confirm_mail, reset_mail
 from integrations.local_identity.passwords import Passwords, weakness
 from integrations.local_identity.tables import AccountsFile
@@ -38,7 +36,6 @@ _NOT_CONFIRMED = IdentityRefusal(
 _DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "This account was disabled; staff can help.")
 _OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
 PAGE = "/api/identity/oauth2/authorize"
-CODE_TAKES_S = 0.1  # what writing and sending one takes where the mail server is near
 
 
 class _Claims(msgspec.Struct):
@@ -91,43 +88,52 @@ class LocalProvider(LocalDirectory):
         """Give back the file."""
         self._file.close()
 
-    def sign_up(self, email: str, password: str, name: str) -> UUID | IdentityRefusal:
+    def sign_up(self, email: str, password: str, name: str, network: str = "") -> UUID | IdentityRefusal:
         """See `IdentityProvider`."""
         wrong = weakness(password, email, name)
         if wrong is not None:
             return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
         hashed = self._passwords.hashed(password)  # of a known address too: both take as long
-        account = new_account(uuid4(), email, name, self._clock(), confirmed=False)
-        try:
-            with self._file.writing() as connection:
-                Accounts(connection).add([account], hashed)
-                code = Codes(connection, self._clock()).new_code(account.sub, Purpose.CONFIRM)
-        except IntegrityError:
+        with self._file.writing() as connection:
+            # For an address in use too, so that the bound, the work and the number of mails are the same.
+            opened = self._sign_ups(connection).open(email, network, name=name.strip(), password=hashed)
+            is_known = Accounts(connection).account_of(email) is not None
+        if opened is None:
+            return uuid4()
+        if is_known:
             return _IN_USE
         try:
-            self._mailer.send(confirm_mail(normal_address(email), code))
+            self._mailer.send(confirm_mail(normal_address(email), opened.code))
         except MailAwayError:
-            self.delete(account.sub)  # nobody could confirm it, and whoever tries again would find the address in use
+            with self._file.writing() as connection:
+                self._sign_ups(connection).drop(opened.id)  # its code is nowhere
             raise
-        return account.sub
+        return opened.id
 
-    def confirm_sign_up(self, email: str, code: str) -> IdentityRefusal | None:
+    def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            accounts, codes = Accounts(connection), Codes(connection, self._clock())
-            account = accounts.account_of(email)
-            if account is None or not (account.confirmed or codes.is_right(account.sub, Purpose.CONFIRM, code)):
+            accounts = Accounts(connection)
+            record = self._sign_ups(connection).matching(email, code, sign_up_id)
+            if record is None or accounts.account_of(email) is not None:
                 return _WRONG_CODE
-            if account.confirmed:
-                return None
-            accounts.change(account.sub, confirmed=True)
-            codes.drop(account.sub, Purpose.CONFIRM)
+            account = new_account(uuid4(), record.email, record.name, self._clock(), confirmed=True)
+            accounts.add([account], record.password)
         self._after_confirmation(account)
         return None
 
-    def resend_code(self, email: str) -> None:
+    def resend_code(self, email: str, sign_up_id: UUID | None = None, network: str = "") -> None:
         """See `IdentityProvider`."""
-        self._send_code(email, Purpose.CONFIRM)
+        with self._file.writing() as connection:
+            if Accounts(connection).account_of(email) is not None:
+                return
+            sign_ups = self._sign_ups(connection)
+            if sign_up_id is None:
+                code = self._another_code(sign_ups, email, network)
+            else:
+                code = sign_ups.replace_code(email, sign_up_id)
+        if code is not None:
+            self._mailer.send(confirm_mail(normal_address(email), code))
 
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
         """See `IdentityProvider`."""
@@ -165,27 +171,40 @@ class LocalProvider(LocalDirectory):
         with self._file.writing() as connection:
             Codes(connection, self._clock()).end_sessions(sub)
 
-    def forgot_password(self, email: str) -> None:
+    def forgot_password(self, email: str, network: str = "") -> UUID:
         """See `IdentityProvider`."""
-        self._send_code(email, Purpose.RESET)
+        with self._file.writing() as connection:
+            is_known = Accounts(connection).account_of(email) is not None
+            opened = self._resets(connection).open(email, network) if is_known else None
+        if opened is None:
+            return uuid4()
+        try:
+            self._mailer.send(reset_mail(normal_address(email), opened.code))
+        except MailAwayError:
+            with self._file.writing() as connection:
+                self._resets(connection).drop(opened.id)
+            raise
+        return opened.id
 
-    def reset_password(self, email: str, code: str, password: str) -> IdentityRefusal | None:
+    def reset_password(
+        self, email: str, code: str, password: str, reset_id: UUID | None = None
+    ) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
         wrong = weakness(password, email, "")
         if wrong is not None:
             return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
         hashed = self._passwords.hashed(password)
         with self._file.writing() as connection:
-            accounts, codes = Accounts(connection), Codes(connection, self._clock())
+            accounts, resets = Accounts(connection), self._resets(connection)
             account = accounts.account_of(email)
-            if account is None or not codes.is_right(account.sub, Purpose.RESET, code):
+            if account is None or resets.matching(email, code, reset_id) is None:
                 return _WRONG_CODE
             wrong = weakness(password, account.email, account.name)
             if wrong is not None:
                 return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
-            codes.drop(account.sub, Purpose.RESET)
+            resets.drop_all(email)
             accounts.change(account.sub, password=hashed, confirmed=True)
-            codes.end_sessions(account.sub)
+            Codes(connection, self._clock()).end_sessions(account.sub)
         if not account.confirmed:
             self._after_confirmation(account)
         return None
@@ -205,7 +224,10 @@ class LocalProvider(LocalDirectory):
             return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
         hashed = self._passwords.hashed(new)
         with self._file.writing() as connection:
-            return None if Accounts(connection).replace_password(account.sub, kept, hashed) else _WRONG
+            if not Accounts(connection).replace_password(account.sub, kept, hashed):
+                return _WRONG
+            self._drop_resets(connection, account)
+        return None
 
     def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
         """See `IdentityProvider`."""
@@ -268,6 +290,7 @@ class LocalProvider(LocalDirectory):
         hashed = self._passwords.hashed(password)
         with self._file.writing() as connection:
             Accounts(connection).change(sub, password=hashed)
+            self._drop_resets(connection, account)
         return None
 
     def rename(self, sub: UUID, name: str) -> None:
@@ -292,8 +315,11 @@ class LocalProvider(LocalDirectory):
         with self._file.reading() as connection:
             account = Accounts(connection).account_of(email)
             kept = Accounts(connection).password(account.sub) if account else None
+            newest = self._sign_ups(connection).newest(email)
         if not self._passwords.match(password, kept) or account is None or kept is None:
-            return _WRONG
+            # Of a sign-up for an address in use too, or whoever signs an address up learns whether it has an account.
+            waits = self._passwords.match(password, newest.password if newest else None)
+            return _NOT_CONFIRMED if waits else _WRONG
         if not account.enabled:
             return _DISABLED
         if not account.confirmed:
@@ -326,29 +352,22 @@ class LocalProvider(LocalDirectory):
         else:
             self.add_to_group(account.sub, Role.USER)
 
-    def _send_code(self, email: str, purpose: Purpose) -> None:
-        with _no_sooner_than(CODE_TAKES_S):
-            mail = self._mail_with_code(email, purpose)
-            if mail is not None:
-                self._mailer.send(mail)
+    @staticmethod
+    def _another_code(sign_ups: MailedCodes, email: str, network: str) -> str | None:
+        """The code of a record like the newest one, which stays as it is: whoever asks may be somebody else."""
+        newest = sign_ups.newest(email)
+        opened = newest and sign_ups.open(email, network, name=newest.name, password=newest.password)
+        return opened.code if opened else None
 
-    def _mail_with_code(self, email: str, purpose: Purpose) -> Mail | None:
-        with self._file.writing() as connection:
-            account = Accounts(connection).account_of(email)
-            if account is None or (purpose is Purpose.CONFIRM and account.confirmed):
-                return None
-            code = Codes(connection, self._clock()).new_code(account.sub, purpose)
-        return (confirm_mail if purpose is Purpose.CONFIRM else reset_mail)(normal_address(email), code)
+    def _drop_resets(self, connection: Connection, account: Account | None) -> None:
+        if account is not None and account.email is not None:
+            self._resets(connection).drop_all(account.email)
 
+    def _sign_ups(self, connection: Connection) -> MailedCodes:
+        return MailedCodes(connection, SIGN_UP, self._clock())
 
-@contextmanager
-def _no_sooner_than(seconds: float) -> Iterator[None]:
-    """How soon it is answered does not tell whether there is such an account."""
-    begun = time.monotonic()
-    try:
-        yield
-    finally:
-        time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    def _resets(self, connection: Connection) -> MailedCodes:
+        return MailedCodes(connection, RESET, self._clock())
 
 
 def _subject_of(token: str) -> UUID | None:

@@ -5,8 +5,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import Boolean, Column, Connection, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
@@ -35,15 +51,30 @@ account_groups = Table(
     Column("name", String(128), primary_key=True, index=True),
 )
 
-codes = Table(
-    "codes",
+
+def _mailed_code() -> list[Column[Any]]:
+    return [
+        Column("number", Integer, primary_key=True),  # by age
+        Column("id", Id, nullable=False, unique=True),
+        Column("email", String(254), nullable=False, index=True),
+        Column("network", String(64), nullable=False),  # of whoever asked for it
+        Column("code_hash", String(64), nullable=False),
+        Column("wrong_tries", Integer, nullable=False),  # of those who named the record
+        Column("wrong_tries_without_id", Integer, nullable=False),  # of those who did not, while it was the newest
+        Column("created_at", Instant, nullable=False),
+        Column("expires_at", Instant, nullable=False, index=True),
+    ]
+
+
+sign_ups = Table(
+    "sign_ups",
     metadata,
-    Column("sub", Id, ForeignKey("accounts.sub", ondelete="CASCADE"), primary_key=True),
-    Column("purpose", String(16), primary_key=True),
-    Column("code_hash", String(64), nullable=False),
-    Column("wrong_tries", Integer, nullable=False),
-    Column("expires_at", Instant, nullable=False),
+    *_mailed_code(),
+    Column("name", String(200), nullable=False),
+    Column("password", String(200), nullable=False),  # argon2id, encoded
 )
+
+resets = Table("resets", metadata, *_mailed_code())
 
 refresh_tokens = Table(
     "refresh_tokens",
@@ -67,6 +98,18 @@ authorization_codes = Table(
     Column("expires_at", Instant, nullable=False),
     Index("ix_authorization_codes_expires_at", "expires_at"),
 )
+
+_former_codes = Table(
+    "codes",
+    MetaData(),
+    Column("sub", Id, primary_key=True),
+    Column("purpose", String(16), primary_key=True),
+    Column("code_hash", String(64), nullable=False),
+    Column("wrong_tries", Integer, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+# Accounts taken over from elsewhere may be unconfirmed as well, and have no password; a disabled one stays disabled.
+_SIGNED_UP = (accounts.c.confirmed.is_(False), accounts.c.enabled.is_(True), accounts.c.password.is_not(None))
 
 
 class AccountsFile:
@@ -103,11 +146,44 @@ class AccountsFile:
                 try:
                     with store.writing() as connection:
                         metadata.create_all(connection)
+                        _take_over_former_codes(connection)
                 except BaseException:
                     store.close()
                     raise
                 self._store = store
             return self._store
+
+
+def _take_over_former_codes(connection: Connection) -> None:
+    """Files made before sign-ups were records of their own have a table `codes`, and accounts that wait for one.
+
+    Each such account becomes a sign-up with the same password, name, code and expiry. Codes of resets, which are valid
+    for minutes, are dropped: another one can be requested.
+    """
+    if not inspect(connection).has_table(_former_codes.name):
+        return
+    waiting = (
+        select(accounts, _former_codes.c.code_hash, _former_codes.c.wrong_tries, _former_codes.c.expires_at)
+        .join(_former_codes, _former_codes.c.sub == accounts.c.sub)
+        .where(_former_codes.c.purpose == "confirm", *_SIGNED_UP)
+    )
+    for row in connection.execute(waiting).all():
+        connection.execute(
+            insert(sign_ups).values(
+                id=uuid4(),
+                email=row.email,
+                network="",
+                code_hash=row.code_hash,
+                wrong_tries=row.wrong_tries,
+                wrong_tries_without_id=0,
+                created_at=row.created_at,
+                expires_at=row.expires_at,
+                name=row.name,
+                password=row.password,
+            )
+        )
+    connection.execute(delete(accounts).where(*_SIGNED_UP))
+    _former_codes.drop(connection)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from domain.identity.ports import Account, Directory, IdentityProvider
 EMAIL = "ana@example.com"
 PASSWORD = "Correct horse 7 staple!"  # noqa: S105 - of nobody
 OTHER_PASSWORD = "Another battery 8 pile?"  # noqa: S105 - of nobody
+FULL_WIDTH = {ord(digit): ord(digit) - ord("0") + 0xFF10 for digit in "0123456789"}
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -41,6 +42,13 @@ def created(
     return account
 
 
+def signed_up(provider: IdentityProvider, email: str = EMAIL, password: str = PASSWORD, name: str = "Ana") -> UUID:
+    """The id of a sign-up."""
+    made = provider.sign_up(email, password, name)
+    assert isinstance(made, UUID), made
+    return made
+
+
 class IdentityProviderContract(ABC):
     """The tests; see above."""
 
@@ -54,15 +62,19 @@ class IdentityProviderContract(ABC):
 
     # Signing up
 
-    def test_who_signs_up_has_an_account_that_waits_for_its_code(self, provider: IdentityProvider) -> None:
-        sub = provider.sign_up(" Ana@Example.com ", PASSWORD, " Ana Lima ")
-        assert isinstance(sub, UUID)
-        account = provider.account(sub)
+    def test_a_sign_up_has_an_id_and_nobody_is_confirmed_by_it(self, provider: IdentityProvider) -> None:
+        signed_up(provider)
+        account = provider.account_of(EMAIL)
+        assert account is None or not account.confirmed
+
+    def test_ids_of_sign_ups_and_resets_are_random_and_name_no_account(self, provider: IdentityProvider) -> None:
+        made = signed_up(provider)
+        assert provider.confirm_sign_up(EMAIL, self.code_for(EMAIL), made) is None
+        account = provider.account_of(EMAIL)
         assert account is not None
-        assert (account.sub, account.email, account.name) == (sub, EMAIL, "Ana Lima")
-        assert account.enabled
-        assert not account.confirmed
-        assert account.created_at.tzinfo is not None
+        ids = {made, provider.forgot_password(EMAIL), provider.forgot_password("nobody@example.com")}
+        assert len(ids - {account.sub}) == 3
+        assert {each.version for each in ids} == {4}, "their form tells nothing"
 
     def test_an_unconfirmed_account_does_not_sign_in(self, provider: IdentityProvider) -> None:
         provider.sign_up(EMAIL, PASSWORD, "Ana")
@@ -73,29 +85,60 @@ class IdentityProviderContract(ABC):
         assert problem_of(provider.sign_in(EMAIL, OTHER_PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
 
     def test_the_code_confirms_an_account_which_then_signs_in(self, provider: IdentityProvider) -> None:
-        sub = provider.sign_up(EMAIL, PASSWORD, "Ana")
+        provider.sign_up(" Ana@Example.com ", PASSWORD, " Ana Lima ")
         assert provider.confirm_sign_up("ANA@example.com", self.code_for(EMAIL)) is None
         account = provider.account_of(EMAIL)
         assert account is not None
-        assert account.confirmed
-        assert claims_of(signed_in(provider).access_token)["sub"] == str(sub)
+        assert (account.email, account.name, account.enabled, account.confirmed) == (EMAIL, "Ana Lima", True, True)
+        assert account.created_at.tzinfo is not None
+        assert claims_of(signed_in(provider).access_token)["sub"] == str(account.sub)
 
-    def test_an_account_that_was_confirmed_stays_so(self, provider: IdentityProvider) -> None:
+    @pytest.mark.parametrize("form", ["{} {}", "{}-{}", " {}\u2009{}\n", "{}\u200b{}", "{}\u2013{}"])
+    def test_how_a_code_is_typed_does_not_matter(self, provider: IdentityProvider, form: str) -> None:
         provider.sign_up(EMAIL, PASSWORD, "Ana")
         code = self.code_for(EMAIL)
-        assert provider.confirm_sign_up(EMAIL, code) is None
-        assert provider.confirm_sign_up(EMAIL, code) is None
-        signed_in(provider)
+        assert provider.confirm_sign_up(EMAIL, form.format(code[:3], code[3:])) is None
+        provider.forgot_password(EMAIL)
+        code = self.code_for(EMAIL).translate(FULL_WIDTH)
+        assert provider.reset_password(EMAIL, form.format(code[:3], code[3:]), OTHER_PASSWORD) is None
+
+    def test_the_id_of_another_sign_up_makes_a_code_wrong(self, provider: IdentityProvider) -> None:
+        made, elsewhere = signed_up(provider), signed_up(provider, "bo@example.com")
+        for sign_up_id in (uuid4(), elsewhere):
+            refused = provider.confirm_sign_up(EMAIL, self.code_for(EMAIL), sign_up_id)
+            assert problem_of(refused) is IdentityProblem.WRONG_CODE
+        assert provider.confirm_sign_up(EMAIL, self.code_for(EMAIL), made) is None
 
     def test_an_unknown_address_is_confirmed_by_no_code(self, provider: IdentityProvider) -> None:
         assert problem_of(provider.confirm_sign_up("nobody@example.com", "123456")) is IdentityProblem.WRONG_CODE
 
     def test_an_address_has_one_account_however_it_is_written(self, provider: IdentityProvider) -> None:
-        first = provider.sign_up(EMAIL, PASSWORD, "Ana")
+        made = signed_up(provider)
+        assert provider.confirm_sign_up(EMAIL, self.code_for(EMAIL), made) is None
         assert problem_of(provider.sign_up("ANA@Example.Com", OTHER_PASSWORD, "Eve")) is IdentityProblem.EMAIL_IN_USE
         account = provider.account_of(EMAIL)
         assert account is not None
-        assert (account.sub, account.name) == (first, "Ana")
+        assert account.name == "Ana"
+
+    # Pre-hijacking
+
+    def test_whoever_signs_an_address_up_first_has_no_password_of_the_account(self, provider: IdentityProvider) -> None:
+        provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve")
+        made = signed_up(provider)
+        assert provider.confirm_sign_up(EMAIL, self.code_for(EMAIL), made) is None
+        assert problem_of(provider.sign_in(EMAIL, OTHER_PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
+        signed_in(provider)
+        account = provider.account_of(EMAIL)
+        assert account is not None
+        assert account.name == "Ana"
+
+    def test_the_code_of_a_later_sign_up_is_wrong_for_an_earlier_one(self, provider: IdentityProvider) -> None:
+        made = signed_up(provider)
+        provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve")
+        refused = provider.confirm_sign_up(EMAIL, self.code_for(EMAIL), made)
+        assert problem_of(refused) is IdentityProblem.WRONG_CODE
+        account = provider.account_of(EMAIL)
+        assert account is None or not account.confirmed
 
     def test_a_short_password_is_refused_and_makes_no_account(self, provider: IdentityProvider) -> None:
         assert problem_of(provider.sign_up(EMAIL, "Short 7!", "Ana")) is IdentityProblem.WEAK_PASSWORD

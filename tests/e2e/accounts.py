@@ -29,9 +29,14 @@ class Accounts:
 
     def sign_up(self, address: str) -> None:
         wanted = {"email": address, "password": PASSWORD, "name": "Mia Ruiz"}
-        assert self._client.post("/sign-up", json=wanted).status_code == 202
+        opened = self._client.post("/sign-up", json=wanted)
+        assert opened.status_code == 202, opened.text
         until(lambda: bool(self._codes(address)), 30, lambda: f"no code was sent to {address}")
-        confirmation = {"email": address, "code": self._codes(address)[-1]}
+        confirmation = {
+            "email": address,
+            "code": self._codes(address)[-1],
+            "sign_up_id": opened.json()["sign_up_id"],
+        }
         assert self._client.post("/sign-up/confirm", json=confirmation).status_code == 204
 
     def sign_in(self, address: str, password: str = PASSWORD) -> dict[str, str]:

@@ -2,25 +2,29 @@
 
 import io
 import json
-import re
-from html import unescape
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
 from PIL import Image
 
 from tests.e2e.api import Api
 from tests.e2e.commands import Commands
+from tests.web_pages import Page
 
 
 def test_the_existing_client_signs_in_lets_a_member_in_and_keeps_machines(stack: Api, fm: Commands) -> None:
-    page = f"{stack.url}/api/identity/oauth2/authorize"
-    asked = {"client_id": "fitmonitor-local", "redirect_uri": f"{stack.url}/", "response_type": "code"}
-    shown = httpx.get(page, params=asked)
-    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', shown.text))
-    form = {name: unescape(value) for name, value in hidden.items()}
-    form |= {"email": stack.demo["admin"]["email"], "password": stack.demo["admin"]["password"]}
-    sent = httpx.post(page, content=urlencode(form), headers={"Content-Type": "application/x-www-form-urlencoded"})
+    asked = {
+        "client_id": "fitmonitor-local",
+        "redirect_uri": f"{stack.url}/",
+        "response_type": "code",
+        "scope": "email",
+    }
+    shown = httpx.get(f"{stack.url}/login", params=asked, follow_redirects=True)
+    (form,) = Page(shown.text).forms
+    entered = {"email": stack.demo["admin"]["email"], "password": stack.demo["admin"]["password"]}
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": stack.url}
+    target = urljoin(str(shown.url), form.action)
+    sent = httpx.post(target, content=urlencode(form.values | entered), headers=headers)
     assert sent.status_code == 303, sent.text
     code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
     with httpx.Client(base_url=f"{stack.url}/default", timeout=20) as client:
@@ -34,13 +38,13 @@ def test_the_existing_client_signs_in_lets_a_member_in_and_keeps_machines(stack:
         shown_pass = fm.said("pass", "show", member, "--code").strip()
         holder = client.post("/api/qr/validate", json={"qrToken": shown_pass}, headers=headers).json()
         assert holder["username"] == member
-        entered = client.post("/api/qr/gym_entrance", json={"token": shown_pass}, headers=headers)
-        assert (entered.status_code, entered.text) == (200, "Entered")
+        scanned = client.post("/api/qr/gym_entrance", json={"token": shown_pass}, headers=headers)
+        assert (scanned.status_code, scanned.text) == (200, "Entered")
         assert client.get("/api/gyms/occupancy?id=1", headers=headers).json() >= 1
         assert client.get("/api/gyms?id=1", headers=headers).json()["usersInGym"]
-        form = {"name": "Rower", "description": "", "available": "true"}
+        described = {"name": "Rower", "description": "", "available": "true"}
         picture = {"image": ("rower.png", drawn(), "image/png")}
-        machine = client.post("/api/gyms/machine", data=form, files=picture, headers=headers).json()
+        machine = client.post("/api/gyms/machine", data=described, files=picture, headers=headers).json()
         assert (machine["available"], machine["userSub"], machine["gym"]) == (True, None, 1)
         image = client.get("/api/gyms/machine/image", params={"imagePath": machine["imagePath"]}, headers=headers)
         assert (image.status_code, image.headers["content-type"]) == (200, "image/webp")

@@ -9,6 +9,7 @@ from hmac import compare_digest
 from urllib.parse import unquote_plus, urlsplit
 
 from cluster.local.stripe_sandbox.errors import SandboxError, UnauthorizedError
+from integrations.web_pages import is_own_page
 
 _LIVE = re.compile(r"(?:sk|rk)_live_")
 _WATCHED = ("FITMONITOR_STRIPE", "STRIPE_")
@@ -72,13 +73,17 @@ def check_headers(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> None:
         raise SandboxError("The sandbox answers to 127.0.0.1 and localhost alone.", status=403, began=False)
 
 
-def check_same_site(method: str, fetch_site: str | None) -> None:
-    """Refuse a button that was pressed on a page of another site.
+def check_same_site(method: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse a button that was pressed on a page of another site, or of another port of this machine.
 
     Raises:
         SandboxError: as told.
     """
-    if method not in {"GET", "HEAD"} and fetch_site in {"cross-site", "same-site"}:
+    found = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    host = found.get("host", "")
+    if method not in {"GET", "HEAD"} and not is_own_page(
+        found.get("origin"), found.get("sec-fetch-site"), host, f"http://{host}"
+    ):
         raise SandboxError("Only the sandbox's own pages may ask for this.", status=403, began=False)
 
 

@@ -4,6 +4,8 @@ from html import escape
 
 from starlette.responses import HTMLResponse, Response
 
+from integrations.web_pages import ICON, ICON_POLICY
+
 STYLE_PATH = "/sandbox.css"
 
 STYLE = """
@@ -49,9 +51,10 @@ td button { min-height: 2rem; padding: .1rem .6rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 """
 
+_POLICY = f"default-src 'none'; style-src 'self'; {ICON_POLICY}; base-uri 'none'; frame-ancestors 'none'"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -71,7 +74,7 @@ def page(title: str, body: str, *, status: int = 200, wide: bool = False) -> Res
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}: SANDBOX</title>"
-        f'<link rel="stylesheet" href="{STYLE_PATH}"><link rel="icon" href="data:,"></head><body>'
+        f'<link rel="stylesheet" href="{STYLE_PATH}">{ICON}</head><body>'
         f'<div class="sandbox" role="note"><strong>SANDBOX</strong>: no real money moves here.{sandbox}</div>'
         f"<main{' class=wide' if wide else ''}>{body}</main></body></html>"
     )

@@ -48,8 +48,7 @@ class _Guard:
         if scope["type"] == "http":
             try:
                 check_headers(scope["headers"], scope["query_string"])
-                fetch_site = dict(scope["headers"]).get(b"sec-fetch-site", b"").decode("latin-1")
-                check_same_site(scope["method"], fetch_site)
+                check_same_site(scope["method"], scope["headers"])
             except SandboxError as error:
                 await JSONResponse(error.body, error.status)(scope, receive, send)
                 return

@@ -28,6 +28,7 @@ from integrations.settings import StripeSettings
 from integrations.stripe import StripePayments
 from tests.forked import LoggedProcess
 from tests.loopback import serving
+from tests.web_pages import assert_keeps_policy
 
 LIVE = "sk_" + "live_abc123"
 EXPAND: Any = {"expand": ["payment_intent.latest_charge"]}
@@ -470,7 +471,8 @@ def test_a_kill_forgets_neither_sales_nor_webhooks(server: StripeSandbox, box: M
 def test_a_buyer_pays_on_the_page(desk: Desk) -> None:
     session = desk.sell(customer_email="ada@example.org", client_reference_id="<b>x</b>")
     shown = httpx.get(session.url)
-    assert shown.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    for page in (shown, httpx.get(f"{desk.base}/"), httpx.get(f"{desk.base}/pay/cs_test_none")):
+        assert_keeps_policy(page.text, page.headers["Content-Security-Policy"])
     for text in ("SANDBOX", "30 days", "Pay 10.00 EUR", "ada@example.org", "Card declined", "Pay later", "Cancel"):
         assert text in shown.text
     declined = httpx.post(session.url, data={"action": "decline", "name": "Ada"})
@@ -520,9 +522,10 @@ def test_the_buttons_of_the_overview_work(desk: Desk) -> None:
     assert dispute.status == "warning_needs_response"
     assert httpx.post(f"{desk.base}/actions/disputes/{dispute.id}/close").status_code == 303
     assert desk.client.v1.refunds.list({"payment_intent": intent_id}).data[0].amount == 400
-    elsewhere = {"Sec-Fetch-Site": "cross-site"}
     path = f"{desk.base}/actions/payment-intents/{intent_id}/refund"
-    assert httpx.post(path, headers=elsewhere).status_code == 403
+    for elsewhere in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.test"}, {"Origin": "null"}):
+        assert httpx.post(path, headers=elsewhere).status_code == 403
+    assert httpx.post(path, headers={"Origin": desk.base}).status_code == 303
     assert httpx.get(f"{desk.base}/", headers={"Host": "rebound.example.org"}).status_code == 403
 
 

@@ -17,6 +17,7 @@ from domain.identity.service import know_caller
 from domain.ids import new_id
 from domain.tables import user_changes
 from domain.unit_of_work import Store
+from integrations.local_identity.accounts import new_account
 from integrations.local_identity.provider import LocalProvider
 from tests.unit.cluster.installation import Installation
 from tests.world import START
@@ -113,12 +114,20 @@ def test_a_disabled_account_is_said_to_be_one(installation: Installation) -> Non
 
 
 def test_an_account_whose_address_nobody_has_confirmed_does_not_become_admin(installation: Installation) -> None:
-    installation.provider.sign_up(EMAIL, "a password of a stranger", "Not Olga")
+    unconfirmed = new_account(uuid4(), EMAIL, "Not Olga", START, confirmed=False)
+    installation.provider.add_accounts([unconfirmed])
     done = installation.run("admin", "create", EMAIL)
     assert "was not confirmed yet" in str(done.exception)
+    assert installation.provider.account_of(EMAIL) == unconfirmed
+
+
+def test_whoever_signed_the_address_of_the_admin_up_has_no_password_of_the_admin(installation: Installation) -> None:
+    installation.provider.sign_up(EMAIL, "a password of a stranger", "Not Olga")
+    assert installation.run("admin", "create", EMAIL).exit_code == 0
     known = installation.provider.account_of(EMAIL)
     assert known is not None
-    assert known.groups == ()
+    assert (known.groups, known.name) == (("Admin", "User"), "olga")
+    assert isinstance(installation.provider.sign_in(EMAIL, "a password of a stranger"), IdentityRefusal)
 
 
 @pytest.mark.parametrize("words", [["no address"], [EMAIL, "--name", "\x07"], ["a@b.org", "--name", "x" * 201]])

@@ -99,6 +99,68 @@ def test_the_profile_is_the_environments_unless_said(tmp_path: Path) -> None:
     assert "MariaDB" not in doctor("--profile", "embedded", **environment).stdout
 
 
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("FITMONITOR_API__ALLOWED_ORIGINS", "https://app.test", "must be a JSON list, as in "),
+        ("fitmonitor_api__allowed_origins", "https://app.test", "must be a JSON list, as in "),
+        ("FITMONITOR_API", "nonsense", "must be a JSON object, as in "),
+        ("FITMONITOR_PORT", "first", "should be a valid integer"),
+        ("FITMONITOR_IDENTITY__REDIRECT_URIS", '["/callback"]', "is no page to return to"),
+        ("FITMONITOR_PROFILE", "small", "should be 'embedded'"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_the_machine_is_examined_anyway(
+    tmp_path: Path, variable: str, value: str, told: str
+) -> None:
+    ran = doctor("--json", FITMONITOR_DATA_DIR=str(tmp_path), **{variable: value})
+    found = [finding for finding in json.loads(ran.stdout) if finding["what"] == "settings"]
+    assert [variable.upper() in each["found"] and told in each["found"] for each in found] == [True]
+    assert ran.exit_code == 1
+    assert '"what": "Python"' in ran.stdout
+
+
+def test_what_is_wrong_and_what_production_lacks_are_said_at_once() -> None:
+    told = doctor("--profile", "production", FITMONITOR_API__ALLOWED_ORIGINS="https://app.test").stdout
+    assert "FITMONITOR_API__ALLOWED_ORIGINS must be a JSON list" in told
+    assert "production needs these settings: " in told
+
+
+@pytest.mark.parametrize(
+    ("origins", "good", "found"),
+    [
+        ('["https://app.test"]', True, "https://app.test"),
+        ('["https://App.test:443/"]', False, "read as https://app.test"),
+        ('["*"]', False, "pages of every origin may call"),
+        ("[]", True, "none but http://127.0.0.1:8000"),
+    ],
+)
+def test_origins_are_shown_as_they_are_compared(
+    tmp_path: Path,
+    origins: str,
+    good: bool,  # noqa: FBT001
+    found: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FITMONITOR_API__ALLOWED_ORIGINS", origins)
+    told = one(examine(Settings(data_dir=tmp_path), Profile.EMBEDDED), "allowed origins")
+    assert (told.good, told.found, told.lacks) == (good, found, False)
+
+
+def test_a_client_that_returns_to_an_origin_which_may_not_call_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", "https://app.test/callback")
+    told = one(examine(Settings(data_dir=tmp_path), Profile.EMBEDDED), "existing web client")
+    assert (told.good, told.lacks) == (False, False)
+    assert "add https://app.test to FITMONITOR_API__ALLOWED_ORIGINS" in told.mend
+    monkeypatch.setenv("FITMONITOR_API__ALLOWED_ORIGINS", '["https://app.test/"]')
+    assert one(examine(Settings(data_dir=tmp_path), Profile.EMBEDDED), "existing web client").good
+
+
 # The machine
 
 

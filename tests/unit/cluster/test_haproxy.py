@@ -29,7 +29,7 @@ def ports() -> Iterator[PortRow]:
 
 
 def _mended(folder: Path, ports: PortRow, host: str) -> tuple[dict[str, str], str]:
-    found = dict(haproxy_environment(folder, ports, host, 8000))
+    found = dict(haproxy_environment(folder, ports, host, 8000, []))
     script = Path(found["RAY_SERVE_HAPROXY_BINARY_PATH"])
     text = script.read_text(encoding="utf-8")
     # In the program's place something that shows what it would have been given.
@@ -72,7 +72,7 @@ def test_the_admin_socket_is_its_owner_s_alone(tmp_path: Path, ports: PortRow) -
 
 
 def test_everything_that_serve_would_share_is_the_stack_s_own(tmp_path: Path, ports: PortRow) -> None:
-    found = haproxy_environment(tmp_path, ports, "127.0.0.1", 8000)
+    found = haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, [])
     paths = [value for name, value in found.items() if name.endswith(("_LOC", "_PATH", "_BASE", "_FILE"))]
     assert len(paths) == 6
     assert all(Path(path).is_relative_to(tmp_path) for path in paths)
@@ -88,7 +88,7 @@ def test_the_client_s_address_is_told_in_place_of_what_it_says_itself(tmp_path: 
 
 
 def test_it_holds_no_more_connections_than_it_may_open_files_for(tmp_path: Path, ports: PortRow) -> None:
-    connections = int(haproxy_environment(tmp_path, ports, "127.0.0.1", 8000)["RAY_SERVE_HAPROXY_MAXCONN"])
+    connections = int(haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, [])["RAY_SERVE_HAPROXY_MAXCONN"])
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert 0 < connections <= 10_000
     assert files == resource.RLIM_INFINITY or 2.5 * connections + 100 < files

@@ -13,7 +13,7 @@ from domain.tables import users
 from tests.unit.default_stage.stage import Stage, id_token
 from tests.unit.gateway.rig import OTHER_ORIGIN, assert_problem
 from tests.unit.gateway.signing_in import new_admin, new_member, sign_up
-from tests.unit.identity.local_rig import EMAIL
+from tests.unit.identity.local_rig import EMAIL, PASSWORD
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +49,17 @@ async def test_the_same_code_gets_the_same_answer_on_every_replica_for_a_minute_
     # Asked for again it was not put to the provider, who would have ended the session.
     me = {"Authorization": f"Bearer {json.loads(answers[0].json()['token'])['access_token']}"}
     assert (await stage.rig.client.get("/me", headers=me)).status_code == 200
+
+
+async def test_a_code_of_the_callback_of_an_allowed_origin_is_exchanged_for_its_own_page_alone(stage: Stage) -> None:
+    await sign_up(stage.rig)
+    for headers, status in (({}, 400), ({"Origin": "http://evil.test"}, 400), ({"Origin": OTHER_ORIGIN}, 200)):
+        code = stage.rig.provider.authorize(EMAIL, PASSWORD, f"{OTHER_ORIGIN}/callback", None)
+        answer = await stage.client.get("/api/token/get", params={"code": str(code)}, headers=headers)
+        assert answer.status_code == status, headers
+    usual = {"Origin": "http://gym.test"}
+    answer = await stage.client.get("/api/token/get", params={"code": await stage.code(EMAIL)}, headers=usual)
+    assert answer.status_code == 200
 
 
 async def test_a_code_that_nobody_gave_out_is_unknown(stage: Stage) -> None:

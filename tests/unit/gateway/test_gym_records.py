@@ -15,6 +15,7 @@ from domain.door.records import RollCall
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem
+from tests.web_pages import assert_keeps_policy
 from tests.world import START
 
 pytestmark = pytest.mark.anyio
@@ -204,6 +205,7 @@ async def test_the_roll_call_is_a_page_a_table_and_a_pdf(rig: Rig) -> None:
         await rig.scan(at, member)
     shown = await rig.client.get(f"/gyms/{at.gym}/inside.html", headers=staff)
     assert shown.headers["content-type"].startswith("text/html")
+    assert_keeps_policy(shown.text, shown.headers["content-security-policy"])
     assert "2 inside of 100 at most, 2026-03-02 13:00:00 Europe/Berlin" in shown.text
     listed = await rig.client.get(f"/gyms/{at.gym}/inside.csv", headers=staff)
     assert [row[0] for row in csv.reader(io.StringIO(listed.text))] == ["name", "Mia", "Mia"]

@@ -100,6 +100,20 @@ async def test_the_page_shows_what_was_entered_and_runs_nothing_of_it(rig: Rig) 
         {"redirect_uri": "http://gym.test/#x"},
         {"redirect_uri": "http://[gym.test/"},
         {"redirect_uri": ""},
+        {"redirect_uri": "http://gym.test/api/sessions/callback?x=1"},
+        {"redirect_uri": "http://gym.test/api/sessions/callback/"},
+        {"redirect_uri": "http://gym.test/api/sessions/callback/../../docs"},
+        {"redirect_uri": "http://gym.test/api/docs"},
+        {"redirect_uri": "HTTP://gym.test/api/sessions/callback"},
+        {"redirect_uri": "http://gym.test:80/api/sessions/callback"},
+        {"redirect_uri": " http://gym.test/api/sessions/callback"},
+        {"redirect_uri": "http://gym.test/api/sessions/callback\t"},
+        {"redirect_uri": "http://gym.test/api/sessions/callback#"},
+        {"redirect_uri": "http://mia@gym.test/api/sessions/callback"},
+        {"redirect_uri": "http:\\\\gym.test\\api\\sessions\\callback"},
+        {"redirect_uri": OTHER_ORIGIN},
+        {"redirect_uri": f"{OTHER_ORIGIN}/"},
+        {"redirect_uri": f"{OTHER_ORIGIN}/callback?next=/"},
         {"client_id": "another"},
         {"response_type": "token"},
         {"code_challenge_method": "plain"},
@@ -121,6 +135,7 @@ async def test_a_browser_is_sent_back_only_to_applications_that_are_known(rig: R
 
 async def test_another_application_takes_its_tokens_at_the_token_endpoint_and_refreshes_them(rig: Rig) -> None:
     await sign_up(rig)
+    rig.settings.identity.redirect_uris = [f"{OTHER_ORIGIN}/signed-in?x=1"]
     client_id, verifier, redirect = rig.settings.identity.client_id, "v" * 43, f"{OTHER_ORIGIN}/signed-in?x=1"
     asked = {
         "client_id": client_id,
@@ -149,6 +164,42 @@ async def test_another_application_takes_its_tokens_at_the_token_endpoint_and_re
     assert fresh.status_code == 200
     spent = await token(grant_type="refresh_token", client_id=client_id, refresh_token=tokens["refresh_token"])
     assert (spent.status_code, spent.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_without_a_list_the_callback_of_an_allowed_origin_is_known_and_any_origin_is_nobody_s_page(
+    rig: Rig,
+) -> None:
+    rig.settings.api.allowed_origins = ["*", "https://App.gym.test:443/", f"{OTHER_ORIGIN}/page"]
+    asked = {"client_id": rig.settings.identity.client_id, "response_type": "code"}
+
+    async def shown(redirect_uri: str) -> int:
+        return (
+            await rig.client.get("/identity/oauth2/authorize", params=asked | {"redirect_uri": redirect_uri})
+        ).status_code
+
+    assert await shown("https://app.gym.test/callback") == 200
+    for other in (
+        f"{OTHER_ORIGIN}/callback",
+        f"{OTHER_ORIGIN}/page/callback",
+        "*/callback",
+        "http://evil.test/callback",
+    ):
+        assert await shown(other) == 400
+    rig.settings.identity.redirect_uris = []
+    assert await shown("https://app.gym.test/callback") == 400
+    assert await shown("http://gym.test/api/sessions/callback") == 200
+
+
+async def test_a_page_that_is_no_longer_registered_gets_no_tokens(rig: Rig) -> None:
+    await sign_up(rig)
+    redirect = f"{OTHER_ORIGIN}/callback"
+    code = rig.provider.authorize(EMAIL, PASSWORD, redirect, None)
+    assert isinstance(code, str)
+    rig.settings.identity.redirect_uris = []
+    form = {"grant_type": "authorization_code", "client_id": rig.settings.identity.client_id, "code": code}
+    content = urlencode(form | {"redirect_uri": redirect})
+    answer = await rig.client.post("/identity/oauth2/token", content=content, headers=FORM)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
 async def test_the_keys_are_served_as_they_verify(rig: Rig) -> None:

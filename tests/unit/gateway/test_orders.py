@@ -106,7 +106,7 @@ def _sale(rig: Rig, member: UUID) -> dict[str, str]:
 @pytest.mark.parametrize(
     "address",
     [
-        f"{PUBLIC_URL}/paid?order={{ORDER_ID}}&session={{CHECKOUT_SESSION_ID}}#top",
+        f"{PUBLIC_URL}/paid?order={{ORDER_ID}}&session={{CHECKOUT_SESSION_ID}}",
         PUBLIC_URL,
         f"{PUBLIC_URL}?from=shop",
         f"{OTHER_ORIGIN}/paid",
@@ -121,6 +121,26 @@ async def test_a_checkout_leads_to_pages_of_ours_and_of_allowed_origins(rig: Rig
     assert addresses(rig) == (led, led)
 
 
+@pytest.mark.parametrize(
+    ("written", "led"),
+    [
+        ("HTTP://GYM.Test:80/Paid?a=B", "http://gym.test/Paid?a=B"),
+        ("http://gym.test./paid", "http://gym.test/paid"),
+        ("http://gym.test:/paid", "http://gym.test/paid"),
+        ("http://\uff47ym\u3002test/paid", "http://gym.test/paid"),
+        ("http://gym.test/f\u00e9lag?n=\u00e6", "http://gym.test/f%C3%A9lag?n=%C3%A6"),
+        ("http://gym.test/a%2Fb/../c?", "http://gym.test/a%2Fb/../c?"),
+    ],
+)
+async def test_a_checkout_leads_to_the_address_that_was_checked_not_to_the_text_that_was_sent(
+    rig: Rig, written: str, led: str
+) -> None:
+    _, mia = newcomer(rig)
+    answer = await checkout(rig, mia, success_url=written, cancel_url=written)
+    assert answer.status_code == 201, answer.text
+    assert addresses(rig) == (led, led)
+
+
 FOREIGN = (
     "",
     "/paid",
@@ -131,7 +151,17 @@ FOREIGN = (
     "http:///gym.test/paid",
     "https://gym.test/paid",
     "http://gym.test:8080/paid",
-    "http://gym.test:80/paid",
+    "http://gym.test/paid#top",
+    "http://gym.test/paid#",
+    "http://@gym.test/paid",
+    "http://gym.test:0/paid",
+    "http://gym.test:443/paid",
+    "http://gym.test../paid",
+    "http://gym%2etest/paid",
+    "http://gym.test;evil.test/paid",
+    "\x00http://gym.test/paid",
+    "http://gym.test/pa\u00a0id",
+    "http://gym.test/pa\u202eid",
     "http://gym.test:x/paid",
     "http://gym.test.evil.test/paid",
     "http://gym.testevil.test/paid",

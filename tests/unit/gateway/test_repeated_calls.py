@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 
@@ -87,9 +88,49 @@ async def test_what_failed_may_be_tried_again_with_the_same_key(rig: Rig) -> Non
 
 async def test_a_sign_up_that_is_repeated_sends_one_mail(rig: Rig) -> None:
     wanted = {"email": EMAIL, "password": PASSWORD, "name": "Ana"}
-    for _ in range(2):
-        assert (await rig.client.post("/sign-up", json=wanted, headers=keyed({}))).status_code == 202
+    answers = [await rig.client.post("/sign-up", json=wanted, headers=keyed({})) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
     assert len(rig.mailbox.mails) == 1
+
+
+async def test_a_key_of_a_sign_up_that_somebody_guesses_neither_gives_nor_blocks_the_answer(rig: Rig) -> None:
+    wanted = {"email": EMAIL, "password": PASSWORD, "name": "Ana"}
+    elsewhere = httpx.AsyncClient(
+        transport=httpx.ASGITransport(rig.shell, root_path="/api", client=("198.51.100.7", 4711)),
+        base_url=rig.client.base_url,
+    )
+    async with elsewhere:
+        # First: what a stranger does beforehand blocks nobody.
+        strangers = [
+            await elsewhere.post("/sign-up", json=wanted | {"password": "a password of a stranger"}, headers=keyed({})),
+            await rig.client.post("/sign-up", json=wanted | {"email": "eve@example.com"}, headers=keyed({})),
+        ]
+        mine = await rig.client.post("/sign-up", json=wanted, headers=keyed({}))
+        # Then: the very same request from elsewhere is another one.
+        strangers.append(await elsewhere.post("/sign-up", json=wanted | {"name": "Eve"}, headers=keyed({}, "key-2")))
+        strangers.append(await elsewhere.post("/sign-up", json=wanted, headers=keyed({}, "key-3")))
+    again = await rig.client.post("/sign-up", json=wanted, headers=keyed({}))
+    assert [answer.status_code for answer in (*strangers, mine, again)] == [202] * 6
+    assert again.json() == mine.json()
+    ids = {answer.json()["sign_up_id"] for answer in (*strangers, mine)}
+    assert len(ids) == 5
+    with rig.world.store.reading() as connection:
+        assert EMAIL not in str(connection.execute(select(idempotency_keys)).all())
+
+
+async def test_a_key_of_a_claim_that_somebody_guesses_neither_gives_nor_blocks_the_answer(rig: Rig) -> None:
+    gate, admin = rig.gym_with_gate().gate, rig.bearer(Role.ADMIN)
+    pairing = await rig.client.post(f"/gates/{gate}/pairings", json={"name": "Reader"}, headers=admin)
+    guessed = await rig.client.post("/pairings/claim", json={"code": "0" * 20}, headers=keyed({}))
+    assert guessed.status_code != 201
+    answers = [
+        await rig.client.post("/pairings/claim", json={"code": pairing.json()["code"]}, headers=keyed({}))
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    stolen = await rig.client.post("/pairings/claim", json={"code": "0" * 20}, headers=keyed({}))
+    assert_problem(stolen, 404, "unknown_pairing")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ü", "a b"])

@@ -74,6 +74,8 @@ UNDOCUMENTED = {
     ("GET", "/identity/oauth2/authorize"),
     ("POST", "/identity/oauth2/authorize"),
     ("POST", "/identity/oauth2/token"),
+    *((method, f"/identity/{page}") for method in ("GET", "POST") for page in ("login", "signup", "forgotPassword")),
+    *(("POST", f"/identity/{form}") for form in ("confirm", "resend", "confirmForgotPassword")),
 }
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import UUID
+from unittest.mock import ANY
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -28,12 +29,14 @@ async def quick(world: World) -> AsyncIterator[Rig]:
 async def test_a_member_signs_up_confirms_signs_in_and_is_known(rig: Rig) -> None:
     assert_problem(await try_to_sign_in(rig), 401, "wrong_credentials")
     answer = await rig.client.post("/sign-up", json={"email": " Ana@Example.com ", "password": PASSWORD, "name": "Ana"})
-    assert (answer.status_code, answer.json()) == (202, {"email": EMAIL})
+    assert (answer.status_code, answer.json()["email"]) == (202, EMAIL)
+    sign_up_id = answer.json()["sign_up_id"]
     assert_problem(await try_to_sign_in(rig), 403, "not_confirmed")
     code = rig.mailbox.code_for(EMAIL)
     wrong = {"email": EMAIL, "code": f"{(int(code) + 1) % 1_000_000:06d}"}
     assert_problem(await rig.client.post("/sign-up/confirm", json=wrong), 422, "wrong_code")
-    answer = await rig.client.post("/sign-up/confirm", json={"email": EMAIL, "code": code})
+    typed = {"email": EMAIL, "code": f"{code[:3]} {code[3:]}", "sign_up_id": sign_up_id}
+    answer = await rig.client.post("/sign-up/confirm", json=typed)
     assert answer.status_code == 204
     member = await sign_in(rig)
     assert member.tokens["token_type"] == "Bearer"  # noqa: S105 - a word, not a secret
@@ -47,14 +50,51 @@ async def test_whether_there_is_an_account_is_told_by_mail_alone(rig: Rig) -> No
     await sign_up(rig)
     rig.mailbox.mails.clear()
     known = await rig.client.post("/sign-up", json={"email": EMAIL, "password": PASSWORD, "name": "Eve"})
-    assert (known.status_code, known.json()) == (202, {"email": EMAIL})
+    assert (known.status_code, known.json()) == (202, {"email": EMAIL, "sign_up_id": ANY})
+    assert UUID(known.json()["sign_up_id"]).version == 4
     assert [mail.code for mail in rig.mailbox.to(EMAIL)] == [None], "its owner is told, and gets no code"
     for path in ("/password/forgot", "/sign-up/resend"):
         answers = [await rig.client.post(path, json={"email": email}) for email in (EMAIL, "nobody@example.com")]
         assert [answer.status_code for answer in answers] == [202, 202]
+        assert answers[0].json().keys() == answers[1].json().keys()
     refused = [await try_to_sign_in(rig, email, "wrong") for email in (EMAIL, "nobody@example.com")]
     details = [assert_problem(answer, 401, "wrong_credentials")["detail"] for answer in refused]
     assert details[0] == details[1]
+
+
+async def test_another_code_is_sent_for_the_sign_up_that_is_named(rig: Rig) -> None:
+    wanted = {"email": EMAIL, "password": PASSWORD, "name": "Ana"}
+    sign_up_id = (await rig.client.post("/sign-up", json=wanted)).json()["sign_up_id"]
+    answer = await rig.client.post("/sign-up/resend", json={"email": EMAIL, "sign_up_id": str(uuid4())})
+    assert (answer.status_code, answer.json(), len(rig.mailbox.mails)) == (202, {"email": EMAIL}, 1)
+    answer = await rig.client.post("/sign-up/resend", json={"email": EMAIL, "sign_up_id": sign_up_id})
+    assert (answer.status_code, answer.json(), len(rig.mailbox.mails)) == (202, {"email": EMAIL}, 2)
+    shown = {"email": EMAIL, "sign_up_id": sign_up_id, "code": rig.mailbox.code_for(EMAIL)}
+    other = shown | {"sign_up_id": str(uuid4())}
+    assert_problem(await rig.client.post("/sign-up/confirm", json=other), 422, "wrong_code")
+    assert (await rig.client.post("/sign-up/confirm", json=shown)).status_code == 204
+
+
+async def test_sign_ups_until_they_are_held_off_are_answered_alike_with_and_without_an_account(rig: Rig) -> None:
+    await sign_up(rig)
+    rig.world.clock.forward(48 * 3600)  # the sign-up that made the account is counted no longer
+    seen: list[list[object]] = []
+    for email in (EMAIL, "nobody@example.com"):
+        wanted = {"email": email, "password": PASSWORD, "name": "Eve"}
+        answers = [await rig.client.post("/sign-up", json=wanted) for _ in range(9)]
+        assert_problem(answers[-1], 429, "too_many_attempts")
+        seen.append(
+            [
+                (
+                    answer.status_code,
+                    answer.headers.get("retry-after"),
+                    sorted(answer.json()),
+                    answer.json().get("code"),
+                )
+                for answer in answers
+            ]
+        )
+    assert seen[0] == seen[1]
 
 
 async def test_wrong_tries_have_to_wait_longer_each_time_whether_or_not_there_is_such_an_account(rig: Rig) -> None:
@@ -168,8 +208,12 @@ async def test_a_changed_password_ends_the_other_sessions(quick: Rig) -> None:
 
 async def test_a_forgotten_password_is_set_by_the_code_and_ends_all_sessions(quick: Rig) -> None:
     member = await new_member(quick)
-    assert (await quick.client.post("/password/forgot", json={"email": EMAIL})).status_code == 202
+    forgot = await quick.client.post("/password/forgot", json={"email": EMAIL})
+    assert (forgot.status_code, forgot.json()["email"]) == (202, EMAIL)
     reset = {"email": EMAIL, "code": quick.mailbox.code_for(EMAIL), "password": OTHER_PASSWORD}
+    refused = await quick.client.post("/password/reset", json=reset | {"reset_id": str(uuid4())})
+    assert_problem(refused, 422, "wrong_code")
+    reset["reset_id"] = forgot.json()["reset_id"]
     assert (await quick.client.post("/password/reset", json=reset)).status_code == 204
     assert_problem(await quick.client.get("/me", headers=member.headers), 401, "unauthenticated")
     assert_problem(await quick.client.post("/password/reset", json=reset), 422, "wrong_code")

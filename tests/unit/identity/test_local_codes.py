@@ -3,24 +3,39 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID, uuid4
 
 import pytest
 
 from domain.identity.model import IdentityProblem, Tokens
 from domain.identity.pkce import challenge_of
+from integrations.local_identity.accounts import new_account
+from integrations.local_identity.mailed_codes import (
+    OPEN_AT_ONCE,
+    OPEN_OF_NETWORK,
+    WRONG_TRIES,
+    WRONG_TRIES_WITHOUT_ID,
+)
 from tests.contract.identity_provider_contract import claims_of
 from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD, REDIRECT, Rig, problem_of
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # of RFC 7636 appendix B
+HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def confirm(rig: Rig, code: str) -> IdentityProblem | None:
-    return problem_of(rig.provider.confirm_sign_up(EMAIL, code))
+def signed_up(rig: Rig, password: str = PASSWORD, name: str = "Ana", network: str = HOME) -> UUID:
+    made = rig.provider.sign_up(EMAIL, password, name, network)
+    assert isinstance(made, UUID), made
+    return made
 
 
-def reset(rig: Rig, code: str) -> IdentityProblem | None:
-    return problem_of(rig.provider.reset_password(EMAIL, code, OTHER_PASSWORD))
+def confirm(rig: Rig, code: str, sign_up_id: UUID | None = None) -> IdentityProblem | None:
+    return problem_of(rig.provider.confirm_sign_up(EMAIL, code, sign_up_id))
+
+
+def reset(rig: Rig, code: str, reset_id: UUID | None = None) -> IdentityProblem | None:
+    return problem_of(rig.provider.reset_password(EMAIL, code, OTHER_PASSWORD, reset_id))
 
 
 def authorized(rig: Rig, challenge: str | None = CHALLENGE) -> str:
@@ -58,11 +73,6 @@ def test_a_code_has_six_digits_and_is_in_the_mail(rig: Rig) -> None:
     assert rig.code() in mail.text
 
 
-def test_a_code_may_be_typed_with_spaces_around_it(rig: Rig) -> None:
-    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
-    assert confirm(rig, f" {rig.code()}\n") is None
-
-
 def test_a_confirmation_is_refused_after_a_day(rig: Rig) -> None:
     rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
     rig.later(hours=24)
@@ -85,27 +95,223 @@ def test_a_reset_is_accepted_until_then(rig: Rig) -> None:
 
 @pytest.mark.parametrize(("wrong", "then"), [(4, None), (5, IdentityProblem.WRONG_CODE)])
 def test_after_five_wrong_tries_the_right_code_is_wrong_too(rig: Rig, wrong: int, then: IdentityProblem | None) -> None:
-    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+    made = signed_up(rig)
     for number in range(wrong):
-        assert confirm(rig, rig.other_code(number + 1)) is IdentityProblem.WRONG_CODE
+        assert confirm(rig, rig.other_code(number + 1), made) is IdentityProblem.WRONG_CODE
+    assert confirm(rig, rig.code(), made) is then
+
+
+def test_a_sign_up_that_its_own_tries_have_ended_is_open_to_nobody(rig: Rig) -> None:
+    made = signed_up(rig)
+    for number in range(WRONG_TRIES):
+        confirm(rig, rig.other_code(number + 1), made)
+    assert confirm(rig, rig.code()) is IdentityProblem.WRONG_CODE
+
+
+@pytest.mark.parametrize(("wrong", "then"), [(-1, None), (0, IdentityProblem.WRONG_CODE)])
+def test_without_its_id_a_sign_up_is_closed_after_many_wrong_tries_but_its_owner_names_it(
+    rig: Rig, wrong: int, then: IdentityProblem | None
+) -> None:
+    made = signed_up(rig)
+    for number in range(WRONG_TRIES_WITHOUT_ID + wrong):
+        confirm(rig, rig.other_code(number + 1))
     assert confirm(rig, rig.code()) is then
+    if then is not None:
+        assert confirm(rig, rig.code(), made) is None
+
+
+def test_however_many_sign_ups_are_open_a_stranger_has_so_many_tries_without_an_id(rig: Rig) -> None:
+    ids = {}
+    for number in range(OPEN_AT_ONCE):
+        made = signed_up(rig, network=str(number))
+        ids[made] = rig.code()
+        for by in range(WRONG_TRIES_WITHOUT_ID // OPEN_AT_ONCE):
+            confirm(rig, str(1_000_000 + by))
+        rig.provider.resend_code(EMAIL, made)
+        ids[made] = rig.code()
+    rig.later(hours=1)
+    assert {confirm(rig, code) for code in ids.values()} == {IdentityProblem.WRONG_CODE}
+    made, code = ids.popitem()
+    assert confirm(rig, code, made) is None
+
+
+def test_resets_that_follow_each_other_give_a_stranger_no_new_tries_without_an_id(rig: Rig) -> None:
+    rig.member()
+    for _ in range(5):
+        rig.provider.forgot_password(EMAIL, HOME)
+        for number in range(WRONG_TRIES_WITHOUT_ID // 5):
+            reset(rig, rig.other_code(number + 1))
+        rig.later(minutes=16)
+    made = rig.provider.forgot_password(EMAIL, HOME)
+    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE
+    assert reset(rig, rig.code(), made) is None
+    rig.provider.forgot_password(EMAIL, HOME)
+    assert reset(rig, rig.code()) is None, "the owner has shown who they are"
+
+
+def test_wrong_codes_of_a_stranger_spend_neither_a_sign_up_nor_a_reset_of_the_owner(rig: Rig) -> None:
+    made, code = signed_up(rig), rig.code()
+    theirs = signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
+    for number in range(2 * WRONG_TRIES):
+        for sign_up_id in (theirs, None, uuid4()):
+            confirm(rig, rig.other_code(number + 1), sign_up_id)
+    assert confirm(rig, code, made) is None
+    mine = rig.provider.forgot_password(EMAIL, HOME)
+    code = rig.code()
+    theirs = rig.provider.forgot_password(EMAIL, ELSEWHERE)
+    for number in range(2 * WRONG_TRIES):
+        for reset_id in (theirs, None, uuid4()):
+            reset(rig, rig.other_code(number + 1), reset_id)
+    assert reset(rig, code, mine) is None
 
 
 def test_wrong_tries_at_once_all_count(rig: Rig) -> None:
     rig.member()
-    rig.provider.forgot_password(EMAIL)
+    made = rig.provider.forgot_password(EMAIL)
     with ThreadPoolExecutor(5) as threads:
-        list(threads.map(lambda number: reset(rig, rig.other_code(number)), range(1, 6)))
-    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE
+        list(threads.map(lambda number: reset(rig, rig.other_code(number), made), range(1, 6)))
+    assert reset(rig, rig.code(), made) is IdentityProblem.WRONG_CODE
 
 
-def test_another_code_is_good_after_the_first_one_died_and_the_first_one_never_again(rig: Rig) -> None:
-    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
-    first = rig.code()
+def test_the_owner_of_a_sign_up_replaces_its_code_and_its_tries(rig: Rig) -> None:
+    made, first = signed_up(rig), rig.code()
+    for number in range(WRONG_TRIES):
+        confirm(rig, rig.other_code(number + 1), made)
+    rig.provider.resend_code(EMAIL, made)
+    assert rig.code() != first
+    assert confirm(rig, first, made) is IdentityProblem.WRONG_CODE
+    assert confirm(rig, rig.code(), made) is None
+
+
+def test_a_code_that_anybody_asks_for_leaves_the_former_one_valid(rig: Rig) -> None:
+    made, first = signed_up(rig), rig.code()
+    rig.provider.resend_code(EMAIL, None, ELSEWHERE)
+    second = rig.code()
+    assert second != first
+    assert confirm(rig, second, made) is IdentityProblem.WRONG_CODE
+    assert confirm(rig, first, made) is None
+
+
+def test_a_second_code_makes_the_account_of_the_newest_sign_up(rig: Rig) -> None:
+    signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
+    signed_up(rig)
     rig.provider.resend_code(EMAIL)
-    if first != rig.code():
-        assert confirm(rig, first) is IdentityProblem.WRONG_CODE
     assert confirm(rig, rig.code()) is None
+    rig.signed_in(PASSWORD)
+
+
+@pytest.mark.parametrize("sign_up_id", [None, UUID(int=1)])
+def test_no_second_code_is_sent_where_nothing_is_open(rig: Rig, sign_up_id: UUID | None) -> None:
+    rig.provider.resend_code(EMAIL, sign_up_id)
+    signed_up(rig)
+    rig.later(hours=24)
+    rig.mailbox.mails.clear()
+    rig.provider.resend_code(EMAIL, sign_up_id)
+    assert rig.mailbox.mails == []
+
+
+def test_an_account_is_confirmed_once_and_after_that_every_code_is_wrong(rig: Rig) -> None:
+    made = signed_up(rig)
+    assert confirm(rig, rig.code(), made) is None
+    nobody = rig.provider.confirm_sign_up("nobody@example.com", rig.code())
+    for sign_up_id in (made, None, uuid4()):
+        assert rig.provider.confirm_sign_up(EMAIL, rig.code(), sign_up_id) == nobody
+    rig.signed_in()
+
+
+def test_of_those_who_confirm_one_sign_up_at_once_one_makes_the_account(rig: Rig) -> None:
+    made = signed_up(rig)
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: confirm(rig, rig.code(), made), range(6)))
+    assert sorted(answers, key=str) == [None, *[IdentityProblem.WRONG_CODE] * 5]
+
+
+def test_without_an_id_the_codes_of_all_open_sign_ups_count_each_for_its_own(rig: Rig) -> None:
+    signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
+    signed_up(rig)
+    mine = rig.code()
+    signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
+    assert confirm(rig, mine) is None
+    rig.signed_in(PASSWORD)
+    assert problem_of(rig.provider.sign_in(EMAIL, OTHER_PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
+
+
+def test_what_was_open_for_an_address_ends_with_its_account_s_beginning_and_end(rig: Rig) -> None:
+    ids = [signed_up(rig), signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)]
+    codes = [mail.code or "" for mail in rig.mailbox.mails]
+    account = rig.member()
+    reset_id, reset_code = rig.provider.forgot_password(EMAIL), rig.code()
+    rig.provider.delete(account.sub)
+    for sign_up_id, code in zip([*ids, None], [*codes, codes[0]], strict=True):
+        assert confirm(rig, code, sign_up_id) is IdentityProblem.WRONG_CODE
+    rig.member()
+    assert reset(rig, reset_code, reset_id) is IdentityProblem.WRONG_CODE
+
+
+def test_sign_ups_of_an_address_are_bounded_and_none_replaces_another(rig: Rig) -> None:
+    first, code = signed_up(rig), rig.code()
+    more = [signed_up(rig, OTHER_PASSWORD, "Eve", f"2001:db8::{number}") for number in range(2 * OPEN_AT_ONCE)]
+    assert len(set(more)) == len(more), "beyond the bound there is an id as well"
+    assert len(rig.mailbox.mails) == OPEN_AT_ONCE
+    assert confirm(rig, code, first) is None
+
+
+def test_one_network_does_not_take_all_the_places_of_an_address(rig: Rig) -> None:
+    for _ in range(2 * OPEN_AT_ONCE):
+        signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
+    assert len(rig.mailbox.mails) == OPEN_OF_NETWORK
+    made = signed_up(rig)
+    assert confirm(rig, rig.code(), made) is None
+
+
+def test_places_are_free_again_once_their_time_is_over(rig: Rig) -> None:
+    for number in range(OPEN_AT_ONCE):
+        signed_up(rig, network=str(number))
+    rig.later(hours=24)
+    made = signed_up(rig)
+    assert confirm(rig, rig.code(), made) is None
+
+
+def test_resets_of_an_account_are_bounded_and_none_replaces_another(rig: Rig) -> None:
+    rig.member()
+    first, code = rig.provider.forgot_password(EMAIL, HOME), rig.code()
+    more = [rig.provider.forgot_password(EMAIL, ELSEWHERE) for _ in range(2 * OPEN_AT_ONCE)]
+    assert len({first, *more}) == len(more) + 1
+    assert len(rig.mailbox.mails) == 1 + OPEN_OF_NETWORK
+    assert reset(rig, code, more[0]) is IdentityProblem.WRONG_CODE
+    assert reset(rig, code, first) is None
+
+
+def test_without_an_id_the_codes_of_all_open_resets_count(rig: Rig) -> None:
+    rig.member()
+    rig.provider.forgot_password(EMAIL, HOME)
+    code = rig.code()
+    rig.provider.forgot_password(EMAIL, ELSEWHERE)
+    assert reset(rig, code) is None
+    assert reset(rig, rig.code()) is IdentityProblem.WRONG_CODE, "the others end with it"
+
+
+@pytest.mark.parametrize("how", ["by its owner", "by an admin"])
+def test_a_changed_password_ends_the_open_resets(rig: Rig, how: str) -> None:
+    account = rig.member()
+    reset_id = rig.provider.forgot_password(EMAIL)
+    if how == "by its owner":
+        assert rig.provider.change_password(rig.signed_in().access_token, PASSWORD, OTHER_PASSWORD) is None
+    else:
+        assert rig.provider.set_password(account.sub, OTHER_PASSWORD) is None
+    assert reset(rig, rig.code(), reset_id) is IdentityProblem.WRONG_CODE
+
+
+def test_sign_ups_for_an_address_in_use_are_bounded_alike_and_stay_without_effect(rig: Rig) -> None:
+    account = rig.member()
+    answers = [rig.provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve", ELSEWHERE) for _ in range(2 * OPEN_OF_NETWORK)]
+    in_use = [answer for answer in answers if problem_of(answer) is IdentityProblem.EMAIL_IN_USE]
+    assert len(in_use) == OPEN_OF_NETWORK, "so many mails are sent to its owner"
+    rig.provider.resend_code(EMAIL)
+    assert rig.mailbox.mails == []
+    rig.provider.delete(account.sub)
+    rig.provider.resend_code(EMAIL)
+    assert rig.mailbox.mails == []
 
 
 def test_a_reset_code_is_good_once(rig: Rig) -> None:
@@ -129,14 +335,30 @@ def test_a_weak_new_password_does_not_use_the_code_up(rig: Rig) -> None:
     assert reset(rig, rig.code()) is None
 
 
-def test_a_reset_confirms_the_account_for_its_owner_has_read_the_mail(rig: Rig) -> None:
-    rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
+def test_a_reset_confirms_an_account_taken_over_for_its_owner_has_read_the_mail(rig: Rig) -> None:
+    rig.provider.add_accounts([new_account(uuid4(), EMAIL, "Ana", rig.now, confirmed=False)])
     rig.provider.forgot_password(EMAIL)
     assert reset(rig, rig.code()) is None
     account = rig.provider.account_of(EMAIL)
     assert account is not None
     assert account.confirmed
     assert account.groups == ("User",)
+
+
+def test_a_sign_up_that_waits_for_its_code_has_no_password_to_forget(rig: Rig) -> None:
+    signed_up(rig)
+    rig.mailbox.mails.clear()
+    rig.provider.forgot_password(EMAIL)
+    assert rig.mailbox.mails == []
+
+
+def test_the_password_of_the_newest_sign_up_is_told_that_a_code_is_missing(rig: Rig) -> None:
+    signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
+    signed_up(rig)
+    assert problem_of(rig.provider.sign_in(EMAIL, PASSWORD)) is IdentityProblem.NOT_CONFIRMED
+    assert problem_of(rig.provider.sign_in(EMAIL, OTHER_PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
+    rig.later(hours=24)
+    assert problem_of(rig.provider.sign_in(EMAIL, PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
 
 
 def test_a_reset_ends_all_sessions(rig: Rig) -> None:

@@ -103,13 +103,37 @@ def test_it_does_not_answer_under_another_name(host: bytes) -> None:
         check_headers([(b"host", host)], b"")
 
 
-def test_no_page_of_another_site_presses_a_button() -> None:
-    check_same_site("GET", "cross-site")
-    check_same_site("POST", "same-origin")
-    check_same_site("POST", None)
-    for site in ("cross-site", "same-site"):
+def _sent(**named: str) -> list[tuple[bytes, bytes]]:
+    headers = {"host": "127.0.0.1:8500"} | {name.replace("_", "-"): value for name, value in named.items()}
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def test_its_own_pages_and_programs_press_buttons() -> None:
+    check_same_site("GET", _sent(sec_fetch_site="cross-site", origin="http://evil.test"))
+    check_same_site("POST", _sent())
+    check_same_site("POST", _sent(origin="http://127.0.0.1:8500"))
+    check_same_site("POST", _sent(origin="http://127.0.0.1:8500", sec_fetch_site="same-origin"))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "cross-site", "origin": "http://127.0.0.1:8500"},
+        {"origin": "http://evil.test"},
+        {"origin": "http://127.0.0.1:8501"},
+        {"origin": "http://127.0.0.1"},
+        {"origin": "http://127.0.0.1:8500.evil.test"},
+        {"origin": "https://127.0.0.1:8500"},
+        {"origin": "null"},
+        {"origin": ""},
+    ],
+)
+def test_no_page_of_another_site_presses_a_button(headers: dict[str, str]) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
         with pytest.raises(SandboxError):
-            check_same_site("POST", site)
+            check_same_site(method, _sent(**headers))
 
 
 def test_the_key_is_shown_as_bearer_or_as_basic() -> None:

@@ -1,0 +1,55 @@
+"""The local provider's sign-in page, under the paths of Cognito's hosted page and of its authorization endpoint."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
+
+from deployments.gateway.identity_documents import Credentials
+from deployments.gateway.page_forms import UNPROCESSABLE, Sent, TheSent, answer_page, page_router
+from deployments.gateway.parts import OfParts, Parts, TheClient
+from deployments.gateway.sign_in_page import sign_in_page
+from deployments.identity.desk import IdentityDesk
+from domain.identity.model import Client, IdentityRefusal
+
+_SEE_OTHER = 303
+_ABOVE = "../"  # the other pages, seen from `oauth2/authorize`
+
+
+def router() -> APIRouter:
+    """The page and its form."""
+    routes = page_router()
+
+    @routes.get("/identity/login", include_in_schema=False)
+    async def login(sent: TheSent) -> Response:
+        """The sign-in page."""
+        return answer_page(sent.asked, sign_in_page(sent.asked))
+
+    @routes.get("/identity/oauth2/authorize", include_in_schema=False)
+    async def authorize(sent: TheSent) -> Response:
+        """The same page."""
+        return answer_page(sent.asked, sign_in_page(sent.asked, base=_ABOVE))
+
+    @routes.post("/identity/login", include_in_schema=False)
+    async def sign_in(sent: TheSent, parts: OfParts, client: TheClient) -> Response:
+        """Lead back to the application with a code when the password is right."""
+        return await _signed_in(sent, parts, client)
+
+    @routes.post("/identity/oauth2/authorize", include_in_schema=False)
+    async def sign_in_at_authorize(sent: TheSent, parts: OfParts, client: TheClient) -> Response:
+        """The same."""
+        return await _signed_in(sent, parts, client, base=_ABOVE)
+
+    return routes
+
+
+async def _signed_in(sent: Sent, parts: Parts, client: Client, base: str = "") -> Response:
+    """The one place where a page signs somebody in: what a browser brings of earlier sign-ins is handed over here."""
+    asked, entered = sent.asked, sent.get("email")
+    shown, errors = sent.read(Credentials)
+    if shown is None:
+        return answer_page(asked, sign_in_page(asked, entered, base=base, errors=errors), UNPROCESSABLE)
+    code = await parts.identity(
+        IdentityDesk.authorize, shown.email, shown.password, asked.redirect_uri, asked.code_challenge or None, client
+    )
+    if isinstance(code, IdentityRefusal):
+        return answer_page(asked, sign_in_page(asked, entered, base=base, wrong=code.detail), refusal=code)
+    return RedirectResponse(asked.back(code), _SEE_OTHER)

@@ -1,0 +1,323 @@
+"""Signing up and resetting a password at the Identity desk, as strangers try to spoil it for others."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import structlog
+
+from deployments.identity.desk import IdentityDesk
+from deployments.identity.issued import SignedIn
+from deployments.identity.local_functions import LocalFunctions, LocalTriggers
+from deployments.identity.outside import Outside
+from deployments.keyed_call import KeyedAnswer
+from domain.idempotency import IdempotentRequest
+from domain.identity.model import Caller, Client, IdentityProblem, User
+from domain.ids import new_id
+from domain.unit_of_work import Store
+from tests.stores import sqlite_store
+from tests.unit.identity.local_rig import EMAIL, LIGHT, OTHER_PASSWORD, PASSWORD, Rig, problem_of
+
+OWNER, STRANGER = Client("phone", "192.0.2.1"), Client("script", "198.51.100.1")
+NOBODY = "nobody@example.com"
+_networks = itertools.count(1)
+
+
+def somewhere() -> Client:
+    """Whoever comes from a network that nobody has come from."""
+    return Client("phone", f"2001:db8:{next(_networks):x}::1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = sqlite_store(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def outside(rig: Rig) -> Outside:
+    rig.provider.triggers = LocalTriggers(rig.provider)
+    return Outside(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
+
+
+@pytest.fixture
+def desk(store: Store, rig: Rig, outside: Outside) -> IdentityDesk:
+    return IdentityDesk(store, outside, LIGHT, lambda: rig.now)
+
+
+@pytest.fixture
+def patient(store: Store, rig: Rig, outside: Outside) -> IdentityDesk:
+    """A desk that holds nobody off so soon: what a wrong code does to a code is to be seen."""
+    limits = LIGHT.model_copy(update={"free_attempts": 1000, "free_attempts_of_address": 1000})
+    return IdentityDesk(store, outside, limits, lambda: rig.now)
+
+
+def signed_up(desk: IdentityDesk, password: str = PASSWORD, client: Client = OWNER, name: str = "Ana") -> UUID:
+    made = desk.sign_up(EMAIL, password, name, client)
+    assert isinstance(made, UUID), made
+    return made
+
+
+def an_account(desk: IdentityDesk, rig: Rig) -> None:
+    signed_up(desk)
+    assert desk.confirm_sign_up(EMAIL, rig.code(), OWNER) is None
+    rig.mailbox.mails.clear()
+
+
+def is_owner_in(desk: IdentityDesk) -> bool:
+    return isinstance(desk.sign_in(EMAIL, PASSWORD, somewhere()), SignedIn)
+
+
+def welcomes(rig: Rig) -> int:
+    return sum(mail.subject.startswith("Welcome") for mail in rig.mailbox.mails)
+
+
+# The five classes of pre-hijacking (Sudhodanan and Paverd, 2022)
+
+
+def test_classic_federated_merge_an_account_is_not_joined_to_one_of_the_same_address(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    an_account(desk, rig)
+    assert is_owner_in(desk)
+    federated = Caller(new_id(), ("User",), new_id(), rig.now, rig.now + timedelta(hours=1), email=EMAIL, name="Eve")
+    assert problem_of(desk.know_caller(federated, STRANGER)) is IdentityProblem.EMAIL_IN_USE
+
+
+def test_unexpired_session_whoever_signed_up_first_has_no_session_and_gets_none(desk: IdentityDesk, rig: Rig) -> None:
+    theirs = signed_up(desk, OTHER_PASSWORD, STRANGER, "Eve")
+    assert problem_of(desk.sign_in(EMAIL, OTHER_PASSWORD, STRANGER)) is IdentityProblem.NOT_CONFIRMED
+    theirs_code = rig.code()
+    mine = signed_up(desk)
+    assert desk.confirm_sign_up(EMAIL, rig.code(), OWNER, mine) is None
+    assert problem_of(desk.sign_in(EMAIL, OTHER_PASSWORD, somewhere())) is IdentityProblem.WRONG_CREDENTIALS
+    assert problem_of(desk.confirm_sign_up(EMAIL, theirs_code, somewhere(), theirs)) is IdentityProblem.WRONG_CODE
+    assert is_owner_in(desk)
+
+
+def test_unexpired_session_a_reset_ends_the_sessions_and_the_resets_of_whoever_knew_the_password(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    an_account(desk, rig)
+    session = desk.sign_in(EMAIL, PASSWORD, STRANGER)
+    assert isinstance(session, SignedIn)
+    opened = [desk.forgot_password(EMAIL, client) for client in (STRANGER, OWNER)]
+    first_code, code = [mail.code or "" for mail in rig.mailbox.to(EMAIL)]
+    assert isinstance(opened[1], UUID)
+    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, OWNER, opened[1]) is None
+    assert problem_of(desk.refresh(session.tokens.refresh_token, STRANGER)) is IdentityProblem.SESSION_OVER
+    late = desk.reset_password(EMAIL, first_code, PASSWORD, somewhere())
+    assert problem_of(late) is IdentityProblem.WRONG_CODE
+
+
+def test_trojan_identifier_the_name_and_password_of_a_stranger_are_in_no_account(desk: IdentityDesk, rig: Rig) -> None:
+    signed_up(desk, OTHER_PASSWORD, STRANGER, "Eve")
+    mine = signed_up(desk)
+    signed_up(desk, OTHER_PASSWORD, STRANGER, "Eve")
+    assert problem_of(desk.confirm_sign_up(EMAIL, rig.code(), OWNER, mine)) is IdentityProblem.WRONG_CODE
+    codes = [mail.code or "" for mail in rig.mailbox.to(EMAIL)]
+    assert desk.confirm_sign_up(EMAIL, codes[1], OWNER, mine) is None
+    account = rig.provider.account_of(EMAIL)
+    assert account is not None
+    assert account.name == "Ana"
+    assert problem_of(desk.sign_in(EMAIL, OTHER_PASSWORD, STRANGER)) is IdentityProblem.WRONG_CREDENTIALS
+
+
+def test_unexpired_email_change_there_is_none_that_waits_an_address_is_the_provider_s(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    # Nobody can ask for a change of address here: it comes with a token, of a provider that has verified it.
+    an_account(desk, rig)
+    assert is_owner_in(desk)
+    squatter = Caller(new_id(), ("User",), new_id(), rig.now, rig.now + timedelta(hours=1), email="eve@example.com")
+    assert isinstance(desk.know_caller(squatter, STRANGER), User)
+    moved = replace(squatter, session_id=new_id(), email=EMAIL)
+    assert problem_of(desk.know_caller(moved, STRANGER)) is IdentityProblem.EMAIL_IN_USE
+
+
+def test_non_verifying_provider_an_address_gives_no_right_to_an_account(desk: IdentityDesk, rig: Rig) -> None:
+    # An unverified federated address reaches nothing of the account that is made later: accounts are known by `sub`.
+    squatter = Caller(new_id(), ("User",), new_id(), rig.now, rig.now + timedelta(hours=1), email=EMAIL, name="Eve")
+    assert isinstance(desk.know_caller(squatter, STRANGER), User)
+    mine = signed_up(desk)
+    assert desk.confirm_sign_up(EMAIL, rig.code(), OWNER, mine) is None
+    assert problem_of(desk.sign_in(EMAIL, PASSWORD, OWNER)) is IdentityProblem.EMAIL_IN_USE, "staff must help"
+
+
+# Nothing tells whether there is an account
+
+
+@pytest.mark.parametrize("sign_up_id", [None, UUID(int=7, version=4)])
+def test_a_wrong_code_is_answered_alike_for_an_account_an_open_sign_up_and_none(
+    desk: IdentityDesk, rig: Rig, sign_up_id: UUID | None
+) -> None:
+    an_account(desk, rig)
+    assert isinstance(desk.sign_up("waiting@example.com", PASSWORD, "Bo", somewhere()), UUID)
+    rig.mailbox.mails.clear()
+    answers = [
+        desk.confirm_sign_up(email, "no code", somewhere(), sign_up_id)
+        for email in (EMAIL, "waiting@example.com", NOBODY)
+    ]
+    assert problem_of(answers[0]) is IdentityProblem.WRONG_CODE
+    assert answers == [answers[0]] * 3
+    assert rig.mailbox.mails == []
+
+
+def test_the_minimum_time_of_an_answer_does_not_tell_whether_there_is_an_account(
+    store: Store, rig: Rig, outside: Outside
+) -> None:
+    takes_s = 0.3
+    desk = IdentityDesk(store, replace(outside, answer_takes_s=takes_s), LIGHT, lambda: rig.now)
+    rig.member()
+    calls: list[Callable[[str], object]] = [
+        lambda email: desk.sign_up(email, PASSWORD, "Ana", somewhere()),
+        lambda email: desk.confirm_sign_up(email, "000000", somewhere()),
+        lambda email: desk.resend_code(email, somewhere()),
+        lambda email: desk.forgot_password(email, somewhere()),
+        lambda email: desk.reset_password(email, "000000", OTHER_PASSWORD, somewhere()),
+    ]
+    for call in calls:
+        for email in (EMAIL, NOBODY):
+            begun = time.monotonic()
+            call(email)
+            assert time.monotonic() - begun >= takes_s
+
+
+def test_sign_ups_until_they_are_held_off_are_alike_with_and_without_an_account(desk: IdentityDesk, rig: Rig) -> None:
+    an_account(desk, rig)
+    rig.later(hours=48)  # whatever the owner's own sign-up was counted as is forgotten
+    seen = {
+        email: [desk.sign_up(email, OTHER_PASSWORD, "Eve", client) for _ in range(12)]
+        for email, client in ((EMAIL, somewhere()), (NOBODY, somewhere()))
+    }
+    alike = [
+        [("opened", answer.version) if isinstance(answer, UUID) else answer for answer in answers]
+        for answers in seen.values()
+    ]
+    assert alike[0] == alike[1]
+    assert problem_of(seen[EMAIL][-1]) is IdentityProblem.TOO_MANY_ATTEMPTS
+    opened = {answer for answers in seen.values() for answer in answers if isinstance(answer, UUID)}
+    assert len(opened) == sum(isinstance(answer, UUID) for answers in seen.values() for answer in answers)
+    assert len(rig.mailbox.to(EMAIL)) == len(rig.mailbox.to(NOBODY))
+
+
+def test_the_password_of_one_s_own_sign_up_does_not_tell_whether_there_is_an_account(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    an_account(desk, rig)
+    answers = []
+    for email in (EMAIL, NOBODY):
+        assert isinstance(desk.sign_up(email, OTHER_PASSWORD, "Eve", STRANGER), UUID)
+        answers.append(desk.sign_in(email, OTHER_PASSWORD, STRANGER))
+    assert problem_of(answers[0]) is IdentityProblem.NOT_CONFIRMED
+    assert answers[0] == answers[1]
+    assert is_owner_in(desk)
+
+
+def test_the_password_of_one_s_own_sign_up_proves_nothing_to_the_counters(desk: IdentityDesk, rig: Rig) -> None:
+    an_account(desk, rig)
+    assert isinstance(desk.sign_up(EMAIL, OTHER_PASSWORD, "Eve", STRANGER), UUID)
+    rig.later(hours=20)  # the sign-up is counted no longer, and still open
+    answers: list[IdentityProblem | None] = []
+    for _ in range(4):
+        answers += [problem_of(desk.sign_in(EMAIL, tried, STRANGER)) for tried in ("wrong", OTHER_PASSWORD)]
+    assert answers[-1] is IdentityProblem.TOO_MANY_ATTEMPTS
+
+
+def test_a_weak_password_is_refused_alike_with_and_without_an_account(desk: IdentityDesk, rig: Rig) -> None:
+    an_account(desk, rig)
+    answers = [desk.sign_up(email, "short", "Ana", somewhere()) for email in (EMAIL, NOBODY)]
+    assert problem_of(answers[0]) is IdentityProblem.WEAK_PASSWORD
+    assert answers[0] == answers[1]
+    assert rig.mailbox.mails == []
+
+
+# Mail
+
+
+def test_a_welcome_is_sent_once_by_the_call_that_made_the_account(desk: IdentityDesk, rig: Rig) -> None:
+    made = signed_up(desk)
+    assert desk.confirm_sign_up(EMAIL, rig.code(), OWNER, made) is None
+    code = rig.mailbox.mails[0].code or ""
+    for sign_up_id in (made, None, uuid4()):
+        for tried in (code, "000000"):
+            assert desk.confirm_sign_up(EMAIL, tried, somewhere(), sign_up_id) is not None
+    assert welcomes(rig) == 1
+
+
+def test_an_account_is_made_though_no_welcome_can_be_sent(desk: IdentityDesk, rig: Rig) -> None:
+    made, code = signed_up(desk), rig.code()
+    rig.mailbox.is_away = True
+    with structlog.testing.capture_logs() as logs:
+        assert desk.confirm_sign_up(EMAIL, code, OWNER, made) is None
+    assert [entry["event"] for entry in logs] == ["welcome_not_sent"]
+    assert EMAIL not in str(logs)
+    rig.mailbox.is_away = False
+    assert is_owner_in(desk)
+
+
+# Codes
+
+
+def test_a_stranger_s_wrong_codes_and_new_resets_leave_the_owner_s_code_valid(patient: IdentityDesk, rig: Rig) -> None:
+    desk = patient
+    an_account(desk, rig)
+    mine = desk.forgot_password(EMAIL, OWNER)
+    code = rig.code()
+    assert isinstance(mine, UUID)
+    for _ in range(4):
+        theirs = desk.forgot_password(EMAIL, somewhere())
+        assert isinstance(theirs, UUID)
+        for reset_id in (theirs, None, uuid4()):
+            desk.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), reset_id)
+    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, somewhere(), mine) is None
+
+
+@pytest.mark.parametrize("names_it", [True, False])
+def test_a_stranger_s_wrong_codes_leave_the_owner_s_sign_up_open(
+    patient: IdentityDesk, rig: Rig, *, names_it: bool
+) -> None:
+    desk = patient
+    mine, code = signed_up(desk), rig.code()
+    for _ in range(10):
+        desk.confirm_sign_up(EMAIL, rig.other_code(), somewhere())
+    assert desk.confirm_sign_up(EMAIL, code, somewhere(), mine if names_it else None) is None
+
+
+# Repeated calls
+
+
+def keyed(desk: IdentityDesk, secret: str = "key-1") -> KeyedAnswer[UUID]:  # noqa: S107 - of nobody
+    request = IdempotentRequest(f"hash of {secret}", "hash of the body", secret, "anyone POST /sign-up")
+    done = desk.once(request, "sign_up", (EMAIL, PASSWORD, "Ana", OWNER), {})
+    assert isinstance(done, KeyedAnswer), done
+    return done
+
+
+def test_a_repeated_sign_up_gets_the_id_of_the_first_one(desk: IdentityDesk, rig: Rig) -> None:
+    first, again = keyed(desk), keyed(desk)
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first.value == again.value
+    assert len(rig.mailbox.mails) == 1
+    assert desk.confirm_sign_up(EMAIL, rig.code(), OWNER, again.value) is None
+
+
+def test_a_sign_up_that_broke_off_is_done_by_the_next_call_with_its_key(
+    desk: IdentityDesk, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> datetime:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken_off:
+        broken_off.setattr(rig.provider, "sign_up", broken)
+        with pytest.raises(ConnectionError):
+            keyed(desk)
+    done = keyed(desk)
+    assert not done.replayed
+    assert desk.confirm_sign_up(EMAIL, rig.code(), OWNER, done.value) is None
