@@ -14,14 +14,15 @@ import structlog
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.issued import SignedIn
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
-from deployments.identity.outside import Outside
+from deployments.identity.outside import Outside, outside_of
 from deployments.keyed_call import KeyedAnswer
 from domain.idempotency import IdempotentRequest
 from domain.identity.model import Caller, Client, IdentityProblem, User
 from domain.ids import new_id
 from domain.unit_of_work import Store
+from integrations.settings import IdentitySettings
 from tests.stores import sqlite_store
-from tests.unit.identity.local_rig import EMAIL, LIGHT, OTHER_PASSWORD, PASSWORD, Rig, problem_of
+from tests.unit.identity.local_rig import EMAIL, LIGHT, OTHER_PASSWORD, PASSWORD, Rig, light_settings, problem_of
 
 OWNER, STRANGER = Client("phone", "192.0.2.1"), Client("script", "198.51.100.1")
 NOBODY = "nobody@example.com"
@@ -187,6 +188,13 @@ def test_the_minimum_time_of_an_answer_does_not_tell_whether_there_is_an_account
             begun = time.monotonic()
             call(email)
             assert time.monotonic() - begun >= takes_s
+
+
+def test_with_either_provider_answers_take_a_minimum_time(tmp_path: Path) -> None:
+    local = light_settings(tmp_path)
+    pool = IdentitySettings(user_pool_id="eu-west-1_pool", client_id="app", region="eu-west-1")
+    assert outside_of(local).answer_takes_s > 0
+    assert outside_of(local.model_copy(update={"identity": pool})).answer_takes_s > 0
 
 
 def test_sign_ups_until_they_are_held_off_are_alike_with_and_without_an_account(desk: IdentityDesk, rig: Rig) -> None:

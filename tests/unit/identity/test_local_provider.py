@@ -49,6 +49,16 @@ class Interrupted(Passwords):
         return matched
 
 
+class Counting(Passwords):
+    """Counts how often a password is verified."""
+
+    verified = 0
+
+    def match(self, password: str, kept: str | None) -> bool:
+        self.verified += 1
+        return super().match(password, kept)
+
+
 def kept_password(rig: Rig, sub: UUID) -> str | None:
     assert rig.settings.identity.accounts_file is not None
     file = AccountsFile(rig.settings.identity.accounts_file)
@@ -278,6 +288,26 @@ def test_a_reset_of_an_unknown_address_is_answered_as_one_with_a_wrong_code(rig:
     wrong = rig.provider.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD)
     assert problem_of(wrong) is IdentityProblem.WRONG_CODE
     assert rig.provider.reset_password("nobody@example.com", rig.code(), OTHER_PASSWORD) == wrong
+
+
+@pytest.mark.parametrize("page", [False, True])
+def test_a_wrong_password_costs_as_much_for_an_account_an_open_sign_up_and_none(tmp_path: Path, *, page: bool) -> None:
+    passwords = Counting(LIGHT)
+    rig = Rig(tmp_path, passwords)
+    rig.member()
+    rig.provider.sign_up("waiting@example.com", PASSWORD, "Bo")
+    cost = set()
+    for email in (EMAIL, "waiting@example.com", "nobody@example.com"):
+        before = passwords.verified
+        answer: object = (
+            rig.provider.authorize(email, OTHER_PASSWORD, REDIRECT, None)
+            if page
+            else rig.provider.sign_in(email, OTHER_PASSWORD)
+        )
+        assert problem_of(answer) is IdentityProblem.WRONG_CREDENTIALS
+        cost.add(passwords.verified - before)
+    assert len(cost) == 1
+    rig.provider.close()
 
 
 def test_a_list_cannot_be_continued_where_it_never_was(rig: Rig) -> None:
