@@ -1,11 +1,13 @@
 """The decision at the door: pure functions, no clock, no store. The rules are those of docs/door.md."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.door.model import Direction, DoorLimits, Inferred, Outcome, PassStatus, Reason, Remedy, ScanRequest
 from domain.door.state import AcceptedScan, GymState, MemberState
-from domain.memberships.rules import standing
+from domain.memberships.model import Membership
+from domain.memberships.rules import Standing, standing
 
 REMEDIES = {
     Reason.UNKNOWN_PASS: Remedy.OPEN_APP,
@@ -74,6 +76,18 @@ def decide(
     return _enter(request, gym, member, now)
 
 
+def entitlement(*, banned: bool, memberships: Iterable[Membership], now: datetime) -> Standing:
+    """Whether a member may enter a gym today, whatever their pass, its opening hours and its places say.
+
+    Args:
+        banned: banned by the staff, or the account is disabled.
+        memberships: seen from the gym that is asked.
+    """
+    if banned:
+        return Standing(Reason.BANNED, REMEDIES[Reason.BANNED])
+    return standing(memberships, now)
+
+
 def refused(reason: Reason) -> Verdict:
     """A refusal with its usual remedy."""
     return Verdict(Outcome.REFUSED, reason, REMEDIES[reason])
@@ -96,18 +110,16 @@ def _enter(request: ScanRequest, gym: GymState, member: MemberState, now: dateti
     by_pass = _refused_by_pass(request, member)
     if by_pass is not None:
         return refused(by_pass)
-    if member.banned:
-        return refused(Reason.BANNED)
-    by_membership = standing(member.memberships, now)
-    if by_membership.reason is not None:
-        ask = by_membership.reason in MENDED_BY_PAYMENT and member.payment_open and not request.payment_checked
-        return Verdict(Outcome.REFUSED, by_membership.reason, by_membership.remedy, ask_payment=ask)
+    entitled = entitlement(banned=member.banned, memberships=member.memberships, now=now)
+    if entitled.reason is not None:
+        ask = entitled.reason in MENDED_BY_PAYMENT and member.payment_open and not request.payment_checked
+        return Verdict(Outcome.REFUSED, entitled.reason, entitled.remedy, ask_payment=ask)
     by_gym = _refused_by_gym(gym, member, now)
     if by_gym is not None:
         return refused(by_gym)
     return Verdict(
         Outcome.ENTERED,
-        remedy=by_membership.remedy,
+        remedy=entitled.remedy,
         opens_visit=True,
         ends_visit=member.open_visit is not None,
         inferred=_why_it_ends(gym, member),
