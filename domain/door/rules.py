@@ -63,9 +63,13 @@ def decide(
         return Verdict(Outcome.LEFT) if leaves else refused(Reason.UNKNOWN_PASS)
     held_up = _held_up(request, member, now, limits)
     if held_up is not None:
-        another_s = request.reading.status is PassStatus.STALE and request.reading.issued_at != held_up.pass_issued_at
+        another_s = request.reading.issued_at != held_up.pass_issued_at
         if held_up.outcome is Outcome.ENTERED and another_s:
-            return refused(Reason.EXPIRED_PASS)  # a screenshot shown behind its owner's back
+            # A screenshot shown behind its owner's back.
+            if request.reading.status is PassStatus.STALE:
+                return refused(Reason.EXPIRED_PASS)
+            if request.reading.validity_s is not None:  # no phone shows one after another by itself
+                return refused(Reason.USED_PASS)
         return Verdict(held_up.outcome, repeats=held_up)
     inside = member.open_visit is not None and member.open_visit.gym_id == gym.id
     leaves = inside if request.direction is Direction.AUTO else request.direction is Direction.LEAVE
@@ -129,6 +133,8 @@ def _enter(request: ScanRequest, gym: GymState, member: MemberState, now: dateti
 def _refused_by_pass(request: ScanRequest, member: MemberState) -> Reason | None:
     if request.reading.status is PassStatus.STALE:
         return Reason.EXPIRED_PASS
+    if request.reading.validity_s is not None and (member.entered_since or member.code_left):
+        return Reason.USED_PASS  # a heap of long-lived passes, kept or sent to friends, admits once
     return Reason.USED_PASS if member.code_entered else None
 
 

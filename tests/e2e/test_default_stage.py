@@ -3,10 +3,12 @@
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
+import zxingcpp
 from PIL import Image
 
 from tests.e2e.api import Api
@@ -40,6 +42,13 @@ def test_the_existing_client_signs_in_lets_a_member_in_and_keeps_machines(stack:
         entered = client.post("/api/qr/gym_entrance", json={"token": shown_pass}, headers=headers)
         assert (entered.status_code, entered.text) == (200, "Entered")
         assert client.get("/api/gyms/occupancy?id=1", headers=headers).json() >= 1
+        own = {"token": headers["Authorization"].removeprefix("Bearer ")}
+        drawn_pass = client.post("/api/qr/generate", json=own, headers=headers)
+        found = zxingcpp.read_barcode(Image.open(io.BytesIO(drawn_pass.content)))
+        assert found is not None
+        held = client.post("/api/qr/validate", json={"qrToken": found.text}, headers=headers).json()
+        left = datetime.fromisoformat(held["expiration"]) - datetime.now(UTC)
+        assert left > timedelta(seconds=200), "that client never renews its pass"
         assert client.get("/api/gyms?id=1", headers=headers).json()["usersInGym"]
         form = {"name": "Rower", "description": "", "available": "true"}
         picture = {"image": ("rower.png", drawn(), "image/png")}
