@@ -14,7 +14,7 @@ from decimal import Decimal
 from uuid import UUID
 
 Cell = str | int | Decimal | date | UUID | None
-"""What a cell may be. Numbers stay numbers, negative ones too: what they begin with is ours. A number that somebody typed
+"""What a cell may be. Numbers stay numbers, negative ones too: what they begin with is ours. One that somebody typed
 is text."""
 
 # A full-width or small form is the same sign to a spreadsheet: compared after NFKC.
