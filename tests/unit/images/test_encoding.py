@@ -133,8 +133,10 @@ def test_one_grey_of_16_bits_may_be_transparent() -> None:
 
 @pytest.mark.parametrize("colour_type", [2, 4, 6])
 def test_colours_of_16_bits_are_as_bright_as_they_were(colour_type: int) -> None:
-    numbers = {2: lambda v: (v, v, v), 4: lambda v: (v, 65535), 6: lambda v: (v, v, v, 65535)}[colour_type]
-    row = b"".join(struct.pack(f">{len(numbers(value))}H", *numbers(value)) for value in RISING)
+    alpha = [] if colour_type == 2 else [65535]
+    shades_of = 1 if colour_type == 4 else 3
+    points = [[value] * shades_of + alpha for value in RISING]
+    row = b"".join(struct.pack(f">{len(numbers)}H", *numbers) for numbers in points)
     for (value, opacity), expected in zip(shades(png_of(colour_type, 16, [row] * 8)), (0, 130, 255), strict=True):
         assert abs(value - expected) < 8
         assert opacity == 255

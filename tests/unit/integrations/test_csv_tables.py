@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.csv_tables import csv_table, neutralised
+from integrations.csv_tables import Cell, csv_table, neutralised
 
 SIGNS = "=+-@|\uff1d\uff0b\uff0d\uff20\uff5c\ufe62\ufe63\ufe66\ufe6b\u2212"  # as typed, full-width, small; minus
 DANGEROUS = SIGNS + "\t\r\n"
@@ -60,7 +60,15 @@ def test_nothing_but_apostrophes_is_added(text: str) -> None:
 
 
 def test_numbers_stay_numbers_and_what_is_written_by_us_is_no_formula() -> None:
-    row = [-1, 0, Decimal("-12.50"), None, date(2026, 3, 2), datetime(2026, 3, 2, 12, tzinfo=UTC), UUID(int=7)]
+    row: list[Cell] = [
+        -1,
+        0,
+        Decimal("-12.50"),
+        None,
+        date(2026, 3, 2),
+        datetime(2026, 3, 2, 12, tzinfo=UTC),
+        UUID(int=7),
+    ]
     assert read(csv_table([row])) == [
         ["-1", "0", "-12.50", "", "2026-03-02", "2026-03-02T12:00:00+00:00", str(UUID(int=7))]
     ]
