@@ -3,6 +3,9 @@
 A new code every 15 s, each good from 10 s before to 45 s after its issue time. Phones' clocks
 drift, and RFC 6238 section 6 allows about as much; a picture sent to a friend is worthless a
 minute later.
+
+A client that shows its pass once and never renews it gets a long-lived one: its code says itself, signed, for how many
+seconds it is good. The door is stricter with those (`domain.door.rules`).
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -14,6 +17,8 @@ from domain.door.model import PassStatus
 PERIOD = timedelta(seconds=15)
 GOOD_BEFORE = timedelta(seconds=10)
 GOOD_AFTER = timedelta(seconds=45)
+LONGEST_VALIDITY = timedelta(minutes=15)
+"""Of a long-lived pass. No code that says more is genuine, so this bounds how long used codes matter to the door."""
 MOST_AHEAD = 40  # codes that a phone may fetch at once: ten minutes without a network
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,15 +49,15 @@ def good_from(issued_at: datetime) -> datetime:
     return issued_at - GOOD_BEFORE
 
 
-def good_until(issued_at: datetime) -> datetime:
-    """The last moment at which a code opens a gate."""
-    return issued_at + GOOD_AFTER
+def good_until(issued_at: datetime, validity: timedelta | None = None) -> datetime:
+    """The last moment at which a code opens a gate; `validity` is that of a long-lived one."""
+    return issued_at + (GOOD_AFTER if validity is None else validity)
 
 
-def status_of(issued_at: datetime, arrived_at: datetime) -> PassStatus:
+def status_of(issued_at: datetime, arrived_at: datetime, validity: timedelta | None = None) -> PassStatus:
     """What a genuine code says of itself at the moment it arrives; both bounds count as good."""
-    age = arrived_at - issued_at
-    return PassStatus.VALID if -GOOD_BEFORE <= age <= GOOD_AFTER else PassStatus.STALE
+    in_time = good_from(issued_at) <= arrived_at <= good_until(issued_at, validity)
+    return PassStatus.VALID if in_time else PassStatus.STALE
 
 
 def subject_of(member_id: UUID) -> str:

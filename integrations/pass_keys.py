@@ -35,7 +35,8 @@ LONGEST_CODE = 256
 _LOOK_AGAIN_S = 1.0
 _REMEMBERED = 4096
 
-_Genuine = tuple[UUID, datetime]  # whom a code names, and when it was issued
+_Genuine = tuple[UUID, datetime, int | None]  # whom a code names, when it was issued, how long it says it is good
+_SHORTEST_S, _LONGEST_S = int(passes.GOOD_AFTER.total_seconds()), int(passes.LONGEST_VALIDITY.total_seconds())
 
 log = structlog.get_logger()
 
@@ -44,11 +45,19 @@ class PassKeyError(Exception):
     """There is no usable key to sign or verify passes with."""
 
 
-class PassClaims(msgspec.Struct, frozen=True):
-    """What a code says: whom, and when it was issued, in seconds since 1970 (up to the year 2106)."""
+class PassClaims(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a code says.
+
+    Args:
+        sub: whom it names.
+        iat: when it was issued, in seconds since 1970 (up to the year 2106).
+        ttl: of a long-lived pass alone: for how many seconds from then it is good. Whoever does not know the claim
+            takes the code for an ordinary one, which is good for a shorter time.
+    """
 
     sub: Annotated[str, msgspec.Meta(min_length=22, max_length=22)]
     iat: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+    ttl: Annotated[int, msgspec.Meta(gt=_SHORTEST_S, le=_LONGEST_S)] | None = None
 
 
 def ensure_pass_key(key_dir: Path) -> str:
@@ -98,10 +107,19 @@ class PassSigner:
         self._clock = clock
         self._jws = PyJWS(algorithms=[ALGORITHM])
 
-    def sign(self, member_id: UUID, issued_at: datetime) -> str:
-        """The code of a member for one issue time."""
+    def sign(self, member_id: UUID, issued_at: datetime, validity: timedelta | None = None) -> str:
+        """The code of a member for one issue time.
+
+        Args:
+            member_id: whom it names.
+            issued_at: in whole seconds.
+            validity: of a long-lived pass; None, or as long as any code is good: an ordinary one.
+
+        Raises:
+            ValueError: `validity` is shorter than any code's, or longer than `passes.LONGEST_VALIDITY`.
+        """
         key_id, key = self._signing_key()
-        claims = PassClaims(passes.subject_of(member_id), int(issued_at.timestamp()))
+        claims = PassClaims(passes.subject_of(member_id), int(issued_at.timestamp()), _ttl(validity))
         # No `typ`: it is optional (RFC 7519 section 5.1), and 19 characters make the picture finer.
         headers = {"kid": key_id, "typ": None}
         return self._jws.encode(msgspec.json.encode(claims), key, algorithm=ALGORITHM, headers=headers)
@@ -133,8 +151,9 @@ class PassVerifier:
         genuine = self._genuine(code)
         if genuine is None:
             return PassReading(PassStatus.FORGED)
-        member_id, issued_at = genuine
-        return PassReading(passes.status_of(issued_at, arrived_at), member_id, issued_at)
+        member_id, issued_at, validity_s = genuine
+        validity = None if validity_s is None else timedelta(seconds=validity_s)
+        return PassReading(passes.status_of(issued_at, arrived_at, validity), member_id, issued_at, validity_s)
 
     def _genuine(self, code: str) -> _Genuine | None:
         if len(code) > LONGEST_CODE:
@@ -161,7 +180,7 @@ class PassVerifier:
                 return None
             key.verify(signed.encode(), raw)
             claims = self._claims.decode(_decoded(signed.partition(".")[2]))
-            return passes.member_of(claims.sub), datetime.fromtimestamp(claims.iat, UTC)
+            return passes.member_of(claims.sub), datetime.fromtimestamp(claims.iat, UTC), claims.ttl
         except (BadSignatureError, ValueError):
             return None
 
@@ -252,6 +271,13 @@ class _KeyRing:
             raise PassKeyError(f"the pass keys in {self._folder.path} cannot be read: {error}") from error
         if not unchanged:
             self._keys = self.load()
+
+
+def _ttl(validity: timedelta | None) -> int | None:
+    seconds = _SHORTEST_S if validity is None else int(validity.total_seconds())
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise ValueError(f"a pass is good for {_SHORTEST_S} to {_LONGEST_S} seconds, not {seconds}")
+    return None if seconds == _SHORTEST_S else seconds
 
 
 def _header(key_id: str) -> str:

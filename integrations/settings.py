@@ -217,6 +217,12 @@ class DefaultStageSettings(BaseModel):
     enabled: bool = Field(default=True, description="Whether a local stack serves `/default` at all.")
     redirect_uri: str = Field(default="", description="Its page to which the sign-in page returns.")
     gym_number: int = Field(default=1, ge=1, description="Its gym, by the small running number that it knows.")
+    pass_validity_s: int = Field(
+        default=300,
+        ge=45,
+        le=900,
+        description="How long its passes are good, which it never renews; 45 is as long as any other pass.",
+    )
 
 
 class StripeSettings(BaseModel):

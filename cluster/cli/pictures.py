@@ -1,10 +1,14 @@
 """Reads the QR code in a picture, badly photographed ones too."""
 
 from collections.abc import Iterator
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import zxingcpp
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+
+from integrations.images.points import eight_bit, has_alpha, without_extras
 
 _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 _LONGEST_SIDE = 4000  # of a picture that is looked at as it is
@@ -22,16 +26,27 @@ def read_picture(path: Path) -> str:
         NoCodeError: there is none, or the file is no picture.
     """
     try:
-        with Image.open(path) as opened:
+        with Image.open(BytesIO(without_extras(path.read_bytes()))) as opened:
             # Phones store pictures lying down and say so beside them.
-            picture = ImageOps.exif_transpose(opened).convert("L")
+            pictures = _grey(eight_bit(ImageOps.exif_transpose(opened)))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
         raise NoCodeError(f"{path} is no picture that can be read") from error
-    for variant in _variants(picture):
+    for variant in chain.from_iterable(_variants(picture) for picture in pictures):
         texts = [found.text for found in zxingcpp.read_barcodes(variant, formats=_QR) if found.text]
         if texts:
             return max(texts, key=lambda text: text.count(".") == 2)  # noqa: PLR2004 - of a JWT
     raise NoCodeError(f"{path} shows no QR code that can be read")
+
+
+def _grey(picture: Image.Image) -> list[Image.Image]:
+    """A picture in shades of grey; one with transparent points on white, as most pages show it, and on black."""
+    if not has_alpha(picture):
+        return [picture.convert("L")]
+    shown = picture.convert("RGBA")
+    return [
+        Image.alpha_composite(Image.new("RGBA", shown.size, background), shown).convert("L")
+        for background in ("white", "black")
+    ]
 
 
 def _variants(picture: Image.Image) -> Iterator[Image.Image]:

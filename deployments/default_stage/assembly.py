@@ -76,7 +76,12 @@ def assemble_stage(
     return Shell(
         None,
         app,
-        ShellLimits.of(settings, larger=payment_calls.LARGER_BODIES, uploads=machine_calls.UPLOADS),
+        ShellLimits.of(
+            settings,
+            larger=payment_calls.LARGER_BODIES,
+            uploads=machine_calls.UPLOADS,
+            untyped_json=True,  # that client sends JSON as strings, without a type
+        ),
         clock,
         lifespan=Lifespan(callers),
         names_request=names_request,

@@ -27,11 +27,17 @@ UPLOADS = (("POST", "/api/gyms/machine"),)
 _TYPE = "machine"  # this client knows no types
 _UNAVAILABLE = "Not available"
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 100, 4000
+SOMEBODY = UUID(int=0)
+"""What members see as the user of a machine that another member uses.
+
+The nil UUID (RFC 9562 section 5.9) is nobody's `sub`. It is the same for every member, machine and day, so that nobody
+can be followed by it.
+"""
 _NAME_OF_PICTURE = re.compile(r"(?:uploads/)?([0-9a-f]{64})")
 
 
 class StageMachine(BaseModel):
-    """A machine; who uses it is told to themselves and to staff."""
+    """A machine. `userSub` is null while nobody uses it; members see another's use as the nil UUID."""
 
     id: int
     name: str
@@ -127,13 +133,19 @@ def _text(texts: dict[str, str]) -> MachineText:
 
 def _shown(one: NumberedMachine, user: UserAsker) -> StageMachine:
     machine = one.machine
-    told = one.used_by is not None and (user.is_staff or one.used_by == user.id)
     return StageMachine(
         id=machine.legacy_number,
         name=machine.name,
         description=machine.description,
         available=machine.free,
-        userSub=str(one.used_by) if told else None,
+        userSub=_shown_user(one.used_by, user),
         imagePath=machine.image or "",
         gym=one.gym_number,
     )
+
+
+def _shown_user(used_by: UUID | None, user: UserAsker) -> str | None:
+    """That client takes a machine without a user for free, whatever `available` says."""
+    if used_by is None:
+        return None
+    return str(used_by if user.is_staff or used_by == user.id else SOMEBODY)

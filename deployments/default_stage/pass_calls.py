@@ -1,6 +1,6 @@
 """Passes and the gym's entrance, as the existing web client asks for them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -61,14 +61,19 @@ def router() -> APIRouter:
 
     @routes.post("/api/qr/generate", response_class=Response)
     async def generate(shown: OwnToken, user: TheUser, parts: OfStage) -> Response:
-        """The caller's pass as a picture. The token says whose; it is not in the picture."""
+        """The caller's pass as a picture. The token says whose; it is not in the picture.
+
+        This client never asks again, so the pass is long-lived: see docs/door.md.
+        """
         try:
             named = await parts.tokens.verify(shown.token)
         except TokenRefusedError as error:
             raise unauthenticated("The token in the body is not valid here, or no longer.") from error
         if named.user_id != user.id:
             raise ApiProblem("forbidden", "The token in the body is another member's. Send your own.")
-        return Response(await parts.qr.image(user.id, ImageKind.PNG, _PIXELS), media_type="image/png")
+        validity = timedelta(seconds=parts.settings.pass_validity_s)
+        picture = await parts.qr.image(user.id, ImageKind.PNG, _PIXELS, validity)
+        return Response(picture, media_type="image/png")
 
     @routes.post("/api/qr/validate")
     async def validate(shown: ShownPass, user: TheUser, parts: OfStage) -> PassHolder:
@@ -101,7 +106,7 @@ def _good(reading: PassReading) -> tuple[UUID, datetime]:
     """Whose pass it is, and until when it is good."""
     if reading.status is not PassStatus.VALID or reading.member_id is None or reading.issued_at is None:
         raise unauthenticated("This is no pass, or it has expired.")
-    return reading.member_id, good_until(reading.issued_at)
+    return reading.member_id, good_until(reading.issued_at, reading.validity)
 
 
 def _staff_only(user: UserAsker) -> None:

@@ -16,9 +16,9 @@ from deployments.gateway.parts import TheUser
 from deployments.gateway.problems import ApiProblem, Fault
 from deployments.gateway.refusals import granted
 from deployments.gateway.request_body import not_a_boolean
+from deployments.gym.desk import GymDesk
 from deployments.payments.desk import PaymentsDesk
 from domain.currencies import LARGEST_AMOUNT
-from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
 
 LARGER_BODIES = {f"/api{path}": size for path, size in provider_calls.LARGER_BODIES.items()}
@@ -59,11 +59,9 @@ def router() -> APIRouter:
 
     @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
     async def subscription_date(user: TheUser, parts: OfStage) -> Response:
-        """The day on which the membership ends; empty where there is none."""
-        view = await parts.payments(PaymentsDesk.membership, user.id)
-        if isinstance(view, MembershipRefusal) or not view.memberships:
-            return PlainTextResponse("")
-        return PlainTextResponse(view.memberships[0].ends_on.isoformat())
+        """The end of the membership by which the door would let its member in today; empty where it would not."""
+        ends_on = await parts.gym(GymDesk.entitled_until, parts.settings.gym_number, user.id)
+        return PlainTextResponse(ends_on.isoformat() if ends_on else "")
 
     @routes.post("/api/payments/webhooks", status_code=204)
     async def webhooks(

@@ -52,8 +52,17 @@ class BodyPieces:
                         return
 
 
-async def read_body(incoming: Incoming, receive: Receive, max_bytes: int, *, is_form: bool = False) -> bytes:
+async def read_body(
+    incoming: Incoming, receive: Receive, max_bytes: int, *, is_form: bool = False, untyped: bool = False
+) -> bytes:
     """The whole body.
+
+    Args:
+        incoming: the request's headers.
+        receive: where the body comes from.
+        max_bytes: the largest body.
+        is_form: a form is wanted, not JSON.
+        untyped: JSON may also be sent as `text/plain` or without a type.
 
     Raises:
         ApiProblem: it is too large, by its name not JSON (or a form, where that is wanted), or does not arrive.
@@ -67,7 +76,7 @@ async def read_body(incoming: Incoming, receive: Receive, max_bytes: int, *, is_
         return b""
     if is_form and not incoming.is_form:
         raise ApiProblem("unsupported_media_type", "Send the body as application/x-www-form-urlencoded.")
-    if not is_form and not incoming.is_json:
+    if not is_form and not incoming.is_json and not (untyped and incoming.is_untyped):
         raise ApiProblem("unsupported_media_type", "Send the body as application/json.")
     try:
         async with asyncio.timeout(_WITHIN_S):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -140,9 +141,11 @@ class QrByHandle:
         issued: list[IssuedPass] = await _call(self._handle, _ANSWER_WITHIN_S, "issue", member_id, count)
         return issued
 
-    async def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
+    async def image(
+        self, member_id: UUID, kind: ImageKind, pixels: int | None = None, validity: timedelta | None = None
+    ) -> bytes:
         """See `ports.AskQr`."""
-        image: bytes = await _call(self._handle, _ANSWER_WITHIN_S, "image", member_id, kind, pixels)
+        image: bytes = await _call(self._handle, _ANSWER_WITHIN_S, "image", member_id, kind, pixels, validity)
         return image
 
     async def read(self, code: str) -> PassReading:

@@ -52,6 +52,11 @@ class Incoming(msgspec.Struct, frozen=True):
         )
 
     @property
+    def is_untyped(self) -> bool:
+        """Whether the body is what a browser makes of a string: plain text, or of no type at all."""
+        return self.content_type.partition(";")[0].strip().lower() in {"", "text/plain"}
+
+    @property
     def is_form(self) -> bool:
         """Whether the body says that it is a form of a page."""
         return self.content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"

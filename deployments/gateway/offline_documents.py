@@ -25,7 +25,9 @@ class PassKey(BaseModel):
 class PassKeysDocument(BaseModel):
     """What a door needs to let members in without the server; it mints nothing.
 
-    A code is a JWT of `sub` (the member's UUID as base64url) and `iat` (when it was issued).
+    A code is a JWT of `sub` (the member's UUID as base64url) and `iat` (when it was issued). Some have a third claim,
+    `ttl`, which only the server honours: a door that cannot ask what other gates have admitted takes them for
+    `good_after_s`.
     """
 
     keys: list[PassKey]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
@@ -44,8 +44,10 @@ class AskQr(Protocol):
     async def issue(self, member_id: UUID, count: int) -> list[IssuedPass]:
         """The present code of a member and those that follow."""
 
-    async def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
-        """The picture of the present code; `pixels` is the width of a PNG."""
+    async def image(
+        self, member_id: UUID, kind: ImageKind, pixels: int | None = None, validity: timedelta | None = None
+    ) -> bytes:
+        """The picture of the present code; `pixels` is the width of a PNG, `validity` that of a long-lived pass."""
 
     async def read(self, code: str) -> PassReading:
         """What a code says now."""

@@ -44,6 +44,7 @@ class ShellLimits:
         uploads: methods and paths that take a picture, whose bodies are read by whoever answers the call.
         origins: whose pages may call, beside our own.
         https: whether the public reaches this by HTTPS.
+        untyped_json: whether JSON may also be sent as `text/plain` or without a type.
     """
 
     max_body_bytes: int
@@ -55,6 +56,7 @@ class ShellLimits:
     uploads: tuple[tuple[str, str], ...] = ()
     origins: tuple[str, ...] = ()
     https: bool = False
+    untyped_json: bool = False
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class ShellLimits:
         forms: frozenset[str] = frozenset(),
         larger: Mapping[str, int] | None = None,
         uploads: tuple[tuple[str, str], ...] = (),
+        untyped_json: bool = False,
     ) -> "ShellLimits":
         """As the settings say."""
         return cls(
@@ -76,6 +79,7 @@ class ShellLimits:
             uploads=uploads,
             origins=tuple(settings.api.allowed_origins),
             https=settings.api.public_url.startswith("https:"),
+            untyped_json=untyped_json,
         )
 
 
@@ -142,6 +146,8 @@ class Shell:
             else:
                 if not self._is_upload(incoming, method, path):
                     receive = Replayed(await self._body(incoming, receive, method, path), receive)
+                if self._limits.untyped_json and incoming.is_untyped:
+                    scope = _as_json(scope)
                 await self._rest(_for_rest(scope, incoming), receive, answering)
                 answering.code = scope["state"].get("problem_code")
         except ApiProblem as problem:
@@ -162,7 +168,7 @@ class Shell:
             return b""
         is_form = path in self._limits.forms
         max_bytes = self._limits.larger.get(path, self._limits.max_body_bytes)
-        return await read_body(incoming, receive, max_bytes, is_form=is_form)
+        return await read_body(incoming, receive, max_bytes, is_form=is_form, untyped=self._limits.untyped_json)
 
     def _is_upload(self, incoming: Incoming, method: str, path: str) -> bool:
         return incoming.is_upload and any(
@@ -194,3 +200,8 @@ def _for_rest(scope: Scope, incoming: Incoming) -> Scope:
     scope["state"]["wants_body"] = scope["method"] != "HEAD"
     # HEAD is GET without its body (RFC 9110 section 9.3.2), which the server leaves out.
     return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+
+
+def _as_json(scope: Scope) -> Scope:
+    headers = [header for header in scope["headers"] if header[0] != b"content-type"]
+    return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}

@@ -9,6 +9,7 @@ PICTURE = "image"
 """The name of the part that is the picture."""
 
 _LONGEST_TEXT = 32 * 1024  # bytes of all texts together
+_LONGEST_PREAMBLE = 8 * 1024
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -35,6 +36,9 @@ class UploadForm:
     def __init__(self, boundary: bytes, names: frozenset[str]) -> None:
         self.picture = bytearray()
         self.complete = False
+        self._delimiter = b"\r\n--" + boundary
+        # As if a line had ended before; None once the first part has begun.
+        self._preamble: bytearray | None = bytearray(b"\r\n")
         self._names = names
         self._raw: dict[str, bytearray] = {}
         self._seen: set[str] = set()
@@ -68,6 +72,9 @@ class UploadForm:
         Raises:
             ApiProblem: it is no such form, a part comes twice, or the texts are too long.
         """
+        piece = self._after_preamble(piece)
+        if not piece:
+            return
         try:
             self._parser.write(piece)
         except FormParserError as error:
@@ -88,6 +95,21 @@ class UploadForm:
             except UnicodeDecodeError as error:
                 raise _misfit(name, "is not UTF-8") from error
         return found
+
+    def _after_preamble(self, piece: bytes) -> bytes:
+        """What the parser takes: it knows of no text before the first boundary (RFC 2046 section 5.1.1)."""
+        if self._preamble is None:
+            return piece
+        held = self._preamble
+        searched = max(0, len(held) - len(self._delimiter) + 1)  # a boundary may arrive in pieces
+        held += piece
+        found = held.find(self._delimiter, searched)
+        if found < 0:
+            if len(held) > _LONGEST_PREAMBLE:
+                raise _malformed()
+            return b""
+        self._preamble = None
+        return bytes(held[found + len(b"\r\n") :])
 
     def _part_begins(self) -> None:
         self._name = ""

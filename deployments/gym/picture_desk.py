@@ -27,7 +27,7 @@ from domain.unit_of_work import Store
 from integrations.images.encoding import encode_anew
 from integrations.settings import ImageSettings
 
-# A picture of forty million points takes 160 MB while it is made anew, and Gym has other things to answer.
+# A picture of forty million points takes 200 to 370 MB while it is made anew, and Gym has other things to answer.
 _AT_ONCE = 2
 # The gateway has given up soon after; nothing may be made of a picture that nobody waits for.
 _WITHIN_S = 12.0

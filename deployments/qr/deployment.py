@@ -57,9 +57,11 @@ class Qr(Replica):
         """The present code of a member and those that follow it, 40 at most."""
         return self._passes.issue(member_id, system_clock(), count)
 
-    def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
-        """The picture of a member's present code; `pixels` is the width of a PNG."""
-        return self._passes.image(member_id, system_clock(), kind, pixels)
+    def image(
+        self, member_id: UUID, kind: ImageKind, pixels: int | None = None, validity: timedelta | None = None
+    ) -> bytes:
+        """The picture of a member's present code; see `Passes.image`."""
+        return self._passes.image(member_id, system_clock(), kind, pixels, validity)
 
     def read(self, code: str) -> PassReading:
         """What a code says now; nothing is done about it."""

@@ -1,7 +1,7 @@
 """A member's pass: the codes of the next minutes, and the picture of the present one."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -49,9 +49,28 @@ class Passes:
             for issued_at in passes.issue_times(now, count)
         ]
 
-    def image(self, member_id: UUID, now: datetime, kind: ImageKind, pixels: int | None = None) -> bytes:
-        """The picture of the present code; `pixels` is the width of a PNG."""
-        [issued] = self.issue(member_id, now)
+    def image(
+        self,
+        member_id: UUID,
+        now: datetime,
+        kind: ImageKind,
+        pixels: int | None = None,
+        validity: timedelta | None = None,
+    ) -> bytes:
+        """The picture of the present code.
+
+        Args:
+            member_id: whose.
+            now: the present.
+            kind: PNG or SVG.
+            pixels: the width of a PNG.
+            validity: of a long-lived pass.
+
+        Raises:
+            ValueError: see `PassSigner.sign`.
+        """
+        [issued_at] = passes.issue_times(now)
+        code = self._signer.sign(member_id, issued_at, validity)
         if kind is ImageKind.SVG:
-            return pass_images.svg(issued.code)
-        return pass_images.png(issued.code, pixels or pass_images.DEFAULT_PIXELS)
+            return pass_images.svg(code)
+        return pass_images.png(code, pixels or pass_images.DEFAULT_PIXELS)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from domain.door.accepted import AcceptedScans
 from domain.door.ending import free_machines
 from domain.door.events import TOPIC, DoorEvent, ScanDecided, VisitInferred
-from domain.door.model import DoorLimits, Outcome, ScanAnswer, ScanRequest, ShownMember
+from domain.door.model import DoorLimits, Outcome, PassReading, ScanAnswer, ScanRequest, ShownMember
 from domain.door.repository import DoorRepository, Ending, GymRow, MemberRow
 from domain.door.rows import NewScan, NewVisit
 from domain.door.rules import Verdict
@@ -21,6 +21,7 @@ from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
 from domain.gyms.opening_hours import is_open
 from domain.ids import new_id
 from domain.outbox import store_events
+from domain.passes import good_from
 
 _LATER = timedelta(microseconds=1)
 
@@ -51,7 +52,14 @@ class Batch:
         }
         gyms_now = repository.gyms_now(gyms, now)
         members_now = repository.members_now(members)
-        accepted = AcceptedScans(connection).of(members, codes, now, limits.repeat_window)
+        long_lived = {
+            (request.reading.member_id, request.reading.issued_at): request.reading.validity
+            for request in requests
+            if request.reading.validity is not None
+            and request.reading.member_id in members
+            and request.reading.issued_at is not None
+        }
+        accepted = AcceptedScans(connection).of(members, codes, now, limits.repeat_window, long_lived)
         self._connection = connection
         self._repository = repository
         self._gyms = gyms
@@ -70,6 +78,7 @@ class Batch:
         self._last = accepted.last
         self._codes_left = accepted.left_by
         self._codes_entered = accepted.entered_by
+        self._last_entry = accepted.last_entry
         self._scans: list[NewScan] = []
         self._visits: dict[UUID, NewVisit] = {}
         self._endings: list[Ending] = []
@@ -100,6 +109,7 @@ class Batch:
             code_entered=code in self._codes_entered,
             code_left=code in self._codes_left,
             payment_open=member_id in self._paying,
+            entered_since=self._has_entered_since(request.reading),
         )
 
     def apply(self, request: ScanRequest, member: MemberState | None, verdict: Verdict) -> ScanAnswer:
@@ -144,6 +154,13 @@ class Batch:
         self._repository.add_visits(list(self._visits.values()))
         self._events += free_machines(self._connection, self._left_machines, self._now)
         store_events(self._connection, TOPIC, self._events, self._now)
+
+    def _has_entered_since(self, reading: PassReading) -> bool:
+        if reading.validity is None or reading.member_id is None or reading.issued_at is None:
+            return False
+        # By another server's clock it may have been issued a little later than it was.
+        entered_at = self._last_entry.get(reading.member_id)
+        return entered_at is not None and entered_at >= good_from(reading.issued_at)
 
     def _moment(self, member: MemberState | None) -> datetime:
         """When it is decided: what a member does later is later, whichever server's clock tells it."""
@@ -209,6 +226,8 @@ class Batch:
         if reading.issued_at is not None:
             codes = self._codes_left if verdict.outcome is Outcome.LEFT else self._codes_entered
             codes.add((answer.member.id, reading.issued_at))
+        if verdict.outcome is Outcome.ENTERED:
+            self._last_entry[answer.member.id] = answer.decided_at
         if verdict.repeats is not None:
             return
         self._last[answer.member.id] = AcceptedScan(

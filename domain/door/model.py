@@ -95,11 +95,21 @@ class Conflict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PassReading:
-    """What a scanned code turned out to be; member and issue time are known of genuine ones only."""
+    """What a scanned code turned out to be; all but its status is known of genuine ones only.
+
+    Args:
+        validity_s: for how many seconds a long-lived pass is good from its issue time; None: an ordinary pass.
+    """
 
     status: PassStatus
     member_id: UUID | None = None
     issued_at: datetime | None = None
+    validity_s: int | None = None
+
+    @property
+    def validity(self) -> timedelta | None:
+        """How long a long-lived pass is good from its issue time."""
+        return None if self.validity_s is None else timedelta(seconds=self.validity_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ from domain.tables import scans, users
 
 _DAYS_AROUND = 2  # a gym's own day is at most one away from that of UTC; the night before and the day after count
 
+_MEMBER_COLUMNS = "id, name, picture_url, banned_at IS NOT NULL OR disabled_at IS NOT NULL, deleted_at IS NOT NULL"
+
 Asked = tuple[str, UUID]  # a scan id and whose it is
 
 
@@ -126,10 +128,13 @@ class DoorRepository:
 
     def lock_members(self, ids: Collection[UUID]) -> dict[UUID, MemberRow]:
         """Lock members in the order of their ids, those that nobody else holds; unknown ones are left out as well."""
-        barred = "banned_at IS NOT NULL OR disabled_at IS NOT NULL"
-        rows = self._locked(f"id, name, picture_url, {barred}, deleted_at IS NOT NULL", "users", ids)
-        found = [MemberRow(ShownMember(UUID(bytes=row[0]), row[1], row[2]), bool(row[3]), bool(row[4])) for row in rows]
+        found = [_member_row(row) for row in self._locked(_MEMBER_COLUMNS, "users", ids)]
         return {member.shown.id: member for member in found}
+
+    def member(self, member_id: UUID) -> MemberRow | None:
+        """One member as they are now, whoever holds the row. A scan is never decided by it."""
+        rows = self._rows(f"SELECT {_MEMBER_COLUMNS} FROM users WHERE id = {id_literal(member_id)}")  # noqa: S608
+        return _member_row(rows[0]) if rows else None
 
     def existing_gyms(self, ids: Collection[UUID]) -> set[UUID]:
         """Those that exist, whoever holds them."""
@@ -334,6 +339,10 @@ class DoorRepository:
 
     def _write(self, statement: str, bound: Sequence[str] = ()) -> None:
         self._connection.exec_driver_sql(statement, tuple(bound) or None)
+
+
+def _member_row(row: Row[*tuple[Any, ...]]) -> MemberRow:
+    return MemberRow(ShownMember(UUID(bytes=row[0]), row[1], row[2]), bool(row[3]), bool(row[4]))
 
 
 def _held(row: Row[*tuple[Any, ...]]) -> HeldMembership:

@@ -1,11 +1,13 @@
 """The decision at the door: pure functions, no clock, no store. The rules are those of docs/door.md."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.door.model import Direction, DoorLimits, Inferred, Outcome, PassStatus, Reason, Remedy, ScanRequest
 from domain.door.state import AcceptedScan, GymState, MemberState
-from domain.memberships.rules import standing
+from domain.memberships.model import Membership
+from domain.memberships.rules import Standing, standing
 
 REMEDIES = {
     Reason.UNKNOWN_PASS: Remedy.OPEN_APP,
@@ -61,9 +63,13 @@ def decide(
         return Verdict(Outcome.LEFT) if leaves else refused(Reason.UNKNOWN_PASS)
     held_up = _held_up(request, member, now, limits)
     if held_up is not None:
-        another_s = request.reading.status is PassStatus.STALE and request.reading.issued_at != held_up.pass_issued_at
+        another_s = request.reading.issued_at != held_up.pass_issued_at
         if held_up.outcome is Outcome.ENTERED and another_s:
-            return refused(Reason.EXPIRED_PASS)  # a screenshot shown behind its owner's back
+            # A screenshot shown behind its owner's back.
+            if request.reading.status is PassStatus.STALE:
+                return refused(Reason.EXPIRED_PASS)
+            if request.reading.validity_s is not None:  # no phone shows one after another by itself
+                return refused(Reason.USED_PASS)
         return Verdict(held_up.outcome, repeats=held_up)
     inside = member.open_visit is not None and member.open_visit.gym_id == gym.id
     leaves = inside if request.direction is Direction.AUTO else request.direction is Direction.LEAVE
@@ -72,6 +78,18 @@ def decide(
     if leaves:
         return Verdict(Outcome.LEFT, ends_visit=inside)
     return _enter(request, gym, member, now)
+
+
+def entitlement(*, banned: bool, memberships: Iterable[Membership], now: datetime) -> Standing:
+    """Whether a member may enter a gym today, whatever their pass, its opening hours and its places say.
+
+    Args:
+        banned: banned by the staff, or the account is disabled.
+        memberships: seen from the gym that is asked.
+    """
+    if banned:
+        return Standing(Reason.BANNED, REMEDIES[Reason.BANNED])
+    return standing(memberships, now)
 
 
 def refused(reason: Reason) -> Verdict:
@@ -96,18 +114,16 @@ def _enter(request: ScanRequest, gym: GymState, member: MemberState, now: dateti
     by_pass = _refused_by_pass(request, member)
     if by_pass is not None:
         return refused(by_pass)
-    if member.banned:
-        return refused(Reason.BANNED)
-    by_membership = standing(member.memberships, now)
-    if by_membership.reason is not None:
-        ask = by_membership.reason in MENDED_BY_PAYMENT and member.payment_open and not request.payment_checked
-        return Verdict(Outcome.REFUSED, by_membership.reason, by_membership.remedy, ask_payment=ask)
+    entitled = entitlement(banned=member.banned, memberships=member.memberships, now=now)
+    if entitled.reason is not None:
+        ask = entitled.reason in MENDED_BY_PAYMENT and member.payment_open and not request.payment_checked
+        return Verdict(Outcome.REFUSED, entitled.reason, entitled.remedy, ask_payment=ask)
     by_gym = _refused_by_gym(gym, member, now)
     if by_gym is not None:
         return refused(by_gym)
     return Verdict(
         Outcome.ENTERED,
-        remedy=by_membership.remedy,
+        remedy=entitled.remedy,
         opens_visit=True,
         ends_visit=member.open_visit is not None,
         inferred=_why_it_ends(gym, member),
@@ -117,6 +133,8 @@ def _enter(request: ScanRequest, gym: GymState, member: MemberState, now: dateti
 def _refused_by_pass(request: ScanRequest, member: MemberState) -> Reason | None:
     if request.reading.status is PassStatus.STALE:
         return Reason.EXPIRED_PASS
+    if request.reading.validity_s is not None and (member.entered_since or member.code_left):
+        return Reason.USED_PASS  # a heap of long-lived passes, kept or sent to friends, admits once
     return Reason.USED_PASS if member.code_entered else None
 
 

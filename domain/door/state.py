@@ -62,6 +62,8 @@ class MemberState:
         open_visit: at any gym.
         last_accepted: the latest accepted scan within the last minute, at any gate.
         code_entered, code_left: whether the shown code has let the member in, or out, before.
+        entered_since: whether the member has entered by any code since the shown one was issued; known of long-lived
+            passes only.
         payment_open: an order is open that could mend a refusal.
     """
 
@@ -73,3 +75,4 @@ class MemberState:
     code_entered: bool
     code_left: bool
     payment_open: bool = False
+    entered_since: bool = False

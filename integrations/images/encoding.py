@@ -11,6 +11,7 @@ import structlog
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from domain.images import Encoded, ImageProblem, ImageRefusal, Size
+from integrations.images.points import eight_bit, has_alpha, without_extras
 
 CONTENT_TYPE = "image/webp"
 LONGEST_SIDE = {Size.LARGE: 1600, Size.SMALL: 320}
@@ -18,7 +19,6 @@ LONGEST_SIDE = {Size.LARGE: 1600, Size.SMALL: 320}
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _QUALITY = 85
-_ALPHA = frozenset({"RGBA", "LA", "La", "PA", "RGBa"})
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
 
 
 def _encoded(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
-    with Image.open(BytesIO(data), formats=_FORMATS) as picture:
+    with Image.open(BytesIO(without_extras(data)), formats=_FORMATS) as picture:
         if picture.width * picture.height > max_pixels:
             return _too_many_points(max_pixels)
         # A phone's JPEG may carry a second picture (MPO), such as one of depths; the first is the photograph.
@@ -56,7 +56,10 @@ def _encoded(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
             return _MOVES
         # A JPEG is decoded at an eighth, a quarter or half of its size where that is still large enough.
         picture.draft("RGB", _within(picture.size, LONGEST_SIDE[Size.LARGE]))
-        points = picture.convert("RGBA" if _has_alpha(picture) else "RGB")
+        plain = eight_bit(picture)
+        mode = "RGBA" if has_alpha(plain) else "RGB"
+        plain.load()
+        points = plain if plain.mode == mode else plain.convert(mode)  # a copy would take as much again
     points.thumbnail((LONGEST_SIDE[Size.LARGE],) * 2, Image.Resampling.LANCZOS)
     _turn_upright(points)
     large = _file(points)
@@ -84,10 +87,6 @@ def _file(points: Image.Image) -> bytes:
     file = BytesIO()
     bare.save(file, "WEBP", quality=_QUALITY, method=4)
     return file.getvalue()
-
-
-def _has_alpha(picture: Image.Image) -> bool:
-    return picture.mode in _ALPHA or "transparency" in picture.info
 
 
 def _too_many_points(max_pixels: int) -> ImageRefusal:

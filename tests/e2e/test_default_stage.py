@@ -2,9 +2,11 @@
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
+import zxingcpp
 from PIL import Image
 
 from tests.e2e.api import Api
@@ -36,11 +38,21 @@ def test_the_existing_client_signs_in_lets_a_member_in_and_keeps_machines(stack:
         assert stack.demo["admin"]["email"] in {user["email"] for user in listed}
         member = stack.member()
         shown_pass = fm.said("pass", "show", member, "--code").strip()
-        holder = client.post("/api/qr/validate", json={"qrToken": shown_pass}, headers=headers).json()
+        # As `fetch` sends a string.
+        as_string = headers | {"Content-Type": "text/plain;charset=UTF-8", "Origin": stack.url}
+        as_text = json.dumps({"qrToken": shown_pass})
+        holder = client.post("/api/qr/validate", content=as_text, headers=as_string).json()
         assert holder["username"] == member
         scanned = client.post("/api/qr/gym_entrance", json={"token": shown_pass}, headers=headers)
         assert (scanned.status_code, scanned.text) == (200, "Entered")
         assert client.get("/api/gyms/occupancy?id=1", headers=headers).json() >= 1
+        own = {"token": headers["Authorization"].removeprefix("Bearer ")}
+        drawn_pass = client.post("/api/qr/generate", json=own, headers=headers)
+        found = zxingcpp.read_barcode(Image.open(io.BytesIO(drawn_pass.content)))
+        assert found is not None
+        held = client.post("/api/qr/validate", json={"qrToken": found.text}, headers=headers).json()
+        left = datetime.fromisoformat(held["expiration"]) - datetime.now(UTC)
+        assert left > timedelta(seconds=200), "that client never renews its pass"
         assert client.get("/api/gyms?id=1", headers=headers).json()["usersInGym"]
         described = {"name": "Rower", "description": "", "available": "true"}
         picture = {"image": ("rower.png", drawn(), "image/png")}

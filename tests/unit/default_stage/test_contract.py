@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -115,7 +116,7 @@ async def test_generate_draws_the_caller_s_own_pass_and_not_the_token(stage: Sta
     own = {"token": headers["Authorization"].removeprefix("Bearer ")}
     answer = await stage.client.post("/api/qr/generate", json=own, headers=headers)
     assert answer.headers["content-type"] == "image/png"
-    assert answer.content == f"png:{ana.id}:300".encode()
+    assert answer.content == f"png:{ana.id}:300:300s".encode(), "300 pixels wide, and good for 300 s"
     assert_problem(await stage.client.post("/api/qr/generate", json=own, headers=other), 403, "forbidden")
     answer = await stage.client.post("/api/qr/generate", json={"token": "x"}, headers=headers)
     assert_problem(answer, 401, "unauthenticated")
@@ -150,6 +151,14 @@ async def test_validate_says_whose_pass_it_is_to_its_owner_and_to_staff(stage: S
             "/api/qr/validate", json={"qrToken": nothing}, headers=await stage.signed_in(BOSS)
         )
         assert_problem(answer, 401, "unauthenticated")
+
+
+async def test_validate_says_until_when_a_long_lived_pass_is_good(stage: Stage) -> None:
+    ana = await new_member(stage.rig)
+    stage.rig.qr.reading = lambda _code: replace(stage.rig.world.code(ana.id), validity_s=300)
+    headers = await stage.signed_in(EMAIL)
+    answer = await stage.client.post("/api/qr/validate", json={"qrToken": "any"}, headers=headers)
+    assert answer.json()["expiration"] == "2026-03-02T12:05:00Z"
 
 
 async def test_the_entrance_answers_entered_left_full_or_why_not(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from tests.unit.gateway.rig import GymWithGate, assert_problem
 
 pytestmark = pytest.mark.anyio
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
 FORM = {"name": "Rower", "description": "Blue", "available": "true"}
 
 
@@ -123,7 +124,7 @@ async def test_a_machine_is_used_and_left_with_the_words_of_the_contract(stage: 
     nothing = await stage.client.get("/api/gyms/machine/user", params={"userSub": str(other)}, headers=second)
     assert nothing.json() is None
     listed = (await stage.client.get("/api/gyms/machine/all", headers=second)).json()
-    assert [(machine["available"], machine["userSub"]) for machine in listed] == [(False, None), (True, None)]
+    assert [(machine["available"], machine["userSub"]) for machine in listed] == [(False, NOBODY), (True, None)]
     in_use = await stage.client.delete("/api/gyms/machine?id=1", headers=user(stage, Role.USER, Role.ADMIN))
     assert_problem(in_use, 409, "machine_in_use")
     assert await wish(stage, first, 1, "leave") == "True"
@@ -134,6 +135,37 @@ async def test_a_machine_is_used_and_left_with_the_words_of_the_contract(stage: 
     stage.rig.commands.silent = True
     body["intention"] = "use"
     assert_problem(await stage.client.post("/api/qr/machine", json=body, headers=first), 503, "no_answer_in_time")
+
+
+async def test_another_s_use_is_seen_by_all_members_alike_and_names_nobody(stage: Stage) -> None:
+    at = opened(stage)
+    members = stage.rig.world.members(3)
+    headers = [user(stage, user_id=member) for member in members]
+    for member in members:
+        await stage.rig.scan(at, member)
+        await made(stage)
+
+    async def seen_by(asking: dict[str, str]) -> list[tuple[str | None, bool]]:
+        listed = (await stage.client.get("/api/gyms/machine/all", headers=asking)).json()
+        return [(machine["userSub"], machine["available"]) for machine in listed]
+
+    for number in (0, 1):
+        assert await wish(stage, headers[number], number + 1, "use") == "True"
+    one, two = (str(member) for member in members[:2])
+    free, nobody_told = (None, True), (NOBODY, False)
+    assert await seen_by(headers[0]) == [(one, False), nobody_told, free]
+    assert await seen_by(headers[1]) == [nobody_told, (two, False), free]
+    assert await seen_by(headers[2]) == [nobody_told, nobody_told, free]
+    assert await seen_by(user(stage, Role.USER, Role.ADMIN)) == [(one, False), (two, False), free]
+    # It leads to nobody's machine, and the same member cannot be told from another tomorrow or at another machine.
+    asked = {"userSub": NOBODY}
+    answer = await stage.client.get("/api/gyms/machine/user", params=asked, headers=user(stage, Role.USER, Role.STAFF))
+    assert answer.json() is None
+    assert_problem(await stage.client.get("/api/gyms/machine/user", params=asked, headers=headers[2]), 403, "forbidden")
+    assert await wish(stage, headers[0], 1, "leave") == "True"
+    stage.rig.world.clock.forward(60)
+    assert await wish(stage, headers[0], 3, "use") == "True"
+    assert await seen_by(headers[2]) == [free, nobody_told, nobody_told]
 
 
 async def test_a_machine_s_code_holds_its_number(stage: Stage) -> None:

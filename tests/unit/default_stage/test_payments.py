@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.identity.model import Role
-from domain.tables import orders, outbox, plans, stripe_events
+from domain.tables import orders, outbox, plans, stripe_events, users
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import sent
 from tests.unit.default_stage.stage import Stage
@@ -122,6 +122,7 @@ async def dated(stage: Stage, member: UUID) -> str:
 async def test_the_date_is_empty_until_something_is_paid_and_then_the_end(stage: Stage, mia: UUID) -> None:
     other = stage.rig.world.newcomer()
     assert await dated(stage, mia) == ""
+    stage.rig.gym_with_gate()
     assert (await asked(stage, mia)).status_code == 200
     assert await dated(stage, mia) == "", "nothing is paid"
     (session,) = stage.rig.payment_provider.pages
@@ -130,7 +131,17 @@ async def test_the_date_is_empty_until_something_is_paid_and_then_the_end(stage:
     assert await dated(stage, mia) == "2026-05-31"
     assert await dated(stage, other) == ""
     stage.rig.world.clock.forward(200 * 86_400)
-    assert await dated(stage, mia) == "2026-05-31", "an end stays one"
+    assert await dated(stage, mia) == "", "that client takes any date for a membership that is good"
+
+
+async def test_the_date_is_empty_for_whoever_the_door_refuses(stage: Stage) -> None:
+    frozen, banned, in_grace = (stage.rig.world.member(days) for days in (30, 30, -1))
+    stage.rig.gym_with_gate()
+    assert [await dated(stage, one) for one in (frozen, banned, in_grace)] == ["2026-04-01", "2026-04-01", "2026-03-01"]
+    stage.rig.world.change_membership(frozen, frozen_from=stage.rig.world.clock())
+    with stage.rig.world.store.writing() as connection:
+        connection.execute(users.update().where(users.c.id == banned).values(banned_at=stage.rig.world.clock()))
+    assert [await dated(stage, one) for one in (frozen, banned, in_grace)] == ["", "", "2026-03-01"]
 
 
 async def hooked(stage: Stage, body: bytes, **headers: str) -> httpx.Response:

@@ -289,6 +289,34 @@ def test_a_stale_screenshot_behind_its_owner_s_back_is_no_phone_held_up(directio
     assert decision(scan(direction, PassStatus.STALE), frozen_phone).outcome is Outcome.ENTERED
 
 
+def long_lived(direction: Direction = ENTER, status: PassStatus = PassStatus.VALID) -> ScanRequest:
+    return replace(scan(direction), reading=PassReading(status, MEMBER, NOW, 300))
+
+
+@pytest.mark.parametrize("direction", [ENTER, AUTO])
+def test_another_long_lived_pass_behind_its_owner_s_back_is_no_phone_held_up(direction: Direction) -> None:
+    last = replace(accepted(Outcome.ENTERED, 5), pass_issued_at=NOW - timedelta(seconds=15))
+    member = a_member(open_visit=of(last), last_accepted=last)
+    assert reason(long_lived(direction), member) is Reason.USED_PASS
+    same = replace(member, last_accepted=replace(last, pass_issued_at=NOW))
+    assert decision(long_lived(direction), same) == Verdict(Outcome.ENTERED, repeats=same.last_accepted)
+
+
+def test_a_long_lived_pass_admits_once_and_not_after_any_other_has() -> None:
+    assert decision(long_lived(), a_member()) == Verdict(Outcome.ENTERED, opens_visit=True)
+    for direction in (ENTER, AUTO):
+        for used in ({"code_entered": True}, {"code_left": True}, {"entered_since": True}):
+            assert reason(long_lived(direction), a_member(**used)) is Reason.USED_PASS
+    assert reason(long_lived(status=PassStatus.STALE), a_member()) is Reason.EXPIRED_PASS
+
+
+def test_a_long_lived_pass_lets_out_whatever_it_has_done_for_others() -> None:
+    member = a_member(open_visit=visit(), entered_since=True)
+    for direction in (LEAVE, AUTO):
+        assert decision(long_lived(direction), member) == Verdict(Outcome.LEFT, ends_visit=True)
+    assert decision(long_lived(LEAVE), replace(member, code_entered=True)).outcome is Outcome.LEFT
+
+
 def test_another_gate_is_no_phone_held_up() -> None:
     member = a_member(
         open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.ENTERED, 5, OTHER_GATE), code_entered=True

@@ -67,6 +67,7 @@ members = st.builds(
     code_entered=st.booleans(),
     code_left=st.booleans(),
     payment_open=st.booleans(),
+    entered_since=st.booleans(),
 )
 scans = st.builds(
     ScanRequest,
@@ -75,7 +76,13 @@ scans = st.builds(
     gym_id=st.just(IDS[0]),
     gate_id=st.sampled_from(IDS),
     direction=st.sampled_from(Direction),
-    reading=st.sampled_from([PassStatus.VALID, PassStatus.STALE]).map(lambda status: PassReading(status, MEMBER, NOW)),
+    reading=st.builds(
+        PassReading,
+        st.sampled_from([PassStatus.VALID, PassStatus.STALE]),
+        st.just(MEMBER),
+        st.just(NOW),
+        st.sampled_from([None, 300]),
+    ),
     arrived_at=st.just(NOW),
     decide_by=st.timedeltas(timedelta(seconds=-1), timedelta(seconds=2)).map(lambda left: NOW + left),
     payment_checked=st.booleans(),
@@ -108,6 +115,9 @@ def assert_keeps_the_rules(scan: ScanRequest, gym: GymState, member: MemberState
         assert verdict.ends_visit == (member.open_visit is not None), "nobody is inside twice"
         assert scan.reading.status is PassStatus.VALID
         assert not member.code_entered, "a code admits once"
+        if scan.reading.validity_s is not None:
+            assert not member.entered_since, "any entry uses up the long-lived passes that were issued before it"
+            assert not member.code_left
         assert gym.is_open
         assert not member.banned
     if scan.direction is Direction.LEAVE:

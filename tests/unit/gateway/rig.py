@@ -112,8 +112,12 @@ class StandInQr:
             for number, at in enumerate(times)
         ]
 
-    async def image(self, member_id: UUID, kind: ImageKind, pixels: int | None = None) -> bytes:
-        return f"{kind}:{member_id}".encode() + (f":{pixels}".encode() if pixels else b"")
+    async def image(
+        self, member_id: UUID, kind: ImageKind, pixels: int | None = None, validity: timedelta | None = None
+    ) -> bytes:
+        more = [str(pixels)] if pixels else []
+        more += [f"{validity.total_seconds():.0f}s"] if validity else []
+        return ":".join([kind, str(member_id), *more]).encode()
 
     async def public_keys(self) -> dict[str, str]:
         return {"k1": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}

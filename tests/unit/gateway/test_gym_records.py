@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from deployments.gateway.roll_call_sheets import page, sheet
+from deployments.gateway.roll_call_sheets import page, sheet, table
 from domain.door.queries import Inside
 from domain.door.records import RollCall
 from domain.identity.model import Role
@@ -208,7 +208,8 @@ async def test_the_roll_call_is_a_page_a_table_and_a_pdf(rig: Rig) -> None:
     assert_keeps_policy(shown.text, shown.headers["content-security-policy"])
     assert "2 inside of 100 at most, 2026-03-02 13:00:00 Europe/Berlin" in shown.text
     listed = await rig.client.get(f"/gyms/{at.gym}/inside.csv", headers=staff)
-    assert [row[0] for row in csv.reader(io.StringIO(listed.text))] == ["name", "Mia", "Mia"]
+    assert [row[0] for row in csv.reader(io.StringIO(listed.content.decode("utf-8-sig")))] == ["name", "Mia", "Mia"]
+    assert listed.headers["content-type"] == "text/csv; charset=utf-8"
     printed = await rig.client.get(f"/gyms/{at.gym}/inside.pdf", headers=staff)
     assert printed.content.startswith(b"%PDF")
     for kind in ("html", "csv", "pdf"):
@@ -225,3 +226,11 @@ def test_names_of_any_letters_are_shown_and_run_nothing() -> None:
     assert "王芳" in shown
     assert "(counted, without a name)" in shown
     assert sheet(call, START).startswith(b"%PDF")
+    assert [line.split(",")[0] for line in table(call).decode("utf-8-sig").splitlines()] == [
+        "name",
+        names[0],
+        names[1],
+        names[2],
+        "'=cmd()",
+        "",
+    ]

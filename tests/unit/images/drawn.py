@@ -33,12 +33,27 @@ def exif(orientation: int = 1) -> Image.Exif:
     return written
 
 
+def chunk(name: bytes, data: bytes) -> bytes:
+    """A piece of a PNG."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png_of(colour_type: int, bits: int, rows: list[bytes], beside: bytes = b"", behind: bytes = b"") -> bytes:
+    """A PNG of one row of points after another, 64 in each.
+
+    Args:
+        colour_type: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA.
+        bits: of each number.
+        rows: the numbers, packed.
+        beside, behind: chunks before and after the points.
+    """
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, len(rows), bits, colour_type, 0, 0, 0))
+    points = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    return b"\x89PNG\r\n\x1a\n" + head + beside + points + behind + chunk(b"IEND", b"")
+
+
 def png_head(width: int, height: int) -> bytes:
     """A PNG that says that it is of this size, with a few bytes where its points should be."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
 

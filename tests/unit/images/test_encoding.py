@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import struct
+import zlib
 from io import BytesIO
 
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 
 from domain.images import Encoded, ImageProblem, ImageRefusal
 from integrations.images.encoding import encode_anew
-from tests.unit.images.drawn import BLUE, RED, exif, file_of, halves, near, opened, png_head
+from tests.unit.images.drawn import BLUE, RED, chunk, exif, file_of, halves, near, opened, png_head, png_of
 
 MAX = 40_000_000
 KINDS = ["JPEG", "PNG", "WEBP"]
@@ -104,6 +106,101 @@ def test_every_kind_of_points_is_taken(mode: str) -> None:
     picture = Image.new("I;16", (64, 32), 60_000) if mode == "I;16" else halves().convert(mode)
     made = encoded(file_of(picture, "JPEG" if mode == "CMYK" else "PNG"))
     assert opened(made.large).size == (64, 32)
+
+
+# From black to white, 64 points in a row, in numbers of 16 bits.
+RISING = [value * 65535 // 63 for value in range(64)]
+GREY_16 = struct.pack(">64H", *RISING)
+
+
+def shades(data: bytes) -> list[tuple[int, int]]:
+    """Brightness and opacity of the first, a middle and the last point of the topmost row."""
+    large = opened(encoded(data).large).convert("RGBA")
+    points = [large.getpixel((x, 0)) for x in (0, 32, 63)]
+    return [(point[0], point[3]) for point in points if isinstance(point, tuple)]
+
+
+def test_grey_of_16_bits_is_as_bright_as_it_was() -> None:
+    for (value, opacity), expected in zip(shades(png_of(0, 16, [GREY_16] * 8)), (0, 130, 255), strict=True):
+        assert abs(value - expected) < 8
+        assert opacity == 255
+
+
+def test_one_grey_of_16_bits_may_be_transparent() -> None:
+    clear = chunk(b"tRNS", struct.pack(">H", RISING[32]))
+    assert [opacity for _, opacity in shades(png_of(0, 16, [GREY_16] * 8, clear))] == [255, 0, 255]
+
+
+@pytest.mark.parametrize("colour_type", [2, 4, 6])
+def test_colours_of_16_bits_are_as_bright_as_they_were(colour_type: int) -> None:
+    alpha = [] if colour_type == 2 else [65535]
+    shades_of = 1 if colour_type == 4 else 3
+    points = [[value] * shades_of + alpha for value in RISING]
+    row = b"".join(struct.pack(f">{len(numbers)}H", *numbers) for numbers in points)
+    for (value, opacity), expected in zip(shades(png_of(colour_type, 16, [row] * 8)), (0, 130, 255), strict=True):
+        assert abs(value - expected) < 8
+        assert opacity == 255
+
+
+def test_one_colour_of_16_bits_may_be_transparent() -> None:
+    row = b"".join(struct.pack(">3H", value, 30_000, 65_535 - value) for value in RISING)
+    clear = chunk(b"tRNS", struct.pack(">3H", 0, 30_000, 65_535))
+    assert [opacity for _, opacity in shades(png_of(2, 16, [row] * 8, clear))] == [0, 255, 255]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_shades_are_as_bright_as_they_were(bits: int) -> None:
+    most = 2**bits - 1
+    row = int("".join(f"{value * most // 63:0{bits}b}" for value in range(64)), 2).to_bytes(8 * bits, "big")
+    (first, _), _, (last, _) = shades(png_of(0, bits, [row] * 8))
+    assert (first < 20, last > 235) == (True, True)
+
+
+def test_a_picture_of_16_bits_that_lies_is_stood_up() -> None:
+    beside = chunk(b"eXIf", exif(6).tobytes().removeprefix(b"Exif\0\0"))
+    picture = opened(encoded(png_of(0, 16, [GREY_16] * 32, beside)).large).convert("L")
+    assert picture.size == (32, 64)
+    top, bottom = picture.getpixel((16, 2)), picture.getpixel((16, 61))
+    assert isinstance(top, int) and isinstance(bottom, int)  # noqa: PT018
+    assert (top < 20, bottom > 235) == (True, True)
+
+
+LONG = zlib.compress(b"x" * 3_000_000)
+EXTRAS = {
+    "a long text, packed": chunk(b"zTXt", b"Comment\0\0" + LONG),
+    "a long text in Unicode, packed": chunk(b"iTXt", b"Comment\0\1\0en\0\0" + LONG),
+    "a long text": chunk(b"tEXt", b"Comment\0" + b"x" * 3_000_000),
+    "a long colour profile": chunk(b"iCCP", b"profile\0\0" + LONG),
+    "many texts": chunk(b"zTXt", b"C\0\0" + zlib.compress(b"x" * 900_000)) * 100,
+    "texts that cannot be unpacked": chunk(b"zTXt", b"C\0\0broken") + chunk(b"iCCP", b"p\0\0broken"),
+    "a text whose checksum is wrong": chunk(b"tEXt", b"Comment\0x")[:-4] + b"\0\0\0\0",
+    "a resolution that is none": chunk(b"pHYs", b"\xff"),
+    "a gamma that is none": chunk(b"gAMA", b"\xff"),
+    "something of somebody's own": chunk(b"abCd", b"\xff" * 100),
+}
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_what_stands_beside_the_points_of_a_png_makes_no_difference(extra: str) -> None:
+    plain = encoded(png_of(0, 16, [GREY_16] * 8))
+    assert encoded(png_of(0, 16, [GREY_16] * 8, EXTRAS[extra])) == plain
+    assert encoded(png_of(0, 16, [GREY_16] * 8, behind=EXTRAS[extra])) == plain
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_long_colour_profile_of_another_format_is_dropped_too(kind: str) -> None:
+    assert encoded(file_of(halves(), kind, icc_profile=b"x" * 3_000_000)) == encoded(file_of(halves(), kind))
+
+
+def test_a_chunk_that_says_it_is_longer_than_the_file_ends_the_picture() -> None:
+    whole = png_of(0, 8, [bytes(range(64))] * 8)
+    at = whole.index(b"IDAT") - 4
+    refused(whole[:at] + b"\x7f\xff\xff\xfftEXt" + whole[at:])
+
+
+def test_cmyk_of_a_printer_has_its_colours() -> None:
+    picture = Image.new("CMYK", (64, 32), (0, 255, 255, 0))
+    assert near(opened(encoded(file_of(picture, "JPEG")).large).getpixel((5, 5)), (255, 0, 0))
 
 
 def test_a_palette_with_a_transparent_colour_is_taken() -> None:

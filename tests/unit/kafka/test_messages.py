@@ -64,6 +64,19 @@ def test_a_command_comes_out_as_it_went_in() -> None:
     assert decode_command(encode(END_VISIT)) == END_VISIT
 
 
+def test_how_long_a_pass_is_good_reaches_the_door_and_may_be_missing() -> None:
+    def read(**reading: object) -> PassReading:
+        scan = msgspec.json.decode(encode(COMMAND))["scan"] | {"reading": reading}
+        command = decode_command(changed(scan=scan))
+        assert isinstance(command, ScanCommand)
+        return command.scan.reading
+
+    genuine = {"status": "valid", "member_id": str(UUID(int=5)), "issued_at": "2026-03-01T12:00:00Z"}
+    assert read(**genuine).validity is None, "as an older version writes it"
+    assert read(**genuine, validity_s=300).validity == timedelta(minutes=5)
+    assert encode(COMMAND).count(b'"validity_s":null') == 1
+
+
 def test_a_command_to_end_a_visit_is_written_as_replicas_of_another_version_read_it() -> None:
     assert msgspec.json.decode(encode(END_VISIT)) == {
         "type": "end_visit",

@@ -103,6 +103,43 @@ def test_a_code_is_a_jwt_that_others_can_verify(key_dir: Path, code: str) -> Non
     assert claims == {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
 
 
+def test_a_long_lived_pass_is_good_for_as_long_as_it_says(key_dir: Path, verifier: PassVerifier) -> None:
+    code = PassSigner(key_dir).sign(MEMBER, ISSUED, timedelta(seconds=300))
+    for seconds, status in ((-11, "stale"), (-10, "valid"), (46, "valid"), (300, "valid"), (301, "stale")):
+        read = verifier.read(code, ISSUED + timedelta(seconds=seconds))
+        assert read == PassReading(PassStatus(status), MEMBER, ISSUED, 300), seconds
+    assert len(modules(code)) <= 10 * 4 + 17 + 8, "its picture is no finer than that of any other"
+
+
+def test_the_mark_of_one_code_makes_no_other_last_longer(key_dir: Path, verifier: PassVerifier, code: str) -> None:
+    marked = PassSigner(key_dir).sign(MEMBER, ISSUED, timedelta(seconds=900))
+    late = ISSUED + timedelta(seconds=46)
+    for _ in range(2):  # what was read once is remembered
+        assert verifier.read(marked, late).status is PassStatus.VALID
+        assert verifier.read(code, late).status is PassStatus.STALE
+    header, claims, signature = code.split(".")
+    stretched = marked.split(".")[1]
+    for forged in (f"{header}.{stretched}.{signature}", f"{header}.{claims}.{marked.split('.')[2]}"):
+        assert verifier.read(forged, ISSUED) == FORGED
+
+
+@pytest.mark.parametrize("ttl", [45, 901, 2**31, 0, -1, "300", 300.5, True, [300], {"s": 300}])
+def test_a_mark_beyond_its_bounds_is_no_pass_even_if_it_is_signed(
+    key_dir: Path, verifier: PassVerifier, ttl: object
+) -> None:
+    claims = {"sub": subject_of(MEMBER), "iat": int(ISSUED.timestamp())}
+    assert verifier.read(signed(key_dir, claims | {"ttl": 900}), ISSUED).status is PassStatus.VALID
+    assert verifier.read(signed(key_dir, claims | {"ttl": ttl}), ISSUED) == FORGED
+
+
+def test_a_pass_of_any_other_length_of_life_is_not_signed(key_dir: Path, code: str) -> None:
+    signer = PassSigner(key_dir)
+    for seconds in (44, 901, 0, -1):
+        with pytest.raises(ValueError, match="45 to 900 seconds"):
+            signer.sign(MEMBER, ISSUED, timedelta(seconds=seconds))
+    assert signer.sign(MEMBER, ISSUED, timedelta(seconds=45)) == code, "as long as any other: an ordinary one"
+
+
 # What a code is not
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from cluster.cli.pictures import NoCodeError, read_picture
 from integrations.pass_images import png
@@ -50,6 +51,40 @@ def test_a_picture_that_lies_on_its_side_and_one_with_colours_are_read(tmp_path:
         file = BytesIO()
         Image.open(BytesIO(picture)).rotate(90).convert(mode).save(file, "TIFF")
         assert read_picture(saved(tmp_path, file.getvalue())) == CODE
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_code_on_nothing_is_read(tmp_path: Path, picture: bytes, mode: str, ink: int) -> None:
+    code = Image.open(BytesIO(picture)).convert("L")
+    dark = code.point([255 if value == 0 else 0 for value in range(256)])
+    drawn = Image.new("LA", code.size, (ink, 0) if ink else (0, 0))
+    drawn.paste((ink, 255), (0, 0), dark)
+    file = BytesIO()
+    if mode == "P":
+        painted = dark.point([0 if value == 0 else 1 for value in range(256)]).convert("P")
+        painted.putpalette([0, 0, 0, ink, ink, ink])
+        painted.save(file, "PNG", transparency=0)
+    else:
+        drawn.convert(mode).save(file, "PNG")
+    assert read_picture(saved(tmp_path, file.getvalue())) == CODE
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_a_code_in_more_shades_than_a_screen_has_is_read(tmp_path: Path, picture: bytes, mode: str) -> None:
+    file = BytesIO()
+    scale = {"I;16": 200.0, "I": 2.0**22, "F": 1 / 255}[mode]
+    wide = Image.open(BytesIO(picture)).convert("L").convert("F").point(lambda value: value * scale + scale)
+    (wide if mode == "F" else wide.convert("I")).convert(mode).save(file, "TIFF")
+    assert read_picture(saved(tmp_path, file.getvalue())) == CODE
+
+
+def test_a_code_with_a_long_text_beside_it_is_read(tmp_path: Path, picture: bytes) -> None:
+    text = PngInfo()
+    text.add_text("Comment", "x" * 3_000_000, zip=True)
+    file = BytesIO()
+    Image.open(BytesIO(picture)).save(file, "PNG", pnginfo=text)
+    assert read_picture(saved(tmp_path, file.getvalue())) == CODE
 
 
 def test_of_several_codes_the_one_that_looks_like_a_pass_is_taken(tmp_path: Path, picture: bytes) -> None:

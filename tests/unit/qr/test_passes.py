@@ -47,5 +47,13 @@ def test_the_picture_shows_the_present_code(passes: Passes) -> None:
     assert found.text == issued.code
 
 
+def test_a_long_lived_pass_can_be_read_from_the_smallest_picture(passes: Passes, tmp_path: Path) -> None:
+    drawn = passes.image(MEMBER, NOW, ImageKind.PNG, 300, timedelta(seconds=900))
+    found = zxingcpp.read_barcode(Image.open(BytesIO(drawn)))
+    assert found is not None
+    late = ISSUED + timedelta(seconds=900)
+    assert PassVerifier(tmp_path).read(found.text, late) == PassReading(PassStatus.VALID, MEMBER, ISSUED, 900)
+
+
 def test_the_svg_is_one(passes: Passes) -> None:
     assert passes.image(MEMBER, NOW, ImageKind.SVG).startswith(b"<svg ")

@@ -1,0 +1,70 @@
+"""What a picture shows, in points of eight bits: whatever it was stored as, and nothing that stands beside it."""
+
+from PIL import Image
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_FRAME = 12  # bytes of a chunk beside its data: length, name, checksum
+# Of what is optional in a PNG: transparency, how the camera was held, and whether it moves.
+_WANTED = frozenset({b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT"})
+_OPTIONAL = 0x20  # this bit of a chunk's first letter (https://www.w3.org/TR/png-3/#5Chunk-naming-conventions)
+_LARGEST_16 = 2**16 - 1
+_TO_8_BITS = [(value * 255 + _LARGEST_16 // 2) // _LARGEST_16 for value in range(_LARGEST_16 + 1)]
+
+
+def without_extras(data: bytes) -> bytes:
+    """A file without what a PNG has beside its points: texts and profiles, however large or broken they are.
+
+    Pillow unpacks them, and takes the whole picture for broken when one is larger than a mebibyte.
+
+    Args:
+        data: a file of any kind; one that is no PNG comes back as it is.
+    """
+    if not data.startswith(_PNG):
+        return data
+    kept, place, whole = [_PNG], len(_PNG), memoryview(data)
+    while place < len(data):
+        end = place + _FRAME + int.from_bytes(whole[place : place + 4], "big")
+        name = bytes(whole[place + 4 : place + 8])
+        if not name or not name[0] & _OPTIONAL or name in _WANTED:
+            kept.append(bytes(whole[place:end]))
+        place = end
+    return b"".join(kept)
+
+
+def eight_bit(picture: Image.Image) -> Image.Image:
+    """A picture whose points have eight bits for each colour; Pillow itself cuts larger ones off at 255.
+
+    Grey of 16 bits is scaled. Of other large numbers nobody knows which is white: the largest of the picture is.
+    """
+    if picture.mode.startswith("I;16"):
+        return _scaled_16(picture)
+    if picture.mode in {"I", "F"}:
+        return _stretched(picture)
+    key = picture.info.get("transparency")
+    if isinstance(key, tuple) and max(key) > 255:  # noqa: PLR2004 - of 16 bits, while Pillow has read 8 of each point
+        picture.info["transparency"] = tuple(value >> 8 for value in key)
+    return picture
+
+
+def has_alpha(picture: Image.Image) -> bool:
+    """Whether some of a picture may be transparent."""
+    return picture.has_transparency_data
+
+
+def _scaled_16(picture: Image.Image) -> Image.Image:
+    wide = picture.convert("I")
+    grey = wide.point(_TO_8_BITS, "L")
+    key = picture.info.get("transparency")
+    if isinstance(key, int):
+        opaque = [255] * (_LARGEST_16 + 1)
+        opaque[min(key, _LARGEST_16)] = 0
+        grey = Image.merge("LA", (grey, wide.point(opaque, "L")))
+    grey.info = {name: value for name, value in picture.info.items() if name != "transparency"}
+    return grey
+
+
+def _stretched(picture: Image.Image) -> Image.Image:
+    least, most = picture.convert("F").getextrema()
+    assert isinstance(least, float) and isinstance(most, float)  # noqa: PT018, S101 - there is one band
+    factor = 255 / (most - least) if most > least else 0.0
+    return picture.convert("F").point(lambda value: value * factor - least * factor).convert("L")
