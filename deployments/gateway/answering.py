@@ -5,6 +5,7 @@ from time import perf_counter
 import structlog
 from starlette.types import Message, Send
 
+from deployments.gateway.body import Arriving
 from deployments.gateway.headers import Incoming, RawHeaders, completed
 from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, body_of
 
@@ -18,15 +19,20 @@ class Answering:
     Args:
         send: the server's own.
         incoming: the request.
+        arriving: its body; where that was not read to its end the answer is the connection's last one.
         usual: headers of every answer.
         names_request: whether the answer carries the request's id.
     """
 
-    __slots__ = ("_began", "_incoming", "_names_request", "_send", "_usual", "code", "status")
+    __slots__ = ("_arriving", "_began", "_incoming", "_lingers", "_names_request", "_send", "_usual", "code", "status")
 
-    def __init__(self, send: Send, incoming: Incoming, usual: RawHeaders, *, names_request: bool) -> None:
+    def __init__(
+        self, send: Send, incoming: Incoming, arriving: Arriving, usual: RawHeaders, *, names_request: bool
+    ) -> None:
         self._send = send
         self._incoming = incoming
+        self._arriving = arriving
+        self._lingers = False
         self._usual = usual
         self._names_request = names_request
         self._began = perf_counter()
@@ -43,6 +49,11 @@ class Answering:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*completed(message["headers"], self._usual), *self._own_headers()]
+            await self._close_early(message)
+        elif self._lingers and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._arriving.drain()
+            message = {"type": "http.response.body", "body": b""}
         await self._send(message)
 
     async def json(self, body: bytes) -> None:
@@ -70,8 +81,25 @@ class Answering:
             *self._usual,
             *self._own_headers(),
         ]
-        await self._send({"type": "http.response.start", "status": status, "headers": own})
-        await self._send({"type": "http.response.body", "body": body})
+        start = {"type": "http.response.start", "status": status, "headers": own}
+        await self._close_early(start)
+        await self._send(start)
+        await self({"type": "http.response.body", "body": body})
+
+    async def _close_early(self, start: Message) -> None:
+        """Let the connection end with the answer to a request whose body was not read to its end.
+
+        What still comes, or never comes, must not be taken for another request, nor another request for this body.
+        Who is sending is heard out before the answer. Who waits for `100 Continue` gets the answer in its place
+        (RFC 9110 section 10.1.1), and is heard out afterwards: some do not wait for long.
+        """
+        if self._arriving.is_over:
+            return
+        self._lingers = self._arriving.is_held_back
+        if not self._lingers:
+            await self._arriving.drain()
+        if not self._arriving.is_over and not any(name == b"connection" for name, _ in start["headers"]):
+            start["headers"] = [*start["headers"], (b"connection", b"close")]
 
     def _own_headers(self) -> RawHeaders:
         return [(b"x-request-id", self._incoming.request_id.encode())] if self._names_request else []

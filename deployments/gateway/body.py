@@ -12,12 +12,49 @@ from deployments.gateway.problems import ApiProblem
 _WITHIN_S = 10.0
 # What is left of a body that is refused ends with the connection.
 _CLOSE = {"Connection": "close"}
-_HEARD_OUT_S = 2.0
-_HEARD_OUT_BYTES = 16 * 1024 * 1024
+_DRAINED_S = 2.0
+_DRAINED_BYTES = 16 * 1024 * 1024
 
 
 class ClientGoneError(Exception):
     """The client left before its request was complete; nobody is there to be answered."""
+
+
+class Arriving:
+    """The body of a request as it comes from the server: ASGI's `receive`, which notes how much of it was read.
+
+    Args:
+        receive: the server's own. Its first call sends `100 Continue` to a client that waits for it.
+        has_body: whether a body comes along.
+        is_awaited: whether the client waits for `100 Continue` before it sends the body.
+    """
+
+    __slots__ = ("_receive", "is_held_back", "is_over")
+
+    def __init__(self, receive: Receive, *, has_body: bool, is_awaited: bool) -> None:
+        self._receive = receive
+        self.is_held_back = is_awaited
+        self.is_over = not has_body
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        self.is_held_back = False
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self.is_over = True
+        return message
+
+    async def drain(self) -> None:
+        """Read what is left, within bounds, and drop it.
+
+        A connection that is closed with bytes unread is reset, and who is still sending may never read the answer
+        (RFC 9112 section 9.6).
+        """
+        taken = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAINED_S):
+                while not self.is_over and taken <= _DRAINED_BYTES:
+                    taken += len((await self()).get("body", b""))
 
 
 class BodyPieces:
@@ -41,16 +78,6 @@ class BodyPieces:
             if message.get("body"):
                 yield message["body"]
 
-    async def hear_out(self) -> None:
-        """Take the rest, within bounds, and forget it: who is cut off while sending may never read the answer."""
-        taken = 0
-        with suppress(TimeoutError, ClientGoneError):
-            async with asyncio.timeout(_HEARD_OUT_S):
-                async for piece in self:
-                    taken += len(piece)
-                    if taken > _HEARD_OUT_BYTES:
-                        return
-
 
 async def read_body(
     incoming: Incoming, receive: Receive, max_bytes: int, *, is_form: bool = False, untyped: bool = False
@@ -68,9 +95,7 @@ async def read_body(
         ApiProblem: it is too large, by its name not JSON (or a form, where that is wanted), or does not arrive.
         ClientGoneError: see there.
     """
-    pieces = BodyPieces(receive)
     if incoming.body_length > max_bytes:
-        await pieces.hear_out()
         raise _too_large(max_bytes)
     if not incoming.has_body:
         return b""
@@ -80,7 +105,7 @@ async def read_body(
         raise ApiProblem("unsupported_media_type", "Send the body as application/json.")
     try:
         async with asyncio.timeout(_WITHIN_S):
-            return await _read(pieces, max_bytes)
+            return await _read(BodyPieces(receive), max_bytes)
     except TimeoutError:
         raise ApiProblem("body_too_slow", "The body did not arrive in time.", headers=_CLOSE) from None
 
@@ -90,7 +115,6 @@ async def _read(pieces: BodyPieces, max_bytes: int) -> bytes:
     async for piece in pieces:
         body += piece
         if len(body) > max_bytes:
-            await pieces.hear_out()
             raise _too_large(max_bytes)
     return bytes(body)
 

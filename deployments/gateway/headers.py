@@ -1,7 +1,7 @@
 """Headers that every answer has, and the ids that requests carry through the logs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -9,6 +9,7 @@ from domain.ids import new_id
 
 RawHeaders = list[tuple[bytes, bytes]]
 
+REQUEST_ID = b"x-request-id"
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ALWAYS: RawHeaders = [
     (b"cache-control", b"no-store"),  # answers are about people
@@ -30,6 +31,7 @@ class Incoming(msgspec.Struct, frozen=True):
 
     Args:
         body_length: -1 where none is stated.
+        expects_continue: whether the body is sent only after `100 Continue`.
     """
 
     authorization: str | None
@@ -37,6 +39,7 @@ class Incoming(msgspec.Struct, frozen=True):
     body_length: int
     chunked: bool
     request_id: str
+    expects_continue: bool
 
     @property
     def has_body(self) -> bool:
@@ -67,9 +70,9 @@ class Incoming(msgspec.Struct, frozen=True):
         return self.content_type.lstrip().lower().startswith(("multipart/form-data", "image/"))
 
 
-def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Incoming:
-    """Pick out what is needed, in one pass."""
-    authorization, content_type, length, chunked, request_id = None, "", -1, False, ""
+def read_headers(headers: Collection[tuple[bytes, bytes]]) -> Incoming:
+    """Pick out what is needed."""
+    authorization, content_type, length, chunked, expects = None, "", -1, False, False
     for name, value in headers:
         if name == b"authorization":
             authorization = value.decode("latin-1")
@@ -79,12 +82,15 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Incoming:
             length = int(value) if value.isdigit() else -1
         elif name == b"transfer-encoding":
             chunked = True
-        elif name == b"x-request-id":
-            request_id = value.decode("latin-1")
-    if not _SANE_ID.fullmatch(request_id):
-        # An id of any length and letters would be written into every log line.
-        request_id = str(new_id())
-    return Incoming(authorization, content_type, length, chunked, request_id)
+        elif name == b"expect":
+            expects = value.lower() == b"100-continue"
+    return Incoming(authorization, content_type, length, chunked, request_id_of(headers), expects)
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The one id that a request names, or a new one: an id of any length and letters would be in every log line."""
+    named = [value.decode("latin-1") for name, value in headers if name == REQUEST_ID]
+    return named[0] if len(named) == 1 and _SANE_ID.fullmatch(named[0]) else str(new_id())
 
 
 def completed(headers: Iterable[tuple[bytes, bytes]], usual: RawHeaders) -> Iterator[tuple[bytes, bytes]]:

@@ -14,7 +14,8 @@ from deployments.gateway.guard import guarded_router
 from deployments.gateway.own_addresses import may_return_to
 from deployments.gateway.parts import OfParts, Parts, TheClient
 from deployments.identity.desk import IdentityDesk
-from domain.identity.model import IdentityProblem, IdentityRefusal, Tokens
+from deployments.identity.issued import SignedIn
+from domain.identity.model import Client, IdentityProblem, IdentityRefusal
 from integrations.local_identity.keys import JWKS_FILE
 
 FORMS = frozenset({"/identity/oauth2/token"})
@@ -42,10 +43,9 @@ def router() -> APIRouter:
         if form.get("client_id") != parts.settings.identity.client_id:
             return JSONResponse({"error": "invalid_client"}, _BAD)
         if form.get("grant_type") == "authorization_code":
-            return _token_answer(await _exchanged(form, parts))
+            return _token_answer(await _exchanged(form, parts, client))
         if form.get("grant_type") == "refresh_token":
-            refreshed = await parts.identity(IdentityDesk.refresh, form.get("refresh_token", ""), client)
-            return _token_answer(refreshed if isinstance(refreshed, IdentityRefusal) else refreshed.tokens)
+            return _token_answer(await parts.identity(IdentityDesk.refresh, form.get("refresh_token", ""), client))
         return JSONResponse({"error": "unsupported_grant_type"}, _BAD)
 
     return routes
@@ -55,18 +55,19 @@ async def _form_of(request: Request) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 
-async def _exchanged(form: dict[str, str], parts: Parts) -> Tokens | IdentityRefusal:
+async def _exchanged(form: dict[str, str], parts: Parts, client: Client) -> SignedIn | IdentityRefusal:
     redirect_uri = form.get("redirect_uri", "")
     if not may_return_to(parts.settings, redirect_uri):
         return IdentityRefusal(IdentityProblem.WRONG_CODE, "The redirect_uri is not registered.")
     return await parts.identity(
-        IdentityDesk.exchange_code, form.get("code", ""), redirect_uri, form.get("code_verifier")
+        IdentityDesk.sign_in_by_code, form.get("code", ""), redirect_uri, form.get("code_verifier"), client
     )
 
 
-def _token_answer(tokens: Tokens | IdentityRefusal) -> Response:
-    if isinstance(tokens, IdentityRefusal):
-        return JSONResponse({"error": "invalid_grant", "error_description": tokens.detail}, _BAD)
+def _token_answer(answer: SignedIn | IdentityRefusal) -> Response:
+    if isinstance(answer, IdentityRefusal):
+        return JSONResponse({"error": "invalid_grant", "error_description": answer.detail}, _BAD)
+    tokens = answer.tokens
     return JSONResponse(
         {
             "access_token": tokens.access_token,

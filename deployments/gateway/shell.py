@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.gateway.answering import Answering
 from deployments.gateway.background import Lifespan
-from deployments.gateway.body import ClientGoneError, Replayed, read_body
+from deployments.gateway.body import Arriving, ClientGoneError, Replayed, read_body
 from deployments.gateway.clients import client_of
 from deployments.gateway.headers import Incoming, always, read_headers
 from deployments.gateway.problems import ApiProblem, internal_error
@@ -133,7 +133,8 @@ class Shell:
         arrived_at = self._clock()
         until = asyncio.get_running_loop().time() + self._limits.deadline_s + WAY_BACK_S
         incoming = read_headers(scope["headers"])
-        answering = Answering(send, incoming, self._usual, names_request=self._names_request)
+        receive = arriving = Arriving(receive, has_body=incoming.has_body, is_awaited=incoming.expects_continue)
+        answering = Answering(send, incoming, arriving, self._usual, names_request=self._names_request)
         method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
         # Never taken back: a server runs each request in a context of its own, and the next one here binds its own id.
         structlog.contextvars.bind_contextvars(request_id=incoming.request_id)

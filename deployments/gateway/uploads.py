@@ -104,8 +104,6 @@ class Uploads:
         pieces = BodyPieces(request.receive)
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_bytes + _TEXTS:
-            if "expect" not in request.headers:  # otherwise nothing was sent yet
-                await pieces.hear_out()
             raise self._too_large()
         try:
             async with asyncio.timeout(_WITHIN_S):
@@ -123,7 +121,6 @@ class Uploads:
             read += len(piece)
             form.feed(piece)
             if kept + len(form.picture) > self._max_bytes or read > self._max_bytes + _TEXTS:
-                await pieces.hear_out()
                 raise self._too_large()
             if len(form.picture) >= _HELD:
                 kept += len(form.picture)
@@ -140,7 +137,6 @@ class Uploads:
             read += len(piece)
             held += piece
             if read > self._max_bytes:
-                await pieces.hear_out()
                 raise self._too_large()
             if len(held) >= _HELD:
                 await self._write(file, held)

@@ -24,6 +24,7 @@ from domain.identity.model import (
     Client,
     IdentityProblem,
     IdentityRefusal,
+    ReusedCredential,
     Role,
     Session,
     Tokens,
@@ -41,6 +42,7 @@ from domain.unit_of_work import Store
 from integrations.settings import IdentitySettings
 
 _UNKNOWN_SESSION = IdentityRefusal(IdentityProblem.UNKNOWN_SESSION, "There is no such session of yours.")
+_WRONG_CODE = IdentityRefusal(IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Sign in again.")
 _NO_PAGE = IdentityRefusal(IdentityProblem.WRONG_CODE, "This provider has a sign-in page of its own.")
 _log = structlog.get_logger(__name__)
 
@@ -145,9 +147,9 @@ class IdentityDesk(StoreDesk):
         return tokens if isinstance(tokens, IdentityRefusal) else self._signed_in(tokens, client)
 
     def refresh(self, refresh_token: str, client: Client) -> SignedIn | IdentityRefusal:
-        """Go on with a session."""
-        tokens = self._provider.refresh(refresh_token)
-        return tokens if isinstance(tokens, IdentityRefusal) else self._signed_in(tokens, client)
+        """Go on with a session. A token that was spent before, or was stolen, ends it everywhere."""
+        self.ping_database()  # a token must not be spent for an answer that cannot be given
+        return self._continued(self._provider.refresh(refresh_token, client), service.SESSION_OVER, client)
 
     def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
         """The provider's own sign-in page."""
@@ -156,9 +158,9 @@ class IdentityDesk(StoreDesk):
     def sign_in_by_code(
         self, code: str, redirect_uri: str, code_verifier: str | None, client: Client
     ) -> SignedIn | IdentityRefusal:
-        """Begin a session with what the provider's own page has given."""
-        tokens = self._provider.exchange_code(code, redirect_uri, code_verifier)
-        return tokens if isinstance(tokens, IdentityRefusal) else self._signed_in(tokens, client)
+        """Begin a session with what the provider's own page has given. A second use of a code ends that session."""
+        self.ping_database()
+        return self._continued(self._provider.exchange_code(code, redirect_uri, code_verifier), _WRONG_CODE, client)
 
     def authorize(
         self, email: str, password: str, redirect_uri: str, code_challenge: str | None, client: Client
@@ -169,13 +171,9 @@ class IdentityDesk(StoreDesk):
             return _NO_PAGE
         return self._tries.of(email, client, lambda: local.authorize(email, password, redirect_uri, code_challenge))
 
-    def exchange_code(self, code: str, redirect_uri: str, code_verifier: str | None) -> Tokens | IdentityRefusal:
-        """The tokens for an authorization code, as the provider's token endpoint gives them."""
-        return self._provider.exchange_code(code, redirect_uri, code_verifier)
-
     def sign_out(self, user_id: UUID, session_id: UUID, refresh_token: str | None) -> None:
         """End a session."""
-        self._written(lambda connection: SessionRepository(connection).end(user_id, session_id, self._clock()))
+        self._end(user_id, session_id)
         if refresh_token:
             self._provider.revoke(refresh_token)
 
@@ -191,8 +189,7 @@ class IdentityDesk(StoreDesk):
 
     def end_session(self, user_id: UUID, session_id: UUID) -> IdentityRefusal | None:
         """End one of a user's sessions. Its tokens are refused from now on, refreshed ones too."""
-        theirs = self._written(lambda connection: SessionRepository(connection).end(user_id, session_id, self._clock()))
-        return None if theirs else _UNKNOWN_SESSION
+        return None if self._end(user_id, session_id) else _UNKNOWN_SESSION
 
     def forgot_password(self, email: str, client: Client) -> UUID | IdentityRefusal:
         """Open a reset and send its code; the same answer whether or not there is an account.
@@ -329,13 +326,32 @@ class IdentityDesk(StoreDesk):
         self._provider.delete(user_id)
         self._written(lambda connection: leaving.finish_deleting(connection, user_id, self._clock()))
 
+    def _continued(
+        self, answer: Tokens | IdentityRefusal | ReusedCredential, refusal: IdentityRefusal, client: Client
+    ) -> SignedIn | IdentityRefusal:
+        if isinstance(answer, Tokens):
+            return self._signed_in(answer, client)
+        if isinstance(answer, IdentityRefusal):
+            return answer
+        # The refresh tokens are worthless already; this ends the access tokens, everywhere within 5 s.
+        self._end(answer.sub, answer.session_id)
+        return refusal
+
     def _signed_in(self, tokens: Tokens, client: Client) -> SignedIn | IdentityRefusal:
         caller = caller_of(tokens)
         user = self._written(lambda connection: service.know_caller(connection, caller, client, self._clock()))
         if isinstance(user, IdentityRefusal):
             self._provider.revoke(tokens.refresh_token)
             return user
+        local = self._outside.local
+        if local is not None and not local.session_stands(caller.session_id):
+            # Reuse or signing out was faster than the session's row, and has found none to end.
+            self._end(caller.user_id, caller.session_id)
+            return service.SESSION_OVER
         return SignedIn(tokens, user, caller.session_id)
+
+    def _end(self, user_id: UUID, session_id: UUID) -> bool:
+        return self._written(lambda connection: SessionRepository(connection).end(user_id, session_id, self._clock()))
 
     def _password_changed(self, user_id: UUID, kept_session: UUID | None) -> None:
         now = self._clock()

@@ -88,6 +88,10 @@ class Client:
         return str(mapped if mapped is not None else IPv6Network((int(address), 64), strict=False))
 
 
+UNKNOWN_CLIENT = Client()
+"""Of which nothing is known."""
+
+
 class UserState(StrEnum):
     """How an account stands."""
 
@@ -222,6 +226,17 @@ class IdentityRefusal:
     problem: IdentityProblem
     detail: str
     retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReusedCredential:
+    """A refresh token or an authorization code that is valid once was presented again: its session must end.
+
+    Two parties have it, and nobody can tell which of them is the owner (RFC 9700 section 4.14.2).
+    """
+
+    sub: UUID
+    session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

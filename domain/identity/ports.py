@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from domain.identity.model import IdentityRefusal, Role, Tokens
+from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityRefusal, ReusedCredential, Role, Tokens
 
 
 class ProviderAwayError(Exception):
@@ -103,10 +103,14 @@ class IdentityProvider(Protocol):
         sign-up, which proves nothing; after the right password only: `account_disabled`, `new_password_needed`.
         """
 
-    def refresh(self, refresh_token: str) -> Tokens | IdentityRefusal:
+    def refresh(
+        self, refresh_token: str, client: Client = UNKNOWN_CLIENT
+    ) -> Tokens | IdentityRefusal | ReusedCredential:
         """New tokens of the same session (`origin_jti`). Refused: `session_over`.
 
-        The local provider rotates the refresh token; a spent one ends its family.
+        The local provider rotates the refresh token. A spent one gets the same successor again for 10 s, if the same
+        device presents it and the successor was not used; otherwise no token of the session is valid any more, and the
+        caller must end the session itself. Cognito tells of no reuse.
         """
 
     def revoke(self, refresh_token: str) -> None:
@@ -145,8 +149,13 @@ class IdentityProvider(Protocol):
     def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
         """The hosted sign-in page (authorization code, PKCE S256)."""
 
-    def exchange_code(self, code: str, redirect_uri: str, code_verifier: str | None) -> Tokens | IdentityRefusal:
-        """Tokens for an authorization code (RFC 6749 section 4.1.3). Refused: `wrong_code`. A code is good once."""
+    def exchange_code(
+        self, code: str, redirect_uri: str, code_verifier: str | None
+    ) -> Tokens | IdentityRefusal | ReusedCredential:
+        """Tokens for an authorization code (RFC 6749 section 4.1.3). Refused: `wrong_code`. A code is good once.
+
+        At the local provider a second use invalidates the refresh tokens of the first; the caller must end its session.
+        """
 
     def create(self, email: str, name: str, password: str | None) -> Account | IdentityRefusal:
         """Make a confirmed account without mail, in the group `User`. Without a password: `forgot_password` sets one.

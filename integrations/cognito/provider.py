@@ -13,7 +13,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.identity.codes import normal_code
-from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
+from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, ProviderAwayError
 from integrations.cognito.client import (
     INVALID,
@@ -136,8 +136,8 @@ class CognitoProvider:
             return WRONG
         return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": email.strip().lower(), "PASSWORD": password}, "")
 
-    def refresh(self, refresh_token: str) -> Tokens | IdentityRefusal:
-        """See `IdentityProvider`."""
+    def refresh(self, refresh_token: str, client: Client = UNKNOWN_CLIENT) -> Tokens | IdentityRefusal:  # noqa: ARG002 - see there
+        """See `IdentityProvider`. The app client does not rotate refresh tokens: this flow would be refused."""
         answer = self._initiate("REFRESH_TOKEN_AUTH", {"REFRESH_TOKEN": refresh_token}, refresh_token)
         return SESSION_OVER if isinstance(answer, IdentityRefusal) else answer
 

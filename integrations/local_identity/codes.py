@@ -4,14 +4,18 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from domain.identity.model import Client, ReusedCredential
 from domain.identity.pkce import challenge_of
 from integrations.local_identity.tables import authorization_codes, refresh_tokens
+from integrations.sealing import CannotBeOpenedError, seal, unseal
 
+_GRACE = timedelta(seconds=10)
+_SUCCESSOR = "successor of a refresh token"
 _AUTHORIZATION_CODE_LIVES = timedelta(seconds=60)  # RFC 6749 section 4.1.2 advises minutes at most
 
 
@@ -21,6 +25,13 @@ class Refreshable(NamedTuple):
     sub: UUID
     session_id: UUID
     auth_time: int
+
+
+class Rotated(NamedTuple):
+    """A session that goes on with another refresh token."""
+
+    session: Refreshable
+    refresh_token: str
 
 
 class Authorized(NamedTuple):
@@ -53,20 +64,69 @@ class Codes:
         )
         return token
 
-    def spend_refresh_token(self, token: str) -> Refreshable | None:
-        """The session of a token, which is good no longer. A spent one was stolen, or its successor was: all end."""
+    def rotate(self, token: str, client: Client, lifetime: timedelta) -> Rotated | ReusedCredential | None:
+        """Exchange a refresh token for its successor; None: there is no such token, or it has expired.
+
+        A token that was spent before gets the same successor again where its answer may have been lost, see
+        `_second_answer`. Otherwise two parties have it: every token of its session becomes worthless.
+        """
         row = self._connection.execute(
             select(refresh_tokens).where(refresh_tokens.c.token_hash == _hash(token))
         ).one_or_none()
         if row is None or row.expires_at <= self._now:
             return None
+        session = Refreshable(row.sub, row.session_id, row.auth_time)
         if row.spent:
-            self.end_session(row.session_id)
-            return None
+            again = self._second_answer(row, token, client)
+            if again is not None:
+                return Rotated(session, again)
+            self._end_family(row.session_id)
+            return ReusedCredential(row.sub, row.session_id)
+        successor = self.new_refresh_token(session, lifetime)
+        family = update(refresh_tokens).where(refresh_tokens.c.session_id == row.session_id)
+        self._connection.execute(family.values(successor=None))
         self._connection.execute(
-            update(refresh_tokens).where(refresh_tokens.c.token_hash == row.token_hash).values(spent=True)
+            update(refresh_tokens)
+            .where(refresh_tokens.c.token_hash == row.token_hash)
+            .values(
+                spent=True,
+                spent_at=self._now,
+                spent_by=_device(token, client),
+                successor=seal(successor.encode(), token, _SUCCESSOR),
+            )
         )
-        return Refreshable(row.sub, row.session_id, row.auth_time)
+        return Rotated(session, successor)
+
+    def _second_answer(self, row: Row[Any], token: str, client: Client) -> str | None:
+        """The successor of a spent token, where the first answer may have been lost or two tabs have sent the token.
+
+        That is: within a few seconds of the first use, which a second answer does not extend; from the same device as
+        far as that can be told; and while nobody has used the successor, which proves that it was received.
+        """
+        if row.successor is None or row.spent_at is None or not row.spent_at <= self._now < row.spent_at + _GRACE:
+            return None
+        if not client.address or not hmac.compare_digest(row.spent_by, _device(token, client)):
+            return None
+        try:
+            successor = unseal(row.successor, token, _SUCCESSOR).decode()
+        except CannotBeOpenedError:
+            return None
+        unused = refresh_tokens.c.token_hash == _hash(successor), refresh_tokens.c.spent.is_(False)
+        return successor if self._connection.execute(select(refresh_tokens.c.sub).where(*unused)).first() else None
+
+    def _end_family(self, session_id: UUID) -> None:
+        """Make every refresh token of a session worthless, and keep that it was: each further use is reuse as well.
+
+        Whoever has to end the session elsewhere may fail to, and gets another chance.
+        """
+        family = update(refresh_tokens).where(refresh_tokens.c.session_id == session_id)
+        self._connection.execute(family.values(spent=True, spent_at=None, spent_by=None, successor=None))
+
+    def stands(self, session_id: UUID) -> bool:
+        """Whether a refresh token of the session is still valid."""
+        valid = refresh_tokens.c.spent.is_(False), refresh_tokens.c.expires_at > self._now
+        query = select(refresh_tokens.c.sub).where(refresh_tokens.c.session_id == session_id, *valid)
+        return self._connection.execute(query).first() is not None
 
     def session_of(self, token: str) -> UUID | None:
         """The session that a refresh token belongs to."""
@@ -104,19 +164,24 @@ class Codes:
 
     def spend_authorization_code(
         self, code: str, redirect_uri: str, verifier: str | None, session_id: UUID
-    ) -> Authorized | None:
+    ) -> Authorized | ReusedCredential | None:
         """What a code stands for, once. A second use ends the session of the first (RFC 6749 section 4.1.2)."""
         this = authorization_codes.c.code_hash == _hash(code)
         row = self._connection.execute(select(authorization_codes).where(this)).one_or_none()
         if row is None:
             return None
         if row.session_id is not None:
-            self.end_session(row.session_id)
-            return None
+            self._end_family(row.session_id)
+            return ReusedCredential(row.sub, row.session_id)
         if row.expires_at <= self._now or row.redirect_uri != redirect_uri or not _answers(row.challenge, verifier):
             return None
         self._connection.execute(update(authorization_codes).where(this).values(session_id=session_id))
         return Authorized(row.sub, session_id)
+
+
+def _device(token: str, client: Client) -> str:
+    """What tells one device from another, readable by nobody who has not got the token."""
+    return hmac.new(token.encode(), f"{client.network}\n{client.device}".encode(), hashlib.sha256).hexdigest()
 
 
 def _answers(challenge: str | None, verifier: str | None) -> bool:

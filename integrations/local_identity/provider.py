@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from domain.clock import Clock, system_clock
-from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
+from domain.identity.model import (
+    UNKNOWN_CLIENT,
+    Client,
+    IdentityProblem,
+    IdentityRefusal,
+    ReusedCredential,
+    Role,
+    Tokens,
+)
 from domain.identity.ports import Account, MailAwayError, Mailer
 from integrations.local_identity.accounts import Accounts, new_account, normal_address
 from integrations.local_identity.codes import Codes, Refreshable
@@ -147,16 +155,23 @@ class LocalProvider(LocalDirectory):
             session, refresh_token = self._new_session(connection, account, uuid4())
         return self._tokens(account, session, refresh_token)
 
-    def refresh(self, refresh_token: str) -> Tokens | IdentityRefusal:
+    def refresh(
+        self, refresh_token: str, client: Client = UNKNOWN_CLIENT
+    ) -> Tokens | IdentityRefusal | ReusedCredential:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            codes = Codes(connection, self._clock())
-            session = codes.spend_refresh_token(refresh_token)
-            account = Accounts(connection).account(session.sub) if session else None
-            if session is None or account is None or not account.enabled:
+            rotated = Codes(connection, self._clock()).rotate(refresh_token, client, self._refresh_lifetime)
+            if isinstance(rotated, ReusedCredential):
+                return rotated
+            account = Accounts(connection).account(rotated.session.sub) if rotated else None
+            if rotated is None or account is None or not account.enabled:
                 return _OVER
-            successor = codes.new_refresh_token(session, self._refresh_lifetime)
-        return self._tokens(account, session, successor)
+        return self._tokens(account, rotated.session, rotated.refresh_token)
+
+    def session_stands(self, session_id: UUID) -> bool:
+        """Whether a session that was begun here can go on: not signed out, disabled, or ended by reuse meanwhile."""
+        with self._file.reading() as connection:
+            return Codes(connection, self._clock()).stands(session_id)
 
     def revoke(self, refresh_token: str) -> None:
         """See `IdentityProvider`."""
@@ -255,11 +270,15 @@ class LocalProvider(LocalDirectory):
                 return _WRONG
             return Codes(connection, self._clock()).new_authorization_code(account.sub, redirect_uri, code_challenge)
 
-    def exchange_code(self, code: str, redirect_uri: str, code_verifier: str | None) -> Tokens | IdentityRefusal:
+    def exchange_code(
+        self, code: str, redirect_uri: str, code_verifier: str | None
+    ) -> Tokens | IdentityRefusal | ReusedCredential:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
             codes = Codes(connection, self._clock())
             authorized = codes.spend_authorization_code(code, redirect_uri, code_verifier, uuid4())
+            if isinstance(authorized, ReusedCredential):
+                return authorized
             account = Accounts(connection).account(authorized.sub) if authorized else None
             if authorized is None or account is None or not account.enabled:
                 return _WRONG_CODE

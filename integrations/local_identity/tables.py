@@ -22,6 +22,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
@@ -84,6 +85,9 @@ refresh_tokens = Table(
     Column("sub", Id, ForeignKey("accounts.sub", ondelete="CASCADE"), nullable=False, index=True),
     Column("auth_time", Integer, nullable=False),
     Column("spent", Boolean, nullable=False),
+    Column("spent_at", Instant),  # null also where the session has ended: then there is no second answer
+    Column("spent_by", String(64)),  # HMAC of the device under the token; see `codes`
+    Column("successor", String(200)),  # sealed with this token, which is stored nowhere
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
@@ -146,6 +150,7 @@ class AccountsFile:
                 try:
                     with store.writing() as connection:
                         metadata.create_all(connection)
+                        _add_new_columns(connection, refresh_tokens)
                         _take_over_former_codes(connection)
                 except BaseException:
                     store.close()
@@ -184,6 +189,15 @@ def _take_over_former_codes(connection: Connection) -> None:
         )
     connection.execute(delete(accounts).where(*_SIGNED_UP))
     _former_codes.drop(connection)
+
+
+def _add_new_columns(connection: Connection, table: Table) -> None:
+    """Files of earlier versions lack columns that came later, all of which may be null."""
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in present:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
 
 
 @contextmanager

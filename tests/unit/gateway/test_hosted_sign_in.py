@@ -7,10 +7,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
+from deployments.gateway.confirmed_cache import Freshness
 from domain.identity.pkce import challenge_of
 from tests.unit.gateway.rig import OTHER_ORIGIN, Rig, assert_problem
 from tests.unit.gateway.signing_in import SignedInMember, sign_up
 from tests.unit.identity.local_rig import EMAIL, PASSWORD
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -133,7 +135,8 @@ async def test_a_browser_is_sent_back_only_to_applications_that_are_known(rig: R
         assert "location" not in answer.headers
 
 
-async def test_another_application_takes_its_tokens_at_the_token_endpoint_and_refreshes_them(rig: Rig) -> None:
+async def test_another_application_takes_its_tokens_at_the_token_endpoint_and_refreshes_them(world: World) -> None:
+    rig = Rig(world, freshness=Freshness(trust_for=0, deny_for=0))
     await sign_up(rig)
     rig.settings.identity.redirect_uris = [f"{OTHER_ORIGIN}/signed-in?x=1"]
     client_id, verifier, redirect = rig.settings.identity.client_id, "v" * 43, f"{OTHER_ORIGIN}/signed-in?x=1"
@@ -162,8 +165,29 @@ async def test_another_application_takes_its_tokens_at_the_token_endpoint_and_re
     assert me.json()["email"] == EMAIL
     fresh = await token(grant_type="refresh_token", client_id=client_id, refresh_token=tokens["refresh_token"])
     assert fresh.status_code == 200
-    spent = await token(grant_type="refresh_token", client_id=client_id, refresh_token=tokens["refresh_token"])
-    assert (spent.status_code, spent.json()["error"]) == (400, "invalid_grant")
+    used = await token(**shown, code_verifier=verifier)
+    assert (used.status_code, used.json()["error"]) == (400, "invalid_grant")
+    over = await token(grant_type="refresh_token", client_id=client_id, refresh_token=fresh.json()["refresh_token"])
+    assert (over.status_code, over.json()["error"]) == (400, "invalid_grant")
+    for each in (tokens, fresh.json()):
+        headers = {"Authorization": f"Bearer {each['access_token']}"}
+        assert_problem(await rig.client.get("/me", headers=headers), 401, "unauthenticated")
+
+
+async def test_a_code_that_is_exchanged_again_before_its_tokens_were_used_ends_them_too(rig: Rig) -> None:
+    await sign_up(rig)
+    redirect = f"{OTHER_ORIGIN}/callback"
+    code = rig.provider.authorize(EMAIL, PASSWORD, redirect, None)
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": rig.settings.identity.client_id,
+        "code": str(code),
+        "redirect_uri": redirect,
+    }
+    answers = [await rig.client.post("/identity/oauth2/token", content=urlencode(form), headers=FORM) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 400]
+    headers = {"Authorization": f"Bearer {answers[0].json()['access_token']}"}
+    assert_problem(await rig.client.get("/me", headers=headers), 401, "unauthenticated")
 
 
 async def test_without_a_list_the_callback_of_an_allowed_origin_is_known_and_any_origin_is_nobody_s_page(

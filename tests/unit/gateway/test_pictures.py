@@ -81,15 +81,6 @@ async def test_a_picture_too_large_is_heard_out_within_bounds_and_refused(rig: R
     assert nothing_is_left(rig)
 
 
-async def test_a_length_that_is_too_large_is_refused_before_anything_is_sent_if_the_client_waits(rig: Rig) -> None:
-    async def nothing() -> AsyncIterator[bytes]:
-        raise AssertionError("it was read")
-        yield b""
-
-    headers = parts()["headers"] | {"Content-Length": "9000000", "Expect": "100-continue"}
-    assert_problem(await send(rig, rig.world.gym(), content=nothing(), headers=headers), 413, "image_too_large")
-
-
 async def test_who_sends_a_length_that_is_too_large_is_heard_out(rig: Rig) -> None:
     sent = 0
 
@@ -157,17 +148,6 @@ async def test_other_calls_take_no_uploads(rig: Rig) -> None:
     for method, path in (("PATCH", "/me"), ("PATCH", f"/machines/{new_id()}"), ("POST", "/scans")):
         answer = await rig.client.request(method, path, files={"image": PICTURE}, headers=headers)
         assert_problem(answer, 415, "unsupported_media_type")
-
-
-async def test_who_may_not_is_told_before_anything_is_read(rig: Rig) -> None:
-    async def nothing() -> AsyncIterator[bytes]:
-        raise AssertionError("it was read")
-        yield b""
-
-    url, form = f"/gyms/{rig.world.gym()}/machines", parts()["headers"]
-    for headers, status in (({}, 401), (rig.bearer(Role.STAFF), 403)):
-        answer = await rig.client.post(url, content=nothing(), headers=form | headers)
-        assert answer.status_code == status
 
 
 async def test_a_store_that_is_away_leaves_no_machine(rig: Rig) -> None:

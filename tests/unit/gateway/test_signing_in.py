@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from unittest.mock import ANY
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from deployments.gateway.confirmed_cache import Freshness
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import Rig, assert_problem
-from tests.unit.gateway.signing_in import new_admin, new_member, sign_in, sign_up, try_to_sign_in
+from tests.unit.gateway.signing_in import SignedInMember, new_admin, new_member, sign_in, sign_up, try_to_sign_in
 from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD
 from tests.world import World
 
@@ -120,16 +122,37 @@ async def test_a_weak_password_is_refused_with_what_would_mend_it(rig: Rig) -> N
     assert rig.mailbox.mails == []
 
 
-async def test_a_session_goes_on_and_a_spent_refresh_token_ends_it(quick: Rig) -> None:
+async def refresh(
+    rig: Rig, tokens: dict[str, Any], device: str = "phone", address: str = "192.0.2.1"
+) -> httpx.Response:
+    sent = {"User-Agent": device, "X-Forwarded-For": address}
+    return await rig.client.post("/sessions/refresh", json={"refresh_token": tokens["refresh_token"]}, headers=sent)
+
+
+async def test_a_session_goes_on_and_a_lost_answer_is_given_again_to_the_same_device(quick: Rig) -> None:
     member = await new_member(quick)
-    answer = await quick.client.post("/sessions/refresh", json={"refresh_token": member.tokens["refresh_token"]})
-    assert answer.status_code == 200
-    fresh = answer.json()
+    fresh = (await refresh(quick, member.tokens)).json()
     assert fresh["session_id"] == member.session_id
-    again = await quick.client.post("/sessions/refresh", json={"refresh_token": member.tokens["refresh_token"]})
-    assert_problem(again, 401, "session_over")
-    again = await quick.client.post("/sessions/refresh", json={"refresh_token": fresh["refresh_token"]})
-    assert_problem(again, 401, "session_over")
+    quick.world.clock.forward(9)
+    again = await refresh(quick, member.tokens)
+    assert again.json()["refresh_token"] == fresh["refresh_token"]
+    for tokens in (member.tokens, fresh, again.json()):
+        assert (await quick.client.get("/me", headers=SignedInMember(tokens).headers)).status_code == 200
+
+
+@pytest.mark.parametrize("elsewhere", [{"device": "curl"}, {"address": "192.0.2.2"}, {"after": 10}])
+async def test_a_spent_refresh_token_ends_the_session_with_its_access_tokens(
+    quick: Rig, elsewhere: dict[str, Any]
+) -> None:
+    member, other = await new_member(quick), await new_member(quick, "bo@example.com")
+    fresh = (await refresh(quick, member.tokens)).json()
+    quick.world.clock.forward(elsewhere.pop("after", 0))
+    assert_problem(await refresh(quick, member.tokens, **elsewhere), 401, "session_over")
+    assert_problem(await refresh(quick, fresh), 401, "session_over")
+    for tokens in (member.tokens, fresh):
+        answer = await quick.client.get("/me", headers=SignedInMember(tokens).headers)
+        assert_problem(answer, 401, "unauthenticated")
+    assert (await quick.client.get("/me", headers=other.headers)).status_code == 200
 
 
 async def test_sign_out_ends_this_session_alone(quick: Rig) -> None:

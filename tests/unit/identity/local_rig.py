@@ -72,7 +72,7 @@ class Rig:
 
     def is_over(self, tokens: Tokens) -> bool:
         """Whether the session cannot be gone on with. Spends its token where it can."""
-        return problem_of(self.provider.refresh(tokens.refresh_token)) is IdentityProblem.SESSION_OVER
+        return not isinstance(self.provider.refresh(tokens.refresh_token), Tokens)
 
     def code(self, email: str = EMAIL) -> str:
         """The code that was sent last."""

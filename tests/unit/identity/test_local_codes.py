@@ -1,13 +1,16 @@
 """Codes by mail, refresh tokens and authorization codes of the local provider."""
 
+import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
 
-from domain.identity.model import IdentityProblem, Tokens
+from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, ReusedCredential, Tokens
 from domain.identity.pkce import challenge_of
 from integrations.local_identity.accounts import new_account
 from integrations.local_identity.mailed_codes import (
@@ -21,6 +24,7 @@ from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD, REDIR
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # of RFC 7636 appendix B
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
+PHONE = Client("phone", "192.0.2.1")
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
@@ -48,7 +52,7 @@ def exchanged(rig: Rig, code: str, redirect_uri: str = REDIRECT, verifier: str |
     answer = rig.provider.exchange_code(code, redirect_uri, verifier)
     if isinstance(answer, Tokens):
         return answer
-    assert answer.problem is IdentityProblem.WRONG_CODE
+    assert isinstance(answer, ReusedCredential) or answer.problem is IdentityProblem.WRONG_CODE
     return None
 
 
@@ -381,13 +385,27 @@ def test_no_code_is_sent_to_whoever_is_unknown_or_confirmed(rig: Rig) -> None:
 # Refresh tokens
 
 
+def again(rig: Rig, tokens: Tokens, client: Client = PHONE) -> Tokens | ReusedCredential:
+    """A refresh token, presented by somebody."""
+    answer = rig.provider.refresh(tokens.refresh_token, client)
+    assert isinstance(answer, Tokens | ReusedCredential), answer
+    return answer
+
+
+def refreshed(rig: Rig, tokens: Tokens, client: Client = PHONE) -> Tokens:
+    answer = again(rig, tokens, client)
+    assert isinstance(answer, Tokens)
+    return answer
+
+
 def test_each_refresh_gives_another_token_and_the_spent_one_ends_the_session(rig: Rig) -> None:
-    rig.member()
+    account = rig.member()
     first = rig.signed_in()
     second = rig.refreshed(first)
     assert second.refresh_token != first.refresh_token
-    assert rig.is_over(first)
-    assert rig.is_over(second)
+    reused = ReusedCredential(account.sub, UUID(claims_of(first.access_token)["origin_jti"]))
+    for tokens in (first, second, first):
+        assert again(rig, tokens) == reused, "whoever has to end the session elsewhere gets another chance"
 
 
 def test_a_spent_token_ends_its_own_session_alone(rig: Rig) -> None:
@@ -398,14 +416,143 @@ def test_a_spent_token_ends_its_own_session_alone(rig: Rig) -> None:
     assert not rig.is_over(other)
 
 
-def test_of_those_who_use_one_token_at_once_one_at_most_goes_on(rig: Rig) -> None:
+def test_the_same_device_gets_the_same_successor_for_ten_seconds(rig: Rig) -> None:
+    rig.member()
+    first = rig.signed_in()
+    second = refreshed(rig, first)
+    rig.later(seconds=9.9)
+    answer = refreshed(rig, first)
+    assert answer.refresh_token == second.refresh_token
+    assert claims_of(answer.access_token)["origin_jti"] == claims_of(second.access_token)["origin_jti"]
+    assert refreshed(rig, answer).refresh_token not in {first.refresh_token, second.refresh_token}
+
+
+def test_a_second_answer_does_not_extend_the_ten_seconds(rig: Rig) -> None:
+    rig.member()
+    first = rig.signed_in()
+    second = refreshed(rig, first)
+    for _ in range(3):
+        rig.later(seconds=3)
+        assert refreshed(rig, first).refresh_token == second.refresh_token
+    rig.later(seconds=1)
+    assert isinstance(again(rig, first), ReusedCredential)
+    assert isinstance(again(rig, second), ReusedCredential)
+
+
+def test_a_spent_token_whose_successor_was_used_ends_the_session_at_once(rig: Rig) -> None:
+    rig.member()
+    first = rig.signed_in()
+    third = refreshed(rig, refreshed(rig, first))
+    assert isinstance(again(rig, first), ReusedCredential)
+    assert rig.is_over(third)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (PHONE, Client("phone", "192.0.2.2")),
+        (PHONE, Client("curl", "192.0.2.1")),
+        (PHONE, UNKNOWN_CLIENT),
+        (Client("phone", "2001:db8::1"), Client("phone", "2001:db8:0:1::1")),
+        (UNKNOWN_CLIENT, UNKNOWN_CLIENT),
+        (Client("phone"), Client("phone")),
+    ],
+)
+def test_a_spent_token_from_elsewhere_ends_the_session_at_once(rig: Rig, one: Client, other: Client) -> None:
+    rig.member()
+    first = rig.signed_in()
+    second = refreshed(rig, first, one)
+    assert isinstance(again(rig, first, other), ReusedCredential)
+    assert isinstance(again(rig, second, one), ReusedCredential)
+
+
+def test_another_address_of_the_same_network_of_64_bits_is_the_same_device(rig: Rig) -> None:
+    rig.member()
+    first = rig.signed_in()
+    one, other = Client("phone", "2001:db8::1"), Client("phone", "2001:db8::ffff:1")
+    assert refreshed(rig, first, one).refresh_token == refreshed(rig, first, other).refresh_token
+
+
+def test_a_session_that_was_signed_out_meanwhile_gets_no_second_answer(rig: Rig) -> None:
+    account = rig.member()
+    first = rig.signed_in()
+    refreshed(rig, first)
+    rig.provider.sign_out_everywhere(account.sub)
+    assert problem_of(rig.provider.refresh(first.refresh_token, PHONE)) is IdentityProblem.SESSION_OVER
+
+
+def test_a_disabled_account_gets_no_second_answer(rig: Rig) -> None:
+    account = rig.member()
+    first = rig.signed_in()
+    refreshed(rig, first)
+    rig.provider.set_enabled(account.sub, enabled=False)
+    rig.provider.set_enabled(account.sub, enabled=True)
+    assert problem_of(rig.provider.refresh(first.refresh_token, PHONE)) is IdentityProblem.SESSION_OVER
+
+
+def test_all_tabs_of_one_device_that_use_one_token_at_once_get_one_successor(rig: Rig) -> None:
     rig.member()
     tokens = rig.signed_in()
-    with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(rig.provider.refresh, [tokens.refresh_token] * 6))
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda _: refreshed(rig, tokens), range(20)))
+    [successor] = {answer.refresh_token for answer in answers}
+    assert successor != tokens.refresh_token
+    assert not rig.is_over(answers[0])
+
+
+def test_of_strangers_who_use_one_token_at_once_nobody_keeps_the_session(rig: Rig) -> None:
+    rig.member()
+    tokens = rig.signed_in()
+    strangers = [Client("phone", f"192.0.2.{number}") for number in range(20)]
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda client: again(rig, tokens, client), strangers))
     winners = [answer for answer in answers if isinstance(answer, Tokens)]
     assert len(winners) == 1
     assert rig.is_over(winners[0])
+
+
+def test_neither_a_token_nor_its_successor_nor_the_device_can_be_read_in_the_file(rig: Rig) -> None:
+    rig.member()
+    first = rig.signed_in()
+    second = refreshed(rig, first)
+    text = kept_text(rig)
+    for secret in (first.refresh_token, second.refresh_token, PHONE.address):
+        assert secret not in text
+    third = refreshed(rig, second)
+    assert kept_text(rig).count(sealed_in(text)) == 0, "of a used successor nothing is kept"
+    assert third.refresh_token not in kept_text(rig)
+
+
+def sealed_in(text: str) -> str:
+    """The sealed successor that stands in a dump."""
+    [sealed] = re.findall(r"'([A-Za-z0-9+/]{80,}=*)'", text)
+    return str(sealed)
+
+
+def test_a_file_of_an_earlier_version_goes_on_and_its_spent_tokens_get_no_second_answer(
+    rig: Rig, tmp_path: Path
+) -> None:
+    rig.member()
+    spent, valid = rig.signed_in(), rig.signed_in()
+    refreshed(rig, spent)
+    rig.provider.close()
+    file = rig.settings.identity.accounts_file
+    assert file is not None
+    with closing(sqlite3.connect(file)) as connection:
+        for column in ("spent_at", "spent_by", "successor"):
+            connection.execute(f"ALTER TABLE refresh_tokens DROP COLUMN {column}")
+        connection.commit()
+    later = Rig(tmp_path)
+    later.now = rig.now
+    second = refreshed(later, valid)
+    assert refreshed(later, valid).refresh_token == second.refresh_token
+    assert isinstance(again(later, spent), ReusedCredential)
+    later.provider.close()
+    with closing(sqlite3.connect(file)) as connection:  # an earlier version writes rows without the columns
+        connection.execute(
+            "INSERT INTO refresh_tokens (token_hash, session_id, sub, auth_time, spent, expires_at)"
+            " SELECT 'x', session_id, sub, auth_time, spent, expires_at FROM refresh_tokens LIMIT 1"
+        )
 
 
 def test_a_refresh_token_grows_old(rig: Rig) -> None:
