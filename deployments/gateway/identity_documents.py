@@ -8,18 +8,22 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from deployments.gateway.documents import Document
 from deployments.gateway.request_body import RequestBody
-from deployments.gateway.text import LINE
+from deployments.gateway.text import ADDRESS, LINE
 from deployments.identity.issued import SignedIn
+from domain.identity.addresses import LONGEST
 from domain.identity.model import Change, Role, Session, User, UserState
 
+# Of the normalised address; what is typed may be longer, have white space around it, and an international domain.
 _LETTER = r"[^\s\x00-\x1f\x7f-\x9f@<>,;:\"\\()\[\]]"
-_PATTERN = f"^{_LETTER}{{1,64}}@{_LETTER}{{1,189}}$"
-
-
+_DOMAIN = r"[A-Za-z0-9.-]{1,253}"
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=_PATTERN),
-    Field(examples=["mia@example.org"]),
+    StringConstraints(max_length=LONGEST, pattern=f"^{_LETTER}{{1,64}}@{_DOMAIN}$"),
+    ADDRESS,
+    Field(
+        examples=["mia@example.org"],
+        description="Upper and lower case are the same. Characters that cannot be seen are refused.",
+    ),
 ]
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200), LINE]
 NewPassword = Annotated[str, Field(max_length=256, description="12 to 128 characters; length counts, not composition.")]

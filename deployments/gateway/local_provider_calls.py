@@ -16,6 +16,7 @@ from deployments.gateway.parts import OfParts, TheClient
 from deployments.gateway.problem_kinds import KINDS
 from deployments.gateway.sign_in_page import policy, refusal_page, sign_in_form
 from deployments.identity.desk import IdentityDesk
+from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import IdentityRefusal, Tokens
 from integrations.local_identity.keys import JWKS_FILE
 from integrations.settings import Settings
@@ -83,7 +84,8 @@ def router() -> APIRouter:
         wrong = asked.wrong(parts.settings)
         if wrong:
             return _refused(wrong)
-        email = form.get("email", "").strip().lower()
+        typed = form.get("email", "")
+        email = normal_address_or_none(typed) or typed.strip().lower()  # no address: it has no account
         code = await parts.identity(
             IdentityDesk.authorize,
             email,

@@ -11,8 +11,10 @@ import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, ProviderAwayError
+from domain.text import kept
 from integrations.cognito.client import (
     INVALID,
     NEW_PASSWORD_NEEDED,
@@ -70,8 +72,8 @@ class CognitoProvider:
 
     def sign_up(self, email: str, password: str, name: str) -> UUID | IdentityRefusal:
         """See `IdentityProvider`. The group `User` is given by the trigger `assign_default_role`."""
-        address = email.strip().lower()
-        attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": name.strip()}]
+        address = normal_address(email)
+        attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": kept(name)}]
 
         def call() -> UUID:
             made = self._client.sign_up(**self._app, Username=address, Password=password, UserAttributes=attributes)
@@ -81,7 +83,7 @@ class CognitoProvider:
 
     def confirm_sign_up(self, email: str, code: str) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
-        address = email.strip().lower()
+        address = _username(email)
         if not code.strip():
             return WRONG_CODE
         refusal = self._answer(
@@ -97,13 +99,13 @@ class CognitoProvider:
 
     def resend_code(self, email: str) -> None:
         """See `IdentityProvider`."""
-        self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=email.strip().lower()))
+        self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=_username(email)))
 
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
         """See `IdentityProvider`."""
         if not password:  # which Cognito takes for a call that lacks something
             return WRONG
-        return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": email.strip().lower(), "PASSWORD": password}, "")
+        return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": _username(email), "PASSWORD": password}, "")
 
     def refresh(self, refresh_token: str) -> Tokens | IdentityRefusal:
         """See `IdentityProvider`."""
@@ -121,7 +123,7 @@ class CognitoProvider:
 
     def forgot_password(self, email: str) -> None:
         """See `IdentityProvider`."""
-        self._quietly(lambda: self._client.forgot_password(**self._app, Username=email.strip().lower()))
+        self._quietly(lambda: self._client.forgot_password(**self._app, Username=_username(email)))
 
     def reset_password(self, email: str, code: str, password: str) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
@@ -130,7 +132,7 @@ class CognitoProvider:
         refusal = self._answer(
             lambda: self._none(
                 self._client.confirm_forgot_password(
-                    **self._app, Username=email.strip().lower(), ConfirmationCode=code.strip(), Password=password
+                    **self._app, Username=_username(email), ConfirmationCode=code.strip(), Password=password
                 )
             )
         )
@@ -187,11 +189,11 @@ class CognitoProvider:
 
     def create(self, email: str, name: str, password: str | None) -> Account | IdentityRefusal:
         """See `IdentityProvider`."""
-        address = email.strip().lower()
+        address = normal_address(email)
         attributes = [
             {"Name": "email", "Value": address},
             {"Name": "email_verified", "Value": "true"},
-            {"Name": "name", "Value": name.strip()},
+            {"Name": "name", "Value": kept(name)},
         ]
 
         def call() -> Account:
@@ -220,14 +222,14 @@ class CognitoProvider:
 
     def account_of(self, email: str) -> Account | None:
         """See `IdentityProvider`."""
-        address = email.strip().lower().replace("\\", "\\\\").replace('"', '\\"')
+        address = _username(email).replace("\\", "\\\\").replace('"', '\\"')
         with plainly():
             found = self._client.list_users(**self._pool, Filter=f'email = "{address}"', Limit=1)["Users"]
         return self._directory.account(account_from(found[0]).sub) if found else None
 
     def rename(self, sub: UUID, name: str) -> None:
         """See `IdentityProvider`."""
-        attributes = [{"Name": "name", "Value": name.strip()}]
+        attributes = [{"Name": "name", "Value": kept(name)}]
         ignoring(
             lambda: self._client.admin_update_user_attributes(
                 **self._pool, Username=str(sub), UserAttributes=attributes
@@ -289,3 +291,8 @@ class CognitoProvider:
     @staticmethod
     def _none(_answer: object) -> None:
         return None
+
+
+def _username(email: str) -> str:
+    """How an account is looked for: Cognito compares without regard to case, but knows no Unicode forms and no IDNA."""
+    return normal_address_or_none(email) or email.strip().lower()

@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from domain.clock import Clock, system_clock
 from domain.identity.model import IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, Mail, MailAwayError, Mailer
-from integrations.local_identity.accounts import Accounts, new_account, normal_address
+from domain.text import kept
+from integrations.local_identity.accounts import Accounts, new_account
 from integrations.local_identity.codes import Codes, Purpose, Refreshable
 from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
@@ -105,7 +106,7 @@ class LocalProvider(LocalDirectory):
         except IntegrityError:
             return _IN_USE
         try:
-            self._mailer.send(confirm_mail(normal_address(email), code))
+            self._mailer.send(confirm_mail(account.email or "", code))
         except MailAwayError:
             self.delete(account.sub)  # nobody could confirm it, and whoever tries again would find the address in use
             raise
@@ -273,7 +274,7 @@ class LocalProvider(LocalDirectory):
     def rename(self, sub: UUID, name: str) -> None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            Accounts(connection).change(sub, name=name.strip())
+            Accounts(connection).change(sub, name=kept(name))
 
     def set_enabled(self, sub: UUID, *, enabled: bool) -> None:
         """See `IdentityProvider`."""
@@ -338,7 +339,7 @@ class LocalProvider(LocalDirectory):
             if account is None or (purpose is Purpose.CONFIRM and account.confirmed):
                 return None
             code = Codes(connection, self._clock()).new_code(account.sub, purpose)
-        return (confirm_mail if purpose is Purpose.CONFIRM else reset_mail)(normal_address(email), code)
+        return (confirm_mail if purpose is Purpose.CONFIRM else reset_mail)(account.email or "", code)
 
 
 @contextmanager

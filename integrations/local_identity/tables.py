@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 from domain.column_types import Id, Instant
 from domain.identity.ports import ProviderAwayError
 from domain.unit_of_work import Store, is_away
+from integrations.local_identity.address_forms import normalise_addresses
 
 metadata = MetaData()
 
@@ -103,6 +104,7 @@ class AccountsFile:
                 try:
                     with store.writing() as connection:
                         metadata.create_all(connection)
+                        normalise_addresses(connection)
                 except BaseException:
                     store.close()
                     raise
