@@ -83,8 +83,8 @@ def _in_ascii(domain: str) -> str:
 def _mapped(domain: str) -> str:
     try:
         return idna.uts46_remap(domain, std3_rules=True, transitional=False)
-    except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError(_NO_ADDRESS) from error
+    except (idna.IDNAError, UnicodeError):
+        raise ValueError(_NO_ADDRESS) from None  # the library's words hold the domain
 
 
 def _label(label: str) -> str:
@@ -95,8 +95,8 @@ def _label(label: str) -> str:
         return label
     try:
         return idna.alabel(label).decode()
-    except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError(_NO_ADDRESS) from error
+    except (idna.IDNAError, UnicodeError):
+        raise ValueError(_NO_ADDRESS) from None  # the library's words hold the domain
 
 
 def repaired_address(text: str | None) -> str | None:
