@@ -13,16 +13,17 @@ from deployments.identity.issued import SignedIn
 from domain.identity.addresses import LONGEST
 from domain.identity.model import Change, Role, Session, User, UserState
 
-# Of the normalised address; what is typed may be longer, have white space around it, and an international domain.
-_LETTER = r"[^\s\x00-\x1f\x7f-\x9f@<>,;:\"\\()\[\]]"
-_DOMAIN = r"[A-Za-z0-9.-]{1,253}"
+# Of the normalised address. A little more than `normal_address` gives, which knows what cannot be seen.
+_LETTER = r"[^\s\x00-\x20\x7f-\xad@<>,;:\"\\()\[\]]"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 Email = Annotated[
     str,
-    StringConstraints(max_length=LONGEST, pattern=f"^{_LETTER}{{1,64}}@{_DOMAIN}$"),
+    StringConstraints(max_length=LONGEST, pattern=rf"^{_LETTER}{{1,64}}@{_LABEL}(?:\.{_LABEL})*$"),
     ADDRESS,
     Field(
         examples=["mia@example.org"],
-        description="Upper and lower case are the same. Characters that cannot be seen are refused.",
+        description="Taken in any case, with white space around it and a domain in letters beyond ASCII; kept and "
+        "answered in one form. Characters that cannot be seen are refused.",
     ),
 ]
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200), LINE]
