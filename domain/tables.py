@@ -35,11 +35,11 @@ metadata = MetaData(
 
 
 def _searched_by_name(context: DefaultExecutionContext) -> str:
-    return search_key(context.get_current_parameters()["name"])
+    return search_key(context.get_current_parameters()["name"])  # type: ignore[no-untyped-call] # SQLAlchemy's own
 
 
 def _searched_by_type(context: DefaultExecutionContext) -> str:
-    return search_key(context.get_current_parameters()["type"])
+    return search_key(context.get_current_parameters()["type"])  # type: ignore[no-untyped-call] # SQLAlchemy's own
 
 
 users = Table(

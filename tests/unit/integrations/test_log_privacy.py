@@ -52,7 +52,7 @@ def _wrong_type() -> None:
     store = Store("sqlite://", pool_size=1)
     try:
         with store.reading() as connection:
-            connection.exec_driver_sql("SELECT ?", ([EMAIL, NAME],))  # type: ignore[arg-type]
+            connection.exec_driver_sql("SELECT ?", ([EMAIL, NAME],))
     finally:
         store.close()
 
@@ -73,7 +73,7 @@ def _unreachable() -> None:
 
 def _chained() -> None:
     try:
-        {}[NAME]
+        {"mia": 1}[NAME]
     except KeyError as error:
         raise StoreAwayError(f"no {EMAIL}") from error
 
@@ -112,7 +112,7 @@ def test_an_exception_says_what_and_where_but_not_who(
     configure_logging(Settings())
     written = StringIO()
     log = logging.getLogger("a.library")
-    handlers = [logging.StreamHandler(written), logging.StreamHandler(written)]
+    handlers: list[logging.Handler] = [logging.StreamHandler(written), logging.StreamHandler(written)]
     handlers[1].setFormatter(JSONFormatter())
     log.handlers, log.propagate = handlers, False
     kind = "nothing failed"
