@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 _OURS = frozenset({"cluster", "consumers", "deployments", "domain", "integrations", "lambdas"})
 _SIGN = r"[^\s\"'`<>(){}\[\],;:\\/?&=|]"
-_ADDRESS = re.compile(rf"{_SIGN}+(?:@|%40){_SIGN}+")
+_ADDRESS = re.compile(rf"(?<!{_SIGN}){_SIGN}+(?:@|%40){_SIGN}+")  # from the first of them on: linear in time
 _QUOTED = re.compile(r"(['\"`]).*\1", re.DOTALL)
-_MOST_FRAMES = 50
+_MOST_FRAMES, _LONGEST_TEXT = 50, 2000
 _factory: Any = None
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -32,11 +32,12 @@ def without_addresses(text: str) -> str:
 def told_of(error: BaseException) -> str:
     """What may be written of an exception: the text of our own and of the database's, not what was quoted in others."""
     if isinstance(error, SQLAlchemyError) or _root(type(error).__module__) in _OURS:
-        return without_addresses(str(error))  # engines hide the parameters of statements, see `domain.unit_of_work`
+        # Engines hide the parameters of statements: see `domain.unit_of_work`.
+        return without_addresses(str(error)[:_LONGEST_TEXT])
     if isinstance(error, OSError):
         return error.strerror or ""
     if _raised_here(error.__traceback__):
-        return without_addresses(_QUOTED.sub(r"\1…\1", str(error)))
+        return without_addresses(_QUOTED.sub(r"\1…\1", str(error)[:_LONGEST_TEXT]))
     return ""
 
 
@@ -81,6 +82,8 @@ def _record(*args: Any, **others: Any) -> logging.LogRecord:  # noqa: ANN401 - a
     record: logging.LogRecord = _factory(*args, **others)
     if record.exc_info and record.exc_info[1] is not None:
         record.exc_text = exception_as_text(record.exc_info)  # what formatters take, in place of one of their own
+    if isinstance(record.msg, BaseException):
+        record.msg = f"{type(record.msg).__name__}: {told_of(record.msg)}"
     message = record.msg if isinstance(record.msg, str) and not record.args else _message(record)
     if "@" in message or "%40" in message:
         record.msg, record.args = without_addresses(message), ()

@@ -29,6 +29,9 @@ exec {binary} "$@"
 # Three replicas of the live view hold 6,000 streams between them, and doors must still find a connection.
 _MOST_CONNECTIONS = 10_000
 _OTHER_FILES = 200
+_NO_REQUEST_ID = (
+    "{ req.hdr_cnt(X-Request-Id) gt 1 } or !{ req.fhdr(X-Request-Id) -m reg ^[A-Za-z0-9._-]{1,64}$ }"  # HAProxy's own
+)
 
 
 def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> Mapping[str, str]:
@@ -44,6 +47,13 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
     fallback_http, fallback_grpc = ports.take(2)
     replicas_http, replicas_grpc = ports.take(48), ports.take(16)
     script = folder / "haproxy.sh"
+    first_rules = r"\n".join(
+        (
+            r"\1http-request set-header X-Forwarded-For %[src]",
+            # Serve writes it into its log before any of our code has read it.
+            rf"\1http-request del-header X-Request-Id if {_NO_REQUEST_ID}",
+        )
+    )
     edits = [
         rf"s/^\( *bind \)[^ ]*:{statistics}$/\1{LOOPBACK}:{statistics}/",
         rf"s/^\( *bind \)[^ ]*:{metrics}$/\1{LOOPBACK}:{metrics}/",
@@ -52,7 +62,7 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         # A line for each request, with all that was asked for, would go to the machine's syslog.
         r"s/^\( *\)option httplog$/\1option dontlog-normal/",
         # Who tries passwords is told apart by address; HAProxy replaces what a client says of itself.
-        rf"s/^\( *\)bind {host}:{port}$/&\n\1http-request set-header X-Forwarded-For %[src]/",
+        rf"s/^\( *\)bind {host}:{port}$/&\n{first_rules}/",
     ]
     words = " ".join(f"-e {shlex.quote(edit)}" for edit in edits)
     script.write_text(_SCRIPT.format(edits=words, binary=shlex.quote(str(get_haproxy_binary()))), encoding="utf-8")
