@@ -63,6 +63,13 @@ class Instant(TypeDecorator[datetime]):
 Amount = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 
 
+def exact(length: int) -> TypeEngine[str]:
+    """A text that is compared code point for code point: a normalised address, a key that is searched."""
+    return String(length).with_variant(
+        mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
+    )
+
+
 def code(length: int = 32) -> TypeEngine[str]:
     """A short ASCII word that code compares, letter for letter: a reason, a state, a client's own id."""
     return String(length).with_variant(

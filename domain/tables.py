@@ -17,8 +17,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine.default import DefaultExecutionContext
 
-from domain.column_types import Amount, Id, Instant, code
+from domain.column_types import Amount, Id, Instant, code, exact
+from domain.identity.addresses import LONGEST as LONGEST_ADDRESS
+from domain.text import LONGEST_KEY, search_key
 
 metadata = MetaData(
     naming_convention={
@@ -30,12 +33,23 @@ metadata = MetaData(
     }
 )
 
+
+def _searched_by_name(context: DefaultExecutionContext) -> str:
+    return search_key(context.get_current_parameters()["name"])  # type: ignore[no-untyped-call] # SQLAlchemy's own
+
+
+def _searched_by_type(context: DefaultExecutionContext) -> str:
+    return search_key(context.get_current_parameters()["type"])  # type: ignore[no-untyped-call] # SQLAlchemy's own
+
+
 users = Table(
     "users",
     metadata,
     Column("id", Id, primary_key=True),  # the identity provider's `sub`
-    Column("email", String(254), unique=True),  # null: none that can be used
-    Column("name", String(200), nullable=False, index=True),
+    Column("email", exact(LONGEST_ADDRESS), unique=True),  # `normal_address`; null: none that can be used
+    Column("name", String(200), nullable=False),
+    # `search_key` of the name: whoever changes one changes the other.
+    Column("search_name", exact(LONGEST_KEY), nullable=False, index=True, server_default="", default=_searched_by_name),
     Column("picture_url", String(500)),
     Column("banned_at", Instant),
     Column("disabled_at", Instant),
@@ -208,6 +222,7 @@ machines = Table(
     Column("gym_id", Id, ForeignKey("gyms.id"), nullable=False, index=True),
     Column("name", String(100), nullable=False),
     Column("type", String(50), nullable=False),
+    Column("search_type", exact(LONGEST_KEY), nullable=False, server_default="", default=_searched_by_type),
     Column("description", Text, nullable=False),
     Column("image", code(64)),  # SHA-256 of the published picture, which is its name in the store of images
     Column("out_of_order_since", Instant),

@@ -1,10 +1,11 @@
 """One request, or one batch of messages, is one transaction: opened and committed here, nowhere else."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -17,6 +18,31 @@ AWAY = {
     *(1290, 1317, 1836, 1969, 2002, 2003, 2006, 2013, 2055, 3024),
 }
 _ATTEMPTS = 3
+# Messages of MariaDB and MySQL that quote names of tables, columns, users and hosts, but no values.
+_NAMES_ONLY = {
+    1044,
+    1048,
+    1049,
+    1050,
+    1051,
+    1054,
+    1060,
+    1061,
+    1091,
+    1142,
+    1143,
+    1146,
+    1264,
+    1265,
+    1364,
+    1406,
+    1451,
+    1452,
+}
+_OF_THE_CLIENT = range(2000, 3000)
+# Those that end with such a name, after the value.
+_NAME_LAST = {1062, 1292, 1366}
+_KEY_OR_COLUMN = re.compile(r" for (?:key|column) \S+(?: at row \d+)?$")
 T = TypeVar("T")
 _SQLITE_AWAY = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
 
@@ -87,11 +113,39 @@ def _number(error: DBAPIError) -> int | None:
 
 
 def _engine(url: str, pool_size: int, statement_timeout_s: float) -> Engine:
-    if make_url(url).get_backend_name() == "sqlite":
-        return _sqlite_engine(url, pool_size)
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    engine = _sqlite_engine(url, pool_size) if sqlite else _server_engine(url, pool_size, statement_timeout_s)
+    event.listen(engine, "handle_error", _without_values)
+    return engine
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Take what was written or asked for out of an error: whoever logs it, or shows it, names nobody.
+
+    MariaDB and MySQL quote values (`Duplicate entry 'mia@example.org' for key …`), and parts of statements, into which
+    the driver writes them. SQLite names columns only.
+    """
+    original, error = context.original_exception, context.sqlalchemy_exception
+    if not isinstance(original, Exception) or original.__class__.__module__.partition(".")[0] != "pymysql":
+        return
+    if len(original.args) < 2 or not isinstance(original.args[1], str):  # noqa: PLR2004 - a number and a message
+        return
+    number, message, *others = original.args
+    if number in _NAMES_ONLY or number in AWAY or number in _OF_THE_CLIENT:
+        return
+    named = _KEY_OR_COLUMN.search(message) if number in _NAME_LAST else None
+    told = re.split("['\"]", message, maxsplit=1)[0].rstrip() + ("…" + named[0] if named else "")
+    original.args = (number, told, *others)
+    if error is not None:
+        kind = type(original)
+        error.args = (f"({kind.__module__}.{kind.__qualname__}) {original}", *error.args[1:])
+
+
+def _server_engine(url: str, pool_size: int, statement_timeout_s: float) -> Engine:
     lock_wait = max(1, round(statement_timeout_s))
     return create_engine(
         url,
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
         pool_recycle=1800,
@@ -107,7 +161,11 @@ def _engine(url: str, pool_size: int, statement_timeout_s: float) -> Engine:
 
 def _sqlite_engine(url: str, pool_size: int) -> Engine:
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": 5, "check_same_thread": False}
+        url,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"timeout": 5, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")

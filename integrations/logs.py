@@ -11,8 +11,8 @@ import logging
 import sys
 
 import structlog
-from structlog.tracebacks import ExceptionDictTransformer
 
+from integrations.log_privacy import exception_as_dicts, keep_records_private, private
 from integrations.settings import Settings
 
 _SERVE = "ray.serve"
@@ -27,14 +27,15 @@ def configure_logging(settings: Settings) -> None:
     level = logging.getLevelNamesMapping().get(settings.log_level.upper())
     if level is None:
         raise ValueError(f"FITMONITOR_LOG_LEVEL: {settings.log_level} is no level; INFO is one")
+    keep_records_private()
     stream = sys.stderr
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            # Without the variables of each frame: there the codes and addresses are that no log may hold.
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.ExceptionRenderer(exception_as_dicts),
+            private,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -70,8 +70,9 @@ class PastRows:
         id_ = _sql_id(f"{_MEMBER_FROM_MS} + seq", "seq")
         for chunk in self._chunks(0, self._past.members):
             yield (
-                "INSERT INTO users (id, email, name, banned_at, created_at)"
+                "INSERT INTO users (id, email, name, search_name, banned_at, created_at)"
                 f" SELECT {id_}, CONCAT(LOWER(HEX({id_})), '@bench.example'), CONCAT('Bench ', LPAD(seq, 7, '0')),"
+                " CONCAT('bench ', LPAD(seq, 7, '0')),"
                 f" {_of_kind(Kind.BANNED, _time(now), 'NULL')}, {_time(now)} FROM {chunk}"
             )
             yield (

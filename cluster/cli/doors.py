@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cluster.demo import read_demo
 from cluster.errors import CommandError
+from domain.text import comparison_key
 from integrations.settings import Settings
 
 DEVICE_VARIABLE = "FITMONITOR_DEVICE"
@@ -57,12 +58,12 @@ def _demo_gates(settings: Settings) -> Iterator[dict[str, Any]]:
 def _find(gates: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | None:
     if wanted is None:
         return next((gate for gate in gates if gate["serves"] == "both"), None)
-    names = wanted.casefold()
+    named = comparison_key(wanted)
     return next(
         (
             gate
             for gate in gates
-            if names in {gate["id"], gate["name"].casefold(), f"{gate['gym']}/{gate['name']}".casefold()}
+            if named in {gate["id"], *map(comparison_key, (gate["name"], f"{gate['gym']}/{gate['name']}"))}
         ),
         None,
     )

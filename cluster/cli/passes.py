@@ -12,6 +12,7 @@ from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from deployments.qr.passes import IssuedPass, Passes
 from domain.clock import system_clock
+from domain.identity.addresses import normal_address_or_none
 from domain.identity.repository import UserRepository
 from integrations import pass_images
 from integrations.key_folder import KeyFolder
@@ -81,7 +82,7 @@ def rotate_key(
 
 def _issue(settings: Settings, member_email: str) -> IssuedPass:
     with reading(settings) as connection:
-        member = UserRepository(connection).user_of(member_email.strip().lower())
+        member = UserRepository(connection).user_of(normal_address_or_none(member_email) or "")
     if member is None:
         raise CommandError("no user of this stack has that address", "the demo's are in demo.json of its data folder")
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NEEDED = (
-    *("aws-lambda-powertools", "boto3", "botocore", "jmespath", "msgspec"),
+    *("aws-lambda-powertools", "boto3", "botocore", "idna", "jmespath", "msgspec"),
     *("python-dateutil", "s3transfer", "six", "typing-extensions", "urllib3"),
 )
 """What the functions import, and what that needs; a test starts each function with this and nothing else."""

@@ -19,11 +19,16 @@ _SERVE_PROXY = "SERVE_PROXY_ACTOR"
 
 
 def request_id_rules() -> str:
-    """The id that an answer of HAProxy's own carries, by the same rule as the gateway's."""
+    """The id that an answer of HAProxy's own carries, by the same rule as the gateway's.
+
+    A header that breaks the rule is dropped: Serve writes it into its log before any of our code has read it.
+    """
     sent = "req.fhdr(x-request-id)"
+    valid = f"{sent} -m reg ^[A-Za-z0-9._-]{{1,64}}$"
     return (
+        f"    http-request del-header X-Request-Id if {{ req.hdr_cnt(X-Request-Id) gt 1 }} or !{{ {valid} }}\n"
         f"    http-request set-var({_REQUEST_ID}) uuid()\n"
-        f"    http-request set-var({_REQUEST_ID}) {sent} if {{ {sent} -m reg ^[A-Za-z0-9._-]{{1,64}}$ }}\n"
+        f"    http-request set-var({_REQUEST_ID}) {sent} if {{ {valid} }}\n"
     )
 
 

@@ -8,18 +8,23 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from deployments.gateway.documents import Document
 from deployments.gateway.request_body import RequestBody
-from deployments.gateway.text import LINE
+from deployments.gateway.text import ADDRESS, LINE
 from deployments.identity.issued import SignedIn
+from domain.identity.addresses import LONGEST
 from domain.identity.model import Change, Role, Session, User, UserState
 
-_LETTER = r"[^\s\x00-\x1f\x7f-\x9f@<>,;:\"\\()\[\]]"
-_PATTERN = f"^{_LETTER}{{1,64}}@{_LETTER}{{1,189}}$"
-
-
+# Of the normalised address. A little more than `normal_address` gives, which knows what cannot be seen.
+_LETTER = r"[^\s\x00-\x20\x7f-\xad@<>,;:\"\\()\[\]]"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=_PATTERN),
-    Field(examples=["mia@example.org"]),
+    StringConstraints(max_length=LONGEST, pattern=rf"^{_LETTER}{{1,64}}@{_LABEL}(?:\.{_LABEL})*$"),
+    ADDRESS,
+    Field(
+        examples=["mia@example.org"],
+        description="Taken in any case, with white space around it and a domain in letters beyond ASCII; kept and "
+        "answered in one form. Characters that cannot be seen are refused.",
+    ),
 ]
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200), LINE]
 NewPassword = Annotated[str, Field(max_length=256, description="12 to 128 characters; length counts, not composition.")]

@@ -43,6 +43,7 @@ from deployments.gateway import (
     user_calls,
 )
 from deployments.gateway.guard import Gatekeeper
+from deployments.gateway.logged_path import words_of
 from deployments.gateway.openapi import complete_document
 from deployments.gateway.parts import Parts
 from deployments.gateway.problems import MEDIA_TYPE, ApiProblem, Fault, body_of, internal_error
@@ -104,6 +105,7 @@ def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gateke
 
 def _guard(app: FastAPI, gatekeeper: Gatekeeper) -> None:
     app.state.gatekeeper = gatekeeper
+    app.state.words = words_of(path for _, path in gatekeeper.rights)
     app.state.paths = [(method, compile_path(path)[0]) for method, path in gatekeeper.rights]
 
 

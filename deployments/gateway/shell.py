@@ -17,6 +17,7 @@ from deployments.gateway.background import Lifespan
 from deployments.gateway.body import Arriving, ClientGoneError, Replayed, read_body
 from deployments.gateway.clients import client_of
 from deployments.gateway.headers import Incoming, always, read_headers
+from deployments.gateway.logged_path import logged_path
 from deployments.gateway.problems import ApiProblem, internal_error
 from deployments.gateway.scans import ScanDesk
 from domain.clock import Clock
@@ -114,6 +115,7 @@ class Shell:
         self._clock = clock
         self.lifespan = lifespan
         self._names_request = names_request
+        self._words = getattr(getattr(rest, "state", None), "words", frozenset()) | {"scans"}
         self._usual = always(https=limits.https)
         self._uploads: list[tuple[str, re.Pattern[str]]] = [
             (method, compile_path(path)[0]) for method, path in limits.uploads
@@ -157,12 +159,12 @@ class Shell:
             return
         except Exception:  # noqa: BLE001 - logged, and answered without details
             # FastAPI has answered, and raises all the same so that somebody logs it: here.
-            _log.exception("request_failed", method=method, path=path)
+            _log.exception("request_failed", method=method, path=logged_path(path, self._words))
             if not answering.status:
                 await answering.problem(internal_error())
         # An answered scan is kept in the store and would fill the log: its line is for who asked for every detail.
         if not scans or answering.is_problem or self._limits.logs_scans:
-            answering.log(method, path)
+            answering.log(method, logged_path(path, self._words))
 
     async def _body(self, incoming: Incoming, receive: Receive, method: str, path: str) -> bytes:
         if method not in _TAKES_BODY:

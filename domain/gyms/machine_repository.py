@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, in
 from domain.gyms.machines import Machine, MachineFilter
 from domain.paging import Page, PageRequest, page
 from domain.tables import companies, gyms, machines, open_machine_uses
+from domain.text import search_key
 
 _MACHINE = (
     machines.c.id,
@@ -64,11 +65,15 @@ class MachineRepository:
 
     def add(self, machine: Machine) -> None:
         """Keep a new machine."""
-        values = {column.name: getattr(machine, column.name) for column in machines.columns}
+        values = {
+            column.name: getattr(machine, column.name) for column in machines.columns if column.name != "search_type"
+        }
         self._connection.execute(insert(machines).values(**values))
 
     def change(self, machine_id: UUID, **values: object) -> None:
         """Change some columns; the version counts it."""
+        if "type" in values:
+            values["search_type"] = search_key(str(values["type"]))
         self._connection.execute(
             update(machines).where(machines.c.id == machine_id).values(version=machines.c.version + 1, **values)
         )
@@ -91,7 +96,7 @@ def _conditions(wanted: MachineFilter) -> list[ColumnElement[bool]]:
     if not wanted.retired:
         conditions.append(machines.c.retired_at.is_(None))
     if wanted.type is not None:
-        conditions.append(func.lower(machines.c.type) == func.lower(wanted.type))
+        conditions.append(machines.c.search_type == search_key(wanted.type))
     if wanted.free is not None:
         free = and_(
             open_machine_uses.c.use_id.is_(None),

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from domain.door.model import Direction
 from domain.gyms.model import Gate, GymProblem, GymRefusal, Serves
+from domain.text import comparison_key
 
 _SERVED = {
     Serves.IN: frozenset({Direction.ENTER}),
@@ -25,7 +26,8 @@ def serves_direction(serves: Serves, direction: Direction) -> bool:
 
 def refuse_gate(others: Iterable[Gate], name: str) -> GymRefusal | None:
     """Why a gym that has these gates cannot have another one of that name; None when it can."""
-    if any(gate.name.casefold() == name.casefold() for gate in others):
+    wanted = comparison_key(name)
+    if any(comparison_key(gate.name) == wanted for gate in others):
         return GymRefusal(
             GymProblem.GATE_NAME_TAKEN, "The gym has a gate of this name; staff could not tell them apart."
         )

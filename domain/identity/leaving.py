@@ -92,7 +92,8 @@ def finish_deleting(connection: Connection, user_id: UUID, now: datetime) -> Non
 
 
 def _rows(connection: Connection, table: Table, condition: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - SQLAlchemy's own
-    rows = connection.execute(select(table).where(condition).order_by(*table.primary_key.columns)).mappings()
+    own = [column for column in table.columns if column.name != "search_name"]  # which says what the name says
+    rows = connection.execute(select(*own).where(condition).order_by(*table.primary_key.columns)).mappings()
     return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 

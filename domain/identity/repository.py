@@ -1,17 +1,20 @@
 """Users, their roles, and the history of their accounts in the database."""
 
-from collections.abc import Collection, Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, false, insert, or_, select, update
 
+from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import Change, Role, User, UserChange, UserFilter, UserState
 from domain.ids import new_id
 from domain.paging import Page, PageRequest, page
 from domain.tables import user_changes, user_roles, users
+from domain.text import search_key
 
 _USER = (
     users.c.id,
@@ -76,6 +79,8 @@ class UserRepository:
 
     def change(self, user_id: UUID, **values: object) -> None:
         """Write columns of a user."""
+        if "name" in values:
+            values["search_name"] = search_key(str(values["name"]))
         self._connection.execute(update(users).where(users.c.id == user_id).values(**values))
 
     def set_roles(self, user_id: UUID, roles: Collection[Role]) -> None:
@@ -134,14 +139,7 @@ class UserRepository:
 def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.search:
-        begins = _literal(wanted.search) + "%"
-        conditions.append(
-            or_(
-                users.c.email.like(begins, escape="!"),
-                users.c.name.like(begins, escape="!"),
-                users.c.name.like("% " + begins, escape="!"),
-            )
-        )
+        conditions.append(or_(false(), *_found(wanted.search)))
     if wanted.role is not None:
         conditions.append(exists().where(user_roles.c.user_id == users.c.id, user_roles.c.role == wanted.role.value))
     states = {
@@ -152,6 +150,18 @@ def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
     return conditions + (states[wanted.state] if wanted.state else [])
 
 
+def _found(words: str) -> Iterator[ColumnElement[bool]]:
+    """Who is meant by what somebody has typed: the beginning of an address, or of a name or a word of it."""
+    address, name = unicodedata.normalize("NFC", words.strip()).lower(), search_key(words)
+    if address:
+        yield users.c.email.like(_literal(address) + "%", escape="!")
+    if whole := normal_address_or_none(words):
+        yield users.c.email == whole  # its domain may be typed in letters beyond ASCII
+    if name:
+        yield users.c.search_name.like(_literal(name) + "%", escape="!")
+        yield users.c.search_name.like("% " + _literal(name) + "%", escape="!")
+
+
 def _literal(words: str) -> str:
     """As LIKE reads it: nobody's search has wildcards."""
-    return words.strip().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return words.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -1,6 +1,5 @@
 """What can be done about users and their sessions. The identity provider is not asked from here."""
 
-import unicodedata
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -22,6 +21,7 @@ from domain.identity.model import (
 from domain.identity.ports import RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.sessions import SessionRepository
+from domain.text import kept
 
 SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
 UNKNOWN_USER = IdentityRefusal(IdentityProblem.UNKNOWN_USER, "There is no such user.")
@@ -92,8 +92,8 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
 
 
 def _own_name(caller: Caller) -> str:
-    """A name as it is kept and searched for: providers write accents in one code point or in two."""
-    return unicodedata.normalize("NFC", caller.name or "").strip()
+    """A name as it is kept: providers write accents in one code point or in two."""
+    return kept(caller.name or "")
 
 
 def _account_name(caller: Caller) -> str:

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal
 from domain.identity.ports import Account, ProviderAwayError
 
@@ -123,7 +124,8 @@ def account_from(user: Mapping[str, Any], groups: tuple[str, ...] = ()) -> Accou
     listed = user.get("Attributes") or user.get("UserAttributes") or []
     attributes = {each["Name"]: each["Value"] for each in listed}
     created: datetime = user["UserCreateDate"]
-    email = str(attributes.get("email", "")).lower() or None
+    told = str(attributes.get("email", ""))
+    email = normal_address_or_none(told) or told.lower() or None
     return Account(
         sub=UUID(attributes["sub"]),
         email=email,

@@ -12,9 +12,11 @@ import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.codes import normal_code
 from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, ProviderAwayError
+from domain.text import kept
 from integrations.cognito.client import (
     INVALID,
     NEW_PASSWORD_NEEDED,
@@ -87,8 +89,8 @@ class CognitoProvider:
         The pool has one user of an address. One that nobody has confirmed is deleted and made anew: its password and
         name are those of whoever came first, who need not be the owner of the address.
         """
-        address = email.strip().lower()
-        attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": name.strip()}]
+        address = normal_address(email)
+        attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": kept(name)}]
 
         def call() -> UUID:
             made = self._client.sign_up(**self._app, Username=address, Password=password, UserAttributes=attributes)
@@ -106,7 +108,7 @@ class CognitoProvider:
 
     def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
-        address, typed = email.strip().lower(), normal_code(code)
+        address, typed = _username(email), normal_code(code)
         if not typed:
             return WRONG_CODE
         username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
@@ -125,7 +127,7 @@ class CognitoProvider:
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> None:
         """See `IdentityProvider`. Cognito's new code replaces the former one, whoever asks."""
-        address = email.strip().lower()
+        address = _username(email)
         username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
         if username is not None:
             self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=username))
@@ -134,7 +136,7 @@ class CognitoProvider:
         """See `IdentityProvider`."""
         if not password:  # which Cognito takes for a call that lacks something
             return WRONG
-        return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": email.strip().lower(), "PASSWORD": password}, "")
+        return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": _username(email), "PASSWORD": password}, "")
 
     def refresh(self, refresh_token: str, client: Client = UNKNOWN_CLIENT) -> Tokens | IdentityRefusal:  # noqa: ARG002 - see there
         """See `IdentityProvider`. The app client does not rotate refresh tokens: this flow would be refused."""
@@ -156,7 +158,7 @@ class CognitoProvider:
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> UUID:
         """See `IdentityProvider`. Cognito's new code replaces the former one; the id that is returned binds nothing."""
-        self._quietly(lambda: self._client.forgot_password(**self._app, Username=email.strip().lower()))
+        self._quietly(lambda: self._client.forgot_password(**self._app, Username=_username(email)))
         return uuid4()
 
     def reset_password(
@@ -173,7 +175,7 @@ class CognitoProvider:
         refusal = self._answer(
             lambda: self._none(
                 self._client.confirm_forgot_password(
-                    **self._app, Username=email.strip().lower(), ConfirmationCode=typed, Password=password
+                    **self._app, Username=_username(email), ConfirmationCode=typed, Password=password
                 )
             )
         )
@@ -231,11 +233,11 @@ class CognitoProvider:
 
     def create(self, email: str, name: str, password: str | None) -> Account | IdentityRefusal:
         """See `IdentityProvider`."""
-        address = email.strip().lower()
+        address = normal_address(email)
         attributes = [
             {"Name": "email", "Value": address},
             {"Name": "email_verified", "Value": "true"},
-            {"Name": "name", "Value": name.strip()},
+            {"Name": "name", "Value": kept(name)},
         ]
 
         def call() -> Account:
@@ -264,14 +266,14 @@ class CognitoProvider:
 
     def account_of(self, email: str) -> Account | None:
         """See `IdentityProvider`."""
-        address = email.strip().lower().replace("\\", "\\\\").replace('"', '\\"')
+        address = _username(email).replace("\\", "\\\\").replace('"', '\\"')
         with plainly():
             found = self._client.list_users(**self._pool, Filter=f'email = "{address}"', Limit=1)["Users"]
         return self._directory.account(account_from(found[0]).sub) if found else None
 
     def rename(self, sub: UUID, name: str) -> None:
         """See `IdentityProvider`."""
-        attributes = [{"Name": "name", "Value": name.strip()}]
+        attributes = [{"Name": "name", "Value": kept(name)}]
         ignoring(
             lambda: self._client.admin_update_user_attributes(
                 **self._pool, Username=str(sub), UserAttributes=attributes
@@ -346,3 +348,8 @@ class CognitoProvider:
     @staticmethod
     def _none(_answer: object) -> None:
         return None
+
+
+def _username(email: str) -> str:
+    """How an account is looked for: Cognito compares without regard to case, but knows no Unicode forms and no IDNA."""
+    return normal_address_or_none(email) or email.strip().lower()

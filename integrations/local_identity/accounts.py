@@ -8,7 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.ports import Account
+from domain.text import kept
 from integrations.local_identity.tables import account_groups, accounts, resets, sign_ups
 
 _ACCOUNT = (
@@ -20,11 +22,6 @@ _ACCOUNT = (
     accounts.c.created_at,
 )
 _AT_ONCE = 1000
-
-
-def normal_address(email: str) -> str:
-    """An address as it is kept and compared."""
-    return email.strip().lower()
 
 
 class Accounts:
@@ -39,7 +36,10 @@ class Accounts:
 
     def account_of(self, email: str) -> Account | None:
         """The account of an address."""
-        query = select(*_ACCOUNT).where(accounts.c.email == normal_address(email))
+        address = normal_address_or_none(email)
+        if address is None:
+            return None
+        query = select(*_ACCOUNT).where(accounts.c.email == address)
         return next(iter(self._with_groups(query)), None)
 
     def page(self, limit: int, after: UUID | None) -> list[Account]:
@@ -142,4 +142,4 @@ class Accounts:
 
 def new_account(sub: UUID, email: str, name: str, now: datetime, *, confirmed: bool) -> Account:
     """An enabled account in no group yet."""
-    return Account(sub, normal_address(email), name.strip(), enabled=True, confirmed=confirmed, created_at=now)
+    return Account(sub, normal_address(email), kept(name), enabled=True, confirmed=confirmed, created_at=now)

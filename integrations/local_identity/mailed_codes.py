@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
+from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.codes import normal_code
-from integrations.local_identity.accounts import normal_address
 from integrations.local_identity.tables import resets, sign_ups
 
 OPEN_AT_ONCE = 10  # of one address
@@ -118,16 +118,18 @@ class MailedCodes:
 
     def drop_all(self, email: str) -> None:
         """End every record of an address."""
-        self._connection.execute(delete(self._table).where(self._table.c.email == normal_address(email)))
+        self._connection.execute(delete(self._table).where(self._table.c.email == normal_address_or_none(email)))
 
     def _tries_without_id(self, email: str) -> int:
         columns = self._table.c
-        query = select(func.sum(columns.wrong_tries_without_id)).where(columns.email == normal_address(email))
+        query = select(func.sum(columns.wrong_tries_without_id)).where(columns.email == normal_address_or_none(email))
         return int(self._connection.execute(query).scalar_one() or 0)
 
     def _open_of(self, email: str) -> list[Row[Any]]:
         columns = self._table.c
-        query = select(self._table).where(columns.email == normal_address(email), columns.expires_at > self._now)
+        query = select(self._table).where(
+            columns.email == normal_address_or_none(email), columns.expires_at > self._now
+        )
         return list(self._connection.execute(query.order_by(columns.number)).all())
 
     def _change(self, record_id: UUID, **values: object) -> None:

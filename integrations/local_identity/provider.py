@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from domain.clock import Clock, system_clock
+from domain.identity.addresses import normal_address
 from domain.identity.model import (
     UNKNOWN_CLIENT,
     Client,
@@ -22,7 +23,8 @@ from domain.identity.model import (
     Tokens,
 )
 from domain.identity.ports import Account, MailAwayError, Mailer
-from integrations.local_identity.accounts import Accounts, new_account, normal_address
+from domain.text import kept
+from integrations.local_identity.accounts import Accounts, new_account
 from integrations.local_identity.codes import Codes, Refreshable
 from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
@@ -104,7 +106,7 @@ class LocalProvider(LocalDirectory):
         hashed = self._passwords.hashed(password)  # of a known address too: both take as long
         with self._file.writing() as connection:
             # For an address in use too, so that the bound, the work and the number of mails are the same.
-            opened = self._sign_ups(connection).open(email, network, name=name.strip(), password=hashed)
+            opened = self._sign_ups(connection).open(email, network, name=kept(name), password=hashed)
             is_known = Accounts(connection).account_of(email) is not None
         if opened is None:
             return uuid4()
@@ -315,7 +317,7 @@ class LocalProvider(LocalDirectory):
     def rename(self, sub: UUID, name: str) -> None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            Accounts(connection).change(sub, name=name.strip())
+            Accounts(connection).change(sub, name=kept(name))
 
     def set_enabled(self, sub: UUID, *, enabled: bool) -> None:
         """See `IdentityProvider`."""

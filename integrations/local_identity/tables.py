@@ -28,8 +28,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from domain.column_types import Id, Instant
+from domain.identity.addresses import repaired_address
 from domain.identity.ports import ProviderAwayError
 from domain.unit_of_work import Store, is_away
+from integrations.local_identity.address_forms import normalise_addresses
 
 metadata = MetaData()
 
@@ -152,6 +154,7 @@ class AccountsFile:
                         metadata.create_all(connection)
                         _add_new_columns(connection, refresh_tokens)
                         _take_over_former_codes(connection)
+                        normalise_addresses(connection)
                 except BaseException:
                     store.close()
                     raise
@@ -173,10 +176,12 @@ def _take_over_former_codes(connection: Connection) -> None:
         .where(_former_codes.c.purpose == "confirm", *_SIGNED_UP)
     )
     for row in connection.execute(waiting).all():
+        if (email := repaired_address(row.email)) is None:
+            continue
         connection.execute(
             insert(sign_ups).values(
                 id=uuid4(),
-                email=row.email,
+                email=email,
                 network="",
                 code_hash=row.code_hash,
                 wrong_tries=row.wrong_tries,

@@ -140,6 +140,22 @@ class IdentityProviderContract(ABC):
         account = provider.account_of(EMAIL)
         assert account is None or not account.confirmed
 
+    def test_an_address_has_one_account_in_either_unicode_form_and_with_its_domain_in_any_letters(
+        self, provider: IdentityProvider
+    ) -> None:
+        account = created(provider, "Mia@Bu\u0308cher.example")
+        assert account.email == "mia@xn--bcher-kva.example"
+        for email in ("mia@b\u00fccher.example", "MIA@xn--bcher-kva.example", " mia@bu\u0308cher.EXAMPLE\u3000"):
+            assert problem_of(provider.create(email, "Eve", PASSWORD)) is IdentityProblem.EMAIL_IN_USE
+            assert provider.account_of(email) == account
+            assert claims_of(signed_in(provider, email).id_token)["sub"] == str(account.sub)
+
+    @pytest.mark.parametrize("email", ["mia", "mi\u200ba@example.org", "mia@exa mple.org"])
+    def test_what_is_no_address_has_no_account(self, provider: IdentityProvider, email: str) -> None:
+        assert provider.account_of(email) is None
+        assert isinstance(provider.sign_in(email, PASSWORD), IdentityRefusal)
+        provider.forgot_password(email)
+
     def test_a_short_password_is_refused_and_makes_no_account(self, provider: IdentityProvider) -> None:
         assert problem_of(provider.sign_up(EMAIL, "Short 7!", "Ana")) is IdentityProblem.WEAK_PASSWORD
         assert provider.account_of(EMAIL) is None

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.api import Api
 from tests.e2e.commands import Commands
+from tests.e2e.log_files import named_in_logs
 from tests.stacks import TestedStack
 
 _OFTEN = "100000"
@@ -44,6 +45,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         assert api.fm.json("kafka", "dead-letters") == []
     finally:
         started.down()
+    assert named_in_logs(started.data_dir) == [], "no log names anybody"
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from cluster.cli.database import reading
 from cluster.errors import CommandError
+from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import Role, User, UserFilter, UserState
 from domain.identity.ports import Account
 from domain.identity.repository import UserRepository
@@ -47,20 +48,22 @@ def somebody(settings: Settings, email: str) -> Actor:
     Raises:
         CommandError: there is none.
     """
-    email = email.strip().lower()
+    address = normal_address_or_none(email)
+    if address is None:
+        raise CommandError(f"{email.strip()} is no mail address", "write it as in mia@example.org")
     with reading(settings) as connection:
-        user = UserRepository(connection).user_of(email)
+        user = UserRepository(connection).user_of(address)
     if user is not None:
         return _of_user(user)
     accounts = _accounts(settings)
     if accounts is not None:
         try:
-            account = LocalDirectory(accounts).account_of(email)
+            account = LocalDirectory(accounts).account_of(address)
         finally:
             accounts.close()
         if account is not None and account.confirmed:
             return _of_account(account)
-    raise CommandError(f"no user of this stack has the address {email}", "see `fitmonitor user list`")
+    raise CommandError(f"no user of this stack has the address {address}", "see `fitmonitor user list`")
 
 
 def _an_admin(settings: Settings) -> Actor:

@@ -54,7 +54,7 @@ def connected() -> Iterator[Api]:
 
 def _where() -> Where:
     token = os.environ.get(TOKEN, "").strip()
-    email = os.environ.get(AS, "").strip().lower()
+    email = os.environ.get(AS, "").strip()
     if token and email:
         raise WrongUseError(f"both {TOKEN} and --as (or {AS}) say who asks", "leave one of them out")
     url = os.environ.get(URL, "").strip()

@@ -1,12 +1,13 @@
 """Things as people name them: by id, by name, by address; never a guess where several are meant."""
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from cluster.cli.api.client import Api, Document
 from cluster.cli.api.refusals import NotFoundError, WrongUseError
 from cluster.cli.output import shown
+from domain.identity.addresses import normal_address_or_none
+from domain.text import comparison_key
 
 _CANDIDATES = 5
 _LONGEST_SEARCH = 100
@@ -73,8 +74,11 @@ def the_user(api: Api, wanted: str) -> Document:
     if not words:
         raise WrongUseError("no user is named", "by mail address, name or id")
     near = api.all("/users", search=words[:_LONGEST_SEARCH]).items
-    field = "email" if "@" in words else "name"
-    found = [user for user in near if _folded(user[field] or "") == _folded(words)]
+    address = normal_address_or_none(words)
+    if "@" in words:
+        found = [user for user in near if address is not None and user["email"] == address]
+    else:
+        found = [user for user in near if comparison_key(user["name"]) == comparison_key(words)]
     if found:
         return _one("user", words, found, lambda user: f"{user['name']}, {address_of(user)}")
     mend = f"did you mean {_listed(near, address_of)}?" if near else "see `fitmonitor user list`"
@@ -131,14 +135,9 @@ def _id(text: str) -> str:
 
 
 def _called(thing: Document, wanted: str) -> bool:
-    name, number = _folded(str(thing["name"])), thing.get("number")
-    words = _folded(wanted)
+    name, number = comparison_key(str(thing["name"])), thing.get("number")
+    words = comparison_key(wanted)
     return words == name or (number is not None and words == str(number)) or words == thing["id"]
-
-
-def _folded(text: str) -> str:
-    """A name as it is compared: the API keeps NFC, and terminals write either form."""
-    return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
 def _place(wanted: str, kind: str, example: str) -> tuple[str, str]:

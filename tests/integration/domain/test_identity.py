@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
 
 from deployments.store_desk import StoreDesk
 from domain.code_answers import code_answer, keep_code_answer
@@ -32,6 +32,7 @@ from domain.identity.sessions import SessionRepository
 from domain.ids import new_id
 from domain.paging import PageRequest
 from domain.tables import metadata, scans, sign_in_attempts, users, visits
+from domain.text import search_key
 from tests.world import START, World
 
 T = TypeVar("T")
@@ -201,7 +202,7 @@ def test_a_new_user_whom_many_replicas_see_at_once_is_one_row(desk: Desk, world:
 @pytest.mark.parametrize(
     ("search", "found"),
     [
-        ("mia@", ["mia@example.org"]),
+        ("mia@e", ["mia@example.org"]),
         ("Ruiz", ["mia@example.org"]),
         ("ruiz", ["mia@example.org"]),
         ("uiz", []),
@@ -210,6 +211,25 @@ def test_a_new_user_whom_many_replicas_see_at_once_is_one_row(desk: Desk, world:
         ("u_d", ["u_d@example.org"]),
         ("!", ["bang@example.org"]),
         ("nobody", []),
+        *(
+            (typed, ["ozlem@example.org"])
+            for typed in ("\u00f6zlem", "O\u0308ZLEM", "ozlem", "\u0131\u015f\u0131k", "isik")
+        ),
+        *((typed, ["ivan@example.org"]) for typed in ("\u0438\u0432\u0430\u043d", "\u0418\u0412\u0410\u041d")),
+        *(
+            (typed, ["sofia@example.org"])
+            for typed in (
+                "\u03c3\u03bf\u03c6\u03b9\u03b1\u03c2",
+                "\u03a3\u039f\u03a6\u0399\u0391\u03a3",
+                "\u03c3\u03bf\u03c6\u03af\u03b1",
+            )
+        ),
+        *((typed, ["emile@example.org"]) for typed in ("\u00c9mile", "E\u0301mile", "\u00e9MILE", "emile")),
+        *((typed, ["mia@xn--bcher-kva.example"]) for typed in ("mia@b\u00fccher.example", "MIA@BU\u0308CHER.example")),
+        *((typed, ["wide@example.org"]) for typed in ("wide name", "name", "\uff57\uff49\uff44\uff45\u3000n")),
+        ("\u200b", []),
+        ("\u0301", []),
+        ("\ufdfa" * 90, []),
     ],
 )
 def test_users_are_found_by_how_their_address_name_or_a_word_of_it_begins(
@@ -221,11 +241,46 @@ def test_users_are_found_by_how_their_address_name_or_a_word_of_it_begins(
         ("u_d@example.org", "Under"),
         ("uxd@example.org", "Other"),
         ("bang@example.org", "! Bang"),
+        ("ozlem@example.org", "\u00d6zlem I\u015f\u0131k"),
+        ("ivan@example.org", "\u0418\u0432\u0430\u043d"),
+        ("sofia@example.org", "\u03a3\u03bf\u03c6\u03af\u03b1\u03c2"),
+        ("emile@example.org", "E\u0301mile"),
+        ("mia@b\u00fccher.example", "Bookworm"),
+        ("wide@example.org", "\uff37ide\u3000Name"),
     ):
         known(desk, caller(email=email, name=name))
     with world.store.reading() as connection:
         listed = UserRepository(connection).users(UserFilter(search), ALL).items
     assert [user.email for user in listed] == found
+
+
+def test_a_user_is_found_by_the_present_name_alone(desk: Desk, world: World) -> None:
+    user = known(desk, caller(name="Mia Ruiz"))
+
+    def found(search: str) -> list[UUID]:
+        with world.store.reading() as connection:
+            return [one.id for one in UserRepository(connection).users(UserFilter(search), ALL).items]
+
+    desk.write(lambda connection: service.rename(connection, user.id, user.id, "\u00d6zlem", START))
+    assert (found("ruiz"), found("ozlem")) == ([], [user.id])
+    known(desk, caller(user.id, name="\u0418\u0432\u0430\u043d"))
+    assert (found("ozlem"), found("\u0438\u0432\u0430\u043d")) == ([], [user.id])
+    desk.write(lambda connection: leaving.begin_deleting(connection, user.id, user.id, START))
+    desk.write(lambda connection: leaving.finish_deleting(connection, user.id, START))
+    with world.store.reading() as connection:
+        kept = connection.execute(select(users.c.search_name).where(users.c.id == user.id)).scalar_one()
+    assert kept == search_key(leaving.DELETED_NAME), "nothing is left of the name"
+
+
+def test_addresses_are_compared_code_point_for_code_point(world: World) -> None:
+    """As MariaDB's usual collations do not: to them all of these are one."""
+    looking_alike = ("muller@example.org", "m\u00fcller@example.org", "mu\u0308ller@example.org", "MULLER@example.org")
+    with world.store.writing() as connection:
+        for email in looking_alike:
+            connection.execute(insert(users).values(id=new_id(), email=email, name="Mia", created_at=START))
+    with world.store.reading() as connection:
+        for email in looking_alike:
+            assert connection.execute(select(users.c.email).where(users.c.email == email)).scalars().all() == [email]
 
 
 @pytest.mark.parametrize(

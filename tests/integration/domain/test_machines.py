@@ -110,6 +110,11 @@ def test_lists_are_the_same_on_every_database(world: World, desk: GymDesk, hasty
 
     assert listed(MachineFilter(type="bENCH")) == [first.id, second.id]
     assert listed(MachineFilter(type="other")) == []
+    renamed = desk.edit_machine(second.id, MachineChange(type="Ruderger\u00e4t"), None)
+    assert not isinstance(renamed, GymRefusal)
+    for typed in ("RUDERGERA\u0308T", "rudergerat", " Ruderger\u00e4t"):
+        assert listed(MachineFilter(type=typed)) == [second.id]
+    assert listed(MachineFilter(type="bench")) == [first.id]
     assert listed(MachineFilter(free=True)) == [first.id]
     assert listed(MachineFilter(free=False)) == [second.id]
     with hasty.reading() as connection:

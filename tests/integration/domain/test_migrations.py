@@ -7,9 +7,10 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, column, insert, select, table, text
 
 from cluster.local.mariadb import MariaDbServer
+from domain.column_types import Id, Instant
 from domain.ids import new_id
 from domain.migrations.run import bring_to, known_steps
 from domain.tables import companies, invoices, ledger_entries, orders, plans, refunds, user_roles, users
@@ -18,6 +19,7 @@ from tests.servers import fresh_database
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 _MONEY_AND_ADDRESSES = "0007"
+_USERS = table("users", column("id", Id()), column("email"), column("name"), column("created_at", Instant()))  # as then
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -39,7 +41,7 @@ def test_addresses_that_cannot_be_used_become_null_and_nothing_else_of_a_user_ch
         bring_to(connection, _before(_MONEY_AND_ADDRESSES))
         for number, email in enumerate(emails):
             user_id = UUID(int=number + 1)
-            connection.execute(insert(users).values(id=user_id, email=email, name=f"User {number}", created_at=NOW))
+            connection.execute(insert(_USERS).values(id=user_id, email=email, name=f"User {number}", created_at=NOW))
             connection.execute(insert(user_roles).values(user_id=user_id, role="User"))
     with store.writing() as connection:
         bring_to(connection, _MONEY_AND_ADDRESSES)
@@ -52,7 +54,7 @@ def test_addresses_that_cannot_be_used_become_null_and_nothing_else_of_a_user_ch
         if connection.dialect.name == "sqlite":
             assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
             assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
-        connection.execute(insert(users).values(id=new_id(), email=None, name="New", created_at=NOW))
+        connection.execute(insert(_USERS).values(id=new_id(), email=None, name="New", created_at=NOW))
 
 
 def test_shillings_of_plans_and_desks_become_hundredths_and_those_of_stripe_stay(store: Store) -> None:
@@ -138,7 +140,7 @@ def test_a_migration_that_is_cut_short_after_amounts_were_changed_is_run_again_w
     with store.writing() as connection:
         bring_to(connection, _before(_MONEY_AND_ADDRESSES))
         _sold(connection)
-        connection.execute(insert(users).values(id=new_id(), email="mia@example.org", name="Mia", created_at=NOW))
+        connection.execute(insert(_USERS).values(id=new_id(), email="mia@example.org", name="Mia", created_at=NOW))
 
     def fails(_text: str | None) -> str | None:
         raise ConnectionError("lost, says the test")

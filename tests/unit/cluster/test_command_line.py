@@ -2,11 +2,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select, text
 
 from cluster.cli.main import COMMANDS
 from cluster.local.ports import free_port
+from domain.migrations.run import bring_to
+from domain.tables import users
+from domain.unit_of_work import Store
 from tests.unit.cluster.forked import run
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")
@@ -92,6 +97,32 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Kafka: missing" in done.stdout
     assert "-m cluster.local.bring" in done.stdout
+
+
+def test_migrate_takes_the_address_of_an_account_away_that_would_collide(tmp_path: Path) -> None:
+    url, mia, eve = f"sqlite:///{tmp_path / 'store.sqlite3'}", UUID(int=1), UUID(int=2)
+    store = Store(url)
+    with store.writing() as connection:
+        bring_to(connection, "0007")
+        for user_id, email in ((mia, "mia@example.org"), (eve, "MIA@example.org")):
+            values = {"id": user_id.bytes, "email": email, "name": "A member", "created_at": "2026-03-02 12:00:00"}
+            connection.execute(
+                text("INSERT INTO users (id, email, name, created_at) VALUES (:id, :email, :name, :created_at)"), values
+            )
+    environment = {"FITMONITOR_DATA_DIR": str(tmp_path), "FITMONITOR_DATABASE__URL": url}
+    refused = run("migrate", **environment)
+    assert refused.returncode == 1
+    assert f"{mia}, {eve}" in refused.stderr
+    assert "mia@" not in refused.stderr.lower()
+    assert run("migrate", "--release-address", str(UUID(int=3)), **environment).returncode == 1
+    done = run("migrate", "--release-address", str(eve), **environment)
+    assert done.returncode == 0, done.stderr
+    with store.reading() as connection:
+        assert connection.execute(select(users.c.email).order_by(users.c.id)).scalars().all() == [
+            "mia@example.org",
+            None,
+        ]
+    store.close()
 
 
 def test_migrate_makes_the_tables(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from cluster.local.ports import PortRow
 # The lines of Serve's template that matter here, as Serve 2.60 writes them.
 _CONFIG = """global
     stats socket /run/a.sock mode 666 level admin expose-fd listeners
+defaults
+    log global
+    option httplog
 frontend prometheus
     bind :{metrics}
 frontend http_frontend
@@ -46,6 +49,12 @@ def _mended(folder: Path, ports: PortRow, host: str) -> tuple[dict[str, str], st
     said = subprocess.run([script, "-db", "-f", config, "-sf", "1"], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["-db", "-f", str(config), "-sf", "1"]
     return found, config.read_text(encoding="utf-8")
+
+
+def test_what_is_asked_for_goes_to_no_syslog(tmp_path: Path, ports: PortRow) -> None:
+    _, config = _mended(tmp_path, ports, "127.0.0.1")
+    assert "option httplog" not in config
+    assert "    option dontlog-normal\n" in config
 
 
 def test_statistics_and_metrics_listen_on_loopback(tmp_path: Path, ports: PortRow) -> None:
@@ -85,6 +94,9 @@ def test_the_client_s_address_is_told_in_place_of_what_it_says_itself(tmp_path: 
     lines = [line.strip() for line in config.splitlines()]
     assert lines[lines.index("bind 127.0.0.1:8000") + 1] == "http-request set-header X-Forwarded-For %[src]"
     assert config.count("X-Forwarded-For") == 1
+    after = lines[lines.index("bind 127.0.0.1:8000") + 2]
+    assert after.startswith("http-request del-header X-Request-Id if "), "Serve logs what a client writes there"
+    assert after.endswith("!{ req.fhdr(X-Request-Id) -m reg ^[A-Za-z0-9._-]{1,64}$ }")
 
 
 def test_it_holds_no_more_connections_than_it_may_open_files_for(tmp_path: Path, ports: PortRow) -> None:

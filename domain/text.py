@@ -1,0 +1,69 @@
+"""Text that people write: how it is kept, compared and searched."""
+
+import unicodedata
+
+# Characters that take no room and change nothing that can be seen (Unicode's Default_Ignorable_Code_Point and the
+# blank pattern of Braille), beyond the categories Cc, Cf, Cs and Z, which `unicodedata` knows.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+# At the end or the beginning of a text these join nothing. Variation selectors stay: they belong to the letter before.
+_LOOSE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+_WHITE_SPACE = "".join(
+    map(chr, (*range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)))
+) + ("\u2028\u2029\u202f\u205f\u3000")
+# Letters that Unicode does not take apart (the first is a dotless i), as people without the key for them type them.
+_TYPED_AS = str.maketrans(
+    {"\u0131": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_MARKS_OF_HEBREW_AND_ARABIC = range(10, 36)  # canonical combining classes
+_FIRST_MARK_ABOVE_OR_BELOW = 200
+LONGEST_KEY = 255
+
+
+def is_unseen(letter: str) -> bool:
+    """Whether a character shows nothing: white space, a control or format character, a filler."""
+    return (
+        unicodedata.category(letter)[0] in "CZ"
+        or letter in _BLANK
+        or any(ord(letter) in selectors for selectors in _VARIATION_SELECTORS)
+    )
+
+
+def kept(text: str) -> str:
+    """A text as it is kept: Unicode NFC, without white space and loose joiners around it.
+
+    Empty where nothing of it can be seen; joiners, other format characters and wide spaces within stay.
+    """
+    trimmed = unicodedata.normalize("NFC", text.strip(_WHITE_SPACE + _LOOSE))
+    is_seen = any(not is_unseen(letter) and not unicodedata.category(letter).startswith("M") for letter in trimmed)
+    return trimmed if is_seen else ""
+
+
+def comparison_key(text: str) -> str:
+    """What two names that people take for the same have in common.
+
+    Compatibility caseless matching (The Unicode Standard, section 3.13, D146), without what cannot be seen, and with
+    one space where white space is.
+    """
+    folded = unicodedata.normalize("NFD", text).casefold()
+    folded = unicodedata.normalize("NFKD", folded).casefold()
+    seen = "".join(
+        " " if letter.isspace() else letter for letter in folded if letter.isspace() or not is_unseen(letter)
+    )
+    return unicodedata.normalize("NFKC", " ".join(seen.split()))
+
+
+def search_key(text: str) -> str:
+    """What a text is found by, and what is looked for: its `comparison_key` as typed without accents.
+
+    At most `LONGEST_KEY` characters: compatibility forms of one character may have eighteen.
+    """
+    letters = unicodedata.normalize("NFKD", comparison_key(text)).translate(_TYPED_AS)
+    plain = "".join(letter for letter in letters if not _is_accent(letter))
+    return unicodedata.normalize("NFKC", " ".join(plain.split()))[:LONGEST_KEY].rstrip()
+
+
+def _is_accent(letter: str) -> bool:
+    """A mark of Latin, Greek, Cyrillic, Hebrew or Arabic. Vowels and tones of other scripts make other words."""
+    combining = unicodedata.combining(letter)
+    return combining >= _FIRST_MARK_ABOVE_OR_BELOW or combining in _MARKS_OF_HEBREW_AND_ARABIC

@@ -1,0 +1,50 @@
+"""Brings a file that was written before addresses had one form up to date, once."""
+
+from collections.abc import Collection
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import Connection, column, inspect, select, table, text, update
+
+from domain.column_types import Id
+from domain.identity.addresses import refuse_collisions, repaired_address
+from domain.unit_of_work import Store
+
+_ACCOUNTS = table("accounts", column("sub", Id()), column("email"))
+_NORMAL_ADDRESSES = 1  # SQLite's `user_version` of a file; a new one has 0 as well
+
+
+def normalise_addresses(connection: Connection) -> None:
+    """Write each address in its normal form. One that is no address stays: nobody can sign in by it.
+
+    Raises:
+        CollidingAddressesError: two accounts have what is one address; nothing was changed.
+    """
+    if connection.execute(text("PRAGMA user_version")).scalar_one() >= _NORMAL_ADDRESSES:
+        return
+    kept = connection.execute(select(_ACCOUNTS.c.sub, _ACCOUNTS.c.email)).all()
+    normal = {row.sub: repaired_address(row.email) or row.email for row in kept}
+    refuse_collisions(normal.items())
+    for row in kept:
+        if normal[row.sub] != row.email:
+            connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.sub == row.sub).values(email=normal[row.sub]))
+    connection.execute(text(f"PRAGMA user_version={_NORMAL_ADDRESSES}"))
+
+
+def release_addresses(path: Path, subs: Collection[UUID]) -> set[UUID]:
+    """Take the addresses of accounts away, so that another account can have them. Which of them there were."""
+    if not path.exists():
+        return set()
+    store = Store(f"sqlite:///{path}", pool_size=1)
+    try:
+        with store.writing() as connection:
+            if not inspect(connection).has_table(_ACCOUNTS.name):
+                return set()
+            found = set(connection.execute(select(_ACCOUNTS.c.sub).where(_ACCOUNTS.c.sub.in_(subs))).scalars())
+            for sub in found:
+                # RFC 6761: no mail server is called so, and nobody is sent a code.
+                released = f"released-{sub}@account.invalid"
+                connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.sub == sub).values(email=released))
+            return found
+    finally:
+        store.close()

@@ -1,0 +1,130 @@
+"""Keeps people out of logs: what is written of exceptions, and of any text that holds a mail address.
+
+The text of an exception is written where it is the project's own. Other libraries put into theirs what they were given:
+pydantic the input, `KeyError` the key, `ValueError` the value, Cognito's client the user's name. Of theirs the type and
+the lines of code say what went wrong.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from traceback import FrameSummary, extract_tb
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+_OURS = frozenset({"cluster", "consumers", "deployments", "domain", "integrations", "lambdas"})
+_SIGN = r"[^\s\"'`<>(){}\[\],;:\\/?&=|]"
+_ADDRESS = re.compile(rf"(?<!{_SIGN}){_SIGN}+(?:@|%40){_SIGN}+")  # from the first of them on: linear in time
+_QUOTED = re.compile(r"(['\"`]).*\1", re.DOTALL)
+_MOST_FRAMES, _LONGEST_TEXT = 50, 2000
+_factory: Any = None
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def without_addresses(text: str) -> str:
+    """A text with `[address]` for each mail address in it."""
+    return _ADDRESS.sub("[address]", text) if "@" in text or "%40" in text else text
+
+
+def told_of(error: BaseException) -> str:
+    """What may be written of an exception: the text of our own and of the database's, not what was quoted in others."""
+    if isinstance(error, SQLAlchemyError) or _root(type(error).__module__) in _OURS:
+        # Engines hide the parameters of statements: see `domain.unit_of_work`.
+        return without_addresses(str(error)[:_LONGEST_TEXT])
+    if isinstance(error, OSError):
+        return error.strerror or ""
+    if _raised_here(error.__traceback__):
+        return without_addresses(_QUOTED.sub(r"\1…\1", str(error)[:_LONGEST_TEXT]))
+    return ""
+
+
+def exception_as_dicts(exc_info: ExcInfo) -> list[dict[str, Any]]:
+    """An exception and what it came from, outermost first: types, texts as `told_of`, lines of code, no variables."""
+    return [
+        {
+            "exc_type": type(error).__name__,
+            "exc_value": told_of(error),
+            "frames": [
+                {"filename": frame.filename, "lineno": frame.lineno, "name": frame.name} for frame in _frames(error)
+            ],
+        }
+        for error in _chain(exc_info[1])
+    ]
+
+
+def exception_as_text(exc_info: ExcInfo) -> str:
+    """The same as a traceback, for whoever logs by the standard library."""
+    parts = []
+    for error in _chain(exc_info[1]):
+        lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in _frames(error)]
+        told = told_of(error)
+        parts.append("\n".join([*lines, f"{type(error).__name__}: {told}" if told else type(error).__name__]))
+    return "\nwhich came from\n".join(parts)
+
+
+def private(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """A processor of structlog: no field holds a mail address."""
+    return {name: _private(value) for name, value in event.items()}
+
+
+def keep_records_private() -> None:
+    """Let every record of the standard library's loggers, of Ray's and others' too, be written as ours are."""
+    global _factory  # noqa: PLW0603 - the standard library has one of it as well
+    if _factory is None:
+        _factory = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(_record)
+
+
+def _record(*args: Any, **others: Any) -> logging.LogRecord:  # noqa: ANN401 - as the standard library calls it
+    record: logging.LogRecord = _factory(*args, **others)
+    if record.exc_info and record.exc_info[1] is not None:
+        record.exc_text = exception_as_text(record.exc_info)  # what formatters take, in place of one of their own
+    if isinstance(record.msg, BaseException):
+        record.msg = f"{type(record.msg).__name__}: {told_of(record.msg)}"
+    message = record.msg if isinstance(record.msg, str) and not record.args else _message(record)
+    if "@" in message or "%40" in message:
+        record.msg, record.args = without_addresses(message), ()
+    return record
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):  # its own fault, which its handler reports
+        return ""
+
+
+def _private(value: object) -> object:
+    if isinstance(value, str):
+        return without_addresses(value)
+    if isinstance(value, Mapping):
+        return {name: _private(each) for name, each in value.items()}
+    return [_private(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                yield from _chain(each)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _frames(error: BaseException) -> list[FrameSummary]:
+    return list(extract_tb(error.__traceback__))[-_MOST_FRAMES:]
+
+
+def _raised_here(traceback: TracebackType | None) -> bool:
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and _root(str(traceback.tb_frame.f_globals.get("__name__", ""))) in _OURS
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
