@@ -96,7 +96,7 @@ def test_the_client_s_address_is_told_in_place_of_what_it_says_itself(tmp_path: 
     assert config.count("X-Forwarded-For") == 1
     after = lines[lines.index("bind 127.0.0.1:8000") + 2]
     assert after.startswith("http-request del-header X-Request-Id if "), "Serve logs what a client writes there"
-    assert after.endswith("!{ req.fhdr(X-Request-Id) -m reg ^[A-Za-z0-9._-]{1,64}$ }")
+    assert after.endswith("!{ req.fhdr(x-request-id) -m reg ^[A-Za-z0-9._-]{1,64}$ }")
 
 
 def test_it_holds_no_more_connections_than_it_may_open_files_for(tmp_path: Path, ports: PortRow) -> None:
