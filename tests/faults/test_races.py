@@ -84,6 +84,21 @@ async def test_the_same_pass_at_two_doors_at_once_admits_once(
     assert_invariants(world.store, the_door.given)
 
 
+async def test_several_long_lived_passes_at_several_gyms_at_once_admit_once(
+    settings: Settings, world: World, start_consumer: StartConsumer
+) -> None:
+    gyms = [world.gym() for _ in range(6)]
+    async with door(settings) as the_door:
+        await both_at_work(the_door, world, start_consumer)
+        answers = await the_door.ask_all(
+            patient(world.scan(gym, replace(world.code(member, ago=15 * n), validity_s=300), Direction.ENTER))
+            for member in world.members(40, days=YEARS)
+            for n, gym in enumerate(random.sample(gyms, 3))
+        )
+    assert outcomes(answers) == {(Outcome.ENTERED, None): 40, (Outcome.REFUSED, Reason.USED_PASS): 80}
+    assert_invariants(world.store, the_door.given)
+
+
 async def test_the_same_pass_at_two_gyms_at_once_admits_once(
     settings: Settings, world: World, start_consumer: StartConsumer
 ) -> None:
