@@ -45,7 +45,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         assert api.fm.json("kafka", "dead-letters") == []
     finally:
         started.down()
-    assert named_in_logs(started.data_dir) == [], "no log names anybody"
+    named = named_in_logs(started.data_dir)
+    assert not named, "\n".join(["logs name somebody:", *named])
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Who is named by the logs of a stack that was stopped."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ from urllib.parse import quote
 NEVER_KEPT = "nowhere.example"
 """The domain of addresses that nobody ever signs in by; so is `WRITTEN_NAME` nobody's name."""
 WRITTEN_NAME = "\u00d6zlem Nirgendwo"
+_IS_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what somebody without a name is called
 _SHORTEST = 6  # letters: a shorter name is found in words that name nobody
 
 
@@ -33,7 +35,7 @@ def _people(data_dir: Path) -> Iterator[str]:
                 for email, name in connection.execute(f"SELECT email, name FROM {table}"):  # noqa: S608 - one of two
                     if email:
                         yield "@" + email.rpartition("@")[2]
-                    if len(name) >= _SHORTEST:
+                    if len(name) >= _SHORTEST and not _IS_ID.fullmatch(name):
                         yield name
 
 
