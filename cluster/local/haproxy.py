@@ -43,6 +43,12 @@ _MOST_CONNECTIONS = 10_000
 _OTHER_FILES = 200
 _CLIENT_ADDRESS = "http-request set-header X-Forwarded-For %[src]"
 _PREFIX = re.compile(r"/[A-Za-z0-9._~/-]*")
+# Who has waited for `100 Continue` and got an answer in its place must not send another request: HAProxy would take it
+# for the body, and does not pass on the `Connection: close` of the replica.
+_CLOSING = (
+    "http-request set-var(txn.expects) bool(1) if { req.hdr(expect) -m found }",
+    "http-after-response set-header Connection close if { var(txn.expects) -m bool }",
+)
 
 
 def haproxy_environment(
@@ -66,6 +72,7 @@ def haproxy_environment(
     replicas_http, replicas_grpc = ports.take(48), ports.take(16)
     script = folder / "haproxy.sh"
     edits = [
+        r"s/^\( *\)acl routes path .*$/&" + "".join(rf"\n\1{rule}" for rule in _CLOSING) + "/",
         rf"s/^\( *bind \)[^ ]*:{statistics}$/\1{LOOPBACK}:{statistics}/",
         rf"s/^\( *bind \)[^ ]*:{metrics}$/\1{LOOPBACK}:{metrics}/",
         rf"s/^\( *bind \)[^ ]*:{port}$/\1{host}:{port}/",

@@ -54,7 +54,7 @@ def router() -> APIRouter:
         state: Annotated[str, Query(pattern="^[A-Za-z0-9_-]{1,128}$")],
         begun: Annotated[str | None, Cookie(alias=_COOKIE, include_in_schema=False)] = None,
     ) -> Response:
-        """Where the provider's page comes back to, in the browser that went there."""
+        """Where the provider's page comes back to, in the browser that went there. A second use ends the session."""
         expected, _, verifier = (begun or "").partition(".")
         if not verifier or not compare_digest(expected.encode(), state.encode()):
             raise ApiProblem(

@@ -35,7 +35,11 @@ def router() -> APIRouter:
 
     @routes.post("/sessions/refresh", responses=declared(*SIGN_IN_PROBLEMS))
     async def refresh(shown: Refresh, parts: OfParts, client: TheClient) -> SessionTokens:
-        """Go on with a session. Use the refresh token of the answer from then on: a spent one ends the session."""
+        """Go on with a session. Use the refresh token of the answer from then on.
+
+        A spent one gets the same answer from the same device for 10 s, until the new one is used; otherwise it ends the
+        session, access tokens included, everywhere within 5 s.
+        """
         return SessionTokens.of(granted(await parts.identity(IdentityDesk.refresh, shown.refresh_token, client)))
 
     @routes.delete("/sessions/current", status_code=_DONE)

@@ -18,6 +18,7 @@ frontend prometheus
     bind :{metrics}
 frontend http_frontend
     bind 127.0.0.1:{public}
+    acl routes path -i /-/routes
     server SERVE_REPLICA 127.0.0.1:{public}0 check
 listen stats
   bind *:{statistics}
@@ -104,3 +105,13 @@ def test_it_holds_no_more_connections_than_it_may_open_files_for(tmp_path: Path,
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert 0 < connections <= 10_000
     assert files == resource.RLIM_INFINITY or 2.5 * connections + 100 < files
+
+
+def test_an_answer_to_who_waits_for_100_continue_closes_the_connection(tmp_path: Path, ports: PortRow) -> None:
+    _, config = _mended(tmp_path, ports, "127.0.0.1")
+    lines = [line.strip() for line in config.splitlines()]
+    added = lines.index("acl routes path -i /-/routes") + 1
+    assert lines[added : added + 2] == [
+        "http-request set-var(txn.expects) bool(1) if { req.hdr(expect) -m found }",
+        "http-after-response set-header Connection close if { var(txn.expects) -m bool }",
+    ]

@@ -74,7 +74,7 @@ async def test_header_body_and_log_have_one_id_behind_serve_s_server(
     rig: Rig, capsys: pytest.CaptureFixture[str], sent: list[bytes], *, kept: bool
 ) -> None:
     rig.shell._names_request = False  # noqa: SLF001 - as the deployment sets it
-    served = _apply_middlewares(rig.shell, middlewares())
+    served = _apply_middlewares(rig.shell, middlewares())  # type: ignore[arg-type]  # Ray names them loosely
     transport = httpx.ASGITransport(served, root_path="/api")
     async with httpx.AsyncClient(transport=transport, base_url="http://gym.test/api") as client:
         answer = await client.get("/nothing", headers=[(b"X-Request-Id", each) for each in sent])
