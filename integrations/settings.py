@@ -162,8 +162,13 @@ class ApiSettings(BaseModel):
         default="", description="Where the public reaches this, without a path; else host and port."
     )
     allowed_origins: list[str] = Field(default=[], description="Other origins whose pages may call; JSON list.")
+    forwarded_header: str = Field(
+        default="X-Forwarded-For",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="The one header in which the proxies name the client; `Forwarded` is read by RFC 7239.",
+    )
     forwarded_hops: int = Field(
-        default=1, ge=0, description="Trusted proxies in front, each of which adds to X-Forwarded-For."
+        default=1, ge=0, description="Trusted proxies in front, each of which appends to that header. 0: no proxy."
     )
     requests_per_user_per_second: float = Field(default=50.0, gt=0, description="More are answered 429.")
     sign_ins_per_address_per_second: float = Field(

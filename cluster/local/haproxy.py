@@ -29,6 +29,8 @@ exec {binary} "$@"
 # Three replicas of the live view hold 6,000 streams between them, and doors must still find a connection.
 _MOST_CONNECTIONS = 10_000
 _OTHER_FILES = 200
+FORWARDED_HEADER = "X-Forwarded-For"
+"""The header in which this proxy names the client."""
 
 
 def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> Mapping[str, str]:
@@ -50,13 +52,15 @@ def haproxy_environment(folder: Path, ports: PortRow, host: str, port: int) -> M
         rf"s/^\( *bind \)[^ ]*:{port}$/\1{host}:{port}/",
         r"s/^\( *stats socket .*\) mode 666 /\1 mode 600 /",
         # Who tries passwords is told apart by address; HAProxy replaces what a client says of itself.
-        rf"s/^\( *\)bind {host}:{port}$/&\n\1http-request set-header X-Forwarded-For %[src]/",
+        rf"s/^\( *\)bind {host}:{port}$/&\n\1http-request set-header {FORWARDED_HEADER} %[src]/",
     ]
     words = " ".join(f"-e {shlex.quote(edit)}" for edit in edits)
     script.write_text(_SCRIPT.format(edits=words, binary=shlex.quote(str(get_haproxy_binary()))), encoding="utf-8")
     script.chmod(0o700)
     files = folder / "ha"
     return {
+        # uvicorn, which runs in each replica, would take the client from X-Forwarded-For by itself: only ours is read.
+        "FORWARDED_ALLOW_IPS": "",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(script),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(files / "haproxy.cfg"),
