@@ -1,6 +1,5 @@
 """What can be done about users and their sessions. The identity provider is not asked from here."""
 
-import unicodedata
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +18,7 @@ from domain.identity.model import (
     User,
     own_roles,
 )
+from domain.identity.names import fitting_name
 from domain.identity.ports import RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.sessions import SessionRepository
@@ -92,14 +92,14 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
 
 
 def _own_name(caller: Caller) -> str:
-    """A name as it is kept and searched for: providers write accents in one code point or in two."""
-    return unicodedata.normalize("NFC", caller.name or "").strip()
+    """The name that the provider knows; it may be of any length."""
+    return fitting_name(caller.name or "")
 
 
 def _account_name(caller: Caller) -> str:
     """What somebody is called whose name the provider does not know."""
     called = (caller.email or caller.username or "").strip().lower()
-    return called.partition("@")[0] or str(caller.user_id)
+    return fitting_name(called.partition("@")[0]) or str(caller.user_id)
 
 
 def record_role(
