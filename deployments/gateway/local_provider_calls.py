@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
+from deployments.gateway.device_cookies import remember_device
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.parts import OfParts, TheClient
 from deployments.gateway.problem_kinds import KINDS
@@ -84,7 +85,7 @@ def router() -> APIRouter:
         if wrong:
             return _refused(wrong)
         email = form.get("email", "").strip().lower()
-        code = await parts.identity(
+        authorized = await parts.identity(
             IdentityDesk.authorize,
             email,
             form.get("password", ""),
@@ -92,9 +93,11 @@ def router() -> APIRouter:
             asked.code_challenge or None,
             client,
         )
-        if isinstance(code, IdentityRefusal):
-            return _form(asked, email, code)
-        return RedirectResponse(asked.back(code), _SEE_OTHER)
+        if isinstance(authorized, IdentityRefusal):
+            return _form(asked, email, authorized)
+        answer = RedirectResponse(asked.back(authorized.code), _SEE_OTHER)
+        remember_device(answer, authorized.device_cookie, parts.settings)
+        return answer
 
     @routes.post("/identity/oauth2/token", include_in_schema=False)
     async def token(request: Request, parts: OfParts, client: TheClient) -> Response:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from deployments.gateway.device_cookies import remember_device
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.identity_documents import AddressDocument, PasswordChange, PasswordReset
 from deployments.gateway.parts import OfParts, TheClient, TheUser
@@ -27,8 +28,12 @@ def router() -> APIRouter:
     )
     async def reset(wanted: PasswordReset, parts: OfParts, client: TheClient) -> Response:
         """Set a new password by the code that was sent. Ends all sessions."""
-        granted(await parts.identity(IdentityDesk.reset_password, wanted.email, wanted.code, wanted.password, client))
-        return Response(status_code=_DONE)
+        cookie = granted(
+            await parts.identity(IdentityDesk.reset_password, wanted.email, wanted.code, wanted.password, client)
+        )
+        answer = Response(status_code=_DONE)
+        remember_device(answer, cookie, parts.settings)
+        return answer
 
     @routes.post(
         "/password/change",
@@ -40,7 +45,7 @@ def router() -> APIRouter:
     ) -> Response:
         """Change my password. Ends my other sessions."""
         token = request.headers["authorization"].split()[1]
-        granted(
+        cookie = granted(
             await parts.identity(
                 IdentityDesk.change_password,
                 user.id,
@@ -51,6 +56,8 @@ def router() -> APIRouter:
                 client,
             )
         )
-        return Response(status_code=_DONE)
+        answer = Response(status_code=_DONE)
+        remember_device(answer, cookie, parts.settings)
+        return answer
 
     return routes

@@ -3,13 +3,15 @@
 A plain class; every answer is plain data, and so is every refusal.
 """
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from types import NoneType
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from deployments.identity.issued import SignedIn, caller_of
+from deployments.identity.issued import Authorized, SignedIn, caller_of
 from deployments.identity.outside import Outside
 from deployments.identity.tries import Tries
 from deployments.keyed_call import KeyedCall
@@ -17,6 +19,7 @@ from deployments.store_desk import StoreDesk
 from domain.clock import Clock, system_clock
 from domain.identity import leaving, service
 from domain.identity.addresses import usable_address
+from domain.identity.attempts import Purpose
 from domain.identity.model import (
     Caller,
     Change,
@@ -37,12 +40,19 @@ from domain.identity.sessions import SessionRepository
 from domain.ids import new_id
 from domain.paging import Page, PageRequest
 from domain.unit_of_work import Store
+from integrations.device_cookies import DeviceCookies
 from integrations.settings import IdentitySettings
+from integrations.time_limit import each_call_within
 
 _UNKNOWN_SESSION = IdentityRefusal(IdentityProblem.UNKNOWN_SESSION, "There is no such session of yours.")
 _NO_PAGE = IdentityRefusal(IdentityProblem.WRONG_CODE, "This provider has a sign-in page of its own.")
 
 
+CALLERS_WAIT_S = 10.0  # passwords wait for their turn, Cognito answers when it answers
+ANSWERS_WITHIN_S = 8.5  # what waits for the provider, so that there is an answer within that
+
+
+@each_call_within(ANSWERS_WITHIN_S)
 class IdentityDesk(StoreDesk):
     """Answers on one store and one identity provider; its methods may run on several threads at once.
 
@@ -53,13 +63,22 @@ class IdentityDesk(StoreDesk):
         outside: the provider, its functions, mail.
         limits: of wrong tries.
         clock: the present.
+        devices: the cookies of devices that have signed in before; None: every device is a stranger.
     """
 
-    def __init__(self, store: Store, outside: Outside, limits: IdentitySettings, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        outside: Outside,
+        limits: IdentitySettings,
+        clock: Clock = system_clock,
+        *,
+        devices: DeviceCookies | None = None,
+    ) -> None:
         super().__init__(store, clock)
         self._outside = outside
         self._provider = outside.provider
-        self._tries = Tries(self._written, limits, clock)
+        self._tries = Tries(self._written, limits, clock, devices or DeviceCookies(None, timedelta(0)))
 
     def sign_up(
         self, email: str, password: str, name: str, client: Client, *, call: KeyedCall | None = None
@@ -93,7 +112,7 @@ class IdentityDesk(StoreDesk):
 
     def confirm_sign_up(self, email: str, code: str, client: Client) -> IdentityRefusal | None:
         """Confirm an account by the code that was sent."""
-        refusal = self._tries.of(email, client, lambda: self._provider.confirm_sign_up(email, code))
+        refusal = self._tries.of(Purpose.CONFIRM, email, client, lambda: self._provider.confirm_sign_up(email, code))
         if refusal is None:
             self._outside.mailer.send(_welcome(email))
         return refusal
@@ -107,8 +126,12 @@ class IdentityDesk(StoreDesk):
 
     def sign_in(self, email: str, password: str, client: Client) -> SignedIn | IdentityRefusal:
         """Begin a session."""
-        tokens = self._tries.of(email, client, lambda: self._provider.sign_in(email, password))
-        return tokens if isinstance(tokens, IdentityRefusal) else self._signed_in(tokens, client)
+        began = self._clock()
+        tokens = self._tries.of(Purpose.SIGN_IN, email, client, lambda: self._provider.sign_in(email, password))
+        signed_in = tokens if isinstance(tokens, IdentityRefusal) else self._signed_in(tokens, client)
+        if isinstance(signed_in, IdentityRefusal):
+            return signed_in
+        return replace(signed_in, device_cookie=self._tries.device_cookie(email, signed_in.user.id, began))
 
     def refresh(self, refresh_token: str, client: Client) -> SignedIn | IdentityRefusal:
         """Go on with a session."""
@@ -128,12 +151,19 @@ class IdentityDesk(StoreDesk):
 
     def authorize(
         self, email: str, password: str, redirect_uri: str, code_challenge: str | None, client: Client
-    ) -> str | IdentityRefusal:
+    ) -> Authorized | IdentityRefusal:
         """The authorization code of the local provider's own page."""
         local = self._outside.local
         if local is None:
             return _NO_PAGE
-        return self._tries.of(email, client, lambda: local.authorize(email, password, redirect_uri, code_challenge))
+        began = self._clock()
+        code = self._tries.of(
+            Purpose.SIGN_IN, email, client, lambda: local.authorize(email, password, redirect_uri, code_challenge)
+        )
+        if isinstance(code, IdentityRefusal):
+            return code
+        account = local.account_of(email)
+        return Authorized(code, self._tries.device_cookie(email, account.sub, began) if account else "")
 
     def exchange_code(self, code: str, redirect_uri: str, code_verifier: str | None) -> Tokens | IdentityRefusal:
         """The tokens for an authorization code, as the provider's token endpoint gives them."""
@@ -167,27 +197,39 @@ class IdentityDesk(StoreDesk):
             self._provider.forgot_password(email)
         return refusal
 
-    def reset_password(self, email: str, code: str, password: str, client: Client) -> IdentityRefusal | None:
-        """Set a new password by a code; ends all sessions."""
-        refusal = self._tries.of(email, client, lambda: self._provider.reset_password(email, code, password))
-        if refusal is None and (account := self._provider.account_of(email)):
-            self._password_changed(account.sub, None)
-            self._provider.sign_out_everywhere(account.sub)
-        return refusal
+    def reset_password(self, email: str, code: str, password: str, client: Client) -> str | IdentityRefusal:
+        """Set a new password by a code; ends all sessions.
+
+        Returns:
+            The cookie of this device, which gets in from now on while strangers have to wait.
+        """
+        refusal = self._tries.of(
+            Purpose.RESET, email, client, lambda: self._provider.reset_password(email, code, password)
+        )
+        if refusal is not None:
+            return refusal
+        account = self._provider.account_of(email)
+        if account is None:
+            return ""
+        changed_at = self._password_changed(account.sub, None)
+        self._provider.sign_out_everywhere(account.sub)
+        return self._tries.device_cookie(email, account.sub, changed_at)
 
     def change_password(
         self, user_id: UUID, session_id: UUID, access_token: str, old: str, new: str, client: Client
-    ) -> IdentityRefusal | None:
-        """Change a password; ends the user's other sessions."""
+    ) -> str | IdentityRefusal:
+        """Change a password; ends the user's other sessions. Returns the cookie of this device."""
         known = self.user(user_id)
+        email = known.email if known else None
         refusal = self._tries.of(
-            known.email if known and known.email else str(user_id),
+            Purpose.CHANGE,
+            email or str(user_id),
             client,
             lambda: self._provider.change_password(access_token, old, new),
         )
-        if refusal is None:
-            self._password_changed(user_id, session_id)
-        return refusal
+        if refusal is not None:
+            return refusal
+        return self._tries.device_cookie(email, user_id, self._password_changed(user_id, session_id))
 
     def know_caller(self, caller: Caller, client: Client) -> User | IdentityRefusal:
         """The user behind a valid token of a session that is not known yet; both are made where there is none."""
@@ -284,13 +326,15 @@ class IdentityDesk(StoreDesk):
             return user
         return SignedIn(tokens, user, caller.session_id)
 
-    def _password_changed(self, user_id: UUID, kept_session: UUID | None) -> None:
+    def _password_changed(self, user_id: UUID, kept_session: UUID | None) -> datetime:
+        """End sessions, and what devices were known by. Returns when."""
         now = self._clock()
         with self._writing() as connection:
             users = UserRepository(connection)
             if users.user(user_id) is not None:
                 users.record(user_id, user_id, Change.PASSWORD_CHANGED, "", now)
             SessionRepository(connection).end_all(user_id, now, but=kept_session)
+        return now
 
     def _disabled_with_an_admin_left(self, user_id: UUID) -> bool:
         """Disable an account at the provider, unless nobody would be left: two may do it to each other at once."""

@@ -19,6 +19,8 @@ from aws_lambda_powertools.utilities.data_classes.cognito_user_pool_event import
 
 from domain.identity.model import Role
 from domain.identity.ports import Directory, ProviderAwayError
+from integrations.cognito.client import TRIGGER_WITHIN_S
+from integrations.time_limit import within
 from lambdas.admin_calls import pool_directory
 
 logger = Logger(service="assign_default_role")
@@ -35,7 +37,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         # Cognito refuses the sign-in of a user whose trigger fails: nobody is locked out for the sake of a group.
         logger.exception("role_not_assigned", extra={"trigger": event.get("triggerSource")})
         return event
-    return assign(event, directory)
+    with within(TRIGGER_WITHIN_S):
+        return assign(event, directory)
 
 
 def assign(event: dict[str, Any], directory: Directory) -> dict[str, Any]:
