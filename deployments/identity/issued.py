@@ -15,7 +15,7 @@ class SignedIn:
     """A sign-in, or one that was refreshed.
 
     Args:
-        device_cookie: what the device is known by from now on; empty where it is not to be told anew.
+        device_cookie: what the device is known by from now on; empty: no new one.
     """
 
     tokens: Tokens = field(repr=False)
