@@ -78,7 +78,8 @@ sessions = Table(
     Column("ended_at", Instant),
 )
 
-# No account is named here: a key is a hash of an address of mail or of the network, known or not.
+# No account is named here: a key is a hash of what is counted, be there such an account or not. Where tries of an hour
+# are counted, `last_failed_at` is the beginning of that hour.
 sign_in_attempts = Table(
     "sign_in_attempts",
     metadata,

@@ -15,8 +15,10 @@ import structlog
 from domain.identity.ports import Mail, MailAwayError, MailDeferredError, Mailer, MailRefusedError
 from domain.ids import new_id
 from integrations.settings import MailSettings, Settings
+from integrations.time_limit import left_s
 
 _WITHIN_S = 10.0
+_AT_LEAST_S = 0.1  # a mail that is sent last still has its chance
 _CLOSING, _FIRST_PERMANENT = 421, 500  # RFC 5321, section 4.2
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +59,7 @@ class SmtpMailer:
         own = self._settings
         message = _written(mail, own.sender)
         try:
-            server = smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=_WITHIN_S)
+            server = smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=max(_AT_LEAST_S, left_s(_WITHIN_S)))
             try:
                 if own.smtp_starttls:
                     server.starttls(context=ssl.create_default_context())

@@ -141,9 +141,23 @@ class IdentitySettings(BaseModel):
     refresh_days: float = Field(default=30, gt=0, description="Life of the local provider's refresh tokens.")
     argon2_memory_kib: int = Field(default=19_456, ge=8, description="Of one hash; as OWASP advises.")
     argon2_passes: int = Field(default=2, ge=1, description="Of one hash.")
-    free_attempts: int = Field(default=5, ge=1, description="Wrong tries for one account before the first delay.")
+    free_attempts: int = Field(
+        default=5, ge=1, description="Wrong tries for one account from one network, or of a known device."
+    )
     free_attempts_of_address: int = Field(default=30, ge=1, description="Wrong tries from one network address.")
-    longest_delay_s: float = Field(default=900, gt=0, description="Delays double from 1 s up to this.")
+    longest_delay_s: float = Field(default=900, gt=0, le=86_400, description="Delays double from 1 s up to this.")
+    stranger_attempts_per_hour: int = Field(
+        default=50, ge=1, description="Wrong tries for one account of all but known devices; then they wait."
+    )
+    stranger_mails_per_hour: int = Field(
+        default=20, ge=1, description="Mails that all but known devices have sent to one address."
+    )
+    mails_of_address_per_hour: int = Field(
+        default=100, ge=1, description="Mails that one network address has sent, to whomever."
+    )
+    known_device_days: float = Field(
+        default=180, gt=0, le=400, description="How long a device that has signed in is told apart from strangers."
+    )
 
 
 class MailSettings(BaseModel):
@@ -185,8 +199,13 @@ class ApiSettings(BaseModel):
     allowed_origins: list[str] = Field(
         default=[], examples=[["https://app.example.com"]], description="Other origins whose pages may call; JSON list."
     )
+    forwarded_header: str = Field(
+        default="X-Forwarded-For",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="The one header in which the proxies name the client; `Forwarded` is read by RFC 7239.",
+    )
     forwarded_hops: int = Field(
-        default=1, ge=0, description="Trusted proxies in front, each of which adds to X-Forwarded-For."
+        default=1, ge=0, description="Trusted proxies in front, each of which appends to that header. 0: no proxy."
     )
     requests_per_user_per_second: float = Field(default=50.0, gt=0, description="More are answered 429.")
     sign_ins_per_address_per_second: float = Field(

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from domain.identity.model import IdentityProblem, Role
 from domain.identity.ports import Directory, FunctionCaller, ProviderAwayError
+from integrations.cognito.client import IN_A_FUNCTION
 from integrations.cognito.directory import CognitoDirectory
 
 Answer = dict[str, Any]
@@ -49,7 +50,8 @@ def pool_directory(pool_id: str = "") -> Directory:
     Raises:
         KeyError: the environment names none.
     """
-    return CognitoDirectory(pool_id or os.environ[POOL_VARIABLE], endpoint_url=os.environ.get(ENDPOINT_VARIABLE, ""))
+    endpoint_url = os.environ.get(ENDPOINT_VARIABLE, "")
+    return CognitoDirectory(pool_id or os.environ[POOL_VARIABLE], endpoint_url=endpoint_url, patience=IN_A_FUNCTION)
 
 
 def admin_of(event: Mapping[str, Any], directory: Directory) -> FunctionCaller:

@@ -9,7 +9,7 @@ from typing import Any
 from moto.server import ThreadedMotoServer
 
 from domain.identity.model import Role
-from integrations.cognito.client import open_client
+from integrations.cognito.client import Patience, open_client
 from integrations.settings import IdentitySettings
 
 REGION = "eu-west-1"
@@ -29,6 +29,9 @@ class MotoPool:
     client: Any
 
 
+UNHURRIED = Patience(connect_s=20, read_s=60, attempts=1)  # how long it takes says how busy the machine is
+
+
 @contextmanager
 def moto_server() -> Iterator[str]:
     """The address of a server that is up for the length of a `with`."""
@@ -43,7 +46,7 @@ def moto_server() -> Iterator[str]:
 
 @cache
 def _client(url: str) -> Any:  # noqa: ANN401 - boto3 makes its classes when it is asked for them, which takes a while
-    return open_client("cognito-idp", REGION, url, **NOBODYS_KEYS)
+    return open_client("cognito-idp", REGION, url, UNHURRIED, **NOBODYS_KEYS)
 
 
 def new_pool(url: str) -> MotoPool:

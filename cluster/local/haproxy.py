@@ -41,7 +41,9 @@ exec {binary} "$@"
 # Three replicas of the live view hold 6,000 streams between them, and doors must still find a connection.
 _MOST_CONNECTIONS = 10_000
 _OTHER_FILES = 200
-_CLIENT_ADDRESS = "http-request set-header X-Forwarded-For %[src]"
+FORWARDED_HEADER = "X-Forwarded-For"
+"""The header in which this proxy names the client."""
+_CLIENT_ADDRESS = f"http-request set-header {FORWARDED_HEADER} %[src]"
 _PREFIX = re.compile(r"/[A-Za-z0-9._~/-]*")
 # Who has waited for `100 Continue` and got an answer in its place must not send another request: HAProxy would take it
 # for the body, and does not pass on the `Connection: close` of the replica.
@@ -92,6 +94,8 @@ def haproxy_environment(
     script.chmod(0o700)
     files = folder / "ha"
     return {
+        # uvicorn, which runs in each replica, would take the client from X-Forwarded-For by itself: only ours is read.
+        "FORWARDED_ALLOW_IPS": "",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(script),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(files / "haproxy.cfg"),

@@ -14,7 +14,7 @@ import psutil
 
 from cluster.errors import CommandError
 from cluster.local.folders import make_run_dir
-from cluster.local.haproxy import haproxy_environment
+from cluster.local.haproxy import FORWARDED_HEADER, haproxy_environment
 from cluster.local.leftovers import stop_leftovers
 from cluster.local.ports import LOOPBACK, PortRow
 from cluster.local.process import ChildProcess, ProcessId
@@ -241,6 +241,7 @@ def inherited_settings(settings: Settings) -> Mapping[str, str]:
         named["FITMONITOR_DATABASE__URL"] = settings.database.url.get_secret_value()
     named["FITMONITOR_API__PUBLIC_URL"] = _public_url(settings)
     # HAProxy alone stands in front, and replaces what a client says of itself.
+    named["FITMONITOR_API__FORWARDED_HEADER"] = FORWARDED_HEADER
     named["FITMONITOR_API__FORWARDED_HOPS"] = "1"
     paths = {
         "FITMONITOR_PASSES__KEY_DIR": settings.passes.key_dir,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from deployments.gateway.callers import Callers, DeviceAsker, permit
-from deployments.gateway.clients import client_of
+from deployments.gateway.clients import ClientSource, client_of
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.rate_limit import RateLimit
 from deployments.gateway.rights import Right
@@ -27,7 +27,7 @@ class Gatekeeper:
         rights: who may call what.
         callers: who is asking.
         rate, anonymous_rate: how often a user may ask, and a network address without a token may try.
-        forwarded_hops: see `clients.client_of`.
+        source: where the client's address is read.
         seen: told of each device that asks: a door at which nobody scans may still show that it is there.
     """
 
@@ -35,7 +35,7 @@ class Gatekeeper:
     callers: Callers
     rate: RateLimit
     anonymous_rate: RateLimit
-    forwarded_hops: int
+    source: ClientSource
     seen: Callable[[UUID], None] | None = None
 
     @classmethod
@@ -53,7 +53,7 @@ class Gatekeeper:
             callers,
             RateLimit(settings.requests_per_user_per_second),
             RateLimit(settings.sign_ins_per_address_per_second),
-            settings.forwarded_hops,
+            ClientSource.of(settings),
             seen,
         )
 
@@ -72,7 +72,7 @@ class GuardedRoute(APIRoute):
             if right is None:
                 _log.error("route_without_right", method=request.method, path=path)
                 raise ApiProblem("forbidden", "Nobody may call this.")
-            client = client_of(request, keeper.forwarded_hops)
+            client = client_of(request, keeper.source)
             request.state.client = client
             if right.public:
                 if right.tries:

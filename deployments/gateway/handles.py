@@ -14,7 +14,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.gateway.problems import ApiProblem, later
 from deployments.gateway.relay import Relayed
 from deployments.gym.desk import GymDesk
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.desk import CALLERS_WAIT_S, IdentityDesk
 from deployments.payments.desk import PaymentsDesk
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.store_desk import StoreAwayError, StoreDesk
@@ -29,7 +29,6 @@ R = TypeVar("R")
 
 _ANSWER_WITHIN_S = 5.0
 _PICTURE_WITHIN_S = 15.0  # made anew, and written to a store that may be far away
-_IDENTITY_WITHIN_S = 10.0  # passwords wait for their turn, Cognito answers when it answers
 _PAYMENTS_WITHIN_S = 8.0
 _PROVIDER_WITHIN_S = 27.0  # Stripe's SDK asks again by itself; Serve ends a request after 30 s
 _ASKS_PROVIDER: tuple[Callable[..., Any], ...] = (
@@ -99,7 +98,7 @@ def gym_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[GymDesk]:
 
 def identity_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[IdentityDesk]:
     """The Identity deployment."""
-    return DeskByHandle(handle, _IDENTITY_WITHIN_S)
+    return DeskByHandle(handle, CALLERS_WAIT_S)
 
 
 def payments_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[PaymentsDesk]:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from deployments.gateway.device_cookies import remember_device
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.identity_documents import AddressDocument, PasswordChange, PasswordReset, ResetOpened
 from deployments.gateway.parts import OfParts, TheClient, TheUser
@@ -30,7 +31,7 @@ def router() -> APIRouter:
 
         Without `reset_id` the code is compared with every open reset of the account.
         """
-        granted(
+        cookie = granted(
             await parts.identity(
                 IdentityDesk.reset_password,
                 wanted.email,
@@ -40,7 +41,9 @@ def router() -> APIRouter:
                 reset_id=wanted.reset_id,
             )
         )
-        return Response(status_code=_DONE)
+        answer = Response(status_code=_DONE)
+        remember_device(answer, cookie, parts.settings)
+        return answer
 
     @routes.post(
         "/password/change",
@@ -52,7 +55,7 @@ def router() -> APIRouter:
     ) -> Response:
         """Change my password. Ends my other sessions."""
         token = request.headers["authorization"].split()[1]
-        granted(
+        cookie = granted(
             await parts.identity(
                 IdentityDesk.change_password,
                 user.id,
@@ -63,6 +66,8 @@ def router() -> APIRouter:
                 client,
             )
         )
-        return Response(status_code=_DONE)
+        answer = Response(status_code=_DONE)
+        remember_device(answer, cookie, parts.settings)
+        return answer
 
     return routes

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.device_cookies import remember_device
 from deployments.gateway.identity_documents import AddressDocument, PasswordReset
 from deployments.gateway.page_forms import UNPROCESSABLE, TheSent, answer_page, page_router, stale, told
 from deployments.gateway.parts import OfParts, TheClient
@@ -46,6 +47,8 @@ def router() -> APIRouter:
         if isinstance(done, IdentityRefusal):
             errors, wrong = told(done)
             return answer_page(asked, reset_page(asked, *entered, errors=errors, wrong=wrong), refusal=done)
-        return answer_page(asked, sign_in_page(asked, wanted.email, done="Your password is changed. Sign in."))
+        answer = answer_page(asked, sign_in_page(asked, wanted.email, done="Your password is changed. Sign in."))
+        remember_device(answer, done, parts.settings)
+        return answer
 
     return routes

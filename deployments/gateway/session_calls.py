@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Response
 
+from deployments.gateway.device_cookies import remember_device
 from deployments.gateway.guard import guarded_router
 from deployments.gateway.identity_documents import Credentials, Refresh, SessionDocument, SessionTokens, SignOut
 from deployments.gateway.listing import Asked, Listing, listing
@@ -28,10 +29,15 @@ def router() -> APIRouter:
             "wrong_credentials", "not_confirmed", "new_password_needed", "too_many_attempts", *SIGN_IN_PROBLEMS
         ),
     )
-    async def sign_in(shown: Credentials, parts: OfParts, client: TheClient) -> SessionTokens:
-        """Sign in. After some wrong tries each further one has to wait, longer each time."""
-        signed_in = await parts.identity(IdentityDesk.sign_in, shown.email, shown.password, client)
-        return SessionTokens.of(granted(signed_in))
+    async def sign_in(shown: Credentials, answer: Response, parts: OfParts, client: TheClient) -> SessionTokens:
+        """Sign in. After some wrong tries each further one has to wait, longer each time.
+
+        The answer sets the cookie `fm_device`. A device that sends it back has tries of its own at the next sign-in
+        and does not wait for the wrong tries of others. It signs nobody in.
+        """
+        signed_in = granted(await parts.identity(IdentityDesk.sign_in, shown.email, shown.password, client))
+        remember_device(answer, signed_in.device_cookie, parts.settings)
+        return SessionTokens.of(signed_in)
 
     @routes.post("/sessions/refresh", responses=declared(*SIGN_IN_PROBLEMS))
     async def refresh(shown: Refresh, parts: OfParts, client: TheClient) -> SessionTokens:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from deployments.gateway.answering import Answering
 from deployments.gateway.background import Lifespan
 from deployments.gateway.body import Arriving, ClientGoneError, Replayed, read_body
-from deployments.gateway.clients import client_of
+from deployments.gateway.clients import ClientSource, client_of
 from deployments.gateway.headers import Incoming, always, read_headers
 from deployments.gateway.logged_path import logged_path
 from deployments.gateway.problems import ApiProblem, internal_error
@@ -40,7 +40,7 @@ class ShellLimits:
         larger: of requests to these paths, in place of it.
         deadline_s: how long a scan may take.
         logs_scans: whether each scan that is answered gets a line in the log.
-        forwarded_hops: see `clients.client_of`.
+        source: where the client's address is read.
         forms: paths that take a form instead of JSON.
         uploads: methods and paths that take a picture, whose bodies are read by whoever answers the call.
         origins: whose pages may call, beside our own.
@@ -51,7 +51,7 @@ class ShellLimits:
     max_body_bytes: int
     deadline_s: float
     logs_scans: bool = False
-    forwarded_hops: int = 0
+    source: ClientSource = field(default_factory=ClientSource)
     forms: frozenset[str] = frozenset()
     larger: Mapping[str, int] = field(default_factory=dict)
     uploads: tuple[tuple[str, str], ...] = ()
@@ -74,7 +74,7 @@ class ShellLimits:
             settings.api.max_body_bytes,
             settings.door.deadline_s,
             logs_scans=settings.log_level.upper() == "DEBUG",
-            forwarded_hops=settings.api.forwarded_hops,
+            source=ClientSource.of(settings.api),
             forms=forms,
             larger=larger or {},
             uploads=uploads,
@@ -144,7 +144,7 @@ class Shell:
         try:
             if scans:
                 body = await self._body(incoming, receive, method, path)
-                client = partial(client_of, HTTPConnection(scope), self._limits.forwarded_hops)
+                client = partial(client_of, HTTPConnection(scope), self._limits.source)
                 await answering.json(await scans.scan(incoming.authorization, client, body, arrived_at, until))
             else:
                 if not self._is_upload(incoming, method, path):

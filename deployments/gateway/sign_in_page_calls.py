@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
+from deployments.gateway.device_cookies import remember_device
 from deployments.gateway.identity_documents import Credentials
 from deployments.gateway.page_forms import UNPROCESSABLE, Sent, TheSent, answer_page, page_router
 from deployments.gateway.parts import OfParts, Parts, TheClient
@@ -47,9 +48,12 @@ async def _signed_in(sent: Sent, parts: Parts, client: Client, base: str = "") -
     shown, errors = sent.read(Credentials)
     if shown is None:
         return answer_page(asked, sign_in_page(asked, entered, base=base, errors=errors), UNPROCESSABLE)
-    code = await parts.identity(
+    authorized = await parts.identity(
         IdentityDesk.authorize, shown.email, shown.password, asked.redirect_uri, asked.code_challenge or None, client
     )
-    if isinstance(code, IdentityRefusal):
-        return answer_page(asked, sign_in_page(asked, entered, base=base, wrong=code.detail), refusal=code)
-    return RedirectResponse(asked.back(code), _SEE_OTHER)
+    if isinstance(authorized, IdentityRefusal):
+        page = sign_in_page(asked, entered, base=base, wrong=authorized.detail)
+        return answer_page(asked, page, refusal=authorized)
+    answer = RedirectResponse(asked.back(authorized.code), _SEE_OTHER)
+    remember_device(answer, authorized.device_cookie, parts.settings)
+    return answer

@@ -5,6 +5,7 @@ from datetime import timedelta
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.outside import outside_of
 from deployments.store_desk import open_store
+from integrations.device_cookies import DeviceCookies
 from integrations.logs import configure_logging
 from integrations.replica import Replica
 from integrations.settings import settings
@@ -18,5 +19,6 @@ class Identity(Replica, IdentityDesk):
         configure_logging(own)
         store = open_store(own.database)
         self.closing.add("store", store.close)
-        super().__init__(store, outside_of(own), own.identity)
+        lifetime = timedelta(days=own.identity.known_device_days)
+        super().__init__(store, outside_of(own), own.identity, devices=DeviceCookies(own.passes.key_dir, lifetime))
         self.keys_kept_for = timedelta(hours=own.api.idempotency_hours)

@@ -3,14 +3,15 @@
 A plain class; every answer is plain data, and so is every refusal.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Connection
 
-from deployments.identity.issued import SignedIn, caller_of
+from deployments.identity.issued import Authorized, SignedIn, caller_of
 from deployments.identity.outside import Outside
 from deployments.identity.tries import Tries
 from deployments.keyed_call import KeyedCall
@@ -18,6 +19,7 @@ from deployments.store_desk import StoreDesk
 from domain.clock import Clock, system_clock
 from domain.identity import leaving, service
 from domain.identity.addresses import usable_address
+from domain.identity.attempts import Purpose
 from domain.identity.model import (
     Caller,
     Change,
@@ -39,7 +41,9 @@ from domain.identity.sessions import SessionRepository
 from domain.ids import new_id
 from domain.paging import Page, PageRequest
 from domain.unit_of_work import Store
+from integrations.device_cookies import DeviceCookies
 from integrations.settings import IdentitySettings
+from integrations.time_limit import each_call_within
 
 _UNKNOWN_SESSION = IdentityRefusal(IdentityProblem.UNKNOWN_SESSION, "There is no such session of yours.")
 _WRONG_CODE = IdentityRefusal(IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Sign in again.")
@@ -54,6 +58,11 @@ class _SignUpOpened:
     sign_up_id: UUID
 
 
+CALLERS_WAIT_S = 10.0  # passwords wait for their turn, Cognito answers when it answers
+ANSWERS_WITHIN_S = 8.5  # what waits for the provider, so that there is an answer within that
+
+
+@each_call_within(ANSWERS_WITHIN_S)
 class IdentityDesk(StoreDesk):
     """Answers on one store and one identity provider; its methods may run on several threads at once.
 
@@ -64,13 +73,22 @@ class IdentityDesk(StoreDesk):
         outside: the provider, its functions, mail.
         limits: of wrong tries.
         clock: the present.
+        devices: the cookies of devices that have signed in before; None: every device is a stranger.
     """
 
-    def __init__(self, store: Store, outside: Outside, limits: IdentitySettings, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        outside: Outside,
+        limits: IdentitySettings,
+        clock: Clock = system_clock,
+        *,
+        devices: DeviceCookies | None = None,
+    ) -> None:
         super().__init__(store, clock)
         self._outside = outside
         self._provider = outside.provider
-        self._tries = Tries(self._written, limits, clock)
+        self._tries = Tries(self._written, limits, clock, devices or DeviceCookies(None, timedelta(0)))
 
     def sign_up(
         self, email: str, password: str, name: str, client: Client, *, call: KeyedCall | None = None
@@ -117,7 +135,7 @@ class IdentityDesk(StoreDesk):
             client: who asks.
             sign_up_id: of `sign_up`; None: the code is compared with every open sign-up of the address.
         """
-        refusal = self._tries.of(email, client, lambda: self._confirm(email, code, sign_up_id))
+        refusal = self._tries.of(Purpose.CONFIRM, email, client, lambda: self._confirm(email, code, sign_up_id))
         if refusal is None:
             self._send_welcome(email)
         return refusal
@@ -143,8 +161,12 @@ class IdentityDesk(StoreDesk):
 
     def sign_in(self, email: str, password: str, client: Client) -> SignedIn | IdentityRefusal:
         """Begin a session."""
-        tokens = self._tries.of(email, client, lambda: self._provider.sign_in(email, password))
-        return tokens if isinstance(tokens, IdentityRefusal) else self._signed_in(tokens, client)
+        began = self._clock()
+        tokens = self._tries.of(Purpose.SIGN_IN, email, client, lambda: self._provider.sign_in(email, password))
+        signed_in = tokens if isinstance(tokens, IdentityRefusal) else self._signed_in(tokens, client)
+        if isinstance(signed_in, IdentityRefusal):
+            return signed_in
+        return replace(signed_in, device_cookie=self._tries.device_cookie(email, signed_in.user.id, began))
 
     def refresh(self, refresh_token: str, client: Client) -> SignedIn | IdentityRefusal:
         """Go on with a session. A token that was spent before, or was stolen, ends it everywhere."""
@@ -164,12 +186,19 @@ class IdentityDesk(StoreDesk):
 
     def authorize(
         self, email: str, password: str, redirect_uri: str, code_challenge: str | None, client: Client
-    ) -> str | IdentityRefusal:
+    ) -> Authorized | IdentityRefusal:
         """The authorization code of the local provider's own page."""
         local = self._outside.local
         if local is None:
             return _NO_PAGE
-        return self._tries.of(email, client, lambda: local.authorize(email, password, redirect_uri, code_challenge))
+        began = self._clock()
+        code = self._tries.of(
+            Purpose.SIGN_IN, email, client, lambda: local.authorize(email, password, redirect_uri, code_challenge)
+        )
+        if isinstance(code, IdentityRefusal):
+            return code
+        account = local.account_of(email)
+        return Authorized(code, self._tries.device_cookie(email, account.sub, began) if account else "")
 
     def sign_out(self, user_id: UUID, session_id: UUID, refresh_token: str | None) -> None:
         """End a session."""
@@ -205,7 +234,7 @@ class IdentityDesk(StoreDesk):
 
     def reset_password(
         self, email: str, code: str, password: str, client: Client, reset_id: UUID | None = None
-    ) -> IdentityRefusal | None:
+    ) -> str | IdentityRefusal:
         """Set a new password by a code; ends all sessions.
 
         Args:
@@ -214,12 +243,19 @@ class IdentityDesk(StoreDesk):
             password: the new one.
             client: who asks.
             reset_id: of `forgot_password`; None: the code is compared with every open reset of the account.
+
+        Returns:
+            The cookie of this device, which gets in from now on while strangers have to wait.
         """
-        refusal = self._tries.of(email, client, lambda: self._reset(email, code, password, reset_id))
-        if refusal is None and (account := self._provider.account_of(email)):
-            self._password_changed(account.sub, None)
-            self._provider.sign_out_everywhere(account.sub)
-        return refusal
+        refusal = self._tries.of(Purpose.RESET, email, client, lambda: self._reset(email, code, password, reset_id))
+        if refusal is not None:
+            return refusal
+        account = self._provider.account_of(email)
+        if account is None:
+            return ""
+        changed_at = self._password_changed(account.sub, None)
+        self._provider.sign_out_everywhere(account.sub)
+        return self._tries.device_cookie(email, account.sub, changed_at)
 
     def _reset(self, email: str, code: str, password: str, reset_id: UUID | None) -> IdentityRefusal | None:
         with self._outside.same_time():
@@ -227,17 +263,19 @@ class IdentityDesk(StoreDesk):
 
     def change_password(
         self, user_id: UUID, session_id: UUID, access_token: str, old: str, new: str, client: Client
-    ) -> IdentityRefusal | None:
-        """Change a password; ends the user's other sessions."""
+    ) -> str | IdentityRefusal:
+        """Change a password; ends the user's other sessions. Returns the cookie of this device."""
         known = self.user(user_id)
+        email = known.email if known else None
         refusal = self._tries.of(
-            known.email if known and known.email else str(user_id),
+            Purpose.CHANGE,
+            email or str(user_id),
             client,
             lambda: self._provider.change_password(access_token, old, new),
         )
-        if refusal is None:
-            self._password_changed(user_id, session_id)
-        return refusal
+        if refusal is not None:
+            return refusal
+        return self._tries.device_cookie(email, user_id, self._password_changed(user_id, session_id))
 
     def know_caller(self, caller: Caller, client: Client) -> User | IdentityRefusal:
         """The user behind a valid token of a session that is not known yet; both are made where there is none."""
@@ -353,13 +391,15 @@ class IdentityDesk(StoreDesk):
     def _end(self, user_id: UUID, session_id: UUID) -> bool:
         return self._written(lambda connection: SessionRepository(connection).end(user_id, session_id, self._clock()))
 
-    def _password_changed(self, user_id: UUID, kept_session: UUID | None) -> None:
+    def _password_changed(self, user_id: UUID, kept_session: UUID | None) -> datetime:
+        """End sessions, and what devices were known by. Returns when."""
         now = self._clock()
         with self._writing() as connection:
             users = UserRepository(connection)
             if users.user(user_id) is not None:
                 users.record(user_id, user_id, Change.PASSWORD_CHANGED, "", now)
             SessionRepository(connection).end_all(user_id, now, but=kept_session)
+        return now
 
     def _disabled_with_an_admin_left(self, user_id: UUID) -> bool:
         """Disable an account at the provider, unless nobody would be left: two may do it to each other at once."""

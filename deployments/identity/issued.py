@@ -12,11 +12,24 @@ from domain.identity.model import Caller, Tokens, User
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A sign-in, or one that was refreshed."""
+    """A sign-in, or one that was refreshed.
+
+    Args:
+        device_cookie: what the device is known by from now on; empty: no new one.
+    """
 
     tokens: Tokens = field(repr=False)
     user: User
     session_id: UUID
+    device_cookie: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """What the local provider's own page gives: an authorization code, and a device cookie as of `SignedIn`."""
+
+    code: str = field(repr=False)
+    device_cookie: str = field(repr=False)
 
 
 class _Claims(msgspec.Struct, frozen=True):

@@ -1,22 +1,46 @@
-"""Tries to sign in, counted around what is tried."""
+"""Tries to sign in and the like, counted around what is tried."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Protocol, TypeVar
+from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock
-from domain.identity.attempts import AttemptLimits, AttemptRepository, Counted, counted
+from domain.identity.attempts import (
+    AttemptLimits,
+    AttemptRepository,
+    Counted,
+    Counter,
+    Purpose,
+    account_name,
+    of_device,
+    of_stranger,
+)
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal
+from domain.identity.ports import ProviderAwayError
+from domain.identity.repository import UserRepository
+from domain.unit_of_work import should_decide_again
+from integrations.device_cookies import DeviceCookies
 from integrations.settings import IdentitySettings
 
 R = TypeVar("R")
 T = TypeVar("T")
 
-# `NOT_CONFIRMED`: anybody can sign an address up, and knows the password of that sign-up.
-_WRONG = {IdentityProblem.WRONG_CREDENTIALS, IdentityProblem.WRONG_CODE, IdentityProblem.NOT_CONFIRMED}
+# Cognito's own "too many" is counted as well: nobody asks it without an end. `NOT_CONFIRMED`: anybody can sign an
+# address up, and knows the password of that sign-up.
+_COUNTED = {
+    IdentityProblem.WRONG_CREDENTIALS,
+    IdentityProblem.WRONG_CODE,
+    IdentityProblem.TOO_MANY_ATTEMPTS,
+    IdentityProblem.NOT_CONFIRMED,
+}
+_A_MOMENT = timedelta(seconds=1)
+_log = structlog.get_logger(__name__)
 
 
 class Written(Protocol):
@@ -27,50 +51,110 @@ class Written(Protocol):
 
 
 class Tries:
-    """Holds off whoever has tried too often, by account and by address, whether or not there is such an account.
+    """Delays whoever has tried too often, whether or not there is such an account.
 
-    A try is counted before it is made and taken back once it was right: of many at once each counts.
+    A stranger is counted by account and network, by account, and by network. A device that has signed in to the account
+    before is counted by itself: it gets in while strangers have to wait. A try is counted before it is made and taken
+    back once it was not wrong: of many at once each counts.
 
     Args:
         written: see there.
         limits: of wrong tries.
         clock: the present.
+        devices: the cookies of devices.
     """
 
-    def __init__(self, written: Written, limits: IdentitySettings, clock: Clock) -> None:
+    def __init__(self, written: Written, limits: IdentitySettings, clock: Clock, devices: DeviceCookies) -> None:
         self._written = written
         self._clock = clock
-        self._limits = AttemptLimits(
-            limits.free_attempts, limits.free_attempts_of_address, timedelta(seconds=limits.longest_delay_s)
-        )
+        self._limits = limits_of(limits)
+        self._devices = devices
 
-    def of(self, email: str, client: Client, attempt: Callable[[], T | IdentityRefusal]) -> T | IdentityRefusal:
+    def of(
+        self, purpose: Purpose, email: str, client: Client, attempt: Callable[[], T | IdentityRefusal]
+    ) -> T | IdentityRefusal:
         """What an attempt gives, or that it is not looked at for now."""
-        what = counted(email, client.network)
-        refusal = self._counted(what)
-        if refusal is not None:
-            return refusal
-        result = attempt()
-        if not (isinstance(result, IdentityRefusal) and result.problem in _WRONG):
-            self._written(lambda connection: AttemptRepository(connection).forgive(what, self._limits))
+        counted = self._counted(purpose, email, client)
+        if isinstance(counted, timedelta):
+            return _refusal(counted)
+        try:
+            result = attempt()
+        except ProviderAwayError:
+            self._take_back(counted, proven=False)  # nobody has learned anything
+            raise
+        if not (isinstance(result, IdentityRefusal) and result.problem in _COUNTED):
+            # Any other refusal proves nothing: a password that is too weak comes before the code is looked at.
+            self._take_back(counted, proven=not isinstance(result, IdentityRefusal))
         return result
 
     def without_proof(self, email: str, client: Client) -> IdentityRefusal | None:
-        """Count what shows nothing that could be right or wrong, such as asking for a code."""
-        return self._counted(counted(email, client.network))
+        """Count what shows nothing that could be right or wrong: asking for a mail."""
+        counted = self._counted(Purpose.MAIL, email, client)
+        return _refusal(counted) if isinstance(counted, timedelta) else None
 
-    def _counted(self, what: list[Counted]) -> IdentityRefusal | None:
-        def use_case(connection: Connection) -> timedelta:
-            tries, now = AttemptRepository(connection), self._clock()
-            wait = tries.wait(what, now)
-            if not wait:
-                tries.count(what, self._limits, now)
-            return wait
+    def device_cookie(self, email: str | None, user_id: UUID, since: datetime) -> str:
+        """The cookie of a device that has just proven to be the account's; empty where there is none.
 
-        wait = self._written(use_case)
-        if not wait:
+        Args:
+            email: the account's; None of one without an address, which nobody tries to sign in to.
+            user_id: whose account it is.
+            since: when the proof began.
+        """
+        return self._devices.issue(account_name(email), user_id, since) if email else ""
+
+    def _counted(self, purpose: Purpose, email: str, client: Client) -> Counted | timedelta:
+        def use_case(connection: Connection) -> Counted | timedelta:
+            tries, now = AttemptRepository(connection, self._limits), self._clock()
+            device = self._known_device(connection, purpose, email, client, now)
+            known = device is not None and tries.is_trusted(device, now)
+            counters = [device] if device and known else of_stranger(purpose, email, client.network)
+            return tries.attempt(counters, now)
+
+        try:
+            return self._written(use_case)
+        except DBAPIError as error:
+            if not should_decide_again(error):
+                raise
+            return _A_MOMENT  # so many at once that this one never had its turn: none is let through uncounted
+
+    def _known_device(
+        self, connection: Connection, purpose: Purpose, email: str, client: Client, now: datetime
+    ) -> Counter | None:
+        if not client.device_cookie:
             return None
-        seconds = max(1, ceil(wait.total_seconds()))
-        return IdentityRefusal(
-            IdentityProblem.TOO_MANY_ATTEMPTS, f"Too many tries. The next one is looked at in {seconds} s.", seconds
-        )
+        device = self._devices.read(client.device_cookie, account_name(email), now)
+        if device is None:
+            return None
+        # Whoever knew the old password may have collected cookies with it.
+        changed_at = UserRepository(connection).password_changed_at(device.user_id)
+        return None if changed_at is not None and device.since < changed_at else of_device(purpose, device.id)
+
+    def _take_back(self, counted: Counted, *, proven: bool) -> None:
+        def use_case(connection: Connection) -> None:
+            AttemptRepository(connection, self._limits).take_back(counted, self._clock(), proven=proven)
+
+        try:
+            self._written(use_case)
+        except DBAPIError as error:
+            if not should_decide_again(error):
+                raise
+            _log.warning("try_not_taken_back")  # a delay too long, sooner or later; what was tried stands
+
+
+def limits_of(settings: IdentitySettings) -> AttemptLimits:
+    """As the settings say."""
+    return AttemptLimits(
+        free=settings.free_attempts,
+        free_of_network=settings.free_attempts_of_address,
+        longest_delay=timedelta(seconds=settings.longest_delay_s),
+        strangers_an_hour=settings.stranger_attempts_per_hour,
+        mails_an_hour=settings.stranger_mails_per_hour,
+        mails_of_network_an_hour=settings.mails_of_address_per_hour,
+    )
+
+
+def _refusal(wait: timedelta) -> IdentityRefusal:
+    seconds = max(1, ceil(wait.total_seconds()))
+    return IdentityRefusal(
+        IdentityProblem.TOO_MANY_ATTEMPTS, f"Too many tries. The next one is looked at in {seconds} s.", seconds
+    )

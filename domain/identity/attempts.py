@@ -1,129 +1,232 @@
-"""Wrong tries to sign in: a few are free, after that each one has to wait longer.
+"""Wrong tries: a few are free, after that each one has to wait.
 
-What is counted is named by a hash, whether or not there is such an account, so that neither an answer nor a row
-tells which addresses have one.
+Each purpose has counters of its own, so that nothing that is done for one purpose frees or blocks another one. What is
+counted is named by a hash, whether or not there is such an account, so that neither an answer nor a row tells which
+addresses have one.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from domain.identity.addresses import normal_address_or_none
 from domain.tables import sign_in_attempts
 
 FORGOTTEN_AFTER = timedelta(hours=24)
+AN_HOUR = timedelta(hours=1)
 _SWEPT_AT_ONCE = 500
+_SEPARATOR = "\0"
 
 
-class Kind(StrEnum):
-    """What tries are counted by."""
+class Purpose(StrEnum):
+    """What somebody tries to do."""
 
-    ACCOUNT = "account"
-    ADDRESS = "address"
+    SIGN_IN = "sign_in"
+    CONFIRM = "confirm"
+    RESET = "reset"
+    CHANGE = "change"
+    MAIL = "mail"  # asks for a mail to be sent: nothing is proven by that, so nothing clears it
+
+
+class Scope(StrEnum):
+    """Whose tries one counter counts."""
+
+    DEVICE = "device"  # of one device that has signed in to the account before
+    HERE = "here"  # for one account from one network
+    STRANGERS = "strangers"  # for one account from everywhere, known devices left out
+    NETWORK = "network"  # for all accounts from one network, known devices left out
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """How many wrong tries are free, and the longest delay after those that are not."""
+    """How many wrong tries are free, and what those that are not wait for.
+
+    Args:
+        free: for one account from one network; of a known device before it counts as a stranger.
+        free_of_network: from one network for all accounts.
+        longest_delay: after a wrong try that was not free.
+        strangers_an_hour: for one account from everywhere.
+        mails_an_hour: that strangers have sent to one address.
+        mails_of_network_an_hour: that one network has sent to all addresses.
+    """
 
     free: int
-    free_of_address: int
+    free_of_network: int
     longest_delay: timedelta
+    strangers_an_hour: int
+    mails_an_hour: int
+    mails_of_network_an_hour: int
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Counter:
     """One thing by which tries are counted."""
 
-    kind: Kind
+    purpose: Purpose
+    scope: Scope
     value: str
 
     @property
     def key(self) -> str:
         """What is kept of it."""
-        return hashlib.sha256(f"{self.kind}:{self.value.strip().lower()}".encode()).hexdigest()
+        named = _SEPARATOR.join([self.purpose, self.scope, self.value])
+        return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def most_an_hour(self, limits: AttemptLimits) -> int | None:
+        """How many there may be in an hour; None where delays grow instead."""
+        if self.scope is Scope.STRANGERS:
+            return limits.mails_an_hour if self.purpose is Purpose.MAIL else limits.strangers_an_hour
+        if self.scope is Scope.NETWORK and self.purpose is Purpose.MAIL:
+            return limits.mails_of_network_an_hour
+        return None
 
 
-def counted(email: str, address: str) -> list[Counted]:
-    """By what a try is counted: the account, and from where it comes as far as that is known."""
-    found = [Counted(Kind.ACCOUNT, email)]
-    return [*found, Counted(Kind.ADDRESS, address)] if address else found
+def account_name(email: str) -> str:
+    """An address as counters and device cookies name the account."""
+    return normal_address_or_none(email) or email.strip().lower()
 
 
-def delay_after(failures: int, kind: Kind, limits: AttemptLimits) -> timedelta:
+def of_stranger(purpose: Purpose, email: str, network: str) -> tuple[Counter, ...]:
+    """By what a try is counted that no known device makes."""
+    account = account_name(email)
+    return (
+        Counter(purpose, Scope.HERE, f"{account}{_SEPARATOR}{network}"),
+        Counter(purpose, Scope.STRANGERS, account),
+        Counter(purpose, Scope.NETWORK, network),
+    )
+
+
+def of_device(purpose: Purpose, device: str) -> Counter:
+    """By what a try of a known device is counted."""
+    return Counter(purpose, Scope.DEVICE, device)
+
+
+def delay_after(failures: int, scope: Scope, limits: AttemptLimits) -> timedelta:
     """How long the next try has to wait: nothing while tries are free, then 1 s, 2 s, 4 s … up to the longest."""
-    free = limits.free if kind is Kind.ACCOUNT else limits.free_of_address
-    beyond = failures - free
+    beyond = failures - (limits.free_of_network if scope is Scope.NETWORK else limits.free)
     if beyond < 0:
         return timedelta(0)
     # Past 2**30 s nothing grows any more, whatever the longest delay.
     return min(timedelta(seconds=2 ** min(beyond, 30)), limits.longest_delay)
 
 
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """What one counter says.
+
+    Args:
+        is_kept: whether there is a row of it, which this unit of work has locked.
+        since: the last wrong try, or the beginning of the hour in which they are counted.
+    """
+
+    is_kept: bool
+    failures: int
+    since: datetime
+    blocked_until: datetime | None
+
+    def one_more(self, counter: Counter, limits: AttemptLimits, now: datetime) -> "_Count":
+        """The same after another wrong try."""
+        failures = self.failures + 1
+        most = counter.most_an_hour(limits)
+        if most is not None:
+            until = self.since + AN_HOUR if failures >= most else None
+            return replace(self, failures=failures, blocked_until=until)
+        if counter.scope is Scope.DEVICE:  # it never waits: with too many it is a stranger
+            return replace(self, failures=failures, since=now, blocked_until=None)
+        delay = delay_after(failures, counter.scope, limits)
+        return replace(self, failures=failures, since=now, blocked_until=now + delay if delay else None)
+
+    def one_fewer(self, counter: Counter, limits: AttemptLimits, blocked_until: datetime | None) -> "_Count":
+        """The same without a try that was not wrong. `blocked_until`: what that try itself has set."""
+        failures = max(0, self.failures - 1)
+        most = counter.most_an_hour(limits)
+        free = failures < most if most is not None else not delay_after(failures, counter.scope, limits)
+        # A delay that another try has set in the meantime stays.
+        own = most is None and self.blocked_until == blocked_until
+        return replace(self, failures=failures, blocked_until=None if free or own else self.blocked_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A try that was counted: until when each counter blocks others because of it."""
+
+    blocked_until: Mapping[Counter, datetime | None]
+
+
 class AttemptRepository:
-    """Wrong tries, on one connection."""
+    """Wrong tries, on one connection. Every method locks the counters that it names until the unit of work ends."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, limits: AttemptLimits) -> None:
         self._connection = connection
+        self._limits = limits
 
-    def wait(self, what: Iterable[Counted], now: datetime) -> timedelta:
-        """How long until a try is looked at; nothing when it may be now."""
-        until = self._connection.execute(
-            select(sign_in_attempts.c.blocked_until).where(sign_in_attempts.c.key.in_([one.key for one in what]))
-        ).scalars()
-        waits = [moment - now for moment in until if moment is not None and moment > now]
-        return max(waits, default=timedelta(0))
+    def is_trusted(self, device: Counter, now: datetime) -> bool:
+        """Whether a known device has wrong tries left before it counts as a stranger."""
+        return self._counts([device], now)[device].failures < self._limits.free
 
-    def count(self, what: Collection[Counted], limits: AttemptLimits, now: datetime) -> None:
-        """Count one wrong try; of those that come at once each is counted.
+    def attempt(self, counters: Sequence[Counter], now: datetime) -> Counted | timedelta:
+        """Count one wrong try, or say how long until the next one is looked at; then none is counted.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: another one was first: roll back and count again.
+            sqlalchemy.exc.DBAPIError: another one was first: roll back and try again.
         """
-        for one in sorted(what, key=lambda each: each.key):  # in one order, so that no two wait for each other
-            row = self._connection.execute(
-                select(sign_in_attempts).where(sign_in_attempts.c.key == one.key).with_for_update()
-            ).one_or_none()
-            fresh = row is None or now - row.last_failed_at > FORGOTTEN_AFTER
-            failures = 1 if row is None or fresh else row.failures + 1
-            delay = delay_after(failures, one.kind, limits)
-            values = {
-                "failures": failures,
-                "last_failed_at": now,
-                "blocked_until": now + delay if delay else None,
-            }
-            if row is None:
-                self._sweep(now)
-                self._connection.execute(insert(sign_in_attempts).values(key=one.key, **values))
-            else:
-                self._connection.execute(
-                    update(sign_in_attempts).where(sign_in_attempts.c.key == one.key).values(**values)
-                )
+        counts = self._counts(counters, now)
+        waits = [one.blocked_until - now for one in counts.values() if one.blocked_until and one.blocked_until > now]
+        if waits:
+            return max(waits)
+        more = {counter: count.one_more(counter, self._limits, now) for counter, count in counts.items()}
+        for counter, count in more.items():
+            self._keep(counter, count)
+        if not all(count.is_kept for count in more.values()):
+            self._sweep(now)
+        return Counted({counter: count.blocked_until for counter, count in more.items()})
 
-    def forgive(self, what: Iterable[Counted], limits: AttemptLimits) -> None:
-        """Take a counted try back, for it was right: the account is free again, the address has one fewer."""
-        for one in sorted(what, key=lambda each: each.key):
-            this = sign_in_attempts.c.key == one.key
-            if one.kind is Kind.ACCOUNT:
-                self._connection.execute(delete(sign_in_attempts).where(this))
-                continue
-            failures = self._connection.execute(
-                select(sign_in_attempts.c.failures).where(this).with_for_update()
-            ).scalar_one_or_none()
-            if failures is not None:
-                left = max(0, failures - 1)
-                free = {"blocked_until": None} if not delay_after(left, one.kind, limits) else {}
-                self._connection.execute(update(sign_in_attempts).where(this).values(failures=left, **free))
+    def take_back(self, counted: Counted, now: datetime, *, proven: bool) -> None:
+        """Take a counted try back, for it was not wrong.
+
+        Args:
+            counted: the try.
+            now: the present.
+            proven: it was right: the device, or the account from this network, is free again. What counts strangers
+                and networks has one fewer and no more: others' wrong tries stay counted.
+        """
+        for counter, count in self._counts(counted.blocked_until, now).items():
+            if proven and counter.scope in {Scope.DEVICE, Scope.HERE}:
+                self._connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.key == counter.key))
+            elif count.failures:
+                own = counted.blocked_until[counter]
+                self._keep(counter, count.one_fewer(counter, self._limits, own))
+
+    def _counts(self, counters: Collection[Counter], now: datetime) -> dict[Counter, _Count]:
+        """What each counter says, in the order of their keys: so no two units of work wait for each other."""
+        table = sign_in_attempts
+        ordered = sorted(counters, key=lambda counter: counter.key)
+        query = select(table).where(table.c.key.in_([counter.key for counter in ordered])).order_by(table.c.key)
+        rows = {row.key: row for row in self._connection.execute(query.with_for_update())}
+        return {counter: self._count(counter, rows.get(counter.key), now) for counter in ordered}
+
+    def _count(self, counter: Counter, row: Row[*tuple[object, ...]] | None, now: datetime) -> _Count:
+        lasts = FORGOTTEN_AFTER if counter.most_an_hour(self._limits) is None else AN_HOUR
+        if row is None or now - row.last_failed_at >= lasts:
+            return _Count(row is not None, 0, now, None)
+        return _Count(is_kept=True, failures=row.failures, since=row.last_failed_at, blocked_until=row.blocked_until)
+
+    def _keep(self, counter: Counter, count: _Count) -> None:
+        values = {"failures": count.failures, "last_failed_at": count.since, "blocked_until": count.blocked_until}
+        if count.is_kept:
+            this = sign_in_attempts.c.key == counter.key
+            self._connection.execute(update(sign_in_attempts).where(this).values(**values))
+        else:  # a row that another one has inserted meanwhile is not locked, so it must not be updated: this fails
+            self._connection.execute(insert(sign_in_attempts).values(key=counter.key, **values))
 
     def _sweep(self, now: datetime) -> None:
-        old = self._connection.execute(
-            select(sign_in_attempts.c.key)
-            .where(sign_in_attempts.c.last_failed_at < now - FORGOTTEN_AFTER)
-            .limit(_SWEPT_AT_ONCE)
-        ).scalars()
-        keys = list(old)
+        """Delete some that are forgotten, more than one try adds: there are never more than those of a day."""
+        forgotten = sign_in_attempts.c.last_failed_at < now - FORGOTTEN_AFTER
+        query = select(sign_in_attempts.c.key).where(forgotten).limit(_SWEPT_AT_ONCE)
+        keys: Iterable[str] = list(self._connection.execute(query).scalars())
         if keys:
-            self._connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.key.in_(keys)))
+            self._connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.key.in_(keys), forgotten))

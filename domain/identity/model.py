@@ -66,23 +66,31 @@ class Caller:
         return replace(self, email=email, name=name)
 
 
+UNKNOWN_NETWORK = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """From where somebody signs in or tries to.
 
     Args:
         device: what the client calls itself (User-Agent), shortened.
-        address: its IP address.
+        address: its IP address; empty where nobody knows it.
+        device_cookie: what it shows of an earlier sign-in, as it came: nothing is believed of it yet.
     """
 
     device: str = ""
     address: str = ""
+    device_cookie: str = field(default="", repr=False)
 
     @property
     def network(self) -> str:
-        """What limits count by: an IPv4 address, or the 64 bits of an IPv6 network, in which each host has many."""
+        """What limits count by: an IPv4 address, or the 64 bits of an IPv6 network, in which each host has many.
+
+        Clients without an address share one, so that no limit is off for them.
+        """
         if ":" not in self.address:
-            return self.address
+            return self.address or UNKNOWN_NETWORK
         address = IPv6Address(self.address)
         mapped = address.ipv4_mapped
         return str(mapped if mapped is not None else IPv6Network((int(address), 64), strict=False))

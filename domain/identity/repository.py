@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, false, in
 
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import Change, Role, User, UserChange, UserFilter, UserState
+from domain.identity.names import fitting
 from domain.ids import new_id
 from domain.paging import Page, PageRequest, page
 from domain.tables import user_changes, user_roles, users
@@ -92,9 +93,20 @@ class UserRepository:
         """Write an entry of an account's history."""
         self._connection.execute(
             insert(user_changes).values(
-                id=new_id(), user_id=user_id, by_id=by_id, what=what.value, detail=detail[:_LONGEST_DETAIL], at=now
+                id=new_id(),
+                user_id=user_id,
+                by_id=by_id,
+                what=what.value,
+                detail=fitting(detail, _LONGEST_DETAIL),
+                at=now,
             )
         )
+
+    def password_changed_at(self, user_id: UUID) -> datetime | None:
+        """When the user's password was changed last; None where it never was."""
+        theirs = (user_changes.c.user_id == user_id, user_changes.c.what == Change.PASSWORD_CHANGED.value)
+        query = select(user_changes.c.at).where(*theirs).order_by(user_changes.c.at.desc()).limit(1)
+        return self._connection.execute(query).scalar_one_or_none()
 
     def history(self, user_id: UUID, request: PageRequest) -> Page[UserChange]:
         """What was done to an account, newest first."""

@@ -18,10 +18,10 @@ from domain.identity.model import (
     User,
     own_roles,
 )
+from domain.identity.names import fitting_name
 from domain.identity.ports import RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.sessions import SessionRepository
-from domain.text import kept
 
 SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
 UNKNOWN_USER = IdentityRefusal(IdentityProblem.UNKNOWN_USER, "There is no such user.")
@@ -92,14 +92,14 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
 
 
 def _own_name(caller: Caller) -> str:
-    """A name as it is kept: providers write accents in one code point or in two."""
-    return kept(caller.name or "")
+    """The name that the provider knows; it may be of any length."""
+    return fitting_name(caller.name or "")
 
 
 def _account_name(caller: Caller) -> str:
     """What somebody is called whose name the provider does not know."""
     called = (caller.email or caller.username or "").strip().lower()
-    return called.partition("@")[0] or str(caller.user_id)
+    return fitting_name(called.partition("@")[0]) or str(caller.user_id)
 
 
 def record_role(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,9 +14,59 @@ from botocore.exceptions import BotoCoreError, ClientError
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal
 from domain.identity.ports import Account, ProviderAwayError
+from integrations.time_limit import is_time_for
 
-# Adaptive: Cognito answers too many questions with a refusal, and is then asked more slowly by the client itself.
-_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "adaptive", "total_max_attempts": 5})
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client waits for AWS. In seconds.
+
+    Args:
+        connect_s, read_s: of one attempt.
+        attempts: of one call, the first one included.
+    """
+
+    connect_s: float
+    read_s: float
+    attempts: int
+
+    @property
+    def attempt_s(self) -> float:
+        """What one attempt takes at most."""
+        return self.connect_s + self.read_s
+
+    @property
+    def pause_s(self) -> float:
+        """The longest pause before another attempt. Botocore waits up to 1 s, then 2 s, 4 s and so on."""
+        return float(2 ** (self.attempts - 2)) if self.attempts > 1 else 0.0
+
+    @property
+    def call_s(self) -> float:
+        """What one call takes at most, with all its attempts and pauses."""
+        return self.attempts * self.attempt_s + sum(2.0**number for number in range(self.attempts - 1))
+
+    @property
+    def config(self) -> Config:
+        """The same for boto3."""
+        # Not `adaptive`: after refusals that mode waits for its turn without an end.
+        retries = {"mode": "standard", "total_max_attempts": self.attempts}
+        return Config(connect_timeout=self.connect_s, read_timeout=self.read_s, retries=retries)
+
+
+# The gateway waits 10 s for Identity; Identity 8 s for a function; Cognito 5 s for a trigger. `time_limit` holds the
+# calls of one answer together within that: no attempt begins that could not end in time.
+FOR_IDENTITY = Patience(connect_s=1, read_s=3, attempts=2)
+FOR_INVOKING = Patience(connect_s=1, read_s=7, attempts=1)
+IN_A_FUNCTION = Patience(connect_s=0.5, read_s=1.5, attempts=2)
+FUNCTION_WITHIN_S = 5.5
+TRIGGER_WITHIN_S = 3.0
+
+
+class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
+    """Another attempt could not end within the time limit of the answer."""
+
+    fmt = "no time is left for another attempt"
+
 
 WRONG = IdentityRefusal(IdentityProblem.WRONG_CREDENTIALS, "The address or the password is wrong.")
 WRONG_CODE = IdentityRefusal(IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Ask for another.")
@@ -65,11 +116,23 @@ SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has e
 NEW_PASSWORD_NEEDED = REFUSALS["PasswordResetRequiredException"]
 
 
-def open_client(service: str, region: str, endpoint_url: str = "", **credentials: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client of one of AWS's services; credentials come from the environment unless they are given."""
-    return boto3.client(
-        service, region_name=region or None, endpoint_url=endpoint_url or None, config=_CONFIG, **credentials
+def open_client(
+    service: str, region: str, endpoint_url: str = "", patience: Patience = FOR_IDENTITY, /, **credentials: str
+) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client of one of AWS's services; credentials come from the environment unless they are given.
+
+    Its calls raise `OutOfTimeError` in place of an attempt that could not end within the present time limit.
+    """
+    client = boto3.client(
+        service, region_name=region or None, endpoint_url=endpoint_url or None, config=patience.config, **credentials
     )
+
+    def in_time(**_request: object) -> None:
+        if not is_time_for(patience.attempt_s):
+            raise OutOfTimeError
+
+    client.meta.events.register("before-send", in_time)
+    return client
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from botocore.exceptions import ClientError
 from domain.identity.model import Role
 from domain.identity.ports import Account, AccountPage, ProviderAwayError
 from integrations.cognito.client import (
+    FOR_IDENTITY,
     INVALID,
     UNKNOWN_USER,
+    Patience,
     account_from,
     error_code,
     error_message,
@@ -29,12 +31,21 @@ class CognitoDirectory:
 
     Args:
         pool_id, region, endpoint_url: name the pool.
+        patience: how long Cognito is waited for.
         client: in place of one of its own.
     """
 
-    def __init__(self, pool_id: str, *, region: str = "", endpoint_url: str = "", client: Any = None) -> None:  # noqa: ANN401 - boto3 has no types
+    def __init__(
+        self,
+        pool_id: str,
+        *,
+        region: str = "",
+        endpoint_url: str = "",
+        patience: Patience = FOR_IDENTITY,
+        client: Any = None,  # noqa: ANN401 - boto3 has no types
+    ) -> None:
         self._pool_id = pool_id
-        self._client = client or open_client("cognito-idp", region, endpoint_url)
+        self._client = client or open_client("cognito-idp", region, endpoint_url, patience)
 
     def page(self, limit: int, after: str | None) -> AccountPage:
         """See `Directory`.

@@ -18,6 +18,7 @@ from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, Ident
 from domain.identity.ports import Account, ProviderAwayError
 from domain.text import kept
 from integrations.cognito.client import (
+    FOR_IDENTITY,
     INVALID,
     NEW_PASSWORD_NEEDED,
     REFUSALS,
@@ -35,10 +36,11 @@ from integrations.cognito.client import (
 )
 from integrations.cognito.directory import CognitoDirectory
 from integrations.settings import IdentitySettings
+from integrations.time_limit import is_time_for
 
 T = TypeVar("T")
 
-_WITHIN_S = 5.0
+_PAGE_TIMEOUT = httpx.Timeout(FOR_IDENTITY.read_s, connect=FOR_IDENTITY.connect_s)
 # Of the hosted page's refusals (RFC 6749 section 5.2) those that the code or what came with it is to blame for.
 _CODE_TO_BLAME = {"invalid_grant", "invalid_request"}
 _WRONG_AUTHORIZATION = IdentityRefusal(
@@ -220,8 +222,10 @@ class CognitoProvider:
             "redirect_uri": redirect_uri,
             **({"code_verifier": code_verifier} if code_verifier else {}),
         }
+        if not is_time_for(FOR_IDENTITY.attempt_s):
+            raise ProviderAwayError("no time is left to ask Cognito's page")
         try:
-            answer = httpx.post(f"{self._hosted()}/oauth2/token", data=form, timeout=_WITHIN_S)
+            answer = httpx.post(f"{self._hosted()}/oauth2/token", data=form, timeout=_PAGE_TIMEOUT)
             if answer.status_code == HTTPStatus.BAD_REQUEST:
                 why = msgspec.json.decode(answer.content, type=_NotGranted).error
                 if why in _CODE_TO_BLAME:

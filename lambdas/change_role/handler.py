@@ -14,7 +14,9 @@ from aws_lambda_powertools import Logger
 
 from domain.identity.model import IdentityProblem, Role
 from domain.identity.ports import Account, Directory, ProviderAwayError, RoleAction
+from integrations.cognito.client import FUNCTION_WITHIN_S
 from integrations.function_events import AccountItem
+from integrations.time_limit import within
 from lambdas.admin_calls import INVALID_REQUEST, Answer, AnsweredError, admin_of, answer, pool_directory, problem
 
 logger = Logger(service="change_role")
@@ -34,7 +36,8 @@ class Wish(msgspec.Struct, frozen=True):
 
 def handler(event: dict[str, Any], _context: object) -> Answer:
     """Called by API Gateway, or by the Identity deployment with the same event."""
-    return handle(event, _directory())
+    with within(FUNCTION_WITHIN_S):
+        return handle(event, _directory())
 
 
 def handle(event: Mapping[str, Any], directory: Directory) -> Answer:

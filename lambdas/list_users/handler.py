@@ -10,7 +10,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from domain.identity.ports import Directory, ProviderAwayError
+from integrations.cognito.client import FUNCTION_WITHIN_S
 from integrations.function_events import AccountItem, AccountItems
+from integrations.time_limit import within
 from lambdas.admin_calls import INVALID_REQUEST, Answer, AnsweredError, admin_of, answer, pool_directory, problem
 
 USUAL, MOST = 100, 1000
@@ -20,7 +22,8 @@ _directory = lru_cache(maxsize=1)(pool_directory)  # kept while the function is 
 
 def handler(event: dict[str, Any], _context: object) -> Answer:
     """Called by API Gateway, or by the Identity deployment with the same event."""
-    return handle(event, _directory())
+    with within(FUNCTION_WITHIN_S):
+        return handle(event, _directory())
 
 
 def handle(event: Mapping[str, Any], directory: Directory) -> Answer:

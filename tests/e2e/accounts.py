@@ -42,6 +42,7 @@ class Accounts:
     def sign_in(self, address: str, password: str = PASSWORD) -> dict[str, str]:
         answer = self._client.post("/sessions", json={"email": address, "password": password})
         assert answer.status_code == 201, answer.text
+        assert answer.cookies.get("fm_device"), "every replica of Identity has the key of device cookies"
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     def everywhere(self, headers: dict[str, str], path: str, status: int) -> None:

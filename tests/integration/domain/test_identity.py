@@ -1,4 +1,4 @@
-"""Users, sessions, wrong tries and repeated calls, on each store."""
+"""Users, sessions and repeated calls, on each store."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,6 @@ from deployments.store_desk import StoreDesk
 from domain.code_answers import code_answer, keep_code_answer
 from domain.door.model import Direction, EndVisitRequest, Inferred
 from domain.identity import leaving, service
-from domain.identity.attempts import AttemptLimits, AttemptRepository, Kind, counted, delay_after
 from domain.identity.model import (
     Caller,
     Client,
@@ -31,13 +30,12 @@ from domain.identity.repository import UserRepository
 from domain.identity.sessions import SessionRepository
 from domain.ids import new_id
 from domain.paging import PageRequest
-from domain.tables import metadata, scans, sign_in_attempts, users, visits
+from domain.tables import metadata, scans, users, visits
 from domain.text import search_key
 from tests.world import START, World
 
 T = TypeVar("T")
 
-LIMITS = AttemptLimits(free=3, free_of_address=8, longest_delay=timedelta(seconds=20))
 CLIENT = Client("phone", "192.0.2.1")
 KEPT_FOR = timedelta(hours=24)
 ALL = PageRequest(50)
@@ -71,73 +69,15 @@ def problem(answer: object) -> IdentityProblem:
     return answer.problem
 
 
-def test_each_wrong_try_beyond_the_free_ones_has_to_wait_twice_as_long_up_to_the_longest(desk: Desk) -> None:
-    now, waits = START, []
-    what = counted("mia@example.org", "")
-    for _ in range(9):
-        wait = desk.write(lambda connection: AttemptRepository(connection).wait(what, now))  # noqa: B023 - run at once
-        waits.append(wait.total_seconds())
-        now += wait
-        desk.write(lambda connection: AttemptRepository(connection).count(what, LIMITS, now))  # noqa: B023 - as above
-    assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 20]
-    desk.write(lambda connection: AttemptRepository(connection).forgive(what, LIMITS))
-    assert desk.write(lambda connection: AttemptRepository(connection).wait(what, now)) == timedelta(0)
-
-
-def test_what_is_right_frees_the_account_and_takes_one_from_the_address(desk: Desk) -> None:
-    for number in range(8):
-        what = counted(f"m{number}@example.org", "192.0.2.1")
-        desk.write(lambda connection: AttemptRepository(connection).count(what, LIMITS, START))  # noqa: B023 - run at once
-    wait = desk.write(lambda connection: AttemptRepository(connection).wait(what, START))
-    assert wait == timedelta(seconds=1)
-    desk.write(lambda connection: AttemptRepository(connection).forgive(what, LIMITS))
-    assert desk.write(lambda connection: AttemptRepository(connection).wait(what, START)) == timedelta(0)
-    desk.write(lambda connection: AttemptRepository(connection).count(what, LIMITS, START))
-    assert desk.write(lambda connection: AttemptRepository(connection).wait(what, START)) == timedelta(seconds=1)
-
-
-def test_delays_of_any_number_of_tries_stay_within_the_longest() -> None:
-    for kind in Kind:
-        delays = [delay_after(failures, kind, LIMITS) for failures in range(2000)]
-        assert delays == sorted(delays)
-        assert delays[-1] == LIMITS.longest_delay
-
-
-def test_tries_that_come_at_once_are_all_counted(desk: Desk, world: World) -> None:
-    what = counted("mia@example.org", "192.0.2.1")
-
-    def attempt(_number: int) -> bool:
-        def use_case(connection: Connection) -> bool:
-            tries = AttemptRepository(connection)
-            if tries.wait(what, START):
-                return False
-            tries.count(what, LIMITS, START)
-            return True
-
-        while True:
-            try:
-                return desk.write(use_case)
-            except Exception as error:
-                if "lock" not in str(error).lower() and "duplicate" not in str(error).lower():
-                    raise
-
-    with ThreadPoolExecutor(8) as threads:
-        looked_at = sum(threads.map(attempt, range(40)))
-    with world.store.reading() as connection:
-        failures = connection.execute(select(sign_in_attempts.c.failures)).scalars().all()
-    assert set(failures) == {looked_at}
-    # Whoever looked before the last free try was written may still be let through: as many as there were at once.
-    assert LIMITS.free <= looked_at <= LIMITS.free + 8
-
-
-def test_old_tries_are_forgotten_and_swept_away(desk: Desk, world: World) -> None:
-    for number in range(5):
-        what = counted(f"m{number}@example.org", "")
-        desk.write(lambda connection: AttemptRepository(connection).count(what, LIMITS, START))  # noqa: B023 - run at once
-    later = START + timedelta(hours=25)
-    desk.write(lambda connection: AttemptRepository(connection).count(counted("new@x.example", ""), LIMITS, later))
-    with world.store.reading() as connection:
-        assert connection.execute(select(func.count()).select_from(sign_in_attempts)).scalar_one() == 1
+def test_what_a_token_says_of_any_length_is_kept_as_far_as_it_fits(desk: Desk) -> None:
+    long = caller(name="Ana " + "x" * 195 + "\U0001f469\u200d\U0001f680" + "y" * 2000)
+    assert known(desk, long).name == "Ana " + "x" * 195
+    renamed = replace(long, session_id=new_id(), name="ž" * 2048)
+    assert known(desk, renamed).name == "ž" * 200
+    nameless = replace(caller(email="", name=""), username="provider_" + "z" * 500)
+    assert len(known(desk, nameless).name) == 200
+    no_address = caller(email="a" * 5000 + "@example.org", name="")
+    assert (known(desk, no_address).email, len(known(desk, no_address).name)) == (None, 200)
 
 
 def test_sessions_live_until_they_end_and_only_of_those_who_may_sign_in(desk: Desk, world: World) -> None:

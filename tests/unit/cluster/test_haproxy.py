@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from cluster.local.haproxy import haproxy_environment
 from cluster.local.ports import PortRow
@@ -98,6 +100,15 @@ def test_the_client_s_address_is_told_in_place_of_what_it_says_itself(tmp_path: 
     after = lines[lines.index("bind 127.0.0.1:8000") + 2]
     assert after.startswith("http-request del-header X-Request-Id if "), "Serve logs what a client writes there"
     assert after.endswith("!{ req.fhdr(x-request-id) -m reg ^[A-Za-z0-9._-]{1,64}$ }")
+
+
+def test_uvicorn_takes_no_client_from_a_header_that_is_not_the_one_of_the_settings(
+    tmp_path: Path, ports: PortRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "FORWARDED_ALLOW_IPS"
+    monkeypatch.setenv(name, haproxy_environment(tmp_path, ports, "127.0.0.1", 8000)[name])
+    trusted = _TrustedHosts(uvicorn.Config("", log_config=None).forwarded_allow_ips)  # as its middleware is made
+    assert "127.0.0.1" not in trusted
 
 
 def test_it_holds_no_more_connections_than_it_may_open_files_for(tmp_path: Path, ports: PortRow) -> None:

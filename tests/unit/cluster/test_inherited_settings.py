@@ -63,8 +63,9 @@ def test_the_public_address_is_one_that_can_be_gone_to(
 
 
 def test_haproxy_is_the_one_proxy_in_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = Settings(data_dir=tmp_path, api=ApiSettings(forwarded_hops=3))
-    assert child_of(chosen, tmp_path, monkeypatch).api.forwarded_hops == 1
+    chosen = Settings(data_dir=tmp_path, api=ApiSettings(forwarded_header="X-Real-IP", forwarded_hops=3))
+    child = child_of(chosen, tmp_path, monkeypatch).api
+    assert (child.forwarded_header, child.forwarded_hops) == ("X-Forwarded-For", 1)
 
 
 def test_another_provider_s_accounts_are_in_no_file(tmp_path: Path) -> None:

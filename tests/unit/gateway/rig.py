@@ -31,10 +31,12 @@ from domain.identity.model import Caller, Role
 from domain.ids import new_id
 from domain.images import ImagesAwayError, StoredImage
 from domain.tables import gate_devices, gates
+from integrations.device_cookies import DeviceCookies
 from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo, reply
 from integrations.local_identity.provider import LocalProvider
+from integrations.pass_keys import ensure_pass_key
 from integrations.settings import ApiSettings, DoorSettings, ImageSettings
 from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
 from tests.contract.openapi_contract import OpenApiContract
@@ -286,7 +288,11 @@ class Rig:
         self.provider = LocalProvider(self.settings, self.mailbox, world.clock)
         self.provider.triggers = LocalTriggers(self.provider)
         outside = Outside(self.provider, self.provider, LocalFunctions(self.provider), self.mailbox)
-        self.identity = LocalDesk(IdentityDesk(world.store, outside, self.settings.identity, world.clock))
+        assert self.settings.passes.key_dir is not None
+        ensure_pass_key(self.settings.passes.key_dir)
+        own = self.settings.identity
+        devices = DeviceCookies(self.settings.passes.key_dir, timedelta(days=own.known_device_days))
+        self.identity = LocalDesk(IdentityDesk(world.store, outside, own, world.clock, devices=devices))
         self.replies = StandInReplies()
         self.qr = StandInQr(self.replies, self.decide, self.reading)
         self.tokens = StandInTokens(

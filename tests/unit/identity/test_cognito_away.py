@@ -7,12 +7,23 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from deployments.identity.desk import ANSWERS_WITHIN_S, CALLERS_WAIT_S
 from domain.identity.model import Tokens
 from domain.identity.ports import ProviderAwayError
-from integrations.cognito.client import open_client
+from integrations.cognito.client import (
+    FOR_IDENTITY,
+    FOR_INVOKING,
+    FUNCTION_WITHIN_S,
+    IN_A_FUNCTION,
+    TRIGGER_WITHIN_S,
+    OutOfTimeError,
+    Patience,
+    open_client,
+)
 from integrations.cognito.directory import CognitoDirectory
 from integrations.cognito.provider import CognitoProvider
 from integrations.settings import IdentitySettings
+from integrations.time_limit import each_call_within, is_time_for, left_s, within
 from tests.moto_server import NOBODYS_KEYS
 from tests.unit.identity.answering_server import AnsweringServer, answering_server
 from tests.unit.identity.cognito_rig import APP, EMAIL, OTHER_PASSWORD, PASSWORD, POOL, REGION, SUB
@@ -87,11 +98,14 @@ def test_a_refusal_that_is_nobodys_answer_is_never_one(
         call(name, impatient_client(server.url))
 
 
-def test_whoever_asked_too_often_is_asked_for_again_by_the_client_itself(server: AnsweringServer) -> None:
-    server.answers = [(400, THROTTLED), (500, b""), (200, SIGNED_IN)]
+@pytest.mark.parametrize("answer", [(400, THROTTLED), (500, b"")])
+def test_a_refusal_that_may_pass_is_asked_again_by_the_client_itself(
+    server: AnsweringServer, answer: tuple[int, bytes]
+) -> None:
+    server.answers = [answer, (200, SIGNED_IN)]
     provider = CognitoProvider(IDENTITY, open_client("cognito-idp", REGION, server.url, **NOBODYS_KEYS))
     assert provider.sign_in(EMAIL, PASSWORD) == Tokens("a", "i", "r", 3600)
-    assert len(server.bodies) == 3
+    assert len(server.bodies) == 2
 
 
 def test_a_provider_opens_a_client_of_its_own_where_the_settings_say(
@@ -104,3 +118,84 @@ def test_a_provider_opens_a_client_of_its_own_where_the_settings_say(
     assert CognitoProvider(identity).sign_in(EMAIL, PASSWORD) == Tokens("a", "i", "r", 3600)
     server.answers = [(200, b'{"Users": []}')]
     assert CognitoDirectory(POOL, region=REGION, endpoint_url=server.url).page(10, None).items == ()
+
+
+# How long all of it takes
+
+
+def test_whoever_waits_gives_up_after_what_it_waits_for() -> None:
+    assert FOR_IDENTITY.call_s < CALLERS_WAIT_S, "one call, with all its attempts"
+    assert ANSWERS_WITHIN_S + FOR_IDENTITY.pause_s < CALLERS_WAIT_S, "all calls of one answer"
+    assert FOR_INVOKING.call_s <= ANSWERS_WITHIN_S
+    assert FUNCTION_WITHIN_S + IN_A_FUNCTION.pause_s < FOR_INVOKING.read_s
+    cognito_waits_for_a_trigger_s = 5
+    assert TRIGGER_WITHIN_S + IN_A_FUNCTION.pause_s < cognito_waits_for_a_trigger_s
+    for patience, limit_s in ((FOR_IDENTITY, ANSWERS_WITHIN_S), (IN_A_FUNCTION, TRIGGER_WITHIN_S)):
+        assert patience.attempt_s < limit_s, "at least one attempt is made"
+
+
+@pytest.mark.parametrize("patience", [FOR_IDENTITY, FOR_INVOKING, IN_A_FUNCTION])
+def test_the_client_does_wait_so_long(patience: Patience) -> None:
+    config = open_client("cognito-idp", REGION, NOBODY_IS_THERE, patience, **NOBODYS_KEYS).meta.config
+    assert (config.connect_timeout, config.read_timeout) == (patience.connect_s, patience.read_s)
+    assert (config.retries["mode"], config.retries["total_max_attempts"]) == ("standard", patience.attempts)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_no_attempt_at_a_server_that_hangs_begins_that_could_not_end_in_time(
+    server: AnsweringServer, attempts: int
+) -> None:
+    server.may_answer.clear()
+    patience = Patience(connect_s=0.1, read_s=0.2, attempts=attempts)
+    client = open_client("cognito-idp", REGION, server.url, patience, **NOBODYS_KEYS)
+    limit_s = 5 * patience.attempt_s / 2
+
+    def clock() -> float:
+        """What the attempts that were made have taken at most."""
+        return len(server.bodies) * patience.attempt_s
+
+    with within(limit_s, clock):
+        errors = []
+        for name in ("sign_in", "account", "refresh", "page"):  # as one answer may make several calls
+            with pytest.raises(ProviderAwayError) as caught:
+                call(name, client)
+            errors.append(caught.value.__cause__)
+    assert clock() <= limit_s
+    assert len(server.bodies) == 2
+    assert isinstance(errors[-1], OutOfTimeError)
+
+
+def test_the_hosted_page_is_not_asked_either_when_no_time_is_left(server: AnsweringServer) -> None:
+    identity = IDENTITY.model_copy(update={"hosted_url": server.url})
+    provider = CognitoProvider(identity, impatient_client(server.url))
+    with within(FOR_IDENTITY.attempt_s / 2, lambda: 0.0), pytest.raises(ProviderAwayError, match="no time"):
+        provider.exchange_code("code", "https://gym.test/", None)
+    assert server.bodies == []
+
+
+def test_a_limit_is_that_of_the_whole_answer_and_ends_with_it() -> None:
+    now = 0.0
+
+    @each_call_within(10)
+    class Answers:
+        def outer(self) -> bool:
+            return self.inner()
+
+        def inner(self) -> bool:
+            return is_time_for(11)
+
+        def _private(self) -> bool:
+            return is_time_for(11)
+
+    answers = Answers()
+    assert (answers.outer(), answers.inner(), answers._private()) == (False, False, True)  # noqa: SLF001 - its rule
+    with within(20, lambda: now):
+        assert answers.inner(), "the outer limit counts"
+        now = 15.0
+        with within(20, lambda: now):
+            assert not is_time_for(6)
+            assert [left_s(10), left_s(3)] == [5, 3]
+        now = 21.0
+        assert left_s(10) == 0
+    assert is_time_for(1e9)
+    assert left_s(10) == 10
