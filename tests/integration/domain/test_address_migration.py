@@ -17,7 +17,7 @@ from domain.unit_of_work import Store
 from tests.servers import fresh_database
 from tests.world import START
 
-_STEP = "0010"
+_STEP = "0009"
 _NOT_YET = {"search_name", "search_type"}
 
 

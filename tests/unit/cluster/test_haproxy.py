@@ -106,7 +106,7 @@ def test_uvicorn_takes_no_client_from_a_header_that_is_not_the_one_of_the_settin
     tmp_path: Path, ports: PortRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "FORWARDED_ALLOW_IPS"
-    monkeypatch.setenv(name, haproxy_environment(tmp_path, ports, "127.0.0.1", 8000)[name])
+    monkeypatch.setenv(name, haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, [])[name])
     trusted = _TrustedHosts(uvicorn.Config("", log_config=None).forwarded_allow_ips)  # as its middleware is made
     assert "127.0.0.1" not in trusted
 

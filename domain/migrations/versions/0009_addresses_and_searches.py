@@ -2,7 +2,7 @@
 
 Every step may be repeated: MySQL and MariaDB commit at each change of a table, and a run may be cut short anywhere.
 
-Revision ID: 0010
+Revision ID: 0009
 Revises: 0008
 """
 
@@ -17,7 +17,7 @@ from domain.column_types import Id, exact
 from domain.identity.addresses import refuse_collisions, repaired_address, usable_address
 from domain.text import search_key
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
