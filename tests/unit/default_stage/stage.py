@@ -35,11 +35,11 @@ class Stage:
             base_url="http://gym.test/default",
         )
 
-    async def code(self, email: str, password: str = PASSWORD) -> str:
-        """What the provider's page gives to the client's page."""
+    async def code(self, email: str, password: str = PASSWORD, *, redirect_uri: str | None = None) -> str:
+        """What the provider's page gives to the client's page, by default that of the settings."""
         asked = {
             "client_id": self.rig.settings.identity.client_id,
-            "redirect_uri": self.rig.settings.default_stage.redirect_uri,
+            "redirect_uri": redirect_uri or self.rig.settings.default_stage.redirect_uri,
             "response_type": "code",
         }
         content = urlencode(asked | {"email": email, "password": password})

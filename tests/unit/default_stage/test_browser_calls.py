@@ -72,6 +72,7 @@ CALLS: dict[tuple[str, str], Called] = {
     ),
     ("GET", "/api/payments/user/subscriptiondate"): Called(200),
     ("POST", "/api/payments/webhooks"): Called(400, body={"id": "evt_1"}),
+    ("GET", "/openapi.json"): Called(200),
 }
 WITH_BODY = [call for call, called in CALLS.items() if called.body is not None]
 
@@ -121,7 +122,7 @@ async def page(stage: Stage) -> Page:
         connection.execute(plans.update().values(price_amount=2500))
     page.known = {
         "ANA": str(ana.id),
-        "CODE": await stage.code(EMAIL),
+        "CODE": await stage.code(EMAIL, redirect_uri=f"{OTHER_ORIGIN}/callback"),
         "IMAGE": machine.json()["imagePath"],
         "MEMBER": str(stage.rig.world.member()),
         "TOKEN": headers["Authorization"].removeprefix("Bearer "),
@@ -195,7 +196,7 @@ async def test_a_simple_request_of_any_page_does_nothing_for_it_has_no_token(
         assert_problem(await page.call(method, path, headers=more), 401, "unauthenticated")
 
 
-def test_what_needs_no_token_is_a_code_or_is_signed() -> None:
+def test_what_needs_no_token_is_a_code_is_signed_or_is_the_document() -> None:
     public = {call for call, right in STAGE_RIGHTS.items() if right.public}
-    assert public == {("GET", "/api/token/get"), ("POST", "/api/payments/webhooks")}
+    assert public == {("GET", "/api/token/get"), ("POST", "/api/payments/webhooks"), ("GET", "/openapi.json")}
     assert STAGE_RIGHTS["POST", "/api/payments/webhooks"] is PUBLIC
