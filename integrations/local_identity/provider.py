@@ -135,14 +135,14 @@ class LocalProvider(LocalDirectory):
     def resend_code(self, email: str, sign_up_id: UUID | None = None, network: str = "") -> None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            if Accounts(connection).account_of(email) is not None:
-                return
             sign_ups = self._sign_ups(connection)
+            # For an address in use too, so that the bound of its records does not tell that it is.
             if sign_up_id is None:
                 code = self._another_code(sign_ups, email, network)
             else:
                 code = sign_ups.replace_code(email, sign_up_id)
-        if code is not None:
+            is_known = Accounts(connection).account_of(email) is not None
+        if code is not None and not is_known:
             self._mailer.send(confirm_mail(normal_address(email), code))
 
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:

@@ -318,6 +318,19 @@ def test_sign_ups_for_an_address_in_use_are_bounded_alike_and_stay_without_effec
     assert rig.mailbox.mails == []
 
 
+@pytest.mark.parametrize("in_use", [True, False])
+def test_another_code_counts_towards_the_bound_whether_or_not_the_address_is_in_use(rig: Rig, in_use: bool) -> None:  # noqa: FBT001 - a parameter
+    if in_use:
+        rig.member(password="her own 5 secret words")  # noqa: S106 - of nobody
+    rig.provider.sign_up(EMAIL, PASSWORD, "Eve", ELSEWHERE)
+    for _ in range(OPEN_OF_NETWORK):
+        rig.provider.resend_code(EMAIL, network=ELSEWHERE)
+    rig.provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve", ELSEWHERE)
+    # The password of the last sign-up that was kept is answered `not_confirmed`.
+    kept = [problem_of(rig.provider.sign_in(EMAIL, password)) for password in (PASSWORD, OTHER_PASSWORD)]
+    assert kept == [IdentityProblem.NOT_CONFIRMED, IdentityProblem.WRONG_CREDENTIALS]
+
+
 def test_a_reset_code_is_good_once(rig: Rig) -> None:
     rig.member()
     rig.provider.forgot_password(EMAIL)
