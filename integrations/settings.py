@@ -230,6 +230,12 @@ def _origin(named: str) -> str:
     raise ValueError(f"{named!r} is not an origin. Use scheme, host and port without a path")
 
 
+def url_of(host: str, port: int) -> str:
+    """Where a host answers by HTTP; without a host, at every address."""
+    named = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104 - named, not listened on
+    return f"http://{named}:{port}"
+
+
 class DefaultStageSettings(BaseModel):
     """The existing web client, which calls `/default`; its origin belongs into `api.allowed_origins`."""
 
@@ -330,7 +336,10 @@ class Settings(BaseSettings):
     def complete(self) -> Self:
         """Fill what the profile implies; in production name everything that is missing."""
         self.data_dir = self.data_dir.absolute()
-        public_url = self.api.public_url or f"http://{self.host}:{self.port}"
+        public_url = self.api.public_url or url_of(self.host, self.port)
+        if read_web_address(public_url) is None:
+            name = "FITMONITOR_API__PUBLIC_URL" if self.api.public_url else "FITMONITOR_HOST"
+            raise ValueError(f"{name}: the public would reach this at {public_url!r}, which is no address by http(s)")
         self.api.public_url = origin_of(public_url) or public_url.rstrip("/")
         self.default_stage.redirect_uri = self.default_stage.redirect_uri or f"{self.api.public_url}/"
         self._refuse_redirects()
