@@ -15,8 +15,15 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 _OURS = frozenset({"cluster", "consumers", "deployments", "domain", "integrations", "lambdas"})
-_SIGN = r"[^\s\"'`<>(){}\[\],;:\\/?&=|]"
-_ADDRESS = re.compile(rf"(?<!{_SIGN}){_SIGN}+(?:@|%40){_SIGN}+")  # from the first of them on: linear in time
+_OUTSIDE = r"\s\"<>()\[\],;:\\"
+# A local part may have these as well, though what stands before an address often ends with them.
+_QUOTE, _DELIMITER = r"['`{}|]", r"[/?&=]"
+_SIGN, _LOCAL = rf"[^{_OUTSIDE}'`{{}}|/?&=]", rf"[^{_OUTSIDE}/?&=]"
+# From the first sign on, and no sign is tried as the first of two: linear in time.
+_ADDRESS = re.compile(
+    rf"(?:(?<!{_LOCAL})(?:({_QUOTE}*+){_LOCAL}+|{_QUOTE}++){_DELIMITER}*+|(?<![^{_OUTSIDE}]){_DELIMITER}++)"
+    rf"(?:@|%40){_SIGN}+"
+)
 _QUOTED = re.compile(r"(['\"`]).*\1", re.DOTALL)
 _MOST_FRAMES, _LONGEST_TEXT = 50, 2000
 _factory: Any = None
@@ -26,7 +33,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 def without_addresses(text: str) -> str:
     """A text with `[address]` for each mail address in it."""
-    return _ADDRESS.sub("[address]", text) if "@" in text or "%40" in text else text
+    return _ADDRESS.sub(r"\1[address]", text) if "@" in text or "%40" in text else text
 
 
 def told_of(error: BaseException) -> str:
