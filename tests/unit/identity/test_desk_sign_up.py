@@ -111,7 +111,7 @@ def test_unexpired_session_a_reset_ends_the_sessions_and_the_resets_of_whoever_k
     opened = [desk.forgot_password(EMAIL, client) for client in (STRANGER, OWNER)]
     first_code, code = [mail.code or "" for mail in rig.mailbox.to(EMAIL)]
     assert isinstance(opened[1], UUID)
-    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, OWNER, opened[1]) is None
+    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, OWNER, opened[1]) == ""
     assert problem_of(desk.refresh(session.tokens.refresh_token, STRANGER)) is IdentityProblem.SESSION_OVER
     late = desk.reset_password(EMAIL, first_code, PASSWORD, somewhere())
     assert problem_of(late) is IdentityProblem.WRONG_CODE
