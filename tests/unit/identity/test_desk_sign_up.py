@@ -287,6 +287,39 @@ def test_a_stranger_s_wrong_codes_and_new_resets_leave_the_owner_s_code_valid(pa
     assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, somewhere(), mine) == ""
 
 
+def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_reset_that_is_named(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    an_account(desk, rig)
+    mine = desk.forgot_password(EMAIL, OWNER)
+    assert isinstance(mine, UUID)
+    for reset_id in (None, uuid4()):
+        for _ in range(LIGHT.stranger_attempts_per_hour):
+            desk.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), reset_id)
+    assert desk.reset_password(EMAIL, rig.code(), OTHER_PASSWORD, somewhere(), mine) == ""
+
+
+def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_sign_up_that_is_named(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    mine = signed_up(desk)
+    for sign_up_id in (None, uuid4()):
+        for _ in range(LIGHT.stranger_attempts_per_hour):
+            desk.confirm_sign_up(EMAIL, rig.other_code(), somewhere(), sign_up_id)
+    assert desk.confirm_sign_up(EMAIL, rig.code(), somewhere(), mine) is None
+
+
+def test_naming_records_gives_strangers_no_more_tries_than_a_code_has(patient: IdentityDesk, rig: Rig) -> None:
+    an_account(patient, rig)
+    theirs = patient.forgot_password(EMAIL, somewhere())
+    assert isinstance(theirs, UUID)
+    for _ in range(5):
+        patient.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), theirs)
+    for reset_id in (theirs, uuid4()):
+        answer = patient.reset_password(EMAIL, rig.code(), OTHER_PASSWORD, somewhere(), reset_id)
+        assert problem_of(answer) is IdentityProblem.WRONG_CODE
+
+
 @pytest.mark.parametrize("names_it", [True, False])
 def test_a_stranger_s_wrong_codes_leave_the_owner_s_sign_up_open(
     patient: IdentityDesk, rig: Rig, *, names_it: bool
