@@ -127,11 +127,16 @@ class Tries:
     ) -> Counter | None:
         if not client.device_cookie:
             return None
-        device = self._devices.read(client.device_cookie, account_name(email), now)
+        account, users = account_name(email), UserRepository(connection)
+        device = self._devices.read(client.device_cookie, account, now)
         if device is None:
             return None
+        # Whoever held the address before may have collected cookies for what is another account now.
+        user = users.user(device.user_id)
+        if user is not None and (user.deleted_at is not None or user.email not in {None, account}):
+            return None
         # Whoever knew the old password may have collected cookies with it.
-        changed_at = UserRepository(connection).password_changed_at(device.user_id)
+        changed_at = users.password_changed_at(device.user_id)
         return None if changed_at is not None and device.since < changed_at else of_device(purpose, device.id)
 
     def _take_back(self, counted: Counted, *, proven: bool) -> None:
