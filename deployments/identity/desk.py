@@ -400,9 +400,8 @@ class IdentityDesk(StoreDesk):
         """End sessions, and what devices were known by. Returns when."""
         now = self._clock()
         with self._writing() as connection:
-            users = UserRepository(connection)
-            if users.user(user_id) is not None:
-                users.record(user_id, user_id, Change.PASSWORD_CHANGED, "", now)
+            # Of somebody who has never signed in too: the old password may have given cookies.
+            UserRepository(connection).record(user_id, user_id, Change.PASSWORD_CHANGED, "", now)
             SessionRepository(connection).end_all(user_id, now, but=kept_session)
         return now
 

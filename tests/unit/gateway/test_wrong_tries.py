@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.identity.issued import Authorized
+from domain.identity.model import Client
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.gateway.signing_in import sign_up, try_to_sign_in
-from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD
+from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD, REDIRECT
 
 pytestmark = pytest.mark.anyio
 
@@ -175,6 +177,19 @@ async def test_cookies_of_before_a_change_of_password_are_no_longer_known(rig: R
         await password(rig, ATTACKER)
     assert_problem(await password(rig, ATTACKER, cookie=stolen), 429, "too_many_attempts")
     assert (await password(rig, ATTACKER, OTHER_PASSWORD, cookie_of(changed))).status_code == 201
+
+
+async def test_cookies_end_with_the_password_of_an_account_that_nobody_has_used_yet(rig: Rig) -> None:
+    rig.provider.create(EMAIL, "Ana", PASSWORD)
+    entered = rig.identity.desk.authorize(EMAIL, PASSWORD, REDIRECT, None, Client("", ATTACKER))
+    assert isinstance(entered, Authorized), "but the code is never exchanged"
+    rig.world.clock.forward(1)
+    await forgot(rig, HOME)
+    body = {"email": EMAIL, "code": rig.mailbox.code_for(EMAIL), "password": OTHER_PASSWORD}
+    assert (await rig.client.post("/password/reset", json=body, headers=sent_from(HOME))).status_code == 204
+    for _ in range(5):
+        await password(rig, ATTACKER)
+    assert (await password(rig, ATTACKER, cookie=entered.device_cookie)).status_code == 429
 
 
 async def test_the_cookie_is_for_this_account_alone(rig: Rig) -> None:
