@@ -135,7 +135,9 @@ class IdentityDesk(StoreDesk):
             client: who asks.
             sign_up_id: of `sign_up`; None: the code is compared with every open sign-up of the address.
         """
-        refusal = self._tries.of(Purpose.CONFIRM, email, client, lambda: self._confirm(email, code, sign_up_id))
+        refusal = self._tries.of(
+            Purpose.CONFIRM, email, client, lambda: self._confirm(email, code, sign_up_id), sign_up_id
+        )
         if refusal is None:
             self._send_welcome(email)
         return refusal
@@ -247,7 +249,10 @@ class IdentityDesk(StoreDesk):
         Returns:
             The cookie of this device, which gets in from now on while strangers have to wait.
         """
-        refusal = self._tries.of(Purpose.RESET, email, client, lambda: self._reset(email, code, password, reset_id))
+        record = reset_id if self._outside.local is not None else None  # binds nothing at Cognito
+        refusal = self._tries.of(
+            Purpose.RESET, email, client, lambda: self._reset(email, code, password, reset_id), record
+        )
         if refusal is not None:
             return refusal
         account = self._provider.account_of(email)
@@ -395,9 +400,8 @@ class IdentityDesk(StoreDesk):
         """End sessions, and what devices were known by. Returns when."""
         now = self._clock()
         with self._writing() as connection:
-            users = UserRepository(connection)
-            if users.user(user_id) is not None:
-                users.record(user_id, user_id, Change.PASSWORD_CHANGED, "", now)
+            # Of somebody who has never signed in too: the old password may have given cookies.
+            UserRepository(connection).record(user_id, user_id, Change.PASSWORD_CHANGED, "", now)
             SessionRepository(connection).end_all(user_id, now, but=kept_session)
         return now
 

@@ -71,10 +71,15 @@ class Tries:
         self._devices = devices
 
     def of(
-        self, purpose: Purpose, email: str, client: Client, attempt: Callable[[], T | IdentityRefusal]
+        self,
+        purpose: Purpose,
+        email: str,
+        client: Client,
+        attempt: Callable[[], T | IdentityRefusal],
+        record: UUID | None = None,
     ) -> T | IdentityRefusal:
-        """What an attempt gives, or that it is not looked at for now."""
-        counted = self._counted(purpose, email, client)
+        """What an attempt gives, or that it is not looked at for now; `record` as of `of_stranger`."""
+        counted = self._counted(purpose, email, client, record)
         if isinstance(counted, timedelta):
             return _refusal(counted)
         try:
@@ -102,12 +107,12 @@ class Tries:
         """
         return self._devices.issue(account_name(email), user_id, since) if email else ""
 
-    def _counted(self, purpose: Purpose, email: str, client: Client) -> Counted | timedelta:
+    def _counted(self, purpose: Purpose, email: str, client: Client, record: UUID | None = None) -> Counted | timedelta:
         def use_case(connection: Connection) -> Counted | timedelta:
             tries, now = AttemptRepository(connection, self._limits), self._clock()
             device = self._known_device(connection, purpose, email, client, now)
             known = device is not None and tries.is_trusted(device, now)
-            counters = [device] if device and known else of_stranger(purpose, email, client.network)
+            counters = [device] if device and known else of_stranger(purpose, email, client.network, record)
             return tries.attempt(counters, now)
 
         try:
@@ -122,11 +127,16 @@ class Tries:
     ) -> Counter | None:
         if not client.device_cookie:
             return None
-        device = self._devices.read(client.device_cookie, account_name(email), now)
+        account, users = account_name(email), UserRepository(connection)
+        device = self._devices.read(client.device_cookie, account, now)
         if device is None:
             return None
+        # Whoever held the address before may have collected cookies for what is another account now.
+        user = users.user(device.user_id)
+        if user is not None and (user.deleted_at is not None or user.email not in {None, account}):
+            return None
         # Whoever knew the old password may have collected cookies with it.
-        changed_at = UserRepository(connection).password_changed_at(device.user_id)
+        changed_at = users.password_changed_at(device.user_id)
         return None if changed_at is not None and device.since < changed_at else of_device(purpose, device.id)
 
     def _take_back(self, counted: Counted, *, proven: bool) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
@@ -37,7 +38,7 @@ class Scope(StrEnum):
 
     DEVICE = "device"  # of one device that has signed in to the account before
     HERE = "here"  # for one account from one network
-    STRANGERS = "strangers"  # for one account from everywhere, known devices left out
+    STRANGERS = "strangers"  # for one account, or a record that is named, from everywhere; known devices left out
     NETWORK = "network"  # for all accounts from one network, known devices left out
 
 
@@ -90,12 +91,20 @@ def account_name(email: str) -> str:
     return normal_address_or_none(email) or email.strip().lower()
 
 
-def of_stranger(purpose: Purpose, email: str, network: str) -> tuple[Counter, ...]:
-    """By what a try is counted that no known device makes."""
+def of_stranger(purpose: Purpose, email: str, network: str, record: UUID | None = None) -> tuple[Counter, ...]:
+    """By what a try is counted that no known device makes.
+
+    Args:
+        purpose: see there.
+        email: of the account.
+        network: from where.
+        record: the sign-up or reset that the try names, with whose code alone it is compared. Strangers, who cannot
+            name the owner's, then never use up the owner's tries.
+    """
     account = account_name(email)
     return (
         Counter(purpose, Scope.HERE, f"{account}{_SEPARATOR}{network}"),
-        Counter(purpose, Scope.STRANGERS, account),
+        Counter(purpose, Scope.STRANGERS, account if record is None else f"{account}{_SEPARATOR}{record}"),
         Counter(purpose, Scope.NETWORK, network),
     )
 

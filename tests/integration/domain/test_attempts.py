@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from deployments.identity.tries import Tries, limits_of
 from deployments.store_desk import StoreDesk
 from domain.identity.attempts import Purpose, Scope, delay_after
-from domain.identity.model import Change, Client, IdentityProblem, IdentityRefusal
+from domain.identity.model import Change, Client, IdentityProblem, IdentityRefusal, User
 from domain.identity.ports import ProviderAwayError
 from domain.identity.repository import UserRepository
 from domain.ids import new_id
@@ -22,7 +22,7 @@ from domain.tables import sign_in_attempts
 from integrations.device_cookies import DeviceCookies
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import IdentitySettings
-from tests.world import HeldClock, World
+from tests.world import START, HeldClock, World
 
 LIMITS = IdentitySettings(
     free_attempts=3,
@@ -212,6 +212,20 @@ def test_a_cookie_of_before_the_last_change_of_password_is_a_stranger_s(guard: G
         guard.attempt()
     assert not guard.attempt(None, cookie=before)
     assert guard.attempt(None, cookie=after)
+
+
+@pytest.mark.parametrize("now_has", [{"email": "mia@elsewhere.example"}, {"email": None, "deleted_at": START}])
+def test_a_cookie_of_whoever_held_the_address_before_is_a_stranger_s(guard: Guard, now_has: dict[str, object]) -> None:
+    former = User(new_id(), MIA, "Mia", None, None, START)
+    with guard.store.writing() as connection:
+        UserRepository(connection).add(former)
+    cookie = guard.cookie(former.id)
+    for _ in range(5):
+        guard.attempt()
+    assert guard.attempt(None, cookie=cookie)
+    with guard.store.writing() as connection:
+        UserRepository(connection).change(former.id, **now_has)
+    assert not guard.attempt(None, cookie=cookie)
 
 
 @pytest.mark.parametrize("as_device", [False, True])

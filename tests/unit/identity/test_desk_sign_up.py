@@ -111,7 +111,7 @@ def test_unexpired_session_a_reset_ends_the_sessions_and_the_resets_of_whoever_k
     opened = [desk.forgot_password(EMAIL, client) for client in (STRANGER, OWNER)]
     first_code, code = [mail.code or "" for mail in rig.mailbox.to(EMAIL)]
     assert isinstance(opened[1], UUID)
-    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, OWNER, opened[1]) is None
+    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, OWNER, opened[1]) == ""
     assert problem_of(desk.refresh(session.tokens.refresh_token, STRANGER)) is IdentityProblem.SESSION_OVER
     late = desk.reset_password(EMAIL, first_code, PASSWORD, somewhere())
     assert problem_of(late) is IdentityProblem.WRONG_CODE
@@ -284,7 +284,40 @@ def test_a_stranger_s_wrong_codes_and_new_resets_leave_the_owner_s_code_valid(pa
         assert isinstance(theirs, UUID)
         for reset_id in (theirs, None, uuid4()):
             desk.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), reset_id)
-    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, somewhere(), mine) is None
+    assert desk.reset_password(EMAIL, code, OTHER_PASSWORD, somewhere(), mine) == ""
+
+
+def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_reset_that_is_named(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    an_account(desk, rig)
+    mine = desk.forgot_password(EMAIL, OWNER)
+    assert isinstance(mine, UUID)
+    for reset_id in (None, uuid4()):
+        for _ in range(LIGHT.stranger_attempts_per_hour):
+            desk.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), reset_id)
+    assert desk.reset_password(EMAIL, rig.code(), OTHER_PASSWORD, somewhere(), mine) == ""
+
+
+def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_sign_up_that_is_named(
+    desk: IdentityDesk, rig: Rig
+) -> None:
+    mine = signed_up(desk)
+    for sign_up_id in (None, uuid4()):
+        for _ in range(LIGHT.stranger_attempts_per_hour):
+            desk.confirm_sign_up(EMAIL, rig.other_code(), somewhere(), sign_up_id)
+    assert desk.confirm_sign_up(EMAIL, rig.code(), somewhere(), mine) is None
+
+
+def test_naming_records_gives_strangers_no_more_tries_than_a_code_has(patient: IdentityDesk, rig: Rig) -> None:
+    an_account(patient, rig)
+    theirs = patient.forgot_password(EMAIL, somewhere())
+    assert isinstance(theirs, UUID)
+    for _ in range(5):
+        patient.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), theirs)
+    for reset_id in (theirs, uuid4()):
+        answer = patient.reset_password(EMAIL, rig.code(), OTHER_PASSWORD, somewhere(), reset_id)
+        assert problem_of(answer) is IdentityProblem.WRONG_CODE
 
 
 @pytest.mark.parametrize("names_it", [True, False])
