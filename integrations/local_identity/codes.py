@@ -139,9 +139,10 @@ class Codes:
         """Make every refresh token of a session worthless."""
         self._connection.execute(delete(refresh_tokens).where(refresh_tokens.c.session_id == session_id))
 
-    def end_sessions(self, sub: UUID) -> None:
-        """Make every refresh token of an account worthless, and what could still become one."""
-        self._connection.execute(delete(refresh_tokens).where(refresh_tokens.c.sub == sub))
+    def end_sessions(self, sub: UUID, *, but: UUID | None = None) -> None:
+        """Make every refresh token of an account worthless, and what could still become one; one session may stay."""
+        ending = delete(refresh_tokens).where(refresh_tokens.c.sub == sub)
+        self._connection.execute(ending if but is None else ending.where(refresh_tokens.c.session_id != but))
         unused = (authorization_codes.c.sub == sub, authorization_codes.c.session_id.is_(None))
         self._connection.execute(delete(authorization_codes).where(*unused))
 

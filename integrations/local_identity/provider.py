@@ -50,6 +50,7 @@ PAGE = "/api/identity/oauth2/authorize"
 
 class _Claims(msgspec.Struct):
     sub: UUID
+    origin_jti: UUID
 
 
 class _Proof(NamedTuple):
@@ -57,7 +58,7 @@ class _Proof(NamedTuple):
     kept: str
 
 
-_subject = msgspec.json.Decoder(_Claims)
+_claims = msgspec.json.Decoder(_Claims)
 
 
 class Triggers(Protocol):
@@ -227,12 +228,15 @@ class LocalProvider(LocalDirectory):
         return None
 
     def change_password(self, access_token: str, old: str, new: str) -> IdentityRefusal | None:
-        """See `IdentityProvider`; the token is one that the gateway has verified."""
-        sub = _subject_of(access_token)
+        """See `IdentityProvider`; the token is one that the gateway has verified.
+
+        Ends the account's other sessions, also one that the old password has begun and nobody has a token of yet.
+        """
+        claims = _claims_of(access_token)
         with self._file.reading() as connection:
-            account = Accounts(connection).account(sub) if sub else None
+            account = Accounts(connection).account(claims.sub) if claims else None
             kept = Accounts(connection).password(account.sub) if account else None
-        if account is None or not account.enabled:
+        if claims is None or account is None or not account.enabled:
             return _OVER
         if not self._passwords.match(old, kept):
             return _WRONG
@@ -244,6 +248,7 @@ class LocalProvider(LocalDirectory):
             if not Accounts(connection).replace_password(account.sub, kept, hashed):
                 return _WRONG
             self._drop_resets(connection, account)
+            Codes(connection, self._clock()).end_sessions(account.sub, but=claims.origin_jti)
         return None
 
     def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
@@ -391,9 +396,9 @@ class LocalProvider(LocalDirectory):
         return MailedCodes(connection, RESET, self._clock())
 
 
-def _subject_of(token: str) -> UUID | None:
+def _claims_of(token: str) -> _Claims | None:
     try:
         payload = token.split(".")[1]
-        return _subject.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).sub
+        return _claims.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, IndexError):
         return None

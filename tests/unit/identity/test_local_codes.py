@@ -306,6 +306,16 @@ def test_a_changed_password_ends_the_open_resets(rig: Rig, how: str) -> None:
     assert reset(rig, rig.code(), reset_id) is IdentityProblem.WRONG_CODE
 
 
+def test_a_changed_password_ends_what_the_old_one_has_begun_except_the_session_that_changed_it(rig: Rig) -> None:
+    rig.member()
+    own, other, code = rig.signed_in(), rig.signed_in(), authorized(rig)
+    assert rig.provider.change_password(own.access_token, PASSWORD, OTHER_PASSWORD) is None
+    assert exchanged(rig, code) is None, "a code of the sign-in page from before"
+    assert rig.is_over(other)
+    assert not rig.provider.session_stands(UUID(str(claims_of(other.access_token)["origin_jti"])))
+    rig.refreshed(own)
+
+
 def test_sign_ups_for_an_address_in_use_are_bounded_alike_and_stay_without_effect(rig: Rig) -> None:
     account = rig.member()
     answers = [rig.provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve", ELSEWHERE) for _ in range(2 * OPEN_OF_NETWORK)]
