@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli import terminal_pass
+from cluster.cli.api.refusals import NotFoundError
 from cluster.cli.database import reading
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
@@ -84,7 +85,7 @@ def _issue(settings: Settings, member_email: str) -> IssuedPass:
     with reading(settings) as connection:
         member = UserRepository(connection).user_of(normal_address_or_none(member_email) or "")
     if member is None:
-        raise CommandError("no user of this stack has that address", "the demo's are in demo.json of its data folder")
+        raise NotFoundError("no user of this stack has that address", "the demo's are in demo.json of its data folder")
     try:
         [issued] = Passes(PassSigner(_key_dir(settings))).issue(member.id, system_clock())
     except PassKeyError as error:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
+from deployments.gateway.days import WrittenDay
 from deployments.gateway.money_documents import Reason
 from deployments.gateway.request_body import RequestBody
 from deployments.gateway.text import PARAGRAPHS
@@ -135,7 +136,7 @@ class NewFreeze(RequestBody):
     """Whole days without entry; the end moves by as many."""
 
     days: Annotated[int, Field(ge=1, le=366)]
-    from_day: Annotated[date, AfterValidator(_within_the_calendar)] | None = Field(
+    from_day: Annotated[WrittenDay, AfterValidator(_within_the_calendar)] | None = Field(
         default=None, description="The first day, in the gym's time zone; left out: today."
     )
     reason: Annotated[str, StringConstraints(max_length=200), PARAGRAPHS] = ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from cluster.cli.api.refusals import NotFoundError
 from cluster.cli.database import reading
 from cluster.errors import CommandError
 from domain.identity.addresses import normal_address_or_none
@@ -63,7 +64,7 @@ def somebody(settings: Settings, email: str) -> Actor:
             accounts.close()
         if account is not None and account.confirmed:
             return _of_account(account)
-    raise CommandError(f"no user of this stack has the address {address}", "see `fitmonitor user list`")
+    raise NotFoundError(f"no user of this stack has the address {address}", "see `fitmonitor user list`")
 
 
 def _an_admin(settings: Settings) -> Actor:

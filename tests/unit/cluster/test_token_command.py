@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster.cli.api.refusals import NotFoundError
 from domain.identity.model import Caller, Client, Role, User
 from domain.identity.ports import Account
 from domain.identity.service import know_caller
@@ -55,6 +56,7 @@ def test_an_account_that_was_not_confirmed_gets_none(installation: Installation,
     installation.provider.sign_up(EMAIL, "a password of a stranger", "Not Olga")
     done = installation.run("token", EMAIL)
     assert "no user of this stack" in str(done.exception)
+    assert isinstance(done.exception, NotFoundError)
     store.close()
 
 

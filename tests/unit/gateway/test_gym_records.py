@@ -234,3 +234,12 @@ def test_names_of_any_letters_are_shown_and_run_nothing() -> None:
         "'=cmd()",
         "",
     ]
+
+
+@pytest.mark.parametrize("day", ["1764460800", "20261130", "2026-11-30T00:00:00Z", "-1", "2026-11-30 "])
+async def test_a_number_or_a_moment_is_no_day(rig: Rig, day: str) -> None:
+    at = rig.gym_with_gate()
+    answer = await rig.client.get(f"/gyms/{at.gym}/visits", params={"day": day}, headers=rig.bearer(Role.STAFF))
+    assert assert_problem(answer, 422, "invalid_request")["fields"] == [
+        {"field": "day", "detail": "must be a day such as 2026-12-25"}
+    ]
