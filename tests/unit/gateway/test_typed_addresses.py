@@ -17,7 +17,7 @@ FORMS = ("mia@b\u00fccher.example", " MIA@BU\u0308CHER.example\u3000", "Mia@XN--
 
 async def test_every_form_of_an_address_is_the_same_account_and_mail_goes_to_the_one_that_is_kept(rig: Rig) -> None:
     answer = await rig.client.post("/sign-up", json={"email": FORMS[1], "password": PASSWORD, "name": "Mia"})
-    assert (answer.status_code, answer.json()) == (202, {"email": KEPT})
+    assert (answer.status_code, answer.json()["email"]) == (202, KEPT)
     code = rig.mailbox.code_for(KEPT)
     confirmed = await rig.client.post("/sign-up/confirm", json={"email": FORMS[0], "code": code})
     assert confirmed.status_code == 204
@@ -94,11 +94,11 @@ async def test_an_address_that_grows_in_lower_case_is_kept_and_found(rig: Rig, l
     ],
 )
 async def test_names_are_kept_as_they_are_seen(rig: Rig, name: str, kept: str | None) -> None:
-    answer = await rig.client.post("/sign-up", json={"email": "mia@example.org", "password": PASSWORD, "name": name})
     if kept is None:
-        assert_problem(answer, 422, "invalid_request")
+        wanted = {"email": "mia@example.org", "password": PASSWORD, "name": name}
+        assert_problem(await rig.client.post("/sign-up", json=wanted), 422, "invalid_request")
         return
-    assert answer.status_code == 202
+    await sign_up(rig, "mia@example.org", name=name)
     account = rig.provider.account_of("mia@example.org")
     assert account is not None
     assert account.name == kept
