@@ -4,6 +4,8 @@ from PIL import Image
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME = 12  # bytes of a chunk beside its data: length, name, checksum
+# Eight mebibytes of points come in a thousand pieces or so. Millions of empty chunks would only take time to read.
+_MOST_CHUNKS = 20_000
 # Of what is optional in a PNG: transparency, how the camera was held, and whether it moves.
 _WANTED = frozenset({b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT"})
 _OPTIONAL = 0x20  # this bit of a chunk's first letter (https://www.w3.org/TR/png-3/#5Chunk-naming-conventions)
@@ -18,11 +20,17 @@ def without_extras(data: bytes) -> bytes:
 
     Args:
         data: a file of any kind; one that is no PNG comes back as it is.
+
+    Returns:
+        The file. Of a PNG with more chunks than a picture ever has, the signature alone, which is no picture.
     """
     if not data.startswith(_PNG):
         return data
-    kept, place, whole = [_PNG], len(_PNG), memoryview(data)
+    kept, place, whole, chunks = [_PNG], len(_PNG), memoryview(data), 0
     while place < len(data):
+        chunks += 1
+        if chunks > _MOST_CHUNKS:
+            return _PNG
         end = place + _FRAME + int.from_bytes(whole[place : place + 4], "big")
         name = bytes(whole[place + 4 : place + 8])
         if not name or not name[0] & _OPTIONAL or name in _WANTED:

@@ -75,6 +75,13 @@ def test_colour_profiles_and_texts_stay_behind() -> None:
     assert b"ICCP" not in encoded(data).large
 
 
+@pytest.mark.parametrize("name", [b"tEXt", b"tRNS", b"IDAT"])
+def test_a_file_of_very_many_pieces_is_refused_before_they_are_read(name: bytes) -> None:
+    rows = [bytes(3 * 64)] * 2
+    assert encoded(png_of(2, 8, rows, beside=chunk(b"tEXt", b"") * 10_000))
+    assert refused(png_of(2, 8, rows, beside=chunk(name, b"") * 20_001))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_that_lies_is_stood_up(kind: str) -> None:
     # Orientation 6: the phone was held so that what is left is up.
