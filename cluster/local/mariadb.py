@@ -41,6 +41,7 @@ innodb_log_file_size=96M
 max_connections=500
 character-set-server=utf8mb4
 default-time-zone=+00:00
+tmpdir={temporary}
 init-file={init_file}
 """
 
@@ -61,6 +62,8 @@ class MariaDbServer:
         self._durability = _DURABLE if durable else _NOT_DURABLE
         self.port = port or free_port()
         self._files = self.data_dir / "files"
+        # Not /tmp: each server that starts deletes temporary tables there, those of a server that runs too.
+        self._temporary = self.data_dir / "temporary"
         self._init_file = self.data_dir / "first.sql"
         self._config = self.data_dir / "my.cnf"
         self.process = ChildProcess(
@@ -97,6 +100,9 @@ class MariaDbServer:
         if user:
             # The server must be able to pass to its files; the password beside them stays its owner's alone.
             self.data_dir.chmod(self.data_dir.stat().st_mode | 0o011)
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
+        if user:
+            shutil.chown(self._temporary, user)
         if not self._files.is_dir():
             self._install(user)
         self._write_config(user)
@@ -193,6 +199,7 @@ class MariaDbServer:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         command = [str(installer), "--no-defaults", f"--datadir={draft}", "--skip-test-db", "--skip-name-resolve"]
+        command.append(f"--tmpdir={self._temporary}")
         if user:
             command.append(f"--user={user}")
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - composed above
@@ -217,6 +224,7 @@ class MariaDbServer:
                 host=LOOPBACK,
                 port=self.port,
                 init_file=self._init_file,
+                temporary=self._temporary,
                 durability=self._durability,
             ),
             encoding="utf-8",

@@ -105,7 +105,7 @@ def test_whoever_is_named_by_as_does_it(fm: Commands, stack: Api) -> None:
     staff = stack.demo["staff"]["email"]
     assert "Admin" in fm.refused(1, "gym", "--as", staff, "create", "x", "--address", "y", "--time-zone", "UTC",
                                  "--capacity", "1")  # fmt: skip
-    assert fm.refused(1, "gym", "--as", "nobody@example.org", "list")
+    assert fm.refused(4, "gym", "--as", "nobody@example.org", "list")
     member = stack.member()
     fm.said("user", "--as", stack.demo["admin"]["email"], "disable", member, "--yes")
     change = fm.json("user", "history", member)[0]

@@ -3,6 +3,7 @@
 import os
 import stat
 import time
+from pathlib import Path
 
 import pymysql
 import pytest
@@ -48,6 +49,16 @@ def test_mariadb_commits_durably(mariadb: MariaDbServer) -> None:
         setting = link.execute(text("SELECT @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite")).one()
     engine.dispose()
     assert tuple(setting) == (1, 1)
+
+
+def test_mariadb_keeps_temporary_tables_where_no_other_server_deletes_them(mariadb: MariaDbServer) -> None:
+    engine = create_engine(fresh_database(mariadb))
+    with engine.connect() as link:
+        folder = Path(link.execute(text("SELECT @@tmpdir")).scalar_one())
+        link.execute(text("CREATE TEMPORARY TABLE passing (id INT) ENGINE=Aria"))
+        assert any(folder.iterdir())
+    engine.dispose()
+    assert folder.is_relative_to(mariadb.data_dir)
 
 
 def test_mariadb_takes_no_one_without_the_password(mariadb: MariaDbServer) -> None:
