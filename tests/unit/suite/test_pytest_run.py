@@ -10,7 +10,7 @@ from tests.stacks import until
 from tests.suite.pytest_run import PROJECT
 
 _TEST = """
-import pathlib, time
+import os, pathlib, time
 import pytest
 
 HERE = pathlib.Path(__file__).parent
@@ -19,6 +19,8 @@ HERE = pathlib.Path(__file__).parent
 def server():
     (HERE / "started").touch()
     yield
+    # Longer than xdist waits for its workers by itself.
+    time.sleep(11 if "PYTEST_XDIST_WORKER" in os.environ else 0)
     (HERE / "stopped").touch()
 
 def test_that_takes_long(server):
