@@ -145,3 +145,28 @@ subprocess.run([{sys.executable!r}, "-c", {_TELL!r}], check=True)
         assert child.communicate(timeout=_WITHIN_S)[0].strip() != "[] []"
     with started(inherited, [sys.executable, "-c", end_and_start], {}) as child:
         assert child.communicate(timeout=_WITHIN_S)[0].strip() == "[] []"
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["with", "without"])
+def test_a_signal_that_arrives_while_an_object_is_finalized_is_not_lost(ends: bool) -> None:  # noqa: FBT001
+    """As a connection's `__del__` may run when somebody presses Ctrl-C: Python drops what a finalizer raises."""
+    program = f"""
+import signal, time
+from cluster.signals import end_on_signals
+if {ends}:
+    end_on_signals()
+else:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Garbage:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+try:
+    Garbage()
+    time.sleep({_WITHIN_S if ends else 0.2})
+except KeyboardInterrupt:
+    raise SystemExit({_INTERRUPTED})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == (_INTERRUPTED if ends else 0), done.stderr
