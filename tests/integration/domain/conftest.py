@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from cluster.local.mariadb import MariaDbServer
-from tests.servers import migrate, migrated_database
+from domain.unit_of_work import Store
+from tests.servers import fresh_database, migrate, migrated_database
 from tests.stores import store_at
 from tests.world import World
 
@@ -18,6 +19,19 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return url
     server: MariaDbServer = request.getfixturevalue("mariadb")
     return migrated_database(server)
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store of each kind without tables."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
+    else:
+        server: MariaDbServer = request.getfixturevalue("mariadb")
+        url = fresh_database(server)
+    store = Store(url)
+    yield store
+    store.close()
 
 
 @pytest.fixture

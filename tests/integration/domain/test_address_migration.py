@@ -1,43 +1,32 @@
 """The step that gives addresses one form and names a key to be searched by."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Insert, Table, column, insert, select, table
 
-from cluster.local.mariadb import MariaDbServer
 from domain.identity.addresses import CollidingAddressesError
 from domain.ids import new_id
 from domain.migrations.run import bring_to, known_steps
 from domain.tables import companies, gyms, machines, users
 from domain.text import search_key
 from domain.unit_of_work import Store
-from tests.servers import fresh_database
 from tests.world import START
 
 _STEP = "0009"
 _NOT_YET = {"search_name", "search_type"}
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture
+def store(empty_store: Store) -> Store:
     """A store of each kind as it was before the step, with a machine in it."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
-    else:
-        server: MariaDbServer = request.getfixturevalue("mariadb")
-        url = fresh_database(server)
-    store = Store(url)
     before = known_steps().get_revision(_STEP).down_revision
     assert isinstance(before, str)
-    with store.writing() as connection:
+    with empty_store.writing() as connection:
         bring_to(connection, before)
-    with store.writing() as connection:
+    with empty_store.writing() as connection:
         _add_machine(connection)
-    yield store
-    store.close()
+    return empty_store
 
 
 def _add_user(store: Store, number: int, email: str | None, name: str = "Mia") -> UUID:

@@ -1,38 +1,26 @@
 """What steps of the migration do to rows that are there."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, column, insert, select, table, text
 
-from cluster.local.mariadb import MariaDbServer
 from domain.column_types import Id, Instant
 from domain.ids import new_id
 from domain.migrations.run import bring_to, known_steps
 from domain.tables import companies, invoices, ledger_entries, orders, plans, refunds, user_roles, users
 from domain.unit_of_work import Store
-from tests.servers import fresh_database
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 _MONEY_AND_ADDRESSES = "0007"
 _USERS = table("users", column("id", Id()), column("email"), column("name"), column("created_at", Instant()))  # as then
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An empty store of each kind."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
-    else:
-        server: MariaDbServer = request.getfixturevalue("mariadb")
-        url = fresh_database(server)
-    store = Store(url)
-    yield store
-    store.close()
+@pytest.fixture
+def store(empty_store: Store) -> Store:
+    return empty_store
 
 
 def test_addresses_that_cannot_be_used_become_null_and_nothing_else_of_a_user_changes(store: Store) -> None:
