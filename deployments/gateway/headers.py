@@ -47,9 +47,14 @@ class Incoming(msgspec.Struct, frozen=True):
         return self.chunked or self.body_length > 0
 
     @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+    @property
     def is_json(self) -> bool:
         """Whether the body says that it is JSON (RFC 6839 suffixes included)."""
-        media_type = self.content_type.partition(";")[0].strip().lower()
+        media_type = self.media_type
         return media_type == "application/json" or (
             media_type.startswith("application/") and media_type.endswith("+json")
         )
@@ -57,12 +62,12 @@ class Incoming(msgspec.Struct, frozen=True):
     @property
     def is_untyped(self) -> bool:
         """Whether the body is what a browser makes of a string: plain text, or of no type at all."""
-        return self.content_type.partition(";")[0].strip().lower() in {"", "text/plain"}
+        return self.media_type in {"", "text/plain"}
 
     @property
     def is_form(self) -> bool:
         """Whether the body says that it is a form of a page."""
-        return self.content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+        return self.media_type == "application/x-www-form-urlencoded"
 
     @property
     def is_upload(self) -> bool:

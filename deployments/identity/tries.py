@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock
+from domain.identity.addresses import account_name
 from domain.identity.attempts import (
     AttemptLimits,
     AttemptRepository,
     Counted,
     Counter,
     Purpose,
-    account_name,
     of_device,
     of_stranger,
 )

@@ -61,6 +61,11 @@ def normal_address_or_none(text: str | None) -> str | None:
         return None
 
 
+def account_name(text: str) -> str:
+    """By what an account is looked for and counted: its normal address, or what was typed where that is none."""
+    return normal_address_or_none(text) or text.strip().lower()
+
+
 def usable_address(text: str | None) -> str | None:
     """The normal form of an address, or None: it is none to which mail and receipts can be sent.
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from domain.identity.addresses import normal_address_or_none
+from domain.identity.addresses import account_name
 from domain.tables import sign_in_attempts
 
 FORGOTTEN_AFTER = timedelta(hours=24)
@@ -84,11 +84,6 @@ class Counter:
         if self.scope is Scope.NETWORK and self.purpose is Purpose.MAIL:
             return limits.mails_of_network_an_hour
         return None
-
-
-def account_name(email: str) -> str:
-    """An address as counters and device cookies name the account."""
-    return normal_address_or_none(email) or email.strip().lower()
 
 
 def of_stranger(purpose: Purpose, email: str, network: str, record: UUID | None = None) -> tuple[Counter, ...]:

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from domain.identity.addresses import normal_address, normal_address_or_none
+from domain.identity.addresses import account_name, normal_address
 from domain.identity.codes import normal_code
 from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, ProviderAwayError
@@ -110,7 +110,7 @@ class CognitoProvider:
 
     def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
-        address, typed = _username(email), normal_code(code)
+        address, typed = account_name(email), normal_code(code)
         if not typed:
             return WRONG_CODE
         username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
@@ -129,7 +129,7 @@ class CognitoProvider:
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> None:
         """See `IdentityProvider`. Cognito's new code replaces the former one, whoever asks."""
-        address = _username(email)
+        address = account_name(email)
         username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
         if username is not None:
             self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=username))
@@ -138,7 +138,7 @@ class CognitoProvider:
         """See `IdentityProvider`."""
         if not password:  # which Cognito takes for a call that lacks something
             return WRONG
-        return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": _username(email), "PASSWORD": password}, "")
+        return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": account_name(email), "PASSWORD": password}, "")
 
     def refresh(self, refresh_token: str, client: Client = UNKNOWN_CLIENT) -> Tokens | IdentityRefusal:  # noqa: ARG002 - see there
         """See `IdentityProvider`. The app client does not rotate refresh tokens: this flow would be refused."""
@@ -160,7 +160,7 @@ class CognitoProvider:
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> UUID:
         """See `IdentityProvider`. Cognito's new code replaces the former one; the id that is returned binds nothing."""
-        self._quietly(lambda: self._client.forgot_password(**self._app, Username=_username(email)))
+        self._quietly(lambda: self._client.forgot_password(**self._app, Username=account_name(email)))
         return uuid4()
 
     def reset_password(
@@ -177,7 +177,7 @@ class CognitoProvider:
         refusal = self._answer(
             lambda: self._none(
                 self._client.confirm_forgot_password(
-                    **self._app, Username=_username(email), ConfirmationCode=typed, Password=password
+                    **self._app, Username=account_name(email), ConfirmationCode=typed, Password=password
                 )
             )
         )
@@ -270,7 +270,7 @@ class CognitoProvider:
 
     def account_of(self, email: str) -> Account | None:
         """See `IdentityProvider`."""
-        address = _username(email).replace("\\", "\\\\").replace('"', '\\"')
+        address = account_name(email).replace("\\", "\\\\").replace('"', '\\"')
         with plainly():
             found = self._client.list_users(**self._pool, Filter=f'email = "{address}"', Limit=1)["Users"]
         return self._directory.account(account_from(found[0]).sub) if found else None
@@ -352,8 +352,3 @@ class CognitoProvider:
     @staticmethod
     def _none(_answer: object) -> None:
         return None
-
-
-def _username(email: str) -> str:
-    """How an account is looked for: Cognito compares without regard to case, but knows no Unicode forms and no IDNA."""
-    return normal_address_or_none(email) or email.strip().lower()
