@@ -15,7 +15,7 @@ from domain.payments.reconcile import Reconciliation
 from domain.payments.reminders import Reminder, send_reminders
 from integrations.mail import mailer_of
 from integrations.settings import Settings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 
 _log = structlog.get_logger(__name__)
 

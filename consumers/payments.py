@@ -15,7 +15,7 @@ from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import decode_payment_event
 from integrations.replica import Closing
 from integrations.settings import Settings, StripeSettings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 
 PaymentLoop = ConsumerLoop[PaymentEvent, bool]
 

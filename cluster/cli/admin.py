@@ -12,7 +12,7 @@ from cluster.cli.database import opened
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
-from deployments.gateway.identity_documents import Email, PersonName
+from deployments.gateway.identity.schemas import Email, PersonName
 from deployments.identity.outside import Outside, outside_of
 from domain.clock import system_clock
 from domain.identity.model import IdentityRefusal, Role

@@ -12,7 +12,7 @@ from cluster.cli.api.names import id_of, the_device, the_gate, the_gym
 from cluster.cli.gates import GateArgument
 from cluster.cli.output import moment, print_json, print_list, print_plain, shown
 from domain.ids import new_id
-from integrations.pass_images import half_blocks
+from integrations.rendering.pass_images import half_blocks
 
 app = group("Devices at the gates: pair them, withdraw them.")
 

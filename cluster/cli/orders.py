@@ -11,7 +11,7 @@ from cluster.cli.api.names import address_of, id_of, the_plan, the_user
 from cluster.cli.api.prices import amount_of
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from cluster.cli.plans import PlanArgument
-from deployments.gateway.order_documents import DeskMethod
+from deployments.gateway.payments.schemas import DeskMethod
 from domain.ids import new_id
 
 app = group("Orders: look at one, take money at the desk, give it back.")

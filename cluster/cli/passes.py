@@ -15,9 +15,9 @@ from deployments.qr.passes import IssuedPass, Passes
 from domain.clock import system_clock
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.repository import UserRepository
-from integrations import pass_images
 from integrations.key_folder import KeyFolder
 from integrations.pass_keys import PassKeyError, PassSigner, retire_pass_key, rotate_pass_key
+from integrations.rendering import pass_images
 from integrations.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="A member's pass, and the keys that passes are signed with.")

@@ -19,7 +19,7 @@ from domain.payments.desk import end_of_day
 from domain.payments.ports import PaymentRefusedError, PaymentsAwayError
 from domain.payments.reconcile import Reconciliation
 from integrations.settings import Settings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 
 app = typer.Typer(no_args_is_help=True, help="Reconcile with Stripe, prove the ledger, end a day at the desks.")
 

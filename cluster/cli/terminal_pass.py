@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from cluster.errors import CommandError
-from integrations import pass_images
+from integrations.rendering import pass_images
 
 _TO_FILE = "write a picture with --png FILE"
 _BELOW = 2  # lines: how long the code is good, and the next prompt

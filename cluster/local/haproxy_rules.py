@@ -8,8 +8,8 @@ configuration that `cluster.local.haproxy` adds to what Serve writes.
 import json
 from collections.abc import Sequence
 
-from deployments.gateway.problem_kinds import KINDS
-from deployments.gateway.problems import DOCUMENTED_AT, MEDIA_TYPE
+from deployments.http.problem_kinds import KINDS
+from deployments.http.problems import DOCUMENTED_AT, MEDIA_TYPE
 
 _CODE, _RETRY_AFTER_S = "unavailable", 2
 _PAGES = "/api/identity"

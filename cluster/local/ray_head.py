@@ -90,7 +90,7 @@ def ray_environment(folder: Path) -> Mapping[str, str]:
         # The controller looks at everything ten times a second, which is a quarter of what a stack at rest uses.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.4",
         # Scans need neither Serve's watch for clients that leave nor its timer.
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.gateway.unwatched:middlewares",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.http.serve_headers:middlewares",
         # On a busy machine HAProxy takes longer than Serve's 5 s; Serve would kill its manager and begin again.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "45",
         # Replicas that leave may wait a moment for HAProxy to forget them; Serve's 30 s suit load balancers in clouds.

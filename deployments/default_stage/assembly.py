@@ -2,28 +2,26 @@
 
 from dataclasses import dataclass
 
-from deployments.default_stage import (
-    docs_calls,
-    gym_calls,
-    machine_calls,
-    machine_use_calls,
-    pass_calls,
-    payment_calls,
-    user_calls,
-)
+from deployments.default_stage import docs_routes as docs_calls
+from deployments.default_stage import gym_routes as gym_calls
+from deployments.default_stage import machine_routes as machine_calls
+from deployments.default_stage import machine_use_routes as machine_use_calls
+from deployments.default_stage import pass_routes as pass_calls
+from deployments.default_stage import payment_routes as payment_calls
+from deployments.default_stage import user_routes as user_calls
 from deployments.default_stage.code_answers import CodeAnswers
-from deployments.default_stage.parts import Door, StageParts
+from deployments.default_stage.dependencies import Door, StageParts
 from deployments.default_stage.rights import STAGE_RIGHTS
-from deployments.gateway.background import Lifespan
-from deployments.gateway.callers import callers_of
-from deployments.gateway.confirmed_cache import USUAL, Freshness
-from deployments.gateway.guard import Gatekeeper
-from deployments.gateway.images_by_thread import ImagesByThread
-from deployments.gateway.picture_answers import Pictures
-from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, Tokens
-from deployments.gateway.rest import guarded_app
-from deployments.gateway.shell import Shell, ShellLimits
-from deployments.gateway.uploads import Uploads
+from deployments.http.asgi import Shell, ShellLimits
+from deployments.http.auth import callers_of
+from deployments.http.background_tasks import Lifespan
+from deployments.http.confirmed_cache import USUAL, Freshness
+from deployments.http.fastapi_app import guarded_app
+from deployments.http.images_by_thread import ImagesByThread
+from deployments.http.pictures import Pictures
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, Tokens
+from deployments.http.route_guard import Gatekeeper
+from deployments.http.uploads import Uploads
 from domain.clock import Clock
 from domain.images import ImageStore
 from integrations.settings import Settings

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import msgspec
 
-from deployments.gateway.own_addresses import redirect_of
-from deployments.gateway.ports import AskGym, AskIdentity
-from deployments.gateway.problems import ApiProblem, later
-from deployments.gateway.refusals import granted
 from deployments.gym.desk import GymDesk
+from deployments.http.ports import AskGym, AskIdentity
+from deployments.http.problems import ApiProblem, later
+from deployments.http.redirect_urls import redirect_of
+from deployments.http.refusals import granted
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.issued import SignedIn
 from domain.clock import Clock

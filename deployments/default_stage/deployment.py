@@ -3,14 +3,14 @@
 from ray import serve
 
 from deployments.default_stage.assembly import StageOthers, assemble_stage
-from deployments.gateway.handles import (
+from deployments.http.asgi import Shell
+from deployments.http.handles import (
     DoorByHandle,
     QrByHandle,
     gym_by_handle,
     identity_by_handle,
     payments_by_handle,
 )
-from deployments.gateway.shell import Shell
 from domain.clock import system_clock
 from integrations.images.choice import open_images
 from integrations.logs import configure_logging

@@ -1,6 +1,6 @@
 """Who may call what of the existing web client's calls."""
 
-from deployments.gateway.rights import ADMIN, PUBLIC, PUBLIC_TRY, USER, Right
+from deployments.http.rights import ADMIN, PUBLIC, PUBLIC_TRY, USER, Right
 
 STAGE_RIGHTS: dict[tuple[str, str], Right] = {
     ("GET", "/api/token/get"): PUBLIC_TRY,

@@ -7,31 +7,31 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
-from deployments.gateway.background import Lifespan, Step
-from deployments.gateway.callers import callers_of
-from deployments.gateway.confirmed_cache import USUAL, ConfirmedCache, Freshness
-from deployments.gateway.counting import AnswerCounts, CountedDesk, counted_calls
-from deployments.gateway.device_sightings import DeviceSightings
-from deployments.gateway.guard import Gatekeeper
-from deployments.gateway.images_by_thread import ImagesByThread
-from deployments.gateway.local_provider_calls import FORMS
-from deployments.gateway.page_forms import FORMS as PAGE_FORMS
-from deployments.gateway.parts import Parts
-from deployments.gateway.picture_answers import Pictures
-from deployments.gateway.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
-from deployments.gateway.provider_calls import LARGER_BODIES
-from deployments.gateway.rate_limit import RateLimit
-from deployments.gateway.readiness import Readiness
-from deployments.gateway.relay import Relay
-from deployments.gateway.rest import build_rest
-from deployments.gateway.rights import RIGHTS
-from deployments.gateway.scan_batching import ScanBatching
-from deployments.gateway.scan_exchange import ScanExchange
-from deployments.gateway.shell import WAY_BACK_S, Shell, ShellLimits
-from deployments.gateway.uploads import UPLOADS, Uploads
+from deployments.gateway.identity.local_provider_routes import FORMS
+from deployments.gateway.identity.pages.forms import FORMS as PAGE_FORMS
+from deployments.gateway.payments.webhook_routes import LARGER_BODIES
+from deployments.gateway.system.readiness import Readiness
 from deployments.gym.desk import GymDesk
+from deployments.http.asgi import WAY_BACK_S, Shell, ShellLimits
+from deployments.http.auth import callers_of
+from deployments.http.background_tasks import Lifespan, Step
+from deployments.http.confirmed_cache import USUAL, ConfirmedCache, Freshness
+from deployments.http.dependencies import Parts
+from deployments.http.device_sightings import DeviceSightings
+from deployments.http.fastapi_app import build_rest
+from deployments.http.images_by_thread import ImagesByThread
+from deployments.http.pictures import Pictures
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
+from deployments.http.rate_limits import RateLimit
+from deployments.http.rights import RIGHTS
+from deployments.http.route_guard import Gatekeeper
+from deployments.http.uploads import UPLOADS, Uploads
 from deployments.payments.desk import PaymentsDesk
+from deployments.qr.answer_counts import AnswerCounts, CountedDesk, counted_calls
 from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
+from deployments.qr.relay import Relay
+from deployments.qr.scan_batching import ScanBatching
+from deployments.qr.scan_exchange import ScanExchange
 from domain.clock import Clock
 from domain.images import ImageStore
 from integrations.settings import Settings

@@ -8,9 +8,9 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.gateway.assembly import Others, assemble
-from deployments.gateway.handles import QrByHandle, gym_by_handle, identity_by_handle, payments_by_handle
-from deployments.gateway.relay import Relayed
-from deployments.gateway.shell import Shell
+from deployments.http.asgi import Shell
+from deployments.http.handles import QrByHandle, gym_by_handle, identity_by_handle, payments_by_handle
+from deployments.qr.relay import Relayed
 from domain.clock import system_clock
 from domain.door.machine_model import MachineAction
 from integrations.images.choice import open_images

@@ -24,7 +24,7 @@ from domain.gyms.pairing import Pairing, PairingRepository
 from domain.gyms.repository import GymRepository
 from domain.gyms.service import UNKNOWN_GATE
 from domain.paging import Page, PageRequest
-from integrations.pass_images import svg
+from integrations.rendering.pass_images import svg
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository
 from domain.images import ImageRefusal, Shelf
 from domain.paging import Page, PageRequest
-from integrations.labels import Label, label_picture, label_sheets
+from integrations.rendering.labels import Label, label_picture, label_sheets
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.identity.model import IdentityRefusal, Role
 from domain.identity.ports import Account, AccountPage, Directory, FunctionCaller, RoleAction
-from integrations.function_events import function_event, read_account, read_page
+from integrations.cognito.function_events import function_event, read_account, read_page
 from lambdas.assign_default_role.handler import assign
 from lambdas.change_role.handler import handle as change_role
 from lambdas.list_users.handler import handle as list_users

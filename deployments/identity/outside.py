@@ -9,8 +9,8 @@ from deployments.identity.local_functions import LocalFunctions, LocalTriggers
 from domain.clock import Clock, system_clock
 from domain.identity.ports import Directory, IdentityFunctions, IdentityProvider, Mailer
 from integrations.cognito.directory import CognitoDirectory
+from integrations.cognito.lambda_functions import LambdaFunctions
 from integrations.cognito.provider import CognitoProvider
-from integrations.lambda_functions import LambdaFunctions
 from integrations.local_identity.provider import LocalProvider
 from integrations.mail import mailer_of
 from integrations.settings import Settings

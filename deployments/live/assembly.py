@@ -3,19 +3,19 @@
 import asyncio
 from dataclasses import dataclass
 
-from deployments.gateway.background import Lifespan, Step
-from deployments.gateway.callers import callers_of
-from deployments.gateway.confirmed_cache import USUAL, Freshness
-from deployments.gateway.guard import Gatekeeper
-from deployments.gateway.openapi import complete_document
-from deployments.gateway.ports import AskGym, AskIdentity, Tokens
-from deployments.gateway.rest import guarded_app
-from deployments.gateway.shell import Shell, ShellLimits
-from deployments.live import stream_calls
+from deployments.http.asgi import Shell, ShellLimits
+from deployments.http.auth import callers_of
+from deployments.http.background_tasks import Lifespan, Step
+from deployments.http.confirmed_cache import USUAL, Freshness
+from deployments.http.fastapi_app import guarded_app
+from deployments.http.openapi import complete_document
+from deployments.http.ports import AskGym, AskIdentity, Tokens
+from deployments.http.route_guard import Gatekeeper
+from deployments.live import routes as stream_calls
 from deployments.live.counting import LiveCounts
+from deployments.live.dependencies import LiveParts
 from deployments.live.gym_watch import Events, Pace, Sources
 from deployments.live.hub import Hub
-from deployments.live.parts import LiveParts
 from deployments.live.rights import LIVE_RIGHTS, WATCHING
 from deployments.live.watchers import Watchers
 from domain.clock import Clock

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from ray import serve
 
-from deployments.gateway.handles import gym_by_handle, identity_by_handle
-from deployments.gateway.shell import Shell
+from deployments.http.asgi import Shell
+from deployments.http.handles import gym_by_handle, identity_by_handle
 from deployments.live.assembly import LiveOthers, assemble_live
 from domain.clock import system_clock
 from integrations.kafka.gym_events import GymChange, GymEventListener

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import structlog
 
-from deployments.gateway.ports import AskGym
-from deployments.gateway.problems import ApiProblem, later
 from deployments.gym.desk import GymDesk
+from deployments.http.ports import AskGym
+from deployments.http.problems import ApiProblem, later
 from deployments.live.counting import LiveCounts
-from deployments.live.documents import SnapshotDocument, StaffSnapshotDocument, encoded
 from deployments.live.frames import End, snapshot_frame
+from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument, encoded
 from deployments.live.stream import Stream, View
 from domain.clock import Clock
 from domain.gyms.managing import UNKNOWN_GYM

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from deployments.gateway.background import BackgroundTask, repeating
+from deployments.http.background_tasks import BackgroundTask, repeating
 from deployments.live.frames import End
 from deployments.live.gym_watch import GymWatch, Sources
 from deployments.live.stream import Stream, View

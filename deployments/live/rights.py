@@ -1,6 +1,6 @@
 """Who may watch."""
 
-from deployments.gateway.rights import PUBLIC, USER_OR_DEVICE, Right
+from deployments.http.rights import PUBLIC, USER_OR_DEVICE, Right
 
 WATCHING = USER_OR_DEVICE
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import structlog
 
-from deployments.gateway.background import BackgroundTask, repeating
-from deployments.gateway.callers import Asker, Callers, UserAsker, permit
-from deployments.gateway.problems import ApiProblem, later
-from deployments.gateway.rights import Right
+from deployments.http.auth import Asker, Callers, UserAsker, permit
+from deployments.http.background_tasks import BackgroundTask, repeating
+from deployments.http.problems import ApiProblem, later
+from deployments.http.rights import Right
 from deployments.live.frames import End
 from deployments.live.stream import Stream, View
 from domain.identity.model import Client

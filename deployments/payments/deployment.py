@@ -8,7 +8,7 @@ from domain.memberships.bookings import FreezeLimits
 from integrations.logs import configure_logging
 from integrations.replica import Replica
 from integrations.settings import settings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 
 
 class Payments(Replica, PaymentsDesk):

@@ -6,8 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain import passes
-from integrations import pass_images
 from integrations.pass_keys import PassSigner
+from integrations.rendering import pass_images
 
 
 class ImageKind(StrEnum):

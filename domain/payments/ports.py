@@ -1,4 +1,4 @@
-"""The provider of payments, as the domain sees it. Stripe's own words are translated in `integrations.stripe`."""
+"""The payment provider as the domain sees it. `integrations.stripe` translates Stripe's own words."""
 
 from dataclasses import dataclass
 from datetime import datetime

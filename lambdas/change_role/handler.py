@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from domain.identity.model import IdentityProblem, Role
 from domain.identity.ports import Account, Directory, ProviderAwayError, RoleAction
 from integrations.cognito.client import FUNCTION_WITHIN_S
-from integrations.function_events import AccountItem
+from integrations.cognito.function_events import AccountItem
 from integrations.time_limit import within
 from lambdas.admin_calls import INVALID_REQUEST, Answer, AnsweredError, admin_of, answer, pool_directory, problem
 

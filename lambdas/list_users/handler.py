@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 
 from domain.identity.ports import Directory, ProviderAwayError
 from integrations.cognito.client import FUNCTION_WITHIN_S
-from integrations.function_events import AccountItem, AccountItems
+from integrations.cognito.function_events import AccountItem, AccountItems
 from integrations.time_limit import within
 from lambdas.admin_calls import INVALID_REQUEST, Answer, AnsweredError, admin_of, answer, pool_directory, problem
 

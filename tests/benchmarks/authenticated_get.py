@@ -16,11 +16,11 @@ from pathlib import Path
 
 import uvicorn
 
-from deployments.gateway.background import Lifespan
-from deployments.gateway.guard import Gatekeeper
-from deployments.gateway.rest import build_rest
-from deployments.gateway.rights import RIGHTS, USER
-from deployments.gateway.shell import Shell, ShellLimits
+from deployments.http.asgi import Shell, ShellLimits
+from deployments.http.background_tasks import Lifespan
+from deployments.http.fastapi_app import build_rest
+from deployments.http.rights import RIGHTS, USER
+from deployments.http.route_guard import Gatekeeper
 from domain.clock import system_clock
 from domain.identity.model import Role
 from domain.ids import new_id

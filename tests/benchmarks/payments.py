@@ -33,7 +33,7 @@ from domain.tables import orders, stripe_events, users
 from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings, StripeSettings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 from tests.stacks import TestedStack
 
 WEBHOOK_SECONDS, WEBHOOK_CONNECTIONS = 10.0, 8

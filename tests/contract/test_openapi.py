@@ -7,9 +7,9 @@ import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from deployments.gateway.errors_page import page
-from deployments.gateway.problem_kinds import KINDS
-from deployments.gateway.rights import RIGHTS
+from deployments.http.errors_page import page
+from deployments.http.problem_kinds import KINDS
+from deployments.http.rights import RIGHTS
 from domain.unit_of_work import Store
 from tests.contract.openapi_contract import OpenApiContract
 from tests.servers import migrate
@@ -50,7 +50,7 @@ def test_every_problem_but_those_of_no_route_is_declared_somewhere(document: dic
 
 def test_the_page_of_errors_is_the_table_that_answers_them() -> None:
     written = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
-    assert written == page(), "run: python -m deployments.gateway.errors_page > docs/errors.md"
+    assert written == page(), "run: python -m deployments.http.errors_page > docs/errors.md"
 
 
 def test_examples_fit_their_schemas(document: dict[str, object]) -> None:

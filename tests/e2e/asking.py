@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from deployments.gateway.rights import Right
+from deployments.http.rights import Right
 from domain.identity.model import Role
 from domain.ids import new_id
 from integrations.local_identity.keys import ensure_signing_key

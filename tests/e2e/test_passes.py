@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from integrations.pass_images import png
+from integrations.rendering.pass_images import png
 from tests.e2e.api import Api, Gate
 from tests.e2e.commands import Commands
 from tests.pictures import bad_photograph

@@ -133,7 +133,7 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "unsigned-webhook",
         "whatever is sent to the webhook counts as Stripe's",
-        "integrations/stripe.py",
+        "integrations/stripe/provider.py",
         [
             (
                 "stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNED_WITHIN_S)",
@@ -152,14 +152,14 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "revoked-device",
         "a device that was revoked is let through, because its credential was recognised before",
-        "deployments/gateway/callers.py",
+        "deployments/http/auth.py",
         [("return asker if self._devices.remembered(asker.id) == key else None", "return asker")],
         [f"{_GATEWAY}test_scan_call.py::test_a_device_that_scanned_before_is_refused_once_its_key_is_another_or_none"],
     ),
     Mutation(
         "no-rights",
         "the table of rights is not asked: whoever is known may do everything",
-        "deployments/gateway/callers.py",
+        "deployments/http/auth.py",
         [("allowed = right.device if isinstance(asker, DeviceAsker) else right.role in asker.roles", "allowed = True")],
         [f"{_GATEWAY}test_rights.py::test_everybody_reaches_what_is_theirs_and_nothing_else"],
     ),

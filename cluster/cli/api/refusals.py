@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from cluster.errors import CommandError
-from deployments.gateway.problem_kinds import KINDS
+from deployments.http.problem_kinds import KINDS
 
 FAILED, WRONG_USE, NOT_FOUND = 1, 2, 4
 

@@ -9,7 +9,7 @@ from hmac import compare_digest
 from urllib.parse import unquote_plus, urlsplit
 
 from cluster.local.stripe_sandbox.errors import SandboxError, UnauthorizedError
-from integrations.web_pages import is_own_page
+from integrations.rendering.page_headers import is_own_page
 
 _LIVE = re.compile(r"(?:sk|rk)_live_")
 _WATCHED = ("FITMONITOR_STRIPE", "STRIPE_")

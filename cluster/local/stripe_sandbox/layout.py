@@ -4,7 +4,7 @@ from html import escape
 
 from starlette.responses import HTMLResponse, Response
 
-from integrations.web_pages import ICON, ICON_POLICY
+from integrations.rendering.page_headers import ICON, ICON_POLICY
 
 STYLE_PATH = "/sandbox.css"
 

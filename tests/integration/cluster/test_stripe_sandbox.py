@@ -25,7 +25,7 @@ from cluster.local.readiness import ask
 from cluster.local.stripe_sandbox.__main__ import serve
 from cluster.local.stripe_sandbox.process import StripeSandbox
 from integrations.settings import StripeSettings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 from tests.forked import LoggedProcess
 from tests.loopback import serving
 from tests.web_pages import assert_keeps_policy

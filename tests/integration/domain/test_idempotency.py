@@ -15,8 +15,8 @@ from fastapi import Response
 from sqlalchemy import Connection, func, select
 
 from cluster.local.mariadb import MariaDbServer
-from deployments.gateway.idempotency import Once
-from deployments.gateway.problems import ApiProblem, later
+from deployments.http.idempotency import Once
+from deployments.http.problems import ApiProblem, later
 from deployments.keyed_call import KeyedAnswer, KeyedCall
 from deployments.payments.desk import PaymentsDesk
 from deployments.payments.orders_desk import OrderView
@@ -132,7 +132,7 @@ def test_a_commit_that_takes_longer_than_the_gateway_waits_is_answered_to_the_re
 
 
 class DeskInThread:
-    """A desk as `deployments.gateway.handles` reaches it in Serve; that module needs Ray."""
+    """A desk as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
 
     def __init__(self, desk: PaymentsDesk, threads: ThreadPoolExecutor, within_s: float) -> None:
         self._desk = desk

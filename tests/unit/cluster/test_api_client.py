@@ -10,7 +10,7 @@ import pytest
 from cluster.cli.api.client import Api
 from cluster.cli.api.refusals import NotFoundError, RefusedError
 from cluster.errors import CommandError
-from deployments.gateway.problem_kinds import KINDS
+from deployments.http.problem_kinds import KINDS
 
 Answer = httpx.Response | Exception
 

@@ -10,8 +10,8 @@ import zxingcpp
 from PIL import Image, ImageFilter, ImageOps
 
 from domain.door.model import PassStatus
-from integrations import pass_images
 from integrations.pass_keys import PassVerifier
+from integrations.rendering import pass_images
 from tests.pictures import bad_photograph
 from tests.unit.cluster.forked import at_a_terminal
 from tests.unit.cluster.screen import DARK, LIGHT, SOLARIZED, Cell, picture_of, run_on_terminal, screen_of

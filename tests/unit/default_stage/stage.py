@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 
 from deployments.default_stage.assembly import StageOthers, assemble_stage
-from deployments.gateway.confirmed_cache import Freshness
+from deployments.http.confirmed_cache import Freshness
 from integrations.tokens import TokenUse, TokenVerifier
 from tests.unit.gateway.rig import Rig, StandInTokens
 from tests.unit.identity.local_rig import PASSWORD

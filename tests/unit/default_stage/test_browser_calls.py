@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from deployments.default_stage.rights import STAGE_RIGHTS
-from deployments.gateway.rights import PUBLIC
+from deployments.http.rights import PUBLIC
 from domain.tables import plans
 from tests.unit.default_stage.stage import Stage
 from tests.unit.default_stage.test_gyms_and_machines import drawn

@@ -14,10 +14,10 @@ from sqlalchemy import insert
 
 from consumers.door import request_of
 from deployments.gateway.assembly import Others, assemble
-from deployments.gateway.confirmed_cache import Freshness
-from deployments.gateway.problems import later
-from deployments.gateway.shell import Shell
 from deployments.gym.desk import GymDesk
+from deployments.http.asgi import Shell
+from deployments.http.confirmed_cache import Freshness
+from deployments.http.problems import later
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
 from deployments.identity.outside import Outside

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 
-from deployments.gateway.problems import later
+from deployments.http.problems import later
 from deployments.payments.desk import PaymentsDesk
 from domain.identity.model import Role
 from domain.payments.ports import PaymentsAwayError
@@ -22,7 +22,7 @@ SUCCESS, CANCEL = f"{PUBLIC_URL}/paid", f"{PUBLIC_URL}/turned-back"
 
 
 class _ByHandle:
-    """A desk as `deployments.gateway.handles` reaches it in Serve; that module needs Ray."""
+    """A desk as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
 
     def __init__(self, desk: LocalDesk[PaymentsDesk]) -> None:
         self._desk = desk

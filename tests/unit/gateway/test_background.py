@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployments.gateway.background import BackgroundTask, Lifespan, repeating
-from deployments.gateway.device_sightings import DeviceSightings
+from deployments.http.background_tasks import BackgroundTask, Lifespan, repeating
+from deployments.http.device_sightings import DeviceSightings
 from domain.ids import new_id
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,7 @@ async def test_a_task_that_fails_again_and_again_is_begun_ever_more_slowly(monke
             enough.set()
             await asyncio.Event().wait()
 
-    monkeypatch.setattr("deployments.gateway.background.asyncio.sleep", rest)
+    monkeypatch.setattr("deployments.http.background_tasks.asyncio.sleep", rest)
     task = BackgroundTask("worker", Worker(*[ValueError()] * 9), first_delay_s=1, longest_delay_s=10)
     task.start()
     await asyncio.wait_for(enough.wait(), 30)
@@ -131,7 +131,7 @@ async def test_sightings_are_told_on_after_a_failure_that_nobody_foresaw(monkeyp
             raise RuntimeError("the replica of Gym died")
         again.set()
 
-    monkeypatch.setattr("deployments.gateway.device_sightings.TOLD_EVERY_S", 0.001)
+    monkeypatch.setattr("deployments.http.device_sightings.TOLD_EVERY_S", 0.001)
     sightings = DeviceSightings(gym)  # type: ignore[arg-type]
     sightings.start()
     sightings.note(new_id(), datetime.now(UTC), None)

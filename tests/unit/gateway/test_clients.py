@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import HTTPConnection
 
-from deployments.gateway.clients import ClientSource, client_of
+from deployments.http.client_addresses import ClientSource, client_of
 from domain.identity.model import UNKNOWN_NETWORK, Client
 
 PEER = "198.51.100.9"

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from deployments.gateway.confirmed_cache import ConfirmedCache, Freshness
-from deployments.gateway.problems import ApiProblem
+from deployments.http.confirmed_cache import ConfirmedCache, Freshness
+from deployments.http.problems import ApiProblem
 from domain.ids import new_id
 from tests.unit.gateway.rig import eventually, settled
 

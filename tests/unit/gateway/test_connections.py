@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from deployments.gateway import body
+from deployments.http import body_reading as body
 from domain.identity.model import Role
 from tests.unit.gateway.rig import Rig
 

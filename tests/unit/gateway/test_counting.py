@@ -3,8 +3,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from deployments.gateway.counting import AnswerCounts, counted_calls
-from deployments.gateway.problems import later
+from deployments.http.problems import later
+from deployments.qr.answer_counts import AnswerCounts, counted_calls
 from deployments.qr.questions import ScanQuestion
 from integrations.tally import Tally
 

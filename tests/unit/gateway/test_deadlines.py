@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from deployments.gateway.deadlines import Deadlines
+from deployments.qr.deadlines import Deadlines
 
 pytestmark = pytest.mark.anyio
 

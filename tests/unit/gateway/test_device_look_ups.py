@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from deployments.gateway.confirmed_cache import ConfirmedCache
-from deployments.gateway.device_look_ups import DeviceLookUps
-from deployments.gateway.problems import ApiProblem
-from deployments.gateway.rate_limit import RateLimit
+from deployments.http.confirmed_cache import ConfirmedCache
+from deployments.http.device_look_ups import DeviceLookUps
+from deployments.http.problems import ApiProblem
+from deployments.http.rate_limits import RateLimit
 from domain.gyms.model import DeviceKey
 from domain.ids import new_id
 from tests.unit.gateway.rig import settled

@@ -5,14 +5,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deployments.gateway.confirmed_cache import Freshness
-from deployments.gateway.device_sightings import DeviceSightings
-from deployments.gateway.problems import later
+from deployments.http.confirmed_cache import Freshness
+from deployments.http.device_sightings import DeviceSightings
+from deployments.http.problems import later
 from domain.gyms.model import Serves
 from domain.identity.model import Role
 from domain.ids import new_id
 from domain.paging import PageRequest
-from integrations.pass_images import svg
+from integrations.rendering.pass_images import svg
 from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem, scan_body
 
 pytestmark = pytest.mark.anyio

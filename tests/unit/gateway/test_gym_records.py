@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from deployments.gateway.roll_call_sheets import page, sheet, table
+from deployments.gateway.door.roll_call_sheets import page, sheet, table
 from domain.door.queries import Inside
 from domain.door.records import RollCall
 from domain.identity.model import Role

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from deployments.gateway.problems import later
+from deployments.http.problems import later
 from domain.ids import new_id
 from tests.unit.gateway.rig import OTHER_ORIGIN, PUBLIC_URL, Rig
 from tests.unit.gateway.signing_in import SignedInMember, sign_up, try_to_sign_in

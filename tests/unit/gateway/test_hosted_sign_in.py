@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from deployments.gateway.confirmed_cache import Freshness
+from deployments.http.confirmed_cache import Freshness
 from domain.identity.pkce import challenge_of
 from tests.unit.gateway.rig import OTHER_ORIGIN, Rig, assert_problem
 from tests.unit.gateway.signing_in import SignedInMember, sign_up

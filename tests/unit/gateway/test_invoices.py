@@ -4,7 +4,7 @@ import pytest
 
 from domain.identity.model import Role
 from domain.ids import new_id
-from integrations.invoice_sheets import PAGE_POLICY
+from integrations.rendering.invoices import PAGE_POLICY
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.gateway.shop import Json, bought, newcomer
 from tests.web_pages import assert_keeps_policy

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deployments.gateway.confirmed_cache import Freshness
-from deployments.gateway.problems import later
-from deployments.gateway.rate_limit import RateLimit
+from deployments.http.confirmed_cache import Freshness
+from deployments.http.problems import later
+from deployments.http.rate_limits import RateLimit
 from domain.identity.model import Role
 from integrations.settings import ApiSettings
 from tests.unit.gateway.rig import OTHER_ORIGIN, Rig, assert_problem

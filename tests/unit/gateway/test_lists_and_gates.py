@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from deployments.gateway.confirmed_cache import Freshness
+from deployments.http.confirmed_cache import Freshness
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import Rig, assert_problem, scan_body

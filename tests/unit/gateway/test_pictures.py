@@ -11,8 +11,8 @@ from PIL import Image
 from sqlalchemy import func, select
 from starlette.types import Message
 
-from deployments.gateway.problems import later
-from deployments.gateway.uploads import Uploads
+from deployments.http.problems import later
+from deployments.http.uploads import Uploads
 from domain.identity.model import Role
 from domain.ids import new_id
 from domain.tables import machines

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from deployments.gateway.checkout_pages import PAGE_POLICY
+from deployments.gateway.payments.checkout_pages import PAGE_POLICY
 from deployments.payments.desk import PaymentsDesk
 from domain.identity.model import Role
 from domain.ids import new_id
@@ -20,7 +20,7 @@ from domain.payments.webhooks import TOPIC
 from domain.tables import outbox, stripe_events
 from integrations.kafka.messages import decode_payment_event
 from integrations.settings import StripeSettings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 from tests.provider import sent
 from tests.unit.gateway.rig import PUBLIC_URL, Rig, assert_problem
 from tests.unit.gateway.shop import bought, by_handle, days_pass, newcomer, ordered, session_of, without_provider

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.gateway.rate_limit import RateLimit
+from deployments.http.rate_limits import RateLimit
 from domain.ids import new_id
 
 

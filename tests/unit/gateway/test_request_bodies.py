@@ -7,10 +7,14 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from deployments.default_stage import machine_use_calls, pass_calls, payment_calls, user_calls
-from deployments.gateway import local_provider_calls, rest
-from deployments.gateway.request_body import RequestBody
-from deployments.gateway.text import line, paragraphs
+from deployments.default_stage import machine_use_routes as machine_use_calls
+from deployments.default_stage import pass_routes as pass_calls
+from deployments.default_stage import payment_routes as payment_calls
+from deployments.default_stage import user_routes as user_calls
+from deployments.gateway.identity import local_provider_routes as local_provider_calls
+from deployments.http import fastapi_app as rest
+from deployments.http.request_body import RequestBody
+from deployments.http.text import line, paragraphs
 
 # Their client writes numbers as text too.
 LENIENT = {machine_use_calls.NamedMachine, machine_use_calls.MachineWish, payment_calls.CheckoutWish}

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from deployments.gateway.problems import ApiProblem
-from deployments.gateway.scan_batching import ScanBatching, Waiter
+from deployments.http.problems import ApiProblem
 from deployments.qr.questions import ScanQuestion
+from deployments.qr.scan_batching import ScanBatching, Waiter
 from tests.unit.gateway.rig import question, settled
 
 pytestmark = pytest.mark.anyio

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from deployments.gateway.problems import ApiProblem
-from deployments.gateway.scan_batching import ScanBatching
-from deployments.gateway.scan_exchange import ScanExchange
+from deployments.http.problems import ApiProblem
 from deployments.qr.questions import ScanQuestion
+from deployments.qr.scan_batching import ScanBatching
+from deployments.qr.scan_exchange import ScanExchange
 from domain.door.model import CheckPayment
 from domain.ids import new_id
 from integrations.kafka.messages import DoorReply, reply

@@ -173,9 +173,9 @@ async def test_nobody_is_answered_who_left_while_sending(rig: Rig) -> None:
 
 
 async def test_a_body_that_never_comes_is_408(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.gateway.body._WITHIN_S", 0.05)
+    monkeypatch.setattr("deployments.http.body_reading._WITHIN_S", 0.05)
     headers = [(b"content-length", b"10"), (b"content-type", b"application/json")]
-    monkeypatch.setattr("deployments.gateway.body._DRAINED_S", 0.05)
+    monkeypatch.setattr("deployments.http.body_reading._DRAINED_S", 0.05)
     start, _body = await drive(rig, [{"type": "http.request", "body": b"{", "more_body": True}], headers)
     assert start["status"] == 408
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from deployments.gateway.confirmed_cache import Freshness
+from deployments.http.confirmed_cache import Freshness
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import Rig, assert_problem

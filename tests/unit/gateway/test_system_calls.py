@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deployments.gateway.problem_kinds import KINDS
+from deployments.http.problem_kinds import KINDS
 from domain.door.model import Problem
 from domain.gyms.model import GymProblem
 from domain.identity.model import IdentityProblem
@@ -42,7 +42,7 @@ async def test_one_part_away_is_503_and_says_which(rig: Rig) -> None:
 
 
 async def test_a_part_that_hangs_holds_nobody_up_and_is_asked_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.gateway.readiness._WITHIN_S", 0.1)
+    monkeypatch.setattr("deployments.gateway.system.readiness._WITHIN_S", 0.1)
     asked = 0
 
     async def hangs() -> None:
@@ -70,7 +70,7 @@ async def test_doors_are_ready_while_nobody_can_pay_and_it_is_said(rig: Rig) -> 
 async def test_who_asks_for_the_doors_waits_for_payments_half_a_second_at_most(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deployments.gateway.readiness._SHOWN_WITHIN_S", 0.05)
+    monkeypatch.setattr("deployments.gateway.system.readiness._SHOWN_WITHIN_S", 0.05)
     rig.payments.delay_s = 30.0
     answer = await rig.client.get("/ready")
     assert answer.status_code == 200

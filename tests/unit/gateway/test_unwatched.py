@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cluster.local.ray_head import ray_environment
-from deployments.gateway.unwatched import IMPORT_PATH, ServeHeaders, middlewares
+from deployments.http.serve_headers import IMPORT_PATH, ServeHeaders, middlewares
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, while it is imported

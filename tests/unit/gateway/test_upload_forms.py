@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.gateway.problems import ApiProblem
-from deployments.gateway.upload_forms import UploadForm, boundary_of
+from deployments.http.problems import ApiProblem
+from deployments.http.upload_forms import UploadForm, boundary_of
 
 PLAIN = "multipart/form-data; boundary=XbX"
 NAME = b'--XbX\r\nContent-Disposition: form-data; name="name"\r\n\r\nRower\r\n'

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import select
 
-from deployments.gateway.confirmed_cache import Freshness
+from deployments.http.confirmed_cache import Freshness
 from domain.identity.model import Role
 from domain.ids import new_id
 from domain.tables import users, visits

@@ -6,7 +6,7 @@ import pytest
 
 from domain.identity.model import IdentityRefusal
 from domain.identity.ports import Account, ProviderAwayError
-from integrations.function_events import AccountItem
+from integrations.cognito.function_events import AccountItem
 from tests.unit.identity.cognito_rig import (
     AWAY,
     CREATED,

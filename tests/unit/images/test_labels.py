@@ -6,8 +6,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from integrations.labels import Label, label_picture, label_sheets
-from integrations.printable import printable
+from integrations.rendering.labels import Label, label_picture, label_sheets
+from integrations.rendering.printable import printable
 
 ADDRESS = "https://gym.example.org/machines/0198c0de-0000-7000-8000-000000000000"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.csv_tables import Cell, csv_table, neutralised
+from integrations.rendering.csv_tables import Cell, csv_table, neutralised
 
 SIGNS = "=+-@|\uff1d\uff0b\uff0d\uff20\uff5c\ufe62\ufe63\ufe66\ufe6b\u2212"  # as typed, full-width, small; minus
 DANGEROUS = SIGNS + "\t\r\n"

@@ -18,7 +18,7 @@ from ttf_opensans import opensans
 
 from domain.payments.invoices import InvoiceKind, InvoiceText, Seller
 from domain.payments.ports import Buyer
-from integrations.invoice_sheets import PAGE_POLICY, invoice_page, invoice_pdf
+from integrations.rendering.invoices import PAGE_POLICY, invoice_page, invoice_pdf
 
 INVOICE = InvoiceText(
     kind=InvoiceKind.INVOICE,

@@ -17,7 +17,7 @@ from botocore.stub import ANY, Stubber
 from domain.identity.model import IdentityProblem, IdentityRefusal, Role
 from domain.identity.ports import Account, AccountPage, Directory, FunctionCaller, ProviderAwayError, RoleAction
 from integrations.cognito.client import open_client
-from integrations.lambda_functions import LambdaFunctions
+from integrations.cognito.lambda_functions import LambdaFunctions
 from integrations.local_identity.provider import LocalProvider
 from integrations.settings import IdentitySettings
 from lambdas.change_role.handler import handle as change_role

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, TypeAdapter
 from ray._common.formatters import JSONFormatter
 
-from deployments.gateway.identity_documents import PersonName
-from deployments.gateway.logged_path import logged_path, words_of
+from deployments.gateway.identity.schemas import PersonName
+from deployments.http.logged_paths import logged_path, words_of
 from deployments.store_desk import StoreAwayError
 from domain.identity.addresses import CollidingAddressesError, normal_address
 from domain.identity.model import Role

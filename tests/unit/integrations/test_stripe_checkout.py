@@ -13,7 +13,7 @@ from domain.money import Money
 from domain.payments.model import Order, OrderState
 from domain.payments.ports import PaymentRefusedError
 from integrations.settings import StripeSettings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 from tests.loopback import serving
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

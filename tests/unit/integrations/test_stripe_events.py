@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from domain.ids import new_id
 from integrations.settings import StripeSettings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 from tests.loopback import serving
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -20,7 +20,7 @@ from domain.payments.model import Order, OrderState
 from domain.payments.ports import BadSignatureError, PaymentsAwayError
 from integrations.logs import configure_logging
 from integrations.settings import Settings, StripeSettings
-from integrations.stripe import StripePayments
+from integrations.stripe.provider import StripePayments
 from tests.loopback import serving
 
 KEY, SECRET = "sk_live_0123456789abcdef", "whsec_fedcba9876543210"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 
-from deployments.gateway.confirmed_cache import Freshness
+from deployments.http.confirmed_cache import Freshness
 from deployments.live.assembly import LiveOthers, LiveView, assemble_live
 from deployments.live.frames import BEAT
 from integrations.kafka.gym_events import GymChange

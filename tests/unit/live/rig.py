@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from deployments.gateway.ports import AskGym
-from deployments.gateway.problems import later
 from deployments.gym.desk import GymDesk
+from deployments.http.ports import AskGym
+from deployments.http.problems import later
 from deployments.live.counting import LiveCounts
 from deployments.live.gym_watch import Pace, Sources
 from deployments.live.hub import Hub

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from deployments.gateway.problems import ApiProblem
+from deployments.http.problems import ApiProblem
 from deployments.live.frames import BEAT
 from deployments.live.hub import BEAT_AFTER_S, STUCK_AFTER_S
 from deployments.live.stream import View

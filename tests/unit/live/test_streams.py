@@ -5,8 +5,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from deployments.gateway.problems import later
-from deployments.live.documents import SnapshotDocument, StaffSnapshotDocument
+from deployments.http.problems import later
+from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import assert_problem

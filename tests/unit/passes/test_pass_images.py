@@ -5,7 +5,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from integrations.pass_images import half_blocks, modules, png, svg
+from integrations.rendering.pass_images import half_blocks, modules, png, svg
 from tests.pictures import bad_photograph
 
 CODE = "eyJhbGciOiJFZERTQSIsImtpZCI6IjY3NTNhMWYwIn0." + "aB3-_" * 13 + "A." + "xY9_-" * 17 + "A"

@@ -20,7 +20,6 @@ from structlog.testing import capture_logs
 
 from domain.door.model import PassReading, PassStatus
 from domain.passes import subject_of
-from integrations.pass_images import modules
 from integrations.pass_keys import (
     LONGEST_CODE,
     PassKeyError,
@@ -30,6 +29,7 @@ from integrations.pass_keys import (
     retire_pass_key,
     rotate_pass_key,
 )
+from integrations.rendering.pass_images import modules
 from tests.stacks import until
 
 MEMBER = UUID("01981b2c-7a11-7bbb-8ccc-0123456789ab")

@@ -6,7 +6,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from cluster.cli.pictures import NoCodeError, read_picture
-from integrations.pass_images import png
+from integrations.rendering.pass_images import png
 from tests.pictures import bad_photograph
 
 CODE = "eyJhbGciOiJFZERTQSIsImtpZCI6IjY3NTNhMWYwIn0." + "aB3-_" * 13 + "A." + "xY9_-" * 17 + "A"

@@ -11,7 +11,7 @@ from typer.testing import Result
 from cluster.cli.doors import Door
 from cluster.cli.scan_calls import NoAnswerError, ScanCalls
 from cluster.errors import CommandError
-from integrations.pass_images import png
+from integrations.rendering.pass_images import png
 from tests.pictures import bad_photograph
 from tests.unit.passes.api_server import ApiServer, api_server
 from tests.unit.passes.stack import Stack, clean_environment

@@ -1,0 +1,57 @@
+"""The gym, as the existing web client asks for it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from deployments.default_stage.dependencies import OfStage
+from deployments.gym.desk import GymDesk
+from deployments.http.dependencies import TheUser
+from deployments.http.problems import ApiProblem
+from deployments.http.route_guard import guarded_router
+from domain.gyms.numbers import NumberedGym
+
+Number = Annotated[int, Query(alias="id", ge=0, le=2**31 - 1, description="The small running number.")]
+
+
+class StageGym(BaseModel):
+    """A gym and how full it is; who is inside is told to staff alone."""
+
+    gymId: int  # noqa: N815 - the client's word
+    gymName: str  # noqa: N815 - the client's word
+    capacity: int
+    occupancy: int
+    usersInGym: list[str]  # noqa: N815 - the client's word
+
+
+def router() -> APIRouter:
+    """The calls about the gym."""
+    routes = guarded_router("gyms")
+
+    @routes.get("/api/gyms")
+    async def gym(number: Number, user: TheUser, parts: OfStage) -> StageGym:
+        """A gym."""
+        found = await _found(parts, number)
+        return StageGym(
+            gymId=found.gym.legacy_number,
+            gymName=found.gym.name,
+            capacity=found.gym.capacity,
+            occupancy=found.occupancy,
+            usersInGym=[str(member) for member in found.members] if user.is_staff else [],
+        )
+
+    @routes.get("/api/gyms/occupancy", response_model=int)
+    async def occupancy(number: Number, parts: OfStage) -> Response:
+        """How many are inside a gym: the number alone."""
+        return JSONResponse((await _found(parts, number)).occupancy)
+
+    return routes
+
+
+async def _found(parts: OfStage, number: int) -> NumberedGym:
+    found = await parts.gym(GymDesk.numbered_gym, number)
+    if found is None:
+        raise ApiProblem("unknown_gym", "There is no gym of this number.")
+    return found

@@ -1,0 +1,151 @@
+"""Machines and their pictures, as the existing web client asks for them. It knows those of the default gym."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from deployments.default_stage.dependencies import OfStage, StageParts
+from deployments.default_stage.gym_routes import Number
+from deployments.gym.desk import GymDesk
+from deployments.http.auth import UserAsker
+from deployments.http.dependencies import TheUser
+from deployments.http.pictures import ASK_AGAIN, no_picture
+from deployments.http.problems import ApiProblem, Fault
+from deployments.http.refusals import granted
+from deployments.http.route_guard import guarded_router
+from deployments.http.text import line, paragraphs
+from domain.gyms.machines import MachineText
+from domain.gyms.numbers import NumberedMachine
+from domain.images import Shelf, Size
+
+UPLOADS = (("POST", "/api/gyms/machine"),)
+"""The call that takes an upload."""
+
+_TYPE = "machine"  # this client knows no types
+_UNAVAILABLE = "Not available"
+_LONGEST_NAME, _LONGEST_DESCRIPTION = 100, 4000
+SOMEBODY = UUID(int=0)
+"""What members see as the user of a machine that another member uses.
+
+The nil UUID (RFC 9562 section 5.9) is nobody's `sub`. It is the same for every member, machine and day, so that nobody
+can be followed by it.
+"""
+_NAME_OF_PICTURE = re.compile(r"(?:uploads/)?([0-9a-f]{64})")
+
+
+class StageMachine(BaseModel):
+    """A machine. `userSub` is null while nobody uses it; members see another's use as the nil UUID."""
+
+    id: int
+    name: str
+    description: str
+    available: bool
+    userSub: str | None  # noqa: N815 - the client's word
+    imagePath: str  # noqa: N815 - the client's word
+    gym: int
+
+
+def router() -> APIRouter:
+    """The calls about machines."""
+    routes = guarded_router("machines")
+
+    @routes.get("/api/gyms/machine/all")
+    async def machines(user: TheUser, parts: OfStage) -> list[StageMachine]:
+        """All machines."""
+        found = await parts.gym(GymDesk.numbered_machines, parts.settings.gym_number)
+        return [_shown(one, user) for one in found]
+
+    @routes.get("/api/gyms/machine")
+    async def machine(number: Number, user: TheUser, parts: OfStage) -> StageMachine | None:
+        """One machine, or null."""
+        found = await _numbered(parts, number)
+        return None if found is None else _shown(found, user)
+
+    @routes.get("/api/gyms/machine/user")
+    async def used(sub: Annotated[UUID, Query(alias="userSub")], user: TheUser, parts: OfStage) -> StageMachine | None:
+        """The machine that somebody uses, or null: one's own, or for staff anybody's."""
+        if sub != user.id and not user.is_staff:
+            raise ApiProblem("forbidden", "Which machine somebody uses, is told to themselves and to staff.")
+        found = await parts.gym(GymDesk.numbered_machines, parts.settings.gym_number)
+        return next((_shown(one, user) for one in found if one.used_by == sub), None)
+
+    @routes.delete("/api/gyms/machine")
+    async def delete(number: Number, user: TheUser, parts: OfStage) -> StageMachine:
+        """Delete a machine that nobody is on; answers with what it was."""
+        found = await _numbered(parts, number)
+        if found is None:
+            raise ApiProblem("unknown_machine", "There is no machine of this number.")
+        granted(await parts.gym(GymDesk.delete_machine, found.machine.id, found.machine.version))
+        return _shown(found, user)
+
+    _add_pictures(routes)
+    return routes
+
+
+def _add_pictures(routes: APIRouter) -> None:
+    @routes.post("/api/gyms/machine")
+    async def create(request: Request, user: TheUser, parts: OfStage) -> StageMachine:
+        """Put a machine into the default gym, with its picture: `name`, `description`, `available`, `image`."""
+        gym = await parts.gym(GymDesk.numbered_gym, parts.settings.gym_number)
+        if gym is None:
+            raise ApiProblem("unknown_gym", "The default gym is not there.")
+        async with parts.uploads.quarantined(request, "name", "description", "available") as upload:
+            text = _text(upload.texts)
+            made = granted(await parts.gym(GymDesk.create_machine, gym.gym.id, text, upload.key))
+        if upload.texts.get("available", "true").strip().lower() == "false":
+            made = granted(await parts.gym(GymDesk.set_out_of_order, made.id, _UNAVAILABLE))
+        return _shown(NumberedMachine(made, gym.gym.legacy_number, None), user)
+
+    @routes.get("/api/gyms/machine/image", response_class=Response)
+    async def image(path: Annotated[str, Query(alias="imagePath", max_length=200)], parts: OfStage) -> Response:
+        """A machine's picture, with its content type."""
+        named = _NAME_OF_PICTURE.fullmatch(path)
+        if named is None:
+            raise no_picture()
+        return await parts.pictures.show(Shelf.MACHINES, named[1], Size.LARGE, ASK_AGAIN)
+
+
+async def _numbered(parts: StageParts, number: int) -> NumberedMachine | None:
+    return await parts.gym(GymDesk.numbered_machine, parts.settings.gym_number, number)
+
+
+def _text(texts: dict[str, str]) -> MachineText:
+    faults = []
+    try:
+        name, description = line(texts.get("name", "")), paragraphs(texts.get("description", ""))
+    except ValueError as error:
+        raise ApiProblem(
+            "invalid_request", "The request does not fit.", faults=[Fault("name or description", str(error))]
+        ) from error
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        faults.append(Fault("name", f"has 1 to {_LONGEST_NAME} letters"))
+    if len(description) > _LONGEST_DESCRIPTION:
+        faults.append(Fault("description", f"has {_LONGEST_DESCRIPTION} letters at most"))
+    if texts.get("available", "true").strip().lower() not in {"true", "false"}:
+        faults.append(Fault("available", "is `true` or `false`"))
+    if faults:
+        raise ApiProblem("invalid_request", "The request does not fit.", faults=faults)
+    return MachineText(name, _TYPE, description)
+
+
+def _shown(one: NumberedMachine, user: UserAsker) -> StageMachine:
+    machine = one.machine
+    return StageMachine(
+        id=machine.legacy_number,
+        name=machine.name,
+        description=machine.description,
+        available=machine.free,
+        userSub=_shown_user(one.used_by, user),
+        imagePath=machine.image or "",
+        gym=one.gym_number,
+    )
+
+
+def _shown_user(used_by: UUID | None, user: UserAsker) -> str | None:
+    """That client takes a machine without a user for free, whatever `available` says."""
+    if used_by is None:
+        return None
+    return str(used_by if user.is_staff or used_by == user.id else SOMEBODY)

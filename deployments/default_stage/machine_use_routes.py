@@ -1,0 +1,65 @@
+"""Using a machine, as the existing web client asks for it: by the number that its QR code holds."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, BeforeValidator, Field
+
+from deployments.default_stage.dependencies import OfStage
+from deployments.gym.desk import GymDesk
+from deployments.http.dependencies import TheUser
+from deployments.http.problems import later
+from deployments.http.request_body import not_a_boolean
+from deployments.http.route_guard import guarded_router
+from domain.door.machine_model import MachineAction, MachineAnswer, UseReason
+from integrations.rendering.pass_images import png
+
+_PIXELS = 300
+_BAD = 400
+_ACTIONS = {"use": MachineAction.USE, "leave": MachineAction.RELEASE}
+_SAID = {UseReason.NOT_INSIDE: "User not in gym", UseReason.ALREADY_USING: "User already using a machine"}
+_answers = msgspec.json.Decoder(MachineAnswer)
+
+MachineNumber = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(not_a_boolean)]
+
+
+class NamedMachine(BaseModel):
+    """A machine by its number."""
+
+    machineId: MachineNumber  # noqa: N815 - the client's word
+
+
+class MachineWish(NamedMachine):
+    """What a member wants of it."""
+
+    intention: Literal["use", "leave"]
+
+
+def router() -> APIRouter:
+    """The calls about using machines."""
+    routes = guarded_router("machines")
+
+    @routes.post("/api/qr/generate-machine", response_class=Response)
+    async def code(named: NamedMachine, parts: OfStage) -> Response:
+        """A machine's QR code; what it holds is the number."""
+        gym_number = parts.settings.gym_number
+        if await parts.gym(GymDesk.numbered_machine, gym_number, named.machineId) is None:
+            return PlainTextResponse("There is no machine of this number.", _BAD)
+        return Response(png(str(named.machineId), _PIXELS), media_type="image/png")
+
+    @routes.post("/api/qr/machine", response_class=PlainTextResponse)
+    async def wish(wanted: MachineWish, user: TheUser, parts: OfStage) -> Response:
+        """Use a machine, or leave it."""
+        gym_number = parts.settings.gym_number
+        found = await parts.gym(GymDesk.numbered_machine, gym_number, wanted.machineId)
+        if found is None:
+            return PlainTextResponse("False")
+        decided = await parts.door.machine_by_member(user.id, found.machine.id, _ACTIONS[wanted.intention])
+        answer = _answers.decode(decided.answered())
+        if answer.reason is UseReason.TOO_LATE:
+            raise later("no_answer_in_time", "There was no decision by the deadline. Try again.")
+        return PlainTextResponse("True" if answer.reason is None else _SAID.get(answer.reason, "False"))
+
+    return routes

@@ -1,0 +1,114 @@
+"""Passes and the gym's entrance, as the existing web client asks for them."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from deployments.default_stage.dependencies import OfStage
+from deployments.gym.desk import GymDesk
+from deployments.http.auth import UserAsker
+from deployments.http.dependencies import TheUser
+from deployments.http.problems import ApiProblem, unauthenticated
+from deployments.http.request_body import RequestBody
+from deployments.http.route_guard import guarded_router
+from deployments.identity.desk import IdentityDesk
+from deployments.qr.passes import ImageKind
+from deployments.qr.scan_bodies import LONGEST_CODE
+from domain.door.model import Direction, Outcome, PassReading, PassStatus, Reason, ScanAnswer
+from domain.ids import new_id
+from domain.passes import good_until
+from integrations.tokens import LONGEST_TOKEN, TokenRefusedError
+
+_PIXELS = 300
+_SAID = {Outcome.ENTERED: "Entered", Outcome.LEFT: "Left"}
+_answers = msgspec.json.Decoder(ScanAnswer)
+
+
+class OwnToken(RequestBody):
+    """The caller's own ID token."""
+
+    token: Annotated[str, Field(max_length=LONGEST_TOKEN)]
+
+
+class ShownPass(RequestBody):
+    """What was read from somebody's phone."""
+
+    qrToken: Annotated[str, Field(max_length=LONGEST_CODE)]  # noqa: N815 - the client's word
+
+
+class Entrance(RequestBody):
+    """What was read at the entrance."""
+
+    token: Annotated[str, Field(max_length=LONGEST_CODE)]
+
+
+class PassHolder(BaseModel):
+    """Whose pass it is, and until when it opens a gate."""
+
+    username: str
+    roles: list[str]
+    expiration: datetime
+
+
+def router() -> APIRouter:
+    """The calls about passes."""
+    routes = guarded_router("passes")
+
+    @routes.post("/api/qr/generate", response_class=Response)
+    async def generate(shown: OwnToken, user: TheUser, parts: OfStage) -> Response:
+        """The caller's pass as a picture. The token says whose; it is not in the picture.
+
+        This client never asks again, so the pass is long-lived: see docs/door.md.
+        """
+        try:
+            named = await parts.tokens.verify(shown.token)
+        except TokenRefusedError as error:
+            raise unauthenticated("The token in the body is not valid here, or no longer.") from error
+        if named.user_id != user.id:
+            raise ApiProblem("forbidden", "The token in the body is another member's. Send your own.")
+        validity = timedelta(seconds=parts.settings.pass_validity_s)
+        picture = await parts.qr.image(user.id, ImageKind.PNG, _PIXELS, validity)
+        return Response(picture, media_type="image/png")
+
+    @routes.post("/api/qr/validate")
+    async def validate(shown: ShownPass, user: TheUser, parts: OfStage) -> PassHolder:
+        """Whose pass this is: one's own, or for staff anybody's."""
+        member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
+        if member_id != user.id:
+            _staff_only(user)
+        member = await parts.identity(IdentityDesk.user, member_id)
+        if member is None:
+            raise unauthenticated("The member of this pass is not known.")
+        return PassHolder(username=member.email or member.name, roles=sorted(member.roles), expiration=expiration)
+
+    @routes.post("/api/qr/gym_entrance", response_class=PlainTextResponse)
+    async def entrance(read: Entrance, user: TheUser, parts: OfStage) -> Response:
+        """A scan at the default gym's default gate."""
+        gate = await parts.gym(GymDesk.gate_of_numbered_gym, parts.settings.gym_number)
+        if gate is None:
+            raise ApiProblem("unknown_gate", "The default gym has no gate that serves both directions.")
+        scan = {"code": read.token, "gate_id": gate.id, "direction": Direction.AUTO, "scan_id": str(new_id())}
+        scanned = await parts.door.scan_by_staff(user.id, msgspec.json.encode(scan))
+        answer = _answers.decode(scanned.answered())
+        if answer.reason is None:
+            return PlainTextResponse(_SAID[answer.outcome])
+        return PlainTextResponse("Full") if answer.reason is Reason.GYM_FULL else PlainTextResponse(answer.reason, 403)
+
+    return routes
+
+
+def _good(reading: PassReading) -> tuple[UUID, datetime]:
+    """Whose pass it is, and until when it is good."""
+    if reading.status is not PassStatus.VALID or reading.member_id is None or reading.issued_at is None:
+        raise unauthenticated("This is no pass, or it has expired.")
+    return reading.member_id, good_until(reading.issued_at, reading.validity)
+
+
+def _staff_only(user: UserAsker) -> None:
+    if not user.is_staff:
+        raise ApiProblem("forbidden", "Whose pass it is, is told to its owner and to staff.")

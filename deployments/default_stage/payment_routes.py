@@ -1,0 +1,87 @@
+"""Payments, as the existing web client asks for them."""
+
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, BeforeValidator, Field
+
+from deployments.default_stage.dependencies import OfStage
+from deployments.gateway.payments import webhook_routes as provider_calls
+from deployments.gym.desk import GymDesk
+from deployments.http.dependencies import TheUser
+from deployments.http.problems import ApiProblem, Fault
+from deployments.http.redirect_urls import own_address
+from deployments.http.refusals import granted
+from deployments.http.request_body import not_a_boolean
+from deployments.http.route_guard import guarded_router
+from deployments.payments.desk import PaymentsDesk
+from domain.currencies import LARGEST_AMOUNT
+from domain.money import Money
+
+LARGER_BODIES = {f"/api{path}": size for path, size in provider_calls.LARGER_BODIES.items()}
+_CURRENCY = re.compile("[A-Za-z]{3}")
+
+
+class CheckoutWish(BaseModel):
+    """What is to be paid. `amount` is in cents, and must be the price of a plan."""
+
+    amount: Annotated[Decimal, Field(allow_inf_nan=False), BeforeValidator(not_a_boolean)]
+    currency: Annotated[str, Field(max_length=100)]
+    successUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
+    cancelUrl: Annotated[str, Field(max_length=1000)]  # noqa: N815 - the client's word
+
+
+class CheckoutPage(BaseModel):
+    """Where it is paid."""
+
+    url: str
+
+
+def router() -> APIRouter:
+    """The calls about payments."""
+    routes = guarded_router("payments")
+
+    @routes.post("/api/payments/create-checkout-session")
+    async def create_checkout_session(wish: CheckoutWish, user: TheUser, parts: OfStage) -> CheckoutPage:
+        """Order the plan that is sold for this amount."""
+        price = _price(wish)
+        try:
+            success = own_address(parts.api, wish.successUrl, "", "successUrl")
+            cancel = own_address(parts.api, wish.cancelUrl, "", "cancelUrl")
+        except ApiProblem as problem:
+            # That client knows 400 alone.
+            raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None
+        opened = granted(await parts.payments(PaymentsDesk.open_checkout_for, user.id, price, success, cancel))
+        return CheckoutPage(url=opened.checkout_url or "")
+
+    @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
+    async def subscription_date(user: TheUser, parts: OfStage) -> Response:
+        """The end of the membership by which the door would let its member in today; empty where it would not."""
+        ends_on = await parts.gym(GymDesk.entitled_until, parts.settings.gym_number, user.id)
+        return PlainTextResponse(ends_on.isoformat() if ends_on else "")
+
+    @routes.post("/api/payments/webhooks", status_code=204)
+    async def webhooks(
+        request: Request,
+        parts: OfStage,
+        signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
+    ) -> Response:
+        """An event of Stripe, as under `/api`."""
+        granted(await parts.payments(PaymentsDesk.take_event, await request.body(), signature))
+        return Response(status_code=204)
+
+    return routes
+
+
+def _price(wish: CheckoutWish) -> Money:
+    """The price that is meant. That client knows 400 alone: what can be no price at all is the price of no plan."""
+    if not 0 < wish.amount <= LARGEST_AMOUNT or wish.amount != wish.amount.to_integral_value():
+        fault = Fault("amount", f"is a whole number of cents from 1 to {LARGEST_AMOUNT}")
+        raise ApiProblem("no_such_price", "No plan is sold for such an amount.", faults=[fault])
+    if not _CURRENCY.fullmatch(wish.currency):
+        fault = Fault("currency", "is a currency's three letters")
+        raise ApiProblem("no_such_price", "No plan is sold in such a currency.", faults=[fault])
+    return Money(int(wish.amount), wish.currency.upper())

@@ -1,0 +1,82 @@
+"""Signing in by a code, and users with their groups, as the existing web client asks for them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+from deployments.default_stage.dependencies import OfStage
+from deployments.http.dependencies import TheClient, TheUser
+from deployments.http.refusals import granted
+from deployments.http.request_body import RequestBody
+from deployments.http.route_guard import guarded_router
+from deployments.identity.desk import IdentityDesk
+from domain.identity.model import Role
+from domain.identity.ports import RoleAction
+
+_AT_ONCE = 1000
+
+
+class TokenDocument(BaseModel):
+    """The provider's token response as a JSON string, and the roles that it gives."""
+
+    token: str
+    roles: list[str]
+
+
+class ListedUser(BaseModel):
+    """An account of the user pool."""
+
+    sub: UUID
+    email: str
+    groups: list[str]
+
+
+class GroupChange(RequestBody):
+    """What is to become of somebody's group. `userId` is the provider's `sub`."""
+
+    userId: UUID  # noqa: N815 - the client's word
+    groupName: Role  # noqa: N815 - the client's word
+    action: RoleAction
+
+
+def router() -> APIRouter:
+    """The calls about who somebody is."""
+    routes = guarded_router("users")
+
+    @routes.get("/api/token/get", response_model=TokenDocument)
+    async def token(
+        parts: OfStage,
+        client: TheClient,
+        code: Annotated[str, Query(pattern="^[!-~]{1,1024}$")],
+        origin: Annotated[str | None, Header(include_in_schema=False)] = None,
+    ) -> Response | TokenDocument:
+        """Tokens for a code of the provider's own page; within a minute the same again for the same code."""
+        answer = await parts.codes.of(code, client, origin)
+        if answer is None:
+            return PlainTextResponse("The code is not known, or was used. Sign in again.", 400)
+        return TokenDocument(token=answer.token, roles=answer.roles)
+
+    @routes.get("/GetAllUsers")
+    async def users(user: TheUser, parts: OfStage) -> list[ListedUser]:
+        """All accounts with their groups."""
+        by = user.as_function_caller
+        found: list[ListedUser] = []
+        after = None
+        while True:
+            page = granted(await parts.identity(IdentityDesk.list_accounts, by, _AT_ONCE, after))
+            found += [ListedUser(sub=one.sub, email=one.email or "", groups=list(one.groups)) for one in page.items]
+            after = page.next
+            if after is None:
+                return found
+
+    @routes.post("/AddUserToGroup")
+    async def change_group(wanted: GroupChange, user: TheUser, parts: OfStage) -> GroupChange:
+        """Put somebody into a group, or take them out of it."""
+        by = user.as_function_caller
+        granted(await parts.identity(IdentityDesk.change_role, by, wanted.userId, wanted.groupName, wanted.action))
+        return wanted
+
+    return routes

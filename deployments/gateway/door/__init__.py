@@ -1,0 +1,1 @@
+"""Scans, visits, roll call, head counts, uploads of offline doors."""

@@ -1,0 +1,103 @@
+"""Visits, head counts and conflicts of a gym, for its staff."""
+
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from deployments.gateway.door.commands import ask_door
+from deployments.gateway.door.list_schemas import (
+    ConflictDocument,
+    GymVisitDocument,
+    HeadCountAnswerDocument,
+    HeadCountDocument,
+    NewHeadCount,
+    Settlement,
+)
+from deployments.gym.desk import GymDesk
+from deployments.http.calendar_days import Day
+from deployments.http.dependencies import OfParts, TheUser
+from deployments.http.idempotency import IdempotencyKey, id_of_key
+from deployments.http.paging import Asked, Listing, listing
+from deployments.http.problems import declared
+from deployments.http.refusals import granted
+from deployments.http.route_guard import guarded_router
+from domain.door.model import HeadCountRequest
+from domain.ids import new_id
+from integrations.kafka.messages import HeadCountCommand
+
+
+def router() -> APIRouter:
+    """The calls about what is kept of a gym."""
+    routes = guarded_router("gyms")
+
+    @routes.get("/gyms/{gym_id}/visits", responses=declared("unknown_gym"))
+    async def visits(
+        gym_id: UUID,
+        parts: OfParts,
+        asked: Asked,
+        day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
+    ) -> Listing[GymVisitDocument]:
+        """The visits at a gym, newest first."""
+        return listing(granted(await parts.gym(GymDesk.visits_at, gym_id, day, asked)), GymVisitDocument.model_validate)
+
+    @routes.get("/users/{user_id}/visits")
+    async def visits_of(user_id: UUID, parts: OfParts, asked: Asked) -> Listing[GymVisitDocument]:
+        """A member's visits, newest first."""
+        return listing(await parts.gym(GymDesk.visits_of_member, user_id, asked), GymVisitDocument.model_validate)
+
+    @routes.get("/gyms/{gym_id}/head-counts", responses=declared("unknown_gym"))
+    async def head_counts(gym_id: UUID, parts: OfParts, asked: Asked) -> Listing[HeadCountDocument]:
+        """The head counts at a gym, newest first."""
+        return listing(granted(await parts.gym(GymDesk.head_counts, gym_id, asked)), HeadCountDocument.model_validate)
+
+    @routes.post(
+        "/gyms/{gym_id}/head-counts",
+        response_model=HeadCountAnswerDocument,
+        responses=declared(
+            *("unknown_gym", "request_id_reused", "count_not_plausible", "count_too_late"),
+            *("no_answer_in_time", "not_decided"),
+        ),
+    )
+    async def count_heads(
+        gym_id: UUID,
+        wanted: NewHeadCount,
+        user: TheUser,
+        parts: OfParts,
+        request: Request,
+        key: IdempotencyKey = None,
+    ) -> Response:
+        """Make who is inside agree with who was seen: the oldest visits end, or visits without a name begin."""
+        now = parts.clock()
+        count = HeadCountRequest(
+            count_id=wanted.count_id or id_of_key(request, key) or str(new_id()),
+            gym_id=gym_id,
+            by=user.id,
+            counted=wanted.counted,
+            reason=wanted.reason,
+            arrived_at=now,
+            decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
+        )
+        command = HeadCountCommand(command_id=new_id(), reply_to=parts.replies.reply_to, count=count)
+        answer = await ask_door(parts, command, gym_id, count.decide_by, "head_count_answer")
+        return Response(answer, media_type="application/json")
+
+    @routes.get("/gyms/{gym_id}/conflicts", responses=declared("unknown_gym"))
+    async def conflicts(
+        gym_id: UUID,
+        parts: OfParts,
+        asked: Asked,
+        settled: Annotated[bool, Query(description="Those that staff have settled, instead of those open.")] = False,  # noqa: FBT002 - a query
+    ) -> Listing[ConflictDocument]:
+        """Scans made without the server that do not fit, newest first."""
+        found = granted(await parts.gym(GymDesk.conflicts, gym_id, settled, asked))
+        return listing(found, ConflictDocument.model_validate)
+
+    @routes.post("/conflicts/{conflict_id}/settle", responses=declared("unknown_conflict"))
+    async def settle(conflict_id: UUID, wanted: Settlement, user: TheUser, parts: OfParts) -> ConflictDocument:
+        """Note what staff have found out about a conflict. To undo its scan, annul that."""
+        found = await parts.gym(GymDesk.settle_conflict, conflict_id, user.id, wanted.note)
+        return ConflictDocument.model_validate(granted(found))
+
+    return routes

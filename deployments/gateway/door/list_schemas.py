@@ -1,0 +1,119 @@
+"""The shapes of visits, head counts, conflicts and machines in use."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from deployments.gateway.schemas import Document
+from deployments.http.request_body import RequestBody
+from deployments.http.text import PARAGRAPHS
+from domain.door.machine_model import UseOutcome, UseReason
+from domain.door.model import Conflict, Direction, Outcome
+
+MOST_COUNTED = 100_000
+_Reason = Annotated[str, StringConstraints(min_length=1, max_length=200), PARAGRAPHS]
+_OwnId = Annotated[str, StringConstraints(pattern="^[!-~]{1,64}$")]
+
+
+class GymVisitDocument(Document):
+    """A visit as staff see it; without member or gate where a head count has added it."""
+
+    id: UUID
+    gym_id: UUID
+    member_id: UUID | None
+    member_name: str | None
+    gate_id: UUID | None
+    entered_at: datetime
+    left_at: datetime | None
+    inferred: str | None = Field(
+        description="Why it ended without a scan of its own; such a visit tells no dwell time."
+    )
+
+
+class NewHeadCount(RequestBody):
+    """How many were seen."""
+
+    counted: int = Field(ge=0, le=MOST_COUNTED)
+    reason: _Reason = Field(description="What led to the count.")
+    count_id: _OwnId | None = Field(default=None, description="The client's own; a repeated one changes nothing.")
+
+
+class HeadCountAnswerDocument(Document):
+    """What a head count has changed: the oldest visits that it ended, or those without a name that it added."""
+
+    count_id: str
+    gym_id: UUID
+    counted: int
+    before: int
+    closed: int
+    added: int
+    occupancy: int
+    capacity: int
+    counted_at: datetime
+    replayed: bool
+
+
+class HeadCountDocument(Document):
+    """A head count that was taken in."""
+
+    id: UUID
+    gym_id: UUID
+    by_id: UUID
+    by_name: str | None
+    counted: int
+    before: int
+    closed: int
+    added: int
+    reason: str
+    counted_at: datetime
+
+
+class ConflictDocument(Document):
+    """A scan made without the server that does not fit. Nothing was dropped: it is recorded."""
+
+    id: UUID
+    gym_id: UUID
+    kind: Conflict
+    found_at: datetime
+    scan_id: str
+    asked_by: UUID
+    gate_id: UUID | None
+    outcome: Outcome
+    direction: Direction | None
+    member_id: UUID | None
+    member_name: str | None
+    occurred_at: datetime
+    annulled: bool
+    settled_at: datetime | None
+    settled_by: UUID | None
+    note: str | None
+
+
+class Settlement(RequestBody):
+    """What staff have found out."""
+
+    note: _Reason
+
+
+class NewMachineRequest(RequestBody):
+    """A wish about a machine."""
+
+    request_id: _OwnId | None = Field(
+        default=None, description="The client's own; a repeated one gets the first answer."
+    )
+
+
+class MachineAnswerDocument(Document):
+    """The answer to a wish about a machine. A refusal is an answer too."""
+
+    request_id: str
+    outcome: UseOutcome
+    reason: UseReason | None
+    machine_id: UUID
+    member_id: UUID
+    gym_id: UUID
+    use_id: UUID | None
+    decided_at: datetime
+    replayed: bool

@@ -1,0 +1,60 @@
+"""The roll call as a page, a table and a PDF."""
+
+import asyncio
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from deployments.gateway.door.roll_call_sheets import POLICY, page, sheet, table
+from deployments.gym.desk import GymDesk
+from deployments.http.dependencies import OfParts
+from deployments.http.problems import declared
+from deployments.http.refusals import granted
+from deployments.http.route_guard import guarded_router
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_TEXT = {"schema": {"type": "string"}}
+_PROBLEMS = declared("unknown_gym")
+
+
+def router() -> APIRouter:
+    """The calls for those who stand at the assembly point."""
+    routes = guarded_router("gyms")
+
+    @routes.get(
+        "/gyms/{gym_id}/inside.html",
+        response_class=Response,
+        responses={200: {"content": {"text/html": _TEXT}}, **_PROBLEMS},
+    )
+    async def as_page(gym_id: UUID, parts: OfParts) -> Response:
+        """Who is inside, as a page to be printed."""
+        as_of, call = parts.clock(), granted(await parts.gym(GymDesk.roll_call, gym_id))
+        content = await asyncio.to_thread(page, call, as_of)
+        return Response(content, media_type="text/html", headers={"Content-Security-Policy": POLICY})
+
+    @routes.get(
+        "/gyms/{gym_id}/inside.csv",
+        response_class=Response,
+        responses={200: {"content": {"text/csv": _TEXT}}, **_PROBLEMS},
+    )
+    async def as_table(gym_id: UUID, parts: OfParts) -> Response:
+        """Who is inside, as CSV."""
+        content = await asyncio.to_thread(table, granted(await parts.gym(GymDesk.roll_call, gym_id)))
+        return Response(content, media_type="text/csv", headers=_named("csv"))
+
+    @routes.get(
+        "/gyms/{gym_id}/inside.pdf",
+        response_class=Response,
+        responses={200: {"content": {"application/pdf": _BINARY}}, **_PROBLEMS},
+    )
+    async def as_sheet(gym_id: UUID, parts: OfParts) -> Response:
+        """Who is inside, as a PDF."""
+        as_of, call = parts.clock(), granted(await parts.gym(GymDesk.roll_call, gym_id))
+        content = await asyncio.to_thread(sheet, call, as_of)
+        return Response(content, media_type="application/pdf", headers=_named("pdf"))
+
+    return routes
+
+
+def _named(suffix: str) -> dict[str, str]:
+    return {"Content-Disposition": f'inline; filename="roll-call.{suffix}"'}

@@ -1,0 +1,34 @@
+"""How well the doors of a gym are served."""
+
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from deployments.gateway.door.service_level_schemas import ServiceLevelDocument
+from deployments.gym.desk import GymDesk
+from deployments.http.dependencies import OfParts
+from deployments.http.problems import declared
+from deployments.http.refusals import granted
+from deployments.http.route_guard import guarded_router
+
+MOST_SCANS = 2000
+_DAY = 24 * 60
+
+
+def router() -> APIRouter:
+    """The calls about the service at the doors."""
+    routes = guarded_router("gyms")
+
+    @routes.get("/gyms/{gym_id}/service-level", responses=declared("unknown_gym"))
+    async def service_level(
+        gym_id: UUID,
+        parts: OfParts,
+        minutes: Annotated[int, Query(ge=1, le=_DAY, description="How far to look back.")] = 60,
+    ) -> ServiceLevelDocument:
+        """Scans by outcome and reason, times to their decisions, gates and devices. Looks at 2,000 scans at most."""
+        found = await parts.gym(GymDesk.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
+        return ServiceLevelDocument.model_validate(granted(found))
+
+    return routes

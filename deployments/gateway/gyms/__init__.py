@@ -1,0 +1,1 @@
+"""Gyms, opening hours, gates, devices."""

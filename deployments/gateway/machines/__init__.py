@@ -1,0 +1,1 @@
+"""Machines, their pictures and labels, and their use."""

@@ -1,0 +1,1 @@
+"""Plans, memberships and their ledger."""

@@ -1,0 +1,1 @@
+"""Orders, refunds, payments at the desk, invoices, webhooks."""

@@ -1,0 +1,184 @@
+"""Who is asking: the device of a gate, or a user."""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from deployments.gym.desk import GymDesk
+from deployments.http.confirmed_cache import ConfirmedCache, Freshness
+from deployments.http.device_look_ups import DeviceLookUps
+from deployments.http.ports import AskGym, AskIdentity, Tokens
+from deployments.http.problems import ApiProblem, later, unauthenticated
+from deployments.http.rate_limits import RateLimit
+from deployments.http.rights import Right
+from deployments.http.session_checks import Sessions
+from domain.gyms.model import DeviceKey
+from domain.gyms.rules import read_credential, secret_matches
+from domain.identity.model import Client, Role
+from domain.identity.ports import FunctionCaller
+from integrations.settings import ApiSettings
+from integrations.tokens import TokenRefusal, TokenRefusedError
+
+_SHOWN = 10_000
+_LONGEST_SHOWN = 128  # a device's header has 87 characters; who pads it is asked again each time
+UNKNOWN_CLIENT = Client()
+_SCHEME = re.compile(r"(\S+) +(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAsker:
+    """A scanner at a gate."""
+
+    id: UUID
+    gate_id: UUID
+    gym_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class UserAsker:
+    """Somebody who signed in. `roles` has everything that they include."""
+
+    id: UUID
+    roles: frozenset[Role]
+    session_id: UUID
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether they work here."""
+        return Role.STAFF in self.roles
+
+    @property
+    def as_function_caller(self) -> FunctionCaller:
+        """The same, as the functions are told on whose behalf they are called."""
+        return FunctionCaller(self.id, tuple(sorted(self.roles)))
+
+
+Asker = DeviceAsker | UserAsker
+
+
+class Callers:
+    """Recognises devices and users by what they show.
+
+    Args:
+        devices: the keys of devices.
+        unknown_rate: how often an address may name a device that does not exist.
+        tokens: verifies tokens.
+        sessions: whether a token's session still lives, and what it may.
+    """
+
+    def __init__(
+        self, devices: ConfirmedCache[DeviceKey], unknown_rate: RateLimit, tokens: Tokens, sessions: Sessions
+    ) -> None:
+        self._devices = devices
+        self._look_ups = DeviceLookUps(devices, unknown_rate)
+        self._tokens = tokens
+        self._sessions = sessions
+        self._shown: dict[str, tuple[DeviceKey, DeviceAsker]] = {}
+
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        return [*self._devices.dead, *self._sessions.dead]
+
+    def start(self) -> None:
+        """Begin to confirm what is remembered; needs the running event loop."""
+        self._devices.start()
+        self._sessions.start()
+
+    async def close(self) -> None:
+        """Stop."""
+        await self._devices.close()
+        await self._sessions.close()
+
+    def recognised(self, authorization: str | None) -> DeviceAsker | None:
+        """The device that showed this very header before, without hashing its secret again and without waiting.
+
+        Only while its key is still believed and still the one that the secret was held against: a device that was
+        revoked is refused as soon as `ConfirmedCache` knows. None: ask `identify`.
+        """
+        shown = self._shown.get(authorization or "")
+        if shown is None:
+            return None
+        key, asker = shown
+        return asker if self._devices.remembered(asker.id) == key else None
+
+    async def identify(self, authorization: str | None, client: Client = UNKNOWN_CLIENT) -> Asker:
+        """Whoever an Authorization header names; `client` is what a session that begins with it is told apart by.
+
+        Raises:
+            ApiProblem: `unauthenticated` when that is nobody, `unavailable` or `busy` when it cannot be found out,
+                `too_many_requests` when the address has named too many devices that do not exist.
+        """
+        if not authorization:
+            raise unauthenticated("Show an access token (Bearer) or the credential of a device (Device).")
+        match = _SCHEME.fullmatch(authorization)
+        scheme, shown = match.groups() if match else ("", "")
+        if scheme.lower() == "device":
+            return await self._device(authorization, shown, client.network)
+        if scheme.lower() == "bearer":
+            return await self._user(shown, client)
+        raise unauthenticated("The Authorization header is neither `Bearer <token>` nor `Device <id>.<secret>`.")
+
+    async def _device(self, authorization: str, credential: str, network: str) -> DeviceAsker:
+        read = read_credential(credential)
+        if read is None:
+            raise unauthenticated("The device's credential is not of the form <id>.<secret>.")
+        device_id, secret = read
+        key = await self._look_ups.key(device_id, network)
+        if key is None or not secret_matches(secret, key.secret_hash):
+            raise unauthenticated("The device is not known, or its credential was revoked.")
+        asker = DeviceAsker(key.id, key.gate_id, key.gym_id)
+        if len(self._shown) >= _SHOWN:
+            self._shown.clear()
+        if len(authorization) <= _LONGEST_SHOWN:
+            self._shown[authorization] = key, asker
+        return asker
+
+    async def _user(self, token: str, client: Client) -> UserAsker:
+        try:
+            caller = await self._tokens.verify(token)
+        except TokenRefusedError as refused:
+            if refused.reason is TokenRefusal.KEYS_AWAY:
+                raise later("unavailable", "The identity provider's keys cannot be had.", seconds=5) from refused
+            raise unauthenticated("The token is not valid here, or no longer.", error=True) from refused
+        state = self._sessions.remembered(caller) or await self._sessions.state(caller, client)
+        return UserAsker(caller.user_id, state.allowed(caller), caller.session_id)
+
+
+def callers_of(
+    gym: AskGym, identity: AskIdentity, tokens: Tokens, freshness: Freshness, settings: ApiSettings
+) -> Callers:
+    """Those whom one application recognises, by what Gym confirms of devices and sessions."""
+    devices = ConfirmedCache(lambda ids: gym(GymDesk.device_keys, ids), freshness=freshness)
+    states = ConfirmedCache(lambda ids: gym(GymDesk.session_states, ids), freshness=freshness)
+    unknown_rate = RateLimit(settings.sign_ins_per_address_per_second)
+    return Callers(devices, unknown_rate, tokens, Sessions(states, gym, identity))
+
+
+def permit(asker: Asker, right: Right) -> None:
+    """Let through whoever has a right.
+
+    Raises:
+        ApiProblem: `forbidden` for everybody else.
+    """
+    allowed = right.device if isinstance(asker, DeviceAsker) else right.role in asker.roles
+    if not allowed and not right.public:
+        needed = " or ".join(
+            filter(None, ["a device" if right.device else "", right.role and f"the role {right.role}"])
+        )
+        raise ApiProblem("forbidden", f"This takes {needed}.")
+
+
+def sees_retired(asker: Asker) -> bool:
+    """Whether a retired gym is there for them: for staff, and for its devices, which still let people out."""
+    return isinstance(asker, DeviceAsker) or asker.is_staff
+
+
+def within_reach(asker: Asker, gym_id: UUID) -> None:
+    """Hold a device to its own gym.
+
+    Raises:
+        ApiProblem: `forbidden` when it asks about another one.
+    """
+    if isinstance(asker, DeviceAsker) and asker.gym_id != gym_id:
+        raise ApiProblem("forbidden", "A device sees its own gym only.")

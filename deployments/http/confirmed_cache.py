@@ -1,0 +1,208 @@
+"""What the gateway remembers of the database without asking it again, and never for long."""
+
+import asyncio
+import contextvars
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import structlog
+
+from deployments.http.background_tasks import BackgroundTask, repeating
+from deployments.http.problems import ApiProblem, later
+
+V = TypeVar("V")
+Load = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, V]]]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long, in seconds, what was read stays good.
+
+    Args:
+        refresh_every: all that is remembered is read again this often.
+        trust_for: what was not confirmed for so long is not believed: it may have been revoked.
+        deny_for: so long an unknown id stays unknown without another question.
+        forget_after: what nobody asked for is forgotten.
+    """
+
+    refresh_every: float = 2.0
+    trust_for: float = 5.0
+    deny_for: float = 2.0
+    forget_after: float = 600.0
+
+
+USUAL = Freshness()
+
+
+@dataclass(slots=True)
+class _Entry(Generic[V]):
+    value: V
+    confirmed: float
+    used: float
+
+
+class ConfirmedCache(Generic[V]):
+    """Rows by id, read again all at once before they grow too old to be believed.
+
+    However many unknown ids are asked for, one question at a time is put to `load`: guessing
+    costs the database next to nothing. For one event loop.
+
+    Args:
+        load: reads those of the ids that exist.
+        room: how many rows are remembered; the least recently used one goes first.
+        room_for_unknown: how many ids that do not exist are remembered, apart from the rows.
+        room_for_questions: how many ids may wait to be looked up; those that were remembered before may always.
+        clock: seconds that only ever rise.
+    """
+
+    def __init__(
+        self,
+        load: Load[V],
+        *,
+        freshness: Freshness = USUAL,
+        room: int = 10_000,
+        room_for_unknown: int = 2_000,
+        room_for_questions: int = 256,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._load = load
+        self._freshness = freshness
+        self._room = room
+        self._room_for_unknown = room_for_unknown
+        self._room_for_questions = room_for_questions
+        self._clock = clock
+        self._entries: OrderedDict[UUID, _Entry[V]] = OrderedDict()  # the least recently used first
+        self._unknown: OrderedDict[UUID, float] = OrderedDict()  # when each was found not to exist, the oldest first
+        self._wanted: dict[UUID, asyncio.Future[V | None]] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._refreshing = BackgroundTask("cache", repeating(self._refresh_if_it_can, freshness.refresh_every))
+
+    @property
+    def dead(self) -> list[str]:
+        """See `Part`."""
+        return self._refreshing.dead
+
+    def start(self) -> None:
+        """Begin to read again what is remembered; needs the running event loop."""
+        self._refreshing.start()
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await self._refreshing.close()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+
+    def remembered(self, key: UUID) -> V | None:
+        """What is known of an id and still believed, without waiting; None also of what is not known."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        now = self._clock()
+        if now - entry.confirmed > self._freshness.trust_for:
+            return None
+        entry.used = now
+        self._entries.move_to_end(key)
+        return entry.value
+
+    def is_denied(self, key: UUID) -> bool:
+        """Whether an id was found not to exist a moment ago; `get` then asks no question."""
+        found_at = self._unknown.get(key)
+        return found_at is not None and self._clock() - found_at < self._freshness.deny_for
+
+    async def get(self, key: UUID) -> V | None:
+        """The row of an id, None when there is none.
+
+        Raises:
+            ApiProblem: `unavailable` when it cannot be read, `busy` when too many ids wait to be.
+        """
+        known = self.remembered(key)
+        if known is not None:
+            return known
+        if self.is_denied(key):
+            return None
+        answer = self._wanted.get(key)
+        if answer is None:
+            if len(self._wanted) >= self._room_for_questions and key not in self._entries:
+                raise later("busy", "Too many credentials are being looked up.")
+            answer = asyncio.get_running_loop().create_future()
+            self._wanted[key] = answer
+        if self._asking is None or self._asking.done():
+            # A context of its own: Serve would end the question together with the request that put it.
+            self._asking = asyncio.get_running_loop().create_task(self._ask(), context=contextvars.Context())
+        return await asyncio.shield(answer)  # shared: one caller that leaves must not end it for the others
+
+    def forget(self, key: UUID) -> None:
+        """What is known of an id is known to be out of date; the next question asks anew."""
+        self._entries.pop(key, None)
+        self._unknown.pop(key, None)
+
+    async def refresh(self) -> None:
+        """Read everything remembered once more, in one question."""
+        now = self._clock()
+        for key in [key for key, entry in self._entries.items() if now - entry.used >= self._freshness.forget_after]:
+            del self._entries[key]
+        for key in [key for key, at in self._unknown.items() if now - at >= self._freshness.deny_for]:
+            del self._unknown[key]
+        if self._entries:
+            keys = list(self._entries)
+            self._keep(keys, await self._load(keys), now)
+
+    async def _refresh_if_it_can(self) -> None:
+        try:
+            await self.refresh()
+        except Exception as error:  # noqa: BLE001 - tried again at the same pace; meanwhile entries lose their trust
+            _log.warning("cache_not_refreshed", error=type(error).__name__)
+
+    async def _ask(self) -> None:
+        while self._wanted:
+            asked, self._wanted = self._wanted, {}
+            now = self._clock()
+            try:
+                found = await self._load(list(asked))
+            except BaseException as error:  # handed to those who asked, a cancelled call too
+                for answer in asked.values():
+                    if not answer.done():
+                        answer.set_exception(_as_problem(error))
+                        answer.exception()  # those who asked may all be gone
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            self._keep(asked, found, now)
+            for key, answer in asked.items():
+                if not answer.done():
+                    answer.set_result(found.get(key))
+
+    def _keep(self, asked: Collection[UUID], found: Mapping[UUID, V], now: float) -> None:
+        # Confirmed as of the moment of asking: an answer may have been overtaken on its way.
+        for key in asked:
+            before = self._entries.get(key)
+            if before and before.confirmed > now:
+                continue
+            value = found.get(key)
+            if value is None:
+                self._entries.pop(key, None)
+                self._unknown[key] = now
+                self._unknown.move_to_end(key)
+            else:
+                self._unknown.pop(key, None)
+                self._entries[key] = _Entry(value, now, before.used if before else now)
+        _shrink(self._entries, self._room)
+        _shrink(self._unknown, self._room_for_unknown)
+
+
+def _shrink(remembered: OrderedDict[UUID, Any], room: int) -> None:
+    while len(remembered) > room:
+        remembered.popitem(last=False)
+
+
+def _as_problem(error: BaseException) -> ApiProblem:
+    return (
+        error if isinstance(error, ApiProblem) else later("unavailable", "What is needed to check this cannot be read.")
+    )

@@ -1,0 +1,58 @@
+"""Look-ups of devices that a replica does not remember: strangers must not keep out the doors that it will know."""
+
+import asyncio
+from collections import Counter
+from uuid import UUID
+
+from deployments.http.confirmed_cache import ConfirmedCache
+from deployments.http.problems import later
+from deployments.http.rate_limits import RateLimit
+from domain.gyms.model import DeviceKey
+
+# Of one address at once, a fraction of what may wait in all; others of the address wait for their turn.
+_AT_ONCE = 64
+
+
+class DeviceLookUps:
+    """The keys of devices. A remembered one is never limited: all doors of a gym may share one address.
+
+    Args:
+        devices: the keys, as far as they are remembered.
+        rate: how often an address may name a device that does not exist.
+    """
+
+    def __init__(self, devices: ConfirmedCache[DeviceKey], rate: RateLimit) -> None:
+        self._devices = devices
+        self._rate = rate
+        self._asking: Counter[str] = Counter()
+        self._turns: dict[str, asyncio.Semaphore] = {}
+
+    async def key(self, device_id: UUID, address: str) -> DeviceKey | None:
+        """The key of a device, None when there is no such device.
+
+        Raises:
+            ApiProblem: `too_many_requests` when the address has named too many that do not exist, otherwise as of
+                `ConfirmedCache.get`.
+        """
+        key = self._devices.remembered(device_id)
+        if key is not None or self._devices.is_denied(device_id):
+            return key
+        self._refuse_strangers(address)
+        self._asking[address] += 1
+        turn = self._turns.setdefault(address, asyncio.Semaphore(_AT_ONCE))
+        try:
+            async with turn:
+                self._refuse_strangers(address)  # by what those before it have turned out to be
+                key = await self._devices.get(device_id)
+        finally:
+            self._asking[address] -= 1
+            if not self._asking[address]:
+                del self._asking[address], self._turns[address]
+        if key is None:
+            self._rate.charge(address)
+        return key
+
+    def _refuse_strangers(self, address: str) -> None:
+        if wait_s := self._rate.wait_s(address):
+            detail = "Too many unknown devices from this address."
+            raise later("too_many_requests", detail, seconds=int(wait_s) + 1)

@@ -1,0 +1,81 @@
+"""The OpenAPI document: FastAPI's, with who may call what and everything that can go wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from deployments.http.problems import ANY_CALL, ProblemDocument, declared
+from deployments.http.rights import RIGHTS, Right
+
+ROOT = "/api"
+_UNPROCESSABLE = "422"
+
+
+def complete_document(
+    app: FastAPI, rights: Mapping[tuple[str, str], Right] = RIGHTS, root: str = ROOT
+) -> dict[str, Any]:
+    """Make the document now, so that the first who asks does not wait for it.
+
+    Args:
+        app: the application.
+        rights: who may call what of it.
+        root: where it is served.
+
+    Returns:
+        The document, which the application has.
+    """
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        servers=[{"url": root}],
+        separate_input_output_schemas=False,
+    )
+    schemas = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    own = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(own.pop("$defs"))
+    schemas["ProblemDocument"] = own
+    document["components"]["securitySchemes"] = {
+        "user": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
+        "device": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Device <id>.<secret>`: the credential of a gate's device.",
+        },
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(operation, rights[method.upper(), path])
+    app.openapi_schema = document
+    return document
+
+
+def _complete(operation: dict[str, Any], right: Right) -> None:
+    responses = operation["responses"]
+    problems = list(ANY_CALL)
+    if responses.get(_UNPROCESSABLE, {}).get("description") == "Validation Error":
+        del responses[_UNPROCESSABLE]
+    if "requestBody" in operation:
+        problems.append("unsupported_media_type")
+    if "requestBody" in operation or operation.get("parameters"):
+        problems.append("invalid_request")
+    if not right.public:
+        problems += ["unauthenticated", "forbidden", "account_disabled", "email_in_use"]
+        operation["security"] = [*([{"user": []}] if right.role else []), *([{"device": []}] if right.device else [])]
+        operation["x-role"] = right.role
+    for status, response in declared(*problems).items():
+        _join(responses.setdefault(str(status), {"description": "", "content": {}}), response)
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _join(known: dict[str, Any], more: dict[str, Any]) -> None:
+    known["description"] = " · ".join(filter(None, [known["description"], more["description"]]))
+    for media_type, content in more["content"].items():
+        here = known.setdefault("content", {}).setdefault(media_type, {"schema": content["schema"], "examples": {}})
+        here.setdefault("examples", {}).update(content["examples"])

@@ -1,0 +1,70 @@
+"""Watching a gym."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from deployments.http.auth import within_reach
+from deployments.http.dependencies import TheClient, WhoeverAsks
+from deployments.http.problems import declared
+from deployments.http.route_guard import guarded_router
+from deployments.live.dependencies import OfLive
+from deployments.live.response import StreamResponse
+from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument
+from deployments.live.watchers import view_of
+
+EVENT_STREAM = "text/event-stream"
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events `snapshot`, each a whole one, and at last one `end` with its `reason`.",
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    }
+}
+
+
+def router() -> APIRouter:
+    """The calls of the live view."""
+    routes = guarded_router("live")
+
+    @routes.get("/gyms/{gym_id}", response_class=Response, responses={**_STREAM, **declared("unknown_gym")})
+    async def watch(gym_id: UUID, request: Request, asker: WhoeverAsks, client: TheClient, parts: OfLive) -> Response:
+        """A gym as it is now: a whole snapshot at the start and whenever it changes, four a second at most.
+
+        `data` is a `SnapshotDocument`, for staff a `StaffSnapshotDocument`. A device watches its own gym.
+        """
+        within_reach(asker, gym_id)
+        if not request.scope["state"].get("wants_body", True):
+            return Response(media_type=EVENT_STREAM)
+        authorization = request.headers["authorization"]
+        parts.watchers.take_place(asker)
+        try:
+            stream = await parts.hub.open(gym_id, view_of(asker))
+        except BaseException:
+            parts.watchers.give_place(asker)
+            raise
+        parts.watchers.add(authorization, client, stream)
+
+        def leave() -> None:
+            parts.watchers.remove(authorization, stream)
+            parts.hub.leave(gym_id, stream)
+            parts.watchers.give_place(asker)
+
+        return StreamResponse(stream, leave, parts.counts.sent)
+
+    @routes.get("/openapi.json", include_in_schema=False)
+    async def document(request: Request) -> Response:
+        """The OpenAPI document of the live view."""
+        return JSONResponse(request.app.openapi_schema, headers={"Cache-Control": "no-cache"})
+
+    return routes
+
+
+def add_snapshots(document: dict[str, Any]) -> None:
+    """Put what `data` holds among the schemas, for no answer is of that type by itself."""
+    schemas = document["components"]["schemas"]
+    for model in (SnapshotDocument, StaffSnapshotDocument):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema

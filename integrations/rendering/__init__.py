@@ -1,0 +1,1 @@
+"""Documents drawn for people: invoices, labels, passes, tables."""

@@ -1,0 +1,114 @@
+"""Labels to stick on machines: a name, what it is, and a QR code; one as a picture, many as sheets to print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Final, cast
+
+from PIL import Image, ImageDraw, ImageFont
+
+from integrations.rendering import pass_images
+from integrations.rendering.printable import printable
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
+
+ACROSS, DOWN = 3, 8
+"""Labels on a sheet of A4, as they are sold: 70 by 37 mm."""
+
+_WIDTH_MM, _HEIGHT_MM = 70.0, 37.0
+_QR_MM, _PAD_MM = 27.0, 3.0
+_TOP_MM = (297.0 - DOWN * _HEIGHT_MM) / 2
+_FONT = "Helvetica"  # every reader has it, with the letters of Latin-1
+_PICTURE_LETTERS = "ascii"  # Pillow's own font has few others
+_NAME_PT, _KIND_PT, _LEAST_PT = 13.0, 9.0, 6.0
+_MM_PER_PT = 25.4 / 72
+_MOST_LINES = 4
+_PIXELS: Final = 600
+_LEAST_PIXELS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What stands on a label.
+
+    Args:
+        name, kind: lines of text.
+        address: what the QR code says.
+    """
+
+    name: str
+    kind: str
+    address: str
+
+
+def label_sheets(labels: Sequence[Label]) -> bytes:
+    """A PDF of A4 sheets with 3 by 8 labels each; one empty sheet where there are none."""
+    from fpdf import FPDF  # noqa: PLC0415 - half a second, which the start of every replica would wait for
+
+    sheets = FPDF(unit="mm", format="A4")
+    sheets.set_auto_page_break(auto=False)
+    sheets.set_margin(0)
+    sheets.c_margin = 0
+    if not labels:
+        sheets.add_page()
+    for number, label in enumerate(labels):
+        place = number % (ACROSS * DOWN)
+        if place == 0:
+            sheets.add_page()
+        row, column = divmod(place, ACROSS)
+        _draw(sheets, label, column * _WIDTH_MM, _TOP_MM + row * _HEIGHT_MM)
+    return bytes(sheets.output())
+
+
+def label_picture(label: Label) -> bytes:
+    """A PNG of one label: the QR code, below it the name and what it is."""
+    code = Image.open(BytesIO(pass_images.png(label.address, _PIXELS))).convert("L")
+    lines = [(printable(label.name, _PICTURE_LETTERS), 44), (printable(label.kind, _PICTURE_LETTERS), 30)]
+    picture = Image.new("L", (_PIXELS, _PIXELS + sum(size + 16 for _, size in lines) + 16), 255)
+    picture.paste(code, (0, 0))
+    pen, y = ImageDraw.Draw(picture), _PIXELS
+    for text, size in lines:
+        shown, font = _fitting(text, size)
+        pen.text((_PIXELS / 2, y), shown, fill=0, font=font, anchor="ma")
+        y += size + 16
+    file = BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _draw(sheets: "FPDF", label: Label, x: float, y: float) -> None:
+    # Half a millimetre for each module of a code of this length: read from a metre away.
+    code = BytesIO(pass_images.png(label.address, _PIXELS))
+    sheets.image(code, x + _PAD_MM, y + (_HEIGHT_MM - _QR_MM) / 2, _QR_MM, _QR_MM)
+    left = x + _PAD_MM + _QR_MM + 1
+    width = x + _WIDTH_MM - _PAD_MM - left
+    top = y + 6.0
+    for text, size, style in ((printable(label.name), _NAME_PT, "B"), (printable(label.kind), _KIND_PT, "")):
+        top = _write(sheets, text, size, style, left, top, width) + 1.0
+
+
+def _write(sheets: "FPDF", text: str, size: float, style: str, left: float, top: float, width: float) -> float:
+    """Write a text over a few lines, smaller where it would take more; where it ends, in mm."""
+    while True:
+        sheets.set_font(_FONT, style, size)
+        lines = cast("list[str]", sheets.multi_cell(width, text=text, dry_run=True, output="LINES", align="L"))
+        if len(lines) <= _MOST_LINES or size <= _LEAST_PT:
+            break
+        size -= 1
+    height = size * _MM_PER_PT * 1.15
+    for line in lines[:_MOST_LINES]:
+        sheets.set_xy(left, top)
+        sheets.cell(width, height, line, new_x="LEFT", new_y="NEXT")
+        top += height
+    return top
+
+
+def _fitting(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont]:
+    """The text in the size in which it fits; what does not fit in the least is cut."""
+    room = _PIXELS - 20
+    while (font := ImageFont.load_default(size)).getlength(text) > room and size > _LEAST_PIXELS:
+        size -= 2
+    while font.getlength(text) > room:
+        text = f"{text[:-4]}..."
+    return text, font

@@ -1,0 +1,271 @@
+"""Stripe, spoken to by its own SDK: a payment provider as `domain.payments.ports` describes it.
+
+The API version is the one that this SDK is written for; events of another version are believed no more than any other:
+what they are about is asked for anew.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import stripe
+import structlog
+
+from domain.money import Money
+from domain.payments.model import Order, RefundState
+from domain.payments.ports import (
+    BadSignatureError,
+    Buyer,
+    Checkout,
+    Happened,
+    PaymentRefusedError,
+    PaymentsAwayError,
+    ProvidedDispute,
+    ProvidedRefund,
+)
+from integrations.settings import StripeSettings
+from integrations.stripe.events import event_of, read_event, uuid_of
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+API_VERSION = "2026-10-28.endive"
+SIGNED_WITHIN_S = 300
+_OPEN_FOR = timedelta(hours=23)  # Stripe: 24 h at most, which is also how long it remembers our idempotency key
+_EXPANDED = ["payment_intent.latest_charge"]
+_PAGE = 100
+_BUSY, _IN_USE, _FAILING = 429, 409, 500
+_REFUND_STATES = {
+    "succeeded": RefundState.SUCCEEDED,
+    "pending": RefundState.PENDING,
+    "requires_action": RefundState.PENDING,
+    "failed": RefundState.FAILED,
+    "canceled": RefundState.FAILED,
+}
+# What a payment on its way is when it did not arrive.
+_NOT_ARRIVED = frozenset({"requires_payment_method", "canceled"})
+
+
+class _AddressRefusedError(PaymentRefusedError):
+    """Stripe takes no such address: it judges them by rules of its own."""
+
+
+class StripePayments:
+    """See `domain.payments.ports.PaymentProvider`.
+
+    Args:
+        settings: with an API key.
+    """
+
+    def __init__(self, settings: StripeSettings) -> None:
+        self._secret = settings.webhook_secret
+        logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes down what Stripe answers
+        self._client = stripe.StripeClient(
+            settings.api_key.get_secret_value(),
+            stripe_version=API_VERSION,
+            max_network_retries=settings.retries,
+            http_client=stripe.RequestsClient(timeout=settings.timeout_s),
+            **({"base_addresses": {"api": settings.api_base}} if settings.api_base else {}),  # type: ignore[arg-type]
+        )
+
+    def open_checkout(self, order: Order, email: str | None) -> Checkout:
+        """See `PaymentProvider`."""
+        ours = {"order_id": str(order.id)}
+        params: dict[str, Any] = {
+            "mode": "payment",
+            "client_reference_id": str(order.id),
+            "metadata": ours,
+            "payment_intent_data": {"metadata": ours},
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": order.price.currency.lower(),
+                        "unit_amount": order.price.amount,
+                        "product_data": {"name": order.plan_name},
+                    },
+                }
+            ],
+            "success_url": order.success_url,
+            "cancel_url": order.cancel_url,
+            "billing_address_collection": "auto",
+            "expires_at": int((order.created_at + _OPEN_FOR).timestamp()),
+        }
+        key = f"order-{order.id}"
+        if email:
+            try:
+                return self._new_page(params | {"customer_email": email}, key)
+            except _AddressRefusedError:
+                key += "-without-address"  # its page asks for one; a key is of one request
+        return self._new_page(params, key)
+
+    def _new_page(self, params: dict[str, Any], key: str) -> Checkout:
+        options: Any = {"idempotency_key": key}
+        return _checkout(_asked(lambda: self._client.v1.checkout.sessions.create(params, options)))  # type: ignore[arg-type]
+
+    def checkout(self, session_id: str) -> Checkout:
+        """See `PaymentProvider`."""
+        return _checkout(_asked(lambda: self._client.v1.checkout.sessions.retrieve(session_id, {"expand": _EXPANDED})))
+
+    def close_checkout(self, session_id: str) -> Checkout:
+        """See `PaymentProvider`."""
+        try:
+            return _checkout(
+                _asked(lambda: self._client.v1.checkout.sessions.expire(session_id, {"expand": _EXPANDED}))
+            )
+        except PaymentRefusedError:
+            return self.checkout(session_id)  # it is not open: paid, on its way, or expired
+
+    def order_of(self, payment_intent_id: str) -> UUID | None:
+        """See `PaymentProvider`."""
+        try:
+            intent = _asked(lambda: self._client.v1.payment_intents.retrieve(payment_intent_id))
+        except PaymentRefusedError:
+            return None
+        return _order_id(intent)
+
+    def refund(self, order: Order, amount: int, refund_id: UUID) -> ProvidedRefund:
+        """See `PaymentProvider`."""
+        params: Any = {
+            "payment_intent": order.payment_intent_id or "",
+            "amount": amount,
+            "metadata": {"order_id": str(order.id), "refund_id": str(refund_id)},
+        }
+        options: Any = {"idempotency_key": f"refund-{refund_id}"}
+        return _refund(_asked(lambda: self._client.v1.refunds.create(params, options)))
+
+    def refunds_of(self, payment_intent_id: str) -> list[ProvidedRefund]:
+        """See `PaymentProvider`."""
+        params: Any = {"payment_intent": payment_intent_id, "limit": _PAGE}
+        found = _asked(lambda: list(self._client.v1.refunds.list(params).auto_paging_iter()))
+        return sorted(map(_refund, found), key=lambda refund: (refund.created_at, refund.provider_id))
+
+    def disputes_of(self, payment_intent_id: str) -> list[ProvidedDispute]:
+        """See `PaymentProvider`."""
+        params: Any = {"payment_intent": payment_intent_id, "limit": _PAGE}
+        found = _asked(lambda: list(self._client.v1.disputes.list(params).auto_paging_iter()))
+        return sorted(map(_dispute, found), key=lambda dispute: (dispute.created_at, dispute.provider_id))
+
+    def happened(self, payload: bytes, signature: str) -> Happened:
+        """See `PaymentProvider`."""
+        secret = self._secret.get_secret_value()
+        try:
+            stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNED_WITHIN_S)
+        except stripe.SignatureVerificationError:
+            # The SDK's own sentence speaks to programmers of another program.
+            told = f"its signature is missing, does not fit, or is older than {SIGNED_WITHIN_S} s"
+            raise BadSignatureError(told) from None
+        return read_event(payload)
+
+    def happened_since(self, moment: datetime) -> list[Happened]:
+        """See `PaymentProvider`."""
+        params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
+        found = _asked(lambda: list(self._client.v1.events.list(params).auto_paging_iter()))
+        return list(_readable(event.to_dict() for event in reversed(found)))
+
+    def checkouts_since(self, moment: datetime) -> list[Checkout]:
+        """See `PaymentProvider`."""
+        params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
+        found = _asked(lambda: list(self._client.v1.checkout.sessions.list(params).auto_paging_iter()))
+        return [_checkout(session) for session in found]
+
+
+def _readable(events: Iterable[dict[str, Any]]) -> Iterator[Happened]:
+    for event in events:
+        try:
+            yield event_of(event)
+        except ValueError as error:  # one that nobody can handle holds up no other
+            _log.warning("stripe_event_unreadable", event_id=str(event.get("id"))[:64], reason=str(error))
+
+
+def _asked(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except stripe.StripeError as error:
+        status = error.http_status
+        if status is None or status >= _FAILING or status in {_BUSY, _IN_USE}:
+            raise PaymentsAwayError(f"Stripe does not answer ({type(error).__name__}, {status})") from None
+        if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+            # An operator mends that: no order ends by it. Stripe's sentence repeats a part of the key.
+            raise PaymentsAwayError("Stripe does not accept the API key") from None
+        about = getattr(error, "param", None)
+        kind = _AddressRefusedError if about == "customer_email" else PaymentRefusedError
+        raise kind(error.user_message or type(error).__name__) from None
+
+
+def _checkout(session: Any) -> Checkout:  # noqa: ANN401 - Stripe's objects are read field by field
+    intent, charge = _expanded(session.payment_intent), None
+    if intent is not None:
+        charge = _expanded(getattr(intent, "latest_charge", None))
+    waits = session.status == "complete" and session.payment_status == "unpaid"
+    failed = waits and intent is not None and intent.status in _NOT_ARRIVED
+    return Checkout(
+        session_id=session.id,
+        order_id=uuid_of(session.client_reference_id),
+        price=Money(session.amount_total or 0, (session.currency or "").upper()),
+        url=session.url,
+        expires_at=_moment(session.expires_at) if session.expires_at else None,
+        is_paid=session.payment_status != "unpaid" and session.status == "complete",
+        is_over=session.status == "expired",
+        on_its_way=waits and not failed,
+        has_failed=failed,
+        payment_intent_id=_id(session.payment_intent),
+        charge_id=_id(getattr(intent, "latest_charge", None)) if intent is not None else None,
+        was_refunded=charge is not None and (charge.amount_refunded or 0) > 0,
+        was_disputed=charge is not None and bool(charge.disputed),
+        buyer=_buyer(session.customer_details),
+    )
+
+
+def _buyer(details: Any) -> Buyer:  # noqa: ANN401 - as above
+    if details is None:
+        return Buyer()
+    address = getattr(details, "address", None)
+    names = ("line1", "line2", "postal_code", "city", "state", "country")
+    lines = [getattr(address, name, None) for name in names] if address is not None else []
+    return Buyer(
+        getattr(details, "name", None) or "",
+        getattr(details, "email", None) or "",
+        ", ".join(str(line) for line in lines if line),
+    )
+
+
+def _refund(refund: Any) -> ProvidedRefund:  # noqa: ANN401 - as above
+    ours = _metadata(refund).get("refund_id")
+    state = _REFUND_STATES.get(refund.status or "", RefundState.PENDING)
+    return ProvidedRefund(refund.id, refund.amount, state, uuid_of(ours), _moment(refund.created))
+
+
+def _dispute(dispute: Any) -> ProvidedDispute:  # noqa: ANN401 - as above
+    won = {"won": True, "warning_closed": True, "prevented": True, "lost": False}.get(dispute.status)
+    inquiry = str(dispute.status).startswith("warning_")
+    return ProvidedDispute(dispute.id, dispute.amount, won, inquiry, _moment(dispute.created))
+
+
+def _order_id(about: Any) -> UUID | None:  # noqa: ANN401 - as above
+    return uuid_of(_metadata(about).get("order_id"))
+
+
+def _metadata(about: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    metadata: Any = getattr(about, "metadata", None)
+    if metadata is None:
+        return {}
+    found: dict[str, Any] = metadata.to_dict() if hasattr(metadata, "to_dict") else dict(metadata)
+    return found
+
+
+def _expanded(value: Any) -> Any:  # noqa: ANN401 - as above
+    return None if value is None or isinstance(value, str) else value
+
+
+def _id(value: Any) -> str | None:  # noqa: ANN401 - as above
+    if value is None or isinstance(value, str):
+        return value
+    found: str = value.id
+    return found
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
