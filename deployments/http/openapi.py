@@ -7,15 +7,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from deployments.http.problems import ANY_CALL, ProblemDocument, declared
-from deployments.http.rights import RIGHTS, Right
+from deployments.http.rights import Right
 
 ROOT = "/api"
 _UNPROCESSABLE = "422"
 
 
-def complete_document(
-    app: FastAPI, rights: Mapping[tuple[str, str], Right] = RIGHTS, root: str = ROOT
-) -> dict[str, Any]:
+def complete_document(app: FastAPI, rights: Mapping[tuple[str, str], Right], root: str = ROOT) -> dict[str, Any]:
     """Make the document now, so that the first who asks does not wait for it.
 
     Args:

@@ -1,13 +1,18 @@
 """Where a browser may be sent: to pages of this installation, and of origins and pages that the settings name."""
 
-from deployments.gateway.identity.callback_routes import callback_of
 from deployments.http.problems import ApiProblem, Fault
 from integrations.settings import ApiSettings, Settings
 from integrations.web_addresses import origin_of, read_web_address
 
+CALLBACK = "/api/sessions/callback"
 SUCCESS = "/api/checkouts/success?order={ORDER_ID}&session_id={CHECKOUT_SESSION_ID}"
 CANCELLED = "/api/checkouts/cancelled?order={ORDER_ID}"
 _CALLBACK_OF_CLIENTS = "/callback"
+
+
+def callback_of(settings: ApiSettings) -> str:
+    """Where the provider's page is told to come back to; the pool's client must allow it."""
+    return settings.public_url + CALLBACK
 
 
 def own_address(settings: ApiSettings, wanted: str | None, usual: str, field: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from deployments.gateway.dependencies import Parts
 from deployments.gateway.machines.use_commands import decide_wish
-from deployments.http.dependencies import Parts
 from deployments.http.problems import ApiProblem
 from deployments.qr.scan_service import ScanDesk
 from domain.door.machine_model import MachineAction

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from deployments.http.dependencies import Parts
+from deployments.gateway.dependencies import Parts
 from deployments.http.door_replies import answer_bytes
 from deployments.http.problems import later
 from deployments.qr.scan_exchange import no_answer

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from fastapi import APIRouter, Request
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.door.offline_schemas import (
     UPLOAD_BODY,
     PassKey,
@@ -16,7 +17,7 @@ from deployments.gateway.door.offline_schemas import (
     UploadStatus,
 )
 from deployments.http.auth import Asker, DeviceAsker
-from deployments.http.dependencies import OfParts, Parts, WhoeverAsks
+from deployments.http.dependencies import WhoeverAsks
 from deployments.http.door_replies import answer_bytes
 from deployments.http.problems import ApiProblem, Fault, declared, later
 from deployments.http.route_guard import guarded_router

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.door.roll_call_sheets import POLICY, page, sheet, table
 from deployments.gym.desk import GymDesk
-from deployments.http.dependencies import OfParts
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router

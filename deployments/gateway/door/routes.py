@@ -6,11 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Response
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.door.commands import ask_door
 from deployments.gateway.schemas import AnnulAnswerDocument, NewAnnulment, NewScan, ScanAnswerDocument, ScanDocument
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import DeviceAsker, UserAsker
-from deployments.http.dependencies import OfParts, Parts, WhoeverAsks
+from deployments.http.dependencies import WhoeverAsks
 from deployments.http.problems import ApiProblem, Fault, declared
 from deployments.http.route_guard import guarded_router
 from domain.door.model import AnnulRequest

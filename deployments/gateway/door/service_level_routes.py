@@ -6,9 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.door.service_level_schemas import ServiceLevelDocument
 from deployments.gym.desk import GymDesk
-from deployments.http.dependencies import OfParts
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router

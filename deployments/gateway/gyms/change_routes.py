@@ -5,12 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.gyms.hours_schemas import NewOpeningHours, OpeningHoursDocument
 from deployments.gateway.gyms.schemas import GymChanges, NewGym
 from deployments.gateway.schemas import GymDocument
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import sees_retired, within_reach
-from deployments.http.dependencies import OfParts, WhoeverAsks
+from deployments.http.dependencies import WhoeverAsks
 from deployments.http.etags import PROBLEMS, ExpectedVersion, tagged
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import OnceOnly

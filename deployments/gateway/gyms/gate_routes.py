@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.gyms.device_schemas import GymDeviceDocument
 from deployments.gateway.gyms.schemas import GateChanges
 from deployments.gateway.schemas import (
@@ -14,7 +15,6 @@ from deployments.gateway.schemas import (
     NewGate,
 )
 from deployments.gym.desk import GymDesk
-from deployments.http.dependencies import OfParts
 from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
 from deployments.http.etags import ExpectedVersion, tagged
 from deployments.http.idempotency import PROBLEMS, OnceOnly

@@ -4,10 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.gyms.device_schemas import CreatedPairing, NewPairing, PairingClaim, PairingDocument
 from deployments.gateway.schemas import CreatedDevice
 from deployments.gym.desk import GymDesk
-from deployments.http.dependencies import OfParts, TheUser
+from deployments.http.dependencies import TheUser
 from deployments.http.idempotency import PROBLEMS, IdempotencyKey, OnceOnly, once_of_anyone
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import declared

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.schemas import GymDocument, InsideDocument, ListedScan, OccupancyDocument
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import sees_retired, within_reach
-from deployments.http.dependencies import OfParts, WhoeverAsks
+from deployments.http.dependencies import WhoeverAsks
 from deployments.http.etags import tagged
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared

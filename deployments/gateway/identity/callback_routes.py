@@ -7,17 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Cookie, Query, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.schemas import SessionTokens
 from deployments.gateway.identity.session_routes import SIGN_IN_PROBLEMS
-from deployments.http.dependencies import OfParts, TheClient
+from deployments.http.dependencies import TheClient
 from deployments.http.problems import ApiProblem, Fault, declared
+from deployments.http.redirect_urls import CALLBACK, callback_of
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.identity.desk import IdentityDesk
 from domain.identity.pkce import challenge_of
-from integrations.settings import ApiSettings
 
-CALLBACK = "/api/sessions/callback"
 _COOKIE = "fm_authorize"
 _LIVES_S = 600
 _FOUND = 302
@@ -70,8 +70,3 @@ def router() -> APIRouter:
         return answer
 
     return routes
-
-
-def callback_of(settings: ApiSettings) -> str:
-    """Where the provider's page is told to come back to; the pool's client must allow it."""
-    return settings.public_url + CALLBACK

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from deployments.http.dependencies import OfParts, Parts, TheClient
+from deployments.gateway.dependencies import OfParts, Parts
+from deployments.http.dependencies import TheClient
 from deployments.http.redirect_urls import may_return_to
 from deployments.http.route_guard import guarded_router
 from deployments.identity.desk import IdentityDesk

@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.account_deletion import delete_account
 from deployments.gateway.identity.schemas import NewName, sorted_roles
 from deployments.gateway.schemas import MeDocument, PassDocument, PassesDocument, VisitDocument
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import UserAsker
-from deployments.http.dependencies import OfParts, TheUser
+from deployments.http.dependencies import TheUser
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted

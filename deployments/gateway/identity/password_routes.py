@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.device_cookies import remember_device
 from deployments.gateway.identity.schemas import AddressDocument, PasswordChange, PasswordReset, ResetOpened
-from deployments.http.dependencies import OfParts, TheClient, TheUser
+from deployments.http.dependencies import TheClient, TheUser
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router

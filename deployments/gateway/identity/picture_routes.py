@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.machines.schemas import PictureDocument
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import UserAsker
-from deployments.http.dependencies import OfParts, TheUser, WhoeverAsks
+from deployments.http.dependencies import TheUser, WhoeverAsks
 from deployments.http.pictures import (
     PROBLEMS,
     UNCHANGING,

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.device_cookies import remember_device
 from deployments.gateway.identity.schemas import Credentials, Refresh, SessionDocument, SessionTokens, SignOut
-from deployments.http.dependencies import OfParts, TheClient, TheUser
+from deployments.http.dependencies import TheClient, TheUser
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import declared
 from deployments.http.refusals import granted

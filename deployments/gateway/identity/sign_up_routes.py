@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.schemas import AddressDocument, CodeRequest, Confirmation, NewAccount, SignUpOpened
-from deployments.http.dependencies import OfParts, TheClient
+from deployments.http.dependencies import TheClient
 from deployments.http.idempotency import PROBLEMS, IdempotencyKey, once_of_anyone
 from deployments.http.problems import declared
 from deployments.http.refusals import granted

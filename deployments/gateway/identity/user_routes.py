@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.identity.account_deletion import delete_account
 from deployments.gateway.identity.schemas import UserChangeDocument, UserDocument
-from deployments.http.dependencies import OfParts, Parts, TheUser
+from deployments.http.dependencies import TheUser
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted

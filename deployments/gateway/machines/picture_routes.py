@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.machines.routes import shown as shown_machine
 from deployments.gateway.machines.schemas import MachineDocument, NewMachine
 from deployments.gym.desk import GymDesk
-from deployments.http.dependencies import OfParts
 from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
 from deployments.http.etags import ExpectedVersion
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.machines.schemas import MachineDocument, MachineEdit, OutOfOrder
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import sees_retired
-from deployments.http.dependencies import OfParts, WhoeverAsks
+from deployments.http.dependencies import WhoeverAsks
 from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
 from deployments.http.etags import ExpectedVersion, tagged
 from deployments.http.paging import Asked, Listing, listing

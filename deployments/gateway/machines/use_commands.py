@@ -3,9 +3,9 @@
 from datetime import timedelta
 from uuid import UUID
 
+from deployments.gateway.dependencies import Parts
 from deployments.gateway.door.commands import ask_door
 from deployments.gym.desk import GymDesk
-from deployments.http.dependencies import Parts
 from deployments.http.problems import ApiProblem
 from domain.door.machine_model import MachineAction, MachineRequest
 from domain.ids import new_id

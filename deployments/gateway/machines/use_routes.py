@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.door.list_schemas import MachineAnswerDocument, NewMachineRequest
 from deployments.gateway.machines.use_commands import decide_wish
 from deployments.http.auth import UserAsker
-from deployments.http.dependencies import OfParts, Parts, TheUser
+from deployments.http.dependencies import TheUser
 from deployments.http.idempotency import IdempotencyKey, id_of_key
 from deployments.http.problems import declared
 from deployments.http.route_guard import guarded_router

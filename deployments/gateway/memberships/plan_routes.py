@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.memberships.plan_schemas import (
     CompanyChanges,
     CompanyDocument,
@@ -12,7 +13,6 @@ from deployments.gateway.memberships.plan_schemas import (
     PlanChanges,
     PlanDocument,
 )
-from deployments.http.dependencies import OfParts
 from deployments.http.etags import PROBLEMS, ExpectedVersion, tagged
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import OnceOnly

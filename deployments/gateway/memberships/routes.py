@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.memberships.ledger_schemas import LedgerDocument
 from deployments.gateway.memberships.schemas import (
     Ban,
@@ -13,7 +14,7 @@ from deployments.gateway.memberships.schemas import (
     ReminderChoice,
 )
 from deployments.http.auth import UserAsker
-from deployments.http.dependencies import OfParts, TheUser
+from deployments.http.dependencies import TheUser
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import OnceOnly
 from deployments.http.paging import Asked, Listing, listing

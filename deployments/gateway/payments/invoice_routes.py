@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.payments.invoice_schemas import InvoiceDocument
 from deployments.http.auth import UserAsker
-from deployments.http.dependencies import OfParts, Parts, TheUser
+from deployments.http.dependencies import TheUser
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.route_guard import guarded_router

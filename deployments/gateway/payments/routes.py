@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.payments.schemas import (
     NewCheckout,
     NewDeskPayment,
@@ -17,7 +18,7 @@ from deployments.gateway.payments.schemas import (
     WholeOrderDocument,
 )
 from deployments.http.auth import UserAsker
-from deployments.http.dependencies import OfParts, Parts, TheUser
+from deployments.http.dependencies import TheUser
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import OnceOnly
 from deployments.http.paging import Asked, Listing, listing

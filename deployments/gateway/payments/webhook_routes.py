@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.payments.checkout_pages import PAGE_POLICY, cancel_page, success_page
 from deployments.gateway.payments.schemas import ReconciledDocument
-from deployments.http.dependencies import OfParts
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router

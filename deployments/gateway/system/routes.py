@@ -4,8 +4,8 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.schemas import AliveDocument, PartDocument, ReadyDocument, VersionDocument
-from deployments.http.dependencies import OfParts
 from deployments.http.route_guard import guarded_router
 
 

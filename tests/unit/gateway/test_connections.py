@@ -175,7 +175,11 @@ async def test_a_body_that_is_wanted_is_asked_for_and_the_connection_goes_on(con
 
 @pytest.mark.parametrize(
     ("path", "kind", "module"),
-    [("/sessions", JSON, "body"), ("/me/picture", UPLOAD, "uploads"), ("/payments/webhooks", JSON, "body")],
+    [
+        ("/sessions", JSON, "body_reading"),
+        ("/me/picture", UPLOAD, "uploads"),
+        ("/payments/webhooks", JSON, "body_reading"),
+    ],
 )
 @pytest.mark.parametrize("expects", [True, False])
 async def test_a_body_that_comes_too_slowly_gets_one_answer_and_a_closed_connection(
@@ -188,7 +192,7 @@ async def test_a_body_that_comes_too_slowly_gets_one_answer_and_a_closed_connect
     *,
     expects: bool,
 ) -> None:
-    monkeypatch.setattr(f"deployments.gateway.{module}._WITHIN_S", 0.2)
+    monkeypatch.setattr(f"deployments.http.{module}._WITHIN_S", 0.2)
     method = "PUT" if path == "/me/picture" else "POST"
     sent = [kind, "Content-Length: 1000", f"Authorization: {rig.bearer(Role.USER)['Authorization']}"]
     await connection.write(head(method, path, *([EXPECT] if expects else []), *sent))

@@ -11,15 +11,15 @@ from deployments.default_stage import machine_use_routes as machine_use_calls
 from deployments.default_stage import pass_routes as pass_calls
 from deployments.default_stage import payment_routes as payment_calls
 from deployments.default_stage import user_routes as user_calls
+from deployments.gateway import routers
 from deployments.gateway.identity import local_provider_routes as local_provider_calls
-from deployments.http import fastapi_app as rest
 from deployments.http.request_body import RequestBody
 from deployments.http.text import line, paragraphs
 
 # Their client writes numbers as text too.
 LENIENT = {machine_use_calls.NamedMachine, machine_use_calls.MachineWish, payment_calls.CheckoutWish}
 SECRETS = {"code", "refresh_token", "token", "qrToken"}  # taken as they are
-AREAS = (*rest._AREAS, local_provider_calls, machine_use_calls, pass_calls, payment_calls, user_calls)  # noqa: SLF001 - all that there are
+AREAS = (*routers._AREAS, local_provider_calls, machine_use_calls, pass_calls, payment_calls, user_calls)  # noqa: SLF001 - all that there are
 WRONG: dict[str, tuple[object, ...]] = {
     "integer": (True, False, "1", 1.0, 1.5, "", "true", [1]),
     "number": (True, "1", "1.5"),

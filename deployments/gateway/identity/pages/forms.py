@@ -13,10 +13,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.authorization_request import AuthorizationRequest
 from deployments.gateway.identity.pages.layout import policy
 from deployments.gateway.identity.pages.pages import refusal_page
-from deployments.http.dependencies import OfParts
 from deployments.http.problem_kinds import KINDS
 from deployments.http.problems import ApiProblem
 from deployments.http.request_body import RequestBody

@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.device_cookies import remember_device
 from deployments.gateway.identity.pages.forms import UNPROCESSABLE, TheSent, answer_page, page_router, stale, told
 from deployments.gateway.identity.pages.pages import forgot_page, reset_page, sign_in_page
 from deployments.gateway.identity.schemas import AddressDocument, PasswordReset
-from deployments.http.dependencies import OfParts, TheClient
+from deployments.http.dependencies import TheClient
 from deployments.identity.desk import IdentityDesk
 from domain.identity.model import IdentityRefusal
 

@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.identity.device_cookies import remember_device
 from deployments.gateway.identity.pages.forms import UNPROCESSABLE, Sent, TheSent, answer_page, page_router
 from deployments.gateway.identity.pages.pages import sign_in_page
 from deployments.gateway.identity.schemas import Credentials
-from deployments.http.dependencies import OfParts, Parts, TheClient
+from deployments.http.dependencies import TheClient
 from deployments.identity.desk import IdentityDesk
 from domain.identity.model import Client, IdentityRefusal
 

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Response
 
+from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.identity.pages.forms import UNPROCESSABLE, Sent, TheSent, answer_page, page_router, stale, told
 from deployments.gateway.identity.pages.pages import confirm_page, sign_in_page, sign_up_page
 from deployments.gateway.identity.schemas import CodeRequest, Confirmation, NewAccount
-from deployments.http.dependencies import OfParts, Parts, TheClient
+from deployments.http.dependencies import TheClient
 from deployments.identity.desk import IdentityDesk
 from domain.identity.model import Client, IdentityRefusal
 
