@@ -208,7 +208,7 @@ class ImageSettings(BaseModel):
     secret_access_key: SecretStr = Field(default=SecretStr(""), description="Secret key for the alternative endpoint.")
     presigned: bool = Field(default=False, description="Redirect clients to presigned URLs of the bucket.")
     max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="Maximum size of one upload.")
-    max_pixels: int = Field(default=40_000_000, ge=1, description="Maximum width × height of one upload.")
+    max_pixels: int = Field(default=40_000_000, ge=1, description="Maximum width times height of one upload.")
     sweep_after_hours: float = Field(default=24, gt=0, description="Unused pictures are deleted after it.")
 
 
