@@ -3,7 +3,7 @@
 Scans and streams are neither watched nor timed. For every request Serve starts a task that waits for the client to
 disconnect and a timer of `request_timeout_s`; together they cost as much as the scan itself. A scan needs neither: it
 continues without its client, and its deadline ends it long before. Two headers disable both
-(`ray.serve._private.http_util`). The timer covers the whole response, so it would also end every stream of the live view.
+(`ray.serve._private.http_util`). The timer covers the whole response, and would end every stream of the live view.
 
 A request with `Expect: 100-continue` is not watched either. The watching task reads the body at once, which sends
 `100 Continue` before the application has seen the request.
