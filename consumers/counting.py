@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from consumers.ports import Handler, Replier
+from consumers.handler import Handler, Replier
 from domain.door.model import DoorResult, ScanAnswer
 from integrations.kafka.messages import DoorCommand, ScanCommand
 from integrations.metrics import BATCH_COMMANDS, DECISION_SECONDS, FAILED_BATCHES, REPEATED_SCANS, SCANS

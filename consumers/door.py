@@ -6,9 +6,9 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from consumers.frozen import give_up_locks_when_frozen
+from consumers.database import give_up_locks_when_frozen
+from consumers.handler import Handler, Replier
 from consumers.loop import ConsumerLoop, LoopLimits
-from consumers.ports import Handler, Replier
 from domain.clock import Clock, system_clock
 from domain.door.model import DoorLimits, DoorResult, Problem, Rejected
 from domain.door.service import Request, decide_batch

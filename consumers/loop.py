@@ -9,10 +9,10 @@ from typing import Generic
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from consumers.batch import Batch
-from consumers.deciding import Decider, RetryLimits
-from consumers.living_thread import LivingThread
-from consumers.ports import DeadLetters, GroupConsumer, Handler, M, R, Replier
+from consumers.background_thread import LivingThread
+from consumers.batch_processor import Decider, RetryLimits
+from consumers.handler import DeadLetters, GroupConsumer, Handler, M, R, Replier
+from consumers.pending_messages import Batch
 
 _log = structlog.get_logger(__name__)
 

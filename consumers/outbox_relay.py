@@ -12,11 +12,11 @@ from sqlalchemy.event import listen
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from consumers.frozen import give_up_locks_when_frozen
-from consumers.living_thread import LivingThread
-from consumers.ports import LeaderLease
-from consumers.publishing import Publisher, Publishing
-from consumers.verdict import reason
+from consumers.background_thread import LivingThread
+from consumers.database import give_up_locks_when_frozen
+from consumers.failure_policy import reason
+from consumers.handler import LeaderLease
+from consumers.outbox_publisher import Publisher, Publishing
 from domain.clock import Clock, system_clock
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store

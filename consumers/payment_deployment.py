@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from consumers.deployment import ConsumerUnhealthyError
+from consumers.door_deployment import ConsumerUnhealthyError
 from consumers.payment_duties import Reconciler, duties
 from consumers.payments import PaymentLoop, PaymentParts
 from consumers.scaling import BUSY_S, HANDLED, LAG

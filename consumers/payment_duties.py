@@ -5,9 +5,9 @@ from typing import Any
 
 import structlog
 
-from consumers.duty import Duty, duty_lease
+from consumers.handler import LeaderLease
 from consumers.payments import patient
-from consumers.ports import LeaderLease
+from consumers.periodic_jobs import Duty, duty_lease
 from domain.clock import Clock, system_clock
 from domain.identity.ports import Mail, MailAwayError, Mailer
 from domain.payments.ports import PaymentProvider, PaymentsAwayError

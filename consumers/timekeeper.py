@@ -8,8 +8,8 @@ from uuid import UUID
 
 import structlog
 
-from consumers.duty import Duty, duty_lease
-from consumers.ports import LeaderLease
+from consumers.handler import LeaderLease
+from consumers.periodic_jobs import Duty, duty_lease
 from domain.clock import Clock, system_clock
 from domain.door.model import TidyRequest
 from domain.door.tidying import gyms_to_tidy

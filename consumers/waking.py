@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from threading import Event
 
-from consumers.ports import Replier
+from consumers.handler import Replier
 from domain.door.model import DoorResult
 from integrations.kafka.messages import DoorCommand
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from domain.tables import outbox
 from domain.unit_of_work import Store
 from integrations.kafka.clients import assigned_consumer_config
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import once_returned
 from integrations.settings import KafkaSettings
 from tests.servers import KAFKA_PATIENCE_S
 

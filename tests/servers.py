@@ -24,7 +24,7 @@ from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.topics import create_topics
 from domain.migrations.run import upgrade
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import once_returned
 from integrations.settings import KafkaSettings
 
 KAFKA_PATIENCE_S = 30.0

@@ -9,8 +9,8 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from integrations.kafka.clients import Config, assigned_consumer_config, fetch_wait_ms
+from integrations.kafka.leader_retry import once_returned
 from integrations.kafka.messages import DeadLetter, decode_letter
-from integrations.kafka.returning import once_returned
 from integrations.settings import KafkaSettings
 
 _ASK_BROKER_S = 5.0

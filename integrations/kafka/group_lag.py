@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr-defined]
 
 from integrations.kafka.clients import common_config
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import once_returned
 from integrations.settings import KafkaSettings
 
 _ASK_BROKER_S = 5.0

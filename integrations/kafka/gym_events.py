@@ -12,7 +12,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from integrations.kafka.clients import assigned_consumer_config, fetch_wait_ms
-from integrations.kafka.listening import TopicListener
+from integrations.kafka.topic_listener import TopicListener
 from integrations.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)

@@ -9,8 +9,8 @@ from enum import StrEnum
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from sqlalchemy import Connection
 
+from consumers.database import give_up_locks_when_frozen
 from consumers.door import FROZEN_AFTER_S, DoorHandler, DoorParts, DoorReplier, door_limits
-from consumers.frozen import give_up_locks_when_frozen
 from consumers.loop import ConsumerLoop
 from domain.clock import system_clock
 from domain.door.model import DoorResult

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from consumers.frozen import give_up_locks_when_frozen
+from consumers.database import give_up_locks_when_frozen
 from consumers.outbox_relay import LEASE, OutboxRelay, RelayLimits
 from domain.outbox import Order, WaitingEvent
 from domain.unit_of_work import Store

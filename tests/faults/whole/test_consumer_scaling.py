@@ -17,7 +17,7 @@ from domain.door.model import Direction, ScanAnswer, ScanRequest
 from domain.tables import scans
 from integrations.kafka.clients import common_config
 from integrations.kafka.door_commands import NoAnswerInTime
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import once_returned
 from integrations.settings import KafkaSettings
 from tests.faults.asking import Door, door, patient
 from tests.faults.figures import Figures

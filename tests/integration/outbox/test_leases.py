@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, func, insert, literal_column, select, 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cluster.local.mariadb import MariaDbServer
-from consumers.frozen import give_up_locks_when_frozen
+from consumers.database import give_up_locks_when_frozen
 from domain.leases import LeaseLostError, check_lease, give_back_lease, renew_lease, take_lease
 from domain.tables import leases, outbox
 from domain.unit_of_work import Store

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
-from consumers.deployment import ConsumerUnhealthyError, DoorConsumer
+from consumers.door_deployment import ConsumerUnhealthyError, DoorConsumer
 from consumers.outbox_relay import OutboxRelay, outbox_relay
 from domain.door.model import AnnulRequest, Direction, ScanRequest
 from domain.door.service import decide_batch

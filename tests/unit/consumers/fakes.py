@@ -6,9 +6,9 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from consumers.deciding import RetryLimits
+from consumers.batch_processor import RetryLimits
+from consumers.handler import RebalanceCallback
 from consumers.loop import ConsumerLoop, LoopLimits
-from consumers.ports import RebalanceCallback
 from integrations.kafka.dead_letters import DeadLettersAwayError
 
 TOPIC = "commands"

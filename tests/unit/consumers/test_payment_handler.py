@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from consumers.failure_policy import Verdict, verdict
 from consumers.payments import PaymentHandler
-from consumers.verdict import Verdict, verdict
 from domain.payments.model import OrderState
 from domain.payments.ports import Happened, PaymentsAwayError
 from domain.payments.webhooks import PaymentEvent

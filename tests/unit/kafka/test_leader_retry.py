@@ -1,7 +1,7 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import once_returned
 
 
 class Broker:

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.event import listens_for, remove
 from sqlalchemy.exc import OperationalError
 
-from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
 from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
+from consumers.periodic_jobs import ASK_EVERY_S, LEASE_LASTS, Duty
 from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who

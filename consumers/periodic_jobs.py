@@ -9,10 +9,10 @@ from threading import Event
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from consumers.frozen import give_up_locks_when_frozen
-from consumers.living_thread import LivingThread
-from consumers.ports import LeaderLease
-from consumers.verdict import reason
+from consumers.background_thread import LivingThread
+from consumers.database import give_up_locks_when_frozen
+from consumers.failure_policy import reason
+from consumers.handler import LeaderLease
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store
 from integrations.lease import Lease

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
-from consumers.verdict import Verdict, reason, verdict
+from consumers.failure_policy import Verdict, reason, verdict
 from tests.unit.consumers.fakes import Bench, message
 
 

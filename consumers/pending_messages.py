@@ -7,7 +7,7 @@ from typing import Generic
 
 from confluent_kafka import Message
 
-from consumers.ports import M
+from consumers.handler import M
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Generic
 import structlog
 from confluent_kafka import Message
 
-from consumers.batch import Batch
-from consumers.ports import DeadLetters, Handler, M, R, Replier
-from consumers.verdict import Verdict, reason, verdict
+from consumers.failure_policy import Verdict, reason, verdict
+from consumers.handler import DeadLetters, Handler, M, R, Replier
+from consumers.pending_messages import Batch
 from integrations.kafka.dead_letters import DeadLettersAwayError
 
 _log = structlog.get_logger(__name__)
