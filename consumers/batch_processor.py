@@ -1,137 +1,134 @@
-"""Bringing a batch to its end: handled, answered, or among the dead letters."""
+"""Handles pending messages until each is answered, deferred, or in the dead-letter topic."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic
 
 import structlog
 from confluent_kafka import Message
 
-from consumers.failure_policy import Verdict, reason, verdict
-from consumers.handler import DeadLetters, Handler, M, R, Replier
-from consumers.pending_messages import Batch
-from integrations.kafka.dead_letters import DeadLettersAwayError
+from consumers.failure_policy import Backoff, NextStep, RetryLimits, describe_error, next_step
+from consumers.handler import DeadLetterQueue, Handler, M, R, Replier
+from consumers.pending_messages import PendingMessages
+from domain.errors import UnavailableError
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryLimits:
-    """How patient a consumer is.
+class BatchProcessor(Generic[M, R]):
+    """Runs the handler on each batch and applies the failure policy.
 
     Args:
-        attempts: how often a batch that lost a race is tried before it is split.
-        first_delay_s, longest_delay_s: how long it waits for a part that is away; doubled each time.
-    """
+        handler: handles and commits one batch per call.
+        dead_letters: stores what cannot be handled.
+        replier: sends the results after their commit; None: nobody waits for them.
+        after_commit: called after each commit and its replies.
+        wait: waits for a number of seconds while the partitions are paused. It may drop messages of revoked
+            partitions from the pending ones. Returns False when the consumer stops.
+        limits: how long to retry.
 
-    attempts: int = 4
-    first_delay_s: float = 0.05
-    longest_delay_s: float = 1.0
-
-
-class Decider(Generic[M, R]):
-    """Handles batches through every failure that is not a defect of the program.
-
-    Args:
-        handler: one unit of work per call.
-        replier: told of the answers after their commit.
-        dead_letters: take what cannot be handled.
-        wait: waits so many seconds while the partitions rest; may drop messages from the batch in hand.
-            False when the consumer is to stop.
-        limits: how patient it is.
+    Attributes:
+        dead_letter_count: messages written to the dead-letter topic.
     """
 
     def __init__(
         self,
         handler: Handler[M, R],
-        replier: Replier[M, R],
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterQueue,
+        replier: Replier[M, R] | None,
+        after_commit: Callable[[], None] | None,
         wait: Callable[[float], bool],
         limits: RetryLimits,
     ) -> None:
         self._handler = handler
-        self._replier = replier
         self._dead_letters = dead_letters
+        self._replier = replier
+        self._after_commit = after_commit
         self._wait = wait
-        self._limits = limits
+        self._max_attempts = limits.attempts
+        self._backoff = Backoff(limits.first_delay_s, limits.longest_delay_s)
         self._attempt = 0
-        self._delay_s = limits.first_delay_s
-        self._in_trouble = False
-        self.buried = 0
+        self._poll_between_batches = False
+        self.dead_letter_count = 0
 
-    def decide(self, batch: Batch[M]) -> bool:
-        """Bring a batch to its end, except for what its handler has set aside.
+    def process(self, pending: PendingMessages[M]) -> bool:
+        """Handle all pending messages, except for those that the handler defers.
 
         Returns:
-            Whether it came to its end; False when it was stopped before, and some of it must come again.
+            False when the consumer stopped before the end. The rest must not be marked as done.
         """
-        # What can be decided goes first: doors wait for it. Waiting may add parts and take some away.
-        self._in_trouble = False
-        while batch.parts or batch.undecodable:
-            # A long row of slow failures must not look like a consumer that hangs.
-            if self._in_trouble and not self._wait(0):
+        # Undecodable messages come last, because callers wait for the others. A wait may add and remove messages.
+        self._poll_between_batches = False
+        while pending.batches or pending.undecodable:
+            # A long series of slow failures must not exceed the poll interval of the consumer group.
+            if self._poll_between_batches and not self._wait(0):
                 return False
-            if not (self._first_part(batch) if batch.parts else self._bury_undecodable(batch)):
+            finished = self._handle_batch(pending) if pending.batches else self._dead_letter_undecodable(pending)
+            if not finished:
                 return False
         return True
 
-    def _first_part(self, batch: Batch[M]) -> bool:
-        part = batch.parts[0]
-        messages = [item.message for item in part]
+    def _handle_batch(self, pending: PendingMessages[M]) -> bool:
+        contents = [message.content for message in pending.batches[0]]
         self._attempt += 1
         try:
-            answers = self._handler.handle(messages)
-        except Exception as error:  # noqa: BLE001 - the verdict tells them apart
-            return self._failed(batch, error)
-        self._end_part(batch, messages, answers)
+            results = self._handler.handle(contents)
+        except Exception as error:  # noqa: BLE001 - `next_step` tells them apart
+            return self._handle_failure(pending, error)
+        self._finish_batch(pending, contents, results)
         return True
 
-    def _failed(self, batch: Batch[M], error: Exception) -> bool:
-        part = batch.parts[0]
-        step = verdict(error, self._attempt, self._limits.attempts, len(part))
-        why = reason(error)
-        _log.warning("batch_not_handled", step=step.name.lower(), messages=len(part), reason=why)
-        if step is Verdict.WAIT:
+    def _handle_failure(self, pending: PendingMessages[M], error: Exception) -> bool:
+        batch = pending.batches[0]
+        step = next_step(error, self._attempt, self._max_attempts, len(batch))
+        reason = describe_error(error)
+        _log.warning("batch_failed", next_step=step.name.lower(), messages=len(batch), reason=reason)
+        if step is NextStep.WAIT:
             return self._wait_longer()
-        if step is Verdict.SPLIT:
-            batch.split()
+        if step is NextStep.SPLIT:
+            pending.split_batch()
             self._attempt = 0
-            self._in_trouble = True
-        if step is Verdict.BURY:
-            if not self._bury([(part[0].source, why)]):
+            self._poll_between_batches = True
+        if step is NextStep.DEAD_LETTER:
+            [message] = batch
+            if not self._write_dead_letters([(message.source, reason)]):
                 return self._wait_longer()
-            self._in_trouble = True
-            self._end_part(batch, [part[0].message], [self._handler.dead_lettered(part[0].message)])
+            self._poll_between_batches = True
+            self._finish_batch(pending, [message.content], [self._handler.dead_lettered(message.content)])
         return True
 
-    def _bury_undecodable(self, batch: Batch[M]) -> bool:
-        if not self._bury([(bad.source, bad.reason) for bad in batch.undecodable]):
-            return self._wait_longer()
-        batch.undecodable.clear()
-        self._delay_s = self._limits.first_delay_s
-        return True
-
-    def _end_part(self, batch: Batch[M], messages: Sequence[M], answers: Sequence[R | None]) -> None:
-        batch.end_part(handled=[answer is not None for answer in answers])
+    def _finish_batch(self, pending: PendingMessages[M], contents: Sequence[M], results: Sequence[R | None]) -> None:
+        pending.finish_batch(handled=[result is not None for result in results])
         self._attempt = 0
-        self._delay_s = self._limits.first_delay_s
-        answered = zip(messages, answers, strict=True)
-        self._replier.reply([(message, answer) for message, answer in answered if answer is not None])
+        self._backoff.reset()
+        if self._replier is not None:
+            pairs = zip(contents, results, strict=True)
+            self._replier.reply([(content, result) for content, result in pairs if result is not None])
+        if self._after_commit is not None:
+            self._after_commit()
 
-    def _bury(self, letters: Sequence[tuple[Message, str]]) -> bool:
+    def _dead_letter_undecodable(self, pending: PendingMessages[M]) -> bool:
+        if not self._write_dead_letters([(message.source, message.reason) for message in pending.undecodable]):
+            return self._wait_longer()
+        pending.undecodable.clear()
+        self._backoff.reset()
+        return True
+
+    def _write_dead_letters(self, letters: Sequence[tuple[Message, str]]) -> bool:
         try:
             self._dead_letters.write(letters)
-        except DeadLettersAwayError as error:
-            _log.warning("dead_letters_away", letters=len(letters), reason=str(error))
+        except UnavailableError as error:
+            _log.warning("dead_letters_unavailable", messages=len(letters), reason=str(error))
             return False
-        self.buried += len(letters)
-        for source, why in letters:
+        self.dead_letter_count += len(letters)
+        for source, reason in letters:
             _log.error(
-                "dead_letter", topic=source.topic(), partition=source.partition(), offset=source.offset(), reason=why
+                "message_dead_lettered",
+                topic=source.topic(),
+                partition=source.partition(),
+                offset=source.offset(),
+                reason=reason,
             )
         return True
 
     def _wait_longer(self) -> bool:
-        delay_s = self._delay_s
-        self._delay_s = min(2 * delay_s, self._limits.longest_delay_s)
-        return self._wait(delay_s)
+        return self._wait(self._backoff.next_delay_s())

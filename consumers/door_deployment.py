@@ -1,24 +1,23 @@
-"""The consumers as Serve deployments: Serve places, watches, restarts and scales them."""
+"""The door's consumer as a Serve deployment: Serve places, checks, restarts and scales it."""
 
-from threading import Event
 from typing import TYPE_CHECKING
 
-from consumers.counting import CountedHandler, CountedReplier
-from consumers.door import DoorParts
-from consumers.outbox_relay import outbox_relay
-from consumers.scaling import BUSY_S, HANDLED, LAG
-from consumers.timekeeper import timekeeper
-from consumers.waking import WakingReplier
+from consumers.door import DoorConsumerDependencies
+from consumers.health import check_loop, check_workers
+from consumers.outbox_relay import open_outbox_relay
+from consumers.periodic_jobs import ForgottenVisitsJob, job_lease
+from consumers.scaling import autoscaling_stats
+from integrations.kafka.command_producer import CommandProducer
 from integrations.logs import configure_logging
 from integrations.metrics import (
     DEAD_LETTERS,
+    LAG,
     LOST_REPLIES,
     OUTBOX_ACTIVE,
     OUTBOX_AGE,
     OUTBOX_LAG,
     OUTBOX_PUBLISHED,
 )
-from integrations.metrics import LAG as LAG_METRIC
 from integrations.replica import Replica
 from integrations.settings import Settings, settings
 from integrations.tally import RaySink, Tally
@@ -26,81 +25,73 @@ from integrations.tally import RaySink, Tally
 if TYPE_CHECKING:
     from ray.serve import Application
 
-# Longer than the slowest unit of work that still makes headway: four waits for a lock, five seconds each.
+# Longer than the slowest unit of work that still makes progress: four lock waits of five seconds each.
 STALE_AFTER_S = 30.0
-_STOP_S = 10.0
-_FIRST_PARTITIONS_WITHIN_S = 10.0  # Kafka may be away, or have fewer partitions than there are consumers
-_RELAY_STOP_S = 5.0
-
-
-class ConsumerUnhealthyError(RuntimeError):
-    """The consumer has died or hangs; Serve replaces the replica."""
+_LOOP_STOP_S = 10.0
+_WORKER_STOP_S = 5.0
+_FIRST_PARTITIONS_S = 10.0  # Kafka may be unavailable, or there are fewer partitions than consumers
 
 
 class DoorConsumer(Replica):
-    """Decides what comes on `door-commands`; beside it run an outbox relay and a timekeeper. Takes no requests.
+    """Decides the commands of `door-commands`. Serves no requests.
+
+    An outbox relay and the job for forgotten visits run beside it.
 
     Args:
-        configured: the settings; those of the environment when None.
-        reports: whether its metrics go to Ray, which takes them from replicas only.
+        configured: the settings; None: from the environment.
+        reports: whether to export metrics to Ray, which only a replica of Serve can.
     """
 
     def __init__(self, configured: Settings | None = None, *, reports: bool = False) -> None:
         configured = configured or settings()
         configure_logging(configured)
-        self._tally = tally = Tally()
-        self.closing.add("tally", tally.stop)
-        parts = DoorParts(configured)
-        parts.handler = CountedHandler(parts.handler, tally)
-        news = Event()
-        parts.replier = WakingReplier(CountedReplier(parts.replier, tally), news)
-        self._loop = loop = parts.loop()
-        self.closing.add("parts", lambda: None if loop.alive else parts.close())
-        self._relay = relay = outbox_relay(configured, news)
-        self.closing.add("relay", lambda: relay.stop(_RELAY_STOP_S))
-        self._timekeeper = keeper = timekeeper(configured)
-        self.closing.add("timekeeper", lambda: keeper.stop(_RELAY_STOP_S))
-        self.closing.add("loop", lambda: loop.stop(_STOP_S))  # the batch in hand is finished, the group left
-        self.closing.add("threads", lambda: [thread.stop(0) for thread in (loop, relay, keeper)])  # all at once
-        tally.reads(LAG_METRIC, lambda: loop.lag)
-        tally.reads(DEAD_LETTERS, lambda: loop.stats.dead_letters)
-        tally.reads(LOST_REPLIES, lambda: parts.sender.lost)
-        tally.reads(OUTBOX_LAG, lambda: relay.lag)
-        tally.reads(OUTBOX_AGE, lambda: relay.oldest_age_s)
-        tally.reads(OUTBOX_ACTIVE, lambda: relay.is_active)
-        tally.reads(OUTBOX_PUBLISHED, lambda: relay.published)
+        self._metrics = metrics = Tally()
+        self.closing.add("metrics", metrics.stop)
+        self._relay = relay = open_outbox_relay(configured)
+        dependencies = DoorConsumerDependencies(configured, metrics)
+        self._loop = loop = dependencies.build_loop(after_commit=relay.wake)
+        self.closing.add("dependencies", lambda: None if loop.alive else dependencies.close())
+        self.closing.add("relay", lambda: relay.stop(_WORKER_STOP_S))
+        self._forgotten_visits = job = ForgottenVisitsJob(
+            job_lease(configured.database, "forgotten-visits"),
+            CommandProducer(configured),
+            configured.door.tidy_every_s,
+        )
+        self.closing.add("forgotten_visits", lambda: job.stop(_WORKER_STOP_S))
+        self.closing.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch and leaves the group
+        self.closing.add("threads", lambda: [thread.stop(0) for thread in (loop, relay, job)])  # all at the same time
+        metrics.reads(LAG, lambda: loop.lag)
+        metrics.reads(DEAD_LETTERS, lambda: loop.stats.dead_letters)
+        metrics.reads(LOST_REPLIES, lambda: dependencies.sender.lost)
+        metrics.reads(OUTBOX_LAG, lambda: relay.lag)
+        metrics.reads(OUTBOX_AGE, lambda: relay.oldest_age_s)
+        metrics.reads(OUTBOX_ACTIVE, lambda: relay.is_active)
+        metrics.reads(OUTBOX_PUBLISHED, lambda: relay.published)
         loop.start()
         relay.start()
-        self._timekeeper.start()
+        job.start()
         if reports:
-            tally.start(RaySink)
-        # Serve takes a replica for ready when this ends: the door is not, before the group has given partitions.
-        loop.wait_for_partitions(_FIRST_PARTITIONS_WITHIN_S)
+            metrics.start(RaySink)
+        # Serve treats the replica as ready once the constructor returns. The door is ready once it has partitions.
+        loop.wait_for_partitions(_FIRST_PARTITIONS_S)
 
     def check_health(self) -> None:
-        """Serve's question whether this replica may live on.
+        """The health check of Serve.
 
         Raises:
-            ConsumerUnhealthyError: its thread has died, or has shown no sign of life for too long.
+            ConsumerUnhealthyError: a thread has ended or hangs. Serve replaces the replica.
         """
-        if not self._loop.alive:
-            raise ConsumerUnhealthyError("the consumer's thread has ended")
-        if self._loop.heartbeat_age_s > STALE_AFTER_S:
-            raise ConsumerUnhealthyError(f"no sign of life for {self._loop.heartbeat_age_s:.0f} s")
-        if not self._relay.healthy:
-            raise ConsumerUnhealthyError("the outbox relay has ended, or hangs and may have the lease")
-        if not self._timekeeper.healthy:
-            raise ConsumerUnhealthyError("the timekeeper has ended, or hangs and may have the lease")
+        check_loop(self._loop, STALE_AFTER_S)
+        check_workers([("outbox-relay", self._relay), ("forgotten-visits", self._forgotten_visits)])
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """What the scaling policy goes by."""
-        stats = self._loop.stats
-        return {LAG: float(self._loop.lag), HANDLED: float(stats.messages), BUSY_S: stats.busy_s}
+        """The input of the scaling policy."""
+        return autoscaling_stats(self._loop)
 
 
 def build(_args: dict[str, str]) -> "Application":
     """The application `door_consumers` of `serve_config.yaml`."""
-    from ray import serve  # noqa: PLC0415 - only who builds the application needs Ray; its import takes a second
+    from ray import serve  # noqa: PLC0415 - only the builder of the application needs Ray; the import takes a second
 
-    deployed = serve.deployment(graceful_shutdown_timeout_s=2 * _STOP_S, health_check_period_s=1)(DoorConsumer)
-    return deployed.bind(reports=True)
+    deployment = serve.deployment(graceful_shutdown_timeout_s=2 * _LOOP_STOP_S, health_check_period_s=1)(DoorConsumer)
+    return deployment.bind(reports=True)

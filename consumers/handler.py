@@ -1,106 +1,48 @@
-"""What the threads of a consumer are put together from: the parts that differ, and what a test replaces."""
+"""What a consumer gives the generic loop: a handler, and optionally a replier."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from confluent_kafka import Consumer, Message, TopicPartition
-from sqlalchemy import Connection
-
-from domain.unit_of_work import Store
+from confluent_kafka import Message
 
 M = TypeVar("M")
 R = TypeVar("R")
-Asked_contra = TypeVar("Asked_contra", contravariant=True)
-Answered_co = TypeVar("Answered_co", covariant=True)
-Answer_contra = TypeVar("Answer_contra", contravariant=True)
+M_contra = TypeVar("M_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+R_contra = TypeVar("R_contra", contravariant=True)
 
 
-class Handler(Protocol[Asked_contra, Answered_co]):
-    """Handles a batch in one unit of work. Idempotent: a batch may come again, whole or in parts."""
+class Handler(Protocol[M_contra, R_co]):
+    """Handles batches of messages. Idempotent, because Kafka may deliver a batch again, in whole or in part."""
 
-    def handle(self, messages: Sequence[Asked_contra]) -> Sequence[Answered_co | None]:
-        """Handle messages in order and commit; the answers in the same order. Any exception leaves no trace.
+    def handle(self, messages: Sequence[M_contra]) -> Sequence[R_co | None]:
+        """Handle messages in order and commit.
 
-        None is the answer to a message that must wait for something that others do not need: it comes again.
-        """
-
-    def dead_lettered(self, message: Asked_contra) -> Answered_co:
-        """The answer to a message that failed by itself and now lies with the dead letters."""
-
-
-class Replier(Protocol[Asked_contra, Answer_contra]):
-    """Tells whoever asked. An answer that gets lost is no error; it can be asked for again."""
-
-    def reply(self, answered: Sequence[tuple[Asked_contra, Answer_contra]]) -> None:
-        """Send the answers of messages that were handled together."""
-
-
-class DeadLetters(Protocol):
-    """Keeps messages that could not be handled."""
-
-    def write(self, letters: Sequence[tuple[Message, str]]) -> None:
-        """Write messages and reasons, and return once they are kept.
+        Returns:
+            One result per message, in the same order. None defers a message: it stays pending and comes again.
 
         Raises:
-            DeadLettersAwayError: they are not all kept.
+            UnavailableError: a system that the handler needs does not respond. The batch is retried later.
+            Exception: the batch was not handled, see `consumers.failure_policy`.
         """
 
-
-RebalanceCallback = Callable[[Consumer, list[TopicPartition]], None]
-
-
-class GroupConsumer(Protocol):
-    """What the loop needs of confluent-kafka's consumer."""
-
-    def subscribe(self, topics: list[str], on_assign: RebalanceCallback, on_revoke: RebalanceCallback) -> None:
-        """Join the group."""
-
-    def poll(self, timeout: float) -> Message | None:
-        """Wait for one message; rebalances happen in here."""
-
-    def consume(self, num_messages: int, timeout: float) -> list[Message]:
-        """Take what is there."""
-
-    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
-        """Begin to read partitions."""
-
-    def pause(self, partitions: list[TopicPartition]) -> None:
-        """Stop reading partitions while keeping them."""
-
-    def resume(self, partitions: list[TopicPartition]) -> None:
-        """Read paused partitions again."""
-
-    def store_offsets(self, *, offsets: list[TopicPartition]) -> None:
-        """Mark what is done, for the next commit."""
-
-    def position(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """The offsets after the messages taken last; negative where none was."""
-
-    def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool) -> tuple[int, int]:
-        """The first and the end offset of a partition."""
-
-    def close(self) -> None:
-        """Commit what is marked and leave the group."""
+    def dead_lettered(self, message: M_contra) -> R_co:
+        """The result of a message that was moved to the dead-letter topic."""
 
 
-class LeaderLease(Protocol):
-    """Of work that one thread of all does; see `integrations.lease.Lease`."""
+class Replier(Protocol[M_contra, R_contra]):
+    """Sends results to the callers. A lost reply is no error, because the caller can ask again."""
 
-    store: Store
+    def reply(self, results: Sequence[tuple[M_contra, R_contra]]) -> None:
+        """Send the results of one batch, after its commit."""
 
-    @property
-    def is_held(self) -> bool:
-        """Whether this process has it, as far as it knows."""
 
-    @property
-    def unchecked_for_s(self) -> float:
-        """Seconds since the holder last made an effect, or tried to."""
+class DeadLetterQueue(Protocol):
+    """Stores messages that cannot be handled."""
 
-    def ask(self) -> bool:
-        """Take the lease if it is free."""
+    def write(self, letters: Sequence[tuple[Message, str]]) -> None:
+        """Write messages, each with the reason, and return once all are stored.
 
-    def check(self, connection: Connection) -> None:
-        """See, in the transaction of an effect, that the lease is held."""
-
-    def release(self) -> None:
-        """Give the lease back."""
+        Raises:
+            UnavailableError: not all are stored.
+        """

@@ -1,4 +1,4 @@
-"""The batch in hand: messages taken from Kafka whose offsets are not stored yet."""
+"""Messages that the loop has read and whose offsets it has not stored yet."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -11,122 +11,123 @@ from consumers.handler import M
 
 
 @dataclass(frozen=True, slots=True)
-class Item(Generic[M]):
-    """A message and what it says."""
+class DecodedMessage(Generic[M]):
+    """A Kafka message and its decoded content."""
 
     source: Message
-    message: M
+    content: M
 
 
 @dataclass(frozen=True, slots=True)
-class Undecodable:
-    """A message that says nothing that this version knows, and why."""
+class UndecodableMessage:
+    """A Kafka message that this version cannot decode, and the reason."""
 
     source: Message
     reason: str
 
 
-class Batch(Generic[M]):
-    """Messages in the order in which they were taken, cut into parts that are handled one after the other.
+class PendingMessages(Generic[M]):
+    """Messages in the order in which they were read, as batches for the handler.
 
     Args:
-        decode: makes a message of a value, or raises.
+        decode: decodes the value of a message, or raises.
 
     Attributes:
-        parts: what is to be handled.
-        undecodable: what says nothing that this version knows.
-        set_aside: what must wait while others of the batch were handled; it is the beginning of the next batch.
+        batches: what the handler still has to handle.
+        undecodable: what goes to the dead-letter topic.
+        deferred: what the handler deferred. It is the start of the next pending messages.
     """
 
     def __init__(self, decode: Callable[[bytes], M]) -> None:
         self._decode = decode
         self._sources: list[Message] = []
-        self._ends: dict[int, int] = {}  # how far the partitions of what came from the last batch had been taken
-        self.parts: deque[list[Item[M]]] = deque()
-        self.undecodable: list[Undecodable] = []
-        self.set_aside: list[Item[M]] = []
+        self._read_up_to: dict[int, int] = {}  # next offset to read, of partitions with deferred messages
+        self.batches: deque[list[DecodedMessage[M]]] = deque()
+        self.undecodable: list[UndecodableMessage] = []
+        self.deferred: list[DecodedMessage[M]] = []
 
     def __len__(self) -> int:
         return len(self._sources)
 
     def add(self, sources: Iterable[Message]) -> None:
-        """Take messages in hand, as one more part."""
-        part: list[Item[M]] = []
+        """Decode messages and add them as one more batch."""
+        batch: list[DecodedMessage[M]] = []
         for source in sources:
             self._sources.append(source)
             try:
-                part.append(Item(source, self._decode(source.value() or b"")))
-            except Exception as error:  # noqa: BLE001 - whatever a decoder raises is the message's fault
-                self.undecodable.append(Undecodable(source, f"undecodable: {type(error).__name__}: {error}"))
-        if part:
-            self.parts.append(part)
+                batch.append(DecodedMessage(source, self._decode(source.value() or b"")))
+            except Exception as error:  # noqa: BLE001 - any exception of a decoder is the message's fault
+                self.undecodable.append(UndecodableMessage(source, f"undecodable: {type(error).__name__}: {error}"))
+        if batch:
+            self.batches.append(batch)
 
-    def following(self) -> "Batch[M]":
-        """The next batch: it begins with what was set aside of this one."""
-        following = Batch(self._decode)
-        if self.set_aside:
-            waiting = {item.source.partition() for item in self.set_aside}
-            following.parts.append(self.set_aside)
-            following._sources = [item.source for item in self.set_aside]
-            following._ends = {partition: end for partition, end in self._taken().items() if partition in waiting}
+    def carry_over(self) -> "PendingMessages[M]":
+        """The next pending messages, which start with the deferred ones."""
+        following = PendingMessages(self._decode)
+        if self.deferred:
+            partitions = {message.source.partition() for message in self.deferred}
+            following.batches.append(self.deferred)
+            following._sources = [message.source for message in self.deferred]
+            following._read_up_to = {p: offset for p, offset in self._next_offsets().items() if p in partitions}
         return following
 
-    def join(self) -> None:
-        """Make one part of all, in their order."""
-        if len(self.parts) > 1:
-            self.parts = deque([[item for part in self.parts for item in part]])
+    def merge_batches(self) -> None:
+        """Make one batch of all, in their order."""
+        if len(self.batches) > 1:
+            self.batches = deque([[message for batch in self.batches for message in batch]])
 
-    def end_part(self, *, handled: Sequence[bool]) -> None:
-        """The first part is done with, except for those messages that must wait."""
-        part = self.parts.popleft()
-        waiting = [item for item, is_handled in zip(part, handled, strict=True) if not is_handled]
-        self.set_aside += waiting
-        if waiting:
-            self._hold_back({item.source.key() for item in waiting})
+    def split_batch(self) -> None:
+        """Split the first batch into halves."""
+        batch = self.batches.popleft()
+        middle = len(batch) // 2
+        self.batches.extendleft((batch[middle:], batch[:middle]))
 
-    def split(self) -> None:
-        """Cut the first part in halves."""
-        part = self.parts.popleft()
-        middle = len(part) // 2
-        self.parts.extendleft((part[middle:], part[:middle]))
+    def finish_batch(self, *, handled: Sequence[bool]) -> None:
+        """Remove the first batch, and defer those of its messages that were not handled."""
+        batch = self.batches.popleft()
+        deferred = [message for message, is_handled in zip(batch, handled, strict=True) if not is_handled]
+        self.deferred += deferred
+        if deferred:
+            self._defer_keys({message.source.key() for message in deferred})
 
-    def drop(self, partitions: Collection[int]) -> None:
-        """Let go of messages whose partitions belong to another consumer now; that one will handle them."""
+    def drop_partitions(self, partitions: Collection[int]) -> None:
+        """Forget the messages of revoked partitions. Their new owner handles them."""
         self._sources = [source for source in self._sources if source.partition() not in partitions]
-        self._ends = {partition: end for partition, end in self._ends.items() if partition not in partitions}
-        self.undecodable = [bad for bad in self.undecodable if bad.source.partition() not in partitions]
-        self.set_aside = [item for item in self.set_aside if item.source.partition() not in partitions]
-        kept = ([item for item in part if item.source.partition() not in partitions] for part in self.parts)
-        self.parts = deque(part for part in kept if part)
+        self._read_up_to = {p: offset for p, offset in self._read_up_to.items() if p not in partitions}
+        self.undecodable = [message for message in self.undecodable if message.source.partition() not in partitions]
+        self.deferred = [message for message in self.deferred if message.source.partition() not in partitions]
+        kept = ([m for m in batch if m.source.partition() not in partitions] for batch in self.batches)
+        self.batches = deque(batch for batch in kept if batch)
 
     def partitions(self) -> set[int]:
-        """Where the messages in hand came from."""
-        return {_place(source)[0] for source in self._sources}
+        """The partitions of the pending messages."""
+        return {_position(source)[0] for source in self._sources}
 
-    def next_offsets(self) -> dict[int, int]:
-        """For each partition the offset after the last message before which nothing waits."""
-        offsets = self._taken()
-        for item in self.set_aside:
-            partition, offset = _place(item.source)
+    def offsets_to_store(self) -> dict[int, int]:
+        """For each partition the offset of its first deferred message, otherwise the next offset to read."""
+        offsets = self._next_offsets()
+        for message in self.deferred:
+            partition, offset = _position(message.source)
             offsets[partition] = min(offsets[partition], offset)
         return offsets
 
-    def _taken(self) -> dict[int, int]:
-        offsets = dict(self._ends)
+    def _next_offsets(self) -> dict[int, int]:
+        offsets = dict(self._read_up_to)
         for source in self._sources:
-            partition, offset = _place(source)
+            partition, offset = _position(source)
             offsets[partition] = max(offsets.get(partition, 0), offset + 1)
         return offsets
 
-    def _hold_back(self, keys: Collection[bytes | str | None]) -> None:
-        """What has the key of a message that waits, waits behind it."""
-        for part in self.parts:
-            self.set_aside += [item for item in part if item.source.key() in keys]
-        kept = ([item for item in part if item.source.key() not in keys] for part in self.parts)
-        self.parts = deque(part for part in kept if part)
+    def _defer_keys(self, keys: Collection[bytes | str | None]) -> None:
+        """Defer all messages with these keys, so that none overtakes an earlier one of its key."""
+        for batch in self.batches:
+            self.deferred += [message for message in batch if message.source.key() in keys]
+        kept = ([message for message in batch if message.source.key() not in keys] for batch in self.batches)
+        self.batches = deque(batch for batch in kept if batch)
 
 
-def _place(source: Message) -> tuple[int, int]:
+def _position(source: Message) -> tuple[int, int]:
+    """Partition and offset of a message that was read."""
     partition, offset = source.partition(), source.offset()
-    assert partition is not None and offset is not None  # noqa: PT018, S101 - of every message that was read
+    assert partition is not None and offset is not None  # noqa: PT018, S101 - only unsent messages have none
     return partition, offset

@@ -1,4 +1,4 @@
-"""Asking a broker that has just come back: for a moment it answers and leads neither partitions nor groups."""
+"""Retries calls to a broker that has just started: for a moment it leads no partitions and no groups."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 T = TypeVar("T")
 
 _PAUSE_S = 0.1
-_NOT_YET = {
+_NO_LEADER_YET = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.FENCED_LEADER_EPOCH,
@@ -21,21 +21,21 @@ _NOT_YET = {
 }
 
 
-def once_returned(ask: Callable[[], T], patience_s: float = 5.0) -> T:
-    """Ask, and ask again while the broker says that it does not lead yet.
+def retry_until_leader(call: Callable[[], T], timeout_s: float = 5.0) -> T:
+    """Call, and call again while there is no leader or no coordinator yet.
 
     Args:
-        ask: one question of an admin client or a consumer.
-        patience_s: for how long it is asked again.
+        call: one call of an admin client or a consumer.
+        timeout_s: how long to retry, in seconds.
 
     Raises:
-        KafkaException: the broker is away, refuses, or still says so.
+        KafkaException: Kafka is unavailable, refuses the call, or has no leader after the timeout.
     """
-    give_up_at = time.monotonic() + patience_s
+    give_up_at = time.monotonic() + timeout_s
     while True:
         try:
-            return ask()
+            return call()
         except KafkaException as error:
-            if error.args[0].code() not in _NOT_YET or time.monotonic() >= give_up_at:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= give_up_at:
                 raise
         time.sleep(_PAUSE_S)

@@ -31,7 +31,7 @@ SESSION_S = KafkaSettings().session_timeout_ms / 1000
 MISSED_AFTER_S = 5.0  # `health_check_period_s` and `health_check_timeout_s` of `serve_config.yaml`
 FAILED_CHECKS = 3  # after so many Serve believes that a replica is ill
 GRACE_S = 20.0  # `graceful_shutdown_timeout_s`
-LOCKS_S = 5.0  # `consumers.door.FROZEN_AFTER_S`
+LOCKS_S = 5.0  # `consumers.door.IDLE_SESSION_TIMEOUT_S`
 # A replica's start is an import, and what Ray, Serve and the group do around it.
 IMPORTS_A_START = 6
 

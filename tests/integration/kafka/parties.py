@@ -29,6 +29,7 @@ from integrations.kafka.messages import DeadLetter, DoorCommand, ReplyTo, ScanCo
 from integrations.kafka.replies import ReplyListener
 from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import DoorSettings, Settings
+from integrations.tally import Tally
 
 PATIENCE_S = 30.0
 
@@ -57,8 +58,8 @@ def echo_loop(settings: Settings, handler: EchoHandler, batch_max: int = 256) ->
         settings.kafka.commands_topic,
         decode_command,
         handler,
-        DoorReplier(ReplySender(settings)),
         DeadLetterWriter(settings.kafka),
+        DoorReplier(ReplySender(settings), Tally()),
         LoopLimits(batch_max=batch_max),
     )
     loop.start()

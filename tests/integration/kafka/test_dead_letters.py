@@ -8,8 +8,14 @@ import pytest
 from confluent_kafka import KafkaException
 
 from domain.ids import new_id
-from integrations.kafka.dead_letter_reader import DeadLetterReader, GoneError, LetterId, ReplayedMark, StoredLetter
-from integrations.kafka.dead_letter_reader import original as find_original
+from integrations.kafka.dead_letter_reader import (
+    DeadLetterReader,
+    LetterId,
+    MessageDeletedError,
+    ReplayedMark,
+    StoredLetter,
+    read_original,
+)
 from integrations.kafka.dead_letter_replay import DeadLetterReplay
 from integrations.kafka.group_lag import group_lag
 from integrations.kafka.messages import DeadLetter
@@ -85,7 +91,7 @@ def test_a_message_too_large_for_a_letter_is_found_where_it_lies(settings: Setti
     assert stored.letter is not None
     assert not stored.letter.whole
     assert LARGE.startswith(stored.letter.value or b"")
-    assert find_original(settings.kafka, stored.letter).value() == LARGE
+    assert read_original(settings.kafka, stored.letter).value() == LARGE
     assert DeadLetterReplay(settings.kafka).send([stored]) == []
     assert pairs(commands.read()) == [(b"gym", LARGE)] * 2
 
@@ -115,11 +121,11 @@ def test_what_cannot_be_sent_again_is_said_and_not_marked(settings: Settings, co
     assert [one.id.offset for one in failed] == [100, 101, 102]
     assert "does not keep" in failed[0].reason
     assert "somebody-elses" in failed[1].reason
-    assert "no letter" in failed[2].reason
+    assert "Not a dead letter" in failed[2].reason
     assert len(commands.read()) == 1
     assert entries(settings)[1] == []
-    with pytest.raises(GoneError):
-        find_original(kafka, gone)
+    with pytest.raises(MessageDeletedError):
+        read_original(kafka, gone)
 
 
 def test_the_lag_is_what_waits_for_the_group(settings: Settings, commands: Topic) -> None:
@@ -154,5 +160,5 @@ def test_without_kafka_nothing_is_said_of_it() -> None:
 def test_ids_are_read_as_they_are_written() -> None:
     assert LetterId.read(str(LetterId(3, 17))) == (3, 17)
     for text in ("", "3", "3:", ":3", "-1:3", "a:b", "3:17:1", "\u0663:\u0661", str(new_id())):
-        with pytest.raises(ValueError, match="no letter's id"):
+        with pytest.raises(ValueError, match="is not the id of a dead letter"):
             LetterId.read(text)

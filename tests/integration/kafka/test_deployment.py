@@ -5,7 +5,8 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from consumers.door_deployment import ConsumerUnhealthyError, DoorConsumer
+from consumers.door_deployment import DoorConsumer
+from consumers.health import ConsumerUnhealthyError
 from integrations.settings import DatabaseSettings, KafkaSettings, Settings
 from tests.integration.kafka.conftest import mock_topics
 from tests.servers import migrate

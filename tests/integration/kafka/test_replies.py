@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from domain.door.model import Problem, Rejected
 from domain.ids import new_id
 from integrations.kafka.messages import reply
-from integrations.kafka.replies import NotReadyError, ReplyListener
+from integrations.kafka.replies import RepliesNotReadyError, ReplyListener
 from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import KafkaSettings, Settings
 from tests.integration.kafka.parties import listening, until
@@ -126,7 +126,7 @@ async def test_without_kafka_a_listener_is_alive_but_not_ready() -> None:
     await asyncio.sleep(0.3)
     assert not listener.ready
     assert listener.healthy
-    with pytest.raises(NotReadyError):
+    with pytest.raises(RepliesNotReadyError):
         _ = listener.reply_to
     await asyncio.to_thread(listener.close)
     assert not listener.healthy

@@ -44,8 +44,8 @@ def test_an_event_larger_than_any_message_fails_by_its_own_fault_and_the_rest_go
     batch = events(4, gyms=4)
     batch[2] = batch[2]._replace(payload="x" * 1_500_000)
     failures = publisher.publish(batch, patiently)
-    assert {order[1]: failure.own_fault for order, failure in failures.items()} == {GYMS[2]: True}
-    publisher.bury(batch[2], failures[batch[2].order].reason)
+    assert {order[1]: failure.rejected for order, failure in failures.items()} == {GYMS[2]: True}
+    publisher.write_dead_letter(batch[2], failures[batch[2].order].reason)
     publisher.drop()
     assert sorted(message.id for message in published(topics)) == ["0", "1", "3"]
     (letter,) = dead_letters(Settings(kafka=topics), 1)
@@ -58,11 +58,11 @@ def test_an_event_larger_than_the_broker_takes_fails_by_its_own_fault(kafka: Kaf
     topics = with_small_events(fresh_topics(kafka), 2_000)
     publisher = EventPublisher(topics)
     failures = publisher.publish(events(20, gyms=1, size=1000), patiently)
-    assert [failure.own_fault for failure in failures.values()] == [True], "all came in one batch"
+    assert [failure.rejected for failure in failures.values()] == [True], "all came in one batch"
     for event in events(3, gyms=1):
         assert publisher.publish([event], patiently) == {}
     (alone,) = events(1, gyms=1, size=5000)
-    assert [failure.own_fault for failure in publisher.publish([alone], patiently).values()] == [True]
+    assert [failure.rejected for failure in publisher.publish([alone], patiently).values()] == [True]
     publisher.drop()
     assert [message.id for message in published(topics)] == ["0", "1", "2"]
 
@@ -99,7 +99,7 @@ def test_a_producer_that_breaks_down_is_replaced_and_nothing_counts_as_delivered
     batch = events(20)
     failures = publisher.publish(batch, patiently)
     assert failures.keys() == {event.order for event in batch}
-    assert not any(failure.own_fault for failure in failures.values())
+    assert not any(failure.rejected for failure in failures.values())
     assert publisher.publish(batch, patiently) == {}
     publisher.drop()
     assert len(opened) == 2

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, func, insert, literal_column, select, 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cluster.local.mariadb import MariaDbServer
-from consumers.database import give_up_locks_when_frozen
+from consumers.database import set_idle_session_timeout
 from domain.leases import LeaseLostError, check_lease, give_back_lease, renew_lease, take_lease
 from domain.tables import leases, outbox
 from domain.unit_of_work import Store
@@ -38,7 +38,7 @@ from integrations.lease import Lease
 from tests.integration.outbox.test_leases import SHORT, make_effect
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 lease = Lease(Store(sys.argv[1], pool_size=1), "work", SHORT)
-print("held" if lease.ask() else "not held", flush=True)
+print("held" if lease.try_acquire() else "not held", flush=True)
 for line in sys.stdin:
     try:
         make_effect(lease, line.strip())
@@ -117,34 +117,34 @@ def on_mariadb(mariadb: MariaDbServer) -> Iterator[Holders]:
 
 def test_one_has_it_and_the_other_has_it_at_once_when_it_is_given_back(holders: Holders) -> None:
     first, second = holders.one(), holders.one()
-    assert first.ask()
-    assert not second.ask()
+    assert first.try_acquire()
+    assert not second.try_acquire()
     assert (first.is_held, second.is_held) == (True, False)
     first.release()
-    assert second.ask()
-    assert not first.ask()
+    assert second.try_acquire()
+    assert not first.try_acquire()
     assert (first.is_held, second.is_held) == (False, True)
 
 
 def test_who_gives_back_without_holding_takes_it_from_nobody(holders: Holders) -> None:
     first, second = holders.one(), holders.one()
-    assert first.ask()
+    assert first.try_acquire()
     second.release()
-    assert not second.ask()
+    assert not second.try_acquire()
     make_effect(first, "first")
 
 
 def test_different_work_has_leases_of_its_own(holders: Holders) -> None:
     work, other = holders.one(), holders.one(name="other")
-    assert work.ask()
-    assert other.ask()
+    assert work.try_acquire()
+    assert other.try_acquire()
 
 
 def test_without_the_lease_no_unit_of_work_changes_anything(holders: Holders) -> None:
     lease = holders.one()
     with pytest.raises(LeaseLostError):
         make_effect(lease, "before")
-    assert lease.ask()
+    assert lease.try_acquire()
     make_effect(lease, "while it is held")
     lease.release()
     with pytest.raises(LeaseLostError):
@@ -177,7 +177,7 @@ def test_an_expired_lease_is_neither_good_nor_renewed_though_nobody_has_taken_it
 
 def test_it_lasts_as_long_as_it_says_by_the_clock_of_the_database(holders: Holders) -> None:
     lease = holders.one(AGES)
-    assert lease.ask()
+    assert lease.try_acquire()
     with lease.store.reading() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         left = (
@@ -191,11 +191,11 @@ def test_it_lasts_as_long_as_it_says_by_the_clock_of_the_database(holders: Holde
 
 def test_it_is_renewed_while_its_holder_lives(holders: Holders) -> None:
     first, second = holders.one(SHORT), holders.one(SHORT)
-    assert first.ask()
+    assert first.try_acquire()
     seen = set()
 
     def renewed_thrice() -> bool:
-        assert not second.ask()
+        assert not second.try_acquire()
         with second.store.reading() as connection:
             seen.add(connection.execute(select(leases.c.expires_at)).scalar_one())
         return len(seen) > 3
@@ -208,9 +208,9 @@ def test_it_is_renewed_while_its_holder_lives(holders: Holders) -> None:
 
 def test_a_holder_that_is_killed_is_replaced_once_its_lease_has_expired(holders: Holders) -> None:
     holder, other = holders.process(), holders.one(SHORT)
-    assert not other.ask()
+    assert not other.try_acquire()
     holder.kill()
-    wait_until(other.ask)
+    wait_until(other.try_acquire)
     make_effect(other, "other")
 
 
@@ -218,7 +218,7 @@ def test_a_holder_that_was_frozen_is_replaced_and_finds_its_effect_refused(holde
     holder, other = holders.process(), holders.one()
     assert ask_for_effect(holder, "holder") == "done"
     psutil.Process(holder.pid).suspend()
-    wait_until(other.ask)
+    wait_until(other.try_acquire)
     psutil.Process(holder.pid).resume()
     assert ask_for_effect(holder, "holder, too late") == "refused"
     make_effect(other, "other")
@@ -228,7 +228,7 @@ def test_a_holder_that_was_frozen_is_replaced_and_finds_its_effect_refused(holde
 def test_a_holder_whose_renewals_fail_knows_that_it_has_the_lease_no_more(holders: Holders) -> None:
     store = holders.store()
     lease = holders.one(SHORT, store=store)
-    assert lease.ask()
+    assert lease.try_acquire()
 
     @event.listens_for(store.engine, "before_cursor_execute")
     def away(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -236,7 +236,7 @@ def test_a_holder_whose_renewals_fail_knows_that_it_has_the_lease_no_more(holder
 
     wait_until(lambda: not lease.is_held)
     lease.release()  # which cannot be written down, and raises nothing
-    wait_until(holders.one().ask)
+    wait_until(holders.one().try_acquire)
 
 
 def test_a_lease_for_which_there_is_no_thread_to_renew_it_is_given_back(
@@ -249,11 +249,11 @@ def test_a_lease_for_which_there_is_no_thread_to_renew_it_is_given_back(
     with monkeypatch.context() as without_threads:
         without_threads.setattr(Thread, "start", too_many)
         with pytest.raises(RuntimeError):
-            lease.ask()
+            lease.try_acquire()
     lease.release()
-    assert other.ask()
+    assert other.try_acquire()
     other.release()
-    assert lease.ask()
+    assert lease.try_acquire()
 
 
 def test_holders_that_pause_and_lose_their_connections_never_work_in_turns(holders: Holders) -> None:
@@ -312,12 +312,12 @@ def kill_one(store: Store, dice: random.Random) -> None:
 
 def test_a_holder_whose_connections_are_closed_by_the_server_keeps_the_lease_and_works_on(on_mariadb: Holders) -> None:
     first, second = on_mariadb.one(), on_mariadb.one()
-    assert first.ask()
+    assert first.try_acquire()
     with first.store.reading() as connection:
         number = connection.execute(select(func.connection_id())).scalar_one()
     with second.store.reading() as connection:
         connection.execute(text(f"KILL {number}"))
-    assert not second.ask()
+    assert not second.try_acquire()
     with pytest.raises(DBAPIError):
         make_effect(first, "lost with its connection")
     make_effect(first, "first")
@@ -331,9 +331,9 @@ def test_nobody_takes_a_lease_while_an_effect_is_under_way(on_mariadb: Holders) 
     assert number is not None
     with expiring.writing() as connection:
         check_lease(connection, "work", number)
-        wait_until(lambda: lock_times_out(second.ask))
+        wait_until(lambda: lock_times_out(second.try_acquire))
         add_row(connection, "first")
-    assert second.ask()
+    assert second.try_acquire()
     make_effect(second, "second")
     assert effects(on_mariadb.store()) == ["first", "second"]
 
@@ -349,14 +349,14 @@ def lock_times_out(ask: Callable[[], bool]) -> bool:
 
 def test_a_holder_that_freezes_within_its_effect_is_ended_by_the_server_and_replaced(on_mariadb: Holders) -> None:
     store, second = on_mariadb.store(), on_mariadb.one()
-    give_up_locks_when_frozen(store.engine, 2)
+    set_idle_session_timeout(store.engine, 2)
     with store.writing() as connection:
         number = take_lease(connection, "work", "first", timedelta(milliseconds=500))
     assert number is not None
 
     def taken() -> bool:
         try:
-            return second.ask()
+            return second.try_acquire()
         except OperationalError:
             return False
 
@@ -381,5 +381,5 @@ def test_of_two_that_take_a_new_lease_at_once_one_has_it(on_mariadb: Holders) ->
             with quicker.writing() as connection:
                 assert take_lease(connection, "work", "quicker", AGES) == 1
 
-    assert not lease.ask()
+    assert not lease.try_acquire()
     assert not lease.is_held

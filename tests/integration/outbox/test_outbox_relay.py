@@ -10,8 +10,9 @@ import structlog
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
-from consumers.door_deployment import ConsumerUnhealthyError, DoorConsumer
-from consumers.outbox_relay import OutboxRelay, outbox_relay
+from consumers.door_deployment import DoorConsumer
+from consumers.health import ConsumerUnhealthyError
+from consumers.outbox_relay import OutboxRelay, open_outbox_relay
 from domain.door.model import AnnulRequest, Direction, ScanRequest
 from domain.door.service import decide_batch
 from domain.ids import new_id
@@ -30,7 +31,7 @@ def start_relay(settings: Settings) -> Iterator[StartRelay]:
     started: list[OutboxRelay] = []
 
     def start() -> OutboxRelay:
-        relay = outbox_relay(settings)
+        relay = open_outbox_relay(settings)
         relay.start()
         started.append(relay)
         return relay
@@ -196,7 +197,7 @@ def test_what_waits_is_told_until_it_is_published(
     with store.writing() as connection:
         row = {"topic": "gym-events", "key": "gym", "payload": '{"event_id":"1"}'}
         connection.execute(insert(outbox), [row | {"created_at": world.clock.now - timedelta(hours=1)}] * 700)
-    relay = outbox_relay(away)
+    relay = open_outbox_relay(away)
     relay.start()
     wait_until(lambda: relay.lag == 700)
     assert relay.oldest_age_s > 3600

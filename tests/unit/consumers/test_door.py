@@ -27,7 +27,9 @@ from domain.door.service import Request
 from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.kafka.messages import AnnulCommand, DoorReply, EndVisitCommand, ReplyTo, ScanCommand
+from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import DoorSettings, Settings
+from integrations.tally import Tally
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE = ReplyTo("gateway-1", 2)
@@ -73,7 +75,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def handler(
     store: Store, decide: Callable[[Connection, Requests, Clock, DoorLimits], list[DoorResult | None]]
 ) -> DoorHandler:
-    return DoorHandler(store, lambda: NOW, DoorLimits(), decide)
+    return DoorHandler(store, lambda: NOW, DoorLimits(), Tally(), decide)
 
 
 def decided(store: Store) -> list[str]:
@@ -123,8 +125,8 @@ def test_a_dead_lettered_command_is_answered_as_not_decided(store: Store) -> Non
     assert answer.problem is Problem.NOT_DECIDED
 
 
-class FakeSender:
-    def __init__(self) -> None:
+class FakeSender(ReplySender):
+    def __init__(self) -> None:  # without Kafka, so the original's is not called
         self.sent: list[tuple[ReplyTo, list[DoorReply]]] = []
         self.served = 0
 
@@ -138,7 +140,7 @@ class FakeSender:
 def test_each_replica_that_asked_gets_one_message_for_a_batch() -> None:
     sender = FakeSender()
     first, second, third = scan("a"), scan("b", ELSEWHERE), scan("c")
-    DoorReplier(sender).reply([(first, result("a")), (second, result("b")), (third, result("c"))])
+    DoorReplier(sender, Tally()).reply([(first, result("a")), (second, result("b")), (third, result("c"))])
     assert [(to, [reply.command_id for reply in replies]) for to, replies in sender.sent] == [
         (HERE, [first.command_id, third.command_id]),
         (ELSEWHERE, [second.command_id]),
@@ -148,7 +150,7 @@ def test_each_replica_that_asked_gets_one_message_for_a_batch() -> None:
 
 def test_a_reply_carries_its_result_as_json() -> None:
     sender = FakeSender()
-    DoorReplier(sender).reply([(scan("a"), result("a"))])
+    DoorReplier(sender, Tally()).reply([(scan("a"), result("a"))])
     [(_, [reply])] = sender.sent
     assert reply.kind == "check_payment"
     assert msgspec.json.decode(reply.body, type=CheckPayment) == result("a")

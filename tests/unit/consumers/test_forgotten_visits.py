@@ -1,4 +1,4 @@
-"""The timekeeper asks for what is over, while it holds the lease, and for nothing else."""
+"""The job sends commands for gyms with forgotten visits while it holds the lease, and no others."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,21 +9,24 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from consumers.timekeeper import Timekeeper
+from consumers.periodic_jobs import ForgottenVisitsJob
 from domain.door.model import Direction
+from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.messages import DoorCommand, TidyCommand
 from tests.stores import sqlite_store
 from tests.unit.consumers.leases import FakeLease
 from tests.world import World
 
+INTERVAL_S = 20.0
 
-class Rests(Event):
-    """Ends the thread after so many rests; each moves the world's clock by an hour."""
 
-    def __init__(self, world: World, rests: int) -> None:
+class Pauses(Event):
+    """Stops the thread after a number of pauses. Each moves the world's clock by an hour."""
+
+    def __init__(self, world: World, pauses: int) -> None:
         super().__init__()
         self._world = world
-        self._left = rests
+        self._left = pauses
         self.seconds: list[float] = []
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -36,14 +39,14 @@ class Rests(Event):
         return self.is_set()
 
 
-class Log:
-    """Takes commands."""
+class FakeProducer(CommandProducer):
+    """Keeps the commands."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # without Kafka, so the original's is not called
         self.commands: list[tuple[UUID, DoorCommand]] = []
         self.closed = False
 
-    def produce(self, commands: Sequence[tuple[UUID, DoorCommand]], /) -> list[bool]:
+    def produce(self, commands: Sequence[tuple[UUID, DoorCommand]]) -> list[bool]:
         self.commands += commands
         return [True] * len(commands)
 
@@ -58,69 +61,69 @@ def world(tmp_path: Path) -> Iterator[World]:
     store.close()
 
 
-def test_it_asks_the_gym_where_something_is_over_until_it_is_done(world: World) -> None:
+def test_a_gym_with_a_forgotten_visit_gets_commands_until_the_visit_has_ended(world: World) -> None:
     gym, quiet = world.gym(), world.gym()
     for one in (gym, quiet):
         world.answer(world.scan(one, world.code(world.member()), Direction.ENTER))
     world.change_gym(quiet, longest_visit_s=24 * 3600)
-    log, lease, rests = Log(), FakeLease(world.store), Rests(world, 8)
-    Timekeeper(lease, log, world.clock, stopping=rests).run()
-    assert [gym_id for gym_id, _ in log.commands] == [gym, gym]  # after six hours, and again as nobody has done it
-    (_, command), _ = log.commands
+    producer, lease, pauses = FakeProducer(), FakeLease(world.store), Pauses(world, 8)
+    ForgottenVisitsJob(lease, producer, INTERVAL_S, world.clock, stopping=pauses).run()
+    assert [gym_id for gym_id, _ in producer.commands] == [gym, gym]  # after six hours, and again as nobody has done it
+    (_, command), _ = producer.commands
     assert isinstance(command, TidyCommand)
     assert (command.tidy.gym_id, command.reply_to) == (gym, None)
-    assert (lease.asked, lease.released, log.closed) == (1, 1, True)
-    assert rests.seconds == [20.0] * 8
+    assert (lease.attempts, lease.releases, producer.closed) == (1, 1, True)
+    assert pauses.seconds == [INTERVAL_S] * 8
 
 
-def test_without_the_lease_it_asks_for_nothing_and_a_database_that_is_away_comes_back(world: World) -> None:
+def test_without_the_lease_no_command_is_sent_and_an_unavailable_database_is_retried(world: World) -> None:
     gym = world.gym()
     world.answer(world.scan(gym, world.code(world.member()), Direction.ENTER))
     world.clock.forward(24 * 3600)
-    log, rests = Log(), Rests(world, 4)
+    producer, pauses = FakeProducer(), Pauses(world, 4)
     away = OperationalError("SELECT", {}, Exception("gone"))
     lease = FakeLease(world.store, [False, away, ValueError("a defect"), True])
-    Timekeeper(lease, log, world.clock, stopping=rests).run()
-    assert (len(log.commands), lease.released) == (1, 2), "after a defect, and at the end"
-    assert rests.seconds == [10.0, 10.0, 10.0, 20.0], "it asks more often than it works"
+    ForgottenVisitsJob(lease, producer, INTERVAL_S, world.clock, stopping=pauses).run()
+    assert (len(producer.commands), lease.releases) == (1, 2), "after a defect, and at the end"
+    assert pauses.seconds == [10.0, 10.0, 10.0, INTERVAL_S], "the lease is tried more often than the job runs"
 
 
-def test_a_lease_that_was_lost_unnoticed_lets_it_ask_for_nothing(world: World) -> None:
+def test_after_an_unnoticed_loss_of_the_lease_no_command_is_sent(world: World) -> None:
     gym = world.gym()
     world.answer(world.scan(gym, world.code(world.member()), Direction.ENTER))
     world.clock.forward(24 * 3600)
 
     class LostLease(FakeLease):
         def check(self, connection: Connection) -> None:
-            self.is_held = self.asked > 1  # the database says so
+            self.is_held = self.attempts > 1  # the database says so
             super().check(connection)
 
-    log, lease = Log(), LostLease(world.store)
-    Timekeeper(lease, log, world.clock, stopping=Rests(world, 2)).run()
-    assert len(log.commands) == 1, "in the second round, with a lease that it has taken anew"
-    assert (lease.asked, lease.released) == (2, 1)
+    producer, lease = FakeProducer(), LostLease(world.store)
+    ForgottenVisitsJob(lease, producer, INTERVAL_S, world.clock, stopping=Pauses(world, 2)).run()
+    assert len(producer.commands) == 1, "in the second round, with a lease that it has taken anew"
+    assert (lease.attempts, lease.releases) == (2, 1)
 
 
-def test_a_duty_that_hangs_or_has_ended_is_not_healthy(world: World) -> None:
+def test_a_job_that_hangs_or_has_ended_is_not_healthy(world: World) -> None:
     """Its lease is renewed all the while: only the health check brings another holder."""
     now, begun, goes_on, stopping = [100.0], Event(), Event(), Event()
 
-    class Hanging(Timekeeper):
-        def work(self) -> None:
+    class Hanging(ForgottenVisitsJob):
+        def run_once(self) -> None:
             begun.set()
             goes_on.wait(60)
 
     lease = FakeLease(world.store)
-    duty = Hanging(lease, Log(), world.clock, monotonic=lambda: now[0], stopping=stopping)
-    assert not duty.healthy, "not begun"
-    duty.start()
+    job = Hanging(lease, FakeProducer(), INTERVAL_S, world.clock, monotonic=lambda: now[0], stopping=stopping)
+    assert not job.healthy, "not begun"
+    job.start()
     assert begun.wait(60)
     now[0] += 20 + 899
-    assert duty.healthy
+    assert job.healthy
     now[0] += 2
-    assert not duty.healthy
-    lease.unchecked_for_s = 5.0
-    assert duty.healthy, "it makes effects"
+    assert not job.healthy
+    lease.seconds_since_check = 5.0
+    assert job.healthy, "it makes effects"
     goes_on.set()
-    assert duty.stop(60)
-    assert not duty.healthy
+    assert job.stop(60)
+    assert not job.healthy

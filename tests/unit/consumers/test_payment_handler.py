@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from consumers.failure_policy import Verdict, verdict
+from consumers.failure_policy import NextStep, next_step
 from consumers.payments import PaymentHandler
 from domain.payments.model import OrderState
 from domain.payments.ports import Happened, PaymentsAwayError
@@ -16,7 +16,7 @@ from domain.payments.webhooks import PaymentEvent
 from domain.tables import stripe_events
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.stores import sqlite_store
-from tests.unit.consumers.fakes import Bench, message
+from tests.unit.consumers.fakes import LoopBench, message
 from tests.world import World
 
 
@@ -25,7 +25,7 @@ def box(tmp_path: Path) -> Iterator[Cashbox]:
     store = sqlite_store(tmp_path)
     box = Cashbox(World(store))
     box.handler.close()
-    box.handler = PaymentHandler(store, box.provider, box.world.clock, at_once=2)
+    box.handler = PaymentHandler(store, box.provider, box.world.clock, parallel_orders=2)
     yield box
     box.handler.close()
     store.close()
@@ -124,11 +124,11 @@ def test_an_event_of_no_order_of_ours_is_kept_as_ignored_and_asks_for_no_page(bo
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
 @pytest.mark.parametrize("size", [1, 32])
 def test_a_provider_that_is_away_is_waited_for(attempt: int, size: int) -> None:
-    assert verdict(PaymentsAwayError("away"), attempt, 3, size) is Verdict.WAIT
+    assert next_step(PaymentsAwayError("away"), attempt, 3, size) is NextStep.WAIT
 
 
-def test_while_the_provider_is_away_the_whole_batch_waits_and_nothing_is_buried() -> None:
-    bench = Bench(batch_max=2, attempts=2)
+def test_while_the_provider_is_away_the_whole_batch_waits_and_nothing_is_dead_lettered() -> None:
+    bench = LoopBench(batch_max=2, attempts=2)
     left = [None] * 7
 
     def fails(_messages: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import consumers
 import deployments
-from consumers.door_deployment import ConsumerUnhealthyError
+from consumers.health import ConsumerUnhealthyError
 from integrations.replica import Closing, Replica
 
 with warnings.catch_warnings():
@@ -84,26 +84,26 @@ async def test_a_dead_task_makes_a_replica_unhealthy(name: str) -> None:
         await replica.check_health()
 
 
-@pytest.mark.parametrize("dead", ["_relay", "_timekeeper"])
+@pytest.mark.parametrize("dead", ["_relay", "_forgotten_visits"])
 def test_a_consumer_whose_thread_is_dead_is_unhealthy(dead: str) -> None:
     (one,) = (each for each in served() if each.__name__ == "DoorConsumer")
     replica: Any = one.__new__(one)
     replica._loop = SimpleNamespace(alive=True, heartbeat_age_s=0.0)  # noqa: SLF001 - as above
     replica._relay = SimpleNamespace(healthy=True)  # noqa: SLF001
-    replica._timekeeper = SimpleNamespace(healthy=True)  # noqa: SLF001
+    replica._forgotten_visits = SimpleNamespace(healthy=True)  # noqa: SLF001
     replica.check_health()
     getattr(replica, dead).healthy = False
     with pytest.raises(ConsumerUnhealthyError):
         replica.check_health()
 
 
-@pytest.mark.parametrize("dead", [0, 1])
-def test_a_consumer_of_payments_whose_duty_is_dead_is_unhealthy(dead: int) -> None:
+@pytest.mark.parametrize("dead", ["reminders", "reconciler"])
+def test_a_consumer_of_payments_whose_job_is_dead_is_unhealthy(dead: str) -> None:
     (one,) = (each for each in served() if each.__name__ == "PaymentConsumer")
     replica: Any = one.__new__(one)
     replica._loop = None  # noqa: SLF001 - as above
-    replica._duties = [SimpleNamespace(healthy=True), SimpleNamespace(healthy=True)]  # noqa: SLF001
+    replica._jobs = {name: SimpleNamespace(healthy=True) for name in ("reminders", "reconciler")}  # noqa: SLF001
     replica.check_health()
-    replica._duties[dead].healthy = False  # noqa: SLF001
+    replica._jobs[dead].healthy = False  # noqa: SLF001
     with pytest.raises(ConsumerUnhealthyError):
         replica.check_health()

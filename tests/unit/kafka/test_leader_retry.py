@@ -1,7 +1,7 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from integrations.kafka.leader_retry import once_returned
+from integrations.kafka.leader_retry import retry_until_leader
 
 
 class Broker:
@@ -20,14 +20,14 @@ class Broker:
 
 def test_a_broker_that_does_not_lead_yet_is_asked_again() -> None:
     broker = Broker(KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_LEADER_FOR_PARTITION)
-    assert once_returned(broker.ask) == 7
+    assert retry_until_leader(broker.ask) == 7
     assert broker.asked == 3
 
 
 def test_one_that_does_not_lead_for_long_is_given_up() -> None:
     broker = Broker(*[KafkaError.NOT_COORDINATOR] * 1000)
     with pytest.raises(KafkaException):
-        once_returned(broker.ask, patience_s=0.3)
+        retry_until_leader(broker.ask, timeout_s=0.3)
     assert 1 < broker.asked < 10
 
 
@@ -35,5 +35,5 @@ def test_one_that_does_not_lead_for_long_is_given_up() -> None:
 def test_another_error_is_raised_at_once(code: int) -> None:
     broker = Broker(code)
     with pytest.raises(KafkaException):
-        once_returned(broker.ask)
+        retry_until_leader(broker.ask)
     assert broker.asked == 1

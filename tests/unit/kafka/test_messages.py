@@ -18,15 +18,15 @@ from domain.door.model import (
     ScanRequest,
 )
 from integrations.kafka.messages import (
-    LONGEST_COMMAND,
+    MAX_COMMAND_BYTES,
     DeadLetter,
+    DeadLetterReplayed,
     DoorReplies,
     EndVisitCommand,
-    Replayed,
     ReplyTo,
     ScanCommand,
     decode_command,
-    decode_letter,
+    decode_dead_letter,
     decode_replies,
     encode,
     reply,
@@ -121,7 +121,7 @@ def test_fields_that_this_version_does_not_know_are_ignored() -> None:
         changed(scan={"scan_id": "s"}),
         encode(COMMAND).replace(b'"gateway"', b'"\xff"'),
         encode(COMMAND).replace(b'"gateway"', b'"\\ud800"'),
-        encode(COMMAND)[:-1] + b',"more":"' + b"x" * LONGEST_COMMAND + b'"}',
+        encode(COMMAND)[:-1] + b',"more":"' + b"x" * MAX_COMMAND_BYTES + b'"}',
         encode(COMMAND).replace(b'"forged"', b'"valid"'),
         encode(END_VISIT).replace(b'"account_deleted"', b'"bored"'),
         encode(COMMAND)[:-1] + b',"more":' + DEEP + b"}",
@@ -138,7 +138,7 @@ def test_what_is_no_command_of_this_version_is_not_decoded(value: bytes) -> None
 def test_no_bundle_of_replies_and_no_letter_raises_anything_but_a_decode_error(replica: bytes) -> None:
     bundle = encode(DoorReplies("gateway", []))
     letter = encode(DeadLetter("gateway", "topic", 1, 2, b""))
-    for decode, value in ((decode_replies, bundle), (decode_letter, letter)):
+    for decode, value in ((decode_replies, bundle), (decode_dead_letter, letter)):
         with pytest.raises(msgspec.DecodeError):
             decode(value.replace(b'"gateway"', replica))
 
@@ -160,13 +160,13 @@ def test_a_bundle_of_replies_comes_out_as_it_went_in() -> None:
 
 def test_a_dead_letter_keeps_any_bytes() -> None:
     letter = DeadLetter("reason", "topic", 1, 2, bytes(range(256)))
-    assert decode_letter(encode(letter)) == letter
+    assert decode_dead_letter(encode(letter)) == letter
 
 
 def test_a_dead_letter_of_an_earlier_day_is_read() -> None:
     earlier = b'{"type":"dead_letter","reason":"r","topic":"t","partition":1,"offset":2,"value":"eA==","version":1}'
-    assert decode_letter(earlier) == DeadLetter("r", "t", 1, 2, b"x", whole=True)
+    assert decode_dead_letter(earlier) == DeadLetter("r", "t", 1, 2, b"x", whole=True)
 
 
 def test_a_mark_that_a_letter_was_sent_again_comes_out_as_it_went_in() -> None:
-    assert decode_letter(encode(Replayed(1, 2))) == Replayed(1, 2)
+    assert decode_dead_letter(encode(DeadLetterReplayed(1, 2))) == DeadLetterReplayed(1, 2)
