@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from integrations.metrics import Kind, Metric
+from integrations.metrics import Metric, MetricKind
 
 _log = structlog.get_logger(__name__)
 
@@ -135,7 +135,7 @@ class Tally:
             self._raise(sink, metric, f"{metric.name}_count", {}, series["+Inf",])
         for metric, tags, read in self._reads:
             named = _named(metric.tags, tags)
-            if metric.kind is Kind.GAUGE:
+            if metric.kind is MetricKind.GAUGE:
                 sink.put(metric.name, metric.description, named, read())
             else:
                 self._raise(sink, metric, metric.name, named, read())

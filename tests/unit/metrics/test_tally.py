@@ -2,7 +2,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from integrations.metrics import BATCH_COMMANDS, LAG, LATE_REPLIES, SCANS, Kind, Metric
+from integrations.metrics import BATCH_COMMANDS, LAG, LATE_REPLIES, SCANS, Metric, MetricKind
 from integrations.tally import Tally
 
 
@@ -42,7 +42,7 @@ def test_what_was_counted_is_told_once() -> None:
 
 def test_a_histogram_is_told_as_counts_of_what_was_no_larger() -> None:
     tally, sink = Tally(), FakeSink()
-    metric = Metric("size", Kind.HISTOGRAM, "Nobody", "", bounds=(1.0, 10.0))
+    metric = Metric("size", MetricKind.HISTOGRAM, "Nobody", "", bounds=(1.0, 10.0))
     sizes = tally.buckets(metric)
     sizes.observe(1.0)
     tally.hand_on(sink)
