@@ -41,7 +41,7 @@ async def test_every_reply_resolves_the_future_of_its_command(settings: Settings
         assert listener.late_replies == 0
 
 
-async def test_a_reply_sent_the_moment_the_listener_is_ready_is_heard(settings: Settings) -> None:
+async def test_a_reply_sent_the_moment_the_listener_is_ready_is_received(settings: Settings) -> None:
     sender = ReplySender(settings)
     for attempt in range(5):
         listener = ReplyListener(settings.kafka, f"gateway-{attempt}", asyncio.get_running_loop())
@@ -55,7 +55,7 @@ async def test_a_reply_sent_the_moment_the_listener_is_ready_is_heard(settings: 
         await asyncio.to_thread(listener.close)
 
 
-async def test_a_reply_that_nobody_waits_for_any_more_is_counted(settings: Settings) -> None:
+async def test_a_late_reply_is_counted(settings: Settings) -> None:
     sender = ReplySender(settings)
     async with listening(settings) as listener:
         given_up, waited_for = new_id(), new_id()
@@ -68,7 +68,7 @@ async def test_a_reply_that_nobody_waits_for_any_more_is_counted(settings: Setti
         await until(lambda: listener.late_replies == 2)
 
 
-async def test_replies_of_another_replica_on_the_same_partition_are_left_alone(settings: Settings) -> None:
+async def test_replies_to_another_replica_on_the_same_partition_are_ignored(settings: Settings) -> None:
     sender = ReplySender(settings)
     async with listening(settings, "gateway-1") as first:
         count = len(
@@ -94,7 +94,7 @@ async def test_replies_of_another_replica_on_the_same_partition_are_left_alone(s
             assert second.late_replies == 0
 
 
-async def test_garbage_on_the_topic_is_passed_over(settings: Settings) -> None:
+async def test_an_undecodable_message_on_the_topic_is_ignored(settings: Settings) -> None:
     sender = ReplySender(settings)
     async with listening(settings) as listener:
         garbage = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})

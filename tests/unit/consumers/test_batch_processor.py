@@ -132,6 +132,6 @@ def test_exactly_the_poisoned_are_dead_lettered_and_the_others_are_handled_in_or
     bench.run(*[message(offset) for offset in range(len(poisoned))])
     assert bench.handler.handled == [f"m{o}" for o in range(len(poisoned)) if not poisoned[o]]
     assert [offset for offset, _ in bench.dead_letters.letters] == [o for o, is_bad in enumerate(poisoned) if is_bad]
-    answered = [asked for replies in bench.replier.replies for asked, _ in replies]
+    answered = [message for replies in bench.replier.replies for message, _ in replies]
     assert answered == [f"m{offset}" for offset in range(len(poisoned))]
     assert bench.consumer.stored == {0: len(poisoned)}

@@ -107,7 +107,7 @@ def test_a_batch_that_fails_leaves_no_trace(store: Store) -> None:
     assert decided(store) == []
 
 
-def test_every_kind_of_command_comes_to_the_door_in_its_order(store: Store) -> None:
+def test_every_type_of_command_reaches_the_door_in_order(store: Store) -> None:
     seen: list[type] = []
 
     def look(_connection: Connection, requests: Requests, clock: Clock, _limits: DoorLimits) -> list[DoorResult | None]:
@@ -137,7 +137,7 @@ class FakeSender(ReplySender):
         self.served += 1
 
 
-def test_each_replica_that_asked_gets_one_message_for_a_batch() -> None:
+def test_each_waiting_replica_gets_one_message_per_batch() -> None:
     sender = FakeSender()
     first, second, third = scan("a"), scan("b", ELSEWHERE), scan("c")
     DoorReplier(sender, Tally()).reply([(first, result("a")), (second, result("b")), (third, result("c"))])

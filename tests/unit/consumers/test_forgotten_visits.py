@@ -68,7 +68,10 @@ def test_a_gym_with_a_forgotten_visit_gets_commands_until_the_visit_has_ended(wo
     world.change_gym(quiet, longest_visit_s=24 * 3600)
     producer, lease, pauses = FakeProducer(), FakeLease(world.store), Pauses(world, 8)
     ForgottenVisitsJob(lease, producer, INTERVAL_S, world.clock, stopping=pauses).run()
-    assert [gym_id for gym_id, _ in producer.commands] == [gym, gym]  # after six hours, and again as nobody has done it
+    assert [gym_id for gym_id, _ in producer.commands] == [
+        gym,
+        gym,
+    ]  # after six hours, and again because the visit is still open
     (_, command), _ = producer.commands
     assert isinstance(command, TidyCommand)
     assert (command.tidy.gym_id, command.reply_to) == (gym, None)
@@ -81,8 +84,8 @@ def test_without_the_lease_no_command_is_sent_and_an_unavailable_database_is_ret
     world.answer(world.scan(gym, world.code(world.member()), Direction.ENTER))
     world.clock.forward(24 * 3600)
     producer, pauses = FakeProducer(), Pauses(world, 4)
-    away = OperationalError("SELECT", {}, Exception("gone"))
-    lease = FakeLease(world.store, [False, away, ValueError("a defect"), True])
+    unavailable = OperationalError("SELECT", {}, Exception("gone"))
+    lease = FakeLease(world.store, [False, unavailable, ValueError("a defect"), True])
     ForgottenVisitsJob(lease, producer, INTERVAL_S, world.clock, stopping=pauses).run()
     assert (len(producer.commands), lease.releases) == (1, 2), "after a defect, and at the end"
     assert pauses.seconds == [10.0, 10.0, 10.0, INTERVAL_S], "the lease is tried more often than the job runs"
@@ -100,12 +103,12 @@ def test_after_an_unnoticed_loss_of_the_lease_no_command_is_sent(world: World) -
 
     producer, lease = FakeProducer(), LostLease(world.store)
     ForgottenVisitsJob(lease, producer, INTERVAL_S, world.clock, stopping=Pauses(world, 2)).run()
-    assert len(producer.commands) == 1, "in the second round, with a lease that it has taken anew"
+    assert len(producer.commands) == 1, "in the second run, after it took the lease again"
     assert (lease.attempts, lease.releases) == (2, 1)
 
 
 def test_a_job_that_hangs_or_has_ended_is_not_healthy(world: World) -> None:
-    """Its lease is renewed all the while: only the health check brings another holder."""
+    """Its lease is still renewed, so only the health check leads to another holder."""
     now, begun, goes_on, stopping = [100.0], Event(), Event(), Event()
 
     class Hanging(ForgottenVisitsJob):
@@ -115,7 +118,7 @@ def test_a_job_that_hangs_or_has_ended_is_not_healthy(world: World) -> None:
 
     lease = FakeLease(world.store)
     job = Hanging(lease, FakeProducer(), INTERVAL_S, world.clock, monotonic=lambda: now[0], stopping=stopping)
-    assert not job.healthy, "not begun"
+    assert not job.healthy, "not started"
     job.start()
     assert begun.wait(60)
     now[0] += 20 + 899
@@ -123,7 +126,7 @@ def test_a_job_that_hangs_or_has_ended_is_not_healthy(world: World) -> None:
     now[0] += 2
     assert not job.healthy
     lease.seconds_since_check = 5.0
-    assert job.healthy, "it makes effects"
+    assert job.healthy, "it writes"
     goes_on.set()
     assert job.stop(60)
     assert not job.healthy

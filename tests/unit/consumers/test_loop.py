@@ -14,7 +14,7 @@ def database_unavailable() -> OperationalError:
 
 
 def failing(times: int, error: Exception, then: Callable[[], object] = lambda: None) -> Callable[[Sequence[str]], None]:
-    """A handler that fails so many times, doing something each time."""
+    """A handler that fails this many times and calls `then` each time."""
     left = [times]
 
     def fail(_messages: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def failing(times: int, error: Exception, then: Callable[[], object] = lambda: N
 
 
 def void(_result: object) -> None:
-    """For a callback whose result nobody wants."""
+    """Discard the result of a callback."""
 
 
 def test_offsets_are_stored_after_the_commit_and_the_replies() -> None:

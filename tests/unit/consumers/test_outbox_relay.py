@@ -38,19 +38,19 @@ class FakeTime(Event):
     def __init__(self) -> None:
         super().__init__()
         self.now = 100.0
-        self.rests: list[float] = []
-        self.rests_left = 1
-        self.at_rest: Callable[[], object] = lambda: None
+        self.pauses: list[float] = []
+        self.pauses_left = 1
+        self.at_pause: Callable[[], object] = lambda: None
 
     def __call__(self) -> float:
         return self.now
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None
-        self.rests.append(timeout)
+        self.pauses.append(timeout)
         self.now += timeout
-        self.at_rest()
-        if len(self.rests) >= self.rests_left:
+        self.at_pause()
+        if len(self.pauses) >= self.pauses_left:
             self.set()
         return self.is_set()
 
@@ -124,8 +124,8 @@ class RelayBench:
         with self.store.writing() as connection:
             connection.execute(insert(outbox), rows)
 
-    def run(self, rests: int = 1) -> None:
-        self.time.rests_left = rests
+    def run(self, pauses: int = 1) -> None:
+        self.time.pauses_left = pauses
         self.relay.run()
 
     @property
@@ -146,7 +146,7 @@ def bench(store: Store) -> RelayBench:
     return RelayBench(store, batch_max=5)
 
 
-def test_events_go_in_the_order_of_their_numbers_and_are_removed(bench: RelayBench) -> None:
+def test_events_are_published_in_the_order_of_their_ids_and_removed(bench: RelayBench) -> None:
     bench.write("a1", "b1", "a2")
     bench.run()
     assert bench.publisher.batches == [["a1", "b1", "a2"]]
@@ -154,17 +154,17 @@ def test_events_go_in_the_order_of_their_numbers_and_are_removed(bench: RelayBen
     assert bench.relay.published == 3
 
 
-def test_a_full_batch_is_followed_by_the_next_without_a_rest(bench: RelayBench) -> None:
+def test_a_full_batch_is_followed_by_the_next_without_a_pause(bench: RelayBench) -> None:
     bench.write(*(f"a{n}" for n in range(12)))
     bench.run(3)
     assert [len(batch) for batch in bench.publisher.batches] == [5, 5, 2]
-    assert bench.time.rests[:2] == [0, 0]
-    assert bench.time.rests[2] > 0
+    assert bench.time.pauses[:2] == [0, 0]
+    assert bench.time.pauses[2] > 0
 
 
-def test_an_event_that_comes_late_with_a_smaller_number_is_published(bench: RelayBench) -> None:
+def test_an_event_that_is_committed_late_with_a_smaller_id_is_published(bench: RelayBench) -> None:
     bench.write("a2", id=20)
-    bench.time.at_rest = lambda: bench.write("b1", id=10) if len(bench.time.rests) == 1 else None
+    bench.time.at_pause = lambda: bench.write("b1", id=10) if len(bench.time.pauses) == 1 else None
     bench.run(2)
     assert bench.publisher.batches == [["a2"], ["b1"]]
     assert bench.left == []
@@ -175,24 +175,24 @@ def test_nothing_of_a_gym_is_removed_when_one_of_its_events_failed(bench: RelayB
     bench.publisher.failing["a"] = NOT_NOW
     bench.run()
     assert bench.left == ["a1", "a2"]
-    assert bench.relay.lag == 0, "it has stopped: what waits is for another to tell"
+    assert bench.relay.lag == 0, "a stopped relay reports no lag"
 
 
-def test_what_failed_is_tried_again_ever_more_slowly_and_then_as_fast_as_before(bench: RelayBench) -> None:
+def test_retries_slow_down_and_speed_up_again_after_a_success(bench: RelayBench) -> None:
     bench.write("a1")
     bench.publisher.failing["a"] = NOT_NOW
 
     def change() -> None:
-        if len(bench.time.rests) == 7:
+        if len(bench.time.pauses) == 7:
             bench.publisher.failing.clear()
-        if len(bench.time.rests) == 8:
+        if len(bench.time.pauses) == 8:
             assert bench.left == []
             bench.write("a2")
             bench.publisher.failing["a"] = NOT_NOW
 
-    bench.time.at_rest = change
+    bench.time.at_pause = change
     bench.run(10)
-    assert bench.time.rests == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, pytest.approx(0.2), 0.05, 0.1]
+    assert bench.time.pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, pytest.approx(0.2), 0.05, 0.1]
 
 
 def test_an_event_that_kafka_rejects_is_dead_lettered_alone_and_its_gym_goes_on(bench: RelayBench) -> None:
@@ -212,8 +212,8 @@ def test_an_event_that_cannot_be_dead_lettered_yet_is_overtaken_by_none_of_its_g
     bench.run(8)
     assert bench.publisher.batches == [["a1", "a2"], *[["a1"]] * 4, ["a2"]]
     assert bench.publisher.dead_letters == ["a1: too large"]
-    assert bench.time.rests[1:4] == [0.05, 0.1, 0.2]
-    assert bench.journal == ["try_acquire", "drop", "release"], "the lease is kept meanwhile"
+    assert bench.time.pauses[1:4] == [0.05, 0.1, 0.2]
+    assert bench.journal == ["try_acquire", "drop", "release"], "the lease is kept"
 
 
 def test_after_the_rejected_event_whole_batches_are_published_again(bench: RelayBench) -> None:
@@ -222,7 +222,7 @@ def test_after_the_rejected_event_whole_batches_are_published_again(bench: Relay
     bench.run(3)
     bench.write("b1", "b2", "b3")
     bench.time.clear()
-    bench.time.rests.clear()
+    bench.time.pauses.clear()
     bench.run(1)
     assert bench.publisher.batches[-1] == ["b1", "b2", "b3"]
 
@@ -244,7 +244,7 @@ def test_while_kafka_does_not_answer_the_relay_is_alive_and_reports_its_lag(benc
     assert bench.left == []
 
 
-def test_a_relay_that_is_to_stop_gives_kafka_two_seconds_and_removes_nothing(bench: RelayBench) -> None:
+def test_a_stopping_relay_waits_two_seconds_for_kafka_and_removes_nothing(bench: RelayBench) -> None:
     bench.write("a1")
     began = bench.time.now
 
@@ -275,17 +275,17 @@ def test_a_connection_that_the_server_closes_costs_a_retry_and_not_the_lease(ben
     assert bench.left == []
 
 
-def test_a_lost_lease_has_nothing_removed_and_nothing_sent_without_it(bench: RelayBench) -> None:
+def test_after_the_loss_of_the_lease_nothing_is_removed_or_published(bench: RelayBench) -> None:
     bench.write("a1")
     left: list[list[str]] = []
-    bench.time.at_rest = lambda: left.append(bench.left)
+    bench.time.at_pause = lambda: left.append(bench.left)
 
     def lost(_waiting: Callable[[], None]) -> None:
         bench.lease.is_held = len(bench.publisher.batches) > 1
 
     bench.publisher.before = lost
     bench.run(2)
-    assert left == [["a1"], []], "what was published without the lease is published again"
+    assert left == [["a1"], []], "events published before the loss are published again"
     assert bench.journal == ["try_acquire", "drop", "release", "try_acquire", "drop", "release"]
     assert bench.publisher.batches == [["a1"], ["a1"]]
 
@@ -297,7 +297,7 @@ def test_a_lease_that_ends_while_kafka_does_not_answer_ends_the_wait(bench: Rela
         waiting()
         bench.lease.is_held = False
         waiting()
-        pytest.fail("it waits on")
+        pytest.fail("still waiting")
 
     bench.publisher.before = no_answer
     bench.run()
@@ -306,7 +306,7 @@ def test_a_lease_that_ends_while_kafka_does_not_answer_ends_the_wait(bench: Rela
 
 
 def test_a_database_that_cannot_remove_causes_no_repeated_publishing(bench: RelayBench) -> None:
-    """Its disk is full, for example; the lease is not lost by that."""
+    """For example, because its disk is full. The relay keeps its lease."""
     bench.write("a1", "b1")
     fails = [3]
 
@@ -317,14 +317,14 @@ def test_a_database_that_cannot_remove_causes_no_repeated_publishing(bench: Rela
             raise OperationalError(statement, {}, OSError("disk is full"))
 
     bench.run(4)
-    assert bench.time.rests[:3] == [0.05, 0.1, 0.2]
+    assert bench.time.pauses[:3] == [0.05, 0.1, 0.2]
     assert bench.publisher.batches == [["a1", "b1"]]
     assert bench.left == []
     assert bench.journal == ["try_acquire", "drop", "release"]
     assert bench.relay.published == 2
 
 
-def test_a_removal_that_was_done_after_all_takes_no_other_event_of_the_same_number(bench: RelayBench) -> None:
+def test_a_repeated_removal_removes_no_new_event_with_the_same_id(bench: RelayBench) -> None:
     bench.write("a1", id=1)
 
     writing = bench.lease.store.writing
@@ -333,23 +333,23 @@ def test_a_removal_that_was_done_after_all_takes_no_other_event_of_the_same_numb
     def removed_after_all() -> Iterator[Connection]:
         with writing() as connection:
             yield connection
-        if not bench.time.rests:
+        if not bench.time.pauses:
             raise OperationalError("COMMIT", {}, OSError("disk I/O error"))
 
     bench.lease.store.writing = removed_after_all  # type: ignore[method-assign] # its answer is lost, not its effect
-    bench.time.at_rest = lambda: bench.write("a2", id=1) if len(bench.time.rests) == 1 else None
+    bench.time.at_pause = lambda: bench.write("a2", id=1) if len(bench.time.pauses) == 1 else None
     bench.run(3)
     assert bench.publisher.batches == [["a1"], ["a2"]]
     assert bench.left == []
 
 
-def test_what_could_not_be_removed_is_told_again_once_the_lease_was_lost(bench: RelayBench) -> None:
-    """Another relay may have removed it meanwhile, and SQLite may have given its number to another event."""
+def test_unremoved_events_are_published_again_after_the_loss_of_the_lease(bench: RelayBench) -> None:
+    """Another relay may have removed them, and SQLite may have given their ids to new events."""
     bench.write("a1")
     fails = [OperationalError("", {}, OSError()), LeaseLostError()]
 
     @listens_for(bench.store.engine, "before_cursor_execute")
-    def away(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def unavailable(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if statement.startswith("DELETE") and fails:
             raise fails.pop(0)
 
@@ -360,10 +360,10 @@ def test_what_could_not_be_removed_is_told_again_once_the_lease_was_lost(bench: 
 
 def test_attempts_at_an_unavailable_database_become_slower(bench: RelayBench) -> None:
     bench.write("a1")
-    away = OperationalError("ask", {}, OSError("unavailable"))
-    bench.lease.answers = [*[away] * 6, True]
+    unavailable = OperationalError("ask", {}, OSError("unavailable"))
+    bench.lease.answers = [*[unavailable] * 6, True]
     bench.run(7)
-    assert bench.time.rests[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
+    assert bench.time.pauses[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
     assert bench.left == []
 
 
@@ -379,13 +379,13 @@ def test_the_relay_starts_again_after_any_failure(bench: RelayBench) -> None:
     assert bench.left == []
 
 
-def test_the_relay_without_the_lease_asks_every_second_and_publishes_nothing(bench: RelayBench) -> None:
+def test_a_relay_without_the_lease_tries_to_take_it_every_second_and_publishes_nothing(bench: RelayBench) -> None:
     bench.write("a1")
     bench.lease.answers = [False]
     active: list[bool] = []
-    bench.time.at_rest = lambda: active.append(bench.relay.is_active)
+    bench.time.at_pause = lambda: active.append(bench.relay.is_active)
     bench.run(3)
-    assert bench.time.rests == [1, 1, 1]
+    assert bench.time.pauses == [1, 1, 1]
     assert active == [False, False, False]
     assert bench.publisher.batches == []
     assert bench.left == ["a1"]
@@ -400,14 +400,14 @@ def test_the_relay_takes_over_when_the_lease_is_free(bench: RelayBench) -> None:
         active.append(bench.relay.is_active)
         bench.lease.answers = [len(active) == 2]
 
-    bench.time.at_rest = freed
+    bench.time.at_pause = freed
     bench.run(3)
     assert active == [False, False, True]
     assert bench.left == []
 
 
-def test_what_was_read_under_a_lease_that_is_over_is_read_again_before_it_is_published(bench: RelayBench) -> None:
-    """The process may have been frozen in between, and another relay may have the lease."""
+def test_events_that_were_read_before_the_loss_of_the_lease_are_not_published(bench: RelayBench) -> None:
+    """The process may have been suspended after reading, and another relay may hold the lease."""
     bench.write("a1")
     frozen = [True]
 
@@ -417,24 +417,24 @@ def test_what_was_read_under_a_lease_that_is_over_is_read_again_before_it_is_pub
             bench.lease.is_held = not frozen.pop()
 
     left: list[list[str]] = []
-    bench.time.at_rest = lambda: left.append(bench.left)
+    bench.time.at_pause = lambda: left.append(bench.left)
     bench.run(2)
     assert left == [["a1"], []], "the first round published nothing"
     assert bench.publisher.batches == [["a1"]]
 
 
 def test_slow_queries_run_less_often(bench: RelayBench) -> None:
-    """Some other transaction keeps the server from clearing away what was removed."""
+    """For example, while another transaction keeps the server from purging removed rows."""
 
     @listens_for(bench.store.engine, "after_cursor_execute")
     def slow(*_of_the_statement: object) -> None:
         bench.time.now += 0.03
 
     bench.run(2)
-    assert bench.time.rests == pytest.approx([0.6, 0.6])
+    assert bench.time.pauses == pytest.approx([0.6, 0.6])
 
 
-def test_a_backlog_is_counted_once_a_second_and_no_further_than_ten_thousand(store: Store) -> None:
+def test_the_backlog_is_counted_once_a_second_and_up_to_ten_thousand(store: Store) -> None:
     bench = RelayBench(store, batch_max=500)
     rows = [{"topic": TOPIC, "key": "a", "payload": f"a{n}", "created_at": START} for n in range(12_000)]
     with store.writing() as connection:
@@ -445,7 +445,7 @@ def test_a_backlog_is_counted_once_a_second_and_no_further_than_ten_thousand(sto
         lags.append(bench.relay.lag)
         bench.time.now += 0.3
 
-    bench.time.at_rest = look
+    bench.time.at_pause = look
     bench.run(24)
     assert lags == [lag for lag in (10_000, 9_500, 7_500, 5_500, 3_500, 1_500) for _ in range(4)]
     assert bench.left == []
@@ -453,7 +453,7 @@ def test_a_backlog_is_counted_once_a_second_and_no_further_than_ten_thousand(sto
 
 @pytest.mark.parametrize("event", get_args(DoorEvent))
 def test_every_event_carries_its_id_gym_type_and_version(event: type) -> None:
-    """Those who read `gym-events` drop repeats by the id."""
+    """Consumers of `gym-events` detect repeated events by their id."""
     kinds = {field.name: field.type for field in fields(event)}
     assert kinds["event_id"] is UUID
     assert kinds["gym_id"] is UUID

@@ -1,4 +1,4 @@
-"""When there are more consumers, when fewer, and when a lag says nothing about their number."""
+"""When the policy adds consumers, when it removes them, and when a lag says nothing about their number."""
 
 import warnings
 from typing import Any
@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     from ray.serve.config import AutoscalingContext, AutoscalingPolicy
 
 LIMITS = ScalingLimits()
-# 1,000 messages in 2 s of work: what waits is worked off at 500 a second.
+# 1,000 messages in 2 s of work: the throughput is 500 a second.
 BUSY = ConsumerLoad(lag=0, handled=1000, busy_s=2.0, span_s=4.0)
 IDLE = ConsumerLoad(lag=0, handled=0, busy_s=0.0, span_s=4.0)
 
@@ -26,26 +26,26 @@ def waiting(lag: float, load: ConsumerLoad = BUSY) -> ConsumerLoad:
     return ConsumerLoad(lag, load.handled, load.busy_s, load.span_s)
 
 
-def test_a_lag_that_takes_too_long_asks_for_as_many_as_would_do() -> None:
+def test_a_lag_that_takes_too_long_adds_as_many_consumers_as_needed() -> None:
     assert desired_consumers(1, 1, [waiting(500)], LIMITS) == 1
     assert desired_consumers(1, 1, [waiting(501)], LIMITS) == 2
     assert desired_consumers(1, 1, [waiting(1700)], LIMITS) == 4
     assert desired_consumers(2, 2, [waiting(1001), waiting(0)], LIMITS) == 3
 
 
-def test_those_that_are_still_starting_are_not_taken_back() -> None:
+def test_consumers_that_are_still_starting_are_not_removed() -> None:
     assert desired_consumers(4, 1, [waiting(600)], LIMITS) == 4
     assert desired_consumers(4, 1, [IDLE], LIMITS) == 4
     assert desired_consumers(4, 4, [IDLE] * 3, LIMITS) == 4, "one has not reported yet"
 
 
-def test_calm_takes_one_away_and_never_the_last() -> None:
+def test_calm_removes_one_consumer_and_never_the_last() -> None:
     assert desired_consumers(4, 4, [IDLE] * 4, LIMITS) == 3
     assert desired_consumers(1, 1, [IDLE], LIMITS) == 1
 
 
-def test_a_calm_that_needs_all_of_them_takes_none_away() -> None:
-    # Each is busy for half its time: three would be busy for two thirds of theirs.
+def test_calm_removes_none_while_all_are_needed() -> None:
+    # Each is busy for half of its time. Three would be busy for two thirds.
     assert desired_consumers(4, 4, [BUSY] * 4, LIMITS) == 4
     assert desired_consumers(4, 4, [BUSY] * 3 + [IDLE], LIMITS) == 3
 
@@ -56,7 +56,7 @@ def test_between_too_long_and_calm_nothing_changes() -> None:
 
 @pytest.mark.parametrize("target", [1, 3])
 def test_a_lag_while_nothing_can_be_handled_changes_nothing(target: int) -> None:
-    """The database is away, or a gym's lock is held: more consumers would only wait with the others."""
+    """The database is unavailable, or a gym is locked: more consumers would only wait as well."""
     stuck = waiting(100_000, IDLE)
     assert desired_consumers(target, target, [stuck] * target, LIMITS) == target
 
@@ -98,7 +98,7 @@ def test_old_reports_and_single_ones_say_nothing() -> None:
 
 
 def context(target: int, series: dict[str, list[float]], now: float = 10.0) -> AutoscalingContext:
-    """What Serve tells a policy about one replica, its reports one second apart and the last one at 10 s."""
+    """The context that Serve gives a policy for one replica: one report per second, the last at 10 s."""
     replica = ReplicaID("a", DeploymentID("DoorConsumer", "door_consumers"))
     raw: dict[str, dict[ReplicaID, Any]] = {
         name: {replica: [TimeStampedValue(10.0 - len(values) + n + 1, value) for n, value in enumerate(values)]}
@@ -126,7 +126,7 @@ def context(target: int, series: dict[str, list[float]], now: float = 10.0) -> A
 
 
 def test_serve_finds_the_shipped_policy_and_understands_its_answer() -> None:
-    """As the controller does: the policy that the configuration names arrives pickled, and is asked with a context."""
+    """Like the controller: load the policy of the configuration from its pickle and call it with a context."""
     config = yaml.safe_load(serve_config_file().read_text(encoding="utf-8"))
     (shipped,) = (
         each["autoscaling_config"]["policy"]
@@ -139,5 +139,5 @@ def test_serve_finds_the_shipped_policy_and_understands_its_answer() -> None:
     policy = received.get_policy()(**received.policy_kwargs)
     lagging = {"lag": [0.0, 800.0, 1600.0], "handled": [0.0, 400.0, 800.0], "busy_s": [0.0, 1.0, 2.0]}
     assert policy(context(1, lagging)) == (4, {})
-    assert policy(context(1, lagging, now=20.0)) == (1, {}), "frozen: its last words no longer count"
+    assert policy(context(1, lagging, now=20.0)) == (1, {}), "frozen: its last report is too old"
     assert policy(context(1, {})) == (1, {})

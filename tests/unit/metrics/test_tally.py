@@ -8,7 +8,7 @@ from integrations.tally import Tally
 
 @dataclass
 class FakeSink:
-    """Keeps what it was told, as Prometheus would."""
+    """Keeps values like Prometheus."""
 
     counters: dict[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
     gauges: dict[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class FakeSink:
         self.gauges[name, tuple(tags.values())] = value
 
 
-def test_what_was_counted_is_told_once() -> None:
+def test_a_count_is_exported_once() -> None:
     tally, sink = Tally(), FakeSink()
     scans = tally.counts(SCANS)
     scans.add(1, "entered", "")
@@ -35,12 +35,12 @@ def test_what_was_counted_is_told_once() -> None:
         ("fitmonitor_scans", ("entered", "")): 5,
         ("fitmonitor_scans", ("refused", "gym_full")): 2,
     }
-    told = sink.calls
+    calls = sink.calls
     tally.hand_on(sink)
-    assert sink.calls == told, "nothing has changed"
+    assert sink.calls == calls, "nothing has changed"
 
 
-def test_a_histogram_is_told_as_counts_of_what_was_no_larger() -> None:
+def test_a_histogram_is_exported_as_cumulative_counts() -> None:
     tally, sink = Tally(), FakeSink()
     metric = Metric("size", MetricKind.HISTOGRAM, "Nobody", "", bounds=(1.0, 10.0))
     sizes = tally.buckets(metric)
@@ -57,7 +57,7 @@ def test_a_histogram_is_told_as_counts_of_what_was_no_larger() -> None:
     }
 
 
-def test_numbers_that_are_kept_elsewhere_are_asked_for() -> None:
+def test_callbacks_are_read_at_each_export() -> None:
     tally, sink = Tally(), FakeSink()
     kept = {"late": 0, "lag": 7}
     tally.reads(LATE_REPLIES, lambda: kept["late"])
@@ -70,7 +70,7 @@ def test_numbers_that_are_kept_elsewhere_are_asked_for() -> None:
     assert sink.gauges == {("fitmonitor_consumer_lag", ()): 0}
 
 
-def test_what_was_counted_last_is_told_at_the_end() -> None:
+def test_the_last_counts_are_exported_at_the_end() -> None:
     tally, sink = Tally(), FakeSink()
     sizes = tally.buckets(BATCH_COMMANDS)
     tally.start(lambda: sink, every_s=3600)
@@ -79,7 +79,7 @@ def test_what_was_counted_last_is_told_at_the_end() -> None:
     assert sink.counters["fitmonitor_batch_commands_count", ()] == 1
 
 
-def test_a_failure_loses_no_count_and_ends_nothing() -> None:
+def test_a_failed_export_loses_no_count_and_is_retried() -> None:
     tally, sink = Tally(), FakeSink()
     refuses = [True]
 
