@@ -93,7 +93,6 @@ class ConsumerLoop(BackgroundThread, Generic[M, R]):
         super().__init__(f"consumer-{topic}", monotonic)
         self._consumer = consumer
         self._topic = topic
-        self._decode = decode
         self._limits = limits or LoopLimits()
         self._processor = BatchProcessor(
             handler, dead_letters, replier, after_commit, self._wait_paused, self._limits.retry

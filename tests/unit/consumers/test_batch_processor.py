@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from consumers.failure_policy import NextStep, describe_error, next_step
+from domain.errors import UnavailableError
 from tests.unit.consumers.fakes import LoopBench, message
 
 
@@ -24,7 +25,8 @@ UNAVAILABLE = OperationalError("SELECT", {"name": "Ada"}, pymysql.err.Operationa
     [
         (UNAVAILABLE, 1, 5, NextStep.WAIT),
         (UNAVAILABLE, 99, 1, NextStep.WAIT),
-        (NoConnectionFreeError(), 1, 5, NextStep.WAIT),
+        (PoolTimeoutError(), 1, 5, NextStep.WAIT),
+        (UnavailableError("a provider"), 99, 5, NextStep.WAIT),
         (lost_race(1213), 1, 5, NextStep.RETRY),
         (lost_race(1062), 2, 1, NextStep.RETRY),
         (lost_race(1205), 3, 5, NextStep.SPLIT),
