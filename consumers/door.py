@@ -29,9 +29,9 @@ from integrations.kafka.messages import (
 )
 from integrations.kafka.reply_sender import ReplySender
 from integrations.metrics import BATCH_COMMANDS, DECISION_SECONDS, FAILED_BATCHES, REPEATED_SCANS, SCANS
+from integrations.metrics_registry import MetricsRegistry, Tags
 from integrations.replica import Closing
 from integrations.settings import Settings
-from integrations.tally import Tags, Tally
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
 Decide = Callable[[Connection, Sequence[Request], Clock, DoorLimits], list[DoorResult | None]]
@@ -54,14 +54,14 @@ class DoorHandler:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, limits: DoorLimits, metrics: Tally, decide: Decide = decide_batch
+        self, store: Store, clock: Clock, limits: DoorLimits, metrics: MetricsRegistry, decide: Decide = decide_batch
     ) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
         self._decide = decide
-        self._batch_sizes = metrics.buckets(BATCH_COMMANDS)
-        self._failures = metrics.counts(FAILED_BATCHES)
+        self._batch_sizes = metrics.histogram(BATCH_COMMANDS)
+        self._failures = metrics.counter(FAILED_BATCHES)
 
     def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult | None]:
         """Decide commands in order and commit."""
@@ -88,11 +88,11 @@ class DoorReplier:
         metrics: counts scans by outcome and reason, and how long decisions took.
     """
 
-    def __init__(self, sender: ReplySender, metrics: Tally) -> None:
+    def __init__(self, sender: ReplySender, metrics: MetricsRegistry) -> None:
         self._sender = sender
-        self._scans = metrics.counts(SCANS)
-        self._repeated = metrics.counts(REPEATED_SCANS)
-        self._decision_seconds = metrics.buckets(DECISION_SECONDS)
+        self._scans = metrics.counter(SCANS)
+        self._repeated = metrics.counter(REPEATED_SCANS)
+        self._decision_seconds = metrics.histogram(DECISION_SECONDS)
 
     def reply(self, results: Sequence[tuple[DoorCommand, DoorResult]]) -> None:
         """Send the results of commands that were decided together, then count them."""
@@ -134,8 +134,8 @@ class DoorConsumerDependencies:
         clock: the time of decisions.
     """
 
-    def __init__(self, settings: Settings, metrics: Tally | None = None, clock: Clock = system_clock) -> None:
-        metrics = metrics or Tally()
+    def __init__(self, settings: Settings, metrics: MetricsRegistry | None = None, clock: Clock = system_clock) -> None:
+        metrics = metrics or MetricsRegistry()
         self.store = open_store(settings.database, IDLE_SESSION_TIMEOUT_S)
         self.sender = ReplySender(settings)
         self.dead_letters = DeadLetterWriter(settings.kafka)

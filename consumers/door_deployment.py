@@ -18,9 +18,9 @@ from integrations.metrics import (
     OUTBOX_LAG,
     OUTBOX_PUBLISHED,
 )
+from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.replica import Replica
 from integrations.settings import Settings, settings
-from integrations.tally import RaySink, Tally
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -45,7 +45,7 @@ class DoorConsumer(Replica):
     def __init__(self, configured: Settings | None = None, *, reports: bool = False) -> None:
         configured = configured or settings()
         configure_logging(configured)
-        self._metrics = metrics = Tally()
+        self._metrics = metrics = MetricsRegistry()
         self.closing.add("metrics", metrics.stop)
         self._relay = relay = open_outbox_relay(configured)
         dependencies = DoorConsumerDependencies(configured, metrics)
@@ -60,18 +60,18 @@ class DoorConsumer(Replica):
         self.closing.add("forgotten_visits", lambda: job.stop(_WORKER_STOP_S))
         self.closing.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch and leaves the group
         self.closing.add("threads", lambda: [thread.stop(0) for thread in (loop, relay, job)])  # all at the same time
-        metrics.reads(LAG, lambda: loop.lag)
-        metrics.reads(DEAD_LETTERS, lambda: loop.stats.dead_letters)
-        metrics.reads(LOST_REPLIES, lambda: dependencies.sender.lost)
-        metrics.reads(OUTBOX_LAG, lambda: relay.lag)
-        metrics.reads(OUTBOX_AGE, lambda: relay.oldest_age_s)
-        metrics.reads(OUTBOX_ACTIVE, lambda: relay.is_active)
-        metrics.reads(OUTBOX_PUBLISHED, lambda: relay.published)
+        metrics.add_callback(LAG, lambda: loop.lag)
+        metrics.add_callback(DEAD_LETTERS, lambda: loop.stats.dead_letters)
+        metrics.add_callback(LOST_REPLIES, lambda: dependencies.sender.lost)
+        metrics.add_callback(OUTBOX_LAG, lambda: relay.lag)
+        metrics.add_callback(OUTBOX_AGE, lambda: relay.oldest_age_s)
+        metrics.add_callback(OUTBOX_ACTIVE, lambda: relay.is_active)
+        metrics.add_callback(OUTBOX_PUBLISHED, lambda: relay.published)
         loop.start()
         relay.start()
         job.start()
         if reports:
-            metrics.start(RaySink)
+            metrics.start(RayExporter)
         # Serve treats the replica as ready once the constructor returns. The door is ready once it has partitions.
         loop.wait_for_partitions(_FIRST_PARTITIONS_S)
 

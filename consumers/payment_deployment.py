@@ -11,10 +11,10 @@ from consumers.scaling import autoscaling_stats
 from integrations.logs import configure_logging
 from integrations.mail import mailer_of
 from integrations.metrics import PAYMENT_DEAD_LETTERS, PAYMENT_EVENTS, PAYMENT_LAG, RECONCILIATION_FAILURES
+from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.replica import Replica
 from integrations.settings import Settings, settings
 from integrations.stripe import StripePayments
-from integrations.tally import RaySink, Tally
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -38,7 +38,7 @@ class PaymentConsumer(Replica):
     def __init__(self, configured: Settings | None = None, *, reports: bool = False) -> None:
         configured = configured or settings()
         configure_logging(configured)
-        self._metrics = metrics = Tally()
+        self._metrics = metrics = MetricsRegistry()
         self.closing.add("metrics", metrics.stop)
         self._loop: PaymentLoop | None = None
         if configured.stripe.api_key.get_secret_value():
@@ -46,20 +46,20 @@ class PaymentConsumer(Replica):
             self._loop = loop = dependencies.build_loop()
             self.closing.add("dependencies", lambda: None if loop.alive else dependencies.close())
             self.closing.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch, leaves the group
-            metrics.reads(PAYMENT_LAG, lambda: loop.lag)
-            metrics.reads(PAYMENT_EVENTS, lambda: loop.stats.messages)
-            metrics.reads(PAYMENT_DEAD_LETTERS, lambda: loop.stats.dead_letters)
+            metrics.add_callback(PAYMENT_LAG, lambda: loop.lag)
+            metrics.add_callback(PAYMENT_EVENTS, lambda: loop.stats.messages)
+            metrics.add_callback(PAYMENT_DEAD_LETTERS, lambda: loop.stats.dead_letters)
             loop.start()
         self._jobs = payment_jobs(configured)
         for name, job in self._jobs.items():
             if isinstance(job, ReconciliationJob):
-                metrics.reads(RECONCILIATION_FAILURES, partial(getattr, job, "failures"))
+                metrics.add_callback(RECONCILIATION_FAILURES, partial(getattr, job, "failures"))
             self.closing.add(name, partial(job.stop, _JOB_STOP_S))
             job.start()
         threads = [*self._jobs.values(), *([self._loop] if self._loop else [])]
         self.closing.add("threads", lambda: [thread.stop(0) for thread in threads])  # all at the same time
         if reports:
-            metrics.start(RaySink)
+            metrics.start(RayExporter)
 
     def check_health(self) -> None:
         """The health check of Serve.

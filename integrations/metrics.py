@@ -1,6 +1,7 @@
 """The definitions of all metrics: names, types, tags, descriptions.
 
-`docs/metrics.md` lists them; `python -m integrations.metrics` prints that list. `integrations.tally` counts them.
+`docs/metrics.md` lists them; `python -m integrations.metrics` prints that list. `integrations.metrics_registry` counts
+them.
 """
 
 import sys

@@ -34,8 +34,8 @@ from deployments.payments.desk import PaymentsDesk
 from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
 from domain.clock import Clock
 from domain.images import ImageStore
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
-from integrations.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def assemble(
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
-    tally: Tally | None = None,
+    tally: MetricsRegistry | None = None,
     rest: FastAPI | None = None,
 ) -> Assembled:
     """The ASGI application, and what it does for others.
@@ -82,7 +82,7 @@ def assemble(
         tally: where scans are counted.
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
-    tally = tally or Tally()
+    tally = tally or MetricsRegistry()
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     door = settings.door

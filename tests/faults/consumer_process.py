@@ -19,8 +19,8 @@ from integrations.kafka.clients import group_consumer_config
 from integrations.kafka.messages import DoorCommand, decode_command
 from integrations.kafka.reply_sender import ReplySender
 from integrations.logs import configure_logging
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
-from integrations.tally import Tally
 
 
 class Point(StrEnum):
@@ -71,7 +71,7 @@ class DoomedStore(Store):
 
 class DoomedHandler(DoorHandler):
     def __init__(self, settings: Settings, store: Store, fate: Fate) -> None:
-        super().__init__(store, system_clock, door_limits(settings), Tally())
+        super().__init__(store, system_clock, door_limits(settings), MetricsRegistry())
         self._fate = fate
 
     def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult | None]:
@@ -119,6 +119,6 @@ def run(settings: Settings, point: Point, after: int) -> None:
         decode_command,
         DoomedHandler(settings, DoomedStore(settings.database.url.get_secret_value(), fate), fate),
         parts.dead_letters,
-        DoorReplier(parts.sender, Tally()),
+        DoorReplier(parts.sender, MetricsRegistry()),
         parts.limits,
     ).run()

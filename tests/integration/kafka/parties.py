@@ -28,8 +28,8 @@ from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import DeadLetter, DoorCommand, ReplyTo, ScanCommand, decode_command
 from integrations.kafka.replies import ReplyListener
 from integrations.kafka.reply_sender import ReplySender
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import DoorSettings, Settings
-from integrations.tally import Tally
 
 PATIENCE_S = 30.0
 
@@ -59,7 +59,7 @@ def echo_loop(settings: Settings, handler: EchoHandler, batch_max: int = 256) ->
         decode_command,
         handler,
         DeadLetterWriter(settings.kafka),
-        DoorReplier(ReplySender(settings), Tally()),
+        DoorReplier(ReplySender(settings), MetricsRegistry()),
         LoopLimits(batch_max=batch_max),
     )
     loop.start()

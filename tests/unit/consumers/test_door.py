@@ -28,8 +28,8 @@ from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.kafka.messages import AnnulCommand, DoorReply, EndVisitCommand, ReplyTo, ScanCommand
 from integrations.kafka.reply_sender import ReplySender
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import DoorSettings, Settings
-from integrations.tally import Tally
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE = ReplyTo("gateway-1", 2)
@@ -75,7 +75,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def handler(
     store: Store, decide: Callable[[Connection, Requests, Clock, DoorLimits], list[DoorResult | None]]
 ) -> DoorHandler:
-    return DoorHandler(store, lambda: NOW, DoorLimits(), Tally(), decide)
+    return DoorHandler(store, lambda: NOW, DoorLimits(), MetricsRegistry(), decide)
 
 
 def decided(store: Store) -> list[str]:
@@ -140,7 +140,7 @@ class FakeSender(ReplySender):
 def test_each_waiting_replica_gets_one_message_per_batch() -> None:
     sender = FakeSender()
     first, second, third = scan("a"), scan("b", ELSEWHERE), scan("c")
-    DoorReplier(sender, Tally()).reply([(first, result("a")), (second, result("b")), (third, result("c"))])
+    DoorReplier(sender, MetricsRegistry()).reply([(first, result("a")), (second, result("b")), (third, result("c"))])
     assert [(to, [reply.command_id for reply in replies]) for to, replies in sender.sent] == [
         (HERE, [first.command_id, third.command_id]),
         (ELSEWHERE, [second.command_id]),
@@ -150,7 +150,7 @@ def test_each_waiting_replica_gets_one_message_per_batch() -> None:
 
 def test_a_reply_carries_its_result_as_json() -> None:
     sender = FakeSender()
-    DoorReplier(sender, Tally()).reply([(scan("a"), result("a"))])
+    DoorReplier(sender, MetricsRegistry()).reply([(scan("a"), result("a"))])
     [(_, [reply])] = sender.sent
     assert reply.kind == "check_payment"
     assert msgspec.json.decode(reply.body, type=CheckPayment) == result("a")

@@ -27,13 +27,13 @@ from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo, ScanCommand
 from integrations.kafka.reply_sender import ReplySender
-from integrations.tally import Tally
+from integrations.metrics_registry import MetricsRegistry
 from tests.world import HeldClock
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class FakeSink:
+class FakeExporter:
     def __init__(self) -> None:
         self.values: dict[tuple[str, ...], float] = {}
 
@@ -74,14 +74,14 @@ def answer(outcome: Outcome, reason: Reason | None = None, *, replayed: bool = F
     return ScanAnswer("s", outcome, reason, None, None, UUID(int=1), 3, 100, decided_at, replayed)
 
 
-def exported(metrics: Tally) -> dict[tuple[str, ...], float]:
-    sink = FakeSink()
-    metrics.hand_on(sink)
-    return sink.values
+def exported(metrics: MetricsRegistry) -> dict[tuple[str, ...], float]:
+    exporter = FakeExporter()
+    metrics.export(exporter)
+    return exporter.values
 
 
 def test_decisions_are_counted_by_outcome_and_reason_and_repeats_separately() -> None:
-    metrics, sender = Tally(), FakeSender()
+    metrics, sender = MetricsRegistry(), FakeSender()
     results: list[tuple[DoorCommand, DoorResult]] = [
         (command(), answer(Outcome.ENTERED)),
         (command(), answer(Outcome.ENTERED)),
@@ -107,7 +107,7 @@ def test_decisions_are_counted_by_outcome_and_reason_and_repeats_separately() ->
 
 
 def test_transactions_are_counted_by_size_and_failures_by_error(store: Store) -> None:
-    metrics = Tally()
+    metrics = MetricsRegistry()
     fails = [False]
 
     def decide(

@@ -3,11 +3,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integrations.metrics import BATCH_COMMANDS, LAG, LATE_REPLIES, SCANS, Metric, MetricKind
-from integrations.tally import Tally
+from integrations.metrics_registry import MetricsRegistry
 
 
 @dataclass
-class FakeSink:
+class FakeExporter:
     """Keeps values like Prometheus."""
 
     counters: dict[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
@@ -24,31 +24,31 @@ class FakeSink:
 
 
 def test_a_count_is_exported_once() -> None:
-    tally, sink = Tally(), FakeSink()
-    scans = tally.counts(SCANS)
+    registry, exporter = MetricsRegistry(), FakeExporter()
+    scans = registry.counter(SCANS)
     scans.add(1, "entered", "")
     scans.add_all({("refused", "gym_full"): 2, ("entered", ""): 3})
-    tally.hand_on(sink)
+    registry.export(exporter)
     scans.add(1, "entered", "")
-    tally.hand_on(sink)
-    assert sink.counters == {
+    registry.export(exporter)
+    assert exporter.counters == {
         ("fitmonitor_scans", ("entered", "")): 5,
         ("fitmonitor_scans", ("refused", "gym_full")): 2,
     }
-    calls = sink.calls
-    tally.hand_on(sink)
-    assert sink.calls == calls, "nothing has changed"
+    calls = exporter.calls
+    registry.export(exporter)
+    assert exporter.calls == calls, "nothing has changed"
 
 
 def test_a_histogram_is_exported_as_cumulative_counts() -> None:
-    tally, sink = Tally(), FakeSink()
+    registry, exporter = MetricsRegistry(), FakeExporter()
     metric = Metric("size", MetricKind.HISTOGRAM, "Nobody", "", bounds=(1.0, 10.0))
-    sizes = tally.buckets(metric)
+    sizes = registry.histogram(metric)
     sizes.observe(1.0)
-    tally.hand_on(sink)
+    registry.export(exporter)
     sizes.observe_all([0.5, 1.5, 10.0, 11.0])
-    tally.hand_on(sink)
-    assert sink.counters == {
+    registry.export(exporter)
+    assert exporter.counters == {
         ("size_bucket", ("1",)): 2,
         ("size_bucket", ("10",)): 4,
         ("size_bucket", ("+Inf",)): 5,
@@ -58,29 +58,29 @@ def test_a_histogram_is_exported_as_cumulative_counts() -> None:
 
 
 def test_callbacks_are_read_at_each_export() -> None:
-    tally, sink = Tally(), FakeSink()
+    registry, exporter = MetricsRegistry(), FakeExporter()
     kept = {"late": 0, "lag": 7}
-    tally.reads(LATE_REPLIES, lambda: kept["late"])
-    tally.reads(LAG, lambda: kept["lag"])
-    tally.hand_on(sink)
-    assert sink.counters == {}
+    registry.add_callback(LATE_REPLIES, lambda: kept["late"])
+    registry.add_callback(LAG, lambda: kept["lag"])
+    registry.export(exporter)
+    assert exporter.counters == {}
     kept |= {"late": 4, "lag": 0}
-    tally.hand_on(sink)
-    assert sink.counters == {("fitmonitor_late_replies", ()): 4}
-    assert sink.gauges == {("fitmonitor_consumer_lag", ()): 0}
+    registry.export(exporter)
+    assert exporter.counters == {("fitmonitor_late_replies", ()): 4}
+    assert exporter.gauges == {("fitmonitor_consumer_lag", ()): 0}
 
 
 def test_the_last_counts_are_exported_at_the_end() -> None:
-    tally, sink = Tally(), FakeSink()
-    sizes = tally.buckets(BATCH_COMMANDS)
-    tally.start(lambda: sink, every_s=3600)
+    registry, exporter = MetricsRegistry(), FakeExporter()
+    sizes = registry.histogram(BATCH_COMMANDS)
+    registry.start(lambda: exporter, interval_s=3600)
     sizes.observe(3)
-    tally.stop()
-    assert sink.counters["fitmonitor_batch_commands_count", ()] == 1
+    registry.stop()
+    assert exporter.counters["fitmonitor_batch_commands_count", ()] == 1
 
 
 def test_a_failed_export_loses_no_count_and_is_retried() -> None:
-    tally, sink = Tally(), FakeSink()
+    registry, exporter = MetricsRegistry(), FakeExporter()
     refuses = [True]
 
     def read() -> float:
@@ -89,12 +89,12 @@ def test_a_failed_export_loses_no_count_and_is_retried() -> None:
             raise RuntimeError("not now")
         return 7.0
 
-    tally.reads(LAG, read)
-    tally.counts(SCANS).add(1, "entered", "")
-    tally.start(lambda: sink, every_s=0.01)
+    registry.add_callback(LAG, read)
+    registry.counter(SCANS).add(1, "entered", "")
+    registry.start(lambda: exporter, interval_s=0.01)
     deadline = time.monotonic() + 10
-    while not sink.gauges and time.monotonic() < deadline:
+    while not exporter.gauges and time.monotonic() < deadline:
         time.sleep(0.01)
-    tally.stop()
-    assert list(sink.gauges.values()) == [7.0]
-    assert sink.counters == {("fitmonitor_scans", ("entered", "")): 1}
+    registry.stop()
+    assert list(exporter.gauges.values()) == [7.0]
+    assert exporter.counters == {("fitmonitor_scans", ("entered", "")): 1}
