@@ -1,1 +1,1 @@
-"""What is read from Kafka, and what is done with it."""
+"""What is read from Kafka: one generic loop, the door's and the payments' consumer, and the jobs beside them."""

@@ -1,16 +1,14 @@
-"""The door's part of the loop: commands in, decisions out."""
+"""The door's consumer: reads commands, decides them, sends the results back."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Protocol
 
 from sqlalchemy import Connection
 
-from consumers.frozen import give_up_locks_when_frozen
+from consumers.database import open_store
 from consumers.loop import ConsumerLoop, LoopLimits
-from consumers.ports import Handler, Replier
 from domain.clock import Clock, system_clock
-from domain.door.model import DoorLimits, DoorResult, Problem, Rejected
+from domain.door.model import DoorLimits, DoorResult, Problem, Rejected, ScanAnswer
 from domain.door.service import Request, decide_batch
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
@@ -30,103 +28,142 @@ from integrations.kafka.messages import (
     reply,
 )
 from integrations.kafka.reply_sender import ReplySender
+from integrations.metrics import BATCH_COMMANDS, DECISION_SECONDS, FAILED_BATCHES, REPEATED_SCANS, SCANS
+from integrations.metrics_registry import MetricsRegistry, Tags
 from integrations.replica import Closing
 from integrations.settings import Settings
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
 Decide = Callable[[Connection, Sequence[Request], Clock, DoorLimits], list[DoorResult | None]]
 
-FROZEN_AFTER_S = 5  # a batch pauses for some hundredths of a second between two statements
+IDLE_SESSION_TIMEOUT_S = 5  # a batch pauses for some hundredths of a second between two statements
 _NOT_DECIDED = Rejected(
-    Problem.NOT_DECIDED, "This question could not be decided and was set aside for the operators. Ask the staff."
+    Problem.NOT_DECIDED, "This request could not be decided. It was saved for the operators. Ask the staff."
 )
 
 
 class DoorHandler:
-    """Decides a batch of commands in one unit of work.
+    """Decides a batch of commands in one unit of work, and counts batches.
 
     Args:
         store: the database.
-        clock: asked anew for each decision.
-        limits: figures of the door.
-        decide: the door's use case.
+        clock: read for each decision.
+        limits: the limits of the door.
+        metrics: counts batches by size, and failures by error.
+        decide: the use case of the door.
     """
 
-    def __init__(self, store: Store, clock: Clock, limits: DoorLimits, decide: Decide = decide_batch) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, limits: DoorLimits, metrics: MetricsRegistry, decide: Decide = decide_batch
+    ) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
         self._decide = decide
+        self._batch_sizes = metrics.histogram(BATCH_COMMANDS)
+        self._failures = metrics.counter(FAILED_BATCHES)
 
     def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult | None]:
         """Decide commands in order and commit."""
         requests = [request_of(command) for command in messages]
-        with self._store.writing() as connection:
-            return self._decide(connection, requests, self._clock, self._limits)
+        try:
+            with self._store.writing() as connection:
+                results = self._decide(connection, requests, self._clock, self._limits)
+        except Exception as error:
+            self._failures.add(1, type(error).__name__)
+            raise
+        self._batch_sizes.observe(len(results) - results.count(None))  # deferred commands come again
+        return results
 
     def dead_lettered(self, message: DoorCommand) -> DoorResult:  # noqa: ARG002 - the same for every command
-        """What whoever asked is told of a command that failed by itself."""
+        """The result of a command that was moved to the dead-letter topic."""
         return _NOT_DECIDED
 
 
-class SendsReplies(Protocol):
-    """The way back to the replicas that asked."""
-
-    def send(self, reply_to: ReplyTo, replies: Sequence[DoorReply]) -> None:
-        """Send all replies of one batch for one replica."""
-
-    def serve_reports(self) -> None:
-        """Take notice of what could not be delivered."""
-
-
 class DoorReplier:
-    """Bundles the replies of a batch: one message for each replica that asked."""
-
-    def __init__(self, sender: SendsReplies) -> None:
-        self._sender = sender
-
-    def reply(self, answered: Sequence[tuple[DoorCommand, DoorResult]]) -> None:
-        """Send the results of commands that were decided together."""
-        bundles: dict[ReplyTo, list[DoorReply]] = {}
-        for command, result in answered:
-            if command.reply_to is None:
-                continue
-            bundles.setdefault(command.reply_to, []).append(reply(command.command_id, result))
-        for reply_to, replies in bundles.items():
-            self._sender.send(reply_to, replies)
-        self._sender.serve_reports()
-
-
-class DoorParts:
-    """The door's consumer with everything that it opens. Close it after its loop has ended.
+    """Sends the results of a batch, one message per waiting replica, and counts decisions.
 
     Args:
-        settings: where the database and Kafka are, and the door's limits.
-        clock: tells the time of decisions.
+        sender: produces the replies.
+        metrics: counts scans by outcome and reason, and how long decisions took.
     """
 
-    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
-        database = settings.database
-        self.store = Store(
-            database.url.get_secret_value(), pool_size=1, statement_timeout_s=database.statement_timeout_s
-        )
-        give_up_locks_when_frozen(self.store.engine, FROZEN_AFTER_S)
+    def __init__(self, sender: ReplySender, metrics: MetricsRegistry) -> None:
+        self._sender = sender
+        self._scans = metrics.counter(SCANS)
+        self._repeated = metrics.counter(REPEATED_SCANS)
+        self._decision_seconds = metrics.histogram(DECISION_SECONDS)
+
+    def reply(self, results: Sequence[tuple[DoorCommand, DoorResult]]) -> None:
+        """Send the results of commands that were decided together, then count them."""
+        by_replica: dict[ReplyTo, list[DoorReply]] = {}
+        for command, result in results:
+            if command.reply_to is not None:
+                by_replica.setdefault(command.reply_to, []).append(reply(command.command_id, result))
+        for reply_to, replies in by_replica.items():
+            self._sender.send(reply_to, replies)
+        self._sender.serve_reports()
+        self._count(results)
+
+    def _count(self, results: Sequence[tuple[DoorCommand, DoorResult]]) -> None:
+        scans: dict[Tags, int] = {}
+        seconds: list[float] = []
+        repeated = 0
+        for command, answer in results:
+            if not isinstance(answer, ScanAnswer) or not isinstance(command, ScanCommand):
+                continue
+            if answer.replayed:
+                repeated += 1
+                continue
+            # `_value_` is the plain string. `value` and the hash of an enum member cost more than the rest here.
+            tags = answer.outcome._value_, answer.reason._value_ if answer.reason else ""
+            scans[tags] = scans.get(tags, 0) + 1
+            seconds.append((answer.decided_at - command.scan.arrived_at).total_seconds())
+        self._scans.add_all(scans)
+        self._decision_seconds.observe_all(seconds)
+        if repeated:
+            self._repeated.add(repeated)
+
+
+class DoorConsumerDependencies:
+    """What the door's consumer opens. Close it after its loop has ended.
+
+    Args:
+        settings: the database, Kafka, and the limits of the door.
+        metrics: where decisions are counted.
+        clock: the time of decisions.
+    """
+
+    def __init__(self, settings: Settings, metrics: MetricsRegistry | None = None, clock: Clock = system_clock) -> None:
+        metrics = metrics or MetricsRegistry()
+        self.store = open_store(settings.database, IDLE_SESSION_TIMEOUT_S)
         self.sender = ReplySender(settings)
         self.dead_letters = DeadLetterWriter(settings.kafka)
         self.consumer = open_group_consumer(settings.kafka, settings.kafka.door_group)
-        self.handler: Handler[DoorCommand, DoorResult] = DoorHandler(self.store, clock, door_limits(settings))
-        self.replier: Replier[DoorCommand, DoorResult] = DoorReplier(self.sender)
+        self.handler = DoorHandler(self.store, clock, door_limits(settings), metrics)
+        self.replier = DoorReplier(self.sender, metrics)
         self.limits = LoopLimits(batch_max=settings.door.batch_max)
         self.topic = settings.kafka.commands_topic
 
-    def loop(self) -> DoorLoop:
-        """The loop of these parts; it closes the consumer itself."""
+    def build_loop(self, after_commit: Callable[[], None] | None = None) -> DoorLoop:
+        """The loop, which closes the consumer itself.
+
+        Args:
+            after_commit: called after each commit and its replies.
+        """
         return ConsumerLoop(
-            self.consumer, self.topic, decode_command, self.handler, self.replier, self.dead_letters, self.limits
+            self.consumer,
+            self.topic,
+            decode_command,
+            self.handler,
+            self.dead_letters,
+            self.replier,
+            self.limits,
+            after_commit,
         )
 
     def close(self) -> None:
-        """Send the last replies and give back the connections."""
+        """Send the last replies and close the connections."""
         closing = Closing()
         closing.add("store", self.store.close)
         closing.add("dead_letters", self.dead_letters.close)
@@ -135,7 +172,7 @@ class DoorParts:
 
 
 def door_limits(settings: Settings) -> DoorLimits:
-    """The door's figures, from the settings."""
+    """The limits of the door, from the settings."""
     return DoorLimits(
         repeat_window=timedelta(seconds=settings.door.repeat_window_s),
         annul_window=timedelta(seconds=settings.door.annul_window_s),
@@ -143,7 +180,7 @@ def door_limits(settings: Settings) -> DoorLimits:
 
 
 def request_of(command: DoorCommand) -> Request:
-    """What a command asks of the door."""
+    """The request that a command carries."""
     match command:
         case ScanCommand():
             return command.scan

@@ -1,4 +1,4 @@
-"""The loop of every consumer: poll, decode, handle, commit, reply, store offsets; on one thread."""
+"""The generic consumer loop: poll, decode, handle, commit, reply, store offsets. One thread per consumer."""
 
 import time
 from collections.abc import Callable, Collection
@@ -9,40 +9,43 @@ from typing import Generic
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from consumers.batch import Batch
-from consumers.deciding import Decider, RetryLimits
-from consumers.living_thread import LivingThread
-from consumers.ports import DeadLetters, GroupConsumer, Handler, M, R, Replier
+from consumers.background_thread import BackgroundThread
+from consumers.batch_processor import BatchProcessor
+from consumers.failure_policy import RetryLimits
+from consumers.handler import DeadLetterQueue, Handler, M, R, Replier
+from consumers.pending_messages import PendingMessages
 
 _log = structlog.get_logger(__name__)
 
-_LAG_EVERY_S = 1.0
+_LAG_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class LoopLimits:
-    """How much a consumer takes, and how patient it is.
+    """How much a consumer reads, and how long it waits.
 
     Args:
-        batch_max: messages in one unit of work.
-        poll_s: how long to wait for a message before looking around.
-        again_s: how soon what was set aside is tried again.
-        set_aside_max: how many messages may wait in hand; past it their partitions rest. With a batch of the longest
-            commands they still fit one statement.
+        batch_max: maximum number of messages per unit of work.
+        poll_s: how long to wait for a message, in seconds.
+        deferred_retry_s: how long to wait for a message while deferred ones are pending, in seconds.
+        deferred_max: maximum number of deferred messages; beyond it their partitions are paused. Together with a
+            batch of the largest commands they still fit into one SQL statement.
+        retry: how long to retry.
     """
 
     batch_max: int = 256
     poll_s: float = 0.2
-    again_s: float = 0.02
-    set_aside_max: int = 512
+    deferred_retry_s: float = 0.02
+    deferred_max: int = 512
     retry: RetryLimits = field(default_factory=RetryLimits)
 
 
 @dataclass(slots=True)
 class LoopStats:
-    """What a consumer has done since it started. Written by its thread alone.
+    """What a consumer has done since its start. Written by its thread only.
 
-    `busy_s`: how long batches were in work, in s, without the waits for what was away.
+    Args:
+        busy_s: time spent on batches, in seconds, without the waits for unavailable systems.
     """
 
     batches: int = 0
@@ -56,104 +59,108 @@ class LoopStats:
         return self.messages / self.batches if self.batches else 0.0
 
 
-class ConsumerLoop(LivingThread, Generic[M, R]):
+class ConsumerLoop(BackgroundThread, Generic[M, R]):
     """One consumer on one thread.
 
-    Offsets are stored only after the commit and the replies of their batch, so a consumer that dies leaves its
-    batch to the next one, whose handler finds what was committed. A message is never skipped: it is handled, or
-    it lies with the dead letters, or it is still in hand.
+    Offsets are stored after the commit and the replies of their batch. When a consumer dies, the next owner of its
+    partitions reads that batch again, and its handler finds what was committed. No message is skipped: it is handled,
+    in the dead-letter topic, or still pending.
 
     Args:
-        consumer: of a group, with `enable.auto.offset.store` off; closed by the loop.
+        consumer: a member of a group, with `enable.auto.offset.store` off. The loop closes it.
         topic: the topic to read.
-        decode: makes a message of a value, or raises.
-        handler: one unit of work per batch.
-        replier: told of the answers.
-        dead_letters: take what cannot be handled.
-        limits: how much, how patient.
-        monotonic: seconds of a clock that only rises.
+        decode: decodes the value of a message, or raises.
+        handler: handles and commits one batch per call.
+        dead_letters: stores what cannot be handled.
+        replier: sends the results; None: nobody waits for them.
+        limits: how much to read, how long to wait.
+        after_commit: called after each commit and its replies.
+        monotonic: a monotonic clock, in seconds.
     """
 
     def __init__(
         self,
-        consumer: GroupConsumer,
+        consumer: Consumer,
         topic: str,
         decode: Callable[[bytes], M],
         handler: Handler[M, R],
-        replier: Replier[M, R],
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterQueue,
+        replier: Replier[M, R] | None = None,
         limits: LoopLimits | None = None,
+        after_commit: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(f"consumer-{topic}", monotonic)
         self._consumer = consumer
         self._topic = topic
-        self._decode = decode
         self._limits = limits or LoopLimits()
-        self._decider = Decider(handler, replier, dead_letters, self._rest, self._limits.retry)
-        self._owned: set[int] = set()
-        self._has_owned = Event()
-        self._resting = False
-        self._held: set[int] = set()
-        self._rested_s = 0.0
-        self._batch = Batch(decode)
-        self._measured_at = 0.0
+        self._processor = BatchProcessor(
+            handler, dead_letters, replier, after_commit, self._wait_paused, self._limits.retry
+        )
+        self._assigned: set[int] = set()
+        self._first_assignment = Event()
+        self._all_paused = False
+        self._paused_for_deferred: set[int] = set()
+        self._waited_s = 0.0
+        self._pending = PendingMessages(decode)
+        self._lag_read_at = 0.0
         self._lag = 0
         self.stats = LoopStats()
 
     def wait_for_partitions(self, timeout_s: float) -> bool:
-        """Wait until the group has given it its first partitions: before that, nobody who asks is heard by it.
+        """Wait for the first assignment of partitions. Before it this consumer reads nothing.
 
         Returns:
-            Whether it has; a group with more members than partitions has none to give.
+            Whether it came. A group with more members than partitions has none for some of them.
         """
-        return self._has_owned.wait(timeout_s)
+        return self._first_assignment.wait(timeout_s)
 
     @property
     def lag(self) -> int:
-        """Messages that wait in this consumer's partitions, as of about a second ago."""
+        """Unread messages in this consumer's partitions, about a second old."""
         return self._lag
 
     def run(self) -> None:
         """Read until stopped.
 
         Raises:
-            KafkaException: the client is beyond use.
+            KafkaException: the client reported a fatal error.
         """
         try:
-            self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked)
+            self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
             while not self._stopping.is_set():
                 self._step()
         finally:
-            # Whatever is still in hand is not stored, and comes again to whoever owns its partition next.
+            # Offsets of pending messages are not stored, so the next owner of their partitions reads them again.
             self._consumer.close()
 
     def _step(self) -> None:
         self._beat()
-        self._measure_lag()
-        limits, batch = self._limits, self._batch
-        first = self._consumer.poll(limits.again_s if batch.parts else limits.poll_s)
+        self._read_lag()
+        limits, pending = self._limits, self._pending
+        first = self._consumer.poll(limits.deferred_retry_s if pending.batches else limits.poll_s)
         if first is not None:
-            self._take([first, *self._consumer.consume(limits.batch_max - 1, 0)])
-        if not (batch.parts or batch.undecodable):
+            self._add([first, *self._consumer.consume(limits.batch_max - 1, 0)])
+        if not (pending.batches or pending.undecodable):
             return
-        # In one unit of work with what waits: a message must not overtake another of its gym.
-        batch.join()
-        began_at, rested_s = self._monotonic(), self._rested_s
-        if self._decider.decide(batch):
+        # One batch with the deferred messages: no message may overtake an earlier one of its key.
+        pending.merge_batches()
+        began_at, waited_s = self._monotonic(), self._waited_s
+        if self._processor.process(pending):
             self._store_offsets()
-            self._count(len(batch) - len(batch.set_aside))
-        self.stats.busy_s += self._monotonic() - began_at - (self._rested_s - rested_s)
-        self._wake()
-        self._batch = batch.following()
-        self._hold()
+            self._count(len(pending) - len(pending.deferred))
+        self.stats.busy_s += self._monotonic() - began_at - (self._waited_s - waited_s)
+        self._resume_all()
+        self._pending = pending.carry_over()
+        self._pause_partitions_of_deferred()
 
-    def _take(self, messages: list[Message]) -> None:
-        good = [message for message in messages if self._is_good(message)]
-        # A partition may have been revoked between the first message and the rest.
-        self._batch.add(message for message in good if message.partition() in self._owned)
+    def _add(self, messages: list[Message]) -> None:
+        readable = [message for message in messages if self._is_readable(message)]
+        # A partition may have been revoked between `poll` and `consume`.
+        self._pending.add(message for message in readable if message.partition() in self._assigned)
 
-    def _is_good(self, message: Message) -> bool:
+    def _is_readable(self, message: Message) -> bool:
+        """Whether it is a message and not an error event."""
         error = message.error()
         if error is None:
             return True
@@ -162,11 +169,15 @@ class ConsumerLoop(LivingThread, Generic[M, R]):
         _log.warning("consumer_error", topic=self._topic, error=error.str())
         return False
 
-    def _rest(self, delay_s: float) -> bool:
-        """Wait with the batch in hand: the partitions rest, the group still hears of this consumer."""
-        if not self._resting:
-            self._resting = True
-            self._consumer.pause(self._partitions())
+    def _wait_paused(self, delay_s: float) -> bool:
+        """Pause all partitions and keep polling, so that this consumer stays in its group.
+
+        Returns:
+            False when the consumer stops.
+        """
+        if not self._all_paused:
+            self._all_paused = True
+            self._consumer.pause(self._topic_partitions(self._assigned))
         began_at = self._monotonic()
         try:
             while not self._stopping.is_set():
@@ -174,53 +185,51 @@ class ConsumerLoop(LivingThread, Generic[M, R]):
                 left_s = began_at + delay_s - self._monotonic()
                 message = self._consumer.poll(max(0.0, min(left_s, self._limits.poll_s)))
                 if message is not None:
-                    self._take([message])
+                    self._add([message])
                 if left_s <= 0:
                     return True
             return False
         finally:
-            self._rested_s += self._monotonic() - began_at
+            self._waited_s += self._monotonic() - began_at
 
-    def _wake(self) -> None:
-        if self._resting:
-            self._resting = False
-            self._consumer.resume(self._partitions())
-            self._held.clear()
+    def _resume_all(self) -> None:
+        if self._all_paused:
+            self._all_paused = False
+            self._consumer.resume(self._topic_partitions(self._assigned))
+            self._paused_for_deferred.clear()
 
-    def _hold(self) -> None:
-        """Take no more of partitions of which too much waits in hand."""
-        waiting = self._batch.partitions() if len(self._batch) > self._limits.set_aside_max else set()
-        if waiting != self._held:
-            self._consumer.resume(self._topic_partitions(self._held - waiting))
-            self._consumer.pause(self._topic_partitions(waiting - self._held))
-            self._held = waiting
+    def _pause_partitions_of_deferred(self) -> None:
+        """Pause the partitions of deferred messages while there are too many, and resume them afterwards."""
+        too_many = len(self._pending) > self._limits.deferred_max
+        to_pause = self._pending.partitions() if too_many else set()
+        if to_pause != self._paused_for_deferred:
+            self._consumer.resume(self._topic_partitions(self._paused_for_deferred - to_pause))
+            self._consumer.pause(self._topic_partitions(to_pause - self._paused_for_deferred))
+            self._paused_for_deferred = to_pause
 
     def _store_offsets(self) -> None:
-        offsets = [TopicPartition(self._topic, p, offset) for p, offset in self._batch.next_offsets().items()]
+        offsets = [TopicPartition(self._topic, p, offset) for p, offset in self._pending.offsets_to_store().items()]
         try:
             if offsets:
                 self._consumer.store_offsets(offsets=offsets)
         except KafkaException as error:
-            # The partition was lost between the last poll and now: its next owner finds the answers stored.
+            # The partition was lost since the last poll. Its next owner finds the results in the database.
             _log.warning("offsets_not_stored", topic=self._topic, error=str(error))
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
-        self._owned.update(partition.partition for partition in partitions)
-        self._has_owned.set()
-        # The client remembers a pause across a revoke: a partition that left while resting would come back paused.
-        (consumer.pause if self._resting else consumer.resume)(partitions)
+        self._assigned.update(partition.partition for partition in partitions)
+        self._first_assignment.set()
+        # librdkafka keeps a partition paused across a revoke: one that left while paused would come back paused.
+        (consumer.pause if self._all_paused else consumer.resume)(partitions)
         _log.info("partitions_assigned", topic=self._topic, partitions=[p.partition for p in partitions])
 
-    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        gone = {partition.partition for partition in partitions}
-        self._owned -= gone
-        self._held -= gone
-        self._batch.drop(gone)
-        _log.info("partitions_revoked", topic=self._topic, partitions=sorted(gone))
-
-    def _partitions(self) -> list[TopicPartition]:
-        return self._topic_partitions(self._owned)
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        revoked = {partition.partition for partition in partitions}
+        self._assigned -= revoked
+        self._paused_for_deferred -= revoked
+        self._pending.drop_partitions(revoked)
+        _log.info("partitions_revoked", topic=self._topic, partitions=sorted(revoked))
 
     def _topic_partitions(self, partitions: Collection[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in sorted(partitions)]
@@ -228,15 +237,15 @@ class ConsumerLoop(LivingThread, Generic[M, R]):
     def _count(self, messages: int) -> None:
         self.stats.batches += 1
         self.stats.messages += messages
-        self.stats.dead_letters = self._decider.buried
+        self.stats.dead_letters = self._processor.dead_letter_count
 
-    def _measure_lag(self) -> None:
+    def _read_lag(self) -> None:
         now = self._monotonic()
-        if now - self._measured_at < _LAG_EVERY_S:
+        if now - self._lag_read_at < _LAG_INTERVAL_S:
             return
-        self._measured_at = now
+        self._lag_read_at = now
         lag = 0
-        for position in self._consumer.position(self._partitions()):
+        for position in self._consumer.position(self._topic_partitions(self._assigned)):
             end = self._consumer.get_watermark_offsets(position, cached=True)[1]
             if position.offset >= 0 and end > position.offset:
                 lag += end - position.offset

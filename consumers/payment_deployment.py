@@ -1,87 +1,105 @@
 """The payments' consumer as a Serve deployment."""
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from consumers.deployment import ConsumerUnhealthyError
-from consumers.payment_duties import Reconciler, duties
-from consumers.payments import PaymentLoop, PaymentParts
-from consumers.scaling import BUSY_S, HANDLED, LAG
+from consumers.health import check_loop, check_workers
+from consumers.payments import PaymentConsumerDependencies, PaymentLoop, without_retries
+from consumers.periodic_jobs import PeriodicJob, ReconciliationJob, ReminderJob, job_lease
+from consumers.scaling import autoscaling_stats
 from integrations.logs import configure_logging
+from integrations.mail import mailer_of
 from integrations.metrics import PAYMENT_DEAD_LETTERS, PAYMENT_EVENTS, PAYMENT_LAG, RECONCILIATION_FAILURES
+from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.replica import Replica
 from integrations.settings import Settings, settings
-from integrations.tally import RaySink, Tally
+from integrations.stripe.provider import StripePayments
 
 if TYPE_CHECKING:
     from ray.serve import Application
 
-# A batch asks the provider up to three times for each order, eight orders at a time, eight seconds each.
+# A batch calls the provider up to three times per order, eight orders at a time, eight seconds per call.
 STALE_AFTER_S = 180.0
-_STOP_S = 10.0
-_DUTY_STOP_S = 4.0  # one that waits for Stripe or mail for longer keeps its lease until that expires
+_LOOP_STOP_S = 10.0
+_JOB_STOP_S = 4.0  # a job that waits longer for Stripe or the mail server keeps its lease until it expires
 
 
 class PaymentConsumer(Replica):
-    """Brings orders up to date on what comes on `payment-events`; beside it run reconciliation and reminders.
+    """Updates orders from the events of `payment-events`. Serves no requests.
 
-    Without a key of the provider's there are no events, and only the reminders run.
+    Reconciliation and reminders run beside it. Without an API key of the provider only the reminders run.
 
     Args:
-        configured: the settings; those of the environment when None.
-        reports: whether its metrics go to Ray, which takes them from replicas only.
+        configured: the settings; None: from the environment.
+        reports: whether to export metrics to Ray, which only a replica of Serve can.
     """
 
     def __init__(self, configured: Settings | None = None, *, reports: bool = False) -> None:
         configured = configured or settings()
         configure_logging(configured)
-        self._tally = Tally()
-        self.closing.add("tally", self._tally.stop)
+        self._metrics = metrics = MetricsRegistry()
+        self.closing.add("metrics", metrics.stop)
         self._loop: PaymentLoop | None = None
         if configured.stripe.api_key.get_secret_value():
-            parts = PaymentParts(configured)
-            self._loop = loop = parts.loop()
-            self.closing.add("parts", lambda: None if loop.alive else parts.close())
-            self.closing.add("loop", lambda: loop.stop(_STOP_S))  # the batch in hand is finished, the group left
-            self._tally.reads(PAYMENT_LAG, lambda: loop.lag)
-            self._tally.reads(PAYMENT_EVENTS, lambda: loop.stats.messages)
-            self._tally.reads(PAYMENT_DEAD_LETTERS, lambda: loop.stats.dead_letters)
+            dependencies = PaymentConsumerDependencies(configured)
+            self._loop = loop = dependencies.build_loop()
+            self.closing.add("dependencies", lambda: None if loop.alive else dependencies.close())
+            self.closing.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch, leaves the group
+            metrics.add_callback(PAYMENT_LAG, lambda: loop.lag)
+            metrics.add_callback(PAYMENT_EVENTS, lambda: loop.stats.messages)
+            metrics.add_callback(PAYMENT_DEAD_LETTERS, lambda: loop.stats.dead_letters)
             loop.start()
-        self._duties = duties(configured)
-        for duty in self._duties:
-            if isinstance(duty, Reconciler):
-                self._tally.reads(RECONCILIATION_FAILURES, partial(getattr, duty, "failures"))
-            self.closing.add("duty", partial(duty.stop, _DUTY_STOP_S))
-            duty.start()
-        threads = [*self._duties, *([self._loop] if self._loop else [])]
-        self.closing.add("threads", lambda: [thread.stop(0) for thread in threads])  # all at once
+        self._jobs = payment_jobs(configured)
+        for name, job in self._jobs.items():
+            if isinstance(job, ReconciliationJob):
+                metrics.add_callback(RECONCILIATION_FAILURES, partial(getattr, job, "failures"))
+            self.closing.add(name, partial(job.stop, _JOB_STOP_S))
+            job.start()
+        threads = [*self._jobs.values(), *([self._loop] if self._loop else [])]
+        self.closing.add("threads", lambda: [thread.stop(0) for thread in threads])  # all at the same time
         if reports:
-            self._tally.start(RaySink)
+            metrics.start(RayExporter)
 
     def check_health(self) -> None:
-        """Serve's question whether this replica may live on.
+        """The health check of Serve.
 
         Raises:
-            ConsumerUnhealthyError: a thread has died, or its loop has shown no sign of life for too long.
+            ConsumerUnhealthyError: a thread has ended or hangs. Serve replaces the replica.
         """
-        if self._loop is not None and not self._loop.alive:
-            raise ConsumerUnhealthyError("the consumer's thread has ended")
-        if self._loop is not None and self._loop.heartbeat_age_s > STALE_AFTER_S:
-            raise ConsumerUnhealthyError(f"no sign of life for {self._loop.heartbeat_age_s:.0f} s")
-        if not all(duty.healthy for duty in self._duties):
-            raise ConsumerUnhealthyError("a duty's thread has ended, or hangs and may have its lease")
+        if self._loop is not None:
+            check_loop(self._loop, STALE_AFTER_S)
+        check_workers(self._jobs.items())
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """What the scaling policy goes by."""
-        if self._loop is None:
-            return {LAG: 0.0, HANDLED: 0.0, BUSY_S: 0.0}
-        stats = self._loop.stats
-        return {LAG: float(self._loop.lag), HANDLED: float(stats.messages), BUSY_S: stats.busy_s}
+        """The input of the scaling policy."""
+        return autoscaling_stats(self._loop)
+
+
+def payment_jobs(configured: Settings) -> dict[str, PeriodicJob]:
+    """The jobs of a replica by name, each with a lease and a database connection of its own."""
+    payments = configured.payments
+    jobs: dict[str, PeriodicJob] = {
+        "reminders": ReminderJob(
+            job_lease(configured.database, "reminders"),
+            mailer_of(configured),
+            configured.api.public_url,
+            payments.remind_every_s,
+        )
+    }
+    if configured.stripe.api_key.get_secret_value():
+        jobs["reconciler"] = ReconciliationJob(
+            job_lease(configured.database, "reconciler"),
+            StripePayments(without_retries(configured.stripe)),
+            timedelta(seconds=payments.unchecked_for_s),
+            payments.reconcile_every_s,
+        )
+    return jobs
 
 
 def build(_args: dict[str, str]) -> "Application":
     """The application `payment_consumers` of `serve_config.yaml`."""
-    from ray import serve  # noqa: PLC0415 - only who builds the application needs Ray; its import takes a second
+    from ray import serve  # noqa: PLC0415 - only the builder of the application needs Ray; the import takes a second
 
-    deployed = serve.deployment(graceful_shutdown_timeout_s=2 * _STOP_S, health_check_period_s=5)(PaymentConsumer)
-    return deployed.bind(reports=True)
+    deployment = serve.deployment(graceful_shutdown_timeout_s=2 * _LOOP_STOP_S, health_check_period_s=5)
+    return deployment(PaymentConsumer).bind(reports=True)

@@ -1,4 +1,4 @@
-"""The payments' part of the loop: the provider's events in, orders up to date."""
+"""The payments' consumer: reads events of the payment provider and updates the orders that they are about."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,46 +19,49 @@ from integrations.stripe.provider import StripePayments
 
 PaymentLoop = ConsumerLoop[PaymentEvent, bool]
 
-_AT_ONCE = 8
+_PARALLEL_ORDERS = 8
 _BATCH_MAX = 32
 
 
 class PaymentHandler:
-    """Brings the orders of a batch of events up to date: each order once, several at a time.
+    """Updates the orders of a batch of events: each order once, several orders in parallel.
 
-    Unlike at the door an order is a unit of work by itself: what it asks of the provider must not hold another's locks.
+    Unlike at the door, each order is a unit of work of its own: its call to the provider must not hold the locks of
+    another order.
 
     Args:
-        store: the database; with a connection for each of `at_once`.
-        provider: of payments.
-        clock: the present.
-        at_once: orders in work together.
+        store: the database, with one connection per parallel order.
+        provider: the payment provider.
+        clock: the current time.
+        parallel_orders: how many orders are updated at the same time.
     """
 
-    def __init__(self, store: Store, provider: PaymentProvider, clock: Clock, at_once: int = _AT_ONCE) -> None:
+    def __init__(
+        self, store: Store, provider: PaymentProvider, clock: Clock, parallel_orders: int = _PARALLEL_ORDERS
+    ) -> None:
         self._store = store
         self._clock = clock
         self._handling = EventHandling(store, provider, Settlement(store, provider, clock))
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="settling")
+        self._pool = ThreadPoolExecutor(parallel_orders, thread_name_prefix="orders")
 
     def handle(self, messages: Sequence[PaymentEvent]) -> Sequence[bool]:
-        """Settle the orders that events are about; whatever was done before changes nothing.
+        """Update the orders that events are about. An event that was handled before changes nothing.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked about one of them; the others are done.
+            PaymentsAwayError: the provider is unavailable for one of the orders; the others are done.
         """
-        sought = {event.event_id: self._pool.submit(self._handling.order_of, event) for event in messages}
-        # One whose order the provider would have to name holds up no other.
-        failures = [error for future in sought.values() if (error := future.exception()) is not None]
-        orders = {event_id: future.result() for event_id, future in sought.items() if future.exception() is None}
-        # Events of no order of ours are each by themselves, and need no asking.
-        distinct: dict[UUID | None, None] = dict.fromkeys(orders.values())
-        asked = {order_id: self._pool.submit(self._handling.settle, order_id) for order_id in distinct}
-        outcomes = {order_id: future.exception() or future.result() for order_id, future in asked.items()}
+        order_lookups = {event.event_id: self._pool.submit(self._handling.order_of, event) for event in messages}
+        # A failed lookup of one order must not block the other orders.
+        failures = [error for future in order_lookups.values() if (error := future.exception()) is not None]
+        order_ids = {event_id: future.result() for event_id, future in order_lookups.items() if not future.exception()}
+        # Events without an order of ours have the order id None, and need no call to the provider.
+        distinct: dict[UUID | None, None] = dict.fromkeys(order_ids.values())
+        updates = {order_id: self._pool.submit(self._handling.settle, order_id) for order_id in distinct}
+        outcomes = {order_id: future.exception() or future.result() for order_id, future in updates.items()}
         failures += [outcome for outcome in outcomes.values() if isinstance(outcome, BaseException)]
         done = {
             event_id: outcome
-            for event_id, order_id in orders.items()
+            for event_id, order_id in order_ids.items()
             if isinstance(outcome := outcomes[order_id], tuple)
         }
         with self._store.writing() as connection:
@@ -69,56 +72,49 @@ class PaymentHandler:
         return [True] * len(messages)
 
     def dead_lettered(self, message: PaymentEvent) -> bool:
-        """Keep that an event could not be handled; the reconciliation tries it again, and reports it."""
+        """Mark an event as failed. The reconciliation tries it again and reports it."""
         with self._store.writing() as connection:
-            mark_handled(connection, message.event_id, FAILED, "it lies with the dead letters", None)
+            mark_handled(connection, message.event_id, FAILED, "moved to the dead letters", None)
         return False
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """Stop the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-class NoReplies:
-    """Nobody waits for what becomes of an event."""
-
-    def reply(self, answered: Sequence[tuple[PaymentEvent, bool]]) -> None:
-        """Nothing."""
-
-
-class PaymentParts:
-    """The payments' consumer with everything that it opens. Close it after its loop has ended.
+class PaymentConsumerDependencies:
+    """What the payments' consumer opens. Close it after its loop has ended.
 
     Args:
-        settings: where the database, Kafka and the provider are.
-        clock: the present.
+        settings: the database, Kafka and the payment provider.
+        clock: the current time.
     """
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         database = settings.database
         self.store = Store(
-            database.url.get_secret_value(), pool_size=_AT_ONCE + 1, statement_timeout_s=database.statement_timeout_s
+            database.url.get_secret_value(),
+            pool_size=_PARALLEL_ORDERS + 1,
+            statement_timeout_s=database.statement_timeout_s,
         )
-        self.provider = StripePayments(patient(settings.stripe))
-        self.handler = PaymentHandler(self.store, self.provider, clock)
+        self.handler = PaymentHandler(self.store, StripePayments(without_retries(settings.stripe)), clock)
         self.dead_letters = DeadLetterWriter(settings.kafka)
         self.consumer = open_group_consumer(settings.kafka, settings.kafka.payments_group)
         self.topic = settings.kafka.payments_topic
 
-    def loop(self) -> PaymentLoop:
-        """The loop of these parts; it closes the consumer itself."""
+    def build_loop(self) -> PaymentLoop:
+        """The loop, which closes the consumer itself. It sends no replies: nobody waits for an event."""
         return ConsumerLoop(
             self.consumer,
             self.topic,
             decode_payment_event,
             self.handler,
-            NoReplies(),
             self.dead_letters,
-            LoopLimits(batch_max=_BATCH_MAX),
+            limits=LoopLimits(batch_max=_BATCH_MAX),
         )
 
     def close(self) -> None:
-        """Give back what was opened."""
+        """Close the connections and stop the threads."""
         closing = Closing()
         closing.add("store", self.store.close)
         closing.add("dead_letters", self.dead_letters.close)
@@ -126,6 +122,6 @@ class PaymentParts:
         closing.close()
 
 
-def patient(settings: StripeSettings) -> StripeSettings:
-    """For whoever asks again by themselves: a call that the SDK repeats would look like a thread that hangs."""
+def without_retries(settings: StripeSettings) -> StripeSettings:
+    """Settings for a caller that retries by itself: a thread in the retries of the SDK looks like one that hangs."""
     return settings.model_copy(update={"retries": 0})

@@ -1,6 +1,7 @@
-"""Every metric of the system, in one place: what it is called, what it counts, what tells its series apart.
+"""The definitions of all metrics: names, types, tags, descriptions.
 
-`docs/metrics.md` lists them; `python -m integrations.metrics` writes that list. `integrations.tally` counts them.
+`docs/metrics.md` lists them; `python -m integrations.metrics` prints that list. `integrations.metrics_registry` counts
+them.
 """
 
 import sys
@@ -9,21 +10,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
-    """How a metric behaves."""
+class MetricKind(StrEnum):
+    """The type of a metric."""
 
-    COUNTER = "counter"  # only rises, while its replica lives
-    GAUGE = "gauge"  # as it is now
-    HISTOGRAM = "histogram"  # counters `_bucket` with the tag `le`, `_sum` and `_count`
+    COUNTER = "counter"  # never decreases while its replica lives
+    GAUGE = "gauge"  # a current value
+    HISTOGRAM = "histogram"  # three counters: `_bucket` with the tag `le`, `_sum`, `_count`
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. Times are in seconds; `bounds` are the upper ends of a histogram's buckets."""
+    """One metric. Durations are in seconds.
+
+    Args:
+        deployment: the deployment that reports it.
+        description: in ASCII, as Ray requires.
+        tags: what its series are distinguished by.
+        bounds: upper bounds of the buckets of a histogram.
+    """
 
     name: str
-    kind: Kind
-    of: str  # the deployment that reports it
+    kind: MetricKind
+    deployment: str
     description: str
     tags: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
@@ -36,116 +44,127 @@ _PAYMENT_CONSUMER = "PaymentConsumer"
 
 ANSWERS = Metric(
     "fitmonitor_scan_answers",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     _GATEWAY,
-    "Scans as their doors were answered: `ok` when decided, else the problem's code (`no_answer_in_time`, `busy`); "
-    "`gone` when a door hung up.",
+    "Answers to scans: `ok` for a decision, the code of the problem (`no_answer_in_time`, `busy`), or `gone` when the "
+    "client closed the connection.",
     ("code",),
 )
 ANSWER_SECONDS = Metric(
     "fitmonitor_scan_answer_seconds",
-    Kind.HISTOGRAM,
+    MetricKind.HISTOGRAM,
     _GATEWAY,
-    "From a scan's arrival to its answer, whatever that was.",
+    "Time from the arrival of a scan to its answer of any kind.",
     bounds=_SECONDS,
 )
 HANDLE_CALL_SCANS = Metric(
-    "fitmonitor_handle_call_scans", Kind.HISTOGRAM, _GATEWAY, "Scans that shared one call to Qr.", bounds=_SIZES
+    "fitmonitor_handle_call_scans", MetricKind.HISTOGRAM, _GATEWAY, "Scans per call to Qr.", bounds=_SIZES
 )
 LATE_REPLIES = Metric(
-    "fitmonitor_late_replies", Kind.COUNTER, _GATEWAY, "The door's replies that nobody waited for any more."
+    "fitmonitor_late_replies", MetricKind.COUNTER, _GATEWAY, "Replies of the door that arrived too late."
 )
 PASS_READINGS = Metric(
-    "fitmonitor_pass_readings", Kind.COUNTER, _QR, "Scanned codes: `valid`, `stale` or `forged`.", ("status",)
+    "fitmonitor_pass_readings",
+    MetricKind.COUNTER,
+    _QR,
+    "Scanned codes by result: `valid`, `stale` or `forged`.",
+    ("status",),
 )
 LOST_COMMANDS = Metric(
     "fitmonitor_lost_commands",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     _QR,
-    "Commands that Kafka did not take: `refused` at once, or `undelivered` by the deadline.",
+    "Commands that Kafka did not accept: `refused` at once, or `undelivered` before the deadline.",
     ("how",),
 )
 SCANS = Metric(
     "fitmonitor_scans",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     _CONSUMER,
-    "Scans that were decided, by outcome and, when refused, by reason. A repeated scan counts once.",
+    "Decided scans by outcome and reason of refusal. A repeated scan counts once.",
     ("outcome", "reason"),
 )
 REPEATED_SCANS = Metric(
-    "fitmonitor_repeated_scans", Kind.COUNTER, _CONSUMER, "Scans asked for again and given their first answer."
+    "fitmonitor_repeated_scans", MetricKind.COUNTER, _CONSUMER, "Repeated scans, which get their first answer again."
 )
 DECISION_SECONDS = Metric(
     "fitmonitor_decision_seconds",
-    Kind.HISTOGRAM,
+    MetricKind.HISTOGRAM,
     _CONSUMER,
-    "From a scan's arrival at the gateway to its decision, `too_late` ones included.",
+    "Time from the arrival of a scan at the gateway to its decision, including `too_late`.",
     bounds=_SECONDS,
 )
 BATCH_COMMANDS = Metric(
-    "fitmonitor_batch_commands", Kind.HISTOGRAM, _CONSUMER, "Commands decided in one transaction.", bounds=_SIZES
+    "fitmonitor_batch_commands", MetricKind.HISTOGRAM, _CONSUMER, "Commands per transaction.", bounds=_SIZES
 )
 FAILED_BATCHES = Metric(
     "fitmonitor_failed_batches",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     _CONSUMER,
-    "Transactions that failed and were tried again or cut smaller, by error.",
+    "Failed transactions by error. Their batches were retried or split.",
     ("error",),
 )
-LAG = Metric("fitmonitor_consumer_lag", Kind.GAUGE, _CONSUMER, "Commands that wait in the partitions of one consumer.")
-LOST_REPLIES = Metric("fitmonitor_lost_replies", Kind.COUNTER, _CONSUMER, "Bundles of replies that Kafka did not take.")
+LAG = Metric(
+    "fitmonitor_consumer_lag", MetricKind.GAUGE, _CONSUMER, "Unread commands in the partitions of one consumer."
+)
+LOST_REPLIES = Metric(
+    "fitmonitor_lost_replies", MetricKind.COUNTER, _CONSUMER, "Reply messages that Kafka did not accept."
+)
 DEAD_LETTERS = Metric(
-    "fitmonitor_dead_letters", Kind.COUNTER, _CONSUMER, "Commands that could not be handled and were set aside."
+    "fitmonitor_dead_letters",
+    MetricKind.COUNTER,
+    _CONSUMER,
+    "Commands that could not be handled and went to the dead letters.",
 )
 OUTBOX_LAG = Metric(
     "fitmonitor_outbox_lag",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     _CONSUMER,
-    "Events that wait to be published, counted to 10,000 and no further; 0 where another replica's relay is active.",
+    "Events that wait to be published, counted up to 10,000; 0 where another replica's relay is active.",
 )
-OUTBOX_AGE = Metric("fitmonitor_outbox_oldest_seconds", Kind.GAUGE, _CONSUMER, "How long the oldest of them waits.")
+OUTBOX_AGE = Metric("fitmonitor_outbox_oldest_seconds", MetricKind.GAUGE, _CONSUMER, "Age of the oldest waiting event.")
 OUTBOX_ACTIVE = Metric(
-    "fitmonitor_outbox_active", Kind.GAUGE, _CONSUMER, "1 where the relay has the lease. The sum should be 1."
+    "fitmonitor_outbox_active",
+    MetricKind.GAUGE,
+    _CONSUMER,
+    "1 where the relay holds the lease. The sum over all replicas should be 1.",
 )
-OUTBOX_PUBLISHED = Metric("fitmonitor_outbox_published", Kind.COUNTER, _CONSUMER, "Events published.")
+OUTBOX_PUBLISHED = Metric("fitmonitor_outbox_published", MetricKind.COUNTER, _CONSUMER, "Published events.")
 PAYMENT_LAG = Metric(
     "fitmonitor_payment_lag",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     _PAYMENT_CONSUMER,
-    "Events of the payment provider that wait in its partitions.",
+    "Unread events of the payment provider in the partitions of one consumer.",
 )
 PAYMENT_EVENTS = Metric(
-    "fitmonitor_payment_events", Kind.COUNTER, _PAYMENT_CONSUMER, "Events of the payment provider that were handled."
+    "fitmonitor_payment_events", MetricKind.COUNTER, _PAYMENT_CONSUMER, "Handled events of the payment provider."
 )
 PAYMENT_DEAD_LETTERS = Metric(
     "fitmonitor_payment_dead_letters",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     _PAYMENT_CONSUMER,
-    "Events of the payment provider that could not be handled and were set aside.",
+    "Events of the payment provider that could not be handled and went to the dead letters.",
 )
 RECONCILIATION_FAILURES = Metric(
     "fitmonitor_reconciliation_failures",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     _PAYMENT_CONSUMER,
-    "Events, orders and refunds that a reconciliation could not deal with; each counts again in every round.",
+    "Events, orders and refunds that failed in a reconciliation. One that keeps failing counts in every run.",
 )
-LIVE_STREAMS = Metric("fitmonitor_live_streams", Kind.GAUGE, _LIVE, "Streams that are open.")
+LIVE_STREAMS = Metric("fitmonitor_live_streams", MetricKind.GAUGE, _LIVE, "Open streams.")
 LIVE_READS = Metric(
     "fitmonitor_live_reads",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     _LIVE,
-    "Gyms read for those who watch them: `ok`, `failed` when the gym could not be read, `refused` when there is none.",
+    "Reads of gyms for viewers: `ok`, `failed`, or `refused` when the gym does not exist.",
     ("result",),
 )
-LIVE_UPDATES = Metric(
-    "fitmonitor_live_updates", Kind.COUNTER, _LIVE, "Snapshots sent: one for each stream that took it."
-)
+LIVE_UPDATES = Metric("fitmonitor_live_updates", MetricKind.COUNTER, _LIVE, "Snapshots sent, counted per stream.")
 LIVE_DELAY_SECONDS = Metric(
     "fitmonitor_live_delay_seconds",
-    Kind.HISTOGRAM,
+    MetricKind.HISTOGRAM,
     _LIVE,
-    "From the decision of a change to the snapshot that shows it being handed to the streams; of several changes the "
-    "oldest.",
+    "Time from the decision of a change to its snapshot being sent to the streams. For several changes: the oldest.",
     bounds=_SECONDS,
 )
 
@@ -180,13 +199,13 @@ METRICS: Sequence[Metric] = (
 
 
 def table() -> str:
-    """The list of all metrics as `docs/metrics.md` shows it."""
+    """The table of all metrics in `docs/metrics.md`, as Markdown."""
     rows = [
         f"| `{metric.name}` | {metric.kind} | {', '.join(f'`{tag}`' for tag in metric.tags)} "
-        f"| {metric.of} | {metric.description} |"
+        f"| {metric.deployment} | {metric.description} |"
         for metric in METRICS
     ]
-    return "\n".join(["| name | kind | tags | of | what |", "|---|---|---|---|---|", *rows])
+    return "\n".join(["| name | type | tags | deployment | description |", "|---|---|---|---|---|", *rows])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from domain.tables import outbox
 from domain.unit_of_work import Store
 from integrations.kafka.clients import assigned_consumer_config
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import retry_until_leader
 from integrations.settings import KafkaSettings
 from tests.servers import KAFKA_PATIENCE_S
 
@@ -44,7 +44,7 @@ def published(kafka: KafkaSettings) -> list[Published]:
 
 
 def _read(reader: Consumer, topic: str) -> Iterable[Published]:
-    marks = once_returned(lambda: _marks(reader, topic), KAFKA_PATIENCE_S)
+    marks = retry_until_leader(lambda: _marks(reader, topic), KAFKA_PATIENCE_S)
     reader.assign([TopicPartition(topic, number, first) for number, (first, _) in marks.items()])
     left = {number for number, (first, end) in marks.items() if end > first}
     give_up_at = time.monotonic() + PATIENCE_S

@@ -24,7 +24,7 @@ from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.topics import create_topics
 from domain.migrations.run import upgrade
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import retry_until_leader
 from integrations.settings import KafkaSettings
 
 KAFKA_PATIENCE_S = 30.0
@@ -235,5 +235,5 @@ def emptied_topics(kafka: KafkaServer) -> KafkaSettings:
         for future in client.delete_records([end for end in ends if end.offset > 0]).values():
             future.result(10)
 
-    once_returned(empty, KAFKA_PATIENCE_S)
+    retry_until_leader(empty, KAFKA_PATIENCE_S)
     return with_own_groups(topics)

@@ -75,7 +75,7 @@ def _alone(store: Store, *, dry_run: bool) -> Iterator[Callable[[], None]]:
             with store.reading() as connection:
                 lease.check(connection)
 
-    if not dry_run and not lease.ask():
+    if not dry_run and not lease.try_acquire():
         raise CommandError("another sweep is under way", _BUSY)
     try:
         yield check

@@ -11,7 +11,6 @@ from deployments.gateway.dependencies import Parts
 from deployments.gateway.identity.local_provider_routes import FORMS
 from deployments.gateway.identity.pages.forms import FORMS as PAGE_FORMS
 from deployments.gateway.payments.webhook_routes import LARGER_BODIES
-from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
 from deployments.gym.desk import GymDesk
@@ -24,6 +23,7 @@ from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
 from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
 from deployments.http.rate_limits import RateLimit
+from deployments.http.rights import RIGHTS
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
 from deployments.payments.desk import PaymentsDesk
@@ -34,8 +34,8 @@ from deployments.qr.scan_batching import ScanBatching
 from deployments.qr.scan_exchange import ScanExchange
 from domain.clock import Clock
 from domain.images import ImageStore
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
-from integrations.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def assemble(
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
-    tally: Tally | None = None,
+    tally: MetricsRegistry | None = None,
     rest: FastAPI | None = None,
 ) -> Assembled:
     """The ASGI application, and what it does for others.
@@ -82,7 +82,7 @@ def assemble(
         tally: where scans are counted.
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
-    tally = tally or Tally()
+    tally = tally or MetricsRegistry()
     gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     door = settings.door

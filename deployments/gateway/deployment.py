@@ -18,9 +18,9 @@ from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.logs import configure_logging
 from integrations.metrics import LATE_REPLIES
+from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.replica import Replica
 from integrations.settings import settings
-from integrations.tally import RaySink, Tally
 from integrations.tokens import TokenUse, TokenVerifier
 
 
@@ -54,10 +54,10 @@ class Gateway(Replica):
         self._commands = DoorCommandClient(own, self._replies)
         self.closing.add("commands", self._commands.close)
         self._replies.start()
-        self._tally = Tally()
+        self._tally = MetricsRegistry()
         self.closing.add("tally", self._tally.stop)
-        self._tally.reads(LATE_REPLIES, lambda: self._replies.late_replies)
-        self._tally.start(RaySink)
+        self._tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
+        self._tally.start(RayExporter)
         self._app, self._relay = assemble(
             Others(
                 gym=gym_by_handle(gym),

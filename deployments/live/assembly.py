@@ -19,8 +19,8 @@ from deployments.live.metrics import LiveMetrics
 from deployments.live.rights import LIVE_RIGHTS, WATCHING
 from deployments.live.watchers import Watchers
 from domain.clock import Clock
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
-from integrations.tally import Tally
 
 ROOT = "/api/live"
 READ_AT_ONCE = 2
@@ -55,11 +55,11 @@ def assemble_live(
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
-    tally: Tally | None = None,
+    tally: MetricsRegistry | None = None,
 ) -> LiveView:
     """Assemble the live view. Arguments as in `deployments.gateway.assembly.assemble`; `pace` as in `gym_watch`."""
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
-    counts = LiveMetrics(tally or Tally())
+    counts = LiveMetrics(tally or MetricsRegistry())
     turns = asyncio.Semaphore(READ_AT_ONCE)
     hub = Hub(Sources(others.gym, turns, others.events, clock, pace or Pace(), counts))
     watchers = Watchers(callers, WATCHING, most=settings.live.streams_per_asker)

@@ -11,9 +11,9 @@ from deployments.live.assembly import LiveOthers, assemble_live
 from domain.clock import system_clock
 from integrations.kafka.gym_events import GymChange, GymEventListener
 from integrations.logs import configure_logging
+from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.replica import Replica
 from integrations.settings import settings
-from integrations.tally import RaySink, Tally
 from integrations.tokens import TokenUse, TokenVerifier
 
 API = "api"
@@ -32,7 +32,7 @@ class Live(Replica):
         configure_logging(own)
         self._events = GymEventListener(own.kafka, asyncio.get_running_loop(), self._heard, self._turned)
         self.closing.add("events", self._events.close)
-        self._tally = Tally()
+        self._tally = MetricsRegistry()
         self.closing.add("tally", self._tally.stop)
         self._view = assemble_live(
             LiveOthers(
@@ -48,7 +48,7 @@ class Live(Replica):
             tally=self._tally,
         )
         self._events.start()
-        self._tally.start(RaySink)
+        self._tally.start(RayExporter)
 
     def __serve_build_asgi_app__(self) -> Shell:
         """The application. Serve calls this after the constructor."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from integrations.metrics import LIVE_DELAY_SECONDS, LIVE_READS, LIVE_STREAMS, LIVE_UPDATES
-from integrations.tally import Tally
+from integrations.metrics_registry import MetricsRegistry
 
 
 class LiveMetrics:
@@ -13,12 +13,12 @@ class LiveMetrics:
         tally: the metrics.
     """
 
-    def __init__(self, tally: Tally) -> None:
-        self._reads = tally.counts(LIVE_READS)
-        self._updates = tally.counts(LIVE_UPDATES)
-        self._delays = tally.buckets(LIVE_DELAY_SECONDS)
+    def __init__(self, tally: MetricsRegistry) -> None:
+        self._reads = tally.counter(LIVE_READS)
+        self._updates = tally.counter(LIVE_UPDATES)
+        self._delays = tally.histogram(LIVE_DELAY_SECONDS)
         self.streams = 0
-        tally.reads(LIVE_STREAMS, lambda: self.streams)
+        tally.add_callback(LIVE_STREAMS, lambda: self.streams)
 
     def read(self, result: str) -> None:
         """Count a read of a gym."""

@@ -17,7 +17,7 @@ from deployments.qr.scan_exchange import ScanExchange
 from deployments.qr.scan_service import FindClient, ScanDesk
 from domain.gyms.model import Gate
 from integrations.metrics import ANSWER_SECONDS, ANSWERS, HANDLE_CALL_SCANS
-from integrations.tally import Tally
+from integrations.metrics_registry import MetricsRegistry
 
 Send = Callable[[Sequence[ScanQuestion]], Awaitable[list[bool]]]
 
@@ -29,9 +29,9 @@ class AnswerCounts:
         tally: where they are counted.
     """
 
-    def __init__(self, tally: Tally) -> None:
-        self._answers = tally.counts(ANSWERS)
-        self._seconds = tally.buckets(ANSWER_SECONDS)
+    def __init__(self, tally: MetricsRegistry) -> None:
+        self._answers = tally.counter(ANSWERS)
+        self._seconds = tally.histogram(ANSWER_SECONDS)
 
     async def of(self, answering: Awaitable[bytes]) -> bytes:
         """The answer, once it is there."""
@@ -93,9 +93,9 @@ class CountedDesk(ScanDesk):
         return await self._counts.of(super().scan_by_staff(staff_id, body, arrived_at, until))
 
 
-def counted_calls(send: Send, tally: Tally) -> Send:
+def counted_calls(send: Send, tally: MetricsRegistry) -> Send:
     """The same call to Qr, whose size is counted."""
-    sizes = tally.buckets(HANDLE_CALL_SCANS)
+    sizes = tally.histogram(HANDLE_CALL_SCANS)
 
     async def call(questions: Sequence[ScanQuestion]) -> list[bool]:
         sizes.observe(len(questions))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from domain.door.model import PassReading
 from integrations.metrics import PASS_READINGS
+from integrations.metrics_registry import MetricsRegistry
 from integrations.pass_keys import PassVerifier
-from integrations.tally import Tally
 
 
 class CountedVerifier(PassVerifier):
@@ -17,9 +17,9 @@ class CountedVerifier(PassVerifier):
         tally: where codes are counted.
     """
 
-    def __init__(self, key_dir: Path, tally: Tally) -> None:
+    def __init__(self, key_dir: Path, tally: MetricsRegistry) -> None:
         super().__init__(key_dir)
-        self._readings = tally.counts(PASS_READINGS)
+        self._readings = tally.counter(PASS_READINGS)
 
     def read(self, code: str, arrived_at: datetime) -> PassReading:
         """What the code says."""

@@ -13,10 +13,10 @@ from domain.door.model import PassReading
 from integrations.kafka.command_producer import CommandProducer
 from integrations.logs import configure_logging
 from integrations.metrics import LOST_COMMANDS
+from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.pass_keys import PassSigner
 from integrations.replica import Replica
 from integrations.settings import Profile, settings
-from integrations.tally import RaySink, Tally
 
 # A changed Kubernetes secret reaches the nodes within two minutes of each other.
 _SETTLE = {Profile.PRODUCTION: timedelta(minutes=3)}
@@ -36,16 +36,16 @@ class Qr(Replica):
         key_dir = current.passes.key_dir
         if key_dir is None:
             raise QrUnhealthyError("FITMONITOR_PASSES__KEY_DIR is not set")
-        self._tally = Tally()
+        self._tally = MetricsRegistry()
         self.closing.add("tally", self._tally.stop)
         self._verifier = CountedVerifier(key_dir, self._tally)
         self._passes = Passes(PassSigner(key_dir, settle=_SETTLE.get(current.profile, timedelta(0))))
         self._producer = producer = CommandProducer(current)
         self.closing.add("producer", producer.close)  # what is queued is still sent
-        self._tally.reads(LOST_COMMANDS, lambda: producer.refused, "refused")
-        self._tally.reads(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
+        self._tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
+        self._tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         self._check = PassCheck(self._verifier, self._producer)
-        self._tally.start(RaySink)
+        self._tally.start(RayExporter)
 
     # A coroutine, though it waits for nothing: handing a batch to a thread and back costs as much as verifying a pass,
     # and nothing else that a replica does is in a hurry meanwhile.

@@ -1,15 +1,16 @@
-"""The payment provider as the domain sees it. `integrations.stripe` translates Stripe's own words."""
+"""The payment provider as the domain sees it. `integrations.stripe.provider` translates Stripe's own words."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from domain.errors import UnavailableError
 from domain.money import Money
 from domain.payments.model import Order, RefundState
 
 
-class PaymentsAwayError(Exception):
+class PaymentsAwayError(UnavailableError):
     """The provider cannot be asked for now: it does not answer, is too busy, or fails. Asking again is safe."""
 
 

@@ -1,1 +1,1 @@
-"""Kafka: the messages, and the ways in which they are sent and awaited."""
+"""Kafka: messages, producers, consumers, dead letters."""

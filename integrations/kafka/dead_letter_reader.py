@@ -1,4 +1,4 @@
-"""Reading the dead letters, and which of them were sent again."""
+"""Reads `dead-letters`: the letters, and which of them were replayed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from integrations.kafka.clients import Config, assigned_consumer_config, fetch_wait_ms
-from integrations.kafka.messages import DeadLetter, decode_letter
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import retry_until_leader
+from integrations.kafka.messages import DeadLetter, decode_dead_letter
 from integrations.settings import KafkaSettings
 
-_ASK_BROKER_S = 5.0
-_PATIENCE_S = 10.0
+_BROKER_TIMEOUT_S = 5.0
+_READ_TIMEOUT_S = 10.0
 
 
 class LetterId(NamedTuple):
-    """Where a letter lies on its topic; stays the same for as long as it is kept."""
+    """The position of a letter on its topic. It never changes."""
 
     partition: int
     offset: int
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Of the form `partition:offset`, as `str` writes it.
+        """Parse `partition:offset`, the format of `str(letter_id)`.
 
         Raises:
-            ValueError: it is not of that form.
+            ValueError: the text has another format.
         """
         partition, _, offset = text.partition(":")
         if not (partition.isdecimal() and offset.isdecimal() and text.isascii()):
-            raise ValueError(f"{text} is no letter's id; 0:17 is one")
+            raise ValueError(f"{text} is not the id of a dead letter. An id looks like 0:17")
         return cls(int(partition), int(offset))
 
     def __str__(self) -> str:
@@ -44,11 +44,11 @@ class StoredLetter:
     """A message on `dead-letters`.
 
     Args:
-        id: where it lies.
-        written_at: by the broker's or the writer's clock, as the topic is set up.
-        key: that of the message which could not be handled.
-        letter: None when somebody put there what is no letter.
-        raw: the letter's own bytes.
+        id: its position.
+        written_at: by the clock of the broker or of the producer, depending on the topic's configuration.
+        key: the key of the message that could not be handled.
+        letter: None when the message is not a dead letter.
+        raw: its value as bytes.
     """
 
     id: LetterId
@@ -60,21 +60,24 @@ class StoredLetter:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedMark:
-    """That a letter was sent again, and when."""
+    """The record that a letter was replayed, and when."""
 
     letter: LetterId
     at: datetime
 
 
-class GoneError(Exception):
-    """A message is not kept any more."""
+class MessageDeletedError(Exception):
+    """The topic has deleted a message because of its retention."""
 
 
 class DeadLetterReader:
-    """Reads the topic from its first letter to its last, as often as asked. Use as a context manager.
+    """Reads the topic from its first to its last letter, as often as needed. Use as a context manager.
+
+    Args:
+        settings: of Kafka.
 
     Raises:
-        KafkaException: Kafka is away.
+        KafkaException: Kafka is unavailable.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -88,36 +91,36 @@ class DeadLetterReader:
         self._consumer.close()
 
     def entries(self) -> Iterator[StoredLetter | ReplayedMark]:
-        """Letters and marks, those of one partition in their order, up to what is the end now.
+        """Letters and marks up to the present end of the topic, in order per partition.
 
         Raises:
             KafkaException: the topic cannot be read.
         """
-        found = self._consumer.list_topics(self._topic, timeout=_ASK_BROKER_S).topics[self._topic]
-        if found.error is not None:
-            raise KafkaException(found.error)
-        for message in _read(self._consumer, [TopicPartition(self._topic, number, 0) for number in found.partitions]):
+        topic = self._consumer.list_topics(self._topic, timeout=_BROKER_TIMEOUT_S).topics[self._topic]
+        if topic.error is not None:
+            raise KafkaException(topic.error)
+        for message in _read(self._consumer, [TopicPartition(self._topic, number, 0) for number in topic.partitions]):
             yield _entry(message)
 
 
-def original(settings: KafkaSettings, letter: DeadLetter) -> Message:
-    """The message that a letter is about, where it lay when it could not be handled.
+def read_original(settings: KafkaSettings, letter: DeadLetter) -> Message:
+    """Read the message that could not be handled from its original topic.
 
     Raises:
-        GoneError: its topic does not keep it any more.
+        MessageDeletedError: the topic has deleted it.
         KafkaException: the topic cannot be read.
     """
-    place = TopicPartition(letter.topic, letter.partition, letter.offset)
+    position = TopicPartition(letter.topic, letter.partition, letter.offset)
     consumer = Consumer(_config(settings))
     try:
-        first, end = _bounds(consumer, place)
+        first, end = _watermarks(consumer, position)
         if first <= letter.offset < end:
-            message = next(_read(consumer, [place]), None)
+            message = next(_read(consumer, [position]), None)
             if message is not None and message.offset() == letter.offset:
                 return message
     finally:
         consumer.close()
-    raise GoneError(f"{letter.topic} does not keep the message {letter.partition}:{letter.offset} any more")
+    raise MessageDeletedError(f"Topic {letter.topic} does not keep message {letter.partition}:{letter.offset} any more")
 
 
 def _config(settings: KafkaSettings) -> Config:
@@ -126,11 +129,11 @@ def _config(settings: KafkaSettings) -> Config:
 
 
 def _read(consumer: Consumer, starts: list[TopicPartition]) -> Iterator[Message]:
-    ends = {start.partition: _bounds(consumer, start)[1] for start in starts}
+    ends = {start.partition: _watermarks(consumer, start)[1] for start in starts}
     unread = {partition for partition, end in ends.items() if end > 0}
     consumer.assign([start for start in starts if start.partition in unread])
     while unread:
-        message = consumer.poll(_PATIENCE_S)
+        message = consumer.poll(_READ_TIMEOUT_S)
         if message is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - the library's own name
         partition, offset, error = message.partition(), message.offset(), message.error()
@@ -140,25 +143,27 @@ def _read(consumer: Consumer, starts: list[TopicPartition]) -> Iterator[Message]
             raise KafkaException(error)
         if error is not None or offset >= ends[partition] - 1:
             unread.discard(partition)
-        # What came while the others were read is for the next reading.
+        # Messages that arrived since the start are skipped.
         if error is None and offset < ends[partition]:
             yield message
 
 
-def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
-    """Offsets of the first message that is kept, and of the next that will be written."""
-    bounds: tuple[int, int] = once_returned(lambda: consumer.get_watermark_offsets(partition, timeout=_ASK_BROKER_S))
-    return bounds
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Offset of the first message, and of the next message to be written."""
+    offsets: tuple[int, int] = retry_until_leader(
+        lambda: consumer.get_watermark_offsets(partition, timeout=_BROKER_TIMEOUT_S)
+    )
+    return offsets
 
 
 def _entry(message: Message) -> StoredLetter | ReplayedMark:
     at = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
     raw = message.value() or b""
-    here = LetterId(message.partition() or 0, message.offset() or 0)
+    id_ = LetterId(message.partition() or 0, message.offset() or 0)
     try:
-        found = decode_letter(raw)
+        decoded = decode_dead_letter(raw)
     except msgspec.DecodeError:
-        return StoredLetter(here, at, message.key(), None, raw)
-    if isinstance(found, DeadLetter):
-        return StoredLetter(here, at, message.key(), found, raw)
-    return ReplayedMark(LetterId(found.partition, found.offset), at)
+        return StoredLetter(id_, at, message.key(), None, raw)
+    if isinstance(decoded, DeadLetter):
+        return StoredLetter(id_, at, message.key(), decoded, raw)
+    return ReplayedMark(LetterId(decoded.partition, decoded.offset), at)

@@ -1,4 +1,4 @@
-"""The one client for what changes who is inside: send a command, await its reply."""
+"""The client for everything that changes who is inside: send a command, await its reply."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -10,12 +10,12 @@ from integrations.kafka.messages import DoorCommand, DoorReply
 from integrations.kafka.replies import ReplyListener
 from integrations.settings import Settings
 
-# A decision made just in time still has its way back before it.
-_WAY_BACK = timedelta(milliseconds=100)
+# A decision made at the last moment still needs this long to arrive.
+_REPLY_TRANSPORT = timedelta(milliseconds=100)
 
 
-class NoAnswerInTime(Exception):  # noqa: N818 - says what happened, in the door's words
-    """A command was not answered before its deadline. It may still have been decided: ask again by the same id.
+class NoAnswerInTime(Exception):  # noqa: N818 - named like the API's code `no_answer_in_time`
+    """A command got no reply before its deadline. It may have been decided: the caller repeats it with the same id.
 
     Args:
         command_id: of the command.
@@ -27,13 +27,13 @@ class NoAnswerInTime(Exception):  # noqa: N818 - says what happened, in the door
 
 
 class DoorCommandClient:
-    """Sends commands to the door and awaits what it says. Lives in one event loop.
+    """Sends commands to the door's consumer and awaits the replies. Used in one event loop.
 
     Args:
-        settings: where Kafka is.
-        listener: hears the replies; its owner starts and closes it.
-        producer: shared with others; one of its own when None.
-        clock: tells how long a deadline is off.
+        settings: of Kafka.
+        listener: receives the replies. Its owner starts and closes it.
+        producer: shared with others; None: the client opens its own.
+        clock: the current time, compared with deadlines.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class DoorCommandClient:
 
     @property
     def healthy(self) -> bool:
-        """Whether commands can be sent and replies heard."""
+        """Whether commands can be sent and replies received."""
         return self._producer.healthy and self._listener.healthy
 
     async def send(self, command: DoorCommand, gym_id: UUID, decide_by: datetime) -> DoorReply:
@@ -58,18 +58,18 @@ class DoorCommandClient:
 
         Args:
             command: with the listener's `reply_to`.
-            gym_id: whose order the command belongs to.
-            decide_by: the deadline that the command itself carries.
+            gym_id: the gym whose commands it is ordered with.
+            decide_by: the deadline in the command.
 
         Raises:
-            NoAnswerInTime: no reply came, or the command could not even be sent.
+            NoAnswerInTime: no reply arrived, or the command could not be sent.
         """
-        # Registered first: the reply may be here before `produce` returns.
+        # Registered before `produce`, because the reply may arrive before `produce` returns.
         future = self._listener.expect(command.command_id)
         try:
             if not self._producer.produce([(gym_id, command)])[0]:
                 raise NoAnswerInTime(command.command_id)
-            left = decide_by + _WAY_BACK - self._clock()
+            left = decide_by + _REPLY_TRANSPORT - self._clock()
             async with asyncio.timeout(max(0.0, left.total_seconds())):
                 return await future
         except TimeoutError:
@@ -78,6 +78,6 @@ class DoorCommandClient:
             self._listener.forget(command.command_id)
 
     def close(self) -> None:
-        """Send what is queued. The listener is closed by its owner."""
+        """Close the client's own producer. A shared producer and the listener are closed by their owners."""
         if self._owns_producer:
             self._producer.close()

@@ -1,4 +1,4 @@
-"""Putting the outbox's events on their topics."""
+"""Publishes events of the outbox to Kafka."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ from integrations.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
 
-_STEP_S = 0.2
-# What Kafka holds against a message itself, or against the batch that it came in.
-_OWN_FAULT = {
+_FLUSH_STEP_S = 0.2
+# Kafka rejects the message itself, or the batch that it was in.
+_REJECTIONS = {
     KafkaError.MSG_SIZE_TOO_LARGE,
     KafkaError.RECORD_LIST_TOO_LARGE,
     KafkaError.INVALID_MSG_SIZE,
@@ -24,22 +24,26 @@ _OWN_FAULT = {
 }
 
 
-class Failure(NamedTuple):
-    """Why events were not delivered. `own_fault`: by what they are, not by the state of things."""
+class DeliveryFailure(NamedTuple):
+    """Why events were not delivered.
+
+    Args:
+        rejected: Kafka rejects the event itself, so a retry cannot help.
+    """
 
     reason: str
-    own_fault: bool
+    rejected: bool
 
 
 class EventPublisher:
-    """Publishes events and waits until Kafka has them, for as long as it takes. For one thread.
+    """Publishes events and waits for their delivery without a limit. For one thread.
 
-    Its producer is opened when it is needed. Nothing expires in it: an event given up by the clock while the next one
+    It opens its producer on first use. Messages never expire in the producer: an event that expires while a later one
     is sent would arrive after it.
 
     Args:
-        settings: where Kafka is, and its topics.
-        open_producer: makes a client of a configuration.
+        settings: of Kafka.
+        open_producer: opens a client with a configuration.
     """
 
     def __init__(self, settings: KafkaSettings, open_producer: Callable[[Config], Producer] = Producer) -> None:
@@ -47,47 +51,49 @@ class EventPublisher:
         self._open_producer = open_producer
         self._topics = {TOPIC: settings.events_topic}
         self._producer: Producer | None = None
-        self._failures: dict[Order, Failure] = {}
+        self._failures: dict[Order, DeliveryFailure] = {}
 
-    def publish(self, events: Sequence[WaitingEvent], waiting: Callable[[], None]) -> Mapping[Order, Failure]:
-        """Publish events in their order.
+    def publish(
+        self, events: Sequence[WaitingEvent], while_waiting: Callable[[], None]
+    ) -> Mapping[Order, DeliveryFailure]:
+        """Publish events in order.
 
         Args:
             events: oldest first.
-            waiting: called several times a second while Kafka has not answered. What it raises ends the wait; then
-                `drop` what is still under way.
+            while_waiting: called several times a second while Kafka has not answered. An exception from it ends the
+                wait; call `drop` afterwards.
 
         Returns:
-            The orders of which not every event was delivered, and why. Of those, some may have been.
+            The orders of which not all events were delivered, and why. Some events of these orders may be delivered.
         """
         self._failures = {}
         producer = self._producer = self._producer or self._open_producer(_config(self._settings))
         try:
             for topic in dict.fromkeys(event.topic for event in events):
                 self._enqueue(producer, topic, [event for event in events if event.topic == topic])
-            while producer.flush(_STEP_S):
-                waiting()
+            while producer.flush(_FLUSH_STEP_S):
+                while_waiting()
         except (BufferError, KafkaException, SystemError) as error:
-            # A client that breaks down raises from within its reports, and Python calls that a SystemError.
-            _log.warning("event_producer_broken", error=str(error))
+            # An exception inside a delivery callback of the client arrives as a SystemError.
+            _log.warning("event_producer_failed", error=str(error))
             self.drop()
-            return {event.order: Failure(str(error), own_fault=False) for event in events}
+            return {event.order: DeliveryFailure(str(error), rejected=False) for event in events}
         return self._failures
 
-    def bury(self, event: WaitingEvent, reason: str) -> None:
-        """Write an event that Kafka will not have to the dead letters. Its place there tells its number.
+    def write_dead_letter(self, event: WaitingEvent, reason: str) -> None:
+        """Write an event that Kafka rejects to the dead letters. The letter's offset is the event's id in the outbox.
 
         Raises:
-            DeadLettersAwayError: it could not be written.
+            DeadLettersUnavailableError: it could not be written.
         """
         writer = DeadLetterWriter(self._settings)
         try:
-            writer.write([(self._as_message(event), f"from the outbox, with its number as offset: {reason}")])
+            writer.write([(self._as_message(event), f"from the outbox, with its id as offset: {reason}")])
         finally:
             writer.close()
 
     def drop(self) -> None:
-        """Forget the producer and whatever it has not sent; the next call opens another."""
+        """Close the producer and drop its unsent messages. The next call opens another."""
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
@@ -95,18 +101,18 @@ class EventPublisher:
     def _enqueue(self, producer: Producer, topic: str, events: Sequence[WaitingEvent]) -> None:
         messages: list[dict[str, Any]] = [{"key": event.key, "value": event.payload} for event in events]
 
-        def reported(error: KafkaError | None, message: Message) -> None:
+        def on_report(error: KafkaError | None, message: Message) -> None:
             if error is not None:
-                self._failed((topic, (message.key() or b"").decode()), error)
+                self._add_failure((topic, (message.key() or b"").decode()), error)
 
-        taken = producer.produce_batch(self._topics.get(topic, topic), messages, on_delivery=reported)
-        if taken < len(messages):
+        enqueued = producer.produce_batch(self._topics.get(topic, topic), messages, on_delivery=on_report)
+        if enqueued < len(messages):
             for event, message in zip(events, messages, strict=True):
                 if "_error" in message:
-                    self._failed(event.order, message["_error"])
+                    self._add_failure(event.order, message["_error"])
 
-    def _failed(self, order: Order, error: KafkaError) -> None:
-        self._failures.setdefault(order, Failure(error.str(), own_fault=error.code() in _OWN_FAULT))
+    def _add_failure(self, order: Order, error: KafkaError) -> None:
+        self._failures.setdefault(order, DeliveryFailure(error.str(), rejected=error.code() in _REJECTIONS))
 
     def _as_message(self, event: WaitingEvent) -> Message:
         return Message(
@@ -120,8 +126,8 @@ class EventPublisher:
 def _config(settings: KafkaSettings) -> Config:
     return producer_config(settings, 0) | {
         "message.timeout.ms": 0,  # never
-        "linger.ms": 100,  # over by the flush that follows; until then a batch may fill
-        # A message beyond this comes alone, so that one that is refused for its size takes few others with it.
+        "linger.ms": 100,  # ended by the flush that follows; until then a batch may fill
+        # A larger message is sent alone, so that few others are rejected with it.
         "batch.size": 64 * 1024,
         "delivery.report.only.error": True,
     }

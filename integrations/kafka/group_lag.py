@@ -1,4 +1,4 @@
-"""How far a consumer group is behind, as Kafka has it; asked from outside the group."""
+"""Reads the lag of a consumer group from Kafka, without joining the group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr-defined]
 
 from integrations.kafka.clients import common_config
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import retry_until_leader
 from integrations.settings import KafkaSettings
 
-_ASK_BROKER_S = 5.0
+_BROKER_TIMEOUT_S = 5.0
 OffsetSpec: Any = _OffsetSpec  # the library declares no types for it
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """One partition of a topic, as a group sees it.
+    """The lag of a group on one partition.
 
     Args:
-        first, end: offsets of the first message that is kept, and of the next that will be written.
-        committed: the offset that the group will go on from; None before its first commit.
-        member: the id of the member that owns it; None when nobody does, or nobody can say.
+        first, end: offset of the first message, and of the next message to be written.
+        committed: the offset from which the group continues; None before its first commit.
+        member: the id of the member that owns the partition; None when there is none, or it is unknown.
     """
 
     partition: int
@@ -34,17 +34,18 @@ class PartitionLag:
 
     @property
     def lag(self) -> int:
-        """Messages that are kept and not handled yet. A group that never committed begins with the first."""
+        """Messages that are not handled yet. A group without a commit starts at the first message."""
         return self.end - max(self.first, self.committed or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class GroupLag:
-    """A group on a topic.
+    """The lag of a group on a topic.
 
     Args:
-        state: the broker's word, such as `stable` or `empty`; None when it cannot tell of groups, as the mock broker.
-        members: how many; None when the broker cannot tell.
+        state: as the broker names it, such as `stable` or `empty`; None: unknown, because the mock broker cannot
+            describe groups.
+        members: number of members; None: unknown.
     """
 
     group: str
@@ -55,11 +56,11 @@ class GroupLag:
 
     @property
     def lag(self) -> int:
-        """Of all partitions."""
+        """The sum of all partitions."""
         return sum(partition.lag for partition in self.partitions)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data, of all partitions together."""
+        """Plain data for JSON, without the partitions."""
         return {
             "group": self.group,
             "topic": self.topic,
@@ -70,16 +71,16 @@ class GroupLag:
 
 
 def group_lag(settings: KafkaSettings, group: str, topic: str) -> GroupLag:
-    """How far a group is behind on a topic.
+    """Read the lag of a group on a topic.
 
     Raises:
-        KafkaException: Kafka is away, or has no such topic.
+        KafkaException: Kafka is unavailable, or the topic does not exist.
     """
     client = AdminClient(common_config(settings))
-    found = client.list_topics(topic, timeout=_ASK_BROKER_S).topics[topic]
-    if found.error is not None:
-        raise KafkaException(found.error)
-    partitions = [TopicPartition(topic, number) for number in sorted(found.partitions)]
+    metadata = client.list_topics(topic, timeout=_BROKER_TIMEOUT_S).topics[topic]
+    if metadata.error is not None:
+        raise KafkaException(metadata.error)
+    partitions = [TopicPartition(topic, number) for number in sorted(metadata.partitions)]
     committed = _committed(client, group, partitions)
     first, end = (_offsets(client, partitions, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
     state, members, owners = _members(client, group, topic)
@@ -93,37 +94,39 @@ def group_lag(settings: KafkaSettings, group: str, topic: str) -> GroupLag:
 
 
 def _committed(client: AdminClient, group: str, partitions: list[TopicPartition]) -> dict[int, int]:
-    asked = [ConsumerGroupTopicPartitions(group, partitions)]
+    request = [ConsumerGroupTopicPartitions(group, partitions)]
 
-    def ask() -> Any:  # noqa: ANN401 - the library declares no type for it
-        return client.list_consumer_group_offsets(asked, request_timeout=_ASK_BROKER_S)[group].result()
+    def call() -> Any:  # noqa: ANN401 - the library declares no type for it
+        return client.list_consumer_group_offsets(request, request_timeout=_BROKER_TIMEOUT_S)[group].result()
 
-    answer = once_returned(ask)
-    return {one.partition: one.offset for one in answer.topic_partitions if one.offset >= 0}
+    result = retry_until_leader(call)
+    return {one.partition: one.offset for one in result.topic_partitions if one.offset >= 0}
 
 
 def _offsets(client: AdminClient, partitions: list[TopicPartition], spec: _OffsetSpec) -> dict[int, int]:
-    def ask() -> dict[int, int]:
-        answers = client.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_ASK_BROKER_S)
-        return {one.partition: future.result().offset for one, future in answers.items()}
+    def call() -> dict[int, int]:
+        futures = client.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_BROKER_TIMEOUT_S)
+        return {one.partition: future.result().offset for one, future in futures.items()}
 
-    return once_returned(ask)
+    return retry_until_leader(call)
 
 
 def _members(client: AdminClient, group: str, topic: str) -> tuple[str | None, int | None, Mapping[int, str]]:
-    def ask() -> Any:  # noqa: ANN401 - the library declares no type for it
-        return client.describe_consumer_groups([group], request_timeout=_ASK_BROKER_S)[group].result()
+    """State, number of members, and the owner of each partition; None where the broker cannot describe groups."""
+
+    def call() -> Any:  # noqa: ANN401 - the library declares no type for it
+        return client.describe_consumer_groups([group], request_timeout=_BROKER_TIMEOUT_S)[group].result()
 
     try:
-        described = once_returned(ask)
+        description = retry_until_leader(call)
     except KafkaException as error:
         if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:  # noqa: SLF001 - the library's own name
             return None, None, {}
         raise
     owners = {
-        owned.partition: member.member_id
-        for member in described.members
-        for owned in (member.assignment.topic_partitions if member.assignment else ())
-        if owned.topic == topic
+        partition.partition: member.member_id
+        for member in description.members
+        for partition in (member.assignment.topic_partitions if member.assignment else ())
+        if partition.topic == topic
     }
-    return described.state.name.lower(), len(described.members), owners
+    return description.state.name.lower(), len(description.members), owners

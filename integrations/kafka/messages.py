@@ -1,7 +1,7 @@
-"""Every message on the topics, one type each.
+"""The messages on all topics, one class per type.
 
-Values are JSON with a `type` and a `version`. Unknown fields are ignored; an unknown type or
-version fails to decode and goes to the dead letters.
+Values are JSON with a `type` and a `version`. Unknown fields are ignored. An unknown type or version cannot be decoded,
+and the message goes to the dead letters.
 """
 
 from typing import Annotated, Literal, TypeVar
@@ -34,13 +34,13 @@ from domain.payments.webhooks import PaymentEvent
 
 T = TypeVar("T")
 
-# Ours have some hundred bytes. A whole batch of the longest still fits one statement of the database, which ends the
-# connection of whoever sends a longer one: that would look as if the database were away.
-LONGEST_COMMAND = 16 * 1024
+# Real commands have some hundred bytes. A whole batch of the largest commands fits into one SQL statement: the database
+# closes the connection on a larger statement, and the consumer would retry the batch for ever.
+MAX_COMMAND_BYTES = 16 * 1024
 
 
 class ReplyTo(msgspec.Struct, frozen=True):
-    """Where the asking replica listens: the partition of `door-replies`, and its own id."""
+    """The address of a waiting replica: its id and its partition of `door-replies`."""
 
     replica: str
     partition: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
@@ -65,7 +65,7 @@ class AnnulCommand(msgspec.Struct, frozen=True, tag_field="type", tag="annul"):
 
 
 class EndVisitCommand(msgspec.Struct, frozen=True, tag_field="type", tag="end_visit"):
-    """On `door-commands`, key gym id: end a member's open visit there without a scan."""
+    """On `door-commands`, key gym id: end a member's open visit without a scan."""
 
     command_id: UUID
     reply_to: ReplyTo
@@ -74,7 +74,7 @@ class EndVisitCommand(msgspec.Struct, frozen=True, tag_field="type", tag="end_vi
 
 
 class OfflineScanCommand(msgspec.Struct, frozen=True, tag_field="type", tag="offline_scan"):
-    """On `door-commands`, key gym id: record a scan that a device made while the server was out of reach."""
+    """On `door-commands`, key gym id: record a scan that a device decided while the server was unreachable."""
 
     command_id: UUID
     reply_to: ReplyTo
@@ -83,7 +83,7 @@ class OfflineScanCommand(msgspec.Struct, frozen=True, tag_field="type", tag="off
 
 
 class HeadCountCommand(msgspec.Struct, frozen=True, tag_field="type", tag="head_count"):
-    """On `door-commands`, key gym id: take a head count in."""
+    """On `door-commands`, key gym id: correct the occupancy after a head count."""
 
     command_id: UUID
     reply_to: ReplyTo
@@ -92,7 +92,7 @@ class HeadCountCommand(msgspec.Struct, frozen=True, tag_field="type", tag="head_
 
 
 class MachineCommand(msgspec.Struct, frozen=True, tag_field="type", tag="machine"):
-    """On `door-commands`, key gym id: use a machine, or release it."""
+    """On `door-commands`, key gym id: use or release a machine."""
 
     command_id: UUID
     reply_to: ReplyTo
@@ -101,7 +101,7 @@ class MachineCommand(msgspec.Struct, frozen=True, tag_field="type", tag="machine
 
 
 class TidyCommand(msgspec.Struct, frozen=True, tag_field="type", tag="tidy"):
-    """On `door-commands`, key gym id: end what was forgotten. Nobody waits for its answer."""
+    """On `door-commands`, key gym id: end forgotten visits and machine uses that have expired. No reply is expected."""
 
     command_id: UUID
     tidy: TidyRequest
@@ -124,7 +124,7 @@ ReplyKind = Literal[
     "rejected",
     "check_payment",
 ]
-KINDS: dict[type, ReplyKind] = {
+_REPLY_KINDS: dict[type, ReplyKind] = {
     ScanAnswer: "scan_answer",
     AnnulAnswer: "annul_answer",
     EndVisitAnswer: "end_visit_answer",
@@ -138,7 +138,11 @@ KINDS: dict[type, ReplyKind] = {
 
 
 class DoorReply(msgspec.Struct, frozen=True):
-    """The result of one command. `body` is the JSON of the result, passed on without another decoding."""
+    """The result of one command.
+
+    Args:
+        body: the result as JSON, which the waiting replica can pass on without decoding it.
+    """
 
     command_id: UUID
     kind: ReplyKind
@@ -146,7 +150,7 @@ class DoorReply(msgspec.Struct, frozen=True):
 
 
 class DoorReplies(msgspec.Struct, frozen=True, tag_field="type", tag="door_replies"):
-    """On `door-replies`: all results of one batch for one replica."""
+    """On `door-replies`: the results of one batch for one replica."""
 
     replica: str
     replies: list[DoorReply]
@@ -154,11 +158,14 @@ class DoorReplies(msgspec.Struct, frozen=True, tag_field="type", tag="door_repli
 
 
 class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="dead_letter"):
-    """On `dead-letters`, key as it was: a message that could not be handled, and why.
+    """On `dead-letters`, with the key of the message: a message that could not be handled, and the reason.
 
-    `value` is the message's bytes, as base64 in the JSON; None of a message that had none. When not `whole`, the
-    message is too large for a letter: `value` is its beginning, and all of it lies where `offset` says, for as long
-    as that topic keeps it.
+    Args:
+        reason: why it could not be handled.
+        topic, partition, offset: its original position.
+        value: its value, as base64 in the JSON; None when it had none.
+        whole: False when the message is too large for a letter. Then `value` is an excerpt, and the whole message is at
+            its original position until the retention of that topic ends.
     """
 
     reason: str
@@ -170,8 +177,8 @@ class DeadLetter(msgspec.Struct, frozen=True, tag_field="type", tag="dead_letter
     version: Literal[1] = 1
 
 
-class Replayed(msgspec.Struct, frozen=True, tag_field="type", tag="replayed"):
-    """On `dead-letters`, key as the letter's: the letter at this place was sent to its topic again."""
+class DeadLetterReplayed(msgspec.Struct, frozen=True, tag_field="type", tag="replayed"):
+    """On `dead-letters`, with the key of the letter: the letter at this position was replayed."""
 
     partition: int
     offset: int
@@ -179,81 +186,83 @@ class Replayed(msgspec.Struct, frozen=True, tag_field="type", tag="replayed"):
 
 
 _encoder = msgspec.json.Encoder()
-_commands: msgspec.json.Decoder[DoorCommand] = msgspec.json.Decoder(DoorCommand)
-_replies = msgspec.json.Decoder(DoorReplies)
-_payment_events = msgspec.json.Decoder(PaymentEvent)
-_letters: msgspec.json.Decoder[DeadLetter | Replayed] = msgspec.json.Decoder(DeadLetter | Replayed)
+_command_decoder: msgspec.json.Decoder[DoorCommand] = msgspec.json.Decoder(DoorCommand)
+_replies_decoder = msgspec.json.Decoder(DoorReplies)
+_payment_event_decoder = msgspec.json.Decoder(PaymentEvent)
+_dead_letter_decoder: msgspec.json.Decoder[DeadLetter | DeadLetterReplayed] = msgspec.json.Decoder(
+    DeadLetter | DeadLetterReplayed
+)
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """A message's value on its topic."""
+    """Encode a message as the value on its topic."""
     return _encoder.encode(message)
 
 
 def decode_command(value: bytes) -> DoorCommand:
-    """A value of `door-commands`.
+    """Decode a value of `door-commands`.
 
     Raises:
-        msgspec.DecodeError: it is not a command that this version knows.
+        msgspec.DecodeError: not a valid command of this version.
     """
-    if len(value) > LONGEST_COMMAND:
-        raise msgspec.DecodeError(f"a command has {LONGEST_COMMAND} bytes at most, this has {len(value)}")
-    command = _decoded(_commands, value)
+    if len(value) > MAX_COMMAND_BYTES:
+        raise msgspec.DecodeError(f"Command has {len(value)} bytes and exceeds {MAX_COMMAND_BYTES} bytes")
+    command = _decode(_command_decoder, value)
     if isinstance(command, ScanCommand | OfflineScanCommand):
         _check_scan(command)
     return command
 
 
 def decode_replies(value: bytes) -> DoorReplies:
-    """A value of `door-replies`.
+    """Decode a value of `door-replies`.
 
     Raises:
-        msgspec.DecodeError: it is not a bundle of replies that this version knows.
+        msgspec.DecodeError: not a valid message of this version.
     """
-    return _decoded(_replies, value)
+    return _decode(_replies_decoder, value)
 
 
 def decode_payment_event(value: bytes) -> PaymentEvent:
-    """A value of `payment-events`.
+    """Decode a value of `payment-events`.
 
     Raises:
-        msgspec.DecodeError: it is no event that this version knows.
+        msgspec.DecodeError: not a valid event of this version.
     """
-    return _decoded(_payment_events, value)
+    return _decode(_payment_event_decoder, value)
 
 
-def decode_letter(value: bytes) -> DeadLetter | Replayed:
-    """A value of `dead-letters`.
+def decode_dead_letter(value: bytes) -> DeadLetter | DeadLetterReplayed:
+    """Decode a value of `dead-letters`.
 
     Raises:
-        msgspec.DecodeError: it is nothing that this version writes there.
+        msgspec.DecodeError: not a valid message of this version.
     """
-    return _decoded(_letters, value)
+    return _decode(_dead_letter_decoder, value)
 
 
 def reply(command_id: UUID, result: DoorResult) -> DoorReply:
-    """The reply that carries a result."""
-    return DoorReply(command_id=command_id, kind=KINDS[type(result)], body=msgspec.Raw(_encoder.encode(result)))
+    """The reply to a command, with its result."""
+    return DoorReply(command_id=command_id, kind=_REPLY_KINDS[type(result)], body=msgspec.Raw(_encoder.encode(result)))
 
 
 def _check_scan(command: ScanCommand | OfflineScanCommand) -> None:
     scan = command.scan if isinstance(command, ScanCommand) else command.offline.scan
-    if not _names_its_member(scan.reading):
-        # Without its issue time nothing would keep a pass from admitting twice.
-        raise msgspec.ValidationError("a genuine pass names its member and its issue time")
+    if not _has_member_and_issue_time(scan.reading):
+        # Without its issue time a pass could admit twice.
+        raise msgspec.ValidationError("A genuine pass needs a member and an issue time")
     if isinstance(command, OfflineScanCommand) and scan.direction is Direction.AUTO:
-        raise msgspec.ValidationError("a device says which way it let somebody through without the server")
+        raise msgspec.ValidationError("An offline scan needs the direction enter or leave")
 
 
-def _names_its_member(reading: PassReading) -> bool:
+def _has_member_and_issue_time(reading: PassReading) -> bool:
     forged = reading.status is PassStatus.FORGED
     return forged or (reading.member_id is not None and reading.issued_at is not None)
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], value: bytes) -> T:
+def _decode(decoder: msgspec.json.Decoder[T], value: bytes) -> T:
     try:
         return decoder.decode(value)
-    except UnicodeDecodeError as error:  # within a string; msgspec lets Python's own pass
-        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
+    except UnicodeDecodeError as error:  # msgspec does not convert this error inside a string
+        raise msgspec.DecodeError(f"Not UTF-8: {error.reason}") from error
     except RecursionError as error:
-        raise msgspec.DecodeError("nested too deeply") from error
+        raise msgspec.DecodeError("Nested too deeply") from error

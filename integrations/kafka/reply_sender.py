@@ -1,4 +1,4 @@
-"""Sending replies to the replicas that asked."""
+"""Sends replies to the replicas that wait for them."""
 
 from collections.abc import Sequence
 
@@ -13,44 +13,50 @@ _log = structlog.get_logger(__name__)
 
 
 class ReplySender:
-    """Produces bundles of replies on `door-replies`. A lost one is counted, no more.
+    """Produces replies on `door-replies`. A lost message is only counted.
 
-    The decision is stored by then: whoever asks again by the same scan id gets it.
+    The decision is committed by then, so the caller gets it by repeating the same scan id.
+
+    Args:
+        settings: Kafka, and the deadline of commands.
+
+    Attributes:
+        lost: messages that were not delivered.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.kafka.replies_topic
-        self._patience_s = settings.door.deadline_s  # a door waits no longer
-        config = producer_config(settings.kafka, self._patience_s) | {"delivery.report.only.error": True}
+        self._timeout_s = settings.door.deadline_s  # no door waits longer
+        config = producer_config(settings.kafka, self._timeout_s) | {"delivery.report.only.error": True}
         self._producer = Producer(config)
         self.lost = 0
 
     def send(self, reply_to: ReplyTo, replies: Sequence[DoorReply]) -> None:
-        """Enqueue all replies of one batch for one replica as one message.
+        """Enqueue the replies of one batch to one replica, as one message.
 
         Raises:
-            KafkaException: this producer is beyond use and must be made anew.
+            KafkaException: a fatal error. The producer must be replaced.
         """
-        bundle = encode(DoorReplies(replica=reply_to.replica, replies=list(replies)))
+        message = encode(DoorReplies(replica=reply_to.replica, replies=list(replies)))
         try:
-            self._producer.produce(self._topic, bundle, partition=reply_to.partition, on_delivery=self._reported)
+            self._producer.produce(self._topic, message, partition=reply_to.partition, on_delivery=self._on_report)
         except (BufferError, KafkaException) as error:
             if is_fatal(error):
                 raise
-            self._count(str(error))
+            self._count_lost(str(error))
 
     def serve_reports(self) -> None:
-        """Take notice of what could not be delivered."""
+        """Process delivery reports."""
         self._producer.poll(0)
 
     def close(self) -> None:
-        """Send what is queued, for no longer than anyone waits for it."""
-        self._producer.flush(self._patience_s)
+        """Deliver what is queued, for at most the deadline of commands."""
+        self._producer.flush(self._timeout_s)
 
-    def _reported(self, error: KafkaError | None, _message: Message) -> None:
+    def _on_report(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
-            self._count(error.str())
+            self._count_lost(error.str())
 
-    def _count(self, error: str) -> None:
+    def _count_lost(self, error: str) -> None:
         self.lost += 1
-        _log.warning("replies_not_sent", error=error)
+        _log.warning("replies_not_delivered", error=error)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from uuid import uuid4
 
-from integrations.metrics import METRICS, Kind
+from integrations.metrics import METRICS, MetricKind
 from tests.documented.pages import PROJECT
 from tests.e2e.api import Api
 from tests.stacks import TestedStack, until
@@ -121,7 +121,7 @@ def test_scans_are_counted_by_what_became_of_them(stack: Api) -> None:
 
 
 def test_what_is_as_it_is_now_is_told_by_all(stack: Api) -> None:
-    gauges = {metric.name.removeprefix("fitmonitor_") for metric in METRICS if metric.kind is Kind.GAUGE}
+    gauges = {metric.name.removeprefix("fitmonitor_") for metric in METRICS if metric.kind is MetricKind.GAUGE}
     until(lambda: gauges <= {name for name, *_ in read(stack.tested)}, TOLD_WITHIN_S, lambda: read(stack.tested))
     until(lambda: read(stack.tested)["consumer_lag",] == 0, TOLD_WITHIN_S, lambda: read(stack.tested))
     assert read(stack.tested)["outbox_active",] == 1

@@ -9,8 +9,8 @@ from enum import StrEnum
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from sqlalchemy import Connection
 
-from consumers.door import FROZEN_AFTER_S, DoorHandler, DoorParts, DoorReplier, door_limits
-from consumers.frozen import give_up_locks_when_frozen
+from consumers.database import set_idle_session_timeout
+from consumers.door import IDLE_SESSION_TIMEOUT_S, DoorConsumerDependencies, DoorHandler, DoorReplier, door_limits
 from consumers.loop import ConsumerLoop
 from domain.clock import system_clock
 from domain.door.model import DoorResult
@@ -19,6 +19,7 @@ from integrations.kafka.clients import group_consumer_config
 from integrations.kafka.messages import DoorCommand, decode_command
 from integrations.kafka.reply_sender import ReplySender
 from integrations.logs import configure_logging
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
 
 
@@ -56,7 +57,7 @@ class Fate:
 class DoomedStore(Store):
     def __init__(self, url: str, fate: Fate) -> None:
         super().__init__(url, pool_size=1)
-        give_up_locks_when_frozen(self.engine, FROZEN_AFTER_S)
+        set_idle_session_timeout(self.engine, IDLE_SESSION_TIMEOUT_S)
         self._fate = fate
 
     @contextmanager
@@ -70,7 +71,7 @@ class DoomedStore(Store):
 
 class DoomedHandler(DoorHandler):
     def __init__(self, settings: Settings, store: Store, fate: Fate) -> None:
-        super().__init__(store, system_clock, door_limits(settings))
+        super().__init__(store, system_clock, door_limits(settings), MetricsRegistry())
         self._fate = fate
 
     def handle(self, messages: Sequence[DoorCommand]) -> Sequence[DoorResult | None]:
@@ -108,7 +109,7 @@ def run(settings: Settings, point: Point, after: int) -> None:
     """
     configure_logging(settings)
     fate = Fate(point, after)
-    parts = DoorParts(settings)
+    parts = DoorConsumerDependencies(settings)
     consumer = DoomedConsumer(group_consumer_config(settings.kafka, settings.kafka.door_group))
     consumer.fate, consumer.sender = fate, parts.sender
     fate.deliver = consumer.deliver
@@ -117,7 +118,7 @@ def run(settings: Settings, point: Point, after: int) -> None:
         settings.kafka.commands_topic,
         decode_command,
         DoomedHandler(settings, DoomedStore(settings.database.url.get_secret_value(), fate), fate),
-        DoorReplier(parts.sender),
         parts.dead_letters,
+        DoorReplier(parts.sender, MetricsRegistry()),
         parts.limits,
     ).run()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import insert
 
-from consumers.outbox_relay import OutboxRelay, outbox_relay
+from consumers.outbox_relay import OutboxRelay, open_outbox_relay
 from domain.ids import new_id
 from domain.tables import outbox
 from domain.unit_of_work import Store
@@ -41,7 +41,7 @@ def in_order(count: int) -> dict[str, list[str]]:
 @contextmanager
 def running(settings: Settings) -> Iterator[OutboxRelay]:
     """A relay in this process."""
-    relay = outbox_relay(settings)
+    relay = open_outbox_relay(settings)
     relay.start()
     try:
         yield relay

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from consumers.frozen import give_up_locks_when_frozen
-from consumers.outbox_relay import LEASE, OutboxRelay, RelayLimits
+from consumers.database import set_idle_session_timeout
+from consumers.outbox_relay import LEASE_NAME, OutboxRelay, RelayLimits
 from domain.outbox import Order, WaitingEvent
 from domain.unit_of_work import Store
-from integrations.kafka.event_publisher import EventPublisher, Failure
+from integrations.kafka.event_publisher import DeliveryFailure, EventPublisher
 from integrations.lease import Lease
 from integrations.logs import configure_logging
 from integrations.settings import KafkaSettings, Settings
@@ -30,8 +30,10 @@ class DoomedPublisher(EventPublisher):
         self._point = point
         self._left = after
 
-    def publish(self, events: Sequence[WaitingEvent], waiting: Callable[[], None]) -> Mapping[Order, Failure]:
-        failures = super().publish(events, waiting)
+    def publish(
+        self, events: Sequence[WaitingEvent], while_waiting: Callable[[], None]
+    ) -> Mapping[Order, DeliveryFailure]:
+        failures = super().publish(events, while_waiting)
         self._left -= len(events)
         if self._left <= 0 and self._point is not RelayPoint.NOWHERE:
             killed = self._point is RelayPoint.BEFORE_REMOVAL
@@ -51,7 +53,7 @@ def run(settings: Settings, point: RelayPoint, after: int, lease_lasts_s: int) -
     """
     configure_logging(settings)
     store = Store(settings.database.url.get_secret_value(), pool_size=1)
-    give_up_locks_when_frozen(store.engine, lease_lasts_s)
+    set_idle_session_timeout(store.engine, lease_lasts_s)
     publisher = DoomedPublisher(settings.kafka, point, after)
-    lease = Lease(store, LEASE, timedelta(seconds=lease_lasts_s))
+    lease = Lease(store, LEASE_NAME, timedelta(seconds=lease_lasts_s))
     OutboxRelay(lease, publisher, limits=RelayLimits(batch_max=20)).run()

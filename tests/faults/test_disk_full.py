@@ -13,7 +13,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from cluster.local.kafka import KafkaServer
-from consumers.door import DoorParts
+from consumers.door import DoorConsumerDependencies
 from domain.door.model import Direction, Outcome, Reason, ScanAnswer
 from domain.tables import scans
 from domain.unit_of_work import Store
@@ -63,14 +63,14 @@ def world(settings: Settings) -> Iterator[World]:
 
 
 @pytest.fixture
-def parts(settings: Settings) -> Iterator[DoorParts]:
-    parts = DoorParts(settings)
+def parts(settings: Settings) -> Iterator[DoorConsumerDependencies]:
+    parts = DoorConsumerDependencies(settings)
     yield parts
     parts.close()
 
 
 async def test_scans_wait_for_room_and_none_is_written_by_half(
-    settings: Settings, world: World, parts: DoorParts
+    settings: Settings, world: World, parts: DoorConsumerDependencies
 ) -> None:
     gyms = [world.gym(capacity=20) for _ in range(4)]
     scans_of = [
@@ -80,7 +80,7 @@ async def test_scans_wait_for_room_and_none_is_written_by_half(
     requests = [patient(request) for request in scans_of[:299]]
     impatient = scans_of[299]
     disk = Disk(parts.store.engine)
-    loop = parts.loop()
+    loop = parts.build_loop()
     loop.start()
     async with door(settings) as the_door:
         await the_door.ask_all(requests[:50])

@@ -27,7 +27,7 @@ from domain.door.model import (
 )
 from domain.ids import new_id
 from domain.tables import scans
-from integrations.kafka.dead_letter_reader import DeadLetterReader, StoredLetter, original
+from integrations.kafka.dead_letter_reader import DeadLetterReader, StoredLetter, read_original
 from integrations.kafka.group_lag import group_lag
 from integrations.kafka.messages import DoorReply, ReplyTo, ScanCommand, encode
 from integrations.settings import Settings
@@ -90,7 +90,7 @@ def assert_each_lies_with_the_dead_once(settings: Settings, places: dict[Place, 
         if letter.whole:
             found[place] = (stored.key, letter.value)
         else:
-            message = original(settings.kafka, letter)
+            message = read_original(settings.kafka, letter)
             found[place] = (message.key(), message.value())
     assert {places[place].name for place in places.keys() - found.keys()} == set(), "not among the dead letters"
     assert found.keys() == places.keys()

@@ -90,7 +90,7 @@ def test_a_relay_that_froze_with_the_lease_loses_it_and_removes_nothing_when_it_
     for n in range(100, 200):
         write(store, 1, began=n)
     wait_until(lambda: not stored(store))
-    wait_until(lambda: "outbox_waits" in sleeper.log_file.read_text())
+    wait_until(lambda: "outbox_postponed" in sleeper.log_file.read_text())
     assert sleeper.is_running
     assert first_appearances(published(settings.kafka)) == in_order(200)
 

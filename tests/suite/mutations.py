@@ -59,8 +59,8 @@ MUTATIONS: Sequence[Mutation] = (
         [
             ("_NOT_DECIDED =", '_UNCOMMITTED = __import__("contextlib").ExitStack()\n_NOT_DECIDED ='),
             (
-                "with self._store.writing() as connection:\n            return self._decide(",
-                "connection = _UNCOMMITTED.enter_context(self._store.writing())\n        return self._decide(",
+                "with self._store.writing() as connection:\n                results = self._decide(",
+                "connection = _UNCOMMITTED.enter_context(self._store.writing())\n            results = self._decide(",
             ),
             ("self._sender.serve_reports()", "self._sender.serve_reports()\n        _UNCOMMITTED.close()"),
         ],
@@ -72,8 +72,8 @@ MUTATIONS: Sequence[Mutation] = (
         "consumers/loop.py",
         [
             (
-                "if self._decider.decide(batch):\n            self._store_offsets()",
-                "self._store_offsets()\n        if self._decider.decide(batch):",
+                "if self._processor.process(pending):\n            self._store_offsets()",
+                "self._store_offsets()\n        if self._processor.process(pending):",
             )
         ],
         [f"{_KILLED}test_nothing_is_answered_or_passed_over_before_its_commit"],

@@ -17,7 +17,7 @@ from domain.door.model import Direction, ScanAnswer, ScanRequest
 from domain.tables import scans
 from integrations.kafka.clients import common_config
 from integrations.kafka.door_commands import NoAnswerInTime
-from integrations.kafka.returning import once_returned
+from integrations.kafka.leader_retry import retry_until_leader
 from integrations.settings import KafkaSettings
 from tests.faults.asking import Door, door, patient
 from tests.faults.figures import Figures
@@ -70,7 +70,7 @@ class Group:
             return client.describe_consumer_groups([self.kafka.door_group])[self.kafka.door_group].result()
 
         while True:
-            members = (await asyncio.to_thread(once_returned, ask)).members
+            members = (await asyncio.to_thread(retry_until_leader, ask)).members
             owners = sum(bool(member.assignment.topic_partitions) for member in members)
             self.seen.append((time.monotonic(), owners))
             await asyncio.sleep(0.2)

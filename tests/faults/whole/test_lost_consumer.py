@@ -31,7 +31,7 @@ SESSION_S = KafkaSettings().session_timeout_ms / 1000
 MISSED_AFTER_S = 5.0  # `health_check_period_s` and `health_check_timeout_s` of `serve_config.yaml`
 FAILED_CHECKS = 3  # after so many Serve believes that a replica is ill
 GRACE_S = 20.0  # `graceful_shutdown_timeout_s`
-LOCKS_S = 5.0  # `consumers.door.FROZEN_AFTER_S`
+LOCKS_S = 5.0  # `consumers.door.IDLE_SESSION_TIMEOUT_S`
 # A replica's start is an import, and what Ray, Serve and the group do around it.
 IMPORTS_A_START = 6
 
@@ -52,7 +52,7 @@ def world(one_consumer: Whole) -> World:
 def start_s() -> float:
     """How long the start of a consumer takes here and now, in s: some times the import of its module."""
     began_at = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import consumers.deployment"], check=True)
+    subprocess.run([sys.executable, "-c", "import consumers.door_deployment"], check=True)
     return IMPORTS_A_START * (time.monotonic() - began_at)
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 from pydantic import SecretStr
 
-from consumers.door import DoorLoop, DoorParts
+from consumers.door import DoorConsumerDependencies, DoorLoop
 from deployments.gateway.assembly import assemble
 from deployments.qr.pass_check import PassCheck
 from domain.clock import system_clock
@@ -126,8 +126,8 @@ async def whole_path(url: str, kafka: KafkaSettings, folder: Path) -> AsyncItera
     settings.database = DatabaseSettings(url=SecretStr(url))
     key_dir = folder / "keys"
     ensure_pass_key(key_dir)
-    parts = DoorParts(settings)
-    loop = parts.loop()
+    parts = DoorConsumerDependencies(settings)
+    loop = parts.build_loop()
     loop.start()
     listener = ReplyListener(kafka, "gateway-1", asyncio.get_running_loop())
     listener.start()

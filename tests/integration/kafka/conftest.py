@@ -1,4 +1,4 @@
-"""The embedded Kafka and the real one: every test that asks for `settings` runs on both."""
+"""The mock broker and Apache Kafka. Every test with the fixture `settings` runs on both."""
 
 import uuid
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def mock_kafka() -> Iterator[str]:
 
 @pytest.fixture(params=["mock", "kafka"])
 def settings(request: pytest.FixtureRequest) -> Settings:
-    """Topics and a group of the test's own, on each kind of broker."""
+    """Topics and a group for one test, on each broker."""
     if request.param == "kafka":
         return Settings(kafka=emptied_topics(request.getfixturevalue("kafka")))
     return Settings(kafka=mock_topics(request.getfixturevalue("mock_kafka")))

@@ -1,4 +1,4 @@
-"""Messages put on topics as anybody could, and `fitmonitor kafka …` beside the broker of a test."""
+"""Raw messages on topics, and `fitmonitor kafka …` with the broker of a test."""
 
 import json
 import os
@@ -18,7 +18,7 @@ REASON = "undecodable: DecodeError: truncated"
 
 
 class Topic:
-    """A topic to write to and to read from its beginning."""
+    """A topic, written and read without the code under test."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         self._kafka = settings.kafka
@@ -49,7 +49,7 @@ class Topic:
         return found
 
 
-def bury(settings: Settings, *messages: Message) -> None:
+def write_dead_letters(settings: Settings, *messages: Message) -> None:
     writer = DeadLetterWriter(settings.kafka)
     writer.write([(message, REASON) for message in messages])
     writer.close()
@@ -60,7 +60,7 @@ def pairs(messages: list[Message]) -> list[tuple[bytes | None, bytes | None]]:
 
 
 class Command:
-    """`fitmonitor kafka …` beside the broker of a test."""
+    """`fitmonitor kafka …` with the broker of a test."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         kafka = settings.kafka

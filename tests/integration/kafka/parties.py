@@ -1,4 +1,4 @@
-"""Those who take part in the way of a command: the replica that asks, and a door that answers without a database."""
+"""Both ends of a command: a replica that sends it, and a loop that answers it without a database."""
 
 import asyncio
 import time
@@ -28,13 +28,14 @@ from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import DeadLetter, DoorCommand, ReplyTo, ScanCommand, decode_command
 from integrations.kafka.replies import ReplyListener
 from integrations.kafka.reply_sender import ReplySender
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import DoorSettings, Settings
 
 PATIENCE_S = 30.0
 
 
 class EchoHandler:
-    """Answers every scan with its own scan id; fails as `fails` says."""
+    """Answers each scan with its scan id. `fails` raises the failures of a test."""
 
     def __init__(self, fails: Callable[[Sequence[DoorCommand]], None] = lambda _commands: None) -> None:
         self._fails = fails
@@ -51,14 +52,14 @@ class EchoHandler:
 
 
 def echo_loop(settings: Settings, handler: EchoHandler, batch_max: int = 256) -> DoorLoop:
-    """The real loop on the real clients, with a handler that needs no database."""
+    """A started loop with the real Kafka clients and a handler without a database."""
     loop: DoorLoop = ConsumerLoop(
         open_group_consumer(settings.kafka, settings.kafka.door_group),
         settings.kafka.commands_topic,
         decode_command,
         handler,
-        DoorReplier(ReplySender(settings)),
         DeadLetterWriter(settings.kafka),
+        DoorReplier(ReplySender(settings), MetricsRegistry()),
         LoopLimits(batch_max=batch_max),
     )
     loop.start()
@@ -95,25 +96,25 @@ def scan_command(
 
 
 def patient(settings: Settings) -> Settings:
-    """Deadlines that outlast the start of a consumer group."""
+    """Settings with a deadline that is longer than the start of a consumer group."""
     return settings.model_copy(update={"door": DoorSettings(deadline_s=PATIENCE_S)})
 
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 - other threads' doings have no event here
+        while not true():  # noqa: ASYNC110 - changes of other threads have no event here
             await asyncio.sleep(0.02)
 
 
 def wait_until(true: Callable[[], bool]) -> None:
     give_up_at = time.monotonic() + PATIENCE_S
     while not true():
-        assert time.monotonic() < give_up_at, "waited for in vain"
+        assert time.monotonic() < give_up_at, "timed out"
         time.sleep(0.02)
 
 
 def dead_letters(settings: Settings, count: int) -> list[DeadLetter]:
-    """So many dead letters, read from the beginning."""
+    """Read this many dead letters from the beginning of the topic."""
     topic = settings.kafka.dead_letters_topic
     reader = Consumer(assigned_consumer_config(settings.kafka, "reader"))
     partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions

@@ -9,12 +9,14 @@ from integrations.settings import KafkaSettings, Settings
 from tests.integration.kafka.parties import EchoHandler, echo_loop, patient, scan_command, wait_until
 
 
-def test_a_real_broker_is_waited_for_and_the_mock_broker_asked_often(kafka: KafkaServer, mock_kafka: str) -> None:
+def test_fetch_requests_wait_long_at_a_real_broker_and_short_at_the_mock_broker(
+    kafka: KafkaServer, mock_kafka: str
+) -> None:
     assert fetch_wait_ms(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)) == FETCH_WAIT_MS
     assert fetch_wait_ms(KafkaSettings(bootstrap_servers=mock_kafka)) < FETCH_WAIT_MS / 10
 
 
-def test_what_waits_in_the_partitions_is_told_as_lag(settings: Settings) -> None:
+def test_unread_messages_are_reported_as_lag(settings: Settings) -> None:
     gym = new_id()
     handler = EchoHandler(lambda _commands: time.sleep(1.1))
     producer = CommandProducer(patient(settings))

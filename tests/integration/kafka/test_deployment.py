@@ -5,7 +5,8 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from consumers.deployment import ConsumerUnhealthyError, DoorConsumer
+from consumers.door_deployment import DoorConsumer
+from consumers.health import ConsumerUnhealthyError
 from integrations.settings import DatabaseSettings, KafkaSettings, Settings
 from tests.integration.kafka.conftest import mock_topics
 from tests.servers import migrate
@@ -29,8 +30,8 @@ def test_a_replica_is_healthy_until_its_consumer_ends(settings: Settings) -> Non
     replica.__del__()  # Serve calls it, and then Python
 
 
-def test_a_replica_starts_and_ends_while_kafka_is_away(settings: Settings) -> None:
-    away = settings.model_copy(update={"kafka": KafkaSettings(bootstrap_servers="127.0.0.1:1")})
-    replica = DoorConsumer(away)
+def test_a_replica_starts_and_stops_while_kafka_is_unavailable(settings: Settings) -> None:
+    unavailable = settings.model_copy(update={"kafka": KafkaSettings(bootstrap_servers="127.0.0.1:1")})
+    replica = DoorConsumer(unavailable)
     replica.check_health()
     replica.__del__()

@@ -47,7 +47,7 @@ async def test_every_command_gets_its_own_reply(settings: Settings) -> None:
     assert loop.stats.messages == 400
 
 
-async def test_commands_of_one_gym_are_handled_in_the_order_of_their_production(settings: Settings) -> None:
+async def test_commands_of_a_gym_are_handled_in_the_order_in_which_they_were_produced(settings: Settings) -> None:
     settings = patient(settings)
     handler = EchoHandler()
     producer = CommandProducer(settings)
@@ -77,7 +77,7 @@ async def test_a_command_that_cannot_be_encoded_is_refused_and_no_other(settings
     assert await asyncio.to_thread(loop.stop, 30)
 
 
-async def test_what_a_stopped_consumer_finished_does_not_come_again(settings: Settings) -> None:
+async def test_messages_that_a_stopped_consumer_finished_do_not_come_again(settings: Settings) -> None:
     settings = patient(settings)
     first, second = EchoHandler(), EchoHandler()
     producer = CommandProducer(settings)
@@ -94,12 +94,14 @@ async def test_what_a_stopped_consumer_finished_does_not_come_again(settings: Se
     assert second.handled == ["after"]
 
 
-async def test_poison_and_garbage_go_to_the_dead_letters_and_the_rest_is_answered(settings: Settings) -> None:
+async def test_poisoned_and_undecodable_messages_go_to_the_dead_letters_and_the_rest_is_answered(
+    settings: Settings,
+) -> None:
     settings = patient(settings)
 
     def choke(commands: object) -> None:
         if "poison" in str(commands):
-            raise ValueError("cannot stomach this")
+            raise ValueError("poisoned")
 
     gym = new_id()
     producer = CommandProducer(settings)
@@ -123,7 +125,7 @@ async def test_poison_and_garbage_go_to_the_dead_letters_and_the_rest_is_answere
     assert by_value[b"garbage"].reason.startswith("undecodable")
     poisoned = next(letter for value, letter in by_value.items() if value != b"garbage")
     assert decode_command(poisoned.value or b"") == commands[2]
-    assert poisoned.reason == "ValueError: cannot stomach this"
+    assert poisoned.reason == "ValueError: poisoned"
     assert poisoned.topic == settings.kafka.commands_topic
 
 
@@ -136,9 +138,9 @@ async def test_no_consumer_means_no_answer_in_time(settings: Settings) -> None:
         client.close()
 
 
-async def test_a_command_that_kafka_does_not_take_until_its_deadline_is_counted() -> None:
-    away = Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"), door=DoorSettings(deadline_s=0.2))
-    producer = CommandProducer(away)
+async def test_a_command_that_is_not_delivered_before_its_deadline_is_counted() -> None:
+    unavailable = Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"), door=DoorSettings(deadline_s=0.2))
+    producer = CommandProducer(unavailable)
     gym = new_id()
     assert producer.produce([(gym, scan_command(ReplyTo("nobody", 0), gym))]) == [True]
     await until(lambda: producer.failed_deliveries == 1)

@@ -1,11 +1,11 @@
-"""`fitmonitor kafka …` beside each kind of broker."""
+"""`fitmonitor kafka …` with the mock broker and with Apache Kafka."""
 
 from pathlib import Path
 
 import pytest
 
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.letters import REASON, Command, Topic, bury, pairs
+from tests.integration.kafka.letters import REASON, Command, Topic, pairs, write_dead_letters
 
 
 @pytest.fixture
@@ -18,11 +18,9 @@ def command(settings: Settings, tmp_path: Path) -> Command:
     return Command(settings, tmp_path)
 
 
-def test_letters_are_listed_shown_and_sent_again_by_the_command(
-    settings: Settings, commands: Topic, command: Command
-) -> None:
+def test_the_command_lists_shows_and_replays_letters(settings: Settings, commands: Topic, command: Command) -> None:
     texts = [b'{"type":"dance"}', b"\x1b[31mred\x00", None, b"last"]
-    bury(settings, *(commands.write(text) for text in texts))
+    write_dead_letters(settings, *(commands.write(text) for text in texts))
     listed = command.says("dead-letters")
     ids = [letter["id"] for letter in listed]
     assert [letter["bytes"] for letter in listed] == [4, None, 9, 16]
@@ -54,13 +52,13 @@ def test_letters_are_listed_shown_and_sent_again_by_the_command(
     assert sorted(map(str, pairs(commands.read()))) == sorted(str((b"gym", text)) for text in [*texts, *texts, b"last"])
 
 
-def test_a_foreign_message_among_the_letters_is_listed_and_sends_nothing(
+def test_a_foreign_message_among_the_letters_is_listed_and_not_replayed(
     settings: Settings, commands: Topic, command: Command
 ) -> None:
     letters = Topic(settings, settings.kafka.dead_letters_topic)
     for value in (b"garbage", b"", None, b'{"type":"dead_letter","reason":"\xff"}', b"[" * 100_000):
         letters.write(value)
-    bury(settings, commands.write(b"x"))
+    write_dead_letters(settings, commands.write(b"x"))
     listed = command.says("dead-letters")
     assert [letter["reason"] for letter in listed[1:]] == ["this is no letter"] * 5
     assert command.says("replay", listed[1]["id"], "--yes", code=1)["not_sent"][0]["id"] == listed[1]["id"]
@@ -68,7 +66,9 @@ def test_a_foreign_message_among_the_letters_is_listed_and_sends_nothing(
     assert len(commands.read()) == 2
 
 
-def test_the_lag_command_ends_with_3_when_too_many_wait(settings: Settings, commands: Topic, command: Command) -> None:
+def test_the_lag_command_exits_with_3_when_the_lag_is_too_high(
+    settings: Settings, commands: Topic, command: Command
+) -> None:
     commands.write(b"x")
     Topic(settings, settings.kafka.payments_topic).write(b"x")
     group, payments = command.says("lag")
@@ -93,14 +93,14 @@ def test_the_lag_command_ends_with_3_when_too_many_wait(settings: Settings, comm
     ],
     ids=" ".join,
 )
-def test_a_wrong_use_ends_with_2(words: list[str], tmp_path: Path) -> None:
+def test_wrong_usage_exits_with_2(words: list[str], tmp_path: Path) -> None:
     assert Command(Settings(kafka=KafkaSettings(bootstrap_servers="x:1")), tmp_path).run(*words).returncode == 2
 
 
 @pytest.mark.parametrize(
     "words", [["lag"], ["dead-letters"], ["dead-letters", "show", "0:0"], ["replay", "--all"]], ids=" ".join
 )
-def test_without_kafka_the_mend_is_said_in_one_line(words: list[str], tmp_path: Path) -> None:
+def test_without_kafka_the_hint_is_one_line(words: list[str], tmp_path: Path) -> None:
     for servers, why in (("", "no stack is up"), ("127.0.0.1:1", "cannot be asked")):
         done = Command(Settings(kafka=KafkaSettings(bootstrap_servers=servers)), tmp_path).run(*words)
         assert done.returncode == 1
@@ -110,7 +110,7 @@ def test_without_kafka_the_mend_is_said_in_one_line(words: list[str], tmp_path: 
         assert "fitmonitor up" in done.stderr
 
 
-def test_a_letter_that_is_not_there_is_said_so(settings: Settings, command: Command) -> None:
+def test_an_unknown_letter_is_reported(settings: Settings, command: Command) -> None:
     Topic(settings, settings.kafka.dead_letters_topic).read()
     for words in (["dead-letters", "show", "0:99"], ["dead-letters", "--after", "0:99"], ["replay", "0:99", "--yes"]):
         done = command.run(*words)

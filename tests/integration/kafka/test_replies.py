@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from domain.door.model import Problem, Rejected
 from domain.ids import new_id
 from integrations.kafka.messages import reply
-from integrations.kafka.replies import NotReadyError, ReplyListener
+from integrations.kafka.replies import RepliesNotReadyError, ReplyListener
 from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import KafkaSettings, Settings
 from tests.integration.kafka.parties import listening, until
@@ -41,7 +41,7 @@ async def test_every_reply_resolves_the_future_of_its_command(settings: Settings
         assert listener.late_replies == 0
 
 
-async def test_a_reply_sent_the_moment_the_listener_is_ready_is_heard(settings: Settings) -> None:
+async def test_a_reply_sent_the_moment_the_listener_is_ready_is_received(settings: Settings) -> None:
     sender = ReplySender(settings)
     for attempt in range(5):
         listener = ReplyListener(settings.kafka, f"gateway-{attempt}", asyncio.get_running_loop())
@@ -55,7 +55,7 @@ async def test_a_reply_sent_the_moment_the_listener_is_ready_is_heard(settings: 
         await asyncio.to_thread(listener.close)
 
 
-async def test_a_reply_that_nobody_waits_for_any_more_is_counted(settings: Settings) -> None:
+async def test_a_late_reply_is_counted(settings: Settings) -> None:
     sender = ReplySender(settings)
     async with listening(settings) as listener:
         given_up, waited_for = new_id(), new_id()
@@ -68,7 +68,7 @@ async def test_a_reply_that_nobody_waits_for_any_more_is_counted(settings: Setti
         await until(lambda: listener.late_replies == 2)
 
 
-async def test_replies_of_another_replica_on_the_same_partition_are_left_alone(settings: Settings) -> None:
+async def test_replies_to_another_replica_on_the_same_partition_are_ignored(settings: Settings) -> None:
     sender = ReplySender(settings)
     async with listening(settings, "gateway-1") as first:
         count = len(
@@ -94,7 +94,7 @@ async def test_replies_of_another_replica_on_the_same_partition_are_left_alone(s
             assert second.late_replies == 0
 
 
-async def test_garbage_on_the_topic_is_passed_over(settings: Settings) -> None:
+async def test_an_undecodable_message_on_the_topic_is_ignored(settings: Settings) -> None:
     sender = ReplySender(settings)
     async with listening(settings) as listener:
         garbage = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
@@ -126,7 +126,7 @@ async def test_without_kafka_a_listener_is_alive_but_not_ready() -> None:
     await asyncio.sleep(0.3)
     assert not listener.ready
     assert listener.healthy
-    with pytest.raises(NotReadyError):
+    with pytest.raises(RepliesNotReadyError):
         _ = listener.reply_to
     await asyncio.to_thread(listener.close)
     assert not listener.healthy

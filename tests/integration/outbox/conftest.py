@@ -1,4 +1,4 @@
-"""The outbox on SQLite with the embedded Kafka, and on MariaDB with the real one."""
+"""The outbox on SQLite with the mock broker, and on MariaDB with Apache Kafka."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ __all__ = ["mock_kafka", "store_url"]
 
 @pytest.fixture(params=["mock", "kafka"])
 def topics(request: pytest.FixtureRequest) -> KafkaSettings:
-    """Topics of the test's own, on each kind of broker."""
+    """Topics for one test, on each broker."""
     if request.param == "kafka":
         return emptied_topics(request.getfixturevalue("kafka"))
     return mock_topics(request.getfixturevalue("mock_kafka"))

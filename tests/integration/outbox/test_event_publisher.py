@@ -1,4 +1,4 @@
-"""Events on their way to Kafka, on the embedded one and on the real one."""
+"""Publishing events to the mock broker and to Apache Kafka."""
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -23,14 +23,14 @@ def events(count: int, size: int = 300, gyms: int = 10) -> list[WaitingEvent]:
     ]
 
 
-def patiently() -> None:
-    """Kafka may take its time."""
+def wait_on() -> None:
+    """Wait without a limit."""
 
 
-def test_events_arrive_once_in_the_order_of_their_gym_under_their_gym(topics: KafkaSettings) -> None:
+def test_events_arrive_once_in_the_order_of_their_gym_with_the_gym_as_key(topics: KafkaSettings) -> None:
     publisher = EventPublisher(topics)
     for batch in (events(500), events(1), events(500)):
-        assert publisher.publish(batch, patiently) == {}
+        assert publisher.publish(batch, wait_on) == {}
     arrived = published(topics)
     publisher.drop()
     for n, gym in enumerate(GYMS):
@@ -39,13 +39,13 @@ def test_events_arrive_once_in_the_order_of_their_gym_under_their_gym(topics: Ka
         assert of_gym == [*once, *(["0"] if n == 0 else []), *once]
 
 
-def test_an_event_larger_than_any_message_fails_by_its_own_fault_and_the_rest_goes(topics: KafkaSettings) -> None:
+def test_an_event_that_exceeds_the_client_limit_is_rejected_and_the_rest_is_delivered(topics: KafkaSettings) -> None:
     publisher = EventPublisher(topics)
     batch = events(4, gyms=4)
     batch[2] = batch[2]._replace(payload="x" * 1_500_000)
-    failures = publisher.publish(batch, patiently)
-    assert {order[1]: failure.own_fault for order, failure in failures.items()} == {GYMS[2]: True}
-    publisher.bury(batch[2], failures[batch[2].order].reason)
+    failures = publisher.publish(batch, wait_on)
+    assert {order[1]: failure.rejected for order, failure in failures.items()} == {GYMS[2]: True}
+    publisher.write_dead_letter(batch[2], failures[batch[2].order].reason)
     publisher.drop()
     assert sorted(message.id for message in published(topics)) == ["0", "1", "3"]
     (letter,) = dead_letters(Settings(kafka=topics), 1)
@@ -54,20 +54,20 @@ def test_an_event_larger_than_any_message_fails_by_its_own_fault_and_the_rest_go
     assert (letter.value or b"").startswith(b"xxx")
 
 
-def test_an_event_larger_than_the_broker_takes_fails_by_its_own_fault(kafka: KafkaServer) -> None:
+def test_an_event_that_exceeds_the_broker_limit_is_rejected(kafka: KafkaServer) -> None:
     topics = with_small_events(fresh_topics(kafka), 2_000)
     publisher = EventPublisher(topics)
-    failures = publisher.publish(events(20, gyms=1, size=1000), patiently)
-    assert [failure.own_fault for failure in failures.values()] == [True], "all came in one batch"
+    failures = publisher.publish(events(20, gyms=1, size=1000), wait_on)
+    assert [failure.rejected for failure in failures.values()] == [True], "all came in one batch"
     for event in events(3, gyms=1):
-        assert publisher.publish([event], patiently) == {}
+        assert publisher.publish([event], wait_on) == {}
     (alone,) = events(1, gyms=1, size=5000)
-    assert [failure.own_fault for failure in publisher.publish([alone], patiently).values()] == [True]
+    assert [failure.rejected for failure in publisher.publish([alone], wait_on).values()] == [True]
     publisher.drop()
     assert [message.id for message in published(topics)] == ["0", "1", "2"]
 
 
-def test_whoever_waits_may_end_the_wait_and_nothing_is_sent_afterwards() -> None:
+def test_the_callback_may_end_the_wait_and_nothing_is_sent_afterwards() -> None:
     class EnoughError(Exception):
         pass
 
@@ -82,9 +82,7 @@ def test_whoever_waits_may_end_the_wait_and_nothing_is_sent_afterwards() -> None
 
 
 @pytest.mark.parametrize("error", [KafkaException(KafkaError(KafkaError._FATAL)), SystemError("in a report")])  # noqa: SLF001 - the library's own name
-def test_a_producer_that_breaks_down_is_replaced_and_nothing_counts_as_delivered(
-    error: Exception, topics: KafkaSettings
-) -> None:
+def test_a_failed_producer_is_replaced_and_nothing_counts_as_delivered(error: Exception, topics: KafkaSettings) -> None:
     opened: list[Config] = []
 
     class BrokenProducer(Producer):
@@ -97,10 +95,10 @@ def test_a_producer_that_breaks_down_is_replaced_and_nothing_counts_as_delivered
 
     publisher = EventPublisher(topics, open_producer)
     batch = events(20)
-    failures = publisher.publish(batch, patiently)
+    failures = publisher.publish(batch, wait_on)
     assert failures.keys() == {event.order for event in batch}
-    assert not any(failure.own_fault for failure in failures.values())
-    assert publisher.publish(batch, patiently) == {}
+    assert not any(failure.rejected for failure in failures.values())
+    assert publisher.publish(batch, wait_on) == {}
     publisher.drop()
     assert len(opened) == 2
     assert all(config["enable.idempotence"] and config["acks"] == "all" for config in opened)

@@ -1,4 +1,4 @@
-"""One holder of all, by the database's clock, and no effect without the lease; on both stores."""
+"""Leases: one holder at a time, by the database's clock, and no write without the lease. On both databases."""
 
 import random
 import subprocess
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, func, insert, literal_column, select, 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cluster.local.mariadb import MariaDbServer
-from consumers.frozen import give_up_locks_when_frozen
+from consumers.database import set_idle_session_timeout
 from domain.leases import LeaseLostError, check_lease, give_back_lease, renew_lease, take_lease
 from domain.tables import leases, outbox
 from domain.unit_of_work import Store
@@ -27,7 +27,7 @@ from tests.world import START
 SHORT = timedelta(seconds=2)
 AGES = timedelta(hours=1)  # no test waits for that
 
-# Holds the lease of what it is given, and makes an effect when it is asked to.
+# Takes the lease, and writes a row for each line of its input.
 HOLD = """
 import sys
 from datetime import timedelta
@@ -38,7 +38,7 @@ from integrations.lease import Lease
 from tests.integration.outbox.test_leases import SHORT, make_effect
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 lease = Lease(Store(sys.argv[1], pool_size=1), "work", SHORT)
-print("held" if lease.ask() else "not held", flush=True)
+print("held" if lease.try_acquire() else "not held", flush=True)
 for line in sys.stdin:
     try:
         make_effect(lease, line.strip())
@@ -64,7 +64,7 @@ def effects(store: Store) -> list[str]:
 
 
 class Holders:
-    """Those who would do the work, each with connections of its own."""
+    """Processes that want the lease, each with its own connections."""
 
     def __init__(self, url: str, ending: ExitStack) -> None:
         self.url = url
@@ -81,7 +81,7 @@ class Holders:
         return lease
 
     def process(self) -> "subprocess.Popen[str]":
-        """One that holds the lease, in a process of its own."""
+        """A holder of the lease in a process of its own."""
         holder = subprocess.Popen(
             [sys.executable, "-c", HOLD, self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -115,36 +115,36 @@ def on_mariadb(mariadb: MariaDbServer) -> Iterator[Holders]:
         yield Holders(migrated_database(mariadb), ending)
 
 
-def test_one_has_it_and_the_other_has_it_at_once_when_it_is_given_back(holders: Holders) -> None:
+def test_one_process_holds_the_lease_and_another_takes_it_once_it_is_released(holders: Holders) -> None:
     first, second = holders.one(), holders.one()
-    assert first.ask()
-    assert not second.ask()
+    assert first.try_acquire()
+    assert not second.try_acquire()
     assert (first.is_held, second.is_held) == (True, False)
     first.release()
-    assert second.ask()
-    assert not first.ask()
+    assert second.try_acquire()
+    assert not first.try_acquire()
     assert (first.is_held, second.is_held) == (False, True)
 
 
-def test_who_gives_back_without_holding_takes_it_from_nobody(holders: Holders) -> None:
+def test_a_release_without_the_lease_changes_nothing(holders: Holders) -> None:
     first, second = holders.one(), holders.one()
-    assert first.ask()
+    assert first.try_acquire()
     second.release()
-    assert not second.ask()
+    assert not second.try_acquire()
     make_effect(first, "first")
 
 
-def test_different_work_has_leases_of_its_own(holders: Holders) -> None:
+def test_different_names_are_different_leases(holders: Holders) -> None:
     work, other = holders.one(), holders.one(name="other")
-    assert work.ask()
-    assert other.ask()
+    assert work.try_acquire()
+    assert other.try_acquire()
 
 
 def test_without_the_lease_no_unit_of_work_changes_anything(holders: Holders) -> None:
     lease = holders.one()
     with pytest.raises(LeaseLostError):
         make_effect(lease, "before")
-    assert lease.ask()
+    assert lease.try_acquire()
     make_effect(lease, "while it is held")
     lease.release()
     with pytest.raises(LeaseLostError):
@@ -152,7 +152,7 @@ def test_without_the_lease_no_unit_of_work_changes_anything(holders: Holders) ->
     assert effects(holders.store()) == ["while it is held"]
 
 
-def test_the_fencing_number_rises_whenever_it_is_taken_and_an_old_one_is_worth_nothing(holders: Holders) -> None:
+def test_the_fencing_number_rises_with_each_holder_and_an_old_one_is_invalid(holders: Holders) -> None:
     store = holders.store()
     with store.writing() as connection:
         assert take_lease(connection, "work", "first", timedelta(0)) == 1  # it expires at once
@@ -167,7 +167,7 @@ def test_the_fencing_number_rises_whenever_it_is_taken_and_an_old_one_is_worth_n
             check_lease(connection, "work", 1)
 
 
-def test_an_expired_lease_is_neither_good_nor_renewed_though_nobody_has_taken_it(holders: Holders) -> None:
+def test_an_expired_lease_is_invalid_and_not_renewed_even_if_nobody_took_it(holders: Holders) -> None:
     with holders.store().writing() as connection:
         assert take_lease(connection, "work", "first", timedelta(0)) == 1
         with pytest.raises(LeaseLostError):
@@ -175,9 +175,9 @@ def test_an_expired_lease_is_neither_good_nor_renewed_though_nobody_has_taken_it
         assert not renew_lease(connection, "work", 1, AGES)
 
 
-def test_it_lasts_as_long_as_it_says_by_the_clock_of_the_database(holders: Holders) -> None:
+def test_a_lease_expires_by_the_clock_of_the_database(holders: Holders) -> None:
     lease = holders.one(AGES)
-    assert lease.ask()
+    assert lease.try_acquire()
     with lease.store.reading() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         left = (
@@ -189,13 +189,13 @@ def test_it_lasts_as_long_as_it_says_by_the_clock_of_the_database(holders: Holde
     assert -1 < AGES.total_seconds() - seconds < 600  # the days of SQLite are floats
 
 
-def test_it_is_renewed_while_its_holder_lives(holders: Holders) -> None:
+def test_a_lease_is_renewed_while_its_holder_lives(holders: Holders) -> None:
     first, second = holders.one(SHORT), holders.one(SHORT)
-    assert first.ask()
+    assert first.try_acquire()
     seen = set()
 
     def renewed_thrice() -> bool:
-        assert not second.ask()
+        assert not second.try_acquire()
         with second.store.reading() as connection:
             seen.add(connection.execute(select(leases.c.expires_at)).scalar_one())
         return len(seen) > 3
@@ -208,40 +208,38 @@ def test_it_is_renewed_while_its_holder_lives(holders: Holders) -> None:
 
 def test_a_holder_that_is_killed_is_replaced_once_its_lease_has_expired(holders: Holders) -> None:
     holder, other = holders.process(), holders.one(SHORT)
-    assert not other.ask()
+    assert not other.try_acquire()
     holder.kill()
-    wait_until(other.ask)
+    wait_until(other.try_acquire)
     make_effect(other, "other")
 
 
-def test_a_holder_that_was_frozen_is_replaced_and_finds_its_effect_refused(holders: Holders) -> None:
+def test_a_frozen_holder_is_replaced_and_cannot_write_afterwards(holders: Holders) -> None:
     holder, other = holders.process(), holders.one()
     assert ask_for_effect(holder, "holder") == "done"
     psutil.Process(holder.pid).suspend()
-    wait_until(other.ask)
+    wait_until(other.try_acquire)
     psutil.Process(holder.pid).resume()
     assert ask_for_effect(holder, "holder, too late") == "refused"
     make_effect(other, "other")
     assert effects(holders.store()) == ["holder", "other"]
 
 
-def test_a_holder_whose_renewals_fail_knows_that_it_has_the_lease_no_more(holders: Holders) -> None:
+def test_a_holder_whose_renewals_fail_knows_that_it_lost_the_lease(holders: Holders) -> None:
     store = holders.store()
     lease = holders.one(SHORT, store=store)
-    assert lease.ask()
+    assert lease.try_acquire()
 
     @event.listens_for(store.engine, "before_cursor_execute")
-    def away(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        raise OperationalError(statement, {}, OSError("away"))
+    def unavailable(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        raise OperationalError(statement, {}, OSError("unavailable"))
 
     wait_until(lambda: not lease.is_held)
     lease.release()  # which cannot be written down, and raises nothing
-    wait_until(holders.one().ask)
+    wait_until(holders.one().try_acquire)
 
 
-def test_a_lease_for_which_there_is_no_thread_to_renew_it_is_given_back(
-    holders: Holders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lease_without_a_renewal_thread_is_released(holders: Holders, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_many(_thread: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -249,15 +247,15 @@ def test_a_lease_for_which_there_is_no_thread_to_renew_it_is_given_back(
     with monkeypatch.context() as without_threads:
         without_threads.setattr(Thread, "start", too_many)
         with pytest.raises(RuntimeError):
-            lease.ask()
+            lease.try_acquire()
     lease.release()
-    assert other.ask()
+    assert other.try_acquire()
     other.release()
-    assert lease.ask()
+    assert lease.try_acquire()
 
 
-def test_holders_that_pause_and_lose_their_connections_never_work_in_turns(holders: Holders) -> None:
-    """Of each effect the fencing number is kept: none has an effect after a later number has had one."""
+def test_holders_with_pauses_and_lost_connections_never_interleave_their_writes(holders: Holders) -> None:
+    """Each row has the fencing number of its writer: none is followed by a smaller one."""
     stores, ended = [holders.store() for _ in range(3)], Event()
     takers = [Thread(target=work_carelessly, args=(store, n, ended)) for n, store in enumerate(stores)]
     for taker in takers:
@@ -274,7 +272,7 @@ def test_holders_that_pause_and_lose_their_connections_never_work_in_turns(holde
 
 
 def work_carelessly(store: Store, seed: int, ended: Event) -> None:
-    """Take a lease that lasts 50 ms, renew it never, pause before and within each effect, and try again."""
+    """Take a lease of 50 ms, never renew it, pause before and within each write, and repeat."""
     dice = random.Random(seed)  # noqa: S311 - of a test
     number: int | None = None
     while not ended.is_set():
@@ -296,7 +294,7 @@ def work_carelessly(store: Store, seed: int, ended: Event) -> None:
 
 
 def kill_one(store: Store, dice: random.Random) -> None:
-    """Have the server close one of the others' connections, where there is a server."""
+    """Let the server close a connection of another holder, if there is a server."""
     with store.reading() as connection:
         if connection.dialect.name == "sqlite":
             return
@@ -310,36 +308,36 @@ def kill_one(store: Store, dice: random.Random) -> None:
                 return  # it has gone by itself
 
 
-def test_a_holder_whose_connections_are_closed_by_the_server_keeps_the_lease_and_works_on(on_mariadb: Holders) -> None:
+def test_a_holder_whose_connections_are_closed_by_the_server_keeps_the_lease(on_mariadb: Holders) -> None:
     first, second = on_mariadb.one(), on_mariadb.one()
-    assert first.ask()
+    assert first.try_acquire()
     with first.store.reading() as connection:
         number = connection.execute(select(func.connection_id())).scalar_one()
     with second.store.reading() as connection:
         connection.execute(text(f"KILL {number}"))
-    assert not second.ask()
+    assert not second.try_acquire()
     with pytest.raises(DBAPIError):
         make_effect(first, "lost with its connection")
     make_effect(first, "first")
     assert effects(on_mariadb.store()) == ["first"]
 
 
-def test_nobody_takes_a_lease_while_an_effect_is_under_way(on_mariadb: Holders) -> None:
+def test_a_lease_is_not_taken_during_a_transaction_of_its_holder(on_mariadb: Holders) -> None:
     expiring, second = on_mariadb.store(), on_mariadb.one()
     with expiring.writing() as connection:
         number = take_lease(connection, "work", "first", timedelta(milliseconds=500))
     assert number is not None
     with expiring.writing() as connection:
         check_lease(connection, "work", number)
-        wait_until(lambda: lock_times_out(second.ask))
+        wait_until(lambda: lock_times_out(second.try_acquire))
         add_row(connection, "first")
-    assert second.ask()
+    assert second.try_acquire()
     make_effect(second, "second")
     assert effects(on_mariadb.store()) == ["first", "second"]
 
 
 def lock_times_out(ask: Callable[[], bool]) -> bool:
-    """Whether somebody who sees an expired lease waits for its row."""
+    """Whether an attempt to take an expired lease waits for the lock of its row."""
     try:
         assert not ask()
     except OperationalError as error:
@@ -347,16 +345,16 @@ def lock_times_out(ask: Callable[[], bool]) -> bool:
     return False
 
 
-def test_a_holder_that_freezes_within_its_effect_is_ended_by_the_server_and_replaced(on_mariadb: Holders) -> None:
+def test_the_server_ends_a_holder_that_freezes_within_a_transaction(on_mariadb: Holders) -> None:
     store, second = on_mariadb.store(), on_mariadb.one()
-    give_up_locks_when_frozen(store.engine, 2)
+    set_idle_session_timeout(store.engine, 2)
     with store.writing() as connection:
         number = take_lease(connection, "work", "first", timedelta(milliseconds=500))
     assert number is not None
 
     def taken() -> bool:
         try:
-            return second.ask()
+            return second.try_acquire()
         except OperationalError:
             return False
 
@@ -372,7 +370,7 @@ def test_a_holder_that_freezes_within_its_effect_is_ended_by_the_server_and_repl
     assert effects(on_mariadb.store()) == ["second"]
 
 
-def test_of_two_that_take_a_new_lease_at_once_one_has_it(on_mariadb: Holders) -> None:
+def test_when_two_take_a_new_lease_at_the_same_time_one_holds_it(on_mariadb: Holders) -> None:
     lease, quicker = on_mariadb.one(), on_mariadb.store()
 
     @event.listens_for(lease.store.engine, "before_cursor_execute")
@@ -381,5 +379,5 @@ def test_of_two_that_take_a_new_lease_at_once_one_has_it(on_mariadb: Holders) ->
             with quicker.writing() as connection:
                 assert take_lease(connection, "work", "quicker", AGES) == 1
 
-    assert not lease.ask()
+    assert not lease.try_acquire()
     assert not lease.is_held

@@ -1,4 +1,4 @@
-"""The outbox's statements: what they find, what they touch, and what they never wait for."""
+"""The SQL statements of the outbox: what they return, which rows they read, and which locks they need."""
 
 import time
 from collections.abc import Iterator
@@ -43,12 +43,12 @@ def on_mariadb(mariadb: MariaDbServer) -> Iterator[Store]:
 
 @pytest.fixture
 def relay(on_mariadb: Store) -> Iterator[Connection]:
-    """A connection whose statements are transactions, as the relay's are."""
+    """A connection in autocommit mode, like the relay's short transactions."""
     with on_mariadb.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
 
 
-def test_the_oldest_come_first_and_exactly_what_is_named_is_removed(store: Store) -> None:
+def test_the_oldest_events_come_first_and_only_named_events_are_removed(store: Store) -> None:
     fill(store, 7)
     with store.writing() as connection:
         first = numbers(connection)
@@ -59,7 +59,7 @@ def test_the_oldest_come_first_and_exactly_what_is_named_is_removed(store: Store
         assert numbers(connection) == [first[1], *first[3:6]]
 
 
-def test_what_waits_is_counted_up_to_the_limit_with_the_age_of_the_oldest(store: Store) -> None:
+def test_waiting_events_are_counted_up_to_the_limit_with_the_time_of_the_oldest(store: Store) -> None:
     with store.reading() as connection:
         assert count_waiting(connection, 10) == (0, None)
     fill(store, 7)
@@ -69,7 +69,7 @@ def test_what_waits_is_counted_up_to_the_limit_with_the_age_of_the_oldest(store:
 
 
 @pytest.mark.parametrize("events", [1, 3, 100, 20_000])
-def test_mariadb_reads_the_head_by_key_and_goes_to_each_removed_row_alone(
+def test_mariadb_reads_the_oldest_by_key_and_accesses_only_the_removed_rows(
     events: int, on_mariadb: Store, relay: Connection
 ) -> None:
     fill(on_mariadb, events)
@@ -87,7 +87,7 @@ def test_mariadb_reads_the_head_by_key_and_goes_to_each_removed_row_alone(
 
 
 def plan(connection: Connection, statement: str, parameters: Any) -> dict[str, tuple[str, str]]:  # noqa: ANN401
-    """How each table of a statement is gone to, and by which key."""
+    """The access type and the key of each table in the plan of a statement."""
     rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings()
     return {row["table"]: (row["type"], row["key"]) for row in rows}
 
@@ -105,14 +105,14 @@ def test_mariadb_touches_the_rows_of_a_batch_and_no_others(batch: int, on_mariad
 
 
 def rows_read(connection: Connection) -> int:
-    """Rows of tables that this session has read, by key or one after the other; `_rnd_next` is the list's own."""
+    """Rows that this session has read, by key or by scan. `_rnd_next` counts the rows of the JSON table."""
     names = ("Handler_read_first", "Handler_read_next", "Handler_read_key", "Handler_read_rnd")
     rows = connection.execute(text("SHOW SESSION STATUS LIKE 'Handler_read%'"))
     return sum(int(row[1]) for row in rows if row[0] in names)
 
 
-def test_mariadb_does_not_walk_over_what_was_removed(on_mariadb: Store, relay: Connection) -> None:
-    """Removed rows are only marked at first; the server clears them away behind the relay."""
+def test_mariadb_does_not_scan_removed_rows(on_mariadb: Store, relay: Connection) -> None:
+    """Removed rows are only marked at first. The server purges them later."""
     for _ in range(20):
         fill(on_mariadb, 1_000)
         for _ in range(2):
@@ -134,10 +134,8 @@ def pages_of_a_look(connection: Connection) -> int:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100, 500])
-def test_removing_waits_for_no_transaction_that_has_written_and_not_committed(
-    batch: int, on_mariadb: Store, relay: Connection
-) -> None:
-    """Its rows stand before, between and behind those that are removed; its gym may hang for seconds."""
+def test_removing_waits_for_no_uncommitted_transaction(batch: int, on_mariadb: Store, relay: Connection) -> None:
+    """Its rows are before, between and after the removed ones, and it may be open for seconds."""
     with on_mariadb.engine.connect() as early, on_mariadb.engine.connect() as late:
         write(early, 1)
         fill(on_mariadb, batch)

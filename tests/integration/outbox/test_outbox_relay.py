@@ -1,4 +1,4 @@
-"""The relay between a real store and a real Kafka."""
+"""The relay with a real database and a real Kafka."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,8 +10,9 @@ import structlog
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
-from consumers.deployment import ConsumerUnhealthyError, DoorConsumer
-from consumers.outbox_relay import OutboxRelay, outbox_relay
+from consumers.door_deployment import DoorConsumer
+from consumers.health import ConsumerUnhealthyError
+from consumers.outbox_relay import OutboxRelay, open_outbox_relay
 from domain.door.model import AnnulRequest, Direction, ScanRequest
 from domain.door.service import decide_batch
 from domain.ids import new_id
@@ -30,7 +31,7 @@ def start_relay(settings: Settings) -> Iterator[StartRelay]:
     started: list[OutboxRelay] = []
 
     def start() -> OutboxRelay:
-        relay = outbox_relay(settings)
+        relay = open_outbox_relay(settings)
         relay.start()
         started.append(relay)
         return relay
@@ -46,7 +47,7 @@ def is_empty(store: Store) -> bool:
 
 
 def holders(store: Store) -> dict[str, str]:
-    """Who has which lease."""
+    """The owner of each lease."""
     with store.reading() as connection:
         rows = connection.execute(select(leases.c.name, leases.c.owner).where(leases.c.owner.is_not(None)))
         return {row.name: row.owner for row in rows}
@@ -62,7 +63,7 @@ def write(store: Store, gym: UUID, *events: str) -> None:
 
 
 def decide(store: Store, world: World, request: ScanRequest | AnnulRequest) -> None:
-    """Decide on a connection of the store's; again, when somebody else was first."""
+    """Decide in a transaction, and retry after a lost race."""
     while True:
         try:
             with store.writing() as connection:
@@ -73,10 +74,10 @@ def decide(store: Store, world: World, request: ScanRequest | AnnulRequest) -> N
                 raise
 
 
-def test_scans_of_several_gyms_are_told_each_gym_in_order(
+def test_scans_of_several_gyms_are_published_in_order_per_gym(
     settings: Settings, world: World, store: Store, start_relay: StartRelay
 ) -> None:
-    """Members go from gym to gym, which ends their visits elsewhere, while the relay is at work."""
+    """Members enter other gyms, which ends their visits elsewhere, while the relay runs."""
     gyms = [world.gym() for _ in range(3)]
     members = world.members(9)
     world.clock.forward(60)
@@ -99,22 +100,22 @@ def test_scans_of_several_gyms_are_told_each_gym_in_order(
     assert all(message.key == message.event["gym_id"] for message in arrived)
     assert {message.event["version"] for message in arrived} == {1}
     assert {message.event["type"] for message in arrived} == {"scan_decided", "visit_inferred"}
-    assert_told_as_decided(store, arrived)
+    assert_published_as_decided(store, arrived)
     assert_members_entered_before_they_were_inferred_gone(arrived)
 
 
-def assert_told_as_decided(store: Store, arrived: list[Published]) -> None:
+def assert_published_as_decided(store: Store, arrived: list[Published]) -> None:
     with store.reading() as connection:
         # Written under the lock of their gym, by one process: their ids rise as they were decided.
         rows = connection.execute(select(scans.c.gym_id, scans.c.member_id, scans.c.occupancy).order_by(scans.c.id))
         decided: dict[str, list[tuple[str, int]]] = {}
         for row in rows:
             decided.setdefault(str(row.gym_id), []).append((str(row.member_id), row.occupancy))
-    told: dict[str, list[tuple[str, int]]] = {}
+    events: dict[str, list[tuple[str, int]]] = {}
     for message in arrived:
         if message.event["type"] == "scan_decided":
-            told.setdefault(message.key, []).append((message.event["member_id"], message.event["occupancy"]))
-    assert told == decided
+            events.setdefault(message.key, []).append((message.event["member_id"], message.event["occupancy"]))
+    assert events == decided
 
 
 def assert_members_entered_before_they_were_inferred_gone(arrived: list[Published]) -> None:
@@ -126,12 +127,14 @@ def assert_members_entered_before_they_were_inferred_gone(arrived: list[Publishe
             inside.add(visit)
         elif message.event["type"] == "visit_inferred":
             inferred += 1
-            assert visit in inside, "its gym was told of an end before the beginning"
+            assert visit in inside, "the end of a visit was published before its beginning"
             inside.discard(visit)
     assert inferred > 10
 
 
-def test_every_kind_of_event_is_told(settings: Settings, world: World, store: Store, start_relay: StartRelay) -> None:
+def test_every_type_of_event_is_published(
+    settings: Settings, world: World, store: Store, start_relay: StartRelay
+) -> None:
     first, second = world.gym(), world.gym()
     member = world.member()
     world.ask(world.scan(first, world.code(member), Direction.ENTER))
@@ -169,7 +172,7 @@ def test_of_two_relays_one_is_active_and_the_other_takes_over(
     assert [message.id for message in published(settings.kafka)] == ["1", "2", "3"]
 
 
-def test_an_event_that_kafka_will_not_have_is_set_aside_and_its_gym_goes_on(
+def test_an_event_that_kafka_rejects_is_dead_lettered_and_its_gym_goes_on(
     settings: Settings, store: Store, start_relay: StartRelay
 ) -> None:
     gym, other = new_id(), new_id()
@@ -189,14 +192,16 @@ def test_an_event_that_kafka_will_not_have_is_set_aside_and_its_gym_goes_on(
     assert "too large" in letter.reason
 
 
-def test_what_waits_is_told_until_it_is_published(
+def test_waiting_events_are_reported_until_they_are_published(
     settings: Settings, store: Store, world: World, start_relay: StartRelay
 ) -> None:
-    away = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})})
+    unavailable = settings.model_copy(
+        update={"kafka": settings.kafka.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})}
+    )
     with store.writing() as connection:
         row = {"topic": "gym-events", "key": "gym", "payload": '{"event_id":"1"}'}
         connection.execute(insert(outbox), [row | {"created_at": world.clock.now - timedelta(hours=1)}] * 700)
-    relay = outbox_relay(away)
+    relay = open_outbox_relay(unavailable)
     relay.start()
     wait_until(lambda: relay.lag == 700)
     assert relay.oldest_age_s > 3600
@@ -209,7 +214,7 @@ def test_what_waits_is_told_until_it_is_published(
     wait_until(lambda: (other.lag, other.oldest_age_s) == (0, 0))
 
 
-def test_every_replica_of_the_consumer_has_a_relay_and_gives_its_leases_back_when_it_stops(
+def test_every_door_consumer_has_a_relay_and_releases_its_leases_when_it_stops(
     settings: Settings, store: Store, start_relay: StartRelay
 ) -> None:
     gym = new_id()

@@ -1,4 +1,4 @@
-"""Kafka, the handler and the replier as plain objects, on a clock that the fakes move."""
+"""Kafka, the handler and the replier as plain objects. The fakes move the clock."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -6,12 +6,12 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from consumers.deciding import RetryLimits
+from consumers.failure_policy import RetryLimits
 from consumers.loop import ConsumerLoop, LoopLimits
-from consumers.ports import RebalanceCallback
-from integrations.kafka.dead_letters import DeadLettersAwayError
+from integrations.kafka.dead_letters import DeadLettersUnavailableError
 
 TOPIC = "commands"
+RebalanceCallback = Callable[[Consumer, list[TopicPartition]], None]
 
 
 def message(offset: int, value: str = "", partition: int = 0, key: bytes | None = None) -> Message:
@@ -122,21 +122,21 @@ class FakeConsumer:
 
 
 class FakeHandler:
-    """Answers `m1` with `M1`, unless it is `busy`. What `fails` raises is raised before anything is kept."""
+    """Answers `m1` with `M1`, unless it is `deferred`. What `fails` raises is raised before the commit."""
 
     def __init__(self, journal: list[str]) -> None:
         self._journal = journal
         self.calls: list[list[str]] = []
         self.handled: list[str] = []
         self.fails: Callable[[Sequence[str]], None] = lambda _messages: None
-        self.busy: set[str] = set()
+        self.deferred: set[str] = set()
 
     def handle(self, messages: Sequence[str]) -> Sequence[str | None]:
         self.calls.append(list(messages))
         self.fails(messages)
-        self.handled += [message for message in messages if message not in self.busy]
+        self.handled += [message for message in messages if message not in self.deferred]
         self._journal.append("committed")
-        return [None if message in self.busy else message.upper() for message in messages]
+        return [None if message in self.deferred else message.upper() for message in messages]
 
     def dead_lettered(self, message: str) -> str:
         return f"{message} is dead"
@@ -147,8 +147,8 @@ class FakeReplier:
         self._journal = journal
         self.replies: list[list[tuple[str, str]]] = []
 
-    def reply(self, answered: Sequence[tuple[str, str]]) -> None:
-        self.replies.append(list(answered))
+    def reply(self, results: Sequence[tuple[str, str]]) -> None:
+        self.replies.append(list(results))
         self._journal.append("replied")
 
 
@@ -156,36 +156,38 @@ class FakeDeadLetters:
     def __init__(self, journal: list[str]) -> None:
         self._journal = journal
         self.letters: list[tuple[int | None, str]] = []
-        self.away_for = 0
+        self.unavailable_for = 0
 
     def write(self, letters: Sequence[tuple[Message, str]]) -> None:
-        if self.away_for:
-            self.away_for -= 1
-            raise DeadLettersAwayError("away")
+        if self.unavailable_for:
+            self.unavailable_for -= 1
+            raise DeadLettersUnavailableError("unavailable")
         self.letters += [(source.offset(), reason) for source, reason in letters]
-        self._journal.append("buried")
+        self._journal.append("dead_lettered")
 
 
-class Bench:
-    """A loop with all its fakes; runs until its queue is empty."""
+class LoopBench:
+    """A loop with all its fakes. It runs until its queue is empty."""
 
-    def __init__(self, batch_max: int = 256, attempts: int = 3, set_aside_max: int = 1024) -> None:
+    def __init__(self, batch_max: int = 256, attempts: int = 3, deferred_max: int = 1024) -> None:
         self.journal: list[str] = []
+        self.records_after_commit = False
         self.time = FakeTime()
         self.consumer = FakeConsumer(self.time, self.journal)
         self.handler = FakeHandler(self.journal)
         self.replier = FakeReplier(self.journal)
         self.dead_letters = FakeDeadLetters(self.journal)
         self.loop = ConsumerLoop(
-            self.consumer,
+            cast("Consumer", self.consumer),
             TOPIC,
             decode,
             self.handler,
-            self.replier,
             self.dead_letters,
+            self.replier,
             LoopLimits(
-                batch_max=batch_max, poll_s=0.2, set_aside_max=set_aside_max, retry=RetryLimits(attempts, 0.05, 1.0)
+                batch_max=batch_max, poll_s=0.2, deferred_max=deferred_max, retry=RetryLimits(attempts, 0.05, 1.0)
             ),
+            lambda: self.journal.append("after_commit") if self.records_after_commit else None,
             self.time,
         )
         self.consumer.on_idle = self.loop.stop

@@ -27,6 +27,8 @@ from domain.door.service import Request
 from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.kafka.messages import AnnulCommand, DoorReply, EndVisitCommand, ReplyTo, ScanCommand
+from integrations.kafka.reply_sender import ReplySender
+from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import DoorSettings, Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -73,7 +75,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def handler(
     store: Store, decide: Callable[[Connection, Requests, Clock, DoorLimits], list[DoorResult | None]]
 ) -> DoorHandler:
-    return DoorHandler(store, lambda: NOW, DoorLimits(), decide)
+    return DoorHandler(store, lambda: NOW, DoorLimits(), MetricsRegistry(), decide)
 
 
 def decided(store: Store) -> list[str]:
@@ -105,7 +107,7 @@ def test_a_batch_that_fails_leaves_no_trace(store: Store) -> None:
     assert decided(store) == []
 
 
-def test_every_kind_of_command_comes_to_the_door_in_its_order(store: Store) -> None:
+def test_every_type_of_command_reaches_the_door_in_order(store: Store) -> None:
     seen: list[type] = []
 
     def look(_connection: Connection, requests: Requests, clock: Clock, _limits: DoorLimits) -> list[DoorResult | None]:
@@ -123,8 +125,8 @@ def test_a_dead_lettered_command_is_answered_as_not_decided(store: Store) -> Non
     assert answer.problem is Problem.NOT_DECIDED
 
 
-class FakeSender:
-    def __init__(self) -> None:
+class FakeSender(ReplySender):
+    def __init__(self) -> None:  # without Kafka, so the original's is not called
         self.sent: list[tuple[ReplyTo, list[DoorReply]]] = []
         self.served = 0
 
@@ -135,10 +137,10 @@ class FakeSender:
         self.served += 1
 
 
-def test_each_replica_that_asked_gets_one_message_for_a_batch() -> None:
+def test_each_waiting_replica_gets_one_message_per_batch() -> None:
     sender = FakeSender()
     first, second, third = scan("a"), scan("b", ELSEWHERE), scan("c")
-    DoorReplier(sender).reply([(first, result("a")), (second, result("b")), (third, result("c"))])
+    DoorReplier(sender, MetricsRegistry()).reply([(first, result("a")), (second, result("b")), (third, result("c"))])
     assert [(to, [reply.command_id for reply in replies]) for to, replies in sender.sent] == [
         (HERE, [first.command_id, third.command_id]),
         (ELSEWHERE, [second.command_id]),
@@ -148,7 +150,7 @@ def test_each_replica_that_asked_gets_one_message_for_a_batch() -> None:
 
 def test_a_reply_carries_its_result_as_json() -> None:
     sender = FakeSender()
-    DoorReplier(sender).reply([(scan("a"), result("a"))])
+    DoorReplier(sender, MetricsRegistry()).reply([(scan("a"), result("a"))])
     [(_, [reply])] = sender.sent
     assert reply.kind == "check_payment"
     assert msgspec.json.decode(reply.body, type=CheckPayment) == result("a")

@@ -6,15 +6,15 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from sqlalchemy.exc import OperationalError
 
-from tests.unit.consumers.fakes import Bench, failure, message
+from tests.unit.consumers.fakes import LoopBench, failure, message
 
 
-def database_away() -> OperationalError:
+def database_unavailable() -> OperationalError:
     return OperationalError("SELECT 1", {}, pymysql.err.OperationalError(2003, "no connection"))
 
 
 def failing(times: int, error: Exception, then: Callable[[], object] = lambda: None) -> Callable[[Sequence[str]], None]:
-    """A handler that fails so many times, doing something each time."""
+    """A handler that fails this many times and calls `then` each time."""
     left = [times]
 
     def fail(_messages: Sequence[str]) -> None:
@@ -27,59 +27,66 @@ def failing(times: int, error: Exception, then: Callable[[], object] = lambda: N
 
 
 def void(_result: object) -> None:
-    """For a callback whose result nobody wants."""
+    """Discard the result of a callback."""
 
 
 def test_offsets_are_stored_after_the_commit_and_the_replies() -> None:
-    bench = Bench()
+    bench = LoopBench()
     bench.run(message(7))
     assert bench.journal == ["committed", "replied", "stored"]
     assert bench.consumer.stored == {0: 8}
 
 
-def test_whatever_waits_is_one_batch() -> None:
-    bench = Bench()
+def test_the_hook_after_a_commit_runs_after_the_replies_and_before_the_offsets() -> None:
+    bench = LoopBench()
+    bench.records_after_commit = True
+    bench.run(message(7))
+    assert bench.journal == ["committed", "replied", "after_commit", "stored"]
+
+
+def test_all_unread_messages_are_one_batch() -> None:
+    bench = LoopBench()
     bench.run(message(0), message(1), message(0, "other", partition=1))
     assert bench.handler.calls == [["m0", "m1", "other"]]
     assert bench.replier.replies == [[("m0", "M0"), ("m1", "M1"), ("other", "OTHER")]]
     assert bench.consumer.stored == {0: 2, 1: 1}
 
 
-def test_it_is_known_when_the_group_has_given_partitions() -> None:
-    bench = Bench()
+def test_the_first_assignment_of_partitions_can_be_waited_for() -> None:
+    bench = LoopBench()
     assert not bench.loop.wait_for_partitions(0)
     bench.run(message(0))
     assert bench.loop.wait_for_partitions(0)
 
 
 def test_a_batch_is_bounded() -> None:
-    bench = Bench(batch_max=2)
+    bench = LoopBench(batch_max=2)
     bench.run(*[message(offset) for offset in range(5)])
     assert bench.handler.calls == [["m0", "m1"], ["m2", "m3"], ["m4"]]
     assert bench.loop.stats.mean_batch == pytest.approx(5 / 3)
 
 
-def test_what_cannot_be_decoded_goes_to_the_dead_letters_and_the_others_are_handled_first() -> None:
-    bench = Bench()
+def test_undecodable_messages_go_to_the_dead_letters_after_the_others_are_handled() -> None:
+    bench = LoopBench()
     bench.run(message(0), message(1, "bad one"), message(2))
     assert bench.handler.handled == ["m0", "m2"]
     assert bench.dead_letters.letters == [(1, "undecodable: ValueError: bad one")]
-    assert bench.journal == ["committed", "replied", "buried", "stored"]
+    assert bench.journal == ["committed", "replied", "dead_lettered", "stored"]
     assert bench.consumer.stored == {0: 3}
     assert bench.loop.stats.dead_letters == 1
 
 
 def test_a_message_is_not_skipped_while_its_dead_letter_cannot_be_written() -> None:
-    bench = Bench()
-    bench.dead_letters.away_for = 3
+    bench = LoopBench()
+    bench.dead_letters.unavailable_for = 3
     bench.run(message(0, "bad one"), message(1))
-    assert bench.journal == ["committed", "replied", "buried", "stored"]
+    assert bench.journal == ["committed", "replied", "dead_lettered", "stored"]
     assert bench.dead_letters.letters == [(0, "undecodable: ValueError: bad one")]
     assert bench.consumer.stored == {0: 2}
 
 
-def test_waiting_for_what_is_away_is_no_work() -> None:
-    bench = Bench()
+def test_time_busy_does_not_include_waits_for_unavailable_systems() -> None:
+    bench = LoopBench()
 
     def take_a_second(_messages: Sequence[str]) -> None:
         bench.time.now += 1.0
@@ -87,17 +94,17 @@ def test_waiting_for_what_is_away_is_no_work() -> None:
     bench.handler.fails = take_a_second
     bench.run(message(0))
     assert bench.loop.stats.busy_s == pytest.approx(1.0)
-    away = Bench()
-    away.handler.fails = failing(3, database_away())
-    away.run(message(0))
-    assert away.loop.stats.busy_s == pytest.approx(0.0)
-    assert away.loop.stats.messages == 1
+    waiting = LoopBench()
+    waiting.handler.fails = failing(3, database_unavailable())
+    waiting.run(message(0))
+    assert waiting.loop.stats.busy_s == pytest.approx(0.0)
+    assert waiting.loop.stats.messages == 1
 
 
-def test_while_the_database_is_away_the_partitions_rest_and_the_batch_stays_in_hand() -> None:
-    bench = Bench()
+def test_while_the_database_is_unavailable_the_partitions_are_paused_and_the_batch_stays_pending() -> None:
+    bench = LoopBench()
     paused: list[set[int]] = []
-    bench.handler.fails = failing(3, database_away(), lambda: paused.append(set(bench.consumer.paused)))
+    bench.handler.fails = failing(3, database_unavailable(), lambda: paused.append(set(bench.consumer.paused)))
     bench.run(message(0), message(1))
     assert bench.handler.calls == [["m0", "m1"]] * 4
     assert paused == [set(), {0, 1, 2, 3}, {0, 1, 2, 3}]
@@ -105,20 +112,20 @@ def test_while_the_database_is_away_the_partitions_rest_and_the_batch_stays_in_h
     assert bench.journal == ["committed", "replied", "stored"]
 
 
-def test_the_wait_for_the_database_grows_to_a_second() -> None:
-    bench = Bench()
+def test_the_delay_between_retries_grows_to_a_second() -> None:
+    bench = LoopBench()
     asked_at: list[float] = []
-    bench.handler.fails = failing(8, database_away(), lambda: asked_at.append(bench.time.now))
+    bench.handler.fails = failing(8, database_unavailable(), lambda: asked_at.append(bench.time.now))
     bench.run(message(0))
     waits = [round(later - earlier, 2) for earlier, later in pairwise(asked_at)]
     assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     assert max(bench.consumer.waits) <= 0.2  # and it keeps polling meanwhile
 
 
-def test_messages_of_revoked_partitions_are_dropped_from_the_batch_in_hand() -> None:
-    bench = Bench()
+def test_pending_messages_of_revoked_partitions_are_dropped() -> None:
+    bench = LoopBench()
     bench.handler.fails = failing(
-        1, database_away(), lambda: bench.consumer.queue.append(lambda: bench.consumer.revoke({1}))
+        1, database_unavailable(), lambda: bench.consumer.queue.append(lambda: bench.consumer.revoke({1}))
     )
     bench.run(message(0), message(0, "gone", partition=1), message(1))
     assert bench.handler.handled == ["m0", "m1"]
@@ -126,9 +133,9 @@ def test_messages_of_revoked_partitions_are_dropped_from_the_batch_in_hand() -> 
 
 
 def test_a_batch_that_was_revoked_whole_is_not_handled() -> None:
-    bench = Bench()
+    bench = LoopBench()
     bench.handler.fails = failing(
-        1, database_away(), lambda: bench.consumer.queue.append(lambda: bench.consumer.revoke({0}))
+        1, database_unavailable(), lambda: bench.consumer.queue.append(lambda: bench.consumer.revoke({0}))
     )
     bench.run(message(0), message(1, "bad one"))
     assert bench.handler.handled == []
@@ -137,21 +144,21 @@ def test_a_batch_that_was_revoked_whole_is_not_handled() -> None:
 
 
 def test_a_partition_may_be_revoked_between_the_first_message_and_the_rest() -> None:
-    bench = Bench()
+    bench = LoopBench()
     bench.run(message(0), lambda: bench.consumer.revoke({0}), message(5, partition=1))
     assert bench.handler.handled == ["m5"]
     assert bench.consumer.stored == {1: 6}
 
 
-def test_partitions_assigned_while_resting_rest_too() -> None:
-    bench = Bench()
+def test_partitions_assigned_during_a_pause_are_paused_too() -> None:
+    bench = LoopBench()
     seen: list[set[int]] = []
 
     def fail(_messages: Sequence[str]) -> None:
         seen.append(set(bench.consumer.paused))
         if len(seen) < 3:
             bench.consumer.queue.append(lambda: bench.consumer.assign({4}))
-            raise database_away()
+            raise database_unavailable()
 
     bench.handler.fails = fail
     bench.run(message(0))
@@ -159,10 +166,10 @@ def test_partitions_assigned_while_resting_rest_too() -> None:
     assert bench.consumer.paused == set()
 
 
-def test_a_partition_that_left_while_resting_is_read_when_it_comes_back() -> None:
-    bench = Bench()
+def test_a_partition_revoked_during_a_pause_is_read_when_it_comes_back() -> None:
+    bench = LoopBench()
     bench.handler.fails = failing(
-        1, database_away(), lambda: bench.consumer.queue.append(lambda: bench.consumer.revoke({1}))
+        1, database_unavailable(), lambda: bench.consumer.queue.append(lambda: bench.consumer.revoke({1}))
     )
     bench.run(message(0))
     bench.consumer.paused = {1}  # the client remembers
@@ -170,53 +177,55 @@ def test_a_partition_that_left_while_resting_is_read_when_it_comes_back() -> Non
     assert bench.consumer.paused == set()
 
 
-def test_a_message_that_comes_while_resting_is_handled_after_those_in_hand() -> None:
-    bench = Bench()
+def test_a_message_that_arrives_during_a_pause_is_handled_after_the_pending_ones() -> None:
+    bench = LoopBench()
     bench.consumer.deaf_to_pause = {3}
-    bench.handler.fails = failing(1, database_away(), lambda: bench.consumer.queue.append(message(9, partition=3)))
+    bench.handler.fails = failing(
+        1, database_unavailable(), lambda: bench.consumer.queue.append(message(9, partition=3))
+    )
     bench.run(message(0))
     assert bench.handler.handled == ["m0", "m9"]
     assert bench.consumer.stored == {0: 1, 3: 10}
 
 
-def test_stopping_lets_the_batch_in_hand_finish() -> None:
-    bench = Bench()
+def test_stopping_finishes_the_pending_batch() -> None:
+    bench = LoopBench()
     bench.handler.fails = lambda _messages: void(bench.loop.stop())
     bench.run(message(0), message(1))
     assert bench.journal == ["committed", "replied", "stored"]
     assert bench.consumer.closed
 
 
-def test_a_batch_that_waits_for_the_database_is_left_to_the_next_consumer_at_a_stop() -> None:
-    bench = Bench()
-    bench.handler.fails = failing(99, database_away(), bench.loop.stop)
+def test_a_stop_leaves_a_batch_that_waits_for_the_database_to_the_next_consumer() -> None:
+    bench = LoopBench()
+    bench.handler.fails = failing(99, database_unavailable(), bench.loop.stop)
     bench.run(message(0))
     assert bench.consumer.stored == {}
     assert bench.consumer.closed
 
 
-def test_a_passing_error_of_the_client_is_passed_over() -> None:
-    bench = Bench()
+def test_a_transient_error_of_the_client_is_ignored() -> None:
+    bench = LoopBench()
     bench.run(failure(KafkaError(KafkaError.REQUEST_TIMED_OUT)), message(0))
     assert bench.handler.handled == ["m0"]
 
 
-def test_a_client_beyond_use_ends_the_loop() -> None:
-    bench = Bench()
+def test_a_fatal_error_of_the_client_ends_the_loop() -> None:
+    bench = LoopBench()
     with pytest.raises(KafkaException):
         bench.run(failure(KafkaError(KafkaError.INVALID_PRODUCER_EPOCH, fatal=True)), message(0))
     assert bench.consumer.closed
 
 
-def test_offsets_of_a_partition_that_was_lost_are_no_reason_to_die() -> None:
-    bench = Bench()
+def test_offsets_of_a_lost_partition_do_not_end_the_loop() -> None:
+    bench = LoopBench()
     bench.consumer.refuses_offsets = True
     bench.run(message(0))
     assert bench.replier.replies == [[("m0", "M0")]]
 
 
-def test_the_lag_is_what_waits_behind_the_messages_taken() -> None:
-    bench = Bench()
+def test_the_lag_is_the_number_of_unread_messages() -> None:
+    bench = LoopBench()
     bench.consumer.ends = {0: 10, 1: 4, 2: 3}
     bench.consumer.on_idle = lambda: bench.time.now > 102 and bench.loop.stop()
     bench.run(message(3), message(3, partition=1))
@@ -224,7 +233,7 @@ def test_the_lag_is_what_waits_behind_the_messages_taken() -> None:
 
 
 def test_the_heartbeat_ages_while_the_loop_hangs() -> None:
-    bench = Bench()
+    bench = LoopBench()
     ages: list[float] = []
 
     def hang(_messages: Sequence[str]) -> None:

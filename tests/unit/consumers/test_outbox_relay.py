@@ -1,4 +1,4 @@
-"""The relay on a store of its own, with a publisher and a lease that do as they are told; its rests move the clock."""
+"""The relay on a store of its own, with a fake publisher and a fake lease. Its pauses move the clock."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,56 +20,69 @@ from domain.leases import LeaseLostError
 from domain.outbox import Order, WaitingEvent
 from domain.tables import outbox
 from domain.unit_of_work import Store
-from integrations.kafka.dead_letters import DeadLettersAwayError
-from integrations.kafka.event_publisher import Failure
+from integrations.kafka.dead_letters import DeadLettersUnavailableError
+from integrations.kafka.event_publisher import DeliveryFailure, EventPublisher
 from tests.events import wait_until
 from tests.stores import sqlite_store
 from tests.unit.consumers.leases import FakeLease
 from tests.world import START, HeldClock
 
 TOPIC = "gym-events"
-TOO_LARGE = Failure("too large", own_fault=True)
-NOT_NOW = Failure("not now", own_fault=False)
+TOO_LARGE = DeliveryFailure("too large", rejected=True)
+NOT_NOW = DeliveryFailure("not now", rejected=False)
 
 
 class FakeTime(Event):
-    """The relay's clock, and its rests: each moves the clock. After the last of them the relay is to stop."""
+    """The relay's clock and its `stopping` event. Each pause moves the clock; the last one stops the relay."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 100.0
-        self.rests: list[float] = []
-        self.rests_left = 1
-        self.at_rest: Callable[[], object] = lambda: None
+        self.pauses: list[float] = []
+        self.pauses_left = 1
+        self.at_pause: Callable[[], object] = lambda: None
 
     def __call__(self) -> float:
         return self.now
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None
-        self.rests.append(timeout)
+        self.pauses.append(timeout)
         self.now += timeout
-        self.at_rest()
-        if len(self.rests) >= self.rests_left:
+        self.at_pause()
+        if len(self.pauses) >= self.pauses_left:
             self.set()
         return self.is_set()
 
 
-class FakePublisher:
-    """Takes what it is given; refuses payloads and keys that it is told to."""
+class FakeWakeUp(Event):
+    """Nobody wakes the relay: a pause that could be ended early takes its full time."""
+
+    def __init__(self, time: FakeTime) -> None:
+        super().__init__()
+        self._time = time
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._time.wait(timeout)
+
+
+class FakePublisher(EventPublisher):
+    """Accepts all events, except for the payloads and keys that a test names."""
 
     def __init__(self, journal: list[str]) -> None:
         self._journal = journal
         self.batches: list[list[str]] = []
-        self.buried: list[str] = []
+        self.dead_letters: list[str] = []
         self.poison: set[str] = set()
-        self.failing: dict[str, Failure] = {}
-        self.dead_letters_away_for = 0
+        self.failing: dict[str, DeliveryFailure] = {}
+        self.dead_letters_unavailable_for = 0
         self.before: Callable[[Callable[[], None]], None] = lambda _waiting: None
 
-    def publish(self, events: Sequence[WaitingEvent], waiting: Callable[[], None]) -> Mapping[Order, Failure]:
+    def publish(
+        self, events: Sequence[WaitingEvent], while_waiting: Callable[[], None]
+    ) -> Mapping[Order, DeliveryFailure]:
         self.batches.append([event.payload for event in events])
-        self.before(waiting)
+        self.before(while_waiting)
         failed = {event.order: self.failing[event.key] for event in events if event.key in self.failing}
         if any(event.payload in self.poison for event in events):
             # A broker refuses the whole batch of a partition.
@@ -77,17 +90,17 @@ class FakePublisher:
             failed |= dict.fromkeys(poisoned, TOO_LARGE)
         return failed
 
-    def bury(self, event: WaitingEvent, reason: str) -> None:
-        if self.dead_letters_away_for:
-            self.dead_letters_away_for -= 1
-            raise DeadLettersAwayError("away")
-        self.buried.append(f"{event.payload}: {reason}")
+    def write_dead_letter(self, event: WaitingEvent, reason: str) -> None:
+        if self.dead_letters_unavailable_for:
+            self.dead_letters_unavailable_for -= 1
+            raise DeadLettersUnavailableError("unavailable")
+        self.dead_letters.append(f"{event.payload}: {reason}")
 
     def drop(self) -> None:
         self._journal.append("drop")
 
 
-class Bench:
+class RelayBench:
     def __init__(self, store: Store, batch_max: int) -> None:
         self.store = store
         self.journal: list[str] = []
@@ -96,7 +109,13 @@ class Bench:
         self.lease = FakeLease(store, journal=self.journal)
         self.publisher = FakePublisher(self.journal)
         self.relay = OutboxRelay(
-            self.lease, self.publisher, self.clock, RelayLimits(batch_max=batch_max), self.time, self.time
+            self.lease,
+            self.publisher,
+            self.clock,
+            RelayLimits(batch_max=batch_max),
+            self.time,
+            self.time,
+            FakeWakeUp(self.time),
         )
 
     def write(self, *events: str, **values: object) -> None:
@@ -105,8 +124,8 @@ class Bench:
         with self.store.writing() as connection:
             connection.execute(insert(outbox), rows)
 
-    def run(self, rests: int = 1) -> None:
-        self.time.rests_left = rests
+    def run(self, pauses: int = 1) -> None:
+        self.time.pauses_left = pauses
         self.relay.run()
 
     @property
@@ -123,11 +142,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def bench(store: Store) -> Bench:
-    return Bench(store, batch_max=5)
+def bench(store: Store) -> RelayBench:
+    return RelayBench(store, batch_max=5)
 
 
-def test_events_go_in_the_order_of_their_numbers_and_are_removed(bench: Bench) -> None:
+def test_events_are_published_in_the_order_of_their_ids_and_removed(bench: RelayBench) -> None:
     bench.write("a1", "b1", "a2")
     bench.run()
     assert bench.publisher.batches == [["a1", "b1", "a2"]]
@@ -135,80 +154,80 @@ def test_events_go_in_the_order_of_their_numbers_and_are_removed(bench: Bench) -
     assert bench.relay.published == 3
 
 
-def test_a_full_batch_is_followed_by_the_next_without_a_rest(bench: Bench) -> None:
+def test_a_full_batch_is_followed_by_the_next_without_a_pause(bench: RelayBench) -> None:
     bench.write(*(f"a{n}" for n in range(12)))
     bench.run(3)
     assert [len(batch) for batch in bench.publisher.batches] == [5, 5, 2]
-    assert bench.time.rests[:2] == [0, 0]
-    assert bench.time.rests[2] > 0
+    assert bench.time.pauses[:2] == [0, 0]
+    assert bench.time.pauses[2] > 0
 
 
-def test_an_event_that_comes_late_with_a_smaller_number_is_published(bench: Bench) -> None:
+def test_an_event_that_is_committed_late_with_a_smaller_id_is_published(bench: RelayBench) -> None:
     bench.write("a2", id=20)
-    bench.time.at_rest = lambda: bench.write("b1", id=10) if len(bench.time.rests) == 1 else None
+    bench.time.at_pause = lambda: bench.write("b1", id=10) if len(bench.time.pauses) == 1 else None
     bench.run(2)
     assert bench.publisher.batches == [["a2"], ["b1"]]
     assert bench.left == []
 
 
-def test_nothing_of_a_gym_is_removed_when_one_of_its_events_failed(bench: Bench) -> None:
+def test_nothing_of_a_gym_is_removed_when_one_of_its_events_failed(bench: RelayBench) -> None:
     bench.write("a1", "b1", "a2", "c1")
     bench.publisher.failing["a"] = NOT_NOW
     bench.run()
     assert bench.left == ["a1", "a2"]
-    assert bench.relay.lag == 0, "it has stopped: what waits is for another to tell"
+    assert bench.relay.lag == 0, "a stopped relay reports no lag"
 
 
-def test_what_failed_is_tried_again_ever_more_slowly_and_then_as_fast_as_before(bench: Bench) -> None:
+def test_retries_slow_down_and_speed_up_again_after_a_success(bench: RelayBench) -> None:
     bench.write("a1")
     bench.publisher.failing["a"] = NOT_NOW
 
     def change() -> None:
-        if len(bench.time.rests) == 7:
+        if len(bench.time.pauses) == 7:
             bench.publisher.failing.clear()
-        if len(bench.time.rests) == 8:
+        if len(bench.time.pauses) == 8:
             assert bench.left == []
             bench.write("a2")
             bench.publisher.failing["a"] = NOT_NOW
 
-    bench.time.at_rest = change
+    bench.time.at_pause = change
     bench.run(10)
-    assert bench.time.rests == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, pytest.approx(0.2), 0.05, 0.1]
+    assert bench.time.pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, pytest.approx(0.2), 0.05, 0.1]
 
 
-def test_an_event_that_kafka_refuses_is_set_aside_alone_and_its_gym_goes_on(bench: Bench) -> None:
+def test_an_event_that_kafka_rejects_is_dead_lettered_alone_and_its_gym_goes_on(bench: RelayBench) -> None:
     bench.write("a1", "a2", "a3", "b1", "a4")
     bench.publisher.poison = {"a2"}
     bench.run(6)
-    assert bench.publisher.buried == ["a2: too large"]
+    assert bench.publisher.dead_letters == ["a2: too large"]
     assert bench.publisher.batches == [["a1", "a2", "a3", "b1", "a4"], ["a1"], ["a2"], ["a3"], ["a4"]]
     assert bench.left == []
     assert (bench.relay.published, bench.relay.dead_letters) == (4, 1)
 
 
-def test_an_event_that_cannot_be_set_aside_yet_is_overtaken_by_none_of_its_gym(bench: Bench) -> None:
+def test_an_event_that_cannot_be_dead_lettered_yet_is_overtaken_by_none_of_its_gym(bench: RelayBench) -> None:
     bench.write("a1", "a2")
     bench.publisher.poison = {"a1"}
-    bench.publisher.dead_letters_away_for = 3
+    bench.publisher.dead_letters_unavailable_for = 3
     bench.run(8)
     assert bench.publisher.batches == [["a1", "a2"], *[["a1"]] * 4, ["a2"]]
-    assert bench.publisher.buried == ["a1: too large"]
-    assert bench.time.rests[1:4] == [0.05, 0.1, 0.2]
-    assert bench.journal == ["ask", "drop", "release"], "the lease is kept meanwhile"
+    assert bench.publisher.dead_letters == ["a1: too large"]
+    assert bench.time.pauses[1:4] == [0.05, 0.1, 0.2]
+    assert bench.journal == ["try_acquire", "drop", "release"], "the lease is kept"
 
 
-def test_after_the_refused_event_whole_batches_go_again(bench: Bench) -> None:
+def test_after_the_rejected_event_whole_batches_are_published_again(bench: RelayBench) -> None:
     bench.write("a1", "a2")
     bench.publisher.poison = {"a1"}
     bench.run(3)
     bench.write("b1", "b2", "b3")
     bench.time.clear()
-    bench.time.rests.clear()
+    bench.time.pauses.clear()
     bench.run(1)
     assert bench.publisher.batches[-1] == ["b1", "b2", "b3"]
 
 
-def test_while_kafka_does_not_answer_the_relay_lives_and_tells_what_waits(bench: Bench) -> None:
+def test_while_kafka_does_not_answer_the_relay_is_alive_and_reports_its_lag(bench: RelayBench) -> None:
     bench.write("a1", "a2")
     seen: list[tuple[int, float, float]] = []
 
@@ -225,7 +244,7 @@ def test_while_kafka_does_not_answer_the_relay_lives_and_tells_what_waits(bench:
     assert bench.left == []
 
 
-def test_a_relay_that_is_to_stop_gives_kafka_two_seconds_and_removes_nothing(bench: Bench) -> None:
+def test_a_stopping_relay_waits_two_seconds_for_kafka_and_removes_nothing(bench: RelayBench) -> None:
     bench.write("a1")
     began = bench.time.now
 
@@ -239,10 +258,10 @@ def test_a_relay_that_is_to_stop_gives_kafka_two_seconds_and_removes_nothing(ben
     bench.run()
     assert 2 < bench.time.now - began < 2.5
     assert bench.left == ["a1"]
-    assert bench.journal == ["ask", "drop", "release"]
+    assert bench.journal == ["try_acquire", "drop", "release"]
 
 
-def test_a_connection_that_the_server_closes_costs_a_retry_and_not_the_lease(bench: Bench) -> None:
+def test_a_connection_that_the_server_closes_costs_a_retry_and_not_the_lease(bench: RelayBench) -> None:
     bench.write("a1")
 
     def lost(_waiting: Callable[[], None]) -> None:
@@ -251,43 +270,43 @@ def test_a_connection_that_the_server_closes_costs_a_retry_and_not_the_lease(ben
 
     bench.publisher.before = lost
     bench.run(2)
-    assert bench.journal == ["ask", "drop", "release"]
+    assert bench.journal == ["try_acquire", "drop", "release"]
     assert bench.publisher.batches == [["a1"], ["a1"]]
     assert bench.left == []
 
 
-def test_a_lost_lease_has_nothing_removed_and_nothing_sent_without_it(bench: Bench) -> None:
+def test_after_the_loss_of_the_lease_nothing_is_removed_or_published(bench: RelayBench) -> None:
     bench.write("a1")
     left: list[list[str]] = []
-    bench.time.at_rest = lambda: left.append(bench.left)
+    bench.time.at_pause = lambda: left.append(bench.left)
 
     def lost(_waiting: Callable[[], None]) -> None:
         bench.lease.is_held = len(bench.publisher.batches) > 1
 
     bench.publisher.before = lost
     bench.run(2)
-    assert left == [["a1"], []], "what was published without the lease is published again"
-    assert bench.journal == ["ask", "drop", "release", "ask", "drop", "release"]
+    assert left == [["a1"], []], "events published before the loss are published again"
+    assert bench.journal == ["try_acquire", "drop", "release", "try_acquire", "drop", "release"]
     assert bench.publisher.batches == [["a1"], ["a1"]]
 
 
-def test_a_lease_that_ends_while_kafka_does_not_answer_ends_the_wait(bench: Bench) -> None:
+def test_a_lease_that_ends_while_kafka_does_not_answer_ends_the_wait(bench: RelayBench) -> None:
     bench.write("a1")
 
     def no_answer(waiting: Callable[[], None]) -> None:
         waiting()
         bench.lease.is_held = False
         waiting()
-        pytest.fail("it waits on")
+        pytest.fail("still waiting")
 
     bench.publisher.before = no_answer
     bench.run()
     assert bench.left == ["a1"]
-    assert bench.journal == ["ask", "drop", "release", "drop", "release"]
+    assert bench.journal == ["try_acquire", "drop", "release", "drop", "release"]
 
 
-def test_a_database_that_cannot_remove_for_now_has_nothing_told_twice(bench: Bench) -> None:
-    """Its disk is full, for example; the lease is not lost by that."""
+def test_a_database_that_cannot_remove_causes_no_repeated_publishing(bench: RelayBench) -> None:
+    """For example, because its disk is full. The relay keeps its lease."""
     bench.write("a1", "b1")
     fails = [3]
 
@@ -298,14 +317,14 @@ def test_a_database_that_cannot_remove_for_now_has_nothing_told_twice(bench: Ben
             raise OperationalError(statement, {}, OSError("disk is full"))
 
     bench.run(4)
-    assert bench.time.rests[:3] == [0.05, 0.1, 0.2]
+    assert bench.time.pauses[:3] == [0.05, 0.1, 0.2]
     assert bench.publisher.batches == [["a1", "b1"]]
     assert bench.left == []
-    assert bench.journal == ["ask", "drop", "release"]
+    assert bench.journal == ["try_acquire", "drop", "release"]
     assert bench.relay.published == 2
 
 
-def test_a_removal_that_was_done_after_all_takes_no_other_event_of_the_same_number(bench: Bench) -> None:
+def test_a_repeated_removal_removes_no_new_event_with_the_same_id(bench: RelayBench) -> None:
     bench.write("a1", id=1)
 
     writing = bench.lease.store.writing
@@ -314,23 +333,23 @@ def test_a_removal_that_was_done_after_all_takes_no_other_event_of_the_same_numb
     def removed_after_all() -> Iterator[Connection]:
         with writing() as connection:
             yield connection
-        if not bench.time.rests:
+        if not bench.time.pauses:
             raise OperationalError("COMMIT", {}, OSError("disk I/O error"))
 
     bench.lease.store.writing = removed_after_all  # type: ignore[method-assign] # its answer is lost, not its effect
-    bench.time.at_rest = lambda: bench.write("a2", id=1) if len(bench.time.rests) == 1 else None
+    bench.time.at_pause = lambda: bench.write("a2", id=1) if len(bench.time.pauses) == 1 else None
     bench.run(3)
     assert bench.publisher.batches == [["a1"], ["a2"]]
     assert bench.left == []
 
 
-def test_what_could_not_be_removed_is_told_again_once_the_lease_was_lost(bench: Bench) -> None:
-    """Another relay may have removed it meanwhile, and SQLite may have given its number to another event."""
+def test_unremoved_events_are_published_again_after_the_loss_of_the_lease(bench: RelayBench) -> None:
+    """Another relay may have removed them, and SQLite may have given their ids to new events."""
     bench.write("a1")
     fails = [OperationalError("", {}, OSError()), LeaseLostError()]
 
     @listens_for(bench.store.engine, "before_cursor_execute")
-    def away(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def unavailable(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if statement.startswith("DELETE") and fails:
             raise fails.pop(0)
 
@@ -339,16 +358,16 @@ def test_what_could_not_be_removed_is_told_again_once_the_lease_was_lost(bench: 
     assert bench.left == []
 
 
-def test_a_database_that_is_away_is_asked_for_ever_more_slowly(bench: Bench) -> None:
+def test_attempts_at_an_unavailable_database_become_slower(bench: RelayBench) -> None:
     bench.write("a1")
-    away = OperationalError("ask", {}, OSError("away"))
-    bench.lease.answers = [*[away] * 6, True]
+    unavailable = OperationalError("ask", {}, OSError("unavailable"))
+    bench.lease.answers = [*[unavailable] * 6, True]
     bench.run(7)
-    assert bench.time.rests[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
+    assert bench.time.pauses[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
     assert bench.left == []
 
 
-def test_whatever_goes_wrong_the_relay_begins_anew(bench: Bench) -> None:
+def test_the_relay_starts_again_after_any_failure(bench: RelayBench) -> None:
     bench.write("a1")
 
     def fails(_waiting: Callable[[], None]) -> None:
@@ -360,19 +379,19 @@ def test_whatever_goes_wrong_the_relay_begins_anew(bench: Bench) -> None:
     assert bench.left == []
 
 
-def test_the_relay_without_the_lease_asks_every_second_and_publishes_nothing(bench: Bench) -> None:
+def test_a_relay_without_the_lease_tries_to_take_it_every_second_and_publishes_nothing(bench: RelayBench) -> None:
     bench.write("a1")
     bench.lease.answers = [False]
     active: list[bool] = []
-    bench.time.at_rest = lambda: active.append(bench.relay.is_active)
+    bench.time.at_pause = lambda: active.append(bench.relay.is_active)
     bench.run(3)
-    assert bench.time.rests == [1, 1, 1]
+    assert bench.time.pauses == [1, 1, 1]
     assert active == [False, False, False]
     assert bench.publisher.batches == []
     assert bench.left == ["a1"]
 
 
-def test_the_relay_takes_over_when_the_lease_is_free(bench: Bench) -> None:
+def test_the_relay_takes_over_when_the_lease_is_free(bench: RelayBench) -> None:
     bench.write("a1")
     bench.lease.answers = [False]
     active: list[bool] = []
@@ -381,42 +400,42 @@ def test_the_relay_takes_over_when_the_lease_is_free(bench: Bench) -> None:
         active.append(bench.relay.is_active)
         bench.lease.answers = [len(active) == 2]
 
-    bench.time.at_rest = freed
+    bench.time.at_pause = freed
     bench.run(3)
     assert active == [False, False, True]
     assert bench.left == []
 
 
-def test_what_was_read_under_a_lease_that_is_over_is_read_again_before_it_is_published(bench: Bench) -> None:
-    """The process may have been frozen in between, and another relay may have the lease."""
+def test_events_that_were_read_before_the_loss_of_the_lease_are_not_published(bench: RelayBench) -> None:
+    """The process may have been suspended after reading, and another relay may hold the lease."""
     bench.write("a1")
     frozen = [True]
 
     @listens_for(bench.store.engine, "after_cursor_execute")
     def freeze(*_of_the_statement: object) -> None:
-        if bench.lease.asked and frozen:
+        if bench.lease.attempts and frozen:
             bench.lease.is_held = not frozen.pop()
 
     left: list[list[str]] = []
-    bench.time.at_rest = lambda: left.append(bench.left)
+    bench.time.at_pause = lambda: left.append(bench.left)
     bench.run(2)
     assert left == [["a1"], []], "the first round published nothing"
     assert bench.publisher.batches == [["a1"]]
 
 
-def test_a_look_that_takes_long_is_taken_less_often(bench: Bench) -> None:
-    """Some other transaction keeps the server from clearing away what was removed."""
+def test_slow_queries_run_less_often(bench: RelayBench) -> None:
+    """For example, while another transaction keeps the server from purging removed rows."""
 
     @listens_for(bench.store.engine, "after_cursor_execute")
     def slow(*_of_the_statement: object) -> None:
         bench.time.now += 0.03
 
     bench.run(2)
-    assert bench.time.rests == pytest.approx([0.6, 0.6])
+    assert bench.time.pauses == pytest.approx([0.6, 0.6])
 
 
-def test_a_backlog_is_counted_once_a_second_and_no_further_than_ten_thousand(store: Store) -> None:
-    bench = Bench(store, batch_max=500)
+def test_the_backlog_is_counted_once_a_second_and_up_to_ten_thousand(store: Store) -> None:
+    bench = RelayBench(store, batch_max=500)
     rows = [{"topic": TOPIC, "key": "a", "payload": f"a{n}", "created_at": START} for n in range(12_000)]
     with store.writing() as connection:
         connection.execute(insert(outbox), rows)
@@ -426,7 +445,7 @@ def test_a_backlog_is_counted_once_a_second_and_no_further_than_ten_thousand(sto
         lags.append(bench.relay.lag)
         bench.time.now += 0.3
 
-    bench.time.at_rest = look
+    bench.time.at_pause = look
     bench.run(24)
     assert lags == [lag for lag in (10_000, 9_500, 7_500, 5_500, 3_500, 1_500) for _ in range(4)]
     assert bench.left == []
@@ -434,28 +453,28 @@ def test_a_backlog_is_counted_once_a_second_and_no_further_than_ten_thousand(sto
 
 @pytest.mark.parametrize("event", get_args(DoorEvent))
 def test_every_event_carries_its_id_gym_type_and_version(event: type) -> None:
-    """Those who read `gym-events` drop repeats by the id."""
+    """Consumers of `gym-events` detect repeated events by their id."""
     kinds = {field.name: field.type for field in fields(event)}
     assert kinds["event_id"] is UUID
     assert kinds["gym_id"] is UUID
     assert {"type", "version"} <= set(kinds)
 
 
-def test_news_end_the_rest_of_a_relay_that_found_nothing(bench: Bench) -> None:
-    news, looks = Event(), RelayLimits(pace_s=3600.0, longest_delay_s=3600.0)
-    relay = OutboxRelay(bench.lease, bench.publisher, bench.clock, looks, news=news)
+def test_waking_ends_the_pause_of_an_idle_relay(bench: RelayBench) -> None:
+    limits = RelayLimits(poll_interval_s=3600.0, longest_delay_s=3600.0)
+    relay = OutboxRelay(bench.lease, bench.publisher, bench.clock, limits)
     relay.start()
     try:
         wait_until(lambda: relay.is_active)
         bench.write("a1")
-        news.set()
+        relay.wake()
         wait_until(lambda: relay.published == 1)
     finally:
         assert relay.stop(30)
 
 
-def test_a_relay_that_rests_for_news_ends_when_told_to(bench: Bench) -> None:
-    relay = OutboxRelay(bench.lease, bench.publisher, bench.clock, RelayLimits(pace_s=3600.0), news=Event())
+def test_an_idle_relay_stops_at_once(bench: RelayBench) -> None:
+    relay = OutboxRelay(bench.lease, bench.publisher, bench.clock, RelayLimits(poll_interval_s=3600.0))
     relay.start()
     wait_until(lambda: relay.is_active)
     assert relay.stop(30)

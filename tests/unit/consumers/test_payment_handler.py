@@ -1,4 +1,4 @@
-"""Batches of the provider's events: each order asked about once, none holds up another, nothing is lost."""
+"""Batches of payment events: each order is checked once, none blocks another, nothing is lost."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from consumers.failure_policy import NextStep, next_step
 from consumers.payments import PaymentHandler
-from consumers.verdict import Verdict, verdict
 from domain.payments.model import OrderState
 from domain.payments.ports import Happened, PaymentsAwayError
 from domain.payments.webhooks import PaymentEvent
 from domain.tables import stripe_events
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.stores import sqlite_store
-from tests.unit.consumers.fakes import Bench, message
+from tests.unit.consumers.fakes import LoopBench, message
 from tests.world import World
 
 
@@ -25,7 +25,7 @@ def box(tmp_path: Path) -> Iterator[Cashbox]:
     store = sqlite_store(tmp_path)
     box = Cashbox(World(store))
     box.handler.close()
-    box.handler = PaymentHandler(store, box.provider, box.world.clock, at_once=2)
+    box.handler = PaymentHandler(store, box.provider, box.world.clock, parallel_orders=2)
     yield box
     box.handler.close()
     store.close()
@@ -38,18 +38,18 @@ def handled_at(box: Cashbox, event: Happened) -> datetime | None:
     return found
 
 
-def told(box: Cashbox, event: Happened) -> PaymentEvent:
-    """An event as Kafka brings it."""
+def from_kafka(box: Cashbox, event: Happened) -> PaymentEvent:
+    """An event in the form in which the consumer receives it."""
     return next(each for each in box.receive(event) if each.event_id == event.id)
 
 
-def away_once(box: Cashbox, call: str) -> None:
-    """The provider does not answer the first time that it is asked so."""
+def unavailable_once(box: Cashbox, call: str) -> None:
+    """The first call of this kind to the provider fails."""
     left = [True]
-    box.provider.away = lambda asked: asked == call and bool(left) and left.pop()
+    box.provider.away = lambda called: called == call and bool(left) and left.pop()
 
 
-def test_an_order_that_many_events_of_a_batch_are_about_is_asked_about_once(box: Cashbox) -> None:
+def test_an_order_with_many_events_in_a_batch_is_checked_once(box: Cashbox) -> None:
     order = box.order()
     events = [
         box.provider.pay(session(order)),
@@ -64,7 +64,7 @@ def test_an_order_that_many_events_of_a_batch_are_about_is_asked_about_once(box:
     assert {box.event_state(event) for event in events} == {"handled"}
 
 
-def test_every_order_of_a_batch_is_asked_about(box: Cashbox) -> None:
+def test_every_order_of_a_batch_is_checked(box: Cashbox) -> None:
     bought = [box.order() for _ in range(5)]
     events = [box.provider.pay(session(order)) for order in bought]
     box.provider.calls.clear()
@@ -83,10 +83,10 @@ def test_a_batch_that_comes_again_changes_nothing(box: Cashbox) -> None:
     assert (box.kinds(order), box.invoices(order)) == before
 
 
-def test_one_order_that_cannot_be_asked_about_holds_up_no_other_and_is_done_later(box: Cashbox) -> None:
+def test_one_order_that_cannot_be_checked_blocks_no_other_and_is_done_later(box: Cashbox) -> None:
     bought = [box.order() for _ in range(4)]
     events = [box.provider.pay(session(order)) for order in bought]
-    away_once(box, "checkout")
+    unavailable_once(box, "checkout")
     with pytest.raises(PaymentsAwayError):
         box.handle(*events)
     assert sorted(box.event_state(event) for event in events) == ["handled", "handled", "handled", "received"]
@@ -97,12 +97,12 @@ def test_one_order_that_cannot_be_asked_about_holds_up_no_other_and_is_done_late
     assert [box.kinds(order) for order in bought] == [["purchase"]] * 4
 
 
-def test_one_event_whose_order_only_the_provider_knows_holds_up_no_other(box: Cashbox) -> None:
+def test_one_event_whose_order_must_be_looked_up_blocks_no_other(box: Cashbox) -> None:
     unknown, known = box.order(), box.order()
     box.provider.pay(session(unknown))
     refund = box.provider.give_back(session(unknown), 1000)  # its payment was not booked yet
     paid = box.provider.pay(session(known))
-    away_once(box, "order_of")
+    unavailable_once(box, "order_of")
     with pytest.raises(PaymentsAwayError):
         box.handle(refund, paid)
     assert (box.event_state(refund), box.event_state(paid)) == ("received", "handled")
@@ -112,7 +112,7 @@ def test_one_event_whose_order_only_the_provider_knows_holds_up_no_other(box: Ca
     assert box.event_state(refund) == "handled"
 
 
-def test_an_event_of_no_order_of_ours_is_kept_as_ignored_and_asks_for_no_page(box: Cashbox) -> None:
+def test_an_event_without_an_order_of_ours_is_ignored_and_calls_no_checkout(box: Cashbox) -> None:
     event = box.provider.pay(session(box.order()))
     foreign = replace(event, id="evt_foreign", order_id=None, session_id=None, payment_intent_id="pi_foreign")
     box.provider.calls.clear()
@@ -123,12 +123,12 @@ def test_an_event_of_no_order_of_ours_is_kept_as_ignored_and_asks_for_no_page(bo
 
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
 @pytest.mark.parametrize("size", [1, 32])
-def test_a_provider_that_is_away_is_waited_for(attempt: int, size: int) -> None:
-    assert verdict(PaymentsAwayError("away"), attempt, 3, size) is Verdict.WAIT
+def test_an_unavailable_provider_makes_the_batch_wait(attempt: int, size: int) -> None:
+    assert next_step(PaymentsAwayError("away"), attempt, 3, size) is NextStep.WAIT
 
 
-def test_while_the_provider_is_away_the_whole_batch_waits_and_nothing_is_buried() -> None:
-    bench = Bench(batch_max=2, attempts=2)
+def test_while_the_provider_is_unavailable_the_whole_batch_waits_and_nothing_is_dead_lettered() -> None:
+    bench = LoopBench(batch_max=2, attempts=2)
     left = [None] * 7
 
     def fails(_messages: Sequence[str]) -> None:
@@ -144,10 +144,10 @@ def test_while_the_provider_is_away_the_whole_batch_waits_and_nothing_is_buried(
     assert bench.consumer.stored == {0: 2}
 
 
-def test_an_event_among_the_dead_letters_is_kept_as_failed_and_tried_again_by_the_reconciliation(box: Cashbox) -> None:
+def test_a_dead_lettered_event_is_marked_as_failed_and_retried_by_the_reconciliation(box: Cashbox) -> None:
     order = box.order()
     event = box.provider.pay(session(order))
-    assert box.handler.dead_lettered(told(box, event)) is False
+    assert box.handler.dead_lettered(from_kafka(box, event)) is False
     assert (box.event_state(event), handled_at(box, event)) == ("failed", None)
     assert box.read(order).state is OrderState.OPEN
     box.days_pass(0.01)

@@ -6,7 +6,7 @@ import pytest
 from deployments.http.problems import later
 from deployments.qr.answer_counts import AnswerCounts, counted_calls
 from deployments.qr.questions import ScanQuestion
-from integrations.tally import Tally
+from integrations.metrics_registry import MetricsRegistry
 
 pytestmark = pytest.mark.anyio
 
@@ -34,13 +34,13 @@ def anyio_backend() -> str:
 
 
 async def test_every_scan_is_counted_by_what_its_door_was_told() -> None:
-    tally, sink = Tally(), FakeSink()
+    tally, sink = MetricsRegistry(), FakeSink()
     counts = AnswerCounts(tally)
     assert [await counts.of(told(answer)) for answer in (b"1", b"2")] == [b"1", b"2"]
     for problem in (later("no_answer_in_time", ""), later("busy", ""), ValueError(), asyncio.CancelledError()):
         with pytest.raises(type(problem)):
             await counts.of(told(problem))
-    tally.hand_on(sink)
+    tally.export(sink)
     assert {key[1]: value for key, value in sink.told.items() if key[0] == "fitmonitor_scan_answers"} == {
         "ok": 2,
         "no_answer_in_time": 1,
@@ -52,12 +52,12 @@ async def test_every_scan_is_counted_by_what_its_door_was_told() -> None:
 
 
 async def test_calls_are_counted_by_how_many_scans_share_them() -> None:
-    tally, sink = Tally(), FakeSink()
+    tally, sink = MetricsRegistry(), FakeSink()
 
     async def send(questions: Sequence[ScanQuestion]) -> list[bool]:
         return [True] * len(questions)
 
     call = counted_calls(send, tally)
     assert await call([]) == []
-    tally.hand_on(sink)
+    tally.export(sink)
     assert sink.told["fitmonitor_handle_call_scans_count",] == 1

@@ -11,7 +11,7 @@ import pytest
 
 import consumers
 import deployments
-from consumers.deployment import ConsumerUnhealthyError
+from consumers.health import ConsumerUnhealthyError
 from integrations.replica import Closing, Replica
 
 with warnings.catch_warnings():
@@ -24,7 +24,7 @@ def served() -> list[type[object]]:
     found: set[type[object]] = set()
     for package in (deployments, consumers):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name.rpartition(".")[2] in {"deployment", "payment_deployment"}:
+            if module.name.rpartition(".")[2] in {"deployment", "door_deployment", "payment_deployment"}:
                 for value in vars(importlib.import_module(module.name)).values():
                     one = value.func_or_class if isinstance(value, Deployment) else value
                     if inspect.isclass(one) and one.__module__ == module.name and not issubclass(one, BaseException):
@@ -84,26 +84,26 @@ async def test_a_dead_task_makes_a_replica_unhealthy(name: str) -> None:
         await replica.check_health()
 
 
-@pytest.mark.parametrize("dead", ["_relay", "_timekeeper"])
+@pytest.mark.parametrize("dead", ["_relay", "_forgotten_visits"])
 def test_a_consumer_whose_thread_is_dead_is_unhealthy(dead: str) -> None:
     (one,) = (each for each in served() if each.__name__ == "DoorConsumer")
     replica: Any = one.__new__(one)
     replica._loop = SimpleNamespace(alive=True, heartbeat_age_s=0.0)  # noqa: SLF001 - as above
     replica._relay = SimpleNamespace(healthy=True)  # noqa: SLF001
-    replica._timekeeper = SimpleNamespace(healthy=True)  # noqa: SLF001
+    replica._forgotten_visits = SimpleNamespace(healthy=True)  # noqa: SLF001
     replica.check_health()
     getattr(replica, dead).healthy = False
     with pytest.raises(ConsumerUnhealthyError):
         replica.check_health()
 
 
-@pytest.mark.parametrize("dead", [0, 1])
-def test_a_consumer_of_payments_whose_duty_is_dead_is_unhealthy(dead: int) -> None:
+@pytest.mark.parametrize("dead", ["reminders", "reconciler"])
+def test_a_consumer_of_payments_whose_job_is_dead_is_unhealthy(dead: str) -> None:
     (one,) = (each for each in served() if each.__name__ == "PaymentConsumer")
     replica: Any = one.__new__(one)
     replica._loop = None  # noqa: SLF001 - as above
-    replica._duties = [SimpleNamespace(healthy=True), SimpleNamespace(healthy=True)]  # noqa: SLF001
+    replica._jobs = {name: SimpleNamespace(healthy=True) for name in ("reminders", "reconciler")}  # noqa: SLF001
     replica.check_health()
-    replica._duties[dead].healthy = False  # noqa: SLF001
+    replica._jobs[dead].healthy = False  # noqa: SLF001
     with pytest.raises(ConsumerUnhealthyError):
         replica.check_health()

@@ -13,7 +13,7 @@ from integrations.settings import KafkaSettings
 SETTINGS = KafkaSettings(bootstrap_servers="broker:1", security_protocol="SSL", session_timeout_ms=9000)
 
 
-def test_a_producer_loses_nothing_and_doubles_nothing() -> None:
+def test_a_producer_neither_loses_nor_duplicates_messages() -> None:
     config = producer_config(SETTINGS, 1.8)
     assert (config["enable.idempotence"], config["acks"]) == (True, "all")
     assert (config["linger.ms"], config["message.timeout.ms"]) == (0, 1800)
@@ -25,7 +25,7 @@ def test_a_group_consumer_stores_no_offset_by_itself() -> None:
     assert config["auto.offset.reset"] == "earliest"
 
 
-def test_a_killed_consumer_is_missed_after_the_session_timeout_of_the_settings() -> None:
+def test_a_killed_consumer_is_detected_after_the_session_timeout_of_the_settings() -> None:
     config = group_consumer_config(SETTINGS, "group")
     assert config["session.timeout.ms"] == 9000
     assert config["heartbeat.interval.ms"] < 9000 / 3
@@ -36,7 +36,7 @@ def test_a_listener_commits_nothing() -> None:
     assert config["enable.auto.commit"] is False
 
 
-def test_every_client_speaks_to_the_broker_of_the_settings() -> None:
+def test_every_client_connects_to_the_broker_of_the_settings() -> None:
     for config in (
         producer_config(SETTINGS, 1),
         group_consumer_config(SETTINGS, "g"),
@@ -45,7 +45,7 @@ def test_every_client_speaks_to_the_broker_of_the_settings() -> None:
         assert (config["bootstrap.servers"], config["security.protocol"]) == ("broker:1", "SSL")
 
 
-def test_a_broker_that_stays_away_is_told_of_once_in_a_while() -> None:
+def test_an_unavailable_broker_is_logged_every_thirty_seconds() -> None:
     now = [0.0]
     log = ClientLog(lambda: now[0])
     with structlog.testing.capture_logs() as lines:
@@ -64,7 +64,7 @@ def test_a_broker_that_stays_away_is_told_of_once_in_a_while() -> None:
     assert lines[-1]["log_level"] == "info"
 
 
-def test_only_a_fatal_error_puts_a_client_beyond_use() -> None:
+def test_only_a_fatal_error_makes_a_client_unusable() -> None:
     assert is_fatal(KafkaException(KafkaError(KafkaError.UNKNOWN_PRODUCER_ID, fatal=True)))
     assert not is_fatal(KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT)))
     assert not is_fatal(BufferError("queue full"))

@@ -18,15 +18,15 @@ from domain.door.model import (
     ScanRequest,
 )
 from integrations.kafka.messages import (
-    LONGEST_COMMAND,
+    MAX_COMMAND_BYTES,
     DeadLetter,
+    DeadLetterReplayed,
     DoorReplies,
     EndVisitCommand,
-    Replayed,
     ReplyTo,
     ScanCommand,
     decode_command,
-    decode_letter,
+    decode_dead_letter,
     decode_replies,
     encode,
     reply,
@@ -59,12 +59,12 @@ def changed(**fields: object) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(encode(COMMAND)) | fields)
 
 
-def test_a_command_comes_out_as_it_went_in() -> None:
+def test_a_decoded_command_equals_the_encoded_one() -> None:
     assert decode_command(encode(COMMAND)) == COMMAND
     assert decode_command(encode(END_VISIT)) == END_VISIT
 
 
-def test_how_long_a_pass_is_good_reaches_the_door_and_may_be_missing() -> None:
+def test_the_validity_of_a_pass_is_optional_in_a_command() -> None:
     def read(**reading: object) -> PassReading:
         scan = msgspec.json.decode(encode(COMMAND))["scan"] | {"reading": reading}
         command = decode_command(changed(scan=scan))
@@ -93,11 +93,11 @@ def test_a_command_to_end_a_visit_is_written_as_replicas_of_another_version_read
     }
 
 
-def test_the_answer_to_an_ended_visit_has_a_kind_of_its_own() -> None:
+def test_the_reply_to_an_ended_visit_has_its_own_kind() -> None:
     answer = EndVisitAnswer(UUID(int=1), UUID(int=2), ended=True, occupancy=3, capacity=9, decided_at=NOW)
-    told = reply(UUID(int=9), answer)
-    assert told.kind == "end_visit_answer"
-    assert msgspec.json.decode(told.body, type=EndVisitAnswer) == answer
+    message = reply(UUID(int=9), answer)
+    assert message.kind == "end_visit_answer"
+    assert msgspec.json.decode(message.body, type=EndVisitAnswer) == answer
 
 
 def test_fields_that_this_version_does_not_know_are_ignored() -> None:
@@ -121,13 +121,13 @@ def test_fields_that_this_version_does_not_know_are_ignored() -> None:
         changed(scan={"scan_id": "s"}),
         encode(COMMAND).replace(b'"gateway"', b'"\xff"'),
         encode(COMMAND).replace(b'"gateway"', b'"\\ud800"'),
-        encode(COMMAND)[:-1] + b',"more":"' + b"x" * LONGEST_COMMAND + b'"}',
+        encode(COMMAND)[:-1] + b',"more":"' + b"x" * MAX_COMMAND_BYTES + b'"}',
         encode(COMMAND).replace(b'"forged"', b'"valid"'),
         encode(END_VISIT).replace(b'"account_deleted"', b'"bored"'),
         encode(COMMAND)[:-1] + b',"more":' + DEEP + b"}",
     ],
 )
-def test_what_is_no_command_of_this_version_is_not_decoded(value: bytes) -> None:
+def test_an_invalid_command_or_another_version_is_not_decoded(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_command(value)
 
@@ -135,10 +135,10 @@ def test_what_is_no_command_of_this_version_is_not_decoded(value: bytes) -> None
 @pytest.mark.parametrize(
     "replica", [b'"\xff"', b'"\\ud800"', DEEP, b"9" * 5000], ids=["bytes", "surrogate", "deep", "long"]
 )
-def test_no_bundle_of_replies_and_no_letter_raises_anything_but_a_decode_error(replica: bytes) -> None:
+def test_invalid_replies_and_letters_raise_a_decode_error_and_nothing_else(replica: bytes) -> None:
     bundle = encode(DoorReplies("gateway", []))
     letter = encode(DeadLetter("gateway", "topic", 1, 2, b""))
-    for decode, value in ((decode_replies, bundle), (decode_letter, letter)):
+    for decode, value in ((decode_replies, bundle), (decode_dead_letter, letter)):
         with pytest.raises(msgspec.DecodeError):
             decode(value.replace(b'"gateway"', replica))
 
@@ -149,7 +149,7 @@ def test_no_bytes_raise_anything_but_a_decode_error(value: bytes) -> None:
         decode_command(value)
 
 
-def test_a_bundle_of_replies_comes_out_as_it_went_in() -> None:
+def test_decoded_replies_equal_the_encoded_ones() -> None:
     replies = [reply(UUID(int=9), Rejected(Problem.UNKNOWN_GYM, "no such gym"))]
     bundle = decode_replies(encode(DoorReplies("gateway", replies)))
     assert bundle.replica == "gateway"
@@ -160,13 +160,13 @@ def test_a_bundle_of_replies_comes_out_as_it_went_in() -> None:
 
 def test_a_dead_letter_keeps_any_bytes() -> None:
     letter = DeadLetter("reason", "topic", 1, 2, bytes(range(256)))
-    assert decode_letter(encode(letter)) == letter
+    assert decode_dead_letter(encode(letter)) == letter
 
 
-def test_a_dead_letter_of_an_earlier_day_is_read() -> None:
+def test_a_dead_letter_without_the_field_whole_is_decoded() -> None:
     earlier = b'{"type":"dead_letter","reason":"r","topic":"t","partition":1,"offset":2,"value":"eA==","version":1}'
-    assert decode_letter(earlier) == DeadLetter("r", "t", 1, 2, b"x", whole=True)
+    assert decode_dead_letter(earlier) == DeadLetter("r", "t", 1, 2, b"x", whole=True)
 
 
-def test_a_mark_that_a_letter_was_sent_again_comes_out_as_it_went_in() -> None:
-    assert decode_letter(encode(Replayed(1, 2))) == Replayed(1, 2)
+def test_a_decoded_replay_mark_equals_the_encoded_one() -> None:
+    assert decode_dead_letter(encode(DeadLetterReplayed(1, 2))) == DeadLetterReplayed(1, 2)

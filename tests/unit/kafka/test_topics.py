@@ -1,4 +1,4 @@
-"""One list of topics and groups, which commands, checks and pages are held to."""
+"""The settings list all topics and groups; the stack and the docs follow."""
 
 from pathlib import Path
 

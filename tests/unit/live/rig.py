@@ -21,7 +21,7 @@ from domain.ids import new_id
 from domain.live.model import LiveReading, MachineCount, TrendMinute
 from domain.live.service_level import Looked, level_of
 from domain.live.trend import minute_of
-from integrations.tally import Tally
+from integrations.metrics_registry import MetricsRegistry
 from tests.world import START
 
 P = ParamSpec("P")
@@ -73,7 +73,7 @@ class HubRig:
     def __init__(self, pace: Pace | None = None) -> None:
         self.gym = StandInGym(now=self.now)
         self.events = StandInEvents()
-        self.tally = Tally()
+        self.tally = MetricsRegistry()
         self.counts = LiveMetrics(self.tally)
         asked: AskGym = self.gym
         sources = Sources(asked, asyncio.Semaphore(2), self.events, self.now, pace or Pace(), self.counts)

@@ -65,7 +65,7 @@ def test_a_single_change_is_read_at_once_and_its_delay_counted() -> None:
         rig.hub.heard([GymChange(GYM, rig.now()), GymChange(new_id(), START)])
         await taken(stream)
         assert asyncio.get_running_loop().time() == pytest.approx(10.02)
-        series, total = rig.tally.buckets(LIVE_DELAY_SECONDS).taken()
+        series, total = rig.tally.histogram(LIVE_DELAY_SECONDS).snapshot()
         assert series["+Inf",] == 1
         assert total == pytest.approx(0.02)
         await rig.hub.close()
@@ -176,7 +176,7 @@ def test_while_the_gym_cannot_be_read_its_streams_stay_and_say_so_once() -> None
         event = await taken(stream)
         assert event.data == calm.data | {"degraded": True}, "what was known, as old as it is"
         await asyncio.sleep(10)
-        assert rig.tally.counts(LIVE_READS).taken()["failed",] == 4
+        assert rig.tally.counter(LIVE_READS).snapshot()["failed",] == 4
         late = await rig.hub.open(GYM, View.MEMBER)
         assert (await taken(late)).data == event.data
         rig.gym.away = False

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from deployments.qr.counting import CountedVerifier
 from domain.ids import new_id
+from integrations.metrics_registry import MetricsRegistry
 from integrations.pass_keys import PassSigner, ensure_pass_key
-from integrations.tally import Tally
 from tests.world import START
 
 
@@ -22,13 +22,13 @@ class FakeSink:
 
 def test_codes_are_counted_by_what_they_were_read_as(tmp_path: Path) -> None:
     ensure_pass_key(tmp_path)
-    tally, sink = Tally(), FakeSink()
+    tally, sink = MetricsRegistry(), FakeSink()
     verifier = CountedVerifier(tmp_path, tally)
     code = PassSigner(tmp_path).sign(new_id(), START)
     for at in (START, START, START + timedelta(seconds=46)):
         verifier.read(code, at)
     verifier.read("no pass", START)
-    tally.hand_on(sink)
+    tally.export(sink)
     assert sink.told == {
         ("fitmonitor_pass_readings", "valid"): 2,
         ("fitmonitor_pass_readings", "stale"): 1,

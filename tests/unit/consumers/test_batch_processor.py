@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from consumers.verdict import Verdict, reason, verdict
-from tests.unit.consumers.fakes import Bench, message
+from consumers.failure_policy import NextStep, describe_error, next_step
+from domain.errors import UnavailableError
+from tests.unit.consumers.fakes import LoopBench, message
 
 
 def lost_race(number: int) -> DBAPIError:
@@ -16,36 +17,37 @@ def lost_race(number: int) -> DBAPIError:
     return IntegrityError("INSERT", {}, cause) if number == 1062 else OperationalError("UPDATE", {}, cause)
 
 
-AWAY = OperationalError("SELECT", {"name": "Ada"}, pymysql.err.OperationalError(2013, "lost connection"))
+UNAVAILABLE = OperationalError("SELECT", {"name": "Ada"}, pymysql.err.OperationalError(2013, "lost connection"))
 
 
 @pytest.mark.parametrize(
     ("error", "attempt", "size", "expected"),
     [
-        (AWAY, 1, 5, Verdict.WAIT),
-        (AWAY, 99, 1, Verdict.WAIT),
-        (NoConnectionFreeError(), 1, 5, Verdict.WAIT),
-        (lost_race(1213), 1, 5, Verdict.AGAIN),
-        (lost_race(1062), 2, 1, Verdict.AGAIN),
-        (lost_race(1205), 3, 5, Verdict.SPLIT),
-        (lost_race(1062), 3, 1, Verdict.BURY),
-        (lost_race(1205), 3, 1, Verdict.WAIT),
-        (lost_race(1213), 7, 1, Verdict.WAIT),
-        (ValueError(), 1, 2, Verdict.SPLIT),
-        (ValueError(), 1, 1, Verdict.BURY),
-        (lost_race(1406), 1, 1, Verdict.BURY),
+        (UNAVAILABLE, 1, 5, NextStep.WAIT),
+        (UNAVAILABLE, 99, 1, NextStep.WAIT),
+        (PoolTimeoutError(), 1, 5, NextStep.WAIT),
+        (UnavailableError("a provider"), 99, 5, NextStep.WAIT),
+        (lost_race(1213), 1, 5, NextStep.RETRY),
+        (lost_race(1062), 2, 1, NextStep.RETRY),
+        (lost_race(1205), 3, 5, NextStep.SPLIT),
+        (lost_race(1062), 3, 1, NextStep.DEAD_LETTER),
+        (lost_race(1205), 3, 1, NextStep.WAIT),
+        (lost_race(1213), 7, 1, NextStep.WAIT),
+        (ValueError(), 1, 2, NextStep.SPLIT),
+        (ValueError(), 1, 1, NextStep.DEAD_LETTER),
+        (lost_race(1406), 1, 1, NextStep.DEAD_LETTER),
     ],
 )
-def test_each_failure_has_its_next_step(error: Exception, attempt: int, size: int, expected: Verdict) -> None:
-    assert verdict(error, attempt, 3, size) is expected
+def test_each_failure_has_its_next_step(error: Exception, attempt: int, size: int, expected: NextStep) -> None:
+    assert next_step(error, attempt, 3, size) is expected
 
 
-def test_a_reason_does_not_tell_the_values_of_a_statement() -> None:
-    assert reason(AWAY) == "OperationalError: (2013, 'lost connection')"
+def test_the_description_of_an_error_has_no_values_of_the_statement() -> None:
+    assert describe_error(UNAVAILABLE) == "OperationalError: (2013, 'lost connection')"
 
 
-def test_a_lost_race_is_run_again_with_the_whole_batch() -> None:
-    bench = Bench(attempts=3)
+def test_a_lost_race_is_retried_with_the_whole_batch() -> None:
+    bench = LoopBench(attempts=3)
     left = [2]
 
     def lose(_messages: Sequence[str]) -> None:
@@ -59,8 +61,8 @@ def test_a_lost_race_is_run_again_with_the_whole_batch() -> None:
     assert bench.journal == ["committed", "replied", "stored"]
 
 
-def test_the_poisoned_message_alone_is_buried_and_answered() -> None:
-    bench = Bench()
+def test_only_the_poisoned_message_is_dead_lettered_and_it_is_answered() -> None:
+    bench = LoopBench()
 
     def choke(messages: Sequence[str]) -> None:
         if "m2" in messages:
@@ -75,7 +77,7 @@ def test_the_poisoned_message_alone_is_buried_and_answered() -> None:
 
 
 def test_a_key_that_stays_taken_is_the_fault_of_one_message() -> None:
-    bench = Bench()
+    bench = LoopBench()
 
     def clash(messages: Sequence[str]) -> None:
         if "m1" in messages:
@@ -87,9 +89,9 @@ def test_a_key_that_stays_taken_is_the_fault_of_one_message() -> None:
     assert [offset for offset, _ in bench.dead_letters.letters] == [1]
 
 
-def test_the_poisoned_message_waits_while_the_dead_letters_are_away() -> None:
-    bench = Bench()
-    bench.dead_letters.away_for = 2
+def test_the_poisoned_message_waits_while_dead_letters_cannot_be_written() -> None:
+    bench = LoopBench()
+    bench.dead_letters.unavailable_for = 2
 
     def choke(messages: Sequence[str]) -> None:
         if "m0" in messages:
@@ -103,7 +105,7 @@ def test_the_poisoned_message_waits_while_the_dead_letters_are_away() -> None:
 
 
 def test_a_consumer_that_splits_for_long_still_polls() -> None:
-    bench = Bench()
+    bench = LoopBench()
     beats: list[float] = []
 
     def crawl(_messages: Sequence[str]) -> None:
@@ -118,8 +120,10 @@ def test_a_consumer_that_splits_for_long_still_polls() -> None:
 
 
 @given(poisoned=st.lists(st.booleans(), min_size=1, max_size=40), batch_max=st.integers(1, 16))
-def test_exactly_the_poisoned_are_buried_and_the_others_handled_in_order(poisoned: list[bool], batch_max: int) -> None:
-    bench = Bench(batch_max=batch_max)
+def test_exactly_the_poisoned_are_dead_lettered_and_the_others_are_handled_in_order(
+    poisoned: list[bool], batch_max: int
+) -> None:
+    bench = LoopBench(batch_max=batch_max)
     bad = {f"m{offset}" for offset, is_bad in enumerate(poisoned) if is_bad}
 
     def choke(messages: Sequence[str]) -> None:
@@ -130,6 +134,6 @@ def test_exactly_the_poisoned_are_buried_and_the_others_handled_in_order(poisone
     bench.run(*[message(offset) for offset in range(len(poisoned))])
     assert bench.handler.handled == [f"m{o}" for o in range(len(poisoned)) if not poisoned[o]]
     assert [offset for offset, _ in bench.dead_letters.letters] == [o for o, is_bad in enumerate(poisoned) if is_bad]
-    answered = [asked for replies in bench.replier.replies for asked, _ in replies]
+    answered = [message for replies in bench.replier.replies for message, _ in replies]
     assert answered == [f"m{offset}" for offset in range(len(poisoned))]
     assert bench.consumer.stored == {0: len(poisoned)}

@@ -1,26 +1,26 @@
-"""What must wait for something that others do not need: it waits alone, and nothing overtakes it."""
+"""A deferred message waits alone, and no message of its key overtakes it."""
 
 from collections.abc import Sequence
 
 import pymysql
 from sqlalchemy.exc import OperationalError
 
-from tests.unit.consumers.fakes import Bench, message
+from tests.unit.consumers.fakes import LoopBench, message
 
 
-def freed_after(bench: Bench, calls: int) -> None:
-    """The handler's busy messages are free after so many calls."""
+def freed_after(bench: LoopBench, calls: int) -> None:
+    """The handler defers no message after this many calls."""
 
     def count(_messages: Sequence[str]) -> None:
         if len(bench.handler.calls) > calls:
-            bench.handler.busy.clear()
+            bench.handler.deferred.clear()
 
     bench.handler.fails = count
 
 
-def test_what_waits_comes_again_and_the_others_are_answered_at_once() -> None:
-    bench = Bench(batch_max=3)
-    bench.handler.busy = {"m1"}
+def test_a_deferred_message_comes_again_and_the_others_are_answered_at_once() -> None:
+    bench = LoopBench(batch_max=3)
+    bench.handler.deferred = {"m1"}
     freed_after(bench, 2)
     bench.run(message(0), message(1, key=b"g"), message(2), message(3), message(4), message(5), message(6))
     assert bench.handler.calls == [["m0", "m1", "m2"], ["m1", "m3", "m4", "m5"], ["m1", "m6"]]
@@ -29,15 +29,15 @@ def test_what_waits_comes_again_and_the_others_are_answered_at_once() -> None:
     assert bench.loop.stats.messages == 7
 
 
-def test_no_offset_is_stored_past_what_waits_and_all_of_them_once_it_is_done() -> None:
-    bench = Bench(batch_max=3)
-    bench.handler.busy = {"m1"}
+def test_no_offset_is_stored_past_a_deferred_message_until_it_is_handled() -> None:
+    bench = LoopBench(batch_max=3)
+    bench.handler.deferred = {"m1"}
     seen: list[dict[int, int]] = []
 
     def look(_messages: Sequence[str]) -> None:
         seen.append(dict(bench.consumer.stored))
         if len(seen) == 3:
-            bench.handler.busy.clear()
+            bench.handler.deferred.clear()
 
     bench.handler.fails = look
     bench.run(*[message(offset) for offset in range(7)])
@@ -45,14 +45,14 @@ def test_no_offset_is_stored_past_what_waits_and_all_of_them_once_it_is_done() -
     assert bench.consumer.stored == {0: 7}
 
 
-def test_a_message_that_waits_when_nothing_else_comes_is_tried_soon_again() -> None:
-    bench = Bench()
-    bench.handler.busy = {"m0"}
+def test_a_deferred_message_is_soon_retried_when_nothing_else_arrives() -> None:
+    bench = LoopBench()
+    bench.handler.deferred = {"m0"}
     bench.consumer.on_idle = lambda: None
 
     def free(_messages: Sequence[str]) -> None:
         if len(bench.handler.calls) == 3:
-            bench.handler.busy.clear()
+            bench.handler.deferred.clear()
             bench.consumer.on_idle = bench.loop.stop
 
     bench.handler.fails = free
@@ -61,17 +61,17 @@ def test_a_message_that_waits_when_nothing_else_comes_is_tried_soon_again() -> N
     assert bench.consumer.waits[-3:-1] == [0.02, 0.02]
 
 
-def test_a_loop_that_stops_leaves_what_waits_to_the_next_owner() -> None:
-    bench = Bench()
-    bench.handler.busy = {"m1"}
+def test_a_stop_leaves_deferred_messages_to_the_next_owner() -> None:
+    bench = LoopBench()
+    bench.handler.deferred = {"m1"}
     bench.run(message(0), message(1), message(2))
     assert bench.handler.handled == ["m0", "m2"]
     assert bench.consumer.stored == {0: 1}
 
 
-def test_what_waits_is_let_go_with_its_partition() -> None:
-    bench = Bench(batch_max=2)
-    bench.handler.busy = {"here", "there"}
+def test_deferred_messages_of_a_revoked_partition_are_dropped() -> None:
+    bench = LoopBench(batch_max=2)
+    bench.handler.deferred = {"here", "there"}
     freed_after(bench, 1)
     bench.run(message(0, "here"), message(0, "there", partition=1), lambda: bench.consumer.revoke({1}), message(1))
     assert "there" not in bench.handler.handled
@@ -79,15 +79,15 @@ def test_what_waits_is_let_go_with_its_partition() -> None:
     assert bench.consumer.stored == {0: 2, 1: 0}
 
 
-def test_too_much_that_waits_makes_its_partition_rest_while_others_go_on() -> None:
-    bench = Bench(batch_max=3, set_aside_max=2)
-    bench.handler.busy = {"m0", "m1", "m2"}
+def test_too_many_deferred_messages_pause_their_partition_and_no_other() -> None:
+    bench = LoopBench(batch_max=3, deferred_max=2)
+    bench.handler.deferred = {"m0", "m1", "m2"}
     paused: list[set[int]] = []
 
     def look(_messages: Sequence[str]) -> None:
         paused.append(set(bench.consumer.paused))
         if len(paused) == 2:
-            bench.handler.busy.clear()
+            bench.handler.deferred.clear()
 
     bench.handler.fails = look
     bench.run(*[message(offset) for offset in range(3)], message(0, "other", partition=1), message(3))
@@ -97,9 +97,9 @@ def test_too_much_that_waits_makes_its_partition_rest_while_others_go_on() -> No
     assert bench.consumer.paused == set()
 
 
-def test_in_a_batch_that_is_split_nothing_overtakes_what_waits_for_the_same_key() -> None:
-    bench = Bench()
-    bench.handler.busy = {"first"}
+def test_in_a_split_batch_no_message_overtakes_a_deferred_one_of_its_key() -> None:
+    bench = LoopBench()
+    bench.handler.deferred = {"first"}
 
     def poisoned(messages: Sequence[str]) -> None:
         if "poison" in messages:

@@ -1,4 +1,4 @@
-"""A thread that runs until it is told to stop, and shows meanwhile that it lives."""
+"""A thread that runs until it is stopped and shows that it is alive."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -9,13 +9,13 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 
-class LivingThread(ABC):
-    """The life of a consumer's thread; what it does is its heirs'.
+class BackgroundThread(ABC):
+    """Base of every thread of a consumer. Subclasses implement `run` and call `_beat` often.
 
     Args:
-        name: of the thread.
-        monotonic: seconds of a clock that only rises.
-        stopping: ends it once set; heirs rest by waiting for that.
+        name: the name of the thread.
+        monotonic: a monotonic clock, in seconds.
+        stopping: ends the thread once set. Subclasses pause by waiting for it.
     """
 
     def __init__(self, name: str, monotonic: Callable[[], float], stopping: Event | None = None) -> None:
@@ -23,18 +23,18 @@ class LivingThread(ABC):
         self._monotonic = monotonic
         self._stopping = stopping or Event()
         self._thread: Thread | None = None
-        self._heartbeat = monotonic()
+        self._last_beat = monotonic()
 
     def start(self) -> None:
-        """Run on a thread of its own."""
-        self._thread = Thread(target=self._run_alone, name=self._name, daemon=True)
+        """Start the thread."""
+        self._thread = Thread(target=self._run_and_log_errors, name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float | None = None) -> bool:
-        """Let it finish what it has in hand, and end.
+        """Stop the thread after its current piece of work.
 
         Args:
-            timeout_s: how long to wait for that; None: as long as it takes.
+            timeout_s: how long to wait for that, in seconds; None: without a limit.
 
         Returns:
             Whether the thread has ended.
@@ -46,23 +46,23 @@ class LivingThread(ABC):
 
     @property
     def alive(self) -> bool:
-        """Whether its thread runs."""
+        """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
     def heartbeat_age_s(self) -> float:
-        """Seconds since it last showed a sign of life."""
-        return self._monotonic() - self._heartbeat
+        """Seconds since the last heartbeat."""
+        return self._monotonic() - self._last_beat
 
     @abstractmethod
     def run(self) -> None:
         """Work until stopped."""
 
-    def _run_alone(self) -> None:
+    def _run_and_log_errors(self) -> None:
         try:
             self.run()
-        except Exception:  # noqa: BLE001 - the last frame of this thread
-            _log.exception("thread_died", thread=self._name)  # and `alive` says so
+        except Exception:  # noqa: BLE001 - the last frame of this thread; the health check reads `alive`
+            _log.exception("thread_failed", thread=self._name)
 
     def _beat(self) -> None:
-        self._heartbeat = self._monotonic()
+        self._last_beat = self._monotonic()

@@ -1,4 +1,4 @@
-"""Reconciliation and reminders: done by whoever holds the lease, at a pace, whatever is away for a while."""
+"""Reconciliation and reminders: run by the holder of the lease, at an interval, and again after any failure."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.event import listens_for, remove
 from sqlalchemy.exc import OperationalError
 
-from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
-from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
+from consumers.payment_deployment import payment_jobs
+from consumers.periodic_jobs import LEASE_DURATION, LEASE_RETRY_S, ReconciliationJob, ReminderJob, reminder_mail
 from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Who
@@ -30,26 +30,26 @@ from tests.stores import sqlite_store
 from tests.unit.consumers.leases import FakeLease
 from tests.world import START, World
 
-PACE_S = 120.0
+INTERVAL_S = 120.0
 UNCHECKED_FOR = timedelta(seconds=60)
 URL = "https://gym.example.org"
 
 
-class Rests(Event):
-    """Ends the thread after so many rests; each moves the world's clock."""
+class Pauses(Event):
+    """Stops the thread after a number of pauses. Each moves the world's clock."""
 
     def __init__(
-        self, box: Cashbox, rests: int, seconds: float = PACE_S, each: Callable[[int], None] | None = None
+        self, box: Cashbox, pauses: int, seconds: float = INTERVAL_S, each: Callable[[int], None] | None = None
     ) -> None:
         super().__init__()
         self._box = box
         self._seconds = seconds
         self._each = each or (lambda _number: None)
-        self._left = rests
+        self._left = pauses
         self.number = 0
 
     def wait(self, timeout: float | None = None) -> bool:
-        assert timeout in {PACE_S, ASK_EVERY_S}
+        assert timeout in {INTERVAL_S, LEASE_RETRY_S}
         self._box.world.clock.forward(self._seconds)
         self.number += 1
         self._each(self.number)
@@ -60,19 +60,19 @@ class Rests(Event):
 
 @dataclass
 class Post:
-    """A mailer that keeps what it is given, and on which day."""
+    """A mailer that keeps the mails, each with its day."""
 
     box: Cashbox
     mails: list[tuple[date, Mail]] = field(default_factory=list)
-    away: Callable[[Mail], bool] = lambda _mail: False
+    fails: Callable[[Mail], bool] = lambda _mail: False
 
     def send(self, mail: Mail) -> None:
-        if self.away(mail):
-            raise MailAwayError("away, says the test")
+        if self.fails(mail):
+            raise MailAwayError("unavailable, says the test")
         self.mails.append((self.box.world.clock().date(), mail))
 
-    def told(self) -> list[tuple[str, str]]:
-        """Days and subjects."""
+    def sent(self) -> list[tuple[str, str]]:
+        """Days and subjects of the mails."""
         return [(day.isoformat(), mail.subject) for day, mail in self.mails]
 
 
@@ -90,70 +90,74 @@ def lease(box: Cashbox) -> FakeLease:
     return FakeLease(box.world.store)
 
 
-def reconciler(box: Cashbox, lease: FakeLease, **others: Any) -> Reconciler:  # noqa: ANN401 - of the duty
-    return Reconciler(lease, box.provider, UNCHECKED_FOR, PACE_S, box.world.clock, **others)
+def reconciler(box: Cashbox, lease: FakeLease, **others: Any) -> ReconciliationJob:  # noqa: ANN401 - of the job
+    return ReconciliationJob(lease, box.provider, UNCHECKED_FOR, INTERVAL_S, box.world.clock, **others)
 
 
-def reminding(box: Cashbox, lease: FakeLease, post: Post, **others: Any) -> Reminding:  # noqa: ANN401 - as above
-    return Reminding(lease, post, URL, PACE_S, box.world.clock, **others)
+def reminding(box: Cashbox, lease: FakeLease, post: Post, **others: Any) -> ReminderJob:  # noqa: ANN401 - as above
+    return ReminderJob(lease, post, URL, INTERVAL_S, box.world.clock, **others)
 
 
-def test_a_missed_payment_is_made_up_for_at_the_pace_of_the_duty(box: Cashbox, lease: FakeLease) -> None:
+def test_a_missed_payment_is_handled_in_the_next_run(box: Cashbox, lease: FakeLease) -> None:
     order = box.order()
 
     def pays(number: int) -> None:
         if number == 1:
             box.provider.pay(session(order))
 
-    reconciler(box, lease, stopping=Rests(box, 4, each=pays)).run()
+    reconciler(box, lease, stopping=Pauses(box, 4, each=pays)).run()
     assert box.read(order).state is OrderState.PAID
     assert box.provider.calls["happened_since"] == 4
-    assert (lease.asked, lease.released) == (1, 1)
+    assert (lease.attempts, lease.releases) == (1, 1)
 
 
-def test_an_open_order_that_was_just_asked_about_is_left_alone(box: Cashbox, lease: FakeLease) -> None:
+def test_an_open_order_that_was_just_checked_is_skipped(box: Cashbox, lease: FakeLease) -> None:
     box.order()
-    reconciler(box, lease, stopping=Rests(box, 3, seconds=30)).run()
+    reconciler(box, lease, stopping=Pauses(box, 3, seconds=30)).run()
     assert box.provider.calls["checkout"] == 1, "after a minute, and not again within one"
 
 
-def test_without_the_lease_nobody_is_asked(box: Cashbox) -> None:
+def test_without_the_lease_neither_provider_nor_mail_server_is_called(box: Cashbox) -> None:
     box.provider.pay(session(box.order()))
     post, lease = Post(box), FakeLease(box.world.store, [False])
     box.provider.calls.clear()
-    reconciler(box, lease, stopping=Rests(box, 3)).run()
-    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
+    reconciler(box, lease, stopping=Pauses(box, 3)).run()
+    reminding(box, lease, post, stopping=Pauses(box, 40, seconds=86_400)).run()
     assert not box.provider.calls
     assert post.mails == []
-    assert lease.asked == 43
+    assert lease.attempts == 43
 
 
-def test_of_two_only_the_holder_of_the_lease_works_and_the_other_follows_when_it_ends(box: Cashbox) -> None:
+def test_of_two_jobs_only_the_holder_of_the_lease_runs_and_the_other_takes_over(box: Cashbox) -> None:
     order = box.order()
     box.provider.pay(session(order))
     box.provider.calls.clear()
-    first, second = (Lease(box.world.store, "reconciler", LEASE_LASTS) for _ in range(2))
-    assert first.ask()
+    first, second = (Lease(box.world.store, "reconciler", LEASE_DURATION) for _ in range(2))
+    assert first.try_acquire()
 
     def lets_go(number: int) -> None:
         if number == 2:
             assert not box.provider.calls
             first.release()
 
-    Reconciler(second, box.provider, UNCHECKED_FOR, PACE_S, box.world.clock, stopping=Rests(box, 3, each=lets_go)).run()
+    ReconciliationJob(
+        second, box.provider, UNCHECKED_FOR, INTERVAL_S, box.world.clock, stopping=Pauses(box, 3, each=lets_go)
+    ).run()
     assert box.provider.calls["happened_since"] == 1
     assert box.read(order).state is OrderState.PAID
-    assert first.ask(), "it was given back"
+    assert first.try_acquire(), "it was given back"
     first.release()
 
 
-def test_a_holder_that_was_frozen_past_its_lease_books_nothing_and_asks_anew(box: Cashbox, lease: FakeLease) -> None:
+def test_a_holder_that_was_frozen_past_its_lease_changes_nothing_and_takes_the_lease_again(
+    box: Cashbox, lease: FakeLease
+) -> None:
     order = box.order()
     box.provider.pay(session(order))
     frozen = [True]
 
     def freezes(_call: str) -> bool:
-        lease.is_held = not (frozen and frozen.pop())  # while the provider is asked
+        lease.is_held = not (frozen and frozen.pop())  # during the call to the provider
         return False
 
     def unbooked(number: int) -> None:
@@ -161,9 +165,9 @@ def test_a_holder_that_was_frozen_past_its_lease_books_nothing_and_asks_anew(box
             assert box.read(order).state is OrderState.OPEN
 
     box.provider.away = freezes
-    reconciler(box, lease, stopping=Rests(box, 2, each=unbooked)).run()
+    reconciler(box, lease, stopping=Pauses(box, 2, each=unbooked)).run()
     assert box.read(order).state is OrderState.PAID
-    assert lease.asked == 2
+    assert lease.attempts == 2
 
 
 def test_a_holder_that_lost_its_lease_sends_no_mail(box: Cashbox, lease: FakeLease) -> None:
@@ -176,23 +180,23 @@ def test_a_holder_that_lost_its_lease_sends_no_mail(box: Cashbox, lease: FakeLea
             self.is_held = False
             super().check(connection)
 
-    reminding(box, LostLease(box.world.store), post, stopping=Rests(box, 3)).run()
+    reminding(box, LostLease(box.world.store), post, stopping=Pauses(box, 3)).run()
     assert post.mails == []
-    reminding(box, lease, post, stopping=Rests(box, 1)).run()
+    reminding(box, lease, post, stopping=Pauses(box, 1)).run()
     assert len(post.mails) == 1
 
 
-def test_a_provider_that_is_away_is_asked_again_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
+def test_an_unavailable_provider_is_retried_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
     order = box.order()
     box.provider.pay(session(order))
     left = [True, True]
     box.provider.away = lambda _call: bool(left) and left.pop()
-    reconciler(box, lease, stopping=Rests(box, 3)).run()
+    reconciler(box, lease, stopping=Pauses(box, 3)).run()
     assert box.read(order).state is OrderState.PAID
-    assert (lease.asked, lease.released) == (1, 1)
+    assert (lease.attempts, lease.releases) == (1, 1)
 
 
-def test_what_fails_is_done_again_in_the_next_round_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
+def test_failed_work_is_retried_in_the_next_run_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
     order = box.order()
     box.provider.pay(session(order))
     failures = [ValueError("a defect"), OperationalError("SELECT", {}, Exception("gone"))]
@@ -204,32 +208,32 @@ def test_what_fails_is_done_again_in_the_next_round_by_the_same_holder(box: Cash
 
     box.provider.away = fails
     lease = FakeLease(box.world.store, [False, OperationalError("SELECT", {}, Exception("gone")), True])
-    duty = reconciler(box, lease, stopping=Rests(box, 5))
-    duty.run()
+    job = reconciler(box, lease, stopping=Pauses(box, 5))
+    job.run()
     assert box.read(order).state is OrderState.PAID
-    assert (lease.asked, lease.released) == (3, 1)
-    assert duty.failures == 2
+    assert (lease.attempts, lease.releases) == (3, 1)
+    assert job.failures == 2
 
 
-def test_a_replica_has_both_duties_and_without_a_key_only_the_mails(tmp_path: Path) -> None:
+def test_a_replica_has_both_jobs_and_without_a_key_only_the_reminders(tmp_path: Path) -> None:
     def named(stripe: StripeSettings) -> list[str]:
         settings = Settings(data_dir=tmp_path, stripe=stripe)
-        found: list[Duty] = duties(settings)
-        for duty in found:
-            duty.close()
-        return [type(duty).__name__ for duty in found]
+        jobs = payment_jobs(settings)
+        for job in jobs.values():
+            job.close()
+        return list(jobs)
 
-    assert named(StripeSettings()) == ["Reminding"]
-    assert named(StripeSettings.model_validate({"api_key": "sk_test_1"})) == ["Reminding", "Reconciler"]
+    assert named(StripeSettings()) == ["reminders"]
+    assert named(StripeSettings.model_validate({"api_key": "sk_test_1"})) == ["reminders", "reconciler"]
 
 
 SEVEN, ONE = "Your membership ends in 7 days or less", "Your membership ends tomorrow"
 
 
-def test_a_member_is_told_seven_days_and_one_day_before_the_end_and_once_each(box: Cashbox, lease: FakeLease) -> None:
+def test_a_member_gets_one_mail_seven_days_and_one_mail_one_day_before_the_end(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
-    reminding(box, lease, post, stopping=Rests(box, 200, seconds=6 * 3600)).run()
-    assert post.told() == [("2026-03-25", SEVEN), ("2026-03-31", ONE)]
+    reminding(box, lease, post, stopping=Pauses(box, 200, seconds=6 * 3600)).run()
+    assert post.sent() == [("2026-03-25", SEVEN), ("2026-03-31", ONE)]
     with box.world.store.reading() as connection:
         sent = connection.execute(select(reminders.c.days_before).where(reminders.c.sent_at.is_not(None))).scalars()
         assert sorted(sent) == [1, 7]
@@ -237,50 +241,50 @@ def test_a_member_is_told_seven_days_and_one_day_before_the_end_and_once_each(bo
     assert {mail.to for _, mail in post.mails} == {email}
 
 
-def test_who_was_missed_for_days_is_told_the_latest_only(box: Cashbox, lease: FakeLease) -> None:
+def test_a_member_who_was_missed_for_days_gets_the_latest_mail_only(box: Cashbox, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(29)
     post = Post(box)
-    reminding(box, lease, post, stopping=Rests(box, 5)).run()
-    assert post.told() == [("2026-03-31", ONE)]
+    reminding(box, lease, post, stopping=Pauses(box, 5)).run()
+    assert post.sent() == [("2026-03-31", ONE)]
 
 
-def test_nobody_is_told_after_the_end(box: Cashbox, lease: FakeLease) -> None:
+def test_no_mail_is_sent_after_the_end(box: Cashbox, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(31)
     post = Post(box)
-    reminding(box, lease, post, stopping=Rests(box, 5, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Pauses(box, 5, seconds=86_400)).run()
     assert post.mails == []
 
 
 @pytest.mark.parametrize("column", ["reminders_off_at", "banned_at", "deleted_at", "disabled_at"])
-def test_who_does_not_want_it_or_may_not_come_is_not_told(box: Cashbox, lease: FakeLease, column: str) -> None:
+def test_members_who_opted_out_or_cannot_come_get_no_mail(box: Cashbox, lease: FakeLease, column: str) -> None:
     order, other = box.bought(), box.bought()
     with box.world.store.writing() as connection:
         connection.execute(update(users).where(users.c.id == order.member_id).values({column: START}))
     post = Post(box)
-    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Pauses(box, 40, seconds=86_400)).run()
     assert {mail.to for _, mail in post.mails} == {f"{other.member_id}@example.org"}
     assert len(post.mails) == 2
 
 
-def test_who_is_suspended_is_not_told(box: Cashbox, lease: FakeLease) -> None:
+def test_suspended_members_get_no_mail(box: Cashbox, lease: FakeLease) -> None:
     order = box.bought()
     box.handle(box.provider.dispute(session(order)))
     post = Post(box)
-    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
+    reminding(box, lease, post, stopping=Pauses(box, 40, seconds=86_400)).run()
     assert post.mails == []
 
 
-def test_who_prolongs_is_told_of_the_new_end_and_no_more_of_the_old_one(box: Cashbox, lease: FakeLease) -> None:
+def test_after_an_extension_mails_are_about_the_new_end_only(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
 
     def prolongs(number: int) -> None:
         if number == 24:
             box.bought(order.member_id)
 
-    reminding(box, lease, post, stopping=Rests(box, 70, seconds=86_400, each=prolongs)).run()
-    assert post.told() == [
+    reminding(box, lease, post, stopping=Pauses(box, 70, seconds=86_400, each=prolongs)).run()
+    assert post.sent() == [
         ("2026-03-25", SEVEN),
         ("2026-04-24", SEVEN),
         ("2026-04-30", ONE),
@@ -288,31 +292,33 @@ def test_who_prolongs_is_told_of_the_new_end_and_no_more_of_the_old_one(box: Cas
     assert "2026-05-01 is the first day without it" in post.mails[-1][1].text
 
 
-def test_an_end_that_a_freeze_moves_is_told_of_where_it_is_then(box: Cashbox, lease: FakeLease) -> None:
+def test_after_a_freeze_mails_are_about_the_moved_end(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
     with box.world.store.writing() as connection:
         who = Who(order.member_id, "asked for")
         done = freeze(connection, order.member_id, 10, None, None, who, box.world.clock())
     assert not isinstance(done, MembershipRefusal)
-    reminding(box, lease, post, stopping=Rests(box, 50, seconds=86_400)).run()
-    assert post.told() == [("2026-04-04", SEVEN), ("2026-04-10", ONE)]
+    reminding(box, lease, post, stopping=Pauses(box, 50, seconds=86_400)).run()
+    assert post.sent() == [("2026-04-04", SEVEN), ("2026-04-10", ONE)]
 
 
-def test_while_mail_is_away_it_stays_due_and_is_sent_once_afterwards(box: Cashbox, lease: FakeLease) -> None:
+def test_while_the_mail_server_is_unavailable_mails_stay_due_and_are_sent_once_afterwards(
+    box: Cashbox, lease: FakeLease
+) -> None:
     box.bought()
     box.days_pass(24)
     post = Post(box)
     left = [True, True, True]
-    post.away = lambda _mail: bool(left) and left.pop()
+    post.fails = lambda _mail: bool(left) and left.pop()
 
     def unclaimed(number: int) -> None:
         if number == 2:
             with box.world.store.reading() as connection:
                 assert connection.execute(select(reminders)).all() == []
 
-    reminding(box, lease, post, stopping=Rests(box, 6, each=unclaimed)).run()
-    assert post.told() == [("2026-03-26", SEVEN)]
-    assert (lease.asked, lease.released) == (1, 1)
+    reminding(box, lease, post, stopping=Pauses(box, 6, each=unclaimed)).run()
+    assert post.sent() == [("2026-03-26", SEVEN)]
+    assert (lease.attempts, lease.releases) == (1, 1)
 
 
 def test_two_at_once_send_each_mail_once(box: Cashbox) -> None:
@@ -330,9 +336,9 @@ def test_two_at_once_send_each_mail_once(box: Cashbox) -> None:
 
     def work() -> None:
         lease = FakeLease(box.world.store)
-        lease.ask()
+        lease.try_acquire()
         both.wait()
-        reminding(box, lease, post).work()
+        reminding(box, lease, post).run_once()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -345,28 +351,28 @@ def test_two_at_once_send_each_mail_once(box: Cashbox) -> None:
 @pytest.mark.parametrize(("days", "when"), [(7, "in 7 days or less"), (1, "tomorrow")])
 def test_the_mail_says_what_ends_when_and_what_to_do(days: int, when: str) -> None:
     reminder = Reminder(UUID(int=1), "2026-04-01", days, "mia@example.org", "Mia", "30 days")
-    mail = mail_of(reminder, URL)
+    mail = reminder_mail(reminder, URL)
     assert (mail.to, mail.subject, mail.code) == ("mia@example.org", f"Your membership ends {when}", None)
     assert mail.text == (
         "Hello Mia,\n\n"
-        f"your membership (30 days) ends {when}: 2026-04-01 is the first day without it.\n"
-        "Whoever prolongs it before then loses no day: https://gym.example.org\n\n"
-        "You can switch these mails off in your account.\n"
+        f"your membership (30 days) ends {when}. 2026-04-01 is the first day without it.\n"
+        "If you extend it before then, you lose no day: https://gym.example.org\n\n"
+        "You can turn off these emails in your account.\n"
     )
 
 
-def test_one_address_that_takes_no_mail_holds_up_no_other(box: Cashbox, lease: FakeLease) -> None:
+def test_one_address_that_accepts_no_mail_blocks_no_other(box: Cashbox, lease: FakeLease) -> None:
     refused, other = box.bought(), box.bought()
     post = Post(box)
-    post.away = lambda mail: mail.to == f"{refused.member_id}@example.org"
-    reminding(box, lease, post, stopping=Rests(box, 40, seconds=86_400)).run()
+    post.fails = lambda mail: mail.to == f"{refused.member_id}@example.org"
+    reminding(box, lease, post, stopping=Pauses(box, 40, seconds=86_400)).run()
     assert {mail.to for _, mail in post.mails} == {f"{other.member_id}@example.org"}
 
 
 @pytest.mark.parametrize(
-    "error", [MailRefusedError("550"), MailDeferredError("450"), ValueError("nobody has thought of that")]
+    "error", [MailRefusedError("550"), MailDeferredError("450"), ValueError("an unexpected failure")]
 )
-def test_however_many_mails_cannot_be_delivered_those_behind_them_are_sent(
+def test_undeliverable_mails_do_not_block_the_mails_behind_them(
     box: Cashbox, lease: FakeLease, error: Exception
 ) -> None:
     undeliverable = {f"{box.bought().member_id}@example.org" for _ in range(5)}
@@ -381,14 +387,14 @@ def test_however_many_mails_cannot_be_delivered_those_behind_them_are_sent(
             raise error
         return False
 
-    post.away = refuses
-    reminding(box, lease, post, stopping=Rests(box, 3)).run()
+    post.fails = refuses
+    reminding(box, lease, post, stopping=Pauses(box, 3)).run()
     assert [mail.to for _, mail in post.mails] == [f"{other.member_id}@example.org"]
     rounds = 1 if isinstance(error, MailRefusedError) else 3
     assert sorted(tried) == sorted(list(undeliverable) * rounds), "one that is refused for good is not tried again"
 
 
-def test_that_a_mail_was_refused_for_good_is_kept_and_the_next_one_is_tried(box: Cashbox, lease: FakeLease) -> None:
+def test_a_permanent_refusal_is_recorded_and_the_next_mail_is_tried(box: Cashbox, lease: FakeLease) -> None:
     box.bought()
     post = Post(box)
 
@@ -397,9 +403,9 @@ def test_that_a_mail_was_refused_for_good_is_kept_and_the_next_one_is_tried(box:
             raise MailRefusedError("550")
         return False
 
-    post.away = refuses
-    reminding(box, lease, post, stopping=Rests(box, 200, seconds=6 * 3600)).run()
-    assert post.told() == [("2026-03-31", ONE)]
+    post.fails = refuses
+    reminding(box, lease, post, stopping=Pauses(box, 200, seconds=6 * 3600)).run()
+    assert post.sent() == [("2026-03-31", ONE)]
     with box.world.store.reading() as connection:
         rows = connection.execute(select(reminders).order_by(reminders.c.days_before.desc())).all()
     assert [(row.days_before, row.sent_at is None, row.refused_at is None) for row in rows] == [
@@ -408,16 +414,16 @@ def test_that_a_mail_was_refused_for_good_is_kept_and_the_next_one_is_tried(box:
     ]
 
 
-def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_round(box: Cashbox, lease: FakeLease) -> None:
+def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_run(box: Cashbox, lease: FakeLease) -> None:
     for _ in range(8):
         box.bought()
     box.days_pass(24)
     post = Post(box)
     failing = [True, True, False, *[True] * 3]  # two, one that goes, three
 
-    post.away = lambda _mail: bool(failing) and failing.pop(0)
+    post.fails = lambda _mail: bool(failing) and failing.pop(0)
     waits: list[int] = []
-    reminding(box, lease, post, stopping=Rests(box, 2, each=lambda _number: waits.append(len(post.mails)))).run()
+    reminding(box, lease, post, stopping=Pauses(box, 2, each=lambda _number: waits.append(len(post.mails)))).run()
     assert waits == [1, 8]
 
 
@@ -436,8 +442,8 @@ def test_a_server_that_answers_between_failures_has_not_failed_in_a_row(
             raise answers.pop(0)
         return False
 
-    post.away = fails
-    reminding(box, lease, post, stopping=Rests(box, 1)).run()
+    post.fails = fails
+    reminding(box, lease, post, stopping=Pauses(box, 1)).run()
     assert len(post.mails) == 1
 
 
@@ -454,9 +460,9 @@ def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
         if "FROM reminders" in statement:
             sizes.append(len(parameters))
 
-    told: list[str] = []
-    sent = send_reminders(box.world.store, lambda reminder: told.append(reminder.email), box.world.clock())
+    emails: list[str] = []
+    sent = send_reminders(box.world.store, lambda reminder: emails.append(reminder.email), box.world.clock())
     remove(box.world.store.engine, "before_cursor_execute", bounded)
-    assert sorted(told) == sorted(f"{member}@example.org" for member in members)
+    assert sorted(emails) == sorted(f"{member}@example.org" for member in members)
     assert sent == (7, 0, 0)
     assert max(sizes) == 3
