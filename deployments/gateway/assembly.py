@@ -11,6 +11,7 @@ from deployments.gateway.dependencies import Parts
 from deployments.gateway.identity.local_provider_routes import FORMS
 from deployments.gateway.identity.pages.forms import FORMS as PAGE_FORMS
 from deployments.gateway.payments.webhook_routes import LARGER_BODIES
+from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
 from deployments.gym.desk import GymDesk
@@ -23,7 +24,6 @@ from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
 from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
 from deployments.http.rate_limits import RateLimit
-from deployments.http.rights import RIGHTS
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
 from deployments.payments.desk import PaymentsDesk

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from deployments.gateway.rights import RIGHTS
 from deployments.http.auth import Asker, Callers, DeviceAsker, permit
 from deployments.http.confirmed_cache import ConfirmedCache
 from deployments.http.device_sightings import DeviceSightings
@@ -13,7 +14,6 @@ from deployments.http.door_replies import answer_bytes
 from deployments.http.ports import Replies
 from deployments.http.problems import ApiProblem, Fault, later
 from deployments.http.rate_limits import RateLimit
-from deployments.http.rights import RIGHTS
 from deployments.qr.questions import ScanQuestion
 from deployments.qr.scan_bodies import ScanBody, read_scan
 from deployments.qr.scan_exchange import ScanExchange

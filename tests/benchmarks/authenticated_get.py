@@ -16,10 +16,11 @@ from pathlib import Path
 
 import uvicorn
 
+from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.http.asgi import Shell, ShellLimits
 from deployments.http.background_tasks import Lifespan
-from deployments.http.rights import RIGHTS, USER
+from deployments.http.rights import USER
 from deployments.http.route_guard import Gatekeeper
 from domain.clock import system_clock
 from domain.identity.model import Role

@@ -7,9 +7,9 @@ import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from deployments.gateway.rights import RIGHTS
 from deployments.http.errors_page import page
 from deployments.http.problem_kinds import KINDS
-from deployments.http.rights import RIGHTS
 from domain.unit_of_work import Store
 from tests.contract.openapi_contract import OpenApiContract
 from tests.servers import migrate

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from deployments.http.rights import RIGHTS, Right
+from deployments.gateway.rights import RIGHTS
+from deployments.http.rights import Right
 from domain.identity.model import Role
 from domain.identity.ports import Account
 from domain.ids import new_id
