@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cluster.bench.bench import Bench, Part, Wish
-from cluster.bench.large import LargeWish
-from cluster.bench.own_stack import started_stack
-from cluster.bench.past_rows import Past
-from cluster.bench.printed import Printed
 from cluster.errors import CommandError
+from cluster.load.benchmark.benchmark import Bench, Part, Wish
+from cluster.load.benchmark.large import LargeWish
+from cluster.load.benchmark.printed import Printed
+from cluster.load.benchmark.stack import started_stack
+from cluster.load.past import Past
 from cluster.settings_file import running_stack, stack_settings
 
 _MOST_CONNECTIONS = 512

@@ -9,9 +9,9 @@ from rich.console import Console
 from cluster.cli.database import opened
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
-from cluster.rush.command import Played, play
-from cluster.rush.report import lines_of
-from cluster.rush.rush import Wish
+from cluster.load.rush.command import Played, play
+from cluster.load.rush.report import lines_of
+from cluster.load.rush.rush import Wish
 from cluster.settings_file import running_stack, stack_settings
 
 app = typer.Typer(no_args_is_help=True, help="Play a gym's peak hour against the running stack.")

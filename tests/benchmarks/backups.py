@@ -20,14 +20,14 @@ import psutil
 from sqlalchemy import text
 
 from cluster.backup.reading import reading
-from cluster.bench.job import Answer
-from cluster.bench.past import load_past, some_members
-from cluster.bench.past_rows import Past
-from cluster.bench.rates import percentile
-from cluster.bench.requests import ScanRequests
-from cluster.bench.rig import Rig
-from cluster.bench.roomy_server import roomy_server
-from cluster.bench.scan_runs import ScanRuns
+from cluster.load.benchmark.measurements import percentile
+from cluster.load.benchmark.rig import Rig
+from cluster.load.benchmark.roomy_server import roomy_server
+from cluster.load.benchmark.traffic import ScanRuns
+from cluster.load.job import Answer
+from cluster.load.past import Past
+from cluster.load.past_loading import load_past, some_members
+from cluster.load.requests import ScanRequests
 from domain.clock import system_clock
 from domain.memberships.ledger import EntryKind
 from domain.unit_of_work import Store

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, func, inspect, select, text
 
-from cluster.bench.loading import load
-from cluster.bench.past import Loaded, load_past, some_members
-from cluster.bench.past_rows import Past, member_at
-from cluster.bench.world import BenchWorld, Kind
+from cluster.load.past import Past, member_at
+from cluster.load.past_loading import Loaded, load_past, some_members
+from cluster.load.seeding import load
+from cluster.load.world import BenchWorld, Kind
 from cluster.local.mariadb import MariaDbServer
 from domain.door.reconcile import disagreements
 from domain.migrations.run import upgrade

@@ -1,0 +1,1 @@
+"""Load on a running stack: a benchmark, and a simulated peak hour."""
