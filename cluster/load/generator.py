@@ -1,120 +1,260 @@
 """The load generator, a process of its own: `python -m cluster.load.generator`, a job on stdin, answers on stdout.
 
-Neither wrk nor oha can send a scan only after the same member's last one was answered, nor hold each answer against
-what it must be. So this sends prepared bytes and keeps the answers as they came; they are checked afterwards.
+It sends prepared bytes and keeps the answers as they came; they are checked afterwards. wrk and oha can neither send a
+scan only after the same member's last one was answered, nor compare each answer with the right one.
 """
 
 import asyncio
 import gc
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle
+from types import TracebackType
+from typing import BinaryIO, Self
 
 import msgspec
 import uvloop
 
-from cluster.load.job import BEGAN, ENDED, Driven, Job
-from cluster.load.lane import Lane, RepeatingLane, ScheduledLane
+from cluster.errors import CommandError
+from cluster.load.http_client import Connection, NoResponseError
 
-_LOOK_EVERY_S = 0.25
+BEGAN = b"began\n"
+ENDED = b"ended\n"
 _CONNECT_AGAIN_S = 0.1
-_CATCHING_UP_S = 20.0  # how long after a schedule's end what was delayed is still sent
+_CATCHING_UP_S = 20.0  # how long after a schedule's end delayed requests are still sent
+_SLACK_S = 0.001  # the event loop's timers count milliseconds, and may be half of one early
+
+
+class Job(msgspec.Struct, frozen=True, array_like=True):
+    """One measurement.
+
+    Args:
+        lanes: for each connection its requests, in order.
+        repeats: start again with a lane's first request after its last; otherwise the measurement ends there.
+        seconds: how long new requests are sent; with a schedule, how long it lasts.
+        timeout_s: an answer that takes longer is an error.
+        due: for each lane, in seconds after the beginning, when each of its requests is to be sent (open loop).
+            Where the lane still waits then, the request is sent late. None: each request follows the answer to the
+            one before (closed loop).
+    """
+
+    host: str
+    port: int
+    lanes: list[list[bytes]]
+    repeats: bool
+    seconds: float
+    timeout_s: float = 5.0
+    due: list[list[float]] | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to one request.
+
+    Args:
+        sent: in seconds after the beginning.
+        took: seconds from there to the answer.
+        status: 0 when there was no answer; then `body` says why.
+        late: seconds between when it was due and when it was sent; 0 without a schedule.
+        retry_after: whether the answer says when to try again.
+    """
+
+    sent: float
+    took: float
+    status: int
+    body: bytes
+    late: float = 0.0
+    retry_after: bool = False
+
+    @property
+    def latency(self) -> float:
+        """Seconds from when it was due: a request that had to wait for its turn has waited (coordinated omission)."""
+        return self.late + self.took
+
+
+class Driven(msgspec.Struct, frozen=True, array_like=True):
+    """The result of a job.
+
+    Args:
+        began: when, in seconds since 1970.
+        seconds: how long requests were sent; shorter than asked for where prepared requests ran out.
+        cpu_s: CPU time of the generator meanwhile.
+        lanes: for each connection the answers, in the order of its requests.
+        ran_out: whether it ended because a lane had no further request.
+    """
+
+    began: float
+    seconds: float
+    cpu_s: float
+    lanes: list[list[Answer]]
+    ran_out: bool
+
+
+def steady(rate: float, requests: int, lanes: int) -> list[list[float]]:
+    """A schedule of requests at even distances, dealt out to the lanes in turn.
+
+    Args:
+        rate: requests a second over all lanes.
+        requests: how many in all.
+        lanes: how many connections; the request at place n belongs to lane n % lanes.
+
+    Returns:
+        For each lane the seconds after the beginning, ascending.
+    """
+    return [[place / rate for place in range(lane, requests, lanes)] for lane in range(lanes)]
+
+
+def at_once(lanes: Sequence[Sequence[object]]) -> list[list[float]]:
+    """A schedule in which every request is due from the beginning: each lane sends one after the other."""
+    return [[0.0] * len(lane) for lane in lanes]
 
 
 class Run:
-    """One measurement."""
+    """One job under way."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self.began = 0.0
-        self.until = self._over_at = float("inf")
+        self._began = 0.0
+        self._until = float("inf")
         self._ran_out = False
-        self._over = False
-        self._connecting: set[asyncio.Task[None]] = set()
 
-    async def drive(self, told: BinaryIO) -> Driven:
-        """Connect all lanes, let them ask, and wait for the last answers.
+    async def drive(self, out: BinaryIO) -> Driven:
+        """Open all connections, send the requests, and wait for the last answers.
+
+        Args:
+            out: receives a line at the beginning and one at the end.
 
         Raises:
-            OSError: nobody is there.
+            OSError: nobody listens.
         """
-        lanes = self._lanes()
-        for lane in lanes:
-            await self._connect(lane)
-        _tell(told, BEGAN)
-        wall, cpu = time.time(), time.process_time()
-        self.began = time.perf_counter()
-        self._over_at = self.began + self._job.seconds
-        self.until = self._over_at + (_CATCHING_UP_S if self._job.due is not None else 0.0)
-        for lane in lanes:
-            lane.send_next(time.perf_counter())
-        while (now := time.perf_counter()) < self._over_at:
-            if self._job.due is not None and not _any_is_busy(lanes):
-                self._over_at = now
-                break
-            await asyncio.sleep(min(_LOOK_EVERY_S, max(0.0, self._over_at - now)))
-            for lane in lanes:
-                lane.look(time.perf_counter())
-        cpu_s = time.process_time() - cpu
-        _tell(told, ENDED)
-        while _any_is_busy(lanes):
-            await asyncio.sleep(0.01)
-            for lane in lanes:
-                lane.look(time.perf_counter())
-        await self._close(lanes)
-        return Driven(wall, self._over_at - self.began, cpu_s, [lane.answers for lane in lanes], self._ran_out)
-
-    def _lanes(self) -> list[Lane]:
         job = self._job
-        if job.due is not None:
-            scheduled = zip(job.lanes, job.due, strict=True)
-            return [ScheduledLane(requests, self, job.timeout_s, due) for requests, due in scheduled]
-        kind = RepeatingLane if job.repeats else Lane
-        return [kind(requests, self, job.timeout_s) for requests in job.lanes]
+        connections = [await self._connect() for _ in job.lanes]
+        answers: list[list[Answer]] = [[] for _ in job.lanes]
+        _write(out, BEGAN)
+        wall, cpu = time.time(), time.process_time()
+        self._began = time.monotonic()
+        self._until = self._began + job.seconds + (_CATCHING_UP_S if job.due is not None else 0.0)
+        lanes = [
+            asyncio.create_task(self._drive_lane(place, connection, answers[place].append))
+            for place, connection in enumerate(connections)
+        ]
+        # A closed loop is over with its first lane that has no request left: fewer lanes are another measurement.
+        first = asyncio.ALL_COMPLETED if job.due is not None else asyncio.FIRST_COMPLETED
+        await asyncio.wait(lanes, timeout=job.seconds, return_when=first)
+        seconds = min(time.monotonic() - self._began, job.seconds)
+        cpu_s = time.process_time() - cpu
+        _write(out, ENDED)
+        await asyncio.gather(*lanes)
+        await asyncio.sleep(0.05)  # uvloop frees a closed connection some turns later
+        return Driven(wall, seconds, cpu_s, answers, self._ran_out)
 
-    def end(self, now: float) -> None:
-        """A lane has nothing left to ask: with fewer lanes the rest would be another measurement."""
-        self._ran_out = True
-        self.until = self._over_at = min(self.until, now)
+    async def _drive_lane(self, place: int, connection: Connection, keep: Callable[[Answer], None]) -> None:
+        requests: Iterable[bytes] = self._job.lanes[place]
+        if self._job.repeats:
+            requests = cycle(requests)
+        schedule = iter(self._job.due[place]) if self._job.due is not None else None
+        try:
+            for request in requests:
+                due = self._began + next(schedule) if schedule is not None else None
+                late = await self._wait_until(due) if due is not None else 0.0
+                while not connection.is_open and time.monotonic() < self._until:
+                    connection = await self._reconnect(connection)
+                    late = max(0.0, time.monotonic() - due) if due is not None else 0.0
+                if time.monotonic() >= self._until:
+                    return
+                keep(await self._answer(connection, request, late))
+            if schedule is None and time.monotonic() < self._until:
+                self._ran_out = True
+                self._until = time.monotonic()
+        finally:
+            connection.close()
 
-    def connect_again(self, lane: Lane) -> None:
-        """Give a lane a new connection in place of a lost one."""
-        if self._over:
-            return
-        task = asyncio.get_running_loop().create_task(self._reconnect(lane))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+    async def _wait_until(self, due: float) -> float:
+        """Wait for a moment; by how many seconds it has passed."""
+        left = due - time.monotonic()
+        if left > _SLACK_S:
+            await asyncio.sleep(left)
+        return max(0.0, time.monotonic() - due)
 
-    async def _close(self, lanes: Sequence[Lane]) -> None:
-        self._over = True
-        for task in list(self._connecting):
-            task.cancel()
-        for lane in lanes:
-            lane.close()
-        await asyncio.sleep(0.05)  # uvloop tells that a connection is gone, and frees it, some turns later
+    async def _answer(self, connection: Connection, request: bytes, late: float) -> Answer:
+        sent = time.monotonic()
+        try:
+            response, sent, answered = await connection.exchange(request)
+        except NoResponseError as error:
+            return Answer(sent - self._began, time.monotonic() - sent, 0, str(error).encode(), late)
+        after = sent - self._began
+        return Answer(after, answered - sent, response.status, response.body, late, response.retry_after)
 
-    async def _reconnect(self, lane: Lane) -> None:
-        while time.perf_counter() < self.until:
-            try:
-                await self._connect(lane)
-            except OSError:
-                await asyncio.sleep(_CONNECT_AGAIN_S)
-            else:
-                lane.send_next(time.perf_counter())
-                return
+    async def _reconnect(self, lost: Connection) -> Connection:
+        try:
+            return await self._connect()
+        except OSError:
+            await asyncio.sleep(_CONNECT_AGAIN_S)
+            return lost
 
-    async def _connect(self, lane: Lane) -> None:
-        await asyncio.get_running_loop().create_connection(lambda: lane, self._job.host, self._job.port)
+    async def _connect(self) -> Connection:
+        return await Connection.opened(self._job.host, self._job.port, self._job.timeout_s)
 
 
-def _any_is_busy(lanes: Sequence[Lane]) -> bool:
-    return any(lane.is_waiting or lane.has_more for lane in lanes)
+class GeneratorProcess:
+    """The load generator with a job, from the side of whoever started it.
+
+    Raises:
+        CommandError: from every method, when the generator failed, for example because nothing listens.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "cluster.load.generator"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.__exit__(kind, error, trace)
+
+    def begin(self) -> None:
+        """Hand over the job; returns when the first request is sent."""
+        assert self._child.stdin  # noqa: S101 - asked for above
+        try:
+            self._child.stdin.write(msgspec.msgpack.encode(self._job))
+            self._child.stdin.close()
+        except BrokenPipeError as error:
+            raise _failed() from error
+        self._expect(BEGAN)
+
+    def wait(self) -> None:
+        """Returns when the last request is sent."""
+        self._expect(ENDED)
+
+    def result(self) -> Driven:
+        """All answers."""
+        assert self._child.stdout  # noqa: S101 - asked for above
+        content = self._child.stdout.read()
+        if self._child.wait():
+            raise _failed()
+        return msgspec.msgpack.decode(content, type=Driven)
+
+    def _expect(self, line: bytes) -> None:
+        assert self._child.stdout  # noqa: S101 - asked for above
+        if self._child.stdout.readline() != line:
+            raise _failed()
 
 
-def _tell(told: BinaryIO, what: bytes) -> None:
-    told.write(what)
-    told.flush()
+def _failed() -> CommandError:
+    return CommandError("the load generator failed", "fitmonitor status shows whether the stack works")
+
+
+def _write(out: BinaryIO, content: bytes) -> None:
+    out.write(content)
+    out.flush()
 
 
 def main() -> int:
@@ -122,13 +262,13 @@ def main() -> int:
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
     gc.disable()  # a pause would be measured as the server's
     # Not sys.stdout: with PYTHONUNBUFFERED it may write a part of what it is given and leave the rest.
-    with open(sys.stdout.fileno(), "wb", closefd=False) as told:
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
         try:
-            driven = uvloop.run(Run(job).drive(told))
+            driven = uvloop.run(Run(job).drive(out))
         except OSError as error:
             sys.stderr.write(f"the load generator cannot connect: {error}\n")
             return 1
-        _tell(told, msgspec.msgpack.encode(driven))
+        _write(out, msgspec.msgpack.encode(driven))
     return 0
 
 

@@ -1,116 +1,99 @@
-"""Holds the store against what the doors answered: what must be so after every rush."""
+"""Compares the store with the answers of the doors: what must hold after every load."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from cluster.load.answer_checks import compare_with_store
-from cluster.load.rush.books import Books
-from cluster.load.rush.world import RushWorld
+from cluster.load.oracle import AnswerLog
 from domain.door.model import Outcome
-from domain.door.reconcile import disagreements
 from domain.tables import open_visits, scans
 
 
 @dataclass(frozen=True, slots=True)
-class Invariant:
-    """What must be so.
+class StoreComparison:
+    """The store compared with the answers.
 
     Args:
-        name: stable, for programs.
-        holds: None: it cannot be known, because scans stayed without an answer.
-        told: figures in words.
+        answered: answers that were given.
+        stored: scans in the store.
+        lost: answers whose scan is not in the store.
+        stored_otherwise: answers whose scan is stored with another content.
+        wrongly_inside: members who are inside and must not be, or the reverse; 0 where it cannot be known.
+        inside: open visits.
+        occupancy_broken: scans whose occupancy does not follow from the scans before them.
+        over_capacity: scans that found more inside than the capacity.
     """
 
-    name: str
-    holds: bool | None
-    told: str
+    answered: int
+    stored: int
+    lost: int
+    stored_otherwise: int
+    wrongly_inside: int
+    inside: int
+    occupancy_broken: int
+    over_capacity: int
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the store holds what was answered, and no place was given twice."""
+        kept = not (self.lost or self.stored_otherwise or self.wrongly_inside)
+        return kept and not (self.occupancy_broken or self.over_capacity)
 
 
-def invariants(connection: Connection, world: RushWorld, books: Books, since: UUID) -> list[Invariant]:
-    """Everything that must be so, with whether it is.
+def compare_with_store(
+    connection: Connection,
+    gym_ids: Sequence[UUID],
+    log: AnswerLog,
+    *,
+    since: UUID,
+    inside_before: Mapping[UUID, int],
+    all_answered: bool,
+) -> StoreComparison:
+    """Look up every answer, count along with the scans, and see who is inside.
 
     Args:
-        since: an identifier older than every scan of the rush.
+        gym_ids: the gyms whose scans are read.
+        since: an id older than every scan of the load.
+        inside_before: how many were inside each gym before it.
+        all_answered: whether every scan has an answer; otherwise nobody knows who must be inside.
     """
-    return [*of_answers(books), *_of_store(connection, world, books, since)]
-
-
-def of_answers(books: Books) -> Iterator[Invariant]:
-    """What can be known without the store."""
-    answers = len(books.answers)
-    yield Invariant("answers_right", not books.wrong, f"{answers - books.wrong:,} of {answers:,} answers are right")
-    yield Invariant(
-        "questions_accepted", not books.refused_questions, f"{books.refused_questions} questions were refused as such"
-    )
-    yield Invariant(
-        "retries_alike",
-        not books.retold_otherwise,
-        f"{books.retold - books.retold_otherwise} of {books.retold} lost answers were told again alike",
-    )
-    twice = sum(count > 1 for count in books.admitted_codes.values())
-    yield Invariant(
-        "code_admits_once", not twice, f"{len(books.admitted_codes):,} codes admitted, {twice} of them twice"
-    )
-
-
-def _of_store(connection: Connection, world: RushWorld, books: Books, since: UUID) -> Iterator[Invariant]:
-    all_answered = not books.unanswered
-    stored = compare_with_store(connection, world.gym_ids, books.answers, all_answered=all_answered, since=since)
-    yield Invariant(
-        "nothing_lost",
-        not stored.lost and not stored.stored_otherwise,
-        f"{stored.lost} answers are not in the store, {stored.stored_otherwise} are there otherwise",
-    )
-    counted, by_books = _inside(connection, world.gym_ids), books.occupancy(len(world.gyms))
-    yield Invariant(
-        "occupancy_as_counted",
-        counted == by_books if all_answered else None,
-        f"inside by the store {sum(counted)}, by the answers {sum(by_books)}",
-    )
-    broken, over = _history(connection, world, since)
-    yield Invariant(
-        "occupancy_follows",
-        not broken,
-        f"{broken} scans tell of another number inside than the scans before them make",
-    )
-    yield Invariant("never_over_capacity", not over, f"{over} scans found more inside than there is room for")
-    found = disagreements(connection)
-    words = "; ".join(f"{each.kind}: {each.detail}" for each in found[:3])
-    yield Invariant("reconciled", not found, words or "visits, open visits and scans agree")
-
-
-def _inside(connection: Connection, gym_ids: Sequence[UUID]) -> list[int]:
-    query = select(open_visits.c.gym_id, func.count().label("inside")).where(open_visits.c.gym_id.in_(gym_ids))
-    counted = {row.gym_id: row.inside for row in connection.execute(query.group_by(open_visits.c.gym_id))}
-    return [counted.get(gym_id, 0) for gym_id in gym_ids]
-
-
-def _history(connection: Connection, world: RushWorld, since: UUID) -> tuple[int, int]:
-    """Go through the scans as the doors decided them, and count along.
-
-    Returns:
-        How many told of another number than that, and how many of more than there is room for.
-    """
-    inside = Counter(gym_id for _, gym_id in world.left_inside)
     table = scans.c
     rows = connection.execute(
-        select(table.gym_id, table.outcome, table.visit_id, table.occupancy, table.capacity, table.repeats_id)
-        .where(table.gym_id.in_(world.gym_ids), table.id > since)
+        select(
+            *(table.scan_id, table.asked_by, table.outcome, table.reason, table.remedy, table.gym_id),
+            *(table.occupancy, table.capacity, table.decided_at, table.visit_id, table.repeats_id),
+        )
+        .where(table.gym_id.in_(gym_ids), table.id > since)
         .order_by(table.id)
     )
+    inside = Counter(inside_before)
+    stored: dict[tuple[str, UUID], tuple[object, ...]] = {}
     broken = over = 0
     for row in rows:
+        stored[row.scan_id, row.asked_by] = tuple(row)[2:9]
         if row.repeats_id is not None:
-            continue  # a phone held up is told what it was told before
+            continue  # a phone that was held up is answered as before
         if row.outcome == Outcome.ENTERED:
             inside[row.gym_id] += 1
         elif row.outcome == Outcome.LEFT and row.visit_id is not None:
             inside[row.gym_id] -= 1
         broken += inside[row.gym_id] != row.occupancy
         over += row.occupancy > row.capacity
-        inside[row.gym_id] = row.occupancy  # so that one break counts once
-    return broken, over
+        inside[row.gym_id] = row.occupancy  # one break counts once
+    lost = otherwise = 0
+    for device_id, answer in log.answers:
+        kept = stored.get((answer.scan_id, device_id))
+        if kept is None:
+            lost += 1
+        else:
+            otherwise += kept != (
+                *(answer.outcome, answer.reason, answer.remedy, answer.gym_id),
+                *(answer.occupancy, answer.capacity, answer.decided_at),
+            )
+    query = select(open_visits.c.member_id, open_visits.c.gym_id).where(open_visits.c.gym_id.in_(gym_ids))
+    visitors = [(row.member_id, row.gym_id) for row in connection.execute(query)]
+    wrongly = len(set(visitors) ^ set(log.inside.items())) if all_answered else 0
+    return StoreComparison(len(log.answers), len(stored), lost, otherwise, wrongly, len(visitors), broken, over)

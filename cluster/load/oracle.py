@@ -1,122 +1,220 @@
-"""What the door must answer, as far as that is determined: the rush's own model of docs/door.md."""
+"""The right answers: what a gate may answer to a scan, by a model of docs/door.md that shares no code with the door."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
-from cluster.load.passes import Code
-from cluster.load.rush.world import RushMember
-from cluster.load.world import Kind
-from domain.door.model import DoorLimits, Outcome, Reason, ScanAnswer, ShownMember
+import msgspec
+
+from cluster.load.passes import Pass
+from cluster.load.world import Gate, Member, MemberKind
+from domain.door.model import DoorLimits, Outcome, Reason, Remedy, ScanAnswer, ShownMember
 from domain.passes import GOOD_AFTER
 
-Said = tuple[Outcome, Reason | None]
+Decision = tuple[Outcome, Reason | None]
 
-ENTERED: Said = (Outcome.ENTERED, None)
-LEFT: Said = (Outcome.LEFT, None)
-FULL: Said = (Outcome.REFUSED, Reason.GYM_FULL)
-USED: Said = (Outcome.REFUSED, Reason.USED_PASS)
-EXPIRED: Said = (Outcome.REFUSED, Reason.EXPIRED_PASS)
-ALREADY_INSIDE: Said = (Outcome.REFUSED, Reason.ALREADY_INSIDE)
-HELD_UP_FOR = DoorLimits().repeat_window
-_REFUSED_KINDS = {
-    Kind.NO_MEMBERSHIP: Reason.NO_MEMBERSHIP,
-    Kind.ENDED: Reason.MEMBERSHIP_ENDED,
-    Kind.BANNED: Reason.BANNED,
+ENTERED: Decision = (Outcome.ENTERED, None)
+LEFT: Decision = (Outcome.LEFT, None)
+FULL: Decision = (Outcome.REFUSED, Reason.GYM_FULL)
+USED: Decision = (Outcome.REFUSED, Reason.USED_PASS)
+EXPIRED: Decision = (Outcome.REFUSED, Reason.EXPIRED_PASS)
+ALREADY_INSIDE: Decision = (Outcome.REFUSED, Reason.ALREADY_INSIDE)
+FORGED: Decision = (Outcome.REFUSED, Reason.UNKNOWN_PASS)
+REFUSED_KINDS = {
+    MemberKind.NO_MEMBERSHIP: Reason.NO_MEMBERSHIP,
+    MemberKind.ENDED: Reason.MEMBERSHIP_ENDED,
+    MemberKind.BANNED: Reason.BANNED,
 }
+REMEDIES = {
+    Reason.NO_MEMBERSHIP: Remedy.BUY_MEMBERSHIP,
+    Reason.MEMBERSHIP_ENDED: Remedy.RENEW,
+    Reason.BANNED: Remedy.ASK_STAFF,
+    Reason.GYM_FULL: Remedy.WAIT,
+    Reason.USED_PASS: Remedy.REFRESH_PASS,
+    Reason.EXPIRED_PASS: Remedy.REFRESH_PASS,
+    Reason.UNKNOWN_PASS: Remedy.OPEN_APP,
+    Reason.ALREADY_INSIDE: Remedy.LEAVE_FIRST,
+    Reason.TOO_LATE: Remedy.SCAN_AGAIN,
+}
+_REPEAT_WINDOW = DoorLimits().repeat_window
+_MOST_EXAMPLES = 5
+_decoder = msgspec.json.Decoder(ScanAnswer)
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an answer may say.
+    """The right answer to a scan.
 
     Args:
-        said: outcomes with their reasons; more than one where the moment of the decision matters.
-        member: whom it must name; None: nobody.
-        replayed: whether it must be an earlier answer; None: either.
+        decisions: any of them is right.
+        member: whom the answer names; None: nobody.
+        replayed: whether it is an earlier answer; None: either.
+        until: what holds changes after this moment; None: it does not change.
+        afterwards: what holds then.
     """
 
-    said: frozenset[Said]
-    member: RushMember | None
+    decisions: frozenset[Decision]
+    member: Member | None
     replayed: bool | None = False
+    until: datetime | None = None
+    afterwards: "Expected | None" = None
+
+    def at(self, answered_at: datetime) -> "Expected":
+        """What holds for an answer that was received at a moment."""
+        is_over = self.until is not None and answered_at > self.until
+        return self.afterwards if is_over and self.afterwards is not None else self
 
 
-Must = Callable[[datetime], Expected]  # by when it was answered
-
-
-def entry(member: RushMember, code: Code) -> Must:
-    """Somebody comes in with a good code. Whether there is a place is known to the door alone."""
-    reason = _REFUSED_KINDS.get(member.kind)
-    said = frozenset({ENTERED, FULL} if reason is None else {(Outcome.REFUSED, reason)})
-    return lambda answered_at: Expected(said | _stale_by(code, answered_at), member)
-
-
-def exit_(member: RushMember) -> Must:
-    """Somebody goes out: never refused."""
-    return lambda _: Expected(frozenset({LEFT}), member)
-
-
-def held_up(member: RushMember, entered_at: datetime) -> Must:
-    """A phone shown again at the gate where it has just let its owner in."""
-
-    def must(answered_at: datetime) -> Expected:
-        if answered_at - entered_at <= HELD_UP_FOR:
-            return Expected(frozenset({ENTERED}), member, replayed=True)
-        return Expected(frozenset({ENTERED, ALREADY_INSIDE, USED, EXPIRED}), member, replayed=None)
-
-    return must
-
-
-def copied(member: RushMember, code: Code, shown_at: datetime) -> Must:
-    """A code that has let somebody in, at another gate. Used, until it is stale by its age."""
-    still_good = frozenset({USED}) if shown_at <= code.issued_at + GOOD_AFTER else frozenset[Said]()
-    return lambda answered_at: Expected(still_good | _stale_by(code, answered_at), member)
-
-
-def passed_back(member: RushMember, code: Code) -> Must:
-    """Another good code of somebody who is inside, at the other gate."""
-    return lambda answered_at: Expected(frozenset({ALREADY_INSIDE}) | _stale_by(code, answered_at), member)
-
-
-def stale(member: RushMember) -> Must:
-    """A code that is long past."""
-    return lambda _: Expected(frozenset({EXPIRED}), member)
-
-
-def forged() -> Must:
-    """A code that nobody signed: it names nobody."""
-    return lambda _: Expected(frozenset({(Outcome.REFUSED, Reason.UNKNOWN_PASS)}), None)
-
-
-def _stale_by(code: Code, answered_at: datetime) -> frozenset[Said]:
-    """What a code may be refused for besides, if it was good for too short a time to be heard."""
-    return frozenset({EXPIRED}) if answered_at > code.issued_at + GOOD_AFTER else frozenset()
-
-
-def faults(expected: Expected, answer: ScanAnswer, scan_id: str, capacity: int, *, repeated: bool) -> Iterator[str]:
-    """What an answer says that it must not.
+def entry(member: Member, shown: Pass, *, may_be_full: bool) -> Expected:
+    """A member enters with a valid pass.
 
     Args:
-        capacity: of the gym.
-        repeated: the device had to ask more than once, and the first time may have been decided.
+        may_be_full: only the door knows whether there is a place.
     """
+    reason = REFUSED_KINDS.get(member.kind)
+    if reason is not None:
+        return _until_expired(Expected(frozenset({(Outcome.REFUSED, reason)}), member), shown)
+    return _until_expired(Expected(frozenset({ENTERED, FULL} if may_be_full else {ENTERED}), member), shown)
+
+
+def exit_(member: Member) -> Expected:
+    """Somebody leaves: never refused."""
+    return Expected(frozenset({LEFT}), member)
+
+
+def held_up(member: Member, entered_at: datetime) -> Expected:
+    """A phone is shown again at the gate that has just admitted its owner."""
+    later = Expected(frozenset({ENTERED, ALREADY_INSIDE, USED, EXPIRED}), member, replayed=None)
+    until = entered_at + _REPEAT_WINDOW
+    return Expected(frozenset({ENTERED}), member, replayed=True, until=until, afterwards=later)
+
+
+def copied(member: Member, shown: Pass, shown_at: datetime) -> Expected:
+    """A pass that has admitted its owner is shown at another gate: used, or expired by its age."""
+    if shown_at > shown.issued_at + GOOD_AFTER:
+        return stale(member)
+    return _until_expired(Expected(frozenset({USED}), member), shown)
+
+
+def passed_back(member: Member, shown: Pass) -> Expected:
+    """Another valid pass of somebody who is inside is shown at another gate."""
+    return _until_expired(Expected(frozenset({ALREADY_INSIDE}), member), shown)
+
+
+def used(member: Member) -> Expected:
+    """The pass of an earlier entry, which is over."""
+    return Expected(frozenset({USED}), member)
+
+
+def stale(member: Member) -> Expected:
+    """A pass that expired long ago."""
+    return Expected(frozenset({EXPIRED}), member)
+
+
+def forged() -> Expected:
+    """A pass whose signature is wrong: it names nobody."""
+    return Expected(frozenset({FORGED}), None)
+
+
+def _until_expired(expected: Expected, shown: Pass) -> Expected:
+    """A pass may have expired on its way, and then that is right as well."""
+    later = replace(expected, decisions=expected.decisions | {EXPIRED})
+    return replace(expected, until=shown.issued_at + GOOD_AFTER, afterwards=later)
+
+
+def read_answer(body: bytes) -> ScanAnswer | str:
+    """An answer; as text what is wrong with it, where it cannot be read."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        return str(error)
+
+
+def faults(
+    expected: Expected, answer: ScanAnswer, scan_id: str, gate: Gate, *, repeated: bool = False
+) -> Iterator[str]:
+    """What is wrong with an answer.
+
+    Args:
+        expected: as it holds for this answer.
+        repeated: the scan was sent before, and may have been decided then.
+    """
+    decision = answer.outcome, answer.reason
+    if decision not in expected.decisions:
+        yield f"{_words(decision)}, not {' or '.join(sorted(map(_words, expected.decisions)))}"
+    remedy = REMEDIES.get(answer.reason) if answer.reason else None
     member = expected.member
-    shown = ShownMember(member.id, member.name, None) if member else None
-    if (answer.outcome, answer.reason) not in expected.said:
-        allowed = " or ".join(sorted(_words(said) for said in expected.said))
-        yield f"{_words((answer.outcome, answer.reason))}, not {allowed}"
-    if answer.scan_id != scan_id:
-        yield "it is the answer to another scan"
-    if answer.member != shown:
-        yield f"it names {answer.member}, not {shown}"
+    for name, right, given in (
+        ("scan_id", scan_id, answer.scan_id),
+        ("remedy", remedy, answer.remedy),
+        ("member", ShownMember(member.id, member.name, None) if member else None, answer.member),
+        ("gym_id", gate.gym_id, answer.gym_id),
+        ("capacity", gate.capacity, answer.capacity),
+    ):
+        if right != given:
+            yield f"{name} is {given}, not {right}"
     if expected.replayed is not None and answer.replayed != expected.replayed and not repeated:
         yield f"replayed is {answer.replayed}"
-    if answer.capacity != capacity or not 0 <= answer.occupancy <= capacity:
-        yield f"{answer.occupancy} of {answer.capacity} inside, where {capacity} have room"
-    if answer.reason is Reason.GYM_FULL and answer.occupancy != capacity:
-        yield f"full with {answer.occupancy} of {capacity} inside"
+    if not 0 <= answer.occupancy <= gate.capacity:
+        yield f"occupancy is {answer.occupancy} of {gate.capacity}"
+    if answer.reason is Reason.GYM_FULL and answer.occupancy != gate.capacity:
+        yield f"full with {answer.occupancy} of {gate.capacity} inside"
 
 
-def _words(said: Said) -> str:
-    outcome, reason = said
+def _words(decision: Decision) -> str:
+    outcome, reason = decision
     return f"{outcome}: {reason}" if reason else str(outcome)
+
+
+@dataclass(slots=True)
+class AnswerLog:
+    """Every answer of the doors, in the order in which any one member received theirs.
+
+    Args:
+        answers: with the device that scanned.
+        inside: who must be inside which gym by these answers.
+        admitted: how often each pass, by member and issue time, has admitted.
+        unanswered: scans to which no answer is known.
+        wrong: answers that the oracle rejects.
+        examples: a few sentences about what went wrong.
+    """
+
+    answers: list[tuple[UUID, ScanAnswer]] = field(default_factory=list)
+    inside: dict[UUID, UUID] = field(default_factory=dict)
+    admitted: Counter[Pass] = field(default_factory=Counter)
+    unanswered: int = 0
+    wrong: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def admitted_twice(self) -> int:
+        """How many passes have admitted more than once."""
+        return sum(count > 1 for count in self.admitted.values())
+
+    def add(self, device_id: UUID, shown: Pass, answer: ScanAnswer, *, is_held_up: bool = False) -> None:
+        """Keep an answer.
+
+        Args:
+            is_held_up: the phone was still at the gate that had admitted its owner, which admits nobody again.
+        """
+        self.answers.append((device_id, answer))
+        if answer.member is None:
+            return
+        if answer.outcome is Outcome.LEFT:
+            self.inside.pop(answer.member.id, None)
+        elif answer.outcome is Outcome.ENTERED:
+            self.inside[answer.member.id] = answer.gym_id
+            if not is_held_up:
+                self.admitted[shown] += 1
+
+    def add_fault(self, words: str) -> None:
+        """Count a wrong answer."""
+        self.wrong += 1
+        self.add_example(words)
+
+    def add_example(self, words: str) -> None:
+        """Keep a sentence about what went wrong, while there are few of them."""
+        if len(self.examples) < _MOST_EXAMPLES:
+            self.examples.append(words)

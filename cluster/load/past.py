@@ -1,35 +1,47 @@
-"""The statements that make a past: every row is a function of its number, which MariaDB's sequence engine counts.
+"""A long past for a world: members, their visits and the scans of these, written by MariaDB itself.
 
-So nothing is sent, and any row can be told without being read.
+Every row is a function of its number, which MariaDB's sequence engine counts: nothing is sent, and any row is known
+without being read. Rows are written in the order of their keys into tables without secondary indexes, which are then
+built by sorting. That takes a fraction of the time of keeping them up row by row.
 """
 # ruff: noqa: S608 - nothing that somebody else wrote goes into these statements
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
+from itertools import takewhile
+from random import Random
+from threading import Event
 from uuid import UUID
 
-from cluster.load.seeding import ENDED_AGO, MEMBER_SINCE, MEMBER_UNTIL
-from cluster.load.world import BenchMember, BenchWorld, Kind, kind_at
+import pymysql
+from sqlalchemy import make_url
+
+from cluster.late_indexes import drop_indexes
+from cluster.load.seeding import ACTIVE_DAYS, ENDED_DAYS
+from cluster.load.world import BENCHMARK_SHARES, Member, MemberKind, World, kind_at
 
 _ROWS_AT_ONCE = 500_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEARS = timedelta(days=730)  # over which the visits are spread
+_SPAN = timedelta(days=730)  # over which the visits are spread
 _STAY = timedelta(hours=1)
 _BEFORE_NOW = timedelta(hours=3)
 _MEMBER_FROM_MS = 1_600_000_000_000  # members' ids are those of accounts made one a millisecond in September 2020
-_KINDS_EVERY = 100
+_KINDS_PERIOD = 1000  # `kind_at` repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What there is to be.
+    """What to write.
 
     Args:
         members: how many in all.
         visits: of all of them together, spread evenly over two years and at random over members.
-        scanned: of the visits, the latest so many have their two scans.
+        scanned: the latest so many visits have their two scans.
     """
 
     members: int
@@ -37,21 +49,87 @@ class Past:
     scanned: int
 
 
-def member_at(place: int) -> BenchMember:
-    """The member at a place in the row, counted from 0."""
-    return BenchMember(_id(_MEMBER_FROM_MS + place, str(place)), f"Bench {place:07}", kind_at(place))
+@dataclass(frozen=True, slots=True)
+class WrittenPast:
+    """How many rows were written, by what they are, and how long it took."""
+
+    rows: dict[str, int]
+    seconds: float
 
 
-class PastRows:
-    """The statements. A visit's place counts from 0; its entry happens at moment 2 * place."""
+def member_at(place: int) -> Member:
+    """The member at a place, counted from 0."""
+    return Member(_id(_MEMBER_FROM_MS + place, str(place)), f"Bench {place:07}", kind_at(place, BENCHMARK_SHARES))
 
-    def __init__(self, world: BenchWorld, past: Past, now: datetime) -> None:
+
+def some_members(past: Past, number: int, seed: int) -> tuple[Member, ...]:
+    """Members drawn at random from all."""
+    places = Random(seed).sample(range(past.members), number)  # noqa: S311 - chooses whom to measure
+    return tuple(member_at(place) for place in places)
+
+
+def write_past(url: str, world: World, past: Past, now: datetime) -> WrittenPast:
+    """Write the past of a world's gyms.
+
+    Args:
+        url: SQLAlchemy's address of a MariaDB database.
+    """
+    began = time.monotonic()
+    statements = PastStatements(world, past, now)
+    with _connected(url) as cursor:
+        for statement in statements.members():
+            cursor.execute(statement)
+    given_up = Event()
+    with ThreadPoolExecutor(2) as both:
+        visits = both.submit(_fill, url, "visits", statements.visits(), given_up)
+        scans = both.submit(_fill, url, "scans", statements.scans(), given_up)
+        try:
+            rows = {"members": past.members, "visits": visits.result(), "scans": scans.result()}
+        except BaseException:
+            given_up.set()  # whoever interrupts does not want to wait for millions of rows
+            raise
+    return WrittenPast(rows, time.monotonic() - began)
+
+
+def _fill(url: str, table: str, statements: Iterable[str], given_up: Event) -> int:
+    with _connected(url) as cursor:
+        build = drop_indexes(cursor, table)
+        rows = sum(cursor.execute(statement) for statement in takewhile(lambda _: not given_up.is_set(), statements))
+        if given_up.is_set():
+            return rows
+        cursor.execute(build)
+        cursor.execute(f"ANALYZE TABLE {table}")
+    return rows
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[pymysql.cursors.Cursor]:
+    parts = make_url(url)
+    with (
+        pymysql.connect(
+            host=parts.host,
+            port=parts.port or 0,
+            user=parts.username,
+            password=parts.password or "",
+            database=parts.database,
+            autocommit=True,
+            init_command="SET SESSION time_zone='+00:00', unique_checks=0, foreign_key_checks=0",
+        ) as link,
+        link.cursor() as cursor,
+    ):
+        yield cursor
+
+
+class PastStatements:
+    """The SQL. A visit's place counts from 0; its entry happens at moment 2 * place."""
+
+    def __init__(self, world: World, past: Past, now: datetime) -> None:
         self._world = world
         self._past = past
         self._now = now.replace(microsecond=0)
         # Even, as moments are half of it apart; and no longer than a stay, which would be longer otherwise.
         stay_ms = int(_STAY.total_seconds() * 1000)
-        self._step_ms = min(stay_ms, max(2, int(_YEARS.total_seconds() * 1000) // max(1, past.visits) // 2 * 2))
+        self._step_ms = min(stay_ms, max(2, int(_SPAN.total_seconds() * 1000) // max(1, past.visits) // 2 * 2))
         stay = round(stay_ms / self._step_ms)
         self._stay = min(stay, past.visits)
         begin = now - _BEFORE_NOW - timedelta(milliseconds=self._step_ms * (past.visits + self._stay))
@@ -65,7 +143,7 @@ class PastRows:
         return began, began + timedelta(milliseconds=last * self._step_ms // 2)
 
     def members(self) -> Iterator[str]:
-        """Accounts, and memberships as `loading` gives them."""
+        """Accounts and memberships."""
         now, world = self._now, self._world
         id_ = _sql_id(f"{_MEMBER_FROM_MS} + seq", "seq")
         for chunk in self._chunks(0, self._past.members):
@@ -73,14 +151,14 @@ class PastRows:
                 "INSERT INTO users (id, email, name, search_name, banned_at, created_at)"
                 f" SELECT {id_}, CONCAT(LOWER(HEX({id_})), '@bench.example'), CONCAT('Bench ', LPAD(seq, 7, '0')),"
                 " CONCAT('bench ', LPAD(seq, 7, '0')),"
-                f" {_of_kind(Kind.BANNED, _time(now), 'NULL')}, {_time(now)} FROM {chunk}"
+                f" {_of_kind(MemberKind.BANNED, _time(now), 'NULL')}, {_time(now)} FROM {chunk}"
             )
             yield (
                 "INSERT INTO memberships (id, member_id, plan_id, starts_at, ends_at, created_at)"
                 f" SELECT {_sql_id(f'{_MEMBER_FROM_MS} + seq', _salt('m', 'seq'))}, {id_}, {_bytes(world.plan_id)},"
-                f" {_time(now - MEMBER_SINCE)},"
-                f" {_of_kind(Kind.ENDED, _time(now - ENDED_AGO), _time(now + MEMBER_UNTIL))}, {_time(now)}"
-                f" FROM {chunk} WHERE {_of_kind(Kind.NO_MEMBERSHIP, '0', '1')}"
+                f" {_days_from(now, ENDED_DAYS[0])},"
+                f" {_of_kind(MemberKind.ENDED, _days_from(now, ENDED_DAYS[1]), _days_from(now, ACTIVE_DAYS[1]))},"
+                f" {_time(now)} FROM {chunk} WHERE {_of_kind(MemberKind.NO_MEMBERSHIP, '0', '1')}"
             )
 
     def visits(self) -> Iterator[str]:
@@ -99,15 +177,16 @@ class PastRows:
         """Even moments are entries; odd ones are the exits of those who came a while before."""
         visits, first = self._past.visits, self._past.visits - self._past.scanned
         visit = f"(CAST(seq AS SIGNED) DIV 2 - IF(seq % 2, {self._stay}, 0))"  # before the first, where nobody leaves
-        word = "IF(seq % 2, '{}', '{}')".format
+        capacity = self._world.gyms[0].capacity
+        by_parity = "IF(seq % 2, '{}', '{}')".format
         for chunk in self._chunks(2 * first, 2 * (visits + self._stay)):
             yield (
                 "INSERT INTO scans (id, scan_id, asked_by, gym_id, gate_id, direction, member_id, pass_status,"
                 " pass_issued_at, arrived_at, decided_at, outcome, occupancy, capacity, visit_id)"
                 f" SELECT {self._scan_id('seq')}, LEFT(LOWER(CONCAT(MD5({_salt('c', 'seq')}), seq)), 36),"
-                f" {self._gate(visit)}, {self._gym(visit)}, {self._gate(visit)}, {word('leave', 'enter')},"
+                f" {self._gate(visit)}, {self._gym(visit)}, {self._gate(visit)}, {by_parity('leave', 'enter')},"
                 f" {self._member(visit)}, 'valid', {self._moment('seq')}, {self._moment('seq')},"
-                f" {self._moment('seq')}, {word('left', 'entered')}, {self._stay // 2}, {self._world.capacity},"
+                f" {self._moment('seq')}, {by_parity('left', 'entered')}, {self._stay // 2}, {capacity},"
                 f" {self._visit_id(visit)} FROM {chunk} WHERE {visit} BETWEEN {first} AND {visits - 1}"
             )
 
@@ -163,6 +242,10 @@ def _time(at: datetime) -> str:
     return f"TIMESTAMP'{at:%Y-%m-%d %H:%M:%S}'"
 
 
-def _of_kind(kind: Kind, then: str, otherwise: str) -> str:
-    places = [str(place) for place in range(_KINDS_EVERY) if kind_at(place) is kind]
-    return f"IF(seq % {_KINDS_EVERY} IN ({', '.join(places)}), {then}, {otherwise})"
+def _days_from(now: datetime, days: int) -> str:
+    return _time(now + timedelta(days))
+
+
+def _of_kind(kind: MemberKind, then: str, otherwise: str) -> str:
+    places = [str(place) for place in range(_KINDS_PERIOD) if kind_at(place, BENCHMARK_SHARES) is kind]
+    return f"IF(seq % {_KINDS_PERIOD} IN ({', '.join(places)}), {then}, {otherwise})"

@@ -1,176 +1,329 @@
-"""Writes a world into the store in bulk, apart from all others, and takes it out of operation again."""
+"""Writes gyms, devices and members for a load into the store, beside whatever is there already.
+
+A world with a `run` is new each time. One without is found again by its names: gyms and members stay, devices are new.
+"""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 
-from cluster.load.world import BenchDevice, BenchGate, BenchMember, BenchWorld, Kind, kind_at
+from cluster.load.world import Device, Gate, Gym, Member, MemberKind, Shares, World, kind_at
 from domain.gyms.model import Serves
+from domain.gyms.registry import GymRegistry
 from domain.gyms.rules import hash_secret, write_credential
 from domain.ids import new_id
-from domain.tables import companies, gate_devices, gates, gyms, memberships, plans, users
+from domain.memberships.days import day_of
+from domain.memberships.ledger import Draft, EntryKind, account_of
+from domain.memberships.periods import Period
+from domain.memberships.plan_repository import PlanRepository
+from domain.memberships.plans import Plan, PlanDetails
+from domain.memberships.repository import projection
+from domain.money import Money
+from domain.tables import (
+    companies,
+    gate_devices,
+    gates,
+    gyms,
+    ledger_entries,
+    memberships,
+    open_visits,
+    plans,
+    user_roles,
+    users,
+    visits,
+)
+from domain.unit_of_work import Store
 
-COMPANY = "FIT Monitor bench"
-GATES_A_GYM = 2
-# A device may ask for 50 scans a second; so many of them leave that limit as it is, and far away.
-DEVICES_A_GATE = 16
-# Memberships, before and after now.
-MEMBER_SINCE, ENDED_AGO, MEMBER_UNTIL = timedelta(days=40), timedelta(days=10), timedelta(days=20)
+GATES_PER_GYM = 2
+# Days from today. Long, because a later run expects to find the members as they were.
+ACTIVE_DAYS, ENDED_DAYS = (-20, 3650), (-60, -30)
 _SECRET_BYTES = 32
+_MEMBERS_AT_ONCE = 500  # in one transaction: the doors write to the same store
 _ROWS_AT_ONCE = 1000
+_LONGEST_VISIT_S = 24 * 3600
 
 
-def load(
-    connection: Connection,
-    *,
-    number_of_gyms: int,
-    number_of_members: int,
-    now: datetime,
-    capacity: int | None = None,
-    all_admitted: bool = False,
-    devices_a_gate: int = DEVICES_A_GATE,
-) -> BenchWorld:
-    """Write a company of its own with gyms, two gates each, and members; whatever is there already stays.
+@dataclass(frozen=True, slots=True)
+class WorldSpec:
+    """What to seed.
 
     Args:
-        capacity: of every gym; as many as there are members unless told.
-        all_admitted: whether every member's door says yes; else nine in a hundred are refused.
+        label: begins every name, as in "Rush gym 1".
+        run: tells this world from others of the same label; empty: the world is used again by later runs.
+        capacities: one gym for each.
+        members: how many.
+        shares: which of the members a door refuses.
+        devices_per_gate: each device may send 50 scans a second.
     """
-    company_id = new_id()
-    connection.execute(
-        insert(companies).values(id=company_id, name=f"{COMPANY} {now:%Y-%m-%d %H:%M:%S}", created_at=now)
-    )
-    members = _members(number_of_members, all_admitted=all_admitted)
-    capacity = number_of_members if capacity is None else capacity
-    gym_ids = [new_id() for _ in range(number_of_gyms)]
-    first = (connection.execute(select(func.max(gyms.c.legacy_number))).scalar() or 0) + 1
-    _insert(
-        connection,
-        gyms,
-        [_gym(gym_id, company_id, first + place, capacity, now) for place, gym_id in enumerate(gym_ids)],
-    )
-    all_gates = _gates(connection, gym_ids, devices_a_gate, now)
-    _insert(
-        connection,
-        users,
-        [
-            {
-                "id": member.id,
-                "email": f"{member.id.hex}@bench.example",
-                "name": member.name,
-                "banned_at": now if member.kind is Kind.BANNED else None,
-                "created_at": now,
-            }
-            for member in members
-        ],
-    )
-    plan_id = new_id()
-    _give_memberships(connection, company_id, plan_id, members, now)
-    return BenchWorld(company_id, plan_id, all_gates, members, capacity)
+
+    label: str
+    capacities: Sequence[int]
+    members: int
+    devices_per_gate: int
+    shares: Shares = field(default_factory=dict)
+    run: str = ""
+
+    @property
+    def company(self) -> str:
+        """The name of the company that owns the gyms."""
+        return company_name(self.label, self.run)
+
+    def email(self, place: int) -> str:
+        """The address of the member at a place, counted from 0."""
+        return "-".join(filter(None, (self.label.lower(), self.run, f"{place + 1:06}"))) + self._domain
+
+    def member_name(self, place: int) -> str:
+        """The name of the member at a place."""
+        return f"{self.label} {place + 1:04}"
+
+    @property
+    def _domain(self) -> str:
+        return f"@{self.label.lower()}.example"
+
+    @property
+    def email_pattern(self) -> str:
+        """Matches the addresses of this world's members in SQL's LIKE."""
+        return f"{self.label.lower()}-%{self._domain}"
 
 
-def retire(connection: Connection, world: BenchWorld, now: datetime) -> None:
-    """Take the gyms out of operation and the devices' credentials back; scans and visits stay for whoever doubts."""
+def company_name(label: str, run: str = "") -> str:
+    """The name of the company that owns the gyms of a world."""
+    return f"FIT Monitor {label.lower()} {run}".rstrip()
+
+
+def seed(store: Store, spec: WorldSpec, now: datetime, progress: Callable[[str], None] = lambda _: None) -> World:
+    """Write a world, or what is missing of it.
+
+    The gyms have no opening hours, and entering while inside is always refused there.
+
+    Args:
+        progress: called with what is being written.
+    """
+    progress("gyms and devices")
+    plan = store.written(lambda connection: _plan(connection, spec, now))
+    seeded = store.written(lambda connection: _gyms(connection, spec, plan.company_id, now))
+    members = _members(store, spec, plan, now, progress)
+    with store.reading() as connection:
+        left = () if spec.run else _left_inside(connection, [gym.id for gym in seeded])
+    return World(spec.company, plan.id, seeded, members, left)
+
+
+def withdraw_devices(connection: Connection, company: str, now: datetime) -> None:
+    """Revoke every device of a company's gyms: nobody scans there until the next run."""
+    own = (
+        select(gates.c.id)
+        .join(gyms, gyms.c.id == gates.c.gym_id)
+        .join(companies, companies.c.id == gyms.c.company_id)
+        .where(companies.c.name == company)
+    )
+    gate_ids = connection.execute(own).scalars().all()
+    in_use = gate_devices.c.gate_id.in_(gate_ids) & gate_devices.c.revoked_at.is_(None)
+    connection.execute(update(gate_devices).where(in_use).values(revoked_at=now))
+
+
+def retire_world(connection: Connection, world: World, now: datetime) -> None:
+    """Retire the gyms and revoke their devices; scans and visits stay for inspection."""
+    withdraw_devices(connection, world.company, now)
     connection.execute(update(gyms).where(gyms.c.id.in_(world.gym_ids)).values(retired_at=now))
-    gate_ids = [gate.id for gate in world.gates]
-    connection.execute(update(gate_devices).where(gate_devices.c.gate_id.in_(gate_ids)).values(revoked_at=now))
 
 
-def _members(number: int, *, all_admitted: bool) -> tuple[BenchMember, ...]:
-    return tuple(
-        BenchMember(new_id(), f"Bench {place:05}", Kind.ADMITTED if all_admitted else kind_at(place))
-        for place in range(number)
-    )
+def _plan(connection: Connection, spec: WorldSpec, now: datetime) -> Plan:
+    """The company and its plan, which is not for sale."""
+    GymRegistry(connection).locked_company(now)  # the company of the real gyms must be the first one
+    repository = PlanRepository(connection)
+    query = select(plans.c.id).join(companies, companies.c.id == plans.c.company_id)
+    found = connection.execute(query.where(companies.c.name == spec.company)).scalars().first()
+    plan = repository.plan(found) if found is not None else None
+    if plan is None:
+        plan = Plan(new_id(), new_id(), PlanDetails(spec.label, 30, Money(1000, "EUR")), retired_at=now)
+        connection.execute(insert(companies).values(id=plan.company_id, name=spec.company, created_at=now))
+        repository.add(plan, now)
+    return plan
 
 
-def _gym(gym_id: UUID, company_id: UUID, number: int, capacity: int, now: datetime) -> dict[str, Any]:
-    return {
-        "id": gym_id,
-        "legacy_number": number,
-        "company_id": company_id,
-        "name": f"Bench gym {number}",
-        "address": "Nowhere 1",
-        "time_zone": "Europe/Berlin",
-        "capacity": capacity,
-        "reentry_after_s": None,  # entering twice is refused however long a measurement takes
-        "grace_after_closing_s": 0,
-        "longest_visit_s": 6 * 3600,
-        "version": 1,
-        "created_at": now,
-    }
-
-
-def _gates(
-    connection: Connection, gym_ids: Sequence[UUID], devices_a_gate: int, now: datetime
-) -> tuple[BenchGate, ...]:
-    made: list[BenchGate] = []
-    device_rows: list[dict[str, Any]] = []
-    for gym_id in gym_ids:
-        for _ in range(GATES_A_GYM):
-            gate_id = new_id()
-            devices = []
-            for place in range(devices_a_gate):
-                secret = secrets.token_urlsafe(_SECRET_BYTES)
-                device_id = new_id()
-                devices.append(BenchDevice(device_id, write_credential(device_id, secret)))
-                device_rows.append(
-                    {
-                        "id": device_id,
-                        "gate_id": gate_id,
-                        "name": f"Scanner {place + 1}",
-                        "secret_hash": hash_secret(secret),
-                        "created_at": now,
-                    }
-                )
-            made.append(BenchGate(gate_id, gym_id, tuple(devices)))
-    gate_rows = [
-        {
-            "id": gate.id,
-            "gym_id": gate.gym_id,
-            "name": f"Gate {place % GATES_A_GYM + 1}",
-            "serves": Serves.BOTH.value,
-            "created_at": now,
-        }
-        for place, gate in enumerate(made)
-    ]
-    _insert(connection, gates, gate_rows)
-    _insert(connection, gate_devices, device_rows)
-    return tuple(made)
-
-
-def _give_memberships(
-    connection: Connection, company_id: UUID, plan_id: UUID, members: Sequence[BenchMember], now: datetime
-) -> None:
-    connection.execute(
-        insert(plans).values(
-            id=plan_id,
-            company_id=company_id,
-            name="30 days",
-            days=30,
-            price_amount=1000,
-            price_currency="EUR",
-            grace_days=3,
-            covers_all_gyms=True,
-            created_at=now,
-        )
-    )
-    rows = [
+def _gyms(connection: Connection, spec: WorldSpec, company_id: UUID, now: datetime) -> tuple[Gym, ...]:
+    withdraw_devices(connection, spec.company, now)  # a run that was killed left its devices
+    query = select(gyms.c.id).where(gyms.c.company_id == company_id).order_by(gyms.c.legacy_number)
+    known: Sequence[UUID] = connection.execute(query.limit(len(spec.capacities))).scalars().all()
+    settings = {"reentry_after_s": None, "longest_visit_s": _LONGEST_VISIT_S, "retired_at": None}
+    for gym_id, capacity in zip(known, spec.capacities, strict=False):
+        changed = {**settings, "capacity": capacity, "version": gyms.c.version + 1}
+        connection.execute(update(gyms).where(gyms.c.id == gym_id).values(**changed))
+    number = (connection.execute(select(func.max(gyms.c.legacy_number))).scalar() or 0) + 1
+    added: list[dict[str, Any]] = [
         {
             "id": new_id(),
-            "member_id": member.id,
-            "plan_id": plan_id,
-            "starts_at": now - MEMBER_SINCE,
-            "ends_at": now - ENDED_AGO if member.kind is Kind.ENDED else now + MEMBER_UNTIL,
+            "legacy_number": number + place,
+            "company_id": company_id,
+            "name": f"{spec.label} gym {len(known) + place + 1}",
+            "address": "Nowhere 1",
+            "time_zone": "Europe/Berlin",
+            "capacity": capacity,
+            "grace_after_closing_s": 0,
+            "version": 1,
+            "created_at": now,
+            **settings,
+        }
+        for place, capacity in enumerate(spec.capacities[len(known) :])
+    ]
+    _insert(connection, gyms, added)
+    gym_ids = [*known, *(row["id"] for row in added)]
+    gate_ids = _gates(connection, gym_ids, now)
+    devices = _devices(connection, spec, [gate_id for ids in gate_ids for gate_id in ids], now)
+    seeded = []
+    for place, (gym_id, capacity) in enumerate(zip(gym_ids, spec.capacities, strict=True)):
+        own = tuple(
+            Gate(gate_id, f"Gate {number + 1}", gym_id, capacity, devices[gate_id])
+            for number, gate_id in enumerate(gate_ids[place])
+        )
+        seeded.append(Gym(gym_id, f"{spec.label} gym {place + 1}", capacity, own))
+    return tuple(seeded)
+
+
+def _gates(connection: Connection, gym_ids: Sequence[UUID], now: datetime) -> list[list[UUID]]:
+    """The ids of the gates of each gym, which are made where they are missing."""
+    names = [f"Gate {number + 1}" for number in range(GATES_PER_GYM)]
+    rows = connection.execute(
+        select(gates.c.id, gates.c.gym_id, gates.c.name).where(
+            gates.c.gym_id.in_(gym_ids), gates.c.retired_at.is_(None)
+        )
+    )
+    known = {(row.gym_id, row.name): row.id for row in rows}
+    added: list[dict[str, Any]] = [
+        {"id": new_id(), "gym_id": gym_id, "name": name, "serves": Serves.BOTH.value, "created_at": now}
+        for gym_id in gym_ids
+        for name in names
+        if (gym_id, name) not in known
+    ]
+    _insert(connection, gates, added)
+    known |= {(row["gym_id"], row["name"]): row["id"] for row in added}
+    return [[known[gym_id, name] for name in names] for gym_id in gym_ids]
+
+
+def _devices(
+    connection: Connection, spec: WorldSpec, gate_ids: Sequence[UUID], now: datetime
+) -> dict[UUID, tuple[Device, ...]]:
+    """New devices for each gate: a credential is known only to the run that made it."""
+    made: dict[UUID, tuple[Device, ...]] = {}
+    rows = []
+    for gate_id in gate_ids:
+        devices = []
+        for number in range(spec.devices_per_gate):
+            device_id, secret = new_id(), secrets.token_urlsafe(_SECRET_BYTES)
+            devices.append(Device(device_id, write_credential(device_id, secret)))
+            name = f"{spec.label} scanner {number + 1}"
+            row = {"id": device_id, "gate_id": gate_id, "name": name, "secret_hash": hash_secret(secret)}
+            rows.append({**row, "created_at": now})
+        made[gate_id] = tuple(devices)
+    _insert(connection, gate_devices, rows)
+    return made
+
+
+def _members(
+    store: Store, spec: WorldSpec, plan: Plan, now: datetime, progress: Callable[[str], None]
+) -> tuple[Member, ...]:
+    known: dict[str, UUID] = {}
+    used: dict[UUID, int] = {}
+    if not spec.run:
+        with store.reading() as connection:
+            known = _known_members(connection, spec)
+            used = _last_used(connection, list(known.values()))
+    missing = [place for place in range(spec.members) if spec.email(place) not in known]
+    for start in range(0, len(missing), _MEMBERS_AT_ONCE):
+        progress(f"members: {start} of {len(missing)} new ones")
+        places = missing[start : start + _MEMBERS_AT_ONCE]
+        known |= store.written(partial(_add_members, spec=spec, plan=plan, places=places, now=now))
+    return tuple(
+        Member(member_id, spec.member_name(place), kind_at(place, spec.shares), used.get(member_id, 0))
+        for place in range(spec.members)
+        for member_id in (known[spec.email(place)],)
+    )
+
+
+def _add_members(
+    connection: Connection, spec: WorldSpec, plan: Plan, places: Sequence[int], now: datetime
+) -> dict[str, UUID]:
+    """Accounts, and memberships with the ledger entries that explain them."""
+    added = {spec.email(place): new_id() for place in places}
+    kinds = [kind_at(place, spec.shares) for place in places]
+    rows = [
+        {
+            "id": added[spec.email(place)],
+            "email": spec.email(place),
+            "name": spec.member_name(place),
+            "banned_at": now if kind is MemberKind.BANNED else None,
+            "reminders_off_at": now,
             "created_at": now,
         }
-        for member in members
-        if member.kind is not Kind.NO_MEMBERSHIP
+        for place, kind in zip(places, kinds, strict=True)
     ]
-    _insert(connection, memberships, rows)
+    _insert(connection, users, rows)
+    _insert(connection, user_roles, [{"user_id": row["id"], "role": "User"} for row in rows])
+    time_zone = PlanRepository(connection).time_zone_of(plan)
+    today = day_of(now, time_zone)
+    held, booked = [], []
+    for row, kind in zip(rows, kinds, strict=True):
+        if kind is MemberKind.NO_MEMBERSHIP:
+            continue
+        first, last = ENDED_DAYS if kind is MemberKind.ENDED else ACTIVE_DAYS
+        draft = Draft(EntryKind.OPENING, Period(today + timedelta(first), today + timedelta(last)), grants=True)
+        membership = {"id": new_id(), "member_id": row["id"], "plan_id": plan.id, "time_zone": time_zone}
+        held.append({**membership, **projection(account_of([(draft, today)]), time_zone), "created_at": now})
+        booked.append(
+            {
+                "id": new_id(),
+                "booking_id": new_id(),
+                "number": 1,
+                "member_id": row["id"],
+                "membership_id": membership["id"],
+                "kind": draft.kind,
+                "from_day": (today + timedelta(first)).isoformat(),
+                "until_day": (today + timedelta(last)).isoformat(),
+                "days": draft.days,
+                "moves": False,
+                "booked_on": today.isoformat(),
+                "reason": "seeded for a load test",
+                "created_at": now,
+            }
+        )
+    _insert(connection, memberships, held)
+    _insert(connection, ledger_entries, booked)
+    return added
+
+
+def _known_members(connection: Connection, spec: WorldSpec) -> dict[str, UUID]:
+    query = select(users.c.email, users.c.id).where(
+        users.c.email.like(spec.email_pattern), users.c.deleted_at.is_(None)
+    )
+    return {row.email: row.id for row in connection.execute(query)}
+
+
+def _last_used(connection: Connection, members: Sequence[UUID]) -> dict[UUID, int]:
+    used: dict[UUID, int] = {}
+    for start in range(0, len(members), _ROWS_AT_ONCE):
+        part = members[start : start + _ROWS_AT_ONCE]
+        query = select(visits.c.member_id, func.max(visits.c.pass_issued_at).label("issued_at"))
+        for row in connection.execute(query.where(visits.c.member_id.in_(part)).group_by(visits.c.member_id)):
+            if row.issued_at is not None:
+                used[row.member_id] = int(row.issued_at.timestamp())
+    return used
+
+
+def _left_inside(connection: Connection, gym_ids: Sequence[UUID]) -> tuple[tuple[Member, UUID], ...]:
+    query = (
+        select(users.c.id, users.c.name, open_visits.c.gym_id)
+        .join(open_visits, open_visits.c.member_id == users.c.id)
+        .where(open_visits.c.gym_id.in_(gym_ids))
+        .order_by(open_visits.c.visit_id)
+    )
+    rows = connection.execute(query).all()
+    return tuple((Member(row.id, row.name, MemberKind.ADMITTED), row.gym_id) for row in rows)
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

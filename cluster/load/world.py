@@ -1,17 +1,14 @@
-"""The gyms, gates, devices and members that a measurement works with."""
+"""The gyms, gates, devices and members that scans are made with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
-from sqlalchemy import Connection, select
 
-from domain.tables import open_visits, visits
-
-
-class Kind(StrEnum):
-    """What a member's door says to them."""
+class MemberKind(StrEnum):
+    """What a door answers when a member shows a valid pass."""
 
     ADMITTED = "admitted"
     NO_MEMBERSHIP = "no_membership"
@@ -19,76 +16,91 @@ class Kind(StrEnum):
     BANNED = "banned"
 
 
-# Of a hundred members; the others are admitted.
-_SHARES = {Kind.NO_MEMBERSHIP: 3, Kind.ENDED: 3, Kind.BANNED: 3}
+Shares = Mapping[MemberKind, int]
+"""Members of each kind in a thousand; the others are admitted."""
+
+BENCHMARK_SHARES: Shares = {MemberKind.NO_MEMBERSHIP: 30, MemberKind.ENDED: 30, MemberKind.BANNED: 30}
+
+
+def kind_at(place: int, shares: Shares) -> MemberKind:
+    """The kind of the member at a place, counted from 0; the kinds are spread evenly over every thousand."""
+    rest = place * 617 % 1000  # no factor in common with 1000: each remainder comes once
+    for kind, share in shares.items():
+        if rest < share:
+            return kind
+        rest -= share
+    return MemberKind.ADMITTED
 
 
 @dataclass(frozen=True, slots=True)
-class BenchDevice:
-    """A scanner, by what it shows."""
+class Device:
+    """A scanner and what it authenticates with."""
 
     id: UUID
     credential: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class BenchGate:
-    """A gate and its scanners."""
-
-    id: UUID
-    gym_id: UUID
-    devices: tuple[BenchDevice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BenchMember:
-    """A member, by what a gate shows of them."""
+class Gate:
+    """A gate and its devices. `capacity` is its gym's."""
 
     id: UUID
     name: str
-    kind: Kind
+    gym_id: UUID
+    capacity: int
+    devices: tuple[Device, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class BenchWorld:
-    """What was loaded. `capacity` is every gym's; all members fit into one."""
+class Gym:
+    """A gym and its gates."""
 
-    company_id: UUID
-    plan_id: UUID
-    gates: tuple[BenchGate, ...]
-    members: tuple[BenchMember, ...]
+    id: UUID
+    name: str
     capacity: int
+    gates: tuple[Gate, ...]
 
-    @property
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member.
+
+    Args:
+        name: as a gate shows it.
+        last_used: the latest issue time of a pass that admitted them, in seconds since 1970; 0: none.
+    """
+
+    id: UUID
+    name: str
+    kind: MemberKind
+    last_used: int = 0
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that was seeded.
+
+    Args:
+        company: the name of the company that owns the gyms.
+        left_inside: who was inside already, with the gym: an earlier run left them there.
+    """
+
+    company: str
+    plan_id: UUID
+    gyms: tuple[Gym, ...]
+    members: tuple[Member, ...]
+    left_inside: tuple[tuple[Member, UUID], ...] = ()
+
+    @cached_property
     def gym_ids(self) -> Sequence[UUID]:
-        """The gyms, each once."""
-        return list(dict.fromkeys(gate.gym_id for gate in self.gates))
+        """The gyms' ids, in the order of the gyms."""
+        return [gym.id for gym in self.gyms]
 
-    @property
-    def devices(self) -> int:
-        """How many scanners there are."""
-        return sum(len(gate.devices) for gate in self.gates)
+    @cached_property
+    def gates(self) -> Sequence[Gate]:
+        """All gates, gym by gym."""
+        return [gate for gym in self.gyms for gate in gym.gates]
 
-    def of_kind(self, kind: Kind) -> list[BenchMember]:
+    def of_kind(self, kind: MemberKind) -> list[Member]:
         """The members of one kind."""
         return [member for member in self.members if member.kind is kind]
-
-
-def kind_at(place: int) -> Kind:
-    """What the door says to the member at a place in their row: the same in every hundred."""
-    place %= 100
-    for kind, share in _SHARES.items():
-        if place < share:
-            return kind
-        place -= share
-    return Kind.ADMITTED
-
-
-def gates_entered_by(connection: Connection, world: BenchWorld) -> dict[UUID, UUID]:
-    """Who is inside, with the gate by which they came."""
-    rows = connection.execute(
-        select(open_visits.c.member_id, visits.c.gate_id)
-        .join(visits, visits.c.id == open_visits.c.visit_id)
-        .where(open_visits.c.gym_id.in_(world.gym_ids))
-    )
-    return {row.member_id: row.gate_id for row in rows}

@@ -1,1 +1,1 @@
-"""The measuring stick: scans through a running stack, beside what Serve can do at most. Every answer is checked."""
+"""The benchmark: how fast a stack answers scans, next to deployments of the same Serve that do nothing."""

@@ -1,53 +1,55 @@
-"""A whole bench against a running stack: load, fill, measure, look everything up, put away."""
+"""A whole benchmark against a running stack: seed, fill, measure, compare the store with the answers, retire."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
-from uuid import UUID
+from functools import partial
+from typing import Any, Protocol
 
 from cluster.errors import CommandError
-from cluster.load.answer_checks import Stored, compare_with_store
-from cluster.load.benchmark.burst import measure_burst
-from cluster.load.benchmark.closed_loop import Level, measure_level
+from cluster.load.benchmark.burst import Burst, measure_burst
+from cluster.load.benchmark.closed_loop import Comparison, Level, measure_inside, measure_level
 from cluster.load.benchmark.durability import durable_settings
-from cluster.load.benchmark.findings import Findings
-from cluster.load.benchmark.inside import measure_inside
-from cluster.load.benchmark.large import LargeWish, measure_large
+from cluster.load.benchmark.large_past import LargePast, LargePastOptions, measure_large_past
+from cluster.load.benchmark.measured_stack import MeasuredStack, Progress
 from cluster.load.benchmark.noop import deployed_noops
-from cluster.load.benchmark.open_loop import measure_open_loop
-from cluster.load.benchmark.rig import Rig, Watcher
-from cluster.load.benchmark.traffic import ScanRuns
-from cluster.load.requests import ScanRequests
-from cluster.load.world import BenchWorld
+from cluster.load.benchmark.open_loop import OpenLoop, greatest_rate, measure_open_loop
+from cluster.load.benchmark.other_work import BesideOtherWork, measure_beside_other_work
+from cluster.load.benchmark.traffic import ScanTraffic
+from cluster.load.invariants import StoreComparison
+from cluster.load.passes import signed
+from cluster.load.scans import ScanWriter
+from cluster.load.world import World
 from cluster.local.ports import LOOPBACK
 from cluster.local.record import StackRecord
-from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.pass_keys import PassSigner
 from integrations.settings import Settings
 
-_SLOWEST_STATEMENT_S = 60.0
+_STATEMENT_TIMEOUT_S = 60.0
 
 
 class Part(StrEnum):
-    """What can be measured, in the order in which it is."""
+    """The parts of a benchmark, in the order in which they are measured."""
 
     LEVELS = "levels"
     OPEN = "open"
+    BESIDE = "beside"
     BURST = "burst"
     INSIDE = "inside"
     LARGE = "large"
 
 
+_WITH_SHARED_WORLD = {Part.LEVELS, Part.OPEN, Part.BESIDE}
+
+
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be measured.
+class BenchmarkOptions:
+    """What to measure.
 
     Args:
-        parts: which of them.
+        parts: which parts.
         connections: one measurement of each kind for each of these.
         seconds: of each measurement.
         refused_share: of the scans, 0 to 1.
@@ -60,120 +62,197 @@ class Wish:
     members: int
     seed: int
     refused_share: float
-    large: LargeWish
+    large: LargePastOptions
 
 
-class Bench:
-    """One bench.
+class PartResult(Protocol):
+    """The result of a part."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every answer came and was right."""
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures."""
+
+
+@dataclass(slots=True)
+class BenchmarkResult:
+    """The result of a benchmark.
 
     Args:
-        settings: of the stack.
-        record: of the stack.
-        wish: what is to be measured.
-        watcher: told of the progress.
+        durability: the settings on which durability rests, by name.
+        load: what was seeded and sent.
+        levels: in the order in which they were measured.
+        open, beside, burst, inside, large: the other parts; None where they were not measured.
+        around: errors and wrong answers of the scans around the measured ones.
+        store: the store compared with the answers.
+        admitted_twice: passes that admitted more than once.
+        disagreements: between the door's tables.
+        examples: sentences about what went wrong.
     """
 
-    def __init__(self, settings: Settings, record: StackRecord, wish: Wish, watcher: Watcher) -> None:
-        self._settings = settings
-        self._record = record
-        self._wish = wish
-        self._watcher = watcher
+    durability: Mapping[str, str]
+    load: Mapping[str, Any]
+    store: StoreComparison
+    levels: Sequence[Level] = ()
+    open: OpenLoop | None = None
+    beside: BesideOtherWork | None = None
+    burst: Burst | None = None
+    inside: Comparison | None = None
+    large: LargePast | None = None
+    around: Mapping[str, int] = field(default_factory=dict)
+    admitted_twice: int = 0
+    disagreements: Sequence[str] = ()
+    examples: Sequence[str] = ()
 
-    def run(self) -> Findings:
-        """Measure everything.
+    @property
+    def parts(self) -> Mapping[str, PartResult]:
+        """The parts that were measured besides the levels, by name."""
+        parts: dict[str, PartResult | None] = {
+            "open": self.open,
+            "beside": self.beside,
+            "burst": self.burst,
+            "inside": self.inside,
+            "large": self.large,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
-        Raises:
-            CommandError: the stack is not durable, or not well.
-        """
-        if self._settings.passes.key_dir is None:
-            raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
-        requests = ScanRequests(PassSigner(self._settings.passes.key_dir), f"{LOOPBACK}:{self._record.port}")
-        url = self._settings.database.url.get_secret_value()
-        store = Store(url, pool_size=1, statement_timeout_s=_SLOWEST_STATEMENT_S)
-        try:
-            with store.reading() as connection:
-                durability = durable_settings(self._settings, connection)
-            wish = self._wish
-            rig = Rig(self._record, store, requests, self._watcher, wish.seconds, wish.seed, wish.refused_share)
-            with _put_away(rig):
-                return self._measured(rig, durability)
-        finally:
-            store.close()
-
-    def _measured(self, rig: Rig, durability: Mapping[str, str]) -> Findings:
-        wish, parts, since = self._wish, self._wish.parts, new_id()
-        self._watcher.now("loading gyms and members, deploying the no-ops")
-        # The other parts bring members of their own; where only these are measured there are to be no more.
-        filled = bool({Part.LEVELS, Part.OPEN} & parts)
-        world = rig.world(gyms=wish.gyms, members=wish.members if filled else 0)
-        loaded = self._loaded(world)
-        with deployed_noops(self._record):
-            self._watcher.found(durability, loaded)
-            runs = rig.runs(world)
-            if filled:
-                self._watcher.now("filling the gyms")
-                runs.fill()
-            levels = self._levels(rig, runs) if Part.LEVELS in parts else []
-            greatest = max((level.scans.rate.per_second for level in levels), default=None)
-            open_loop = measure_open_loop(rig, runs, greatest) if Part.OPEN in parts else None
-            burst = measure_burst(rig) if Part.BURST in parts else None
-            inside = measure_inside(rig) if Part.INSIDE in parts else None
-            large = measure_large(rig, wish.large) if Part.LARGE in parts else None
-        stored = self._stored(rig, since)
-        around = {"errors": rig.ledger.errors_around, "wrong_answers": rig.ledger.wrong_around}
-        return Findings(
-            durability,
-            loaded,
-            levels,
-            around,
-            stored,
-            rig.disagreements,
-            rig.ledger.examples,
-            open_loop,
-            burst,
-            inside,
-            large,
+    @property
+    def is_good(self) -> bool:
+        """Whether every answer came, was right, and is stored."""
+        measured = all(part.is_good for part in (*self.levels, *self.parts.values()))
+        return (
+            measured
+            and self.store.is_good
+            and not (any(self.around.values()) or self.admitted_twice or self.disagreements)
         )
 
-    def _levels(self, rig: Rig, runs: ScanRuns) -> list[Level]:
-        levels = []
-        for connections in self._wish.connections:
-            levels.append(level := measure_level(rig, runs, connections))
-            scan = level.scans.rate
-            self._watcher.said(
-                f"{connections:>4} connections: {scan.per_second:,.0f} scans/s, {level.ratio:.2f} of "
-                f"{level.noop.per_second:,.0f} no-ops/s, p50 {scan.p50_ms:.1f} ms, p99 {scan.p99_ms:.1f} ms"
-            )
-        return levels
+    @property
+    def others_share(self) -> float:
+        """The most that other programs used of the processors during a closed loop; 0 to 1."""
+        rates = [rate for level in self.levels for rate in (level.noop, level.lean, level.scans.rate)]
+        for comparison in (self.inside, self.large.comparison if self.large else None):
+            rates += [run.rate for run in comparison.runs] if comparison else []
+        return max((rate.others_share for rate in rates), default=0.0)
 
-    def _stored(self, rig: Rig, since: UUID) -> Stored:
-        self._watcher.now("comparing the store with the answers")
-        if not rig.has_past:
-            rig.reconcile()
-        gyms = [gym for world in rig.worlds for gym in world.gym_ids]
-        with rig.store.reading() as connection:
-            ledger = rig.ledger
-            return compare_with_store(connection, gyms, ledger.answers, all_answered=not ledger.errors, since=since)
-
-    def _loaded(self, world: BenchWorld) -> Mapping[str, Any]:
-        wish = self._wish
+    def as_json(self) -> dict[str, Any]:
+        """All figures."""
         return {
-            "parts": [part.value for part in Part if part in wish.parts],
-            "gyms": len(world.gym_ids),
-            "gates": len(world.gates),
-            "devices": world.devices,
-            "members": len(world.members),
-            "refused_share": wish.refused_share,
-            "seed": wish.seed,
-            "seconds": wish.seconds,
-            "scans_per_device_per_second": self._settings.door.scans_per_device_per_second,
-            "processors": os.cpu_count(),
+            "durable": True,  # a stack that is not is refused before anything is measured
+            "durability": dict(self.durability),
+            "load": dict(self.load),
+            "runs": [level.as_json() for level in self.levels],
+            **{name: part.as_json() for name, part in self.parts.items()},
+            "around": {name: self.around.get(name, 0) for name in ("errors", "wrong_answers")},
+            "store": asdict(self.store),
+            "admitted_twice": self.admitted_twice,
+            "disagreements": list(self.disagreements),
+            "examples": list(self.examples),
+            "good": self.is_good,
         }
 
 
-@contextmanager
-def _put_away(rig: Rig) -> Iterator[None]:
+def run_benchmark(
+    settings: Settings, record: StackRecord, options: BenchmarkOptions, progress: Progress
+) -> BenchmarkResult:
+    """Measure everything.
+
+    Args:
+        settings, record: of the running stack.
+
+    Raises:
+        CommandError: the stack is not durable, or does not work.
+    """
+    if settings.passes.key_dir is None:
+        raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
+    sign = partial(signed, signer=PassSigner(settings.passes.key_dir))
+    writer = ScanWriter(sign, f"{LOOPBACK}:{record.port}")
+    url = settings.database.url.get_secret_value()
+    store = Store(url, pool_size=1, statement_timeout_s=_STATEMENT_TIMEOUT_S)
     try:
-        yield
+        with store.reading() as connection:
+            durability = durable_settings(settings, connection)
+        stack = MeasuredStack(record, store, writer, progress, options.seconds, options.seed, options.refused_share)
+        try:
+            return _measured(stack, settings, options, durability)
+        finally:
+            stack.retire()
     finally:
-        rig.retire()
+        store.close()
+
+
+def _measured(
+    stack: MeasuredStack, settings: Settings, options: BenchmarkOptions, durability: Mapping[str, str]
+) -> BenchmarkResult:
+    parts, progress = options.parts, stack.progress
+    progress.step("seeding gyms and members, deploying the no-ops")
+    # The other parts have members of their own; where only these are measured there must be no more.
+    is_shared = bool(_WITH_SHARED_WORLD & parts)
+    world = stack.seed(gyms=options.gyms, members=options.members if is_shared else 0)
+    traffic = ScanTraffic(stack, world)
+    load = _load(world, settings, options)
+    levels: list[Level] = []
+    found: dict[str, Any] = {}
+    with deployed_noops(stack.record):
+        for line in introduction(durability, load):
+            progress.line(line)
+        if is_shared:
+            progress.step("filling the gyms")
+            traffic.fill()
+        if Part.LEVELS in parts:
+            levels += (measure_level(stack, traffic, connections) for connections in options.connections)
+        if {Part.OPEN, Part.BESIDE} & parts:
+            rates = [level.scans.rate.per_second for level in levels]
+            greatest = max(rates) if rates else greatest_rate(stack, traffic)
+            if Part.OPEN in parts:
+                found["open"] = measure_open_loop(stack, traffic, greatest)
+            if Part.BESIDE in parts:
+                found["beside"] = measure_beside_other_work(stack, traffic, greatest, settings)
+        if Part.BURST in parts:
+            found["burst"] = measure_burst(stack)
+        if Part.INSIDE in parts:
+            found["inside"] = measure_inside(stack)
+        if Part.LARGE in parts:
+            found["large"] = measure_large_past(stack, options.large)
+    progress.step("comparing the store with the answers")
+    return BenchmarkResult(
+        durability,
+        load,
+        stack.compare(),
+        levels,
+        **found,
+        around=stack.around,
+        admitted_twice=stack.log.admitted_twice,
+        disagreements=stack.disagreements,
+        examples=stack.log.examples,
+    )
+
+
+def _load(world: World, settings: Settings, options: BenchmarkOptions) -> Mapping[str, Any]:
+    return {
+        "parts": [part.value for part in Part if part in options.parts],
+        "gyms": len(world.gyms),
+        "gates": len(world.gates),
+        "devices": sum(len(gate.devices) for gate in world.gates),
+        "members": len(world.members),
+        "refused_share": options.refused_share,
+        "seed": options.seed,
+        "seconds": options.seconds,
+        "scans_per_device_per_second": settings.door.scans_per_device_per_second,
+        "processors": os.cpu_count(),
+    }
+
+
+def introduction(durability: Mapping[str, str], load: Mapping[str, Any]) -> Sequence[str]:
+    """The conditions of a benchmark, in lines."""
+    settings = ", ".join(f"{name}={value}" for name, value in durability.items())
+    limit = (
+        f"{load['devices']} devices, so that none reaches its limit of {load['scans_per_device_per_second']:g} scans/s"
+    )
+    refused = f"{100 * load['refused_share']:g} % of the scans must be refused"
+    return (
+        f"durable: {settings}",
+        f"seeded: {load['gyms']} gyms, {load['gates']} gates, {load['members']} members; {limit}",
+        f"sent: {refused}; seed {load['seed']}; wrk and oha cannot compare each answer with the right one",
+    )

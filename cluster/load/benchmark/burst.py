@@ -1,142 +1,132 @@
-"""Everybody comes at once: what the doors of ten gyms say, how soon, and what becomes of those told to come again."""
+"""Many members arrive at once: what the doors of ten gyms answer, how soon, and what becomes of those told to retry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from cluster.load.answer_checks import differences, read
-from cluster.load.benchmark.ledger import Ledger
-from cluster.load.benchmark.measurements import percentile, ratio
+from cluster.load.benchmark.measured_stack import MeasuredStack
 from cluster.load.benchmark.processes import processes_of, snapshot
-from cluster.load.benchmark.rig import Rig
-from cluster.load.benchmark.scan_plan import Lane, PlannedScan, Planner
-from cluster.load.benchmark.traffic import good_until
-from cluster.load.job import Answer
-from cluster.load.schedule import at_once, steady
+from cluster.load.benchmark.scan_plan import Lane, Planner
+from cluster.load.benchmark.traffic import ScanTraffic, valid_for
+from cluster.load.figures import percentile, ratio, rounded
+from cluster.load.generator import Answer, at_once, steady
+from cluster.load.oracle import AnswerLog, faults, read_answer
+from cluster.load.scans import Scan
 from domain.clock import system_clock
 from domain.door.model import Reason, ScanAnswer
 from domain.ids import new_id
 
 MEMBERS, GYMS, WITHIN_S = 2000, 10, 5.0
 IN_TIME_S = 2.0
-LANES = 1000  # each asks twice, 2.5 s apart: by then the door's deadline is over, so that no scan waits for another
+LANES = 1000  # each sends twice, 2.5 s apart: by then the door's deadline is over, so that no scan waits for another
 _REPEATING_LANES = 32
-_REPEATS = 5
+_MOST_REPEATS = 5
 _REPEATING_S = 5.0
 _CONSUMER = "door_consumer"
+_OK, _UNAVAILABLE = 200, 503
 
 
 @dataclass(slots=True)
 class Wave:
-    """What became of scans that were sent once.
+    """The answers to scans that were sent once, sorted by what they say.
 
     Args:
-        decided_ms: from when each decided one was due to its answer.
-        again: no decision yet, but the answer said when to repeat (503 with Retry-After); same scan id.
-        anew: refused for good because it came too late, to be scanned again; new scan id.
-        errors: no answer, or none that says what to do; repeated like the others.
-        wrong: answers that say something else than they must.
+        decided_ms: for each decision, from when its scan was due to its answer.
+        retry: the answer says when to send the same scan id again (503 with Retry-After).
+        too_late: refused because it came too late; to be sent again with a new scan id.
+        errors: no answer, or none that says what to do; sent again with the same scan id.
+        wrong: answers that are not right.
     """
 
     decided_ms: list[float] = field(default_factory=list)
-    again: list[PlannedScan] = field(default_factory=list)
-    anew: list[PlannedScan] = field(default_factory=list)
-    errors: list[PlannedScan] = field(default_factory=list)
+    retry: list[Scan] = field(default_factory=list)
+    too_late: list[Scan] = field(default_factory=list)
+    errors: list[Scan] = field(default_factory=list)
     wrong: int = 0
+
+    @property
+    def undecided(self) -> list[Scan]:
+        """The scans to send again."""
+        return [*self.retry, *self.errors, *(replace(scan, scan_id=str(new_id())) for scan in self.too_late)]
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What a burst brought.
+    """The figures of a burst.
 
     Args:
         consumers: how many decided, at its end.
-        decided_in_time: of all, 0 to 1.
-        retries: first answers that were a clear `retry`.
+        decided_within_2_s: of all, 0 to 1.
+        retries: first answers that asked for a repeat.
         too_late: first answers that refused for lateness.
         errors: first answers that were neither.
-        wrong: answers that said something else than they must, repeats included.
+        wrong_answers: answers that are not right, those to repeats included.
         undecided: scans without a decision after all repeats.
     """
 
     members: int
     consumers: int
-    decided_in_time: float
+    decided_within_2_s: float
     p50_ms: float
     p99_ms: float
     most_ms: float
     retries: int
     too_late: int
     errors: int
-    wrong: int
+    wrong_answers: int
     repeats: int
     undecided: int
 
     @property
     def is_good(self) -> bool:
-        """Whether every door had a right answer or a clear `retry`, and in the end everybody their decision."""
-        return not (self.wrong or self.errors or self.undecided)
+        """Whether every door had a right answer or was asked to retry, and in the end everybody had a decision."""
+        return not (self.wrong_answers or self.errors or self.undecided)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {
-            "members": self.members,
-            "gyms": GYMS,
-            "within_s": WITHIN_S,
-            "consumers": self.consumers,
-            "decided_within_2_s": round(self.decided_in_time, 4),
-            "p50_ms": round(self.p50_ms, 1),
-            "p99_ms": round(self.p99_ms, 1),
-            "most_ms": round(self.most_ms, 1),
-            "retries": self.retries,
-            "too_late": self.too_late,
-            "errors": self.errors,
-            "wrong_answers": self.wrong,
-            "repeats": self.repeats,
-            "undecided": self.undecided,
-        }
+        """All figures."""
+        return {"gyms": GYMS, "within_s": WITHIN_S, **rounded(asdict(self), 4)}
 
 
-def measure_burst(rig: Rig) -> Burst:
-    """Let everybody in at once, then repeat what was not decided until it is."""
-    rig.watcher.now(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
-    world = rig.world(gyms=GYMS, members=MEMBERS, all_admitted=True)
-    runs = rig.runs(world)
-    good_for = good_until(WITHIN_S + _REPEATS * _REPEATING_S, MEMBERS)
-    plan = Planner(world, rig.seed, 0.0).entries(LANES, system_clock(), good_for, MEMBERS)
-    measured = runs.drive(plan, WITHIN_S, steady(MEMBERS / WITHIN_S, MEMBERS, LANES))
-    first = judge(plan, measured.driven.lanes, world.capacity, rig.ledger)
-    consumers = processes_of(snapshot(rig.record)).get(_CONSUMER, 0)
-    wrong, repeats, left = first.wrong, 0, _left(first)
-    while left and repeats < _REPEATS:
+def measure_burst(stack: MeasuredStack) -> Burst:
+    """Send one scan of every member within seconds, then repeat what was not decided until it is."""
+    stack.progress.step(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
+    world = stack.seed(gyms=GYMS, members=MEMBERS, shares={})
+    traffic = ScanTraffic(stack, world)
+    valid = valid_for(WITHIN_S + _MOST_REPEATS * _REPEATING_S, MEMBERS)
+    plan = Planner(world, stack.random_seed, 0.0).entries(LANES, system_clock(), valid, MEMBERS)
+    sent = traffic.send(plan, WITHIN_S, steady(MEMBERS / WITHIN_S, MEMBERS, LANES))
+    first = sort_answers(plan, sent.driven.lanes, stack.log)
+    consumers = processes_of(snapshot(stack.record)).get(_CONSUMER, 0)
+    wrong, repeats, left = first.wrong, 0, first.undecided
+    while left and repeats < _MOST_REPEATS:
         repeats += 1
-        rig.watcher.now(f"burst: repeating {len(left)} scans")
+        stack.progress.step(f"burst: repeating {len(left)} scans")
         plan = [lane for place in range(_REPEATING_LANES) if (lane := left[place::_REPEATING_LANES])]
-        again = runs.drive(plan, _REPEATING_S, at_once(plan))
-        wave = judge(plan, again.driven.lanes, world.capacity, rig.ledger, repeated=True)
-        wrong, left = wrong + wave.wrong, _left(wave)
-    rig.ledger.errors += len(left)
+        sent = traffic.send(plan, _REPEATING_S, at_once(plan))
+        wave = sort_answers(plan, sent.driven.lanes, stack.log, repeated=True)
+        wrong, left = wrong + wave.wrong, wave.undecided
+    stack.log.unanswered += len(left)
     decided = sorted(first.decided_ms)
     return Burst(
         members=MEMBERS,
         consumers=consumers,
-        decided_in_time=ratio(sum(took <= 1000 * IN_TIME_S for took in decided), MEMBERS),
+        decided_within_2_s=ratio(sum(took <= 1000 * IN_TIME_S for took in decided), MEMBERS),
         p50_ms=percentile(decided, 0.50),
         p99_ms=percentile(decided, 0.99),
         most_ms=decided[-1] if decided else 0.0,
-        retries=len(first.again),
-        too_late=len(first.anew),
+        retries=len(first.retry),
+        too_late=len(first.too_late),
         errors=len(first.errors),
-        wrong=wrong,
+        wrong_answers=wrong,
         repeats=repeats,
         undecided=len(left),
     )
 
 
-def judge(
-    plan: Sequence[Lane], answered: Sequence[Sequence[Answer]], capacity: int, ledger: Ledger, *, repeated: bool = False
+def sort_answers(
+    plan: Sequence[Lane], answered: Sequence[Sequence[Answer]], log: AnswerLog, *, repeated: bool = False
 ) -> Wave:
-    """Sort answers by what they say, and keep those that decide something.
+    """Sort answers by what they say, and log the decisions.
 
     Args:
         repeated: every scan was sent before, and may have been decided then.
@@ -144,43 +134,29 @@ def judge(
     wave = Wave()
     for lane, answers in zip(plan, answered, strict=True):
         wave.errors += lane[len(answers) :]  # never sent
-        for planned, answer in zip(lane, answers, strict=False):
-            _sort(wave, planned, answer, read(answer), capacity, ledger, repeated=repeated)
+        for scan, answer in zip(lane, answers, strict=False):
+            if answer.status == _UNAVAILABLE and answer.retry_after:
+                wave.retry.append(scan)
+            elif answer.status != _OK:
+                wave.errors.append(scan)
+                log.add_example(f"{answer.status} {answer.body[:160].decode(errors='replace')}")
+            else:
+                _sort_decision(wave, scan, answer, log, repeated=repeated)
     return wave
 
 
-def _sort(
-    wave: Wave,
-    planned: PlannedScan,
-    answer: Answer,
-    given: ScanAnswer | str,
-    capacity: int,
-    ledger: Ledger,
-    *,
-    repeated: bool,
-) -> None:
-    if answer.status == 503 and answer.retry_after:  # noqa: PLR2004 - Service Unavailable
-        wave.again.append(planned)
-        return
-    if answer.status != 200:  # noqa: PLR2004 - OK
-        wave.errors.append(planned)
-        ledger.tell(f"{answer.status} {answer.body[:160].decode(errors='replace')}")
-        return
+def _sort_decision(wave: Wave, scan: Scan, answer: Answer, log: AnswerLog, *, repeated: bool) -> None:
+    given = read_answer(answer.body)
     if isinstance(given, ScanAnswer):
-        ledger.answers.append((planned.device.id, given))
-        if given.reason is Reason.TOO_LATE and given.scan_id == planned.scan_id:
-            wave.anew.append(planned)
+        log.add(scan.device.id, scan.shown, given)
+        if given.reason is Reason.TOO_LATE and given.scan_id == scan.scan_id:
+            wave.too_late.append(scan)
             return
-        faults = list(differences(planned, given, capacity, may_be_replayed=repeated))
+        found = list(faults(scan.expected, given, scan.scan_id, scan.gate, repeated=repeated))
     else:
-        faults = [given]
-    if faults:
+        found = [given]
+    if found:
         wave.wrong += 1
-        ledger.tell(f"{planned.direction}, expected {planned.expected.outcome}: {', '.join(faults)}")
+        log.add_fault(f"{scan.direction}: {', '.join(found)}")
     else:
         wave.decided_ms.append(answer.latency * 1000)
-
-
-def _left(wave: Wave) -> list[PlannedScan]:
-    """What is to be asked again; a scan that was refused for lateness under a new id, as its remedy says."""
-    return [*wave.again, *wave.errors, *(replace(scan, scan_id=str(new_id())) for scan in wave.anew)]

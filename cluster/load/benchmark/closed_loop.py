@@ -1,102 +1,170 @@
-"""Both no-ops and scans at one number of connections, each lane asking on as soon as it is answered (closed loop)."""
+"""Closed loops: each connection sends its next request as soon as the one before is answered.
 
-from dataclasses import dataclass
+Scans are measured next to two no-ops of the same Serve, and with many members inside next to none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
-from cluster.load.benchmark.measurements import Rate, ratio, rounded
+from cluster.load.benchmark.measured_stack import MeasuredStack
+from cluster.load.benchmark.measurements import Rate
 from cluster.load.benchmark.noop import FASTAPI, LEAN
 from cluster.load.benchmark.processes import role_of_replica
-from cluster.load.benchmark.rig import Rig
-from cluster.load.benchmark.traffic import ScanRun, ScanRuns
+from cluster.load.benchmark.traffic import ScanRun, ScanTraffic
+from cluster.load.figures import ratio, rounded
+from cluster.load.world import MemberKind
 
 NOOP_ROLE, LEAN_ROLE = role_of_replica(FASTAPI), role_of_replica(LEAN)
 NOOP_ROLES = (NOOP_ROLE, LEAN_ROLE)
+INSIDE = 1000
+_INSIDE_CONNECTIONS = 64
+_PASSING = 2000
+_ENOUGH_DEVICES = 64  # per gate: all scans go to one gym, and no device may reach its limit
+
+
+def scan_cpu_ms(run: ScanRun) -> float:
+    """CPU ms of all processes for one scan, Kafka and the database included, the load generator and no-ops not."""
+    return run.rate.cpu_ms_of_all(NOOP_ROLES)
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One number of connections: both no-ops, then scans."""
+    """Both no-ops and scans at one number of connections. `lean` is Starlette's no-op."""
 
     connections: int
     noop: Rate
-    lean_noop: Rate
+    lean: Rate
     scans: ScanRun
 
     @property
     def is_good(self) -> bool:
         """Whether every answer came and was right."""
-        return not (self.scans.wrong or self.scans.rate.errors or self.noop.errors or self.lean_noop.errors)
-
-    @property
-    def ratio(self) -> float:
-        """Scans for one no-op of FastAPI."""
-        return ratio(self.scans.rate.per_second, self.noop.per_second)
-
-    @property
-    def lean_ratio(self) -> float:
-        """Scans for one no-op of Starlette."""
-        return ratio(self.scans.rate.per_second, self.lean_noop.per_second)
-
-    @property
-    def p50_ratio(self) -> float:
-        """A scan's median time for a no-op's of FastAPI."""
-        return ratio(self.scans.rate.p50_ms, self.noop.p50_ms)
-
-    @property
-    def scan_cpu_ms(self) -> float:
-        """CPU ms of all processes for one scan, Kafka and database too; not of the load generator."""
-        return self.scans.rate.cpu_ms_of_all(NOOP_ROLES)
-
-    @property
-    def noop_cpu_ms(self) -> float:
-        """CPU ms of all processes for one no-op of FastAPI."""
-        return self.noop.cpu_ms_of_all((LEAN_ROLE,))
-
-    @property
-    def lean_noop_cpu_ms(self) -> float:
-        """CPU ms of all processes for one no-op of Starlette."""
-        return self.lean_noop.cpu_ms_of_all((NOOP_ROLE,))
+        return self.scans.is_good and not (self.noop.errors or self.lean.errors)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data, rounded to what the measurement can tell."""
-        scan = self.scans.rate
+        """All figures and their ratios."""
+        scan, noop, lean = self.scans.rate, self.noop, self.lean
+        cpu_ms, noop_cpu_ms = scan_cpu_ms(self.scans), noop.cpu_ms_of_all([LEAN_ROLE])
+        lean_cpu_ms = lean.cpu_ms_of_all([NOOP_ROLE])
+        return rounded(
+            {
+                "connections": self.connections,
+                "noop_rps": round(noop.per_second, 1),
+                "lean_noop_rps": round(lean.per_second, 1),
+                "scan_rps": round(scan.per_second, 1),
+                "ratio": ratio(scan.per_second, noop.per_second),
+                "lean_ratio": ratio(scan.per_second, lean.per_second),
+                "p50_ms": scan.p50_ms,
+                "p99_ms": scan.p99_ms,
+                "p50_ratio": ratio(scan.p50_ms, noop.p50_ms),
+                "errors": scan.errors,
+                "wrong_answers": self.scans.wrong,
+                "unchecked": self.scans.unchecked,
+                "scans": scan.answered,
+                "mean_batch": round(self.scans.mean_batch, 1),
+                "cpu_ms_a_scan": cpu_ms,
+                "cpu_ms_a_noop": noop_cpu_ms,
+                "cpu_ms_a_lean_noop": lean_cpu_ms,
+                "cpu_ratio": ratio(noop_cpu_ms, cpu_ms),
+                "lean_cpu_ratio": ratio(lean_cpu_ms, cpu_ms),
+                "cpu_ms_per_scan": rounded(scan.cpu_ms),
+                "noop_cpu_ms": noop.cpu_ms.get(NOOP_ROLE, 0.0),
+                "lean_noop_cpu_ms": lean.cpu_ms.get(LEAN_ROLE, 0.0),
+                "noop_cpu_ms_by_process": rounded(noop.cpu_ms),
+                "lean_noop_cpu_ms_by_process": rounded(lean.cpu_ms),
+                "noop_p50_ms": noop.p50_ms,
+                "noop_p99_ms": noop.p99_ms,
+                "noop_errors": noop.errors + lean.errors,
+                "processes": dict(scan.processes),
+                "others_cpu_share": scan.others_share,
+                "noop_others_cpu_share": max(noop.others_share, lean.others_share),
+                "ran_out_of_prepared_scans": self.scans.ran_out,
+            }
+        )
+
+
+def measure_level(stack: MeasuredStack, traffic: ScanTraffic, connections: int) -> Level:
+    """Measure at one number of connections."""
+    noop, lean = (stack.noop(name, connections) for name in (FASTAPI, LEAN))
+    stack.progress.step(f"{connections} connections: scans")
+    level = Level(connections, noop, lean, traffic.measure(connections, stack.seconds))
+    figures = level.as_json()
+    stack.progress.line(
+        f"{connections:>4} connections: {figures['scan_rps']:,.0f} scans/s, {figures['ratio']:.2f} of "
+        f"{figures['noop_rps']:,.0f} no-ops/s, p50 {figures['p50_ms']:.1f} ms, p99 {figures['p99_ms']:.1f} ms"
+    )
+    return level
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Scans under a circumstance compared with scans without it; each the mean of its runs."""
+
+    without: Sequence[ScanRun]
+    under: Sequence[ScanRun]
+
+    @property
+    def runs(self) -> Sequence[ScanRun]:
+        """All runs."""
+        return *self.without, *self.under
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every answer came and was right."""
+        return all(run.is_good for run in self.runs)
+
+    def as_json(self) -> dict[str, Any]:
+        """Each run, and the cost of a scan under the circumstance divided by that without it, by CPU and by time."""
+        without, under = (fmean(map(scan_cpu_ms, runs)) for runs in (self.without, self.under))
+        slow, fast = (fmean(run.rate.per_second for run in runs) for runs in (self.under, self.without))
         return {
-            "connections": self.connections,
-            "noop_rps": round(self.noop.per_second, 1),
-            "lean_noop_rps": round(self.lean_noop.per_second, 1),
-            "scan_rps": round(scan.per_second, 1),
-            "ratio": round(self.ratio, 3),
-            "lean_ratio": round(self.lean_ratio, 3),
-            "p50_ms": round(scan.p50_ms, 2),
-            "p99_ms": round(scan.p99_ms, 2),
-            "p50_ratio": round(self.p50_ratio, 2),
-            "errors": scan.errors,
-            "wrong_answers": self.scans.wrong,
-            "unchecked": self.scans.unchecked,
-            "scans": scan.answered,
-            "mean_batch": round(self.scans.mean_batch, 1),
-            "cpu_ms_a_scan": round(self.scan_cpu_ms, 3),
-            "cpu_ms_a_noop": round(self.noop_cpu_ms, 3),
-            "cpu_ms_a_lean_noop": round(self.lean_noop_cpu_ms, 3),
-            "cpu_ratio": round(ratio(self.noop_cpu_ms, self.scan_cpu_ms), 3),
-            "lean_cpu_ratio": round(ratio(self.lean_noop_cpu_ms, self.scan_cpu_ms), 3),
-            "cpu_ms_per_scan": rounded(scan.cpu_ms),
-            "noop_cpu_ms": round(self.noop.cpu_ms.get(NOOP_ROLE, 0.0), 3),
-            "lean_noop_cpu_ms": round(self.lean_noop.cpu_ms.get(LEAN_ROLE, 0.0), 3),
-            "noop_cpu_ms_by_process": rounded(self.noop.cpu_ms),
-            "lean_noop_cpu_ms_by_process": rounded(self.lean_noop.cpu_ms),
-            "noop_p50_ms": round(self.noop.p50_ms, 2),
-            "noop_p99_ms": round(self.noop.p99_ms, 2),
-            "noop_errors": self.noop.errors + self.lean_noop.errors,
-            "processes": dict(scan.processes),
-            "others_cpu_share": round(scan.others_share, 3),
-            "noop_others_cpu_share": round(max(self.noop.others_share, self.lean_noop.others_share), 3),
-            "ran_out_of_prepared_scans": self.scans.ran_out,
+            "cpu_ratio": round(ratio(under, without), 3),
+            "time_ratio": round(ratio(fast, slow), 3),
+            "without": [_figures(run) for run in self.without],
+            "under": [_figures(run) for run in self.under],
         }
 
 
-def measure_level(rig: Rig, runs: ScanRuns, connections: int) -> Level:
-    """Measure at one number of connections."""
-    noop, lean = (rig.noop(name, connections) for name in (FASTAPI, LEAN))
-    rig.watcher.now(f"{connections} connections: scans")
-    return Level(connections, noop, lean, runs.measure(connections, rig.seconds))
+def _figures(run: ScanRun) -> dict[str, Any]:
+    return rounded(
+        {
+            "scan_rps": round(run.rate.per_second, 1),
+            "cpu_ms_a_scan": scan_cpu_ms(run),
+            "p50_ms": round(run.rate.p50_ms, 2),
+            "p99_ms": round(run.rate.p99_ms, 2),
+            "mean_batch": round(run.mean_batch, 1),
+            "mariadb_cpu_ms": run.rate.cpu_ms.get("mariadb", 0.0),
+            "errors": run.rate.errors,
+            "wrong_answers": run.wrong,
+            "others_cpu_share": run.rate.others_share,
+        }
+    )
+
+
+def measure_inside(stack: MeasuredStack) -> Comparison:
+    """None inside, a thousand inside, none inside: a drift of the machine affects both.
+
+    All are at one gym, and every scan asks for it, so that each transaction counts all who are inside. The members who
+    scan enter and leave again at once; of them there are never more inside than there are connections.
+    """
+    stack.progress.step("inside: seeding a gym")
+    whole = stack.seed(gyms=1, members=INSIDE + _PASSING, devices_per_gate=_ENOUGH_DEVICES)
+    staying = whole.of_kind(MemberKind.ADMITTED)[:INSIDE]
+    apart = {member.id for member in staying}
+    passing = tuple(member for member in whole.members if member.id not in apart)
+    stayers = ScanTraffic(stack, replace(whole, members=tuple(staying)))
+    passers = ScanTraffic(stack, replace(whole, members=passing), passing_through=True)
+
+    def run(inside: int) -> ScanRun:
+        stack.progress.step(f"inside: {_INSIDE_CONNECTIONS} connections, {inside} members inside")
+        return passers.measure(_INSIDE_CONNECTIONS, stack.seconds)
+
+    before = run(0)
+    stack.progress.step(f"inside: {INSIDE} members enter")
+    stayers.enter(INSIDE)
+    under = run(INSIDE)
+    stack.progress.step(f"inside: {INSIDE} members leave")
+    stayers.leave()
+    return Comparison((before, run(0)), (under,))

@@ -1,8 +1,7 @@
-"""Whether what is measured keeps its promises: figures of a store that may forget are worth nothing."""
+"""The settings on which durability rests: figures of a store that may forget are worth nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 from confluent_kafka import KafkaException
@@ -18,35 +17,35 @@ from integrations.settings import Settings
 _FLUSH = "innodb_flush_log_at_trx_commit"
 _VARIABLES = (_FLUSH, "innodb_doublewrite", "innodb_flush_method", "log_bin", "sync_binlog", "version")
 _IN_MEMORY = {"tmpfs", "ramfs"}
-_MEND = "measure the stack as `fitmonitor up --profile full` starts it"
+_HINT = "measure the stack as `fitmonitor up --profile full` starts it"
 _WITHIN_S = 10.0
 
 
 def durable_settings(settings: Settings, connection: Connection) -> Mapping[str, str]:
-    """The settings on which durability rests, by name.
+    """The settings of the database, Kafka and the file system, by name.
 
     Raises:
-        CommandError: with them an acknowledged scan could be lost.
+        CommandError: an acknowledged scan could be lost with them, or Kafka does not answer.
     """
     if connection.dialect.name not in {"mysql", "mariadb"}:
-        raise CommandError("the bench measures the full profile, with MariaDB and Kafka", _MEND)
+        raise CommandError("the benchmark measures the full profile, with MariaDB and Kafka", _HINT)
     found = {**_database(connection), **_kafka(settings), "file_system": _file_system(settings.data_dir)}
-    refuse_forgetful(found)
+    require_durable(found)
     return found
 
 
-def refuse_forgetful(found: Mapping[str, str]) -> None:
+def require_durable(found: Mapping[str, str]) -> None:
     """Accept settings that keep what was acknowledged.
 
     Raises:
         CommandError: these do not; names the setting.
     """
     if found[_FLUSH] != "1":
-        raise CommandError(f"MariaDB may forget a commit: {_FLUSH} is {found[_FLUSH]}", f"set it to 1; {_MEND}")
+        raise CommandError(f"MariaDB may lose a commit: {_FLUSH} is {found[_FLUSH]}", f"set it to 1; {_HINT}")
     if found["kafka_acks"] not in {"all", "-1"}:
-        raise CommandError(f"Kafka may forget a command: acks is {found['kafka_acks']}", f"set it to all; {_MEND}")
+        raise CommandError(f"Kafka may lose a command: acks is {found['kafka_acks']}", f"set it to all; {_HINT}")
     if found["file_system"] in _IN_MEMORY:
-        raise CommandError("the data folder is in memory, where nothing is kept", "set FITMONITOR_DATA_DIR to a disk")
+        raise CommandError("the data folder is in memory and lost with it", "set FITMONITOR_DATA_DIR to a disk")
 
 
 def _database(connection: Connection) -> dict[str, str]:
@@ -57,14 +56,14 @@ def _database(connection: Connection) -> dict[str, str]:
 
 def _kafka(settings: Settings) -> dict[str, str]:
     kafka = settings.kafka
-    producer: Mapping[str, Any] = producer_config(kafka, settings.door.deadline_s)
+    producer = producer_config(kafka, settings.door.deadline_s)
     client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
     resource = ConfigResource(ResourceType.TOPIC, kafka.commands_topic)
     try:
         topic = client.list_topics(kafka.commands_topic, timeout=_WITHIN_S).topics[kafka.commands_topic]
         options = client.describe_configs([resource])[resource].result(_WITHIN_S)
     except KafkaException as error:
-        raise CommandError(f"Kafka does not answer: {error}", _MEND) from error
+        raise CommandError(f"Kafka does not answer: {error}", _HINT) from error
     return {
         "kafka_acks": str(producer["acks"]),
         "kafka_idempotence": str(producer["enable.idempotence"]).lower(),

@@ -1,29 +1,58 @@
-"""How fast something was answered, and at what cost."""
+"""One measurement: rate, latency, and the CPU time of every process meanwhile."""
 
-import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from cluster.load.benchmark.processes import cpu_between, processes_of
-from cluster.load.generator_process import Measured
-from cluster.load.job import Answer
-from domain.door.model import ScanAnswer
+from cluster.load.benchmark.processes import Snapshot, cpu_between, machine_busy_s, processes_of, snapshot
+from cluster.load.figures import percentile, ratio, rounded
+from cluster.load.generator import Answer, Driven, GeneratorProcess, Job
+from cluster.local.record import StackRecord
 
-_OK = 200
 GENERATOR = "load_generator"
+_LATE_S = 0.005
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A job's result, and the processes at its beginning and its end.
+
+    Args:
+        busy_s: for how long the machine's processors worked meanwhile, for any program.
+    """
+
+    driven: Driven
+    before: Snapshot
+    after: Snapshot
+    busy_s: float
+
+
+def measure(record: StackRecord, job: Job) -> Measured:
+    """Run a job against a stack.
+
+    Raises:
+        CommandError: the load generator failed, for example because nothing listens.
+    """
+    with GeneratorProcess(job) as process:
+        process.begin()
+        before, busy_before = snapshot(record), machine_busy_s()
+        process.wait()
+        after, busy_after = snapshot(record), machine_busy_s()
+        return Measured(process.result(), before, after, busy_after - busy_before)
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How fast something was answered.
+    """How fast requests were answered in a closed loop.
 
     Args:
         answered: within the measured time.
-        errors: anything but the answer that was expected.
+        errors: requests without the expected answer.
         cpu_ms: of each role, for one answer.
         processes: how many each role had at the end.
-        others_share: of the machine's processors, used by what is neither the stack nor its load; 0 to 1.
+        others_share: of the machine's processors, used by programs that are neither the stack nor its load; 0 to 1.
     """
 
     per_second: float
@@ -35,66 +64,80 @@ class Rate:
     processes: Mapping[str, int]
     others_share: float
 
-    def cpu_ms_of_all(self, apart: Collection[str] = ()) -> float:
+    def cpu_ms_of_all(self, without: Collection[str] = ()) -> float:
         """CPU ms for one answer, of every process but the load generator and the given roles."""
-        left_out = {GENERATOR, *apart}
-        return sum(used for role, used in self.cpu_ms.items() if role not in left_out)
+        return sum(used for role, used in self.cpu_ms.items() if role not in {GENERATOR, *without})
 
 
 def rate_of(measured: Measured, errors: int) -> Rate:
-    """The figures of one measurement: of what was answered before its end, whatever was still under way."""
+    """The figures of a closed loop: of answers before its end, whatever was under way then."""
     driven = measured.driven
-    answered = [
+    in_time = [
         answer
         for lane in driven.lanes
         for answer in lane
         if answer.status and answer.sent + answer.took <= driven.seconds
     ]
-    took = sorted(answer.took * 1000 for answer in answered)
-    number = len(answered)
+    took = sorted(answer.took * 1000 for answer in in_time)
+    number = len(in_time)
     cpu_s = {**cpu_between(measured.before, measured.after), GENERATOR: driven.cpu_s}
+    available_s = driven.seconds * (os.cpu_count() or 1)
     return Rate(
-        per_second=number / driven.seconds if driven.seconds else 0.0,
+        per_second=ratio(number, driven.seconds),
         answered=number,
         p50_ms=percentile(took, 0.50),
         p99_ms=percentile(took, 0.99),
         errors=errors,
         cpu_ms={role: 1000 * used / max(1, number) for role, used in sorted(cpu_s.items()) if used},
         processes=processes_of(measured.after),
-        others_share=_share_of_others(measured.busy_s - sum(cpu_s.values()), driven.seconds),
+        others_share=min(1.0, max(0.0, ratio(measured.busy_s - sum(cpu_s.values()), available_s))),
     )
 
 
-def noop_errors(lanes: Sequence[Sequence[Answer]], body: bytes) -> int:
-    """How many answers were not the one that a no-op gives."""
-    return sum(answer.status != _OK or answer.body != body for lane in lanes for answer in lane)
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The figures of an open loop.
+
+    Args:
+        asked: requests that were sent.
+        p50_ms, p99_ms, most_ms: from when each request was due to its answer.
+        late_share: of the requests, those sent over 5 ms after they were due; 0 to 1.
+        errors: requests without the expected answer.
+    """
+
+    asked: int
+    p50_ms: float
+    p99_ms: float
+    most_ms: float
+    late_share: float
+    errors: int
+    wrong_answers: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every answer came and was right."""
+        return not (self.errors or self.wrong_answers)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return rounded(asdict(self))
 
 
-def reading_errors(lanes: Sequence[Sequence[Answer]]) -> int:
-    """How many questions were not answered with 200."""
-    return sum(answer.status != _OK for lane in lanes for answer in lane)
+def offered(driven: Driven, errors: int, wrong: int = 0) -> Offered:
+    """The figures of a schedule: of all requests, however late they were answered."""
+    answers = [answer for lane in driven.lanes for answer in lane]
+    latencies = sorted(answer.latency * 1000 for answer in answers)
+    return Offered(
+        asked=len(answers),
+        p50_ms=percentile(latencies, 0.50),
+        p99_ms=percentile(latencies, 0.99),
+        most_ms=latencies[-1] if latencies else 0.0,
+        late_share=ratio(sum(answer.late > _LATE_S for answer in answers), len(answers)),
+        errors=errors,
+        wrong_answers=wrong,
+    )
 
 
-def mean_batch(answers: Sequence[ScanAnswer]) -> float:
-    """How many scans were decided together: all decisions of one transaction have one time."""
-    return len(answers) / len({answer.decided_at for answer in answers}) if answers else 0.0
-
-
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """The nearest rank of values in ascending order; 0 where there are none."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
-
-
-def ratio(part: float, whole: float) -> float:
-    """One for the other; 0 where there is no other."""
-    return part / whole if whole else 0.0
-
-
-def rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    """To what a measurement of CPU can tell."""
-    return {name: round(value, 3) for name, value in figures.items()}
-
-
-def _share_of_others(used_s: float, seconds: float) -> float:
-    available = seconds * (os.cpu_count() or 1)
-    return min(1.0, max(0.0, used_s / available)) if available else 0.0
+def unexpected(lanes: Sequence[Sequence[Answer]], body: bytes | None = None) -> int:
+    """How many answers are not 200, or have another body than the one given."""
+    return sum(answer.status != _OK or body not in {None, answer.body} for lane in lanes for answer in lane)

@@ -1,4 +1,7 @@
-"""The no-ops of `cluster.load.benchmark.noop_deployments` within a running stack: named, put there, taken away."""
+"""Two deployments that do nothing, in the Serve of the stack that is measured: the most that Serve can do.
+
+`noop_deployments` deploys them in a process of its own, so that the benchmark need not load Ray.
+"""
 
 import os
 import subprocess
@@ -17,27 +20,28 @@ BODY = b'{"ok":true}'
 
 @contextmanager
 def deployed_noops(record: StackRecord) -> Iterator[None]:
-    """Both no-ops run in the stack's Serve meanwhile.
+    """Deploy both no-ops, and remove them afterwards.
 
     Raises:
-        CommandError: Serve does not take them.
+        CommandError: Serve does not accept them.
     """
     try:
-        _ask(record, "deploy")
+        _run(record, "deploy")
         yield
     finally:
-        _ask(record, "remove")
+        _run(record, "remove")
 
 
-def _ask(record: StackRecord, what: str) -> None:
+def _run(record: StackRecord, action: str) -> None:
     config = record.run_dir / "serve_config.yaml"
+    module = "cluster.load.benchmark.noop_deployments"
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "cluster.load.benchmark.noop_deployments", what, record.addresses["ray"], str(config)],
+        [sys.executable, "-m", module, action, record.addresses["ray"], str(config)],
         env={**os.environ, **ray_environment(record.run_dir)},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise CommandError(f"`{what}` of the no-ops failed", said[-1] if said else "")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise CommandError(f"`{action}` of the no-ops failed", lines[-1] if lines else "")

@@ -1,7 +1,6 @@
-"""Two deployments that do nothing: `python -m cluster.load.benchmark.noop_deployments deploy|remove ADDRESS CONFIG`.
+"""Deploys the no-ops: `python -m cluster.load.benchmark.noop_deployments deploy|remove ADDRESS CONFIG`.
 
-A process of its own, so that the bench itself need not load Ray. One deployment has a FastAPI route, the other a
-Starlette one; neither has anything of ours around it.
+One deployment has a FastAPI route, the other a Starlette one; neither has anything of this project around it.
 """
 
 import sys
@@ -47,8 +46,8 @@ def lean_noop() -> ASGIApp:
 _BUILDERS: Mapping[str, Callable[[], ASGIApp]] = {FASTAPI: fastapi_noop, LEAN: lean_noop}
 
 
-def as_the_gateway(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a Serve configuration gives the gateway's replica, as options for another deployment."""
+def options_of_gateway(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The resources that a Serve configuration gives the gateway, as options for another deployment."""
     applications = {app["name"]: app for app in config.get("applications", [])}
     deployments = {each["name"]: each for each in applications.get(_INGRESS_APP, {}).get("deployments", [])}
     gateway = deployments.get(_INGRESS, {})
@@ -61,7 +60,7 @@ def as_the_gateway(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def deploy(config: Path) -> None:
     """Deploy both and wait until they run."""
-    options = as_the_gateway(yaml.safe_load(config.read_text(encoding="utf-8")))
+    options = options_of_gateway(yaml.safe_load(config.read_text(encoding="utf-8")))
     for name, build in _BUILDERS.items():
         deployment = serve.deployment(name=name, **options)(serve.ingress(build)())
         serve.run(deployment.bind(), name=name, route_prefix=PATHS[name])
@@ -73,11 +72,11 @@ def remove() -> None:
         serve.delete(name)
 
 
-def main(what: str, address: str, config: Path) -> int:
-    """Attach to the stack's Ray, do what is asked, let go."""
+def main(action: str, address: str, config: Path) -> int:
+    """Connect to the stack's Ray, deploy or remove, disconnect."""
     ray.init(address=address, namespace="serve", log_to_driver=False)
     try:
-        if what == "deploy":
+        if action == "deploy":
             deploy(config)
         else:
             remove()

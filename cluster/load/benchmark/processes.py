@@ -1,8 +1,8 @@
-"""What each part of a stack uses of the processors."""
+"""The CPU time of each part of a stack."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -26,18 +26,18 @@ _PROGRAMS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """What one process had used at one moment, in seconds."""
+class ProcessUse:
+    """The CPU time of one process until some moment, in seconds."""
 
     role: str
     cpu_s: float
 
 
-Snapshot = Mapping[tuple[int, float], Used]  # by pid and time of creation: a pid may be given again
+Snapshot = Mapping[tuple[int, float], ProcessUse]  # by pid and time of creation: a pid may be given again
 
 
 def role_of(name: str, title: str) -> str:
-    """What a process is for.
+    """The role of a process.
 
     Args:
         name: of its program.
@@ -61,31 +61,27 @@ def role_of_replica(deployment: str) -> str:
 def snapshot(record: StackRecord) -> Snapshot:
     """All processes of a stack, its supervisor included."""
     supervisor = record.supervisor.find()
-    return _snapshot([*record.members(), *([supervisor] if supervisor else [])])
-
-
-def _snapshot(processes: Iterable[psutil.Process]) -> Snapshot:
-    found: dict[tuple[int, float], Used] = {}
-    for process in processes:
+    found: dict[tuple[int, float], ProcessUse] = {}
+    for process in [*record.members(), *([supervisor] if supervisor else [])]:
         try:
             with process.oneshot():
                 times = process.cpu_times()
                 title = " ".join(process.cmdline()[:1])
-                used = Used(role_of(process.name(), title), times.user + times.system)
-                found[process.pid, process.create_time()] = used
+                use = ProcessUse(role_of(process.name(), title), times.user + times.system)
+                found[process.pid, process.create_time()] = use
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
 
 
 def machine_busy_s() -> float:
-    """How long the machine's processors have been at work since its start, or given to other machines."""
+    """How long the machine's processors have worked since its start, or were given to other machines."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
 def cpu_between(before: Snapshot, after: Snapshot) -> dict[str, float]:
-    """The seconds that each role used. A process that came counts from its start, one that went is not known of."""
+    """The seconds of each role. A process that came counts from its start; one that went is not counted."""
     used: defaultdict[str, float] = defaultdict(float)
     for key, now in after.items():
         then = before.get(key)
@@ -95,4 +91,4 @@ def cpu_between(before: Snapshot, after: Snapshot) -> dict[str, float]:
 
 def processes_of(found: Snapshot) -> dict[str, int]:
     """How many processes each role has."""
-    return dict(Counter(used.role for used in found.values()))
+    return dict(Counter(use.role for use in found.values()))

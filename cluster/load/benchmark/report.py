@@ -1,39 +1,95 @@
-"""The tables of a bench, one for each part."""
+"""The benchmark on a terminal: progress, a table for each part, and the verdict."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
+from cluster.load.benchmark.benchmark import BenchmarkResult
 from cluster.load.benchmark.burst import IN_TIME_S, WITHIN_S, Burst
-from cluster.load.benchmark.closed_loop import LEAN_ROLE, NOOP_ROLE, Level
-from cluster.load.benchmark.findings import Findings
-from cluster.load.benchmark.inside import INSIDE, Compared
-from cluster.load.benchmark.measurements import GENERATOR, ratio
+from cluster.load.benchmark.closed_loop import INSIDE, LEAN_ROLE, NOOP_ROLE, Comparison, Level
+from cluster.load.benchmark.large_past import LargePast
+from cluster.load.benchmark.measurements import GENERATOR, Offered
 from cluster.load.benchmark.open_loop import OpenLoop
+from cluster.load.benchmark.other_work import BesideOtherWork
+from cluster.load.figures import ratio
 
+_QUIET_BELOW = 0.1
 _FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
 _SHOWN_FROM_MS = 0.001
+_MOST_DISAGREEMENTS = 5
 
 
-def tables_of(findings: Findings) -> Iterator[Table]:
-    """One or two for each part that was measured."""
-    if findings.levels:
-        yield _rates(findings.levels)
-        yield _costs(findings.levels)
-        yield _processors(findings.levels)
-    if findings.open_loop is not None:
-        yield _open_loop(findings.open_loop)
-    if findings.burst is not None:
-        yield _burst(findings.burst)
-    if findings.inside is not None:
-        yield _compared(f"{INSIDE:,} inside", findings.inside)
-    if findings.large is not None:
-        table = _compared("a large past", findings.large.compared)
-        for name, noop in zip(("no-op before", "no-op after"), findings.large.noops, strict=True):
-            table.add_row(name, f"{noop.per_second:,.0f}", f"{noop.cpu_ms_of_all():.3f}")
-        for name, read in zip(("occupancy before", "occupancy after"), findings.large.occupancy, strict=True):
-            table.add_row(name, f"{read.per_second:,.0f}", f"{read.cpu_ms_of_all():.3f}")
-        yield table
+class TerminalProgress:
+    """Shows progress to a person.
+
+    Args:
+        status: the line that says what is being done.
+    """
+
+    def __init__(self, console: Console, status: Status) -> None:
+        self._console = console
+        self._status = status
+
+    def step(self, what: str) -> None:
+        """See `Progress`."""
+        self._status.update(what)
+
+    def line(self, text: str) -> None:
+        """See `Progress`."""
+        self._console.print(text)
+
+
+def print_result(console: Console, result: BenchmarkResult) -> None:
+    """Print all tables and the verdict."""
+    for table in _tables(result):
+        console.print(table)
+    console.print(_verdict(result))
+    if result.others_share >= _QUIET_BELOW:
+        most = 100 * result.others_share
+        console.print(
+            f"[yellow]not quiet: other programs used up to {most:.0f} % of the processors; compare ratios, not "
+            "figures[/yellow]"
+        )
+    for line in (*result.examples, *result.disagreements[:_MOST_DISAGREEMENTS]):
+        console.print(f"  {line}", markup=False)
+
+
+def _verdict(result: BenchmarkResult) -> str:
+    store, around = result.store, {"errors": 0, "wrong_answers": 0, **result.around}
+    facts = (
+        f"{store.answered:,} answers, {store.stored:,} scans stored",
+        f"{store.lost} lost",
+        f"{store.stored_otherwise} stored otherwise",
+        f"{store.wrongly_inside} wrongly inside or outside",
+        f"{store.occupancy_broken} with another occupancy than the scans before make",
+        f"{store.over_capacity} over capacity",
+        f"{result.admitted_twice} passes admitted twice",
+        f"{len(result.disagreements)} disagreements",
+        f"around the measurements {around['errors']} errors, {around['wrong_answers']} wrong",
+    )
+    verdict = "[green]good[/green]" if result.is_good else "[red]not good[/red]"
+    return f"{verdict}: {'; '.join(facts)}"
+
+
+def _tables(result: BenchmarkResult) -> Iterator[Table]:
+    if result.levels:
+        figures = [level.as_json() for level in result.levels]
+        yield _rates(figures)
+        yield _costs(figures, result.levels)
+        yield _processes(result.levels)
+    if result.open is not None:
+        yield _open_loop(result.open)
+    if result.beside is not None:
+        yield _beside(result.beside)
+    if result.burst is not None:
+        yield _burst(result.burst)
+    if result.inside is not None:
+        yield _comparison(f"{INSIDE:,} inside", result.inside)
+    if result.large is not None:
+        yield _large(result.large)
 
 
 def _table(*columns: str) -> Table:
@@ -43,100 +99,107 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _rates(levels: Sequence[Level]) -> Table:
+def _rates(figures: Sequence[dict[str, Any]]) -> Table:
     """Rates of the no-ops (FastAPI, Starlette) and of scans; `batch` is the mean number of scans in one transaction."""
     table = _table("conn.", "no-op/s", "lean/s", "scans/s", "÷ no-op", "÷ lean", "p50 ms", "p99 ms", "p50 ÷", "batch")
-    for level in levels:
-        scan = level.scans.rate
+    for level in figures:
         table.add_row(
-            str(level.connections),
-            f"{level.noop.per_second:,.0f}",
-            f"{level.lean_noop.per_second:,.0f}",
-            f"{scan.per_second:,.0f}",
-            f"{level.ratio:.2f}",
-            f"{level.lean_ratio:.2f}",
-            f"{scan.p50_ms:.1f}",
-            f"{scan.p99_ms:.1f}",
-            f"{level.p50_ratio:.1f}",
-            f"{level.scans.mean_batch:.1f}",
+            str(level["connections"]),
+            *(f"{level[name]:,.0f}" for name in ("noop_rps", "lean_noop_rps", "scan_rps")),
+            *(f"{level[name]:.2f}" for name in ("ratio", "lean_ratio")),
+            *(f"{level[name]:.1f}" for name in ("p50_ms", "p99_ms", "p50_ratio", "mean_batch")),
         )
     return table
 
 
-def _costs(levels: Sequence[Level]) -> Table:
-    """CPU ms of all processes but the load generator, which stands apart; and what went wrong."""
+def _costs(figures: Sequence[dict[str, Any]], levels: Sequence[Level]) -> Table:
+    """CPU ms of all processes but the load generator, which stands apart; and the errors."""
     table = _table("conn.", "CPU ms a scan", "a no-op", "a lean", "÷ no-op", "÷ lean", "generator", "errors", "wrong")
-    for level in levels:
+    costs = ("cpu_ms_a_scan", "cpu_ms_a_noop", "cpu_ms_a_lean_noop", "cpu_ratio", "lean_cpu_ratio")
+    for level, found in zip(figures, levels, strict=True):
         table.add_row(
-            str(level.connections),
-            f"{level.scan_cpu_ms:.2f}",
-            f"{level.noop_cpu_ms:.2f}",
-            f"{level.lean_noop_cpu_ms:.2f}",
-            f"{ratio(level.noop_cpu_ms, level.scan_cpu_ms):.2f}",
-            f"{ratio(level.lean_noop_cpu_ms, level.scan_cpu_ms):.2f}",
-            f"{level.scans.rate.cpu_ms.get(GENERATOR, 0):.2f}",
-            str(level.scans.rate.errors),
-            str(level.scans.wrong),
+            str(level["connections"]),
+            *(f"{level[name]:.2f}" for name in costs),
+            f"{found.scans.rate.cpu_ms.get(GENERATOR, 0):.2f}",
+            str(level["errors"]),
+            str(level["wrong_answers"]),
         )
     return table
 
 
-def _processors(levels: Sequence[Level]) -> Table:
+def _processes(levels: Sequence[Level]) -> Table:
     """CPU ms for one scan, by process; last what the no-ops' own replicas use for one answer."""
     table = _table("CPU ms a scan", *(str(level.connections) for level in levels))
     seen = {role: None for level in levels for role, used in level.scans.rate.cpu_ms.items() if used >= _SHOWN_FROM_MS}
-    ordered = [role for role in _FIRST if role in seen] + [role for role in seen if role not in _FIRST]
-    for role in ordered:
+    for role in [role for role in _FIRST if role in seen] + [role for role in seen if role not in _FIRST]:
         counts = {level.scans.rate.processes.get(role, 1) for level in levels}
         label = role if counts == {1} else f"{role} ({'/'.join(map(str, sorted(counts)))})"
         table.add_row(label, *(f"{level.scans.rate.cpu_ms.get(role, 0):.3f}" for level in levels))
     table.add_row("one no-op, FastAPI's replica", *(f"{level.noop.cpu_ms.get(NOOP_ROLE, 0):.3f}" for level in levels))
-    table.add_row(
-        "one no-op, Starlette's replica", *(f"{level.lean_noop.cpu_ms.get(LEAN_ROLE, 0):.3f}" for level in levels)
-    )
+    table.add_row("one no-op, Starlette's replica", *(f"{level.lean.cpu_ms.get(LEAN_ROLE, 0):.3f}" for level in levels))
     return table
 
 
 def _open_loop(found: OpenLoop) -> Table:
     """Latency from when a request was due; `late` is the share of those sent over 5 ms late."""
-    table = _table(f"{found.rate:,.0f}/s offered", "asked", "p50 ms", "p99 ms", "most ms", "late", "errors", "÷ p99")
+    table = _offered_table(f"{found.rate:,.0f}/s offered", "÷ p99")
     for name, offered in (("FastAPI no-op", found.noop), ("Starlette no-op", found.lean_noop), ("scans", found.scans)):
-        table.add_row(
-            name,
-            f"{offered.asked:,}",
-            f"{offered.p50_ms:.1f}",
-            f"{offered.p99_ms:.1f}",
-            f"{offered.most_ms:.1f}",
-            f"{100 * offered.late_share:.1f} %",
-            str(offered.errors),
-            f"{ratio(found.scans.p99_ms, offered.p99_ms):.1f}",
-        )
+        table.add_row(name, *_offered_cells(offered), f"{ratio(found.scans.p99_ms, offered.p99_ms):.1f}")
     return table
 
 
+def _beside(found: BesideOtherWork) -> Table:
+    """Scans without other work and beside it, then the other work itself."""
+    table = _offered_table(f"{found.rate:,.0f} scans/s offered", "p99 ÷ alone")
+    for offered in found.without:
+        table.add_row("alone", *_offered_cells(offered), "")
+    table.add_row("beside other work", *_offered_cells(found.beside), f"{found.p99_ratio:.2f}")
+    for name, offered in found.work.items():
+        table.add_row(f"  {name}", *_offered_cells(offered), "")
+    return table
+
+
+def _offered_table(first: str, last: str) -> Table:
+    return _table(first, "asked", "p50 ms", "p99 ms", "most ms", "late", "errors", "wrong", last)
+
+
+def _offered_cells(offered: Offered) -> Sequence[str]:
+    latency = (f"{value:.1f}" for value in (offered.p50_ms, offered.p99_ms, offered.most_ms))
+    late = f"{100 * offered.late_share:.1f} %"
+    return f"{offered.asked:,}", *latency, late, str(offered.errors), str(offered.wrong_answers)
+
+
 def _burst(found: Burst) -> Table:
-    """What the first answers were; then how often was repeated until everything was decided."""
+    """The first answers; then how often scans were repeated until all were decided."""
     table = _table("burst", f"{found.members:,} members within {WITHIN_S:g} s")
     for name, value in (
         ("consumers", str(found.consumers)),
-        (f"decided within {IN_TIME_S:g} s", f"{100 * found.decided_in_time:.2f} %"),
+        (f"decided within {IN_TIME_S:g} s", f"{100 * found.decided_within_2_s:.2f} %"),
         ("p50 · p99 · most ms", f"{found.p50_ms:.0f} · {found.p99_ms:.0f} · {found.most_ms:.0f}"),
-        ("told to retry", str(found.retries)),
+        ("asked to retry", str(found.retries)),
         ("refused as too late", str(found.too_late)),
-        ("errors · wrong", f"{found.errors} · {found.wrong}"),
+        ("errors · wrong", f"{found.errors} · {found.wrong_answers}"),
         ("repeats · undecided after them", f"{found.repeats} · {found.undecided}"),
     ):
         table.add_row(name, value)
     return table
 
 
-def _compared(what: str, found: Compared) -> Table:
+def _comparison(what: str, found: Comparison) -> Table:
     """Each run, and the ratio of the means."""
     table = _table(what, "scans/s", "CPU ms a scan", "p50 ms", "p99 ms", "errors", "wrong")
-    plain = found.as_json()
-    for name, runs in (("without", plain["without"]), ("with", plain["under"])):
+    figures = found.as_json()
+    columns = ("scan_rps", "cpu_ms_a_scan", "p50_ms", "p99_ms", "errors", "wrong_answers")
+    for name, runs in (("without", figures["without"]), ("with", figures["under"])):
         for run in runs:
-            figures = (run["scan_rps"], run["cpu_ms_a_scan"], run["p50_ms"], run["p99_ms"])
-            table.add_row(name, *map(str, figures), str(run["errors"]), str(run["wrong_answers"]))
-    table.add_row("cost, with ÷ without", f"{found.time_ratio:.3f}", f"{found.cpu_ratio:.3f}")
+            table.add_row(name, *(str(run[column]) for column in columns))
+    table.add_row("cost, with ÷ without", f"{figures['time_ratio']:.3f}", f"{figures['cpu_ratio']:.3f}")
+    return table
+
+
+def _large(found: LargePast) -> Table:
+    table = _comparison("a large past", found.comparison)
+    for name, rates in (("no-op", found.noops), ("occupancy", found.occupancy)):
+        for when, rate in zip(("before", "after"), rates, strict=True):
+            table.add_row(f"{name} {when}", f"{rate.per_second:,.0f}", f"{rate.cpu_ms_of_all():.3f}")
     return table

@@ -1,231 +1,201 @@
-"""The plan of scans: who scans what where, and what the answer must be.
+"""The plan of scans: who scans where, and the right answer to each.
 
-A lane is what one connection asks for, one scan after the other. A member belongs to one lane, so that it is known
-beforehand who is inside at every step, however fast the lanes are beside each other.
+A lane is the scans of one connection, one after the other. A member belongs to one lane, so that the plan knows who is
+inside at every step, however fast the lanes run beside each other.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from cluster.load.passes import Code, IssueTimes, Window, stale_time
-from cluster.load.world import BenchDevice, BenchGate, BenchMember, BenchWorld, Kind
-from domain.door.model import Direction, Outcome, Reason, Remedy
+from cluster.load import oracle
+from cluster.load.oracle import Expected
+from cluster.load.passes import IssueTimes, IssueWindow, Pass, stale_time
+from cluster.load.scans import Scan
+from cluster.load.world import Gate, Member, MemberKind, World
+from domain.door.model import Direction
 from domain.ids import new_id
 
-_FRUITLESS = 200  # attempts to find somebody with a code left
+_FRUITLESS = 200  # attempts to find a member with a pass left
 
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What the answer must say. `member` is None where the pass names nobody."""
-
-    outcome: Outcome
-    member: BenchMember | None
-    reason: Reason | None = None
-    remedy: Remedy | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedScan:
-    """One question and its answer. `about` is the member on whose place the answer depends."""
-
-    scan_id: str
-    device: BenchDevice
-    gate: BenchGate
-    direction: Direction
-    code: Code
-    about: UUID
-    expected: Expected
-
-
-Lane = list[PlannedScan]
+Lane = list[Scan]
 
 
 @dataclass(slots=True)
-class _Place:
+class _LaneState:
     """Where the members of one lane are, as far as the plan has got."""
 
-    outside: deque[BenchMember]
-    inside: deque[tuple[BenchMember, BenchGate]]
+    outside: deque[Member]
+    inside: deque[tuple[Member, Gate]]
     scans: Lane = field(default_factory=list)
-    entered_by: dict[UUID, datetime] = field(default_factory=dict)
+    entries: dict[UUID, Pass] = field(default_factory=dict)
+
+
+_Refusal = Callable[[_LaneState, IssueWindow, datetime], Scan | None]
 
 
 class Planner:
     """Makes plans, one for each measurement.
 
     Args:
-        world: what was loaded.
+        world: its members scan.
         seed: the same one gives the same sequence of choices.
-        refused_share: which share of the scans is one that the door must refuse, 0 to 1.
-        passing_through: whoever went in goes out next, so that hardly anybody is inside; else half of the members are.
+        refused_share: the share of scans that the door must refuse, 0 to 1.
+        passing_through: whoever entered leaves next, so that hardly anybody is inside; otherwise half of the members
+            are.
     """
 
-    def __init__(self, world: BenchWorld, seed: int, refused_share: float, *, passing_through: bool = False) -> None:
+    def __init__(self, world: World, seed: int, refused_share: float, *, passing_through: bool = False) -> None:
         self._world = world
         self._random = Random(seed)  # noqa: S311 - chooses what to measure, guards nothing
         self._refused_share = refused_share
         self._passing_through = passing_through
         self._times = IssueTimes()
         self._gates = {gate.id: gate for gate in world.gates}
-        self._other_gate = {gate.id: self._beside(gate) for gate in world.gates}
-        self._refusals: tuple[Callable[[_Place, Window, datetime], PlannedScan | None], ...] = (
-            self._without_right(Kind.NO_MEMBERSHIP, Reason.NO_MEMBERSHIP, Remedy.BUY_MEMBERSHIP),
-            self._without_right(Kind.ENDED, Reason.MEMBERSHIP_ENDED, Remedy.RENEW),
-            self._without_right(Kind.BANNED, Reason.BANNED, Remedy.ASK_STAFF),
-            self._forged,
-            self._expired,
-            self._used,
-            self._inside_already,
+        self._other_gate = {
+            gate.id: gym.gates[(place + 1) % len(gym.gates)]
+            for gym in world.gyms
+            for place, gate in enumerate(gym.gates)
+        }
+        self._refusals: tuple[_Refusal, ...] = (
+            *(self._of_refused_kind(kind) for kind in oracle.REFUSED_KINDS),
+            *(self._forged, self._expired, self._used, self._inside_already),
         )
 
-    def entries(self, lanes: int, now: datetime, good_for: timedelta, number: int | None = None) -> list[Lane]:
-        """So many members go in, one lane after the other gets the next; every second one unless told."""
-        window = Window.of(now, good_for)
-        places = self._places(lanes, {})
-        for lane, place in enumerate(places):
-            wanted = len(place.outside) // 2 if number is None else len(range(lane, number, lanes))
-            for _ in range(min(wanted, len(place.outside))):
-                self._keep(place, self._enter(place, window))
-        return [place.scans for place in places]
-
-    def exits(self, lanes: int, entered_by: Mapping[UUID, UUID], now: datetime, good_for: timedelta) -> list[Lane]:
-        """Whoever is inside goes out."""
-        window = Window.of(now, good_for)
-        places = self._places(lanes, entered_by)
-        for place in places:
-            for _ in range(len(place.inside)):
-                self._keep(place, self._leave(place, window))
-        return [place.scans for place in places]
-
-    def mixed(
-        self, lanes: int, scans: int, entered_by: Mapping[UUID, UUID], now: datetime, good_for: timedelta
-    ) -> list[Lane]:
-        """Members go in and out by turns, the given share of scans is refused.
+    def entries(self, lanes: int, now: datetime, valid_for: timedelta, number: int | None = None) -> list[Lane]:
+        """Members enter.
 
         Args:
-            lanes: how many connections ask at once.
-            scans: how many scans in all; fewer where the members' codes run out.
+            number: how many, dealt out to the lanes in turn; None: every second one.
+        """
+        window = IssueWindow.of(now, valid_for)
+        states = self._states(lanes, {})
+        for lane, state in enumerate(states):
+            wanted = len(state.outside) // 2 if number is None else len(range(lane, number, lanes))
+            for _ in range(min(wanted, len(state.outside))):
+                self._keep(state, self._enter(state, window))
+        return [state.scans for state in states]
+
+    def exits(self, lanes: int, entered_by: Mapping[UUID, UUID], now: datetime, valid_for: timedelta) -> list[Lane]:
+        """Everybody who is inside leaves."""
+        window = IssueWindow.of(now, valid_for)
+        states = self._states(lanes, entered_by)
+        for state in states:
+            for _ in range(len(state.inside)):
+                self._keep(state, self._leave(state, window))
+        return [state.scans for state in states]
+
+    def mixed(
+        self, lanes: int, scans: int, entered_by: Mapping[UUID, UUID], now: datetime, valid_for: timedelta
+    ) -> list[Lane]:
+        """Members enter and leave in turn, and the given share of scans is refused.
+
+        Args:
+            lanes: how many connections.
+            scans: how many scans in all; fewer where the members' passes run out.
             entered_by: who is inside, with the gate by which they came.
             now: when the first scan may be sent.
-            good_for: how long after that the last one may be.
+            valid_for: how long after that the last one may be.
         """
-        window = Window.of(now, good_for)
-        places = self._places(lanes, entered_by)
-        for place in places:
+        window = IssueWindow.of(now, valid_for)
+        states = self._states(lanes, entered_by)
+        for state in states:
             fruitless = 0
-            while len(place.scans) * lanes < scans and fruitless < _FRUITLESS:
-                scan = self._refused(place, window, now) if self._chance(self._refused_share) else None
-                fruitless = 0 if self._keep(place, scan or self._moved(place, window)) else fruitless + 1
-        return [place.scans for place in places]
+            while len(state.scans) * lanes < scans and fruitless < _FRUITLESS:
+                is_refused = self._chance(self._refused_share)
+                scan = self._random.choice(self._refusals)(state, window, now) if is_refused else None
+                fruitless = 0 if self._keep(state, scan or self._moved(state, window)) else fruitless + 1
+        return [state.scans for state in states]
 
-    def _places(self, lanes: int, entered_by: Mapping[UUID, UUID]) -> list[_Place]:
-        members = self._world.of_kind(Kind.ADMITTED)
+    def _states(self, lanes: int, entered_by: Mapping[UUID, UUID]) -> list[_LaneState]:
+        members = self._world.of_kind(MemberKind.ADMITTED)
         self._random.shuffle(members)
         inside = [(member, self._gates[entered_by[member.id]]) for member in members if member.id in entered_by]
         outside = [member for member in members if member.id not in entered_by]
-        return [_Place(deque(outside[lane::lanes]), deque(inside[lane::lanes])) for lane in range(lanes)]
+        return [_LaneState(deque(outside[lane::lanes]), deque(inside[lane::lanes])) for lane in range(lanes)]
 
-    def _moved(self, place: _Place, window: Window) -> PlannedScan | None:
-        if place.inside and (self._passing_through or not place.outside or self._chance(0.5)):
-            return self._leave(place, window)
-        return self._enter(place, window)
+    def _moved(self, state: _LaneState, window: IssueWindow) -> Scan | None:
+        if state.inside and (self._passing_through or not state.outside or self._chance(0.5)):
+            return self._leave(state, window)
+        return self._enter(state, window)
 
-    def _enter(self, place: _Place, window: Window) -> PlannedScan | None:
-        member = place.outside.popleft() if place.outside else None
-        issued_at = self._times.take(member.id, window) if member else None
-        if member is None or issued_at is None:
-            place.outside.extend([member] if member else [])
+    def _enter(self, state: _LaneState, window: IssueWindow) -> Scan | None:
+        member = state.outside.popleft() if state.outside else None
+        shown = self._pass(member, window) if member else None
+        if member is None or shown is None:
+            state.outside.extend([member] if member else [])
             return None
         gate = self._random.choice(self._world.gates)
-        place.inside.append((member, gate))
-        place.entered_by[member.id] = issued_at
-        return self._scan(gate, Direction.ENTER, Code(member.id, issued_at), Expected(Outcome.ENTERED, member))
+        state.inside.append((member, gate))
+        state.entries[member.id] = shown
+        return self._scan(gate, shown, oracle.entry(member, shown, may_be_full=False))
 
-    def _leave(self, place: _Place, window: Window) -> PlannedScan | None:
-        member, entered_by = place.inside.popleft()
-        # The door takes the code of the entry as well; but phones have moved on by then, and so must what is verified.
-        issued_at = self._times.take(member.id, window)
-        if issued_at is None:
-            place.inside.append((member, entered_by))
+    def _leave(self, state: _LaneState, window: IssueWindow) -> Scan | None:
+        member, entered_by = state.inside.popleft()
+        # The door accepts the pass of the entry too; but a phone shows another one by then, which must be verified.
+        shown = self._pass(member, window)
+        if shown is None:
+            state.inside.append((member, entered_by))
             return None
-        place.outside.append(member)
+        state.outside.append(member)
         gate = self._random.choice((entered_by, self._other_gate[entered_by.id]))
-        return self._scan(gate, Direction.LEAVE, Code(member.id, issued_at), Expected(Outcome.LEFT, member))
+        return self._scan(gate, shown, oracle.exit_(member), Direction.LEAVE)
 
-    def _refused(self, place: _Place, window: Window, now: datetime) -> PlannedScan | None:
-        return self._random.choice(self._refusals)(place, window, now)
-
-    def _without_right(
-        self, kind: Kind, reason: Reason, remedy: Remedy
-    ) -> Callable[[_Place, Window, datetime], PlannedScan | None]:
+    def _of_refused_kind(self, kind: MemberKind) -> _Refusal:
         members = self._world.of_kind(kind)
 
-        def plan(_place: _Place, window: Window, _now: datetime) -> PlannedScan | None:
+        def plan(_state: _LaneState, window: IssueWindow, _now: datetime) -> Scan | None:
             member = self._random.choice(members)
-            issued_at = self._times.take(member.id, window)
-            return self._refusal(Code(member.id, issued_at), member, reason, remedy) if issued_at else None
+            shown = self._pass(member, window)
+            return self._scan_anywhere(shown, oracle.entry(member, shown, may_be_full=False)) if shown else None
 
         return plan
 
-    def _forged(self, place: _Place, window: Window, _now: datetime) -> PlannedScan | None:
-        if not place.outside:
-            return None
-        member = self._random.choice(place.outside)
-        issued_at = self._times.take(member.id, window)
-        if issued_at is None:
-            return None
-        code = Code(member.id, issued_at, forged=True)
-        return self._refusal(code, None, Reason.UNKNOWN_PASS, Remedy.OPEN_APP)
+    def _forged(self, state: _LaneState, window: IssueWindow, _now: datetime) -> Scan | None:
+        shown = self._pass(self._random.choice(state.outside), window) if state.outside else None
+        return self._scan_anywhere(replace(shown, forged=True), oracle.forged()) if shown else None
 
-    def _expired(self, place: _Place, _window: Window, now: datetime) -> PlannedScan | None:
-        if not place.outside:
+    def _expired(self, state: _LaneState, _window: IssueWindow, now: datetime) -> Scan | None:
+        if not state.outside:
             return None
-        member = self._random.choice(place.outside)
-        code = Code(member.id, stale_time(now, self._random.random()))
-        return self._refusal(code, member, Reason.EXPIRED_PASS, Remedy.REFRESH_PASS)
+        member = self._random.choice(state.outside)
+        return self._scan_anywhere(Pass(member.id, stale_time(now, self._random.random())), oracle.stale(member))
 
-    def _used(self, place: _Place, _window: Window, _now: datetime) -> PlannedScan | None:
-        # Only members who came in and left within this plan: their code is neither stale nor shown at another place.
-        came_back = [member for member in place.outside if member.id in place.entered_by]
+    def _used(self, state: _LaneState, _window: IssueWindow, _now: datetime) -> Scan | None:
+        # Only members who came in and left within this plan: their pass is neither stale nor used at another place.
+        came_back = [member for member in state.outside if member.id in state.entries]
         if not came_back:
             return None
         member = self._random.choice(came_back)
-        code = Code(member.id, place.entered_by[member.id])
-        return self._refusal(code, member, Reason.USED_PASS, Remedy.REFRESH_PASS)
+        return self._scan_anywhere(state.entries[member.id], oracle.used(member))
 
-    def _inside_already(self, place: _Place, window: Window, _now: datetime) -> PlannedScan | None:
-        if not place.inside:
+    def _inside_already(self, state: _LaneState, window: IssueWindow, _now: datetime) -> Scan | None:
+        if not state.inside:
             return None
-        member, entered_by = self._random.choice(place.inside)
+        member, entered_by = self._random.choice(state.inside)
+        shown = self._pass(member, window)
+        if shown is None:
+            return None
+        # At the other gate: at the same one it could be a phone held up, which is answered once more as before.
+        return self._scan(self._other_gate[entered_by.id], shown, oracle.passed_back(member, shown))
+
+    def _pass(self, member: Member, window: IssueWindow) -> Pass | None:
         issued_at = self._times.take(member.id, window)
-        if issued_at is None:
-            return None
-        # At the other gate: at the same one it could be a phone held up, which is told once more that it may pass.
-        gate = self._other_gate[entered_by.id]
-        expected = Expected(Outcome.REFUSED, member, Reason.ALREADY_INSIDE, Remedy.LEAVE_FIRST)
-        return self._scan(gate, Direction.ENTER, Code(member.id, issued_at), expected)
+        return Pass(member.id, issued_at) if issued_at else None
 
-    def _refusal(self, code: Code, member: BenchMember | None, reason: Reason, remedy: Remedy) -> PlannedScan:
-        gate = self._random.choice(self._world.gates)
-        return self._scan(gate, Direction.ENTER, code, Expected(Outcome.REFUSED, member, reason, remedy))
+    def _scan_anywhere(self, shown: Pass, expected: Expected) -> Scan:
+        return self._scan(self._random.choice(self._world.gates), shown, expected)
 
-    def _scan(self, gate: BenchGate, direction: Direction, code: Code, expected: Expected) -> PlannedScan:
-        device = self._random.choice(gate.devices)
-        return PlannedScan(str(new_id()), device, gate, direction, code, code.member_id, expected)
+    def _scan(self, gate: Gate, shown: Pass, expected: Expected, direction: Direction = Direction.ENTER) -> Scan:
+        return Scan(str(new_id()), gate, self._random.choice(gate.devices), direction, shown, expected)
 
-    def _keep(self, place: _Place, scan: PlannedScan | None) -> bool:
+    def _keep(self, state: _LaneState, scan: Scan | None) -> bool:
         if scan is not None:
-            place.scans.append(scan)
+            state.scans.append(scan)
         return scan is not None
 
     def _chance(self, share: float) -> bool:
         return self._random.random() < share
-
-    def _beside(self, gate: BenchGate) -> BenchGate:
-        gates: Sequence[BenchGate] = [other for other in self._world.gates if other.gym_id == gate.gym_id]
-        return gates[(gates.index(gate) + 1) % len(gates)]

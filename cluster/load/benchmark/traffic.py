@@ -1,32 +1,98 @@
-"""Scans through the stack: planned, prepared, sent, checked."""
+"""Scans through the stack: planned, written, sent, checked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from math import ceil
+from uuid import UUID
 
-from cluster.load.answer_checks import Checked, check
-from cluster.load.benchmark.ledger import Ledger
-from cluster.load.benchmark.measurements import Rate, mean_batch, rate_of
+from sqlalchemy import Connection, select
+
+from cluster.load.benchmark.measured_stack import MeasuredStack
+from cluster.load.benchmark.measurements import Measured, Rate, rate_of
 from cluster.load.benchmark.scan_plan import Lane, Planner
-from cluster.load.generator_process import Measured, measure
-from cluster.load.job import Job
-from cluster.load.requests import ScanRequests
-from cluster.load.schedule import at_once, steady
-from cluster.load.world import BenchWorld, gates_entered_by
-from cluster.local.ports import LOOPBACK
-from cluster.local.record import StackRecord
+from cluster.load.generator import Answer, Driven, at_once, steady
+from cluster.load.oracle import AnswerLog, faults, read_answer
+from cluster.load.scans import Scan
+from cluster.load.world import World
 from domain.clock import system_clock
-from domain.unit_of_work import Store
+from domain.door.model import ScanAnswer
+from domain.tables import open_visits, visits
 
-_FILLING_LANES = 32
+_OK = 200
+_CLOCK = timedelta(milliseconds=50)  # between this process's reading of the clock and the generator's
+_MOVING_LANES = 32
 _FILLING_S = 8.0  # at most: it ends with its last scan
-_MOVING_S = 20.0  # for all who are to go in, or out
+_MOVING_S = 20.0  # for all who are to enter or leave
 _WARM_UP_S = 2.0
 _WARM_UP_SCANS = 4000
 _HEADROOM = 1.5  # over the rate of the warm-up
-# What preparing takes, generously: a code is worthless when it was signed too long before it is shown.
+# How long preparing takes, generously: a pass expires when it was signed too long before it is shown.
 _STARTING_S, _PREPARING_ONE_S = 3.0, 0.0002
+
+
+@dataclass(slots=True)
+class Checked:
+    """The answers of one measurement compared with the plan.
+
+    Args:
+        given: those that could be read.
+        errors: scans without an answer.
+        wrong: answers that are not right.
+        unchecked: answers about members of whom an earlier answer was lost, so that nobody knows where they are.
+    """
+
+    given: list[ScanAnswer] = field(default_factory=list)
+    errors: int = 0
+    wrong: int = 0
+    unchecked: int = 0
+
+    @property
+    def mean_batch(self) -> float:
+        """How many scans were decided together: all decisions of one transaction have the same time."""
+        return len(self.given) / len({answer.decided_at for answer in self.given}) if self.given else 0.0
+
+
+def check(plan: Sequence[Lane], driven: Driven, log: AnswerLog) -> Checked:
+    """Compare every answer with the right one, and log it.
+
+    Args:
+        plan: what was sent, lane by lane.
+        driven: what was answered.
+    """
+    checked = Checked()
+    began = datetime.fromtimestamp(driven.began, UTC)
+    for lane, answers in zip(plan, driven.lanes, strict=True):
+        lost: set[UUID] = set()
+        # A lane may have more scans planned than were sent.
+        for scan, answer in zip(lane, answers, strict=False):
+            member_id = scan.shown.member_id
+            if answer.status != _OK:
+                checked.errors += 1
+                log.add_example(f"{answer.status} {answer.body[:160].decode(errors='replace')}")
+                lost.add(member_id)
+                continue
+            given = read_answer(answer.body)
+            if isinstance(given, ScanAnswer):
+                checked.given.append(given)
+                log.add(scan.device.id, scan.shown, given)
+            if member_id in lost:
+                checked.unchecked += 1
+            elif found := _faults(scan, answer, given, began):
+                checked.wrong += 1
+                log.add_fault(f"{scan.direction}: {', '.join(found)}")
+    log.unanswered += checked.errors
+    return checked
+
+
+def _faults(scan: Scan, answer: Answer, given: ScanAnswer | str, began: datetime) -> Sequence[str]:
+    if isinstance(given, str):
+        return [given]
+    sent = began + timedelta(seconds=answer.sent)
+    answered = sent + timedelta(seconds=answer.took)
+    is_within = sent - _CLOCK <= given.decided_at <= answered + _CLOCK
+    found = faults(scan.expected.at(answered), given, scan.scan_id, scan.gate)
+    return [*found, *([] if is_within else [f"decided_at is {given.decided_at}"])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +100,7 @@ class ScanRun:
     """Scans at one number of connections.
 
     Args:
-        wrong: answers that say something else than they must.
+        wrong: answers that are not right.
         unchecked: answers about members of whom an earlier answer was lost.
         mean_batch: how many scans were decided in one transaction.
         ran_out: whether it ended early, because every prepared scan had been sent.
@@ -52,116 +118,91 @@ class ScanRun:
         return not (self.wrong or self.rate.errors)
 
 
-class ScanRuns:
-    """Sends scans and keeps every answer.
+class ScanTraffic:
+    """The scans of a world's members. Every answer is checked and logged.
 
     Args:
-        record: of the stack.
-        store: of the stack, to see who is inside when a plan begins.
-        world: what was loaded.
-        planner: chooses who scans where.
-        requests: writes the scans.
-        ledger: takes the answers.
+        passing_through: whoever entered leaves next.
     """
 
-    def __init__(
-        self,
-        record: StackRecord,
-        store: Store,
-        world: BenchWorld,
-        planner: Planner,
-        requests: ScanRequests,
-        ledger: Ledger,
-    ) -> None:
-        self._record = record
-        self._store = store
+    def __init__(self, stack: MeasuredStack, world: World, *, passing_through: bool = False) -> None:
         self.world = world
-        self._planner = planner
-        self._requests = requests
-        self._ledger = ledger
+        self._stack = stack
+        self._planner = Planner(world, stack.random_seed, stack.refused_share, passing_through=passing_through)
 
     def fill(self) -> None:
-        """Let every second member in, or as many as there is time for."""
-        good_for = good_until(_FILLING_S, len(self.world.members))
-        plan = self._planner.entries(_FILLING_LANES, system_clock(), good_for)
-        self._around(plan, self.drive(plan, _FILLING_S))
+        """Let every second member enter, or as many as there is time for."""
+        plan = self._planner.entries(
+            _MOVING_LANES, system_clock(), valid_for(_FILLING_S, len(self.world.members)), number=None
+        )
+        self._check_around(plan, self.send(plan, _FILLING_S))
 
-    def move(self, entries: int | None) -> None:
-        """Let exactly so many members in; None: let everybody out."""
-        good_for = good_until(_MOVING_S, len(self.world.members))
-        if entries is None:
-            with self._store.reading() as connection:
-                inside = gates_entered_by(connection, self.world)
-            plan = self._planner.exits(_FILLING_LANES, inside, system_clock(), good_for)
-        else:
-            plan = self._planner.entries(_FILLING_LANES, system_clock(), good_for, entries)
-        self._around(plan, self.drive(plan, _MOVING_S, at_once(plan)))
+    def enter(self, number: int) -> None:
+        """Let exactly so many members enter."""
+        valid = valid_for(_MOVING_S, len(self.world.members))
+        plan = self._planner.entries(_MOVING_LANES, system_clock(), valid, number)
+        self._check_around(plan, self.send(plan, _MOVING_S, at_once(plan)))
+
+    def leave(self) -> None:
+        """Let everybody leave."""
+        valid = valid_for(_MOVING_S, len(self.world.members))
+        plan = self._planner.exits(_MOVING_LANES, self._inside(), system_clock(), valid)
+        self._check_around(plan, self.send(plan, _MOVING_S, at_once(plan)))
 
     def measure(self, connections: int, seconds: float) -> ScanRun:
-        """Warm up, then measure, each lane asking on when it is answered (closed loop)."""
+        """Warm up, then measure in a closed loop."""
         plan = self._mixed(connections, _WARM_UP_SCANS, _WARM_UP_S)
-        warm = self.drive(plan, _WARM_UP_S)
-        self._around(plan, warm)
+        warm = self.send(plan, _WARM_UP_S)
+        self._check_around(plan, warm)
         expected = rate_of(warm, 0).per_second * _HEADROOM * seconds
         plan = self._mixed(connections, round(expected) + 20 * connections, seconds)
-        measured = self.drive(plan, seconds)
-        checked = self._checked(plan, measured)
-        self._ledger.take(checked)
-        return ScanRun(
-            rate_of(measured, checked.errors),
-            checked.wrong,
-            checked.unchecked,
-            mean_batch([answer for _, answer in checked.answers]),
-            measured.driven.ran_out,
-        )
+        measured = self.send(plan, seconds)
+        checked = check(plan, measured.driven, self._stack.log)
+        rate = rate_of(measured, checked.errors)
+        return ScanRun(rate, checked.wrong, checked.unchecked, checked.mean_batch, measured.driven.ran_out)
 
     def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Measured, Checked]:
-        """Send scans at a steady rate, whatever becomes of them (open loop).
-
-        A scan that could not be sent at all counts among the errors.
-        """
+        """Send scans at a steady rate (open loop). A scan that could not be sent counts among the errors."""
         wanted = round(rate * seconds)
         plan = self._mixed(lanes, ceil(wanted / lanes) * lanes, seconds)
         due = steady(rate, wanted, lanes)
-        # Lanes whose members had no code left are shorter than their schedule.
+        # Lanes whose members had no pass left are shorter than their schedule.
         plan = [scans[: len(times)] for scans, times in zip(plan, due, strict=True)]
         due = [times[: len(scans)] for scans, times in zip(plan, due, strict=True)]
-        measured = self.drive(plan, seconds, due)
-        checked = self._checked(plan, measured)
-        checked.errors += unsent(plan, measured)
-        self._ledger.take(checked)
+        measured = self.send(plan, seconds, due)
+        checked = check(plan, measured.driven, self._stack.log)
+        unsent = sum(map(len, plan)) - sum(map(len, measured.driven.lanes))
+        checked.errors += unsent
+        self._stack.log.unanswered += unsent
         return measured, checked
 
-    def drive(self, plan: Sequence[Lane], seconds: float, due: Sequence[list[float]] | None = None) -> Measured:
-        """Send a plan; with a schedule all of it."""
-        lanes = [self._requests.lane(scans) for scans in plan]
-        job = Job(
-            LOOPBACK,
-            self._record.port,
-            lanes,
-            repeats=False,
-            seconds=seconds,
-            due=None if due is None else list(due),
-        )
-        return measure(self._record, job)
+    def send(self, plan: Sequence[Lane], seconds: float, due: list[list[float]] | None = None) -> Measured:
+        """Send a plan, with a schedule all of it."""
+        write = self._stack.writer.request
+        return self._stack.send([[write(scan) for scan in scans] for scans in plan], seconds, due)
 
     def _mixed(self, connections: int, scans: int, seconds: float) -> list[Lane]:
-        with self._store.reading() as connection:
-            inside = gates_entered_by(connection, self.world)
-        return self._planner.mixed(connections, scans, inside, system_clock(), good_until(seconds, scans))
+        return self._planner.mixed(connections, scans, self._inside(), system_clock(), valid_for(seconds, scans))
 
-    def _around(self, plan: Sequence[Lane], measured: Measured) -> None:
-        self._ledger.take(self._checked(plan, measured), around=True)
+    def _inside(self) -> Mapping[UUID, UUID]:
+        with self._stack.store.reading() as connection:
+            return gates_entered_by(connection, self.world)
 
-    def _checked(self, plan: Sequence[Lane], measured: Measured) -> Checked:
-        return check(plan, measured.driven, self.world.capacity)
-
-
-def unsent(plan: Sequence[Lane], measured: Measured) -> int:
-    """How many planned scans were not sent."""
-    return sum(len(scans) - len(answers) for scans, answers in zip(plan, measured.driven.lanes, strict=True))
+    def _check_around(self, plan: Sequence[Lane], measured: Measured) -> None:
+        checked = check(plan, measured.driven, self._stack.log)
+        self._stack.around.update(errors=checked.errors, wrong_answers=checked.wrong)
 
 
-def good_until(seconds: float, scans: int) -> timedelta:
-    """How long codes must be good that are signed now for so many scans within so many seconds."""
+def gates_entered_by(connection: Connection, world: World) -> dict[UUID, UUID]:
+    """Who is inside, with the gate by which they came."""
+    rows = connection.execute(
+        select(open_visits.c.member_id, visits.c.gate_id)
+        .join(visits, visits.c.id == open_visits.c.visit_id)
+        .where(open_visits.c.gym_id.in_(world.gym_ids))
+    )
+    return {row.member_id: row.gate_id for row in rows}
+
+
+def valid_for(seconds: float, scans: int) -> timedelta:
+    """How long passes must be valid that are signed now for so many scans within so many seconds."""
     return timedelta(seconds=seconds + _STARTING_S + scans * _PREPARING_ONE_S)

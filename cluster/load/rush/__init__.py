@@ -1,1 +1,1 @@
-"""A simulated peak hour: people at the gates of a running stack, and whether every answer was right."""
+"""The rush: a simulated peak hour at the gates of a running stack, with every answer checked."""

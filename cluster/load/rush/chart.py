@@ -1,4 +1,4 @@
-"""The picture of a rush: who was inside each gym, and what was decided a second, over simulated time."""
+"""The picture of a rush: who was inside each gym, and the scans decided each second, over simulated time."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -9,11 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cluster.load.rush.books import Books, Heard, Stage
-from cluster.load.rush.curve import first_minute
+from cluster.load.rush.log import RecordedScan, RushLog, Stage
 from cluster.load.rush.summary import Summary
-from cluster.load.rush.times import clock
-from cluster.load.rush.world import RushGym, RushWorld
+from cluster.load.rush.visitors import first_minute, time_of_day
+from cluster.load.world import Gym, World
 from domain.door.model import Outcome
 
 # Of the palette of Okabe and Ito, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/).
@@ -25,7 +24,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 240)  # minutes between ticks
 _SECONDS_A_MINUTE = 60.0
 
 
-def draw(path: Path, summary: Summary, books: Books, world: RushWorld) -> list[Path]:
+def draw(path: Path, summary: Summary, log: RushLog, world: World) -> list[Path]:
     """Write the picture as PNG and SVG.
 
     Args:
@@ -38,7 +37,7 @@ def draw(path: Path, summary: Summary, books: Books, world: RushWorld) -> list[P
         OSError: they cannot be written.
     """
     stem = path.with_suffix("") if path.suffix.lower() in {".png", ".svg"} else path
-    figure = _figure(summary, books, world)
+    figure = _figure(summary, log, world)
     files = [stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")]
     files[0].parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(files[0], dpi=144)
@@ -46,7 +45,7 @@ def draw(path: Path, summary: Summary, books: Books, world: RushWorld) -> list[P
     return files
 
 
-def _figure(summary: Summary, books: Books, world: RushWorld) -> Figure:
+def _figure(summary: Summary, log: RushLog, world: World) -> Figure:
     shown = world.gyms[:_MOST_GYMS]
     rows = ceil(len(shown) / _COLUMNS)
     columns = min(_COLUMNS, len(shown))
@@ -56,7 +55,7 @@ def _figure(summary: Summary, books: Books, world: RushWorld) -> Figure:
     top = max(gym.capacity for gym in shown) * 1.12
     for place, gym in enumerate(shown):
         axes = figure.add_subplot(grid[place // columns, place % columns])
-        _gym(axes, gym, _occupancy(books, place, summary.minutes_done), summary)
+        _gym(axes, gym, _occupancy(log, gym, summary.minutes_done), summary)
         axes.set_ylim(0, top)
         axes.tick_params(labelleft=place % columns == 0)
         if place == 0:
@@ -64,43 +63,43 @@ def _figure(summary: Summary, books: Books, world: RushWorld) -> Figure:
             axes.text(*where, "room", transform=axes.get_yaxis_transform(), fontsize=8, color=_REFUSED)
         if place % columns == 0:
             axes.set_ylabel("inside", fontsize=9, color=_INK)
-    _scans(figure.add_subplot(grid[rows, :]), books.of(Stage.RUSH), summary)
+    _scans(figure.add_subplot(grid[rows, :]), log.of(Stage.RUSH), summary)
     return figure
 
 
 def _title(summary: Summary) -> str:
-    wish = summary.wish
-    begin, end = clock(0, wish.minutes), clock(summary.minutes_done, wish.minutes)
+    options = summary.options
+    begin, end = time_of_day(0, options.minutes), time_of_day(summary.minutes_done, options.minutes)
     stopped = ", interrupted" if summary.is_interrupted else ""
-    refused, took = sum(summary.refused.values()), summary.latency
+    refused, latency = sum(summary.refused.values()), summary.latency
     return (
         f"{begin} to {end}{stopped}: {summary.entered:,} entered, {summary.left:,} left, {refused:,} refused;  "
-        f"answers in {took.p50_ms:.0f} ms, 99 of 100 within {took.p99_ms:.0f} ms"
+        f"answers in {latency.p50_ms:.0f} ms, 99 of 100 within {latency.p99_ms:.0f} ms"
     )
 
 
-def _occupancy(books: Books, gym: int, minutes: float) -> tuple[list[float], list[int]]:
-    """Minutes and how many were inside from then on, as the doors told."""
-    before = [each for each in books.of(Stage.FILLING) if each.gym == gym]
-    told = sorted(
-        (each for each in books.of(Stage.RUSH) if each.gym == gym and not each.is_held_up),
-        key=lambda each: each.answer.decided_at,
+def _occupancy(log: RushLog, gym: Gym, minutes: float) -> tuple[list[float], list[int]]:
+    """Minutes, and how many were inside from then on, by the answers."""
+    before = [record for record in log.of(Stage.FILLING) if record.gym_id == gym.id]
+    counted = sorted(
+        (record for record in log.of(Stage.RUSH) if record.gym_id == gym.id and not record.is_held_up),
+        key=lambda record: record.answer.decided_at,
     )
-    # One batch is decided at one moment: what it led to was told last.
-    begin = max((each.answer.occupancy for each in before), default=0)
-    times = list(accumulate([0.0, *(min(each.minute, minutes) for each in told), minutes], max))
-    inside = [begin, *(each.answer.occupancy for each in told)]
+    # A batch is decided at one moment: its result is in the greatest answer.
+    begin = max((record.answer.occupancy for record in before), default=0)
+    times = list(accumulate([0.0, *(min(record.minute, minutes) for record in counted), minutes], max))
+    inside = [begin, *(record.answer.occupancy for record in counted)]
     return times, [*inside, inside[-1]]
 
 
-def _gym(axes: Axes, gym: RushGym, series: tuple[list[float], list[int]], summary: Summary) -> None:
+def _gym(axes: Axes, gym: Gym, series: tuple[list[float], list[int]], summary: Summary) -> None:
     most = max(series[1])
     times, inside = _thinned(*series)
     axes.fill_between(times, inside, step="post", color=_INSIDE, alpha=0.55, linewidth=0)
     axes.step(times, inside, where="post", color=_ENTERED, linewidth=1.2)
     axes.axhline(gym.capacity, color=_REFUSED, linewidth=1.2, linestyle="--")
-    words = f"full with {most}" if most >= gym.capacity else f"{most} of {gym.capacity} at most"
-    axes.set_title(f"{gym.name}: {words}", fontsize=9, color=_INK, loc="left")
+    title = f"full with {most}" if most >= gym.capacity else f"{most} of {gym.capacity} at most"
+    axes.set_title(f"{gym.name}: {title}", fontsize=9, color=_INK, loc="left")
     _time_axis(axes, summary, ticks=3)
 
 
@@ -115,9 +114,9 @@ def _thinned(times: list[float], inside: list[int]) -> tuple[list[float], list[i
     return [times[place] for place in kept], [inside[place] for place in kept]
 
 
-def _scans(axes: Axes, heard: Sequence[Heard], summary: Summary) -> None:
-    """What was decided in a real second, as a stack of entries, exits and refusals."""
-    per_second = summary.wish.speed / _SECONDS_A_MINUTE
+def _scans(axes: Axes, records: Sequence[RecordedScan], summary: Summary) -> None:
+    """The scans decided in a real second, as a stack of entries, exits and refusals."""
+    per_second = summary.options.speed / _SECONDS_A_MINUTE
     minutes = max(summary.minutes_done, per_second)
     bars = max(1, min(_MOST_BARS, ceil(minutes / per_second)))
     width = minutes / bars
@@ -129,9 +128,9 @@ def _scans(axes: Axes, heard: Sequence[Heard], summary: Summary) -> None:
         (Outcome.REFUSED, "refused", _REFUSED),
     ):
         heights = [0.0] * bars
-        for each in heard:
-            if each.answer.outcome is outcome and not each.is_held_up:
-                heights[min(bars - 1, int(each.minute / width))] += per_second / width
+        for record in records:
+            if record.answer.outcome is outcome and not record.is_held_up:
+                heights[min(bars - 1, int(record.minute / width))] += per_second / width
         axes.bar(
             starts, heights, width, floor, align="edge", color=colour, label=label, edgecolor="white", linewidth=0.3
         )
@@ -140,17 +139,17 @@ def _scans(axes: Axes, heard: Sequence[Heard], summary: Summary) -> None:
     axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=9)
     axes.set_ylim(top=max(1.0, *floor) * 1.25)
     _time_axis(axes, summary, ticks=12)
-    speed = f"time of day, simulated; {summary.wish.speed:g} minutes of it pass in a real one"
+    speed = f"time of day, simulated; {summary.options.speed:g} minutes of it pass in a real one"
     axes.set_xlabel(speed, fontsize=9, color=_INK)
 
 
 def _time_axis(axes: Axes, summary: Summary, ticks: int) -> None:
-    minutes = summary.wish.minutes
+    minutes = summary.options.minutes
     axes.set_xlim(0, minutes)
     begin = first_minute(minutes)
     step = next((step for step in _STEPS if minutes / step <= ticks), _STEPS[-1])
     axes.set_xticks([at - begin for at in range(ceil(begin / step) * step, int(begin + minutes) + 1, step)])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda minute, _: clock(minute, minutes)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda minute, _: time_of_day(minute, minutes)))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.tick_params(labelsize=8, colors=_INK, color=_PALE)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)

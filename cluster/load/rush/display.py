@@ -1,4 +1,4 @@
-"""How far a rush is: a live view on a terminal, else a line every few seconds."""
+"""The progress of a rush: a live view on a terminal, otherwise a line every few seconds."""
 
 import time
 from collections import Counter
@@ -12,28 +12,28 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cluster.load.rush.books import Books, Stage
+from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.pace import Pace
 from cluster.load.rush.summary import latency_of
-from cluster.load.rush.times import clock
-from cluster.load.rush.world import RushWorld
+from cluster.load.rush.visitors import time_of_day
+from cluster.load.world import World
 
 _LINE_EVERY_S = 3.0
-_LATEST_S = 5.0  # what the figures of the moment are of
+_LATEST_S = 5.0  # the current figures are of so many seconds
 _ROWS = 20
 _BAR = 40
 _STAGES = {
-    Stage.CLEARING: "an earlier rush left people inside: they go out",
-    Stage.FILLING: "who is inside at the beginning comes in",
+    Stage.CLEARING: "an earlier rush left people inside: they leave",
+    Stage.FILLING: "whoever is inside at the beginning enters",
     Stage.RUSH: "rush",
-    Stage.LETTING_OUT: "everybody goes out",
+    Stage.LETTING_OUT: "everybody leaves",
 }
 
 
 class Display:
     """Shows a rush on standard error; standard output is for its result."""
 
-    def __init__(self, world: RushWorld, console: Console) -> None:
+    def __init__(self, world: World, console: Console) -> None:
         self._world = world
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
@@ -50,39 +50,39 @@ class Display:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, stage: Stage, pace: Pace, books: Books) -> None:
-        """Draw anew, or write a line if it is time for one."""
+    def show(self, stage: Stage, pace: Pace, log: RushLog) -> None:
+        """Update the live view, or write a line if it is time for one."""
         if self._live is not None:
-            self._live.update(self._drawn(stage, pace, books), refresh=True)
+            self._live.update(self._view(stage, pace, log), refresh=True)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LINE_EVERY_S
-            inside = sum(books.occupancy(len(self._world.gyms)))
-            self._console.print(f"{_headline(stage, pace, books)}  {inside} inside", markup=False)
+            inside = len(log.answers.inside)
+            self._console.print(f"{_headline(stage, pace, log)}  {inside} inside", markup=False)
 
-    def _drawn(self, stage: Stage, pace: Pace, books: Books) -> Group:
+    def _view(self, stage: Stage, pace: Pace, log: RushLog) -> Group:
         gyms = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
-        for gym, inside in islice(zip(self._world.gyms, books.occupancy(len(self._world.gyms)), strict=True), _ROWS):
+        for gym, inside in islice(zip(self._world.gyms, log.occupancy(self._world.gym_ids), strict=True), _ROWS):
             style = "red" if inside >= gym.capacity else "cyan"
             bar = ProgressBar(gym.capacity, inside, width=_BAR, complete_style=style, finished_style=style)
             gyms.add_row(gym.name, bar, f"{inside:>4} of {gym.capacity}")
-        reasons = Counter(str(each.answer.reason) for each in books.of(Stage.RUSH) if each.answer.reason)
+        reasons = Counter(str(record.answer.reason) for record in log.of(Stage.RUSH) if record.answer.reason)
         refused = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
         more = len(self._world.gyms) - _ROWS
         rest = [Text(f"and {more} more gyms")] if more > 0 else []
-        words = [Text(f"refused: {refused}")] if refused else []
-        return Group(Text(_headline(stage, pace, books), style="bold"), gyms, *rest, *words)
+        refusals = [Text(f"refused: {refused}")] if refused else []
+        return Group(Text(_headline(stage, pace, log), style="bold"), gyms, *rest, *refusals)
 
 
-def _headline(stage: Stage, pace: Pace, books: Books) -> str:
+def _headline(stage: Stage, pace: Pace, log: RushLog) -> str:
     since = pace.seconds - _LATEST_S
     latest = []
-    for heard in reversed(books.heard):
-        if heard.second < since:
+    for record in reversed(log.records):
+        if record.second < since:
             break
-        latest.append(heard.took_s)
-    took = latency_of(latest)
+        latest.append(record.took_s)
+    latency = latency_of(latest)
     rate = len(latest) / min(_LATEST_S, max(1.0, pace.seconds))
-    when = clock(min(pace.minute, pace.minutes), pace.minutes) if stage is Stage.RUSH else ""
-    told = "stopping: waiting for what is under way" if pace.is_stopped else _STAGES[stage]
-    figures = f"{rate:.0f} scans/s  p50 {took.p50_ms:.0f} ms  p99 {took.p99_ms:.0f} ms"
-    return "  ".join(filter(None, (when, told, figures)))
+    when = time_of_day(min(pace.minute, pace.minutes), pace.minutes) if stage is Stage.RUSH else ""
+    activity = "stopping: waiting for scans under way" if pace.is_stopped else _STAGES[stage]
+    figures = f"{rate:.0f} scans/s  p50 {latency.p50_ms:.0f} ms  p99 {latency.p99_ms:.0f} ms"
+    return "  ".join(filter(None, (when, activity, figures)))

@@ -1,4 +1,4 @@
-"""Simulated time, and waiting in it until somebody says stop."""
+"""Simulated time, and waiting in it until the rush is stopped."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from datetime import datetime
 
 from domain.clock import system_clock
 
-_SECONDS_A_MINUTE = 60.0
+_SECONDS_PER_MINUTE = 60.0
 
 
 class Pace:
     """The clock of a rush.
 
     Args:
-        speed: how many simulated minutes pass in a real one.
-        minutes: how long it lasts, simulated.
+        speed: simulated minutes per real one.
+        minutes: how long the rush lasts, simulated.
         now: the real time, as doors and phones have it.
     """
 
@@ -34,46 +34,45 @@ class Pace:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nobody is to come any more."""
+        """Whether nobody arrives any more."""
         return self._stopped.is_set()
 
     @property
     def seconds(self) -> float:
-        """Real ones since this was made."""
-        return self._loop.time() - self._started
+        """Real seconds since this clock was made."""
+        return self.second_of(self._loop.time())
 
     def second_of(self, moment: float) -> float:
-        """The same of a reading of the event loop's clock."""
+        """The same for a reading of the event loop's clock."""
         return moment - self._started
 
     @property
     def minute(self) -> float:
-        """Simulated, after the beginning; before it 0."""
+        """Simulated minutes since the beginning; 0 before it."""
         if self._began is None:
             return 0.0
-        return (self._loop.time() - self._began) * self._speed / _SECONDS_A_MINUTE
+        return (self._loop.time() - self._began) * self._speed / _SECONDS_PER_MINUTE
 
     def begin(self) -> None:
         """Let simulated time run."""
         self._began = self._loop.time()
 
     def stop(self) -> None:
-        """Wake whoever waits: nothing new is asked from now on."""
+        """Wake everybody who waits: nothing new begins from now on."""
         self._stopped.set()
 
     async def until_minute(self, minute: float) -> float | None:
         """Wait for a simulated minute.
 
         Returns:
-            The real second at which it is due; None: it does not come any more.
+            The real second at which it is due; None when it is after the end, or the rush is stopped.
         """
         if self._began is None or minute > self.minutes:
             return None
-        due = self._began - self._started + minute * _SECONDS_A_MINUTE / self._speed
-        return await self.until_second(due)
+        return await self.until_second(self.second_of(self._began + minute * _SECONDS_PER_MINUTE / self._speed))
 
     async def until_second(self, second: float) -> float | None:
-        """Wait for a real second; at once where it is past. Returns it, or None once nothing new is to be asked."""
+        """Wait for a real second, not at all when it is past. Returns it, or None when the rush is stopped."""
         while not self.is_stopped:
             left = second - self.seconds
             if left <= 0:

@@ -1,125 +1,164 @@
-"""A scan as a gate's device makes it: asked with the same scan id until there is an answer, or patience is over."""
+"""The devices at the gates: each sends a scan until it is answered, then the answer is logged and checked."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
-from uuid import UUID
+from random import Random
 
-import msgspec
+from cluster.load.http_client import Client, NoResponseError, Response
+from cluster.load.oracle import Expected, faults, read_answer
+from cluster.load.passes import Pass
+from cluster.load.rush.log import RecordedScan, RushLog, Stage
+from cluster.load.rush.pace import Pace
+from cluster.load.scans import Scan, ScanWriter
+from cluster.load.world import Gate
+from domain.door.model import Direction, Reason, ScanAnswer
+from domain.ids import new_id
 
-from cluster.load.http_client import NoResponseError, Wire
-from cluster.load.passes import Code
-from cluster.load.responses import Response
-from cluster.load.rush.world import RushGate
-from domain.door.model import Direction, ScanAnswer
-
-ANSWER_WITHIN_S = 4.0  # past the door's own deadline of 1.8 s: what comes later was lost on the way
+RESPONSE_WITHIN_S = 4.0  # past the door's own deadline of 1.8 s: what comes later was lost on the way
 PATIENCE_S = 30.0
-PAUSE_S = 0.3
-_AFTER_S = 1.0  # where the stack says when
+_PAUSE_S = 0.3
+_PAUSE_WHEN_ASKED_S = 1.0  # where the stack says when to retry
+_LOST_FOR_S = (0.2, 1.0)  # from a lost answer to its repeat
+_TRIES = 5  # while the answer is `too_late`
 _OK = 200
-_ASK_AGAIN = frozenset({429, 502, 503, 504})
-_decoder = msgspec.json.Decoder(ScanAnswer)
+_RETRY = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One question to a door."""
-
-    scan_id: str
-    gate: RushGate
-    device: int
-    direction: Direction
-    code: Code
-
-    @property
-    def device_id(self) -> UUID:
-        """Who asks."""
-        return self.gate.devices[self.device][0]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The answer to a question, and how it was come by.
+class Showing:
+    """A phone shown at a gate.
 
     Args:
-        repeats: how often the same was asked again until then.
-        sent: when it was asked first, by the event loop's clock.
+        due: the real second at which it is to happen.
+        is_lost: whether the device does not receive the answer and sends the scan again.
+        is_held_up: whether the phone has admitted its owner here a moment ago.
     """
+
+    gate: Gate
+    direction: Direction
+    shown: Pass
+    expected: Expected
+    due: float
+    stage: Stage
+    is_lost: bool = False
+    is_held_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """An answer, how often the scan was repeated for it, and when it was sent first by the event loop's clock."""
 
     answer: ScanAnswer
     repeats: int
     sent: float
 
 
-class UnansweredError(Exception):
-    """Nobody has answered within the device's patience: what was decided is not known."""
-
-
-class NotAScanError(Exception):
-    """The stack refused the question as such: that is no answer of a door."""
-
-
-class Signs(Protocol):
-    """Whoever writes a code as the phone shows it."""
-
-    def sign(self, code: Code) -> str:
-        """The text of the picture."""
-
-
-class Doors:
-    """The devices at all gates.
+class Scanner:
+    """All devices at all gates.
 
     Args:
-        wire: to the stack.
-        signs: writes codes.
-        patience_s: for how long a question without an answer is asked again.
+        client: of the stack.
+        writer: writes scans.
+        on_silence: called when a scan is not answered: the stack is unavailable.
+        patience_s: for how long a scan without an answer is sent again.
     """
 
-    def __init__(self, wire: Wire, signs: Signs, patience_s: float = PATIENCE_S) -> None:
-        self._wire = wire
-        self._signs = signs
+    def __init__(
+        self,
+        client: Client,
+        writer: ScanWriter,
+        log: RushLog,
+        pace: Pace,
+        on_silence: Callable[[], None],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.log = log
+        self.pace = pace
+        self._client = client
+        self._writer = writer
+        self._on_silence = on_silence
         self._patience_s = patience_s
 
-    async def ask(self, asked: Asked) -> Told:
-        """The decision on a scan.
+    async def scan(self, showing: Showing, random: Random) -> ScanAnswer | None:
+        """Scan, again with a new id while the answer is `too_late`; None: no decision is known."""
+        due = showing.due
+        for _ in range(_TRIES):
+            device = random.choice(showing.gate.devices)
+            scan = Scan(str(new_id()), showing.gate, device, showing.direction, showing.shown, showing.expected)
+            reply = await self._send(scan)
+            if reply is None:
+                return None
+            self._record(scan, reply, showing, due)
+            if reply.answer.reason is Reason.TOO_LATE:
+                due = self.pace.seconds
+                continue
+            self._check(scan, reply)
+            if showing.is_lost:
+                await asyncio.sleep(random.uniform(*_LOST_FOR_S))
+                again = await self._send(scan)
+                if again is not None:
+                    self.log.retell(reply.answer, again.answer)
+            return reply.answer
+        return None
 
-        Raises:
-            UnansweredError: there is none, or it was not heard.
-            NotAScanError: the question itself was refused.
-        """
-        content = msgspec.json.encode(
-            {
-                "code": self._signs.sign(asked.code),
-                "gate_id": asked.gate.id,
-                "direction": asked.direction,
-                "scan_id": asked.scan_id,
-            }
+    def _record(self, scan: Scan, reply: _Reply, showing: Showing, due: float) -> None:
+        now = self.pace.seconds
+        record = RecordedScan(
+            stage=showing.stage,
+            gym_id=scan.gate.gym_id,
+            minute=self.pace.minute,
+            second=now,
+            took_s=now - due,
+            late_s=max(0.0, self.pace.second_of(reply.sent) - due),
+            repeats=reply.repeats,
+            answer=reply.answer,
+            is_held_up=showing.is_held_up,
         )
-        credential = asked.gate.devices[asked.device][1]
+        self.log.record(scan, record)
+
+    def _check(self, scan: Scan, reply: _Reply) -> None:
+        expected = scan.expected.at(self.pace.now())
+        found = list(faults(expected, reply.answer, scan.scan_id, scan.gate, repeated=reply.repeats > 0))
+        if found:
+            self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
+
+    async def _send(self, scan: Scan) -> _Reply | None:
+        """The answer to a scan; None: the stack rejected it, or does not answer."""
+        self.log.waiting += 1
+        try:
+            return await self._sent(scan)
+        finally:
+            self.log.waiting -= 1
+
+    async def _sent(self, scan: Scan) -> _Reply | None:
+        content = self._writer.request(scan)
         clock = asyncio.get_running_loop().time
         repeats, first = 0, clock()
         until = first + self._patience_s
         while True:
             try:
-                response, sent = await self._wire.post(content, credential)
-            except NoResponseError:  # it may have been decided all the same: only the same question can tell
-                pause = PAUSE_S
+                response, sent, _ = await self._client.exchange(content)
+            except NoResponseError:  # it may have been decided all the same: only the same scan id shows
+                pause = _PAUSE_S
             else:
                 first = first if repeats else sent
-                if response.status not in _ASK_AGAIN:
-                    return Told(_read(response), repeats, first)
-                pause = _AFTER_S if response.retry_after else PAUSE_S
+                if response.status not in _RETRY:
+                    answer = self._answer(response)
+                    return None if answer is None else _Reply(answer, repeats, first)
+                pause = _PAUSE_WHEN_ASKED_S if response.retry_after else _PAUSE_S
             if clock() + pause > until:
-                raise UnansweredError
+                self.log.answers.unanswered += 1
+                self._on_silence()
+                return None
             await asyncio.sleep(pause)
             repeats += 1
 
-
-def _read(response: Response) -> ScanAnswer:
-    if response.status != _OK:
-        raise NotAScanError(f"{response.status} {response.body[:160].decode(errors='replace')}")
-    try:
-        return _decoder.decode(response.body)
-    except msgspec.DecodeError as error:
-        raise NotAScanError(f"the answer cannot be read: {error}") from error
+    def _answer(self, response: Response) -> ScanAnswer | None:
+        if response.status == _OK:
+            answer = read_answer(response.body)
+            if isinstance(answer, ScanAnswer):
+                return answer
+        self.log.rejected += 1
+        self.log.answers.add_example(f"{response.status} {response.body[:160].decode(errors='replace')}")
+        return None

@@ -1,4 +1,4 @@
-"""Wishes that cannot be met are refused before anything is started."""
+"""Wrong options are refused before anything is started."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_parts_are_named_with_commas_between() -> None:
 
 @pytest.mark.parametrize("text", ["", "levels,speed", "all"])
 def test_what_is_no_part_is_refused(text: str) -> None:
-    with pytest.raises(CommandError, match="no part"):
+    with pytest.raises(CommandError, match="unknown part"):
         _parts(text)
 
 
@@ -24,5 +24,5 @@ def test_what_is_no_number_of_connections_is_refused(text: str) -> None:
 
 
 def test_a_large_past_is_never_put_into_a_stack_that_is_used() -> None:
-    with pytest.raises(CommandError, match="would fill the stack"):
+    with pytest.raises(CommandError, match="would fill the running stack"):
         bench(parts="large")

@@ -1,9 +1,9 @@
-"""Settings that forget are refused."""
+"""Settings that may lose what was acknowledged are refused."""
 
 import pytest
 
 from cluster.errors import CommandError
-from cluster.load.benchmark.durability import durable_settings, refuse_forgetful
+from cluster.load.benchmark.durability import durable_settings, require_durable
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 
@@ -11,8 +11,8 @@ DURABLE = {"innodb_flush_log_at_trx_commit": "1", "kafka_acks": "all", "file_sys
 
 
 def test_durable_settings_are_accepted() -> None:
-    refuse_forgetful(DURABLE)
-    refuse_forgetful(DURABLE | {"kafka_acks": "-1"})
+    require_durable(DURABLE)
+    require_durable(DURABLE | {"kafka_acks": "-1"})
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_durable_settings_are_accepted() -> None:
 )
 def test_settings_that_forget_are_refused(change: dict[str, str]) -> None:
     with pytest.raises(CommandError):
-        refuse_forgetful(DURABLE | change)
+        require_durable(DURABLE | change)
 
 
 def test_the_embedded_store_is_not_measured(store: Store) -> None:

@@ -2,13 +2,17 @@
 
 import pytest
 
-from cluster.load.benchmark.processes import Used, cpu_between, processes_of, role_of
+from cluster.load.benchmark.processes import ProcessUse, cpu_between, processes_of, role_of
 
 
 def test_processes_that_come_and_go_are_counted_as_far_as_they_are_known() -> None:
-    before = {(1, 0.0): Used("other", 1.0), (2, 0.0): Used("haproxy", 9.0)}
+    before = {(1, 0.0): ProcessUse("other", 1.0), (2, 0.0): ProcessUse("haproxy", 9.0)}
     # The first became a replica meanwhile, the second's pid was given to another process.
-    after = {(1, 0.0): Used("gateway", 1.5), (2, 7.0): Used("haproxy", 0.25), (3, 8.0): Used("haproxy", 0.5)}
+    after = {
+        (1, 0.0): ProcessUse("gateway", 1.5),
+        (2, 7.0): ProcessUse("haproxy", 0.25),
+        (3, 8.0): ProcessUse("haproxy", 0.5),
+    }
     assert cpu_between(before, after) == {"gateway": 0.5, "haproxy": 0.75}
     assert processes_of(after) == {"gateway": 1, "haproxy": 2}
 

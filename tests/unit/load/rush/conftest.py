@@ -1,6 +1,7 @@
-"""A door over a store of SQLite, asked by HTTP's shapes, so that a rush can be played without a stack."""
+"""A door over a store of SQLite that takes HTTP requests, so that a rush runs without a stack."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -13,11 +14,11 @@ from sqlalchemy import event, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from cluster.load.passes import Code
-from cluster.load.responses import Response
-from cluster.load.rush.loading import set_up
-from cluster.load.rush.rush import Wish
-from cluster.load.rush.visitors import capacities, plan_people
+from cluster.load.http_client import Exchange, Response
+from cluster.load.passes import Pass
+from cluster.load.rush.rush import spec_of
+from cluster.load.rush.visitors import RushOptions, plan_visitors
+from cluster.load.seeding import seed
 from domain.door.model import Direction, DoorLimits, PassReading, PassStatus, ScanAnswer, ScanRequest
 from domain.door.service import decide_batch
 from domain.gyms.rules import hash_secret, read_credential
@@ -27,21 +28,19 @@ from domain.unit_of_work import Store
 from tests.world import START
 
 Answering = Callable[[bytes, ScanAnswer], Response]
-WISH = Wish(members=80, gyms=2, minutes=10, speed=600, seed=3, leave_inside=False)
+OPTIONS = RushOptions(members=80, gyms=2, minutes=10, speed=600, seed=3, leave_inside=False)
 
 
-class PlainSigns:
-    """Writes what a code is, for a door that believes it."""
-
-    def sign(self, code: Code) -> str:
-        return msgspec.json.encode((code.member_id, code.issued_at, code.forged)).decode()
+def unsigned(shown: Pass) -> str:
+    """The content of a pass, for a door that believes it."""
+    return msgspec.json.encode((shown.member_id, shown.issued_at, shown.forged)).decode()
 
 
-def as_told(_body: bytes, answer: ScanAnswer) -> Response:
+def unchanged(_body: bytes, answer: ScanAnswer) -> Response:
     return Response(200, msgspec.json.encode(answer), closes=False)
 
 
-def ask_again(_body: bytes, _answer: ScanAnswer) -> Response:
+def retry_later(_body: bytes, _answer: ScanAnswer) -> Response:
     return Response(503, b"", closes=False)
 
 
@@ -53,14 +52,20 @@ class StoreDoor:
         answering: what becomes of an answer on its way to the device.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], answering: Answering = as_told) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], answering: Answering = unchanged) -> None:
         self._store = store
         self._clock = clock
         self._answering = answering
 
-    async def post(self, content: bytes, shown: str) -> tuple[Response, float]:
+    async def exchange(self, content: bytes) -> Exchange:
         sent = asyncio.get_running_loop().time()
         await asyncio.sleep(0)
+        head, _, content = content.partition(b"\r\n\r\n")
+        [shown] = re.findall(r"\r\nAuthorization: Device (\S+)\r\n", head.decode())
+        response = self._decided(content, shown)
+        return Exchange(response, sent, asyncio.get_running_loop().time())
+
+    def _decided(self, content: bytes, shown: str) -> Response:
         body = msgspec.json.decode(content)
         credential = read_credential(shown)
         assert credential is not None
@@ -69,7 +74,7 @@ class StoreDoor:
             query = select(gate_devices, gates.c.gym_id).join(gates, gates.c.id == gate_devices.c.gate_id)
             row = connection.execute(query.where(gate_devices.c.id == device)).one()
             if row.secret_hash != hash_secret(secret) or row.revoked_at is not None:
-                return Response(401, b"unknown device", closes=False), sent
+                return Response(401, b"unknown device", closes=False)
             scan = ScanRequest(
                 scan_id=body["scan_id"],
                 asked_by=device,
@@ -82,7 +87,7 @@ class StoreDoor:
             )
             [answer] = decide_batch(connection, [scan], self._clock, DoorLimits())
         assert isinstance(answer, ScanAnswer)
-        return self._answering(content, answer), sent
+        return self._answering(content, answer)
 
 
 def _reading(code: str, now: datetime) -> PassReading:
@@ -100,12 +105,12 @@ def _without_syncing(connection: DBAPIConnection, _record: ConnectionPoolEntry) 
 
 @pytest.fixture(scope="session")
 def set_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the gyms and members of `WISH`: each rush finds them there, as a second rush does."""
+    """A store with the gyms and members of `OPTIONS`: each rush finds them there, as a second rush does."""
     file = tmp_path_factory.mktemp("rush") / "rush.sqlite3"
     store = _opened(file)
     metadata.create_all(store.engine)
-    visitors = plan_people(WISH.members, WISH.gyms, WISH.minutes, WISH.seed)
-    set_up(store, capacities(visitors, WISH.gyms, WISH.minutes), WISH.members, START, lambda _: None)
+    visitors = plan_visitors(OPTIONS.members, OPTIONS.gyms, OPTIONS.minutes, OPTIONS.seed)
+    seed(store, spec_of(OPTIONS, visitors), START)
     store.close()
     return file
 

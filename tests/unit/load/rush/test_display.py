@@ -6,22 +6,25 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from cluster.load.rush.books import Books, Heard, Stage
+from cluster.load.oracle import AnswerLog
 from cluster.load.rush.display import Display
+from cluster.load.rush.log import RecordedScan, RushLog, Stage
 from cluster.load.rush.pace import Pace
-from cluster.load.rush.world import RushGym, RushWorld
+from cluster.load.world import Gym, World
 from domain.door.model import Outcome, Reason, ScanAnswer
 from domain.ids import new_id
 
-WORLD = RushWorld(tuple(RushGym(new_id(), f"Rush gym {number + 1}", 4, ()) for number in range(3)), ())
+WORLD = World("", new_id(), tuple(Gym(new_id(), f"Rush gym {number + 1}", 4, ()) for number in range(3)), ())
 
 
-def books_of_a_refusal() -> Books:
+def log_of_a_refusal() -> RushLog:
     answer = ScanAnswer(
         "1", Outcome.REFUSED, Reason.GYM_FULL, None, None, WORLD.gyms[0].id, 4, 4, datetime.now(UTC), replayed=False
     )
-    heard = Heard(Stage.RUSH, 0, 1.0, 0.0, 0.02, 0.0, 0, answer)
-    return Books(heard=[heard], inside={new_id(): 0 for _ in range(4)} | {new_id(): 1})
+    record = RecordedScan(Stage.RUSH, WORLD.gyms[0].id, 1.0, 0.0, 0.02, 0.0, 0, answer)
+    first, second, _ = WORLD.gym_ids
+    inside = {new_id(): first for _ in range(4)} | {new_id(): second}
+    return RushLog(records=[record], answers=AnswerLog(inside=inside))
 
 
 def seen(console: Console, times: int = 1) -> str:
@@ -30,7 +33,7 @@ def seen(console: Console, times: int = 1) -> str:
         pace.begin()
         with Display(WORLD, console) as display:
             for _ in range(times):
-                display.show(Stage.RUSH, pace, books_of_a_refusal())
+                display.show(Stage.RUSH, pace, log_of_a_refusal())
 
     asyncio.run(show())
     assert isinstance(console.file, io.StringIO)

@@ -11,28 +11,26 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from cluster.load.http_client import NoResponseError
-from cluster.load.invariants import invariants
-from cluster.load.responses import Response
-from cluster.load.rush.books import Books, Stage
+from cluster.load.http_client import NoResponseError, Response
 from cluster.load.rush.chart import draw
-from cluster.load.rush.loading import set_up
+from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.pace import Pace
 from cluster.load.rush.report import lines_of
-from cluster.load.rush.rush import Rush, Wish
-from cluster.load.rush.scanner import Doors
-from cluster.load.rush.summary import Summary, summary_of
-from cluster.load.rush.visitors import Oddity, Visitor, capacities, plan_people
-from cluster.load.rush.world import RushWorld
+from cluster.load.rush.rush import Rush, check_invariants, spec_of
+from cluster.load.rush.summary import Summary, summarize
+from cluster.load.rush.visitors import Oddity, RushOptions, Visitor, plan_visitors
+from cluster.load.scans import ScanWriter
+from cluster.load.seeding import seed
+from cluster.load.world import World
 from domain.door.model import Outcome, Reason, ScanAnswer
 from domain.ids import new_id
 from domain.tables import open_visits
 from domain.unit_of_work import Store
 from tests.held_time import HeldLoop
-from tests.unit.load.rush.conftest import WISH, Answering, PlainSigns, StoreDoor, as_told, ask_again
+from tests.unit.load.rush.conftest import OPTIONS, Answering, StoreDoor, retry_later, unchanged, unsigned
 from tests.world import START
 
-Seeing = Callable[[Stage, Pace, Books], None]
+Seeing = Callable[[Stage, Pace, RushLog], None]
 
 
 @dataclass
@@ -43,11 +41,11 @@ class Unwatched:
         seeing: is shown each of them too.
     """
 
-    seeing: Seeing = lambda _stage, _pace, _books: None
+    seeing: Seeing = lambda _stage, _pace, _log: None
     seen: tuple[Stage, ...] = ()
 
-    def show(self, stage: Stage, pace: Pace, books: Books) -> None:
-        self.seeing(stage, pace, books)
+    def show(self, stage: Stage, pace: Pace, log: RushLog) -> None:
+        self.seeing(stage, pace, log)
         if stage not in self.seen:
             self.seen += (stage,)
 
@@ -56,7 +54,7 @@ def once_it_runs(then: Callable[[], None]) -> Unwatched:
     """Does something once, when simulated time has begun."""
     done: list[bool] = []
 
-    def seeing(_stage: Stage, pace: Pace, _books: Books) -> None:
+    def seeing(_stage: Stage, pace: Pace, _log: RushLog) -> None:
         if pace.has_begun and not done:
             done.append(True)
             then()
@@ -65,10 +63,10 @@ def once_it_runs(then: Callable[[], None]) -> Unwatched:
 
 
 @dataclass
-class PlayedRush:
+class FinishedRush:
     summary: Summary
-    books: Books
-    world: RushWorld
+    log: RushLog
+    world: World
     ended: datetime
 
     @property
@@ -82,31 +80,30 @@ class PlayedRush:
 
 def played(
     store: Store,
-    wish: Wish = WISH,
-    answering: Answering = as_told,
+    options: RushOptions = OPTIONS,
+    answering: Answering = unchanged,
     watcher: Unwatched | None = None,
     patience_s: float = 5.0,
     plan: Callable[[list[Visitor]], list[Visitor]] = lambda visitors: visitors,
     began: datetime = START,
-) -> PlayedRush:
-    """Play a rush by a clock that moves while everybody waits: phones, doors and visitors have no other."""
+) -> FinishedRush:
+    """Run a rush by a clock that moves while everybody waits: phones, doors and visitors have no other."""
     loop = HeldLoop()
 
     def clock() -> datetime:
         return began + timedelta(seconds=loop.time())
 
-    visitors = plan(plan_people(wish.members, wish.gyms, wish.minutes, wish.seed))
-    room = capacities(visitors, wish.gyms, wish.minutes)
-    world = set_up(store, room, wish.members, began, lambda _: None)
-    since, books = new_id(), Books()
-    doors = Doors(StoreDoor(store, clock, answering), PlainSigns(), patience_s)
-    rush = Rush(wish, world, visitors, doors, books, watcher or Unwatched(), clock)
+    visitors = plan(plan_visitors(options.members, options.gyms, options.minutes, options.seed))
+    world = seed(store, spec_of(options, visitors), began)
+    since, log = new_id(), RushLog()
+    door, writer = StoreDoor(store, clock, answering), ScanWriter(unsigned, "127.0.0.1:8000")
+    watcher = watcher or Unwatched()
+    rush = Rush(options, world, visitors, door, writer, log, watcher, now=clock, patience_s=patience_s)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(rush.run())
-    with store.reading() as connection:
-        found = invariants(connection, world, books, since)
-    told = summary_of(wish, books, world, found, rush.minutes_done, is_interrupted=rush.is_interrupted)
-    return PlayedRush(told, books, world, clock())
+    found = check_invariants(store, world, log, since)
+    summary = summarize(options, log, found, rush.minutes_done, is_interrupted=rush.is_interrupted)
+    return FinishedRush(summary, log, world, clock())
 
 
 def inside(store: Store) -> int:
@@ -132,9 +129,9 @@ def test_every_answer_is_right_and_everybody_goes_home(store: Store, tmp_path: P
     assert summary.scans == summary.entered + summary.left + summary.held_up + sum(summary.refused.values())
     assert summary.let_out == summary.came_before + summary.entered - summary.left
     assert (summary.remain_inside, inside(store)) == (0, 0)
-    assert summary.minutes_done == WISH.minutes
+    assert summary.minutes_done == OPTIONS.minutes
     assert watcher.seen[-2:] == (Stage.RUSH, Stage.LETTING_OUT)
-    png, svg = draw(tmp_path / "new" / "rush.svg", summary, found.books, found.world)
+    png, svg = draw(tmp_path / "new" / "rush.svg", summary, found.log, found.world)
     assert png.read_bytes().startswith(b"\x89PNG")
     assert png.stat().st_size > 20_000
     assert "<svg" in svg.read_text(encoding="utf-8")
@@ -151,13 +148,13 @@ def test_every_answer_is_right_and_everybody_goes_home(store: Store, tmp_path: P
     ],
 )
 def test_what_is_not_good_is_refused_and_known_to_be(store: Store, oddity: Oddity, reason: Reason) -> None:
-    found = played(store, replace(WISH, speed=200), plan=all_odd(oddity))
+    found = played(store, replace(OPTIONS, speed=200), plan=all_odd(oddity))
     assert found.broken == set()
     assert found.summary.refused[reason] > 5
 
 
 def test_a_phone_held_up_admits_nobody_a_second_time(store: Store) -> None:
-    found = played(store, replace(WISH, speed=200), plan=all_odd(Oddity.HELD_UP))
+    found = played(store, replace(OPTIONS, speed=200), plan=all_odd(Oddity.HELD_UP))
     assert found.broken == set()
     assert found.summary.held_up > 5
 
@@ -169,13 +166,13 @@ def test_a_lost_answer_is_told_again(store: Store) -> None:
 
 
 def test_whoever_stays_is_let_out_by_the_next_rush(store: Store) -> None:
-    first = played(store, replace(WISH, leave_inside=True))
+    first = played(store, replace(OPTIONS, leave_inside=True))
     assert first.broken == set()
     assert inside(store) == first.summary.remain_inside > 10
     watcher = Unwatched()
     second = played(store, watcher=watcher, began=first.ended)
     assert second.broken == set()
-    assert sum(each.stage is Stage.CLEARING for each in second.books.heard) == first.summary.remain_inside
+    assert sum(each.stage is Stage.CLEARING for each in second.log.records) == first.summary.remain_inside
     assert inside(store) == 0
 
 
@@ -187,7 +184,7 @@ def test_answers_that_are_lost_on_the_way_are_asked_for_until_they_come(store: S
         asked.add(body)
         if is_new and len(asked) % 3 == 0:
             raise NoResponseError("lost")
-        return as_told(body, answer)
+        return unchanged(body, answer)
 
     found = played(store, answering=every_third_is_lost)
     assert found.summary.repeats > 10
@@ -195,21 +192,21 @@ def test_answers_that_are_lost_on_the_way_are_asked_for_until_they_come(store: S
 
 
 def test_a_door_that_does_not_answer_in_time_is_asked_again(store: Store) -> None:
-    told_to_wait: set[bytes] = set()
+    delayed: set[bytes] = set()
 
     def wait_once(body: bytes, answer: ScanAnswer) -> Response:
-        if body not in told_to_wait:
-            told_to_wait.add(body)
-            return ask_again(body, answer)
-        return as_told(body, answer)
+        if body not in delayed:
+            delayed.add(body)
+            return retry_later(body, answer)
+        return unchanged(body, answer)
 
-    found = played(store, replace(WISH, members=30), wait_once)
+    found = played(store, replace(OPTIONS, members=30), wait_once)
     assert found.summary.repeats >= 30
     assert found.broken == set()
 
 
 def lying(change: Callable[[ScanAnswer], ScanAnswer]) -> Answering:
-    return lambda body, answer: as_told(body, change(answer))
+    return lambda body, answer: unchanged(body, change(answer))
 
 
 def admits_everybody(answer: ScanAnswer) -> ScanAnswer:
@@ -238,7 +235,7 @@ def test_a_door_that_answers_wrongly_is_found_out(
     found = played(store, answering=lying(change), plan=lambda all_: [replace(one, loses_entry=True) for one in all_])
     assert broken <= found.broken
     assert not found.summary.is_good
-    assert any(line.startswith("NOT SO") for line in lines_of(found.summary))
+    assert any(line.startswith("VIOLATED") for line in lines_of(found.summary))
 
 
 def test_a_store_that_forgot_somebody_is_found_out(store: Store) -> None:
@@ -246,40 +243,40 @@ def test_a_store_that_forgot_somebody_is_found_out(store: Store) -> None:
         with store.writing() as connection:
             connection.execute(open_visits.delete())
 
-    found = played(store, replace(WISH, leave_inside=True), watcher=once_it_runs(forget))
+    found = played(store, replace(OPTIONS, leave_inside=True), watcher=once_it_runs(forget))
     assert {"reconciled", "occupancy_as_counted", "occupancy_follows"} <= found.broken
 
 
 def test_the_first_signal_waits_for_what_is_under_way_and_nothing_else(store: Store, tmp_path: Path) -> None:
     interrupt = once_it_runs(lambda: os.kill(os.getpid(), signal.SIGINT))
-    found = played(store, replace(WISH, speed=20), watcher=interrupt)
+    found = played(store, replace(OPTIONS, speed=20), watcher=interrupt)
     summary = found.summary
     assert summary.is_interrupted
     assert summary.minutes_done < 2
-    assert (found.broken, found.unknown, found.books.waiting) == (set(), set(), 0)
+    assert (found.broken, found.unknown, found.log.waiting) == (set(), set(), 0)
     assert summary.remain_inside == inside(store) > 10
-    assert draw(tmp_path / "rush", summary, found.books, found.world)[0].stat().st_size > 0
+    assert draw(tmp_path / "rush", summary, found.log, found.world)[0].stat().st_size > 0
 
 
 def test_an_interrupted_filling_can_be_drawn_too(store: Store, tmp_path: Path) -> None:
-    def seeing(stage: Stage, pace: Pace, books: Books) -> None:
-        if stage is Stage.FILLING and books.heard and not pace.is_stopped:
+    def seeing(stage: Stage, pace: Pace, log: RushLog) -> None:
+        if stage is Stage.FILLING and log.records and not pace.is_stopped:
             os.kill(os.getpid(), signal.SIGTERM)
 
     found = played(store, watcher=Unwatched(seeing))
     assert found.summary.is_interrupted
     assert (found.summary.scans, found.summary.minutes_done) == (0, 0)
     assert found.broken == set()
-    assert draw(tmp_path / "rush", found.summary, found.books, found.world)
+    assert draw(tmp_path / "rush", found.summary, found.log, found.world)
 
 
 def test_the_second_signal_does_not_wait(store: Store) -> None:
-    def seeing(_stage: Stage, _pace: Pace, books: Books) -> None:
-        if books.waiting:
+    def seeing(_stage: Stage, _pace: Pace, log: RushLog) -> None:
+        if log.waiting:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(asyncio.CancelledError):
-        played(store, answering=ask_again, watcher=Unwatched(seeing), patience_s=100)
+        played(store, answering=retry_later, watcher=Unwatched(seeing), patience_s=100)
 
 
 def test_a_stack_that_goes_away_ends_the_rush(store: Store) -> None:
@@ -292,10 +289,10 @@ def test_a_stack_that_goes_away_ends_the_rush(store: Store) -> None:
     def answering(body: bytes, answer: ScanAnswer) -> Response:
         if gone:
             raise NoResponseError("nobody there")
-        return as_told(body, answer)
+        return unchanged(body, answer)
 
-    found = played(store, replace(WISH, speed=20), answering, once_it_runs(go), patience_s=1.0)
+    found = played(store, replace(OPTIONS, speed=20), answering, once_it_runs(go), patience_s=1.0)
     assert found.summary.unanswered > 0
-    assert found.summary.minutes_done < WISH.minutes
+    assert found.summary.minutes_done < OPTIONS.minutes
     assert "occupancy_as_counted" in found.unknown
     assert any("have no answer" in line for line in lines_of(found.summary))

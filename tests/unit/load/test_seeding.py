@@ -1,17 +1,13 @@
-"""What a rush finds and makes in the store."""
+"""What a load finds and writes in the store."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
-import pytest
 from sqlalchemy import func, select, update
 
 from cluster.demo import GYMS
-from cluster.load.rush.loading import DEVICES_A_GATE, set_up, withdraw_devices
-from cluster.load.rush.visitors import GATES_A_GYM
-from cluster.load.rush.world import RushWorld
-from cluster.load.world import Kind
+from cluster.load.rush.visitors import SHARES
+from cluster.load.seeding import GATES_PER_GYM, WorldSpec, company_name, retire_world, seed, withdraw_devices
+from cluster.load.world import MemberKind, World
 from domain.clock import system_clock
 from domain.gyms.registry import GymRegistry
 from domain.ids import new_id
@@ -20,19 +16,13 @@ from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
 from domain.tables import gate_devices, gyms, memberships, open_visits, users, visits
 from domain.unit_of_work import Store
-from tests.stores import sqlite_store
+from tests.unit.load.conftest import seeded
+
+DEVICES_PER_GATE = 4
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Without anything of a rush."""
-    store = sqlite_store(tmp_path)
-    yield store
-    store.close()
-
-
-def world_of(store: Store, capacities: tuple[int, ...] = (5, 7), members: int = 40) -> RushWorld:
-    return set_up(store, capacities, members, system_clock(), lambda _: None)
+def world_of(store: Store, capacities: tuple[int, ...] = (5, 7), members: int = 40) -> World:
+    return seed(store, WorldSpec("Rush", capacities, members, DEVICES_PER_GATE, SHARES), system_clock())
 
 
 def test_a_second_rush_finds_gyms_and_members_again(store: Store) -> None:
@@ -52,15 +42,16 @@ def test_devices_are_new_each_time_and_withdrawn(store: Store) -> None:
     first = world_of(store)
     second = world_of(store)
     assert not _devices(first) & _devices(second)
-    assert len(_devices(second)) == 2 * GATES_A_GYM * DEVICES_A_GATE
+    assert len(_devices(second)) == 2 * GATES_PER_GYM * DEVICES_PER_GATE
     assert _in_use(store) == _devices(second), "a rush that was killed leaves none behind for long"
-    withdraw_devices(store, system_clock())
+    with store.writing() as connection:
+        withdraw_devices(connection, company_name("Rush"), system_clock())
     assert _in_use(store) == set()
 
 
 def test_credentials_are_not_shown(store: Store) -> None:
     world = world_of(store)
-    secret = world.gyms[0].gates[0].devices[0][1]
+    secret = world.gyms[0].gates[0].devices[0].credential
     assert secret not in repr(world)
 
 
@@ -71,10 +62,10 @@ def test_memberships_are_what_their_ledgers_say(store: Store) -> None:
         held = {row.member_id: row.ends_at for row in connection.execute(select(memberships))}
     now = system_clock()
     for member in world.members:
-        if member.kind is Kind.NO_MEMBERSHIP:
+        if member.kind is MemberKind.NO_MEMBERSHIP:
             assert member.id not in held
         else:
-            assert (held[member.id] > now) is (member.kind is not Kind.ENDED)
+            assert (held[member.id] > now) is (member.kind is not MemberKind.ENDED)
 
 
 def test_nothing_of_it_is_for_sale_and_others_gyms_are_of_another_company(store: Store) -> None:
@@ -111,8 +102,26 @@ def test_a_retired_gym_is_opened_again(store: Store) -> None:
         assert connection.execute(query).scalar() is None
 
 
-def _devices(world: RushWorld) -> set[UUID]:
-    return {device for gym in world.gyms for gate in gym.gates for device, _ in gate.devices}
+def test_a_benchmark_has_gyms_of_its_own_each_time(store: Store) -> None:
+    first, second = seeded(store), seeded(store)
+    assert not set(second.gym_ids) & set(first.gym_ids)
+    assert not {member.id for member in second.members} & {member.id for member in first.members}
+    assert (len(second.gates), sum(len(gate.devices) for gate in second.gates)) == (6, 96)
+    with store.reading() as connection:
+        assert list(check_ledger(connection)) == []
+
+
+def test_a_retired_world_takes_no_scans(store: Store) -> None:
+    world, other = seeded(store), world_of(store)
+    with store.writing() as connection:
+        retire_world(connection, world, system_clock())
+        retired = set(connection.execute(select(gyms.c.id).where(gyms.c.retired_at.is_not(None))).scalars())
+    assert retired == set(world.gym_ids)
+    assert _in_use(store) == _devices(other)
+
+
+def _devices(world: World) -> set[UUID]:
+    return {device.id for gate in world.gates for device in gate.devices}
 
 
 def _in_use(store: Store) -> set[UUID]:

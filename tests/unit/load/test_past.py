@@ -1,13 +1,12 @@
-"""What can be told of a past without a database."""
+"""What is known of a past without a database."""
 
 from datetime import timedelta
 
 import pytest
 
-from cluster.load.past import Past, PastRows, member_at
-from cluster.load.past_loading import some_members
-from cluster.load.world import BenchWorld, Kind
-from tests.unit.load.benchmark.conftest import NOW
+from cluster.load.past import Past, PastStatements, member_at, some_members
+from cluster.load.world import MemberKind, World
+from tests.unit.load.conftest import NOW
 
 PAST = Past(members=1_000_000, visits=20_000_000, scanned=10_000_000)
 
@@ -20,11 +19,11 @@ def test_members_have_ids_of_version_7_in_the_order_of_their_places() -> None:
 
 def test_nine_in_a_hundred_are_refused() -> None:
     kinds = [member_at(place).kind for place in range(1000)]
-    assert {kind: kinds.count(kind) for kind in Kind} == {
-        Kind.ADMITTED: 910,
-        Kind.NO_MEMBERSHIP: 30,
-        Kind.ENDED: 30,
-        Kind.BANNED: 30,
+    assert {kind: kinds.count(kind) for kind in MemberKind} == {
+        MemberKind.ADMITTED: 910,
+        MemberKind.NO_MEMBERSHIP: 30,
+        MemberKind.ENDED: 30,
+        MemberKind.BANNED: 30,
     }
 
 
@@ -37,8 +36,8 @@ def test_those_who_scan_are_spread_over_all() -> None:
 
 
 @pytest.mark.parametrize("visits", [1, 999, 20_000_000])
-def test_the_past_is_over_before_now(bench_world: BenchWorld, visits: int) -> None:
-    rows = PastRows(bench_world, Past(1000, visits, visits), NOW)
+def test_the_past_is_over_before_now(world: World, visits: int) -> None:
+    rows = PastStatements(world, Past(1000, visits, visits), NOW)
     began, ended = rows.span
     assert ended <= NOW - timedelta(hours=1)
     assert began >= NOW - timedelta(days=800)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.load.seeding import load
-from cluster.load.world import BenchWorld
+from cluster.load.seeding import WorldSpec, seed
+from cluster.load.world import BENCHMARK_SHARES, World
+from domain.ids import new_id
 from domain.unit_of_work import Store
 from tests.stores import sqlite_store
 
@@ -20,10 +21,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def bench_world(store: Store) -> BenchWorld:
-    return loaded(store)
+def world(store: Store) -> World:
+    return seeded(store)
 
 
-def loaded(store: Store) -> BenchWorld:
-    with store.writing() as connection:
-        return load(connection, number_of_gyms=3, number_of_members=120, now=NOW)
+def seeded(store: Store) -> World:
+    return seed(store, WorldSpec("Bench", [120] * 3, 120, 16, BENCHMARK_SHARES, run=new_id().hex), NOW)

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 import uvloop
 
-from cluster.load.generator import Run
-from cluster.load.job import BEGAN, ENDED, Driven, Job
+from cluster.errors import CommandError
+from cluster.load.generator import BEGAN, ENDED, Driven, GeneratorProcess, Job, Run, at_once, steady
+from cluster.local.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CLOSING = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
@@ -50,6 +51,10 @@ def _serve(link: socket.socket, turns: Iterator[bytes | None]) -> None:
             return
 
 
+BODY = b"x" * 10_000
+LONG = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
+
+
 def drive(
     port: int,
     *,
@@ -59,10 +64,10 @@ def drive(
     timeout_s: float = 5.0,
     due: list[list[float]] | None = None,
 ) -> Driven:
-    told = io.BytesIO()
+    out = io.BytesIO()
     job = Job("127.0.0.1", port, lanes, repeats, seconds, timeout_s, due)
-    driven = uvloop.run(Run(msgspec.msgpack.decode(msgspec.msgpack.encode(job), type=Job)).drive(told))
-    assert told.getvalue() == BEGAN + ENDED
+    driven = uvloop.run(Run(msgspec.msgpack.decode(msgspec.msgpack.encode(job), type=Job)).drive(out))
+    assert out.getvalue() == BEGAN + ENDED
     return driven
 
 
@@ -117,7 +122,7 @@ def test_with_a_schedule_each_request_leaves_when_it_is_due() -> None:
         assert [answer.sent - answer.late for answer in lane] == pytest.approx(times, abs=0.002)
 
 
-def test_a_lane_that_waits_sends_late_and_says_so() -> None:
+def test_a_lane_that_waits_sends_late_and_counts_it() -> None:
     with server(b"", OK) as port:
         driven = drive(port, lanes=[[b"GET"] * 3], seconds=0.4, timeout_s=0.3, due=[[0.0, 0.01, 0.02]])
     first, *others = driven.lanes[0]
@@ -125,7 +130,7 @@ def test_a_lane_that_waits_sends_late_and_says_so() -> None:
     assert all(answer.late > 0.25 and answer.latency > 0.25 for answer in others)
 
 
-def test_with_a_schedule_nothing_is_left_out_and_nothing_is_waited_for() -> None:
+def test_a_schedule_is_sent_completely_and_ends_with_its_last_answer() -> None:
     with server(OK) as port:
         driven = drive(port, lanes=[[b"GET"] * 20, [b"GET"]], seconds=30, due=[[0.0] * 20, [0.0]])
     assert [len(lane) for lane in driven.lanes] == [20, 1]
@@ -133,8 +138,44 @@ def test_with_a_schedule_nothing_is_left_out_and_nothing_is_waited_for() -> None
     assert not driven.ran_out
 
 
-def test_an_answer_that_says_when_to_ask_again_is_marked() -> None:
+def test_an_answer_with_retry_after_is_marked() -> None:
     busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\ncontent-length: 0\r\n\r\n"
     with server(OK, busy) as port:
         driven = drive(port, lanes=[[b"GET"] * 2], seconds=5)
     assert [(answer.status, answer.retry_after) for answer in driven.lanes[0]] == [(200, False), (503, True)]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_process_returns_all_answers(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with (
+        server(LONG) as port,
+        GeneratorProcess(Job("127.0.0.1", port, [[b"GET"] * 500] * 2, repeats=False, seconds=20)) as process,
+    ):
+        process.begin()
+        process.wait()
+        driven = process.result()
+    answers = [answer for lane in driven.lanes for answer in lane]
+    assert len(answers) > 500
+    assert {(answer.status, answer.body) for answer in answers} == {(200, BODY)}
+
+
+def test_the_process_fails_where_nobody_listens() -> None:
+    job = Job("127.0.0.1", free_port(), [[b"GET"]], repeats=False, seconds=1)
+    with GeneratorProcess(job) as process, pytest.raises(CommandError, match="load generator"):
+        process.begin()
+
+
+@pytest.mark.parametrize(("rate", "requests", "lanes"), [(100.0, 500, 8), (3.0, 10, 4), (50.0, 2, 5)])
+def test_requests_are_due_at_even_distances_over_all_lanes(rate: float, requests: int, lanes: int) -> None:
+    due = steady(rate, requests, lanes)
+    assert len(due) == lanes
+    assert sorted(at for lane in due for at in lane) == pytest.approx([place / rate for place in range(requests)])
+
+
+def test_each_lane_has_every_nth_request() -> None:
+    assert steady(10.0, 7, 3) == [[0.0, 0.3, 0.6], [0.1, 0.4], [0.2, 0.5]]
+
+
+def test_all_at_once_is_as_long_as_the_lanes() -> None:
+    assert at_once(["abc", "", "a"]) == [[0.0, 0.0, 0.0], [], [0.0]]

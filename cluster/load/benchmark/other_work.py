@@ -1,0 +1,222 @@
+"""A scan's latency beside other work: machine pictures uploaded, users listed, the OpenAPI document fetched.
+
+Scans are sent at a moderate, steady rate, first alone, then with the other work, then alone again: a drift of the
+machine affects both. The other work has a schedule too, so that it is the same however fast the stack is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+from random import Random
+from statistics import fmean
+from typing import Any
+from uuid import UUID
+
+import httpx
+from PIL import Image
+
+from cluster.errors import CommandError
+from cluster.load.benchmark.measured_stack import MeasuredStack
+from cluster.load.benchmark.measurements import Offered, offered, unexpected
+from cluster.load.benchmark.open_loop import offer_scans
+from cluster.load.benchmark.traffic import ScanTraffic
+from cluster.load.figures import ratio
+from cluster.load.generator import Driven, GeneratorProcess, Job, steady
+from cluster.load.http_client import request
+from cluster.local.ports import LOOPBACK
+from domain.identity.model import Role
+from domain.identity.repository import UserRepository
+from domain.ids import new_id
+from integrations.local_identity.keys import NoLocalIdentityError
+from integrations.local_identity.tokens import mint_access_token
+from integrations.settings import Settings
+
+RATE_SHARE = 0.25  # of the greatest rate of scans
+_MACHINES = 8
+_PICTURES, _PICTURE_SIZE = 8, (800, 600)
+_LEAD_S = 8.0  # the scans are planned and their generator is started while the other work runs
+_TIMEOUT_S = 30.0
+_TOKEN_LIFETIME = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Requests of one kind, sent in turn.
+
+    Args:
+        rate: requests a second.
+        lanes: how many connections.
+    """
+
+    name: str
+    requests: Sequence[bytes]
+    rate: float
+    lanes: int
+
+    def schedule(self, seconds: float) -> tuple[list[list[bytes]], list[list[float]]]:
+        """For each connection its requests, and when each is due."""
+        due = steady(self.rate, round(self.rate * seconds), self.lanes)
+        place = range(sum(map(len, due)))
+        content = [self.requests[number % len(self.requests)] for number in place]
+        return [content[lane :: self.lanes] for lane in range(self.lanes)], due
+
+
+@dataclass(frozen=True, slots=True)
+class BesideOtherWork:
+    """Scans with other work and without.
+
+    Args:
+        rate: scans a second.
+        work: the other work itself, by its name.
+    """
+
+    rate: float
+    seconds: float
+    without: Sequence[Offered]
+    beside: Offered
+    work: Mapping[str, Offered]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every answer came and was right."""
+        return all(each.is_good for each in (*self.without, self.beside, *self.work.values()))
+
+    @property
+    def p99_ratio(self) -> float:
+        """A scan's p99 beside the other work divided by its mean p99 without."""
+        return ratio(self.beside.p99_ms, fmean(each.p99_ms for each in self.without))
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures."""
+        return {
+            "offered_rps": round(self.rate, 1),
+            "seconds": self.seconds,
+            "p99_ratio": round(self.p99_ratio, 2),
+            "without": [each.as_json() for each in self.without],
+            "beside": self.beside.as_json(),
+            "work": {name: each.as_json() for name, each in self.work.items()},
+        }
+
+
+def measure_beside_other_work(
+    stack: MeasuredStack, traffic: ScanTraffic, greatest: float, settings: Settings
+) -> BesideOtherWork:
+    """Send scans alone, beside other work, and alone again.
+
+    Args:
+        greatest: scans a second in a closed loop.
+
+    Raises:
+        CommandError: the stack has no local identity provider, or refuses to prepare the work.
+    """
+    rate = max(1.0, greatest * RATE_SHARE)
+
+    def scans(what: str) -> Offered:
+        stack.progress.step(f"beside: {rate:.0f} scans/s {what}")
+        return offer_scans(stack, traffic, rate)[0]
+
+    with _prepared(stack, settings) as work:
+        first = scans("alone")
+        stack.progress.step(f"beside: {rate:.0f} scans/s with other work")
+        beside, done = _measure_both(stack, traffic, rate, work)
+        return BesideOtherWork(rate, stack.seconds, (first, scans("alone")), beside, done)
+
+
+def _measure_both(
+    stack: MeasuredStack, traffic: ScanTraffic, rate: float, work: Sequence[Work]
+) -> tuple[Offered, dict[str, Offered]]:
+    seconds = stack.seconds + _LEAD_S
+    schedules = [each.schedule(seconds) for each in work]
+    lanes = [lane for requests, _ in schedules for lane in requests]
+    due = [times for _, schedule in schedules for times in schedule]
+    job = Job(LOOPBACK, stack.record.port, lanes, repeats=False, seconds=seconds, timeout_s=_TIMEOUT_S, due=due)
+    with GeneratorProcess(job) as process:
+        process.begin()
+        beside, scans = offer_scans(stack, traffic, rate, warm_up=False)
+        process.wait()
+        driven = process.result()
+    if scans.began + scans.seconds > driven.began + seconds:
+        raise CommandError("the other work ended before the scans", "measure on a machine that does nothing else")
+    found, lane = {}, 0
+    for each in work:
+        answers = driven.lanes[lane : lane + each.lanes]
+        lane += each.lanes
+        part = Driven(driven.began, driven.seconds, driven.cpu_s, answers, driven.ran_out)
+        found[each.name] = offered(part, unexpected(answers))
+    return beside, found
+
+
+@contextmanager
+def _prepared(stack: MeasuredStack, settings: Settings) -> Iterator[Sequence[Work]]:
+    """The work, with machines and admins of its own, which are removed afterwards."""
+    gym_id = stack.seed(gyms=1, members=0, capacity=1).gym_ids[0]
+    # An admin for each kind: one user may send only so many requests a second.
+    admins = {name: new_id() for name in ("uploads", "lists")}
+    tokens = {name: _token(settings, user_id) for name, user_id in admins.items()}
+    pictures = _pictures(stack.random_seed)
+    with httpx.Client(base_url=f"http://{stack.host}/api", timeout=_TIMEOUT_S) as api:
+        api.headers["Authorization"] = tokens["uploads"]
+        machines: list[str] = []
+        try:
+            machines += (_create_machine(api, gym_id, place, pictures[0]) for place in range(_MACHINES))
+            yield _work(stack.host, tokens, machines, pictures)
+        finally:
+            for machine in machines:
+                api.delete(f"/machines/{machine}", headers={"If-Match": "*"})
+            with stack.store.writing() as connection:
+                for user_id in admins.values():
+                    UserRepository(connection).set_roles(user_id, ())
+
+
+def _work(host: str, tokens: Mapping[str, str], machines: Sequence[str], pictures: Sequence[bytes]) -> Sequence[Work]:
+    headers = {"Content-Type": "image/jpeg", "If-Match": "*"}
+    # Each machine gets another picture each time: seven pictures for eight machines.
+    uploads = [
+        request(
+            "PUT",
+            host,
+            f"/api/machines/{machines[place % len(machines)]}/image",
+            tokens["uploads"],
+            pictures[place % (len(pictures) - 1)],
+            headers,
+        )
+        for place in range(len(machines) * (len(pictures) - 1))
+    ]
+    return (
+        Work("uploads", uploads, rate=4, lanes=2),
+        Work("lists", [request("GET", host, "/api/users?limit=100", tokens["lists"])], rate=15, lanes=2),
+        Work("documents", [request("GET", host, "/api/openapi.json", tokens["lists"])], rate=15, lanes=2),
+    )
+
+
+def _token(settings: Settings, user_id: UUID) -> str:
+    email = f"admin-{user_id.hex[-12:]}@bench.example"
+    try:
+        token = mint_access_token(
+            settings, sub=user_id, email=email, groups=[Role.ADMIN.value], lifetime=_TOKEN_LIFETIME
+        )
+    except NoLocalIdentityError as error:
+        raise CommandError(f"no admin for the other work: {error}", "measure a stack of the full profile") from error
+    return f"Bearer {token}"
+
+
+def _create_machine(api: httpx.Client, gym_id: UUID, place: int, picture: bytes) -> str:
+    texts = {"name": f"Bench machine {place + 1}", "type": "Rower"}
+    created = api.post(f"/gyms/{gym_id}/machines", data=texts, files={"image": ("machine.jpg", picture, "image/jpeg")})
+    if created.is_error:
+        raise CommandError(f"no machine could be created: {created.status_code} {created.text[:160]}")
+    return str(created.json()["id"])
+
+
+def _pictures(seed: int) -> Sequence[bytes]:
+    """JPEGs that differ, of half a megapixel and some 100 kB."""
+    random = Random(seed)  # noqa: S311 - draws pictures
+    made = []
+    for _ in range(_PICTURES):
+        coarse = Image.frombytes("RGB", (80, 60), random.randbytes(80 * 60 * 3))
+        out = BytesIO()
+        coarse.resize(_PICTURE_SIZE, Image.Resampling.BICUBIC).save(out, "JPEG", quality=92)
+        made.append(out.getvalue())
+    return made
