@@ -72,8 +72,8 @@ def bench(
             result = run_benchmark(settings, record, options, TerminalProgress(console, status))
         print_result(console, result)
         if json_file is not None:
-            json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
-    if not result.is_good:
+            json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if not result["good"]:
         raise typer.Exit(1)
 
 

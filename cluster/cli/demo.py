@@ -10,7 +10,7 @@ from cluster.cli.database import opened
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.load.rush.report import lines_of
-from cluster.load.rush.rush import RushResult, run_rush
+from cluster.load.rush.rush import run_rush
 from cluster.load.rush.visitors import RushOptions
 from cluster.settings_file import running_stack, stack_settings
 
@@ -61,23 +61,18 @@ def rush(
     with opened(settings) as store:
         result = run_rush(settings, record, store, options, picture, console)
     if as_json:
-        print_json({**result.summary.as_json(), "pictures": [str(file) for file in result.pictures]})
+        print_json(result)
     else:
-        for line in lines_of(result.summary):
+        for line in lines_of(result):
             print_plain(line)
-        for file in result.pictures:
+        for file in result["pictures"]:
             print_plain(f"picture   {file}")
-    _exit(result)
-
-
-def _exit(result: RushResult) -> None:
-    summary = result.summary
-    if not summary.is_good:
+    if not result["is_good"]:
         raise typer.Exit(VIOLATED)
-    if summary.is_interrupted:
+    if result["is_interrupted"]:
         raise typer.Exit(INTERRUPTED)
-    if summary.unanswered:
+    if result["unanswered"]:
         raise CommandError(
-            f"the stack became unavailable: {summary.unanswered} scans have no answer",
+            f"the stack became unavailable: {result['unanswered']} scans have no answer",
             "run `fitmonitor status`; the next rush lets out whoever is inside",
         )

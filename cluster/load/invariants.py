@@ -36,12 +36,6 @@ class StoreComparison:
     occupancy_broken: int
     over_capacity: int
 
-    @property
-    def is_good(self) -> bool:
-        """Whether the store holds what was answered, and no place was given twice."""
-        kept = not (self.lost or self.stored_otherwise or self.wrongly_inside)
-        return kept and not (self.occupancy_broken or self.over_capacity)
-
 
 def compare_with_store(
     connection: Connection,

@@ -103,10 +103,10 @@ class Doors:
 
     def window(self) -> list[Answer]:
         """One window's answers."""
-        measured, checked = self.traffic.offer(self.rate, LANES, WINDOW_S)
+        driven, checked = self.traffic.offer(self.rate, LANES, WINDOW_S)
         assert not checked.errors, checked.errors
         assert not checked.wrong, checked.wrong
-        return [answer for lane in measured.driven.lanes for answer in lane]
+        return [answer for lane in driven.lanes for answer in lane]
 
 
 def figures(answers: Sequence[Answer]) -> str:

@@ -1,14 +1,13 @@
 """Many members arrive at once: what the doors of ten gyms answer, how soon, and what becomes of those told to retry."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from cluster.load.benchmark.measured_stack import MeasuredStack
 from cluster.load.benchmark.processes import processes_of, snapshot
 from cluster.load.benchmark.scan_plan import Lane, Planner
 from cluster.load.benchmark.traffic import ScanTraffic, valid_for
-from cluster.load.figures import percentile, ratio, rounded
+from cluster.load.figures import Figures, percentile, ratio, rounded
 from cluster.load.generator import Answer, at_once, steady
 from cluster.load.oracle import AnswerLog, faults, read_answer
 from cluster.load.scans import Scan
@@ -50,45 +49,11 @@ class Wave:
         return [*self.retry, *self.errors, *(replace(scan, scan_id=str(new_id())) for scan in self.too_late)]
 
 
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """The figures of a burst.
+def measure_burst(stack: MeasuredStack) -> Figures:
+    """Send one scan of every member within seconds, then repeat what was not decided until it is.
 
-    Args:
-        consumers: how many decided, at its end.
-        decided_within_2_s: of all, 0 to 1.
-        retries: first answers that asked for a repeat.
-        too_late: first answers that refused for lateness.
-        errors: first answers that were neither.
-        wrong_answers: answers that are not right, those to repeats included.
-        undecided: scans without a decision after all repeats.
+    It is good where every door had a right answer or was asked to retry, and in the end everybody had a decision.
     """
-
-    members: int
-    consumers: int
-    decided_within_2_s: float
-    p50_ms: float
-    p99_ms: float
-    most_ms: float
-    retries: int
-    too_late: int
-    errors: int
-    wrong_answers: int
-    repeats: int
-    undecided: int
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every door had a right answer or was asked to retry, and in the end everybody had a decision."""
-        return not (self.wrong_answers or self.errors or self.undecided)
-
-    def as_json(self) -> dict[str, Any]:
-        """All figures."""
-        return {"gyms": GYMS, "within_s": WITHIN_S, **rounded(asdict(self), 4)}
-
-
-def measure_burst(stack: MeasuredStack) -> Burst:
-    """Send one scan of every member within seconds, then repeat what was not decided until it is."""
     stack.progress.step(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
     world = stack.seed(gyms=GYMS, members=MEMBERS, shares={})
     traffic = ScanTraffic(stack, world)
@@ -107,19 +72,24 @@ def measure_burst(stack: MeasuredStack) -> Burst:
         wrong, left = wrong + wave.wrong, wave.undecided
     stack.log.unanswered += len(left)
     decided = sorted(first.decided_ms)
-    return Burst(
-        members=MEMBERS,
-        consumers=consumers,
-        decided_within_2_s=ratio(sum(took <= 1000 * IN_TIME_S for took in decided), MEMBERS),
-        p50_ms=percentile(decided, 0.50),
-        p99_ms=percentile(decided, 0.99),
-        most_ms=decided[-1] if decided else 0.0,
-        retries=len(first.retry),
-        too_late=len(first.too_late),
-        errors=len(first.errors),
-        wrong_answers=wrong,
-        repeats=repeats,
-        undecided=len(left),
+    return rounded(
+        {
+            "members": MEMBERS,
+            "gyms": GYMS,
+            "within_s": WITHIN_S,
+            "consumers": consumers,  # that decided, at the end of the first answers
+            "decided_within_2_s": ratio(sum(took <= 1000 * IN_TIME_S for took in decided), MEMBERS),
+            "p50_ms": percentile(decided, 0.50),
+            "p99_ms": percentile(decided, 0.99),
+            "most_ms": percentile(decided, 1.0),
+            "retries": len(first.retry),
+            "too_late": len(first.too_late),
+            "errors": len(first.errors),
+            "wrong_answers": wrong,  # those to repeats included
+            "repeats": repeats,
+            "undecided": len(left),  # after all repeats
+        },
+        4,
     )
 
 

@@ -2,18 +2,18 @@
 
 import shutil
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import text
 
 from cluster.errors import CommandError
-from cluster.load.benchmark.closed_loop import Comparison
+from cluster.load.benchmark.closed_loop import compared
 from cluster.load.benchmark.measured_stack import MeasuredStack
 from cluster.load.benchmark.measurements import Rate
 from cluster.load.benchmark.noop import FASTAPI
 from cluster.load.benchmark.own_stack import larger_buffer_pool
 from cluster.load.benchmark.traffic import ScanRun, ScanTraffic
-from cluster.load.past import Past, WrittenPast, some_members, write_past
+from cluster.load.figures import Figures
+from cluster.load.past import Past, some_members, write_past
 from cluster.load.world import World
 from domain.clock import system_clock
 
@@ -38,48 +38,10 @@ class LargePastOptions:
     buffer_pool_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class LargePast:
-    """Few members compared with many.
-
-    Args:
-        noops: of FastAPI, with few and with many: a drift of the machine shows here.
-        occupancy: how fast it is read, with few and with many.
-        bytes_stored: by tables and indexes.
-    """
-
-    comparison: Comparison
-    noops: tuple[Rate, Rate]
-    occupancy: tuple[Rate, Rate]
-    written: WrittenPast
-    buffer_pool_bytes: int
-    bytes_stored: int
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every answer came and was right."""
-        return self.comparison.is_good and not any(rate.errors for rate in (*self.noops, *self.occupancy))
-
-    def as_json(self) -> dict[str, Any]:
-        """All figures."""
-        return {
-            **self.comparison.as_json(),
-            "few_members": _FEW,
-            "scanning_members": _SCANNING,
-            "connections": _CONNECTIONS,
-            "loaded": self.written.rows,
-            "loading_s": round(self.written.seconds, 1),
-            "innodb_buffer_pool_size": self.buffer_pool_bytes,
-            "stored_bytes": self.bytes_stored,
-            "noop_rps": [round(noop.per_second, 1) for noop in self.noops],
-            "occupancy_rps": [round(rate.per_second, 1) for rate in self.occupancy],
-            "occupancy_p50_ms": [round(rate.p50_ms, 2) for rate in self.occupancy],
-            "occupancy_cpu_ms": [round(rate.cpu_ms_of_all(), 3) for rate in self.occupancy],
-        }
-
-
-def measure_large_past(stack: MeasuredStack, options: LargePastOptions) -> LargePast:
+def measure_large_past(stack: MeasuredStack, options: LargePastOptions) -> Figures:
     """Measure with few, write the past, measure again.
+
+    A no-op is measured next to both: a drift of the machine shows there. Of pairs of figures the first is with few.
 
     Raises:
         CommandError: there is not enough disk space, or MariaDB accepts no larger buffer pool.
@@ -98,9 +60,24 @@ def measure_large_past(stack: MeasuredStack, options: LargePastOptions) -> Large
         stack.progress.line(f"wrote {rows} in {written.seconds:.0f} s")
         scanning = some_members(past, min(_SCANNING, past.members), stack.random_seed)
         second, after, read_after = _measure(stack, "many", replace(whole, members=scanning))
-        noops, occupancy = (before, after), (read_before, read_after)
-        comparison = Comparison(first, second)
-        return LargePast(comparison, noops, occupancy, written, options.buffer_pool_bytes, _bytes_stored(stack))
+        noops, reads = (before, after), (read_before, read_after)
+        return {
+            **compared(first, second),
+            "few_members": _FEW,
+            "scanning_members": _SCANNING,
+            "connections": _CONNECTIONS,
+            "loaded": written.rows,
+            "loading_s": round(written.seconds, 1),
+            "innodb_buffer_pool_size": options.buffer_pool_bytes,
+            "stored_bytes": _bytes_stored(stack),
+            "noop_rps": [round(rate.per_second, 1) for rate in noops],
+            "noop_cpu_ms": [round(rate.cpu_ms_of_all(), 3) for rate in noops],
+            "noop_errors": sum(rate.errors for rate in noops),
+            "occupancy_rps": [round(rate.per_second, 1) for rate in reads],
+            "occupancy_p50_ms": [round(rate.p50_ms, 2) for rate in reads],
+            "occupancy_cpu_ms": [round(rate.cpu_ms_of_all(), 3) for rate in reads],
+            "occupancy_errors": sum(rate.errors for rate in reads),
+        }
 
 
 def _measure(stack: MeasuredStack, what: str, world: World) -> tuple[list[ScanRun], Rate, Rate]:

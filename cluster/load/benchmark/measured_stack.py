@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-from cluster.load.benchmark.measurements import Measured, Offered, Rate, measure, offered, rate_of, unexpected
+from cluster.load.benchmark.measurements import Measured, Rate, measure, offered_figures, rate_of, unexpected
 from cluster.load.benchmark.noop import BODY, PATHS
+from cluster.load.figures import Figures
 from cluster.load.generator import Job, steady
 from cluster.load.http_client import request
 from cluster.load.invariants import StoreComparison, compare_with_store
@@ -134,14 +135,14 @@ class MeasuredStack:
             [request("GET", self.host, path(gym_id), f"Device {credential}") for gym_id, credential in asking]
         )
 
-    def offer_noop(self, name: str, rate: float, lanes: int) -> Offered:
+    def offer_noop(self, name: str, rate: float, lanes: int) -> Figures:
         """Send a no-op's requests at a steady rate (open loop)."""
         self.progress.step(f"open loop: {rate:.0f} {name}/s")
         for seconds in (_OPEN_WARM_UP_S, self.seconds):
             due = steady(rate, round(rate * seconds), lanes)
             sent = self.send([[self._noop_request(name)] * len(times) for times in due], seconds, due).driven
         unsent = sum(map(len, due)) - sum(map(len, sent.lanes))
-        return offered(sent, unsent + unexpected(sent.lanes, BODY))
+        return offered_figures(sent, unsent + unexpected(sent.lanes, BODY))
 
     def send(
         self, lanes: list[list[bytes]], seconds: float, due: list[list[float]] | None = None, *, repeats: bool = False

@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from cluster.load.benchmark.processes import Snapshot, cpu_between, machine_busy_s, processes_of, snapshot
-from cluster.load.figures import percentile, ratio, rounded
+from cluster.load.figures import Figures, percentile, ratio, rounded
 from cluster.load.generator import Answer, Driven, GeneratorProcess, Job
 from cluster.local.record import StackRecord
 
@@ -94,47 +93,28 @@ def rate_of(measured: Measured, errors: int) -> Rate:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """The figures of an open loop.
+def offered_figures(driven: Driven, errors: int, wrong: int = 0) -> Figures:
+    """The figures of an open loop: of all requests, however late they were answered.
+
+    Latencies are from when each request was due to its answer. `late_share` is the share of requests that were sent
+    over 5 ms after they were due.
 
     Args:
-        asked: requests that were sent.
-        p50_ms, p99_ms, most_ms: from when each request was due to its answer.
-        late_share: of the requests, those sent over 5 ms after they were due; 0 to 1.
         errors: requests without the expected answer.
+        wrong: answers that are not right.
     """
-
-    asked: int
-    p50_ms: float
-    p99_ms: float
-    most_ms: float
-    late_share: float
-    errors: int
-    wrong_answers: int = 0
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every answer came and was right."""
-        return not (self.errors or self.wrong_answers)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return rounded(asdict(self))
-
-
-def offered(driven: Driven, errors: int, wrong: int = 0) -> Offered:
-    """The figures of a schedule: of all requests, however late they were answered."""
     answers = [answer for lane in driven.lanes for answer in lane]
     latencies = sorted(answer.latency * 1000 for answer in answers)
-    return Offered(
-        asked=len(answers),
-        p50_ms=percentile(latencies, 0.50),
-        p99_ms=percentile(latencies, 0.99),
-        most_ms=latencies[-1] if latencies else 0.0,
-        late_share=ratio(sum(answer.late > _LATE_S for answer in answers), len(answers)),
-        errors=errors,
-        wrong_answers=wrong,
+    return rounded(
+        {
+            "asked": len(answers),
+            "p50_ms": percentile(latencies, 0.50),
+            "p99_ms": percentile(latencies, 0.99),
+            "most_ms": percentile(latencies, 1.0),
+            "late_share": ratio(sum(answer.late > _LATE_S for answer in answers), len(answers)),
+            "errors": errors,
+            "wrong_answers": wrong,
+        }
     )
 
 

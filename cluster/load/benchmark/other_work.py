@@ -11,7 +11,6 @@ from datetime import timedelta
 from io import BytesIO
 from random import Random
 from statistics import fmean
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -19,10 +18,10 @@ from PIL import Image
 
 from cluster.errors import CommandError
 from cluster.load.benchmark.measured_stack import MeasuredStack
-from cluster.load.benchmark.measurements import Offered, offered, unexpected
+from cluster.load.benchmark.measurements import offered_figures, unexpected
 from cluster.load.benchmark.open_loop import offer_scans
 from cluster.load.benchmark.traffic import ScanTraffic
-from cluster.load.figures import ratio
+from cluster.load.figures import Figures, ratio
 from cluster.load.generator import Driven, GeneratorProcess, Job, steady
 from cluster.load.http_client import request
 from cluster.local.ports import LOOPBACK
@@ -63,47 +62,12 @@ class Work:
         return [content[lane :: self.lanes] for lane in range(self.lanes)], due
 
 
-@dataclass(frozen=True, slots=True)
-class BesideOtherWork:
-    """Scans with other work and without.
-
-    Args:
-        rate: scans a second.
-        work: the other work itself, by its name.
-    """
-
-    rate: float
-    seconds: float
-    without: Sequence[Offered]
-    beside: Offered
-    work: Mapping[str, Offered]
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every answer came and was right."""
-        return all(each.is_good for each in (*self.without, self.beside, *self.work.values()))
-
-    @property
-    def p99_ratio(self) -> float:
-        """A scan's p99 beside the other work divided by its mean p99 without."""
-        return ratio(self.beside.p99_ms, fmean(each.p99_ms for each in self.without))
-
-    def as_json(self) -> dict[str, Any]:
-        """All figures."""
-        return {
-            "offered_rps": round(self.rate, 1),
-            "seconds": self.seconds,
-            "p99_ratio": round(self.p99_ratio, 2),
-            "without": [each.as_json() for each in self.without],
-            "beside": self.beside.as_json(),
-            "work": {name: each.as_json() for name, each in self.work.items()},
-        }
-
-
 def measure_beside_other_work(
     stack: MeasuredStack, traffic: ScanTraffic, greatest: float, settings: Settings
-) -> BesideOtherWork:
+) -> Figures:
     """Send scans alone, beside other work, and alone again.
+
+    `p99_ratio` is a scan's p99 beside the work divided by its mean p99 alone.
 
     Args:
         greatest: scans a second in a closed loop.
@@ -113,20 +77,29 @@ def measure_beside_other_work(
     """
     rate = max(1.0, greatest * RATE_SHARE)
 
-    def scans(what: str) -> Offered:
-        stack.progress.step(f"beside: {rate:.0f} scans/s {what}")
+    def alone() -> Figures:
+        stack.progress.step(f"beside: {rate:.0f} scans/s alone")
         return offer_scans(stack, traffic, rate)[0]
 
     with _prepared(stack, settings) as work:
-        first = scans("alone")
+        before = alone()
         stack.progress.step(f"beside: {rate:.0f} scans/s with other work")
         beside, done = _measure_both(stack, traffic, rate, work)
-        return BesideOtherWork(rate, stack.seconds, (first, scans("alone")), beside, done)
+        without = [before, alone()]
+    p99_ms = fmean(figures["p99_ms"] for figures in without)
+    return {
+        "offered_rps": round(rate, 1),
+        "seconds": stack.seconds,
+        "p99_ratio": round(ratio(beside["p99_ms"], p99_ms), 2),
+        "without": without,
+        "beside": beside,
+        "work": done,
+    }
 
 
 def _measure_both(
     stack: MeasuredStack, traffic: ScanTraffic, rate: float, work: Sequence[Work]
-) -> tuple[Offered, dict[str, Offered]]:
+) -> tuple[Figures, Figures]:
     seconds = stack.seconds + _LEAD_S
     schedules = [each.schedule(seconds) for each in work]
     lanes = [lane for requests, _ in schedules for lane in requests]
@@ -144,7 +117,7 @@ def _measure_both(
         answers = driven.lanes[lane : lane + each.lanes]
         lane += each.lanes
         part = Driven(driven.began, driven.seconds, driven.cpu_s, answers, driven.ran_out)
-        found[each.name] = offered(part, unexpected(answers))
+        found[each.name] = offered_figures(part, unexpected(answers))
     return beside, found
 
 

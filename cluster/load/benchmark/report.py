@@ -1,20 +1,15 @@
 """The benchmark on a terminal: progress, a table for each part, and the verdict."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from cluster.load.benchmark.benchmark import BenchmarkResult
-from cluster.load.benchmark.burst import IN_TIME_S, WITHIN_S, Burst
-from cluster.load.benchmark.closed_loop import INSIDE, LEAN_ROLE, NOOP_ROLE, Comparison, Level
-from cluster.load.benchmark.large_past import LargePast
-from cluster.load.benchmark.measurements import GENERATOR, Offered
-from cluster.load.benchmark.open_loop import OpenLoop
-from cluster.load.benchmark.other_work import BesideOtherWork
-from cluster.load.figures import ratio
+from cluster.load.benchmark.burst import IN_TIME_S
+from cluster.load.benchmark.closed_loop import INSIDE
+from cluster.load.benchmark.measurements import GENERATOR
+from cluster.load.figures import Figures, disturbance_in, ratio
 
 _QUIET_BELOW = 0.1
 _FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
@@ -42,54 +37,52 @@ class TerminalProgress:
         self._console.print(text)
 
 
-def print_result(console: Console, result: BenchmarkResult) -> None:
+def print_result(console: Console, result: Figures) -> None:
     """Print all tables and the verdict."""
     for table in _tables(result):
         console.print(table)
     console.print(_verdict(result))
-    if result.others_share >= _QUIET_BELOW:
-        most = 100 * result.others_share
+    if (most := disturbance_in(result)) >= _QUIET_BELOW:
         console.print(
-            f"[yellow]not quiet: other programs used up to {most:.0f} % of the processors; compare ratios, not "
+            f"[yellow]not quiet: other programs used up to {100 * most:.0f} % of the processors; compare ratios, not "
             "figures[/yellow]"
         )
-    for line in (*result.examples, *result.disagreements[:_MOST_DISAGREEMENTS]):
+    for line in (*result["examples"], *result["disagreements"][:_MOST_DISAGREEMENTS]):
         console.print(f"  {line}", markup=False)
 
 
-def _verdict(result: BenchmarkResult) -> str:
-    store, around = result.store, {"errors": 0, "wrong_answers": 0, **result.around}
+def _verdict(result: Figures) -> str:
+    store, around = result["store"], result["around"]
     facts = (
-        f"{store.answered:,} answers, {store.stored:,} scans stored",
-        f"{store.lost} lost",
-        f"{store.stored_otherwise} stored otherwise",
-        f"{store.wrongly_inside} wrongly inside or outside",
-        f"{store.occupancy_broken} with another occupancy than the scans before make",
-        f"{store.over_capacity} over capacity",
-        f"{result.admitted_twice} passes admitted twice",
-        f"{len(result.disagreements)} disagreements",
+        f"{store['answered']:,} answers, {store['stored']:,} scans stored",
+        f"{store['lost']} lost",
+        f"{store['stored_otherwise']} stored otherwise",
+        f"{store['wrongly_inside']} wrongly inside or outside",
+        f"{store['occupancy_broken']} with another occupancy than the scans before make",
+        f"{store['over_capacity']} over capacity",
+        f"{result['admitted_twice']} passes admitted twice",
+        f"{len(result['disagreements'])} disagreements",
         f"around the measurements {around['errors']} errors, {around['wrong_answers']} wrong",
     )
-    verdict = "[green]good[/green]" if result.is_good else "[red]not good[/red]"
+    verdict = "[green]good[/green]" if result["good"] else "[red]not good[/red]"
     return f"{verdict}: {'; '.join(facts)}"
 
 
-def _tables(result: BenchmarkResult) -> Iterator[Table]:
-    if result.levels:
-        figures = [level.as_json() for level in result.levels]
-        yield _rates(figures)
-        yield _costs(figures, result.levels)
-        yield _processes(result.levels)
-    if result.open is not None:
-        yield _open_loop(result.open)
-    if result.beside is not None:
-        yield _beside(result.beside)
-    if result.burst is not None:
-        yield _burst(result.burst)
-    if result.inside is not None:
-        yield _comparison(f"{INSIDE:,} inside", result.inside)
-    if result.large is not None:
-        yield _large(result.large)
+def _tables(result: Figures) -> Iterator[Table]:
+    if levels := result["runs"]:
+        yield _rates(levels)
+        yield _costs(levels)
+        yield _processes(levels)
+    if "open" in result:
+        yield _open_loop(result["open"])
+    if "beside" in result:
+        yield _beside(result["beside"])
+    if "burst" in result:
+        yield _burst(result["burst"])
+    if "inside" in result:
+        yield _comparison(f"{INSIDE:,} inside", result["inside"])
+    if "large" in result:
+        yield _large(result["large"])
 
 
 def _table(*columns: str) -> Table:
@@ -99,10 +92,10 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _rates(figures: Sequence[dict[str, Any]]) -> Table:
+def _rates(levels: Sequence[Figures]) -> Table:
     """Rates of the no-ops (FastAPI, Starlette) and of scans; `batch` is the mean number of scans in one transaction."""
     table = _table("conn.", "no-op/s", "lean/s", "scans/s", "÷ no-op", "÷ lean", "p50 ms", "p99 ms", "p50 ÷", "batch")
-    for level in figures:
+    for level in levels:
         table.add_row(
             str(level["connections"]),
             *(f"{level[name]:,.0f}" for name in ("noop_rps", "lean_noop_rps", "scan_rps")),
@@ -112,49 +105,51 @@ def _rates(figures: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def _costs(figures: Sequence[dict[str, Any]], levels: Sequence[Level]) -> Table:
+def _costs(levels: Sequence[Figures]) -> Table:
     """CPU ms of all processes but the load generator, which stands apart; and the errors."""
     table = _table("conn.", "CPU ms a scan", "a no-op", "a lean", "÷ no-op", "÷ lean", "generator", "errors", "wrong")
     costs = ("cpu_ms_a_scan", "cpu_ms_a_noop", "cpu_ms_a_lean_noop", "cpu_ratio", "lean_cpu_ratio")
-    for level, found in zip(figures, levels, strict=True):
+    for level in levels:
         table.add_row(
             str(level["connections"]),
             *(f"{level[name]:.2f}" for name in costs),
-            f"{found.scans.rate.cpu_ms.get(GENERATOR, 0):.2f}",
+            f"{level['cpu_ms_per_scan'].get(GENERATOR, 0):.2f}",
             str(level["errors"]),
             str(level["wrong_answers"]),
         )
     return table
 
 
-def _processes(levels: Sequence[Level]) -> Table:
+def _processes(levels: Sequence[Figures]) -> Table:
     """CPU ms for one scan, by process; last what the no-ops' own replicas use for one answer."""
-    table = _table("CPU ms a scan", *(str(level.connections) for level in levels))
-    seen = {role: None for level in levels for role, used in level.scans.rate.cpu_ms.items() if used >= _SHOWN_FROM_MS}
+    table = _table("CPU ms a scan", *(str(level["connections"]) for level in levels))
+    costs: Sequence[Mapping[str, float]] = [level["cpu_ms_per_scan"] for level in levels]
+    seen = {role: None for cost in costs for role, used in cost.items() if used >= _SHOWN_FROM_MS}
     for role in [role for role in _FIRST if role in seen] + [role for role in seen if role not in _FIRST]:
-        counts = {level.scans.rate.processes.get(role, 1) for level in levels}
-        label = role if counts == {1} else f"{role} ({'/'.join(map(str, sorted(counts)))})"
-        table.add_row(label, *(f"{level.scans.rate.cpu_ms.get(role, 0):.3f}" for level in levels))
-    table.add_row("one no-op, FastAPI's replica", *(f"{level.noop.cpu_ms.get(NOOP_ROLE, 0):.3f}" for level in levels))
-    table.add_row("one no-op, Starlette's replica", *(f"{level.lean.cpu_ms.get(LEAN_ROLE, 0):.3f}" for level in levels))
+        counts = sorted({level["processes"].get(role, 1) for level in levels})
+        label = role if counts == [1] else f"{role} ({'/'.join(map(str, counts))})"
+        table.add_row(label, *(f"{cost.get(role, 0):.3f}" for cost in costs))
+    for name, figure in (("FastAPI", "noop_cpu_ms"), ("Starlette", "lean_noop_cpu_ms")):
+        table.add_row(f"one no-op, {name}'s replica", *(f"{level[figure]:.3f}" for level in levels))
     return table
 
 
-def _open_loop(found: OpenLoop) -> Table:
+def _open_loop(found: Figures) -> Table:
     """Latency from when a request was due; `late` is the share of those sent over 5 ms late."""
-    table = _offered_table(f"{found.rate:,.0f}/s offered", "÷ p99")
-    for name, offered in (("FastAPI no-op", found.noop), ("Starlette no-op", found.lean_noop), ("scans", found.scans)):
-        table.add_row(name, *_offered_cells(offered), f"{ratio(found.scans.p99_ms, offered.p99_ms):.1f}")
+    table = _offered_table(f"{found['offered_rps']:,.0f}/s offered", "÷ p99")
+    for name, part in (("FastAPI no-op", "noop"), ("Starlette no-op", "lean_noop"), ("scans", "scans")):
+        against = ratio(found["scans"]["p99_ms"], found[part]["p99_ms"])
+        table.add_row(name, *_offered_cells(found[part]), f"{against:.1f}")
     return table
 
 
-def _beside(found: BesideOtherWork) -> Table:
-    """Scans without other work and beside it, then the other work itself."""
-    table = _offered_table(f"{found.rate:,.0f} scans/s offered", "p99 ÷ alone")
-    for offered in found.without:
+def _beside(found: Figures) -> Table:
+    """Scans alone and beside other work, then the other work itself."""
+    table = _offered_table(f"{found['offered_rps']:,.0f} scans/s offered", "p99 ÷ alone")
+    for offered in found["without"]:
         table.add_row("alone", *_offered_cells(offered), "")
-    table.add_row("beside other work", *_offered_cells(found.beside), f"{found.p99_ratio:.2f}")
-    for name, offered in found.work.items():
+    table.add_row("beside other work", *_offered_cells(found["beside"]), f"{found['p99_ratio']:.2f}")
+    for name, offered in found["work"].items():
         table.add_row(f"  {name}", *_offered_cells(offered), "")
     return table
 
@@ -163,43 +158,43 @@ def _offered_table(first: str, last: str) -> Table:
     return _table(first, "asked", "p50 ms", "p99 ms", "most ms", "late", "errors", "wrong", last)
 
 
-def _offered_cells(offered: Offered) -> Sequence[str]:
-    latency = (f"{value:.1f}" for value in (offered.p50_ms, offered.p99_ms, offered.most_ms))
-    late = f"{100 * offered.late_share:.1f} %"
-    return f"{offered.asked:,}", *latency, late, str(offered.errors), str(offered.wrong_answers)
+def _offered_cells(offered: Figures) -> Sequence[str]:
+    latencies = (f"{offered[name]:.1f}" for name in ("p50_ms", "p99_ms", "most_ms"))
+    faults = (str(offered[name]) for name in ("errors", "wrong_answers"))
+    return f"{offered['asked']:,}", *latencies, f"{100 * offered['late_share']:.1f} %", *faults
 
 
-def _burst(found: Burst) -> Table:
+def _burst(found: Figures) -> Table:
     """The first answers; then how often scans were repeated until all were decided."""
-    table = _table("burst", f"{found.members:,} members within {WITHIN_S:g} s")
+    table = _table("burst", f"{found['members']:,} members within {found['within_s']:g} s")
     for name, value in (
-        ("consumers", str(found.consumers)),
-        (f"decided within {IN_TIME_S:g} s", f"{100 * found.decided_within_2_s:.2f} %"),
-        ("p50 · p99 · most ms", f"{found.p50_ms:.0f} · {found.p99_ms:.0f} · {found.most_ms:.0f}"),
-        ("asked to retry", str(found.retries)),
-        ("refused as too late", str(found.too_late)),
-        ("errors · wrong", f"{found.errors} · {found.wrong_answers}"),
-        ("repeats · undecided after them", f"{found.repeats} · {found.undecided}"),
+        ("consumers", str(found["consumers"])),
+        (f"decided within {IN_TIME_S:g} s", f"{100 * found['decided_within_2_s']:.2f} %"),
+        ("p50 · p99 · most ms", f"{found['p50_ms']:.0f} · {found['p99_ms']:.0f} · {found['most_ms']:.0f}"),
+        ("asked to retry", str(found["retries"])),
+        ("refused as too late", str(found["too_late"])),
+        ("errors · wrong", f"{found['errors']} · {found['wrong_answers']}"),
+        ("repeats · undecided after them", f"{found['repeats']} · {found['undecided']}"),
     ):
         table.add_row(name, value)
     return table
 
 
-def _comparison(what: str, found: Comparison) -> Table:
+def _comparison(what: str, found: Figures) -> Table:
     """Each run, and the ratio of the means."""
     table = _table(what, "scans/s", "CPU ms a scan", "p50 ms", "p99 ms", "errors", "wrong")
-    figures = found.as_json()
     columns = ("scan_rps", "cpu_ms_a_scan", "p50_ms", "p99_ms", "errors", "wrong_answers")
-    for name, runs in (("without", figures["without"]), ("with", figures["under"])):
+    for name, runs in (("without", found["without"]), ("with", found["under"])):
         for run in runs:
             table.add_row(name, *(str(run[column]) for column in columns))
-    table.add_row("cost, with ÷ without", f"{figures['time_ratio']:.3f}", f"{figures['cpu_ratio']:.3f}")
+    table.add_row("cost, with ÷ without", f"{found['time_ratio']:.3f}", f"{found['cpu_ratio']:.3f}")
     return table
 
 
-def _large(found: LargePast) -> Table:
-    table = _comparison("a large past", found.comparison)
-    for name, rates in (("no-op", found.noops), ("occupancy", found.occupancy)):
-        for when, rate in zip(("before", "after"), rates, strict=True):
-            table.add_row(f"{name} {when}", f"{rate.per_second:,.0f}", f"{rate.cpu_ms_of_all():.3f}")
+def _large(found: Figures) -> Table:
+    table = _comparison("a large past", found)
+    for name in ("noop", "occupancy"):
+        for place, when in enumerate(("before", "after")):
+            rate, cpu_ms = found[f"{name}_rps"][place], found[f"{name}_cpu_ms"][place]
+            table.add_row(f"{name} {when}", f"{rate:,.0f}", f"{cpu_ms:.3f}")
     return table

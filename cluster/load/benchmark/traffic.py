@@ -97,25 +97,15 @@ def _faults(scan: Scan, answer: Answer, given: ScanAnswer | str, began: datetime
 
 @dataclass(frozen=True, slots=True)
 class ScanRun:
-    """Scans at one number of connections.
+    """Scans in a closed loop.
 
     Args:
-        wrong: answers that are not right.
-        unchecked: answers about members of whom an earlier answer was lost.
-        mean_batch: how many scans were decided in one transaction.
         ran_out: whether it ended early, because every prepared scan had been sent.
     """
 
     rate: Rate
-    wrong: int
-    unchecked: int
-    mean_batch: float
+    checked: Checked
     ran_out: bool
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every answer came and was right."""
-        return not (self.wrong or self.rate.errors)
 
 
 class ScanTraffic:
@@ -158,10 +148,9 @@ class ScanTraffic:
         plan = self._mixed(connections, round(expected) + 20 * connections, seconds)
         measured = self.send(plan, seconds)
         checked = check(plan, measured.driven, self._stack.log)
-        rate = rate_of(measured, checked.errors)
-        return ScanRun(rate, checked.wrong, checked.unchecked, checked.mean_batch, measured.driven.ran_out)
+        return ScanRun(rate_of(measured, checked.errors), checked, measured.driven.ran_out)
 
-    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Measured, Checked]:
+    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Driven, Checked]:
         """Send scans at a steady rate (open loop). A scan that could not be sent counts among the errors."""
         wanted = round(rate * seconds)
         plan = self._mixed(lanes, ceil(wanted / lanes) * lanes, seconds)
@@ -169,12 +158,12 @@ class ScanTraffic:
         # Lanes whose members had no pass left are shorter than their schedule.
         plan = [scans[: len(times)] for scans, times in zip(plan, due, strict=True)]
         due = [times[: len(scans)] for scans, times in zip(plan, due, strict=True)]
-        measured = self.send(plan, seconds, due)
-        checked = check(plan, measured.driven, self._stack.log)
-        unsent = sum(map(len, plan)) - sum(map(len, measured.driven.lanes))
+        driven = self.send(plan, seconds, due).driven
+        checked = check(plan, driven, self._stack.log)
+        unsent = sum(map(len, plan)) - sum(map(len, driven.lanes))
         checked.errors += unsent
         self._stack.log.unanswered += unsent
-        return measured, checked
+        return driven, checked
 
     def send(self, plan: Sequence[Lane], seconds: float, due: list[list[float]] | None = None) -> Measured:
         """Send a plan, with a schedule all of it."""

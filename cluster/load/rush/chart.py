@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from cluster.load.figures import Figures
 from cluster.load.rush.log import RecordedScan, RushLog, Stage
-from cluster.load.rush.summary import Summary
 from cluster.load.rush.visitors import first_minute, time_of_day
 from cluster.load.world import Gym, World
 from domain.door.model import Outcome
@@ -21,10 +21,10 @@ _INK, _PALE = "#222222", "#888888"
 _COLUMNS, _MOST_GYMS = 5, 15
 _MOST_BARS, _POINTS = 120, 240
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 240)  # minutes between ticks
-_SECONDS_A_MINUTE = 60.0
+_SECONDS_PER_MINUTE = 60.0
 
 
-def draw(path: Path, summary: Summary, log: RushLog, world: World) -> list[Path]:
+def draw(path: Path, summary: Figures, log: RushLog, world: World) -> list[Path]:
     """Write the picture as PNG and SVG.
 
     Args:
@@ -45,7 +45,7 @@ def draw(path: Path, summary: Summary, log: RushLog, world: World) -> list[Path]
     return files
 
 
-def _figure(summary: Summary, log: RushLog, world: World) -> Figure:
+def _figure(summary: Figures, log: RushLog, world: World) -> Figure:
     shown = world.gyms[:_MOST_GYMS]
     rows = ceil(len(shown) / _COLUMNS)
     columns = min(_COLUMNS, len(shown))
@@ -55,26 +55,26 @@ def _figure(summary: Summary, log: RushLog, world: World) -> Figure:
     top = max(gym.capacity for gym in shown) * 1.12
     for place, gym in enumerate(shown):
         axes = figure.add_subplot(grid[place // columns, place % columns])
-        _gym(axes, gym, _occupancy(log, gym, summary.minutes_done), summary)
+        _gym(axes, gym, _occupancy(log, gym, summary["minutes_done"]), summary)
         axes.set_ylim(0, top)
         axes.tick_params(labelleft=place % columns == 0)
         if place == 0:
             where = (0.02, gym.capacity + top * 0.015)
-            axes.text(*where, "room", transform=axes.get_yaxis_transform(), fontsize=8, color=_REFUSED)
+            axes.text(*where, "capacity", transform=axes.get_yaxis_transform(), fontsize=8, color=_REFUSED)
         if place % columns == 0:
             axes.set_ylabel("inside", fontsize=9, color=_INK)
     _scans(figure.add_subplot(grid[rows, :]), log.of(Stage.RUSH), summary)
     return figure
 
 
-def _title(summary: Summary) -> str:
-    options = summary.options
-    begin, end = time_of_day(0, options.minutes), time_of_day(summary.minutes_done, options.minutes)
-    stopped = ", interrupted" if summary.is_interrupted else ""
-    refused, latency = sum(summary.refused.values()), summary.latency
+def _title(summary: Figures) -> str:
+    minutes, latency = summary["options"]["minutes"], summary["latency"]
+    begin, end = time_of_day(0, minutes), time_of_day(summary["minutes_done"], minutes)
+    stopped = ", interrupted" if summary["is_interrupted"] else ""
+    refused = sum(summary["refused"].values())
     return (
-        f"{begin} to {end}{stopped}: {summary.entered:,} entered, {summary.left:,} left, {refused:,} refused;  "
-        f"answers in {latency.p50_ms:.0f} ms, 99 of 100 within {latency.p99_ms:.0f} ms"
+        f"{begin} to {end}{stopped}: {summary['entered']:,} entered, {summary['left']:,} left, {refused:,} refused;  "
+        f"answers in {latency['p50_ms']:.0f} ms, 99 of 100 within {latency['p99_ms']:.0f} ms"
     )
 
 
@@ -92,7 +92,7 @@ def _occupancy(log: RushLog, gym: Gym, minutes: float) -> tuple[list[float], lis
     return times, [*inside, inside[-1]]
 
 
-def _gym(axes: Axes, gym: Gym, series: tuple[list[float], list[int]], summary: Summary) -> None:
+def _gym(axes: Axes, gym: Gym, series: tuple[list[float], list[int]], summary: Figures) -> None:
     most = max(series[1])
     times, inside = _thinned(*series)
     axes.fill_between(times, inside, step="post", color=_INSIDE, alpha=0.55, linewidth=0)
@@ -114,10 +114,10 @@ def _thinned(times: list[float], inside: list[int]) -> tuple[list[float], list[i
     return [times[place] for place in kept], [inside[place] for place in kept]
 
 
-def _scans(axes: Axes, records: Sequence[RecordedScan], summary: Summary) -> None:
+def _scans(axes: Axes, records: Sequence[RecordedScan], summary: Figures) -> None:
     """The scans decided in a real second, as a stack of entries, exits and refusals."""
-    per_second = summary.options.speed / _SECONDS_A_MINUTE
-    minutes = max(summary.minutes_done, per_second)
+    per_second = summary["options"]["speed"] / _SECONDS_PER_MINUTE
+    minutes = max(summary["minutes_done"], per_second)
     bars = max(1, min(_MOST_BARS, ceil(minutes / per_second)))
     width = minutes / bars
     starts = [place * width for place in range(bars)]
@@ -139,12 +139,12 @@ def _scans(axes: Axes, records: Sequence[RecordedScan], summary: Summary) -> Non
     axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=9)
     axes.set_ylim(top=max(1.0, *floor) * 1.25)
     _time_axis(axes, summary, ticks=12)
-    speed = f"time of day, simulated; {summary.options.speed:g} minutes of it pass in a real one"
+    speed = f"time of day, simulated; {summary['options']['speed']:g} minutes of it pass in a real one"
     axes.set_xlabel(speed, fontsize=9, color=_INK)
 
 
-def _time_axis(axes: Axes, summary: Summary, ticks: int) -> None:
-    minutes = summary.options.minutes
+def _time_axis(axes: Axes, summary: Figures, ticks: int) -> None:
+    minutes = summary["options"]["minutes"]
     axes.set_xlim(0, minutes)
     begin = first_minute(minutes)
     step = next((step for step in _STEPS if minutes / step <= ticks), _STEPS[-1])

@@ -84,5 +84,5 @@ def _headline(stage: Stage, pace: Pace, log: RushLog) -> str:
     rate = len(latest) / min(_LATEST_S, max(1.0, pace.seconds))
     when = time_of_day(min(pace.minute, pace.minutes), pace.minutes) if stage is Stage.RUSH else ""
     activity = "stopping: waiting for scans under way" if pace.is_stopped else _STAGES[stage]
-    figures = f"{rate:.0f} scans/s  p50 {latency.p50_ms:.0f} ms  p99 {latency.p99_ms:.0f} ms"
+    figures = f"{rate:.0f} scans/s  p50 {latency['p50_ms']:.0f} ms  p99 {latency['p99_ms']:.0f} ms"
     return "  ".join(filter(None, (when, activity, figures)))

@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.errors import CommandError
+from cluster.load.figures import Figures
 from cluster.load.http_client import Client, ConnectionPool
 from cluster.load.invariants import compare_with_store
 from cluster.load.passes import signed
@@ -27,7 +27,7 @@ from cluster.load.rush.display import Display
 from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.pace import Pace
 from cluster.load.rush.scanner import PATIENCE_S, RESPONSE_WITHIN_S, Scanner
-from cluster.load.rush.summary import Invariant, Summary, invariants_of_answers, invariants_of_store, summarize
+from cluster.load.rush.summary import Invariant, invariants_of_answers, invariants_of_store, summarize
 from cluster.load.rush.visit import Visit, leave
 from cluster.load.rush.visitors import SHARES, RushOptions, Visitor, capacities, plan_visitors
 from cluster.load.scans import ScanWriter
@@ -50,13 +50,7 @@ _MOVING_RATE = 60.0
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-class Watcher(Protocol):
-    """Shows the progress of a rush."""
-
-    def show(self, stage: Stage, pace: Pace, log: RushLog) -> None:
-        """Show how far it is; called several times a second."""
-
-
+@dataclass(slots=True)
 class Rush:
     """One rush.
 
@@ -65,34 +59,24 @@ class Rush:
         client: of the running stack.
         writer: writes scans for it.
         log: filled by the rush.
+        show: called several times a second to show the progress.
         now: the real time, as doors and phones have it.
+        patience_s: for how long a scan without an answer is sent again.
+        minutes_done: simulated.
     """
 
-    def __init__(
-        self,
-        options: RushOptions,
-        world: World,
-        visitors: Sequence[Visitor],
-        client: Client,
-        writer: ScanWriter,
-        log: RushLog,
-        watcher: Watcher,
-        *,
-        now: Callable[[], datetime] = system_clock,
-        patience_s: float = PATIENCE_S,
-    ) -> None:
-        self._options = options
-        self._world = world
-        self._visitors = visitors
-        self._client = client
-        self._writer = writer
-        self._log = log
-        self._watcher = watcher
-        self._now = now
-        self._patience_s = patience_s
-        self._stage = Stage.CLEARING
-        self.is_interrupted = False
-        self.minutes_done = 0.0
+    options: RushOptions
+    world: World
+    visitors: Sequence[Visitor]
+    client: Client
+    writer: ScanWriter
+    log: RushLog
+    show: Callable[[Stage, Pace, RushLog], None]
+    now: Callable[[], datetime] = system_clock
+    patience_s: float = PATIENCE_S
+    is_interrupted: bool = False
+    minutes_done: float = 0.0
+    _stage: Stage = Stage.CLEARING
 
     async def run(self) -> None:
         """Run until the end, or until the first Ctrl-C, after which nobody begins and scans under way are awaited.
@@ -100,24 +84,24 @@ class Rush:
         Raises:
             asyncio.CancelledError: a second Ctrl-C.
         """
-        pace = Pace(self._options.speed, self._options.minutes, self._now)
-        scanner = Scanner(self._client, self._writer, self._log, pace, pace.stop, self._patience_s)
+        pace = Pace(self.options.speed, self.options.minutes, self.now)
+        scanner = Scanner(self.client, self.writer, self.log, pace, self.patience_s)
         watching = asyncio.ensure_future(self._watch(pace))
         try:
             with self._stoppable(pace):
                 await self._run_stages(scanner, pace)
         finally:
-            self.minutes_done = min(pace.minute, self._options.minutes)
+            self.minutes_done = min(pace.minute, self.options.minutes)
             watching.cancel()
-        self._watcher.show(self._stage, pace, self._log)
+        self.show(self._stage, pace, self.log)
 
     async def _run_stages(self, scanner: Scanner, pace: Pace) -> None:
-        left_inside = self._world.left_inside
-        self._log.answers.inside |= {member.id: gym_id for member, gym_id in left_inside}
+        left_inside = self.world.left_inside
+        self.log.answers.inside |= {member.id: gym_id for member, gym_id in left_inside}
         await self._let_out(scanner, [member for member, _ in left_inside])
         self._stage = Stage.FILLING
-        visits = [Visit(self._world, scanner, visitor, self._options.seed) for visitor in self._visitors]
-        early = [visit for visit, visitor in zip(visits, self._visitors, strict=True) if visitor.arrives < 0]
+        visits = [Visit(self.world, scanner, visitor, self.options.seed) for visitor in self.visitors]
+        early = [visit for visit, visitor in zip(visits, self.visitors, strict=True) if visitor.arrives < 0]
         begin = pace.seconds
         await _all(visit.enter_before(begin + place / _MOVING_RATE) for place, visit in enumerate(early))
         if pace.is_stopped:
@@ -125,21 +109,21 @@ class Rush:
         self._stage = Stage.RUSH
         pace.begin()
         await _all(visit.run() for visit in visits)
-        await pace.until_minute(self._options.minutes)
-        self.minutes_done = min(pace.minute, self._options.minutes)
-        if not self._options.leave_inside and not pace.is_stopped:
+        await pace.until_minute(self.options.minutes)
+        self.minutes_done = min(pace.minute, self.options.minutes)
+        if not self.options.leave_inside and not pace.is_stopped:
             self._stage = Stage.LETTING_OUT
-            by_id = {member.id: member for member in self._world.members}
-            await self._let_out(scanner, [by_id[member_id] for member_id in self._log.answers.inside])
+            by_id = {member.id: member for member in self.world.members}
+            await self._let_out(scanner, [by_id[member_id] for member_id in self.log.answers.inside])
 
     async def _let_out(self, scanner: Scanner, members: Sequence[Member]) -> None:
         pace, stage = scanner.pace, self._stage
         begin = pace.seconds
-        random = Random(self._options.seed)  # noqa: S311 - draws gates, guards nothing
-        gates = {gym.id: gym.gates for gym in self._world.gyms}
+        random = Random(self.options.seed)  # noqa: S311 - draws gates, guards nothing
+        gates = {gym.id: gym.gates for gym in self.world.gyms}
 
         async def let_out(member: Member, second: float) -> None:
-            gate = random.choice(gates[self._log.answers.inside[member.id]])
+            gate = random.choice(gates[self.log.answers.inside[member.id]])
             due = await pace.until_second(second)
             if due is not None:
                 await leave(scanner, member, gate, due, stage, random)
@@ -148,7 +132,7 @@ class Rush:
 
     async def _watch(self, pace: Pace) -> None:
         while True:
-            self._watcher.show(self._stage, pace, self._log)
+            self.show(self._stage, pace, self.log)
             await asyncio.sleep(0.25)
 
     @contextmanager
@@ -176,18 +160,10 @@ async def _all(work: Iterable[Coroutine[object, object, None]]) -> None:
             group.create_task(each)
 
 
-@dataclass(frozen=True, slots=True)
-class RushResult:
-    """A rush that is over, and the files of its picture."""
-
-    summary: Summary
-    pictures: list[Path]
-
-
 def run_rush(
     settings: Settings, record: StackRecord, store: Store, options: RushOptions, picture: Path | None, console: Console
-) -> RushResult:
-    """Run a rush against a running stack.
+) -> Figures:
+    """Run a rush against a running stack; its figures, and the files of its picture.
 
     Args:
         settings, record, store: of the stack.
@@ -208,7 +184,7 @@ def run_rush(
 
 def _run(
     store: Store, record: StackRecord, options: RushOptions, writer: ScanWriter, picture: Path, console: Console
-) -> RushResult:
+) -> Figures:
     visitors = plan_visitors(options.members, options.gyms, options.minutes, options.seed)
     with console.status("seeding") as status:
         spec = spec_of(options, visitors)
@@ -223,9 +199,10 @@ def _run(
         found = check_invariants(store, world, log, since)
     summary = summarize(options, log, found, rush.minutes_done, is_interrupted=rush.is_interrupted)
     try:
-        return RushResult(summary, draw(picture, summary, log, world))
+        files = draw(picture, summary, log, world)
     except OSError as error:
         raise CommandError(f"{picture} cannot be written", error.strerror or str(error)) from error
+    return {**summary, "pictures": [str(file) for file in files]}
 
 
 def spec_of(options: RushOptions, visitors: Sequence[Visitor]) -> WorldSpec:
@@ -245,7 +222,7 @@ async def _drive(
 ) -> Rush:
     parts = urlsplit(url)
     pool = ConnectionPool(parts.hostname or LOOPBACK, parts.port or 80, RESPONSE_WITHIN_S)
-    rush = Rush(options, world, visitors, pool, writer, log, display)
+    rush = Rush(options, world, visitors, pool, writer, log, display.show)
     try:
         await rush.run()
     finally:

@@ -1,9 +1,9 @@
 """The devices at the gates: each sends a scan until it is answered, then the answer is logged and checked."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from cluster.load.http_client import Client, NoResponseError, Response
 from cluster.load.oracle import Expected, faults, read_answer
@@ -45,8 +45,7 @@ class Showing:
     is_held_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
+class _Reply(NamedTuple):
     """An answer, how often the scan was repeated for it, and when it was sent first by the event loop's clock."""
 
     answer: ScanAnswer
@@ -54,31 +53,21 @@ class _Reply:
     sent: float
 
 
+@dataclass(frozen=True, slots=True)
 class Scanner:
-    """All devices at all gates.
+    """All devices at all gates. A scan that is not answered stops the rush: the stack is unavailable.
 
     Args:
         client: of the stack.
         writer: writes scans.
-        on_silence: called when a scan is not answered: the stack is unavailable.
         patience_s: for how long a scan without an answer is sent again.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        writer: ScanWriter,
-        log: RushLog,
-        pace: Pace,
-        on_silence: Callable[[], None],
-        patience_s: float = PATIENCE_S,
-    ) -> None:
-        self.log = log
-        self.pace = pace
-        self._client = client
-        self._writer = writer
-        self._on_silence = on_silence
-        self._patience_s = patience_s
+    client: Client
+    writer: ScanWriter
+    log: RushLog
+    pace: Pace
+    patience_s: float = PATIENCE_S
 
     async def scan(self, showing: Showing, random: Random) -> ScanAnswer | None:
         """Scan, again with a new id while the answer is `too_late`; None: no decision is known."""
@@ -132,13 +121,13 @@ class Scanner:
             self.log.waiting -= 1
 
     async def _sent(self, scan: Scan) -> _Reply | None:
-        content = self._writer.request(scan)
+        content = self.writer.request(scan)
         clock = asyncio.get_running_loop().time
         repeats, first = 0, clock()
-        until = first + self._patience_s
+        until = first + self.patience_s
         while True:
             try:
-                response, sent, _ = await self._client.exchange(content)
+                response, sent, _ = await self.client.exchange(content)
             except NoResponseError:  # it may have been decided all the same: only the same scan id shows
                 pause = _PAUSE_S
             else:
@@ -149,7 +138,7 @@ class Scanner:
                 pause = _PAUSE_WHEN_ASKED_S if response.retry_after else _PAUSE_S
             if clock() + pause > until:
                 self.log.answers.unanswered += 1
-                self._on_silence()
+                self.pace.stop()
                 return None
             await asyncio.sleep(pause)
             repeats += 1

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from cluster.load.figures import percentile
+from cluster.load.figures import Figures, percentile
 from cluster.load.invariants import StoreComparison
-from cluster.load.rush.log import RecordedScan, RushLog, Stage
+from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.visitors import RushOptions
 from domain.door.model import Outcome
 from domain.door.reconcile import Disagreement
@@ -16,16 +15,6 @@ KEEPS_PACE = 0.05  # share of late scans from which the latencies say more of th
 _LATE_S = 0.1
 _MS = 1000
 _MOST_DISAGREEMENTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Milliseconds from when a scan was due to its answer."""
-
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    most_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,98 +32,49 @@ class Invariant:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Figures of the simulated time alone, except the last six.
+def summarize(
+    options: RushOptions, log: RushLog, invariants: Sequence[Invariant], minutes_done: float, *, is_interrupted: bool
+) -> Figures:
+    """The figures of a rush, of the simulated time unless they say otherwise.
 
     Args:
         minutes_done: simulated, until the end or the interruption.
-        scans: answered scans.
-        held_up: entries that were answered again to a phone that was still there.
-        retold: lost answers that were given again.
-        repeats: how often a device had to repeat a scan to get an answer.
-        late: scans sent more than 100 ms after they were due.
-        forgotten: visitors who left without scanning; the doors count them as inside.
-        came_before: who entered before the clock began.
-        let_out: who left after it had ended.
-        remain_inside: who is inside now.
-        unanswered: scans whose answer is not known.
-        examples: sentences about what went wrong.
     """
-
-    options: RushOptions
-    minutes_done: float
-    scans: int
-    entered: int
-    left: int
-    refused: dict[str, int]
-    held_up: int
-    retold: int
-    repeats: int
-    latency: Latency
-    busiest_per_second: int
-    late: int
-    most_late_ms: float
-    forgotten: int
-    came_before: int
-    let_out: int
-    remain_inside: int
-    unanswered: int
-    invariants: list[Invariant]
-    examples: list[str]
-    is_interrupted: bool
-
-    @property
-    def is_good(self) -> bool:
-        """Whether no invariant is violated."""
-        return all(invariant.holds is not False for invariant in self.invariants)
-
-    @property
-    def keeps_pace(self) -> bool:
-        """Whether the load generator sent its scans when they were due."""
-        return self.late <= KEEPS_PACE * self.scans
-
-    def as_json(self) -> dict[str, Any]:
-        """All figures."""
-        return {**asdict(self), "is_good": self.is_good, "keeps_pace": self.keeps_pace}
-
-
-def summarize(
-    options: RushOptions, log: RushLog, invariants: list[Invariant], minutes_done: float, *, is_interrupted: bool
-) -> Summary:
-    """The figures of a rush."""
     records = log.of(Stage.RUSH)
     outcomes = Counter(record.answer.outcome for record in records if not record.is_held_up)
-    return Summary(
-        options=options,
-        minutes_done=round(minutes_done, 1),
-        scans=len(records),
-        entered=outcomes[Outcome.ENTERED],
-        left=outcomes[Outcome.LEFT],
-        refused=dict(Counter(str(record.answer.reason) for record in records if record.answer.reason).most_common()),
-        held_up=sum(record.is_held_up for record in records),
-        retold=log.retold,
-        repeats=sum(record.repeats for record in log.records),
-        latency=latency_of([record.took_s for record in records]),
-        busiest_per_second=_busiest(records),
-        late=sum(record.late_s > _LATE_S for record in records),
-        most_late_ms=round(max((record.late_s for record in records), default=0.0) * _MS, 1),
-        forgotten=log.forgotten,
-        came_before=_count(log, Stage.FILLING, Outcome.ENTERED),
-        let_out=_count(log, Stage.LETTING_OUT, Outcome.LEFT),
-        remain_inside=len(log.answers.inside),
-        unanswered=log.answers.unanswered,
-        invariants=invariants,
-        examples=list(log.answers.examples),
-        is_interrupted=is_interrupted,
-    )
+    late = sum(record.late_s > _LATE_S for record in records)
+    return {
+        "options": asdict(options),
+        "minutes_done": round(minutes_done, 1),
+        "scans": len(records),
+        "entered": outcomes[Outcome.ENTERED],
+        "left": outcomes[Outcome.LEFT],
+        "refused": dict(Counter(str(record.answer.reason) for record in records if record.answer.reason).most_common()),
+        "held_up": sum(record.is_held_up for record in records),  # answered again to a phone that was still there
+        "retold": log.retold,  # lost answers that were given again
+        "repeats": sum(record.repeats for record in log.records),  # of scans that had no answer
+        "latency": latency_of([record.took_s for record in records]),
+        "busiest_per_second": max(Counter(int(record.second) for record in records).values(), default=0),
+        "late": late,  # scans sent more than 100 ms after they were due
+        "most_late_ms": round(max((record.late_s for record in records), default=0.0) * _MS, 1),
+        "keeps_pace": late <= KEEPS_PACE * len(records),
+        "forgotten": log.forgotten,  # left without scanning; the doors count them as inside
+        "came_before": _count(log, Stage.FILLING, Outcome.ENTERED),  # before the clock began
+        "let_out": _count(log, Stage.LETTING_OUT, Outcome.LEFT),  # after it had ended
+        "remain_inside": len(log.answers.inside),
+        "unanswered": log.answers.unanswered,
+        "invariants": [asdict(invariant) for invariant in invariants],
+        "is_good": all(invariant.holds is not False for invariant in invariants),
+        "examples": list(log.answers.examples),
+        "is_interrupted": is_interrupted,
+    }
 
 
-def latency_of(seconds: Sequence[float]) -> Latency:
-    """Percentiles by the nearest rank; zeros where there is nothing."""
+def latency_of(seconds: Sequence[float]) -> Figures:
+    """Milliseconds from when scans were due to their answers."""
     ordered = sorted(seconds)
-    p50, p95, p99, most = (round(percentile(ordered, share) * _MS, 1) for share in (0.5, 0.95, 0.99, 1.0))
-    return Latency(p50, p95, p99, most)
+    shares = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99, "most_ms": 1.0}
+    return {name: round(percentile(ordered, share) * _MS, 1) for name, share in shares.items()}
 
 
 def invariants_of_answers(log: RushLog) -> Iterator[Invariant]:
@@ -169,7 +109,3 @@ def invariants_of_store(
 
 def _count(log: RushLog, stage: Stage, outcome: Outcome) -> int:
     return sum(record.answer.outcome is outcome for record in log.of(stage))
-
-
-def _busiest(records: Sequence[RecordedScan]) -> int:
-    return max(Counter(int(record.second) for record in records).values(), default=0)

@@ -1,73 +1,98 @@
 """The figures of a benchmark, and when it is good."""
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from cluster.load.benchmark.benchmark import BenchmarkResult, introduction
-from cluster.load.benchmark.burst import Burst
-from cluster.load.benchmark.closed_loop import Comparison, Level
-from cluster.load.benchmark.large_past import LargePast
-from cluster.load.benchmark.measurements import Offered, Rate
-from cluster.load.benchmark.open_loop import OpenLoop
-from cluster.load.benchmark.other_work import BesideOtherWork
+from cluster.load.benchmark.benchmark import introduction, judged
+from cluster.load.benchmark.closed_loop import compared, level_figures
+from cluster.load.benchmark.measurements import Rate
 from cluster.load.benchmark.report import print_result
-from cluster.load.benchmark.traffic import ScanRun
+from cluster.load.benchmark.traffic import Checked, ScanRun
+from cluster.load.figures import Figures, disturbance_in
 from cluster.load.invariants import StoreComparison
-from cluster.load.past import WrittenPast
 
 NOOP = Rate(1000.0, 10_000, 5.0, 60.0, 0, {"haproxy": 0.1, "fast_api_noop": 0.4, "lean_noop": 0.2}, {}, 0.0)
 LEAN = replace(NOOP, per_second=1200.0)
 USED = {"gateway": 0.5, "door_consumer": 0.7, "fast_api_noop": 0.1, "load_generator": 0.9}
 SCAN = Rate(480.0, 4800, 15.0, 60.0, 0, USED, {"gateway": 1}, 0.05)
-SCANS = ScanRun(SCAN, wrong=0, unchecked=0, mean_batch=12.34, ran_out=False)
-LEVEL = Level(64, NOOP, LEAN, SCANS)
-OFFERED = Offered(asked=100, p50_ms=1.0, p99_ms=10.0, most_ms=12.0, late_share=0.0, errors=0)
-OPEN = OpenLoop(480.0, 240.0, 10.0, OFFERED, OFFERED, replace(OFFERED, p99_ms=45.0))
-BURST = Burst(
-    members=2000,
-    consumers=1,
-    decided_within_2_s=0.995,
-    p50_ms=80.0,
-    p99_ms=900.0,
-    most_ms=1700.0,
-    retries=10,
-    too_late=0,
-    errors=0,
-    wrong_answers=0,
-    repeats=1,
-    undecided=0,
-)
+SCANS = ScanRun(SCAN, Checked(), ran_out=False)
+CHEAPER = replace(SCANS, rate=replace(SCAN, per_second=520.0, cpu_ms={"gateway": 0.8}))
 DEARER = replace(SCANS, rate=replace(SCAN, per_second=400.0, cpu_ms={"gateway": 1.5}))
-COMPARED = Comparison((SCANS, replace(SCANS, rate=replace(SCAN, per_second=520.0, cpu_ms={"gateway": 0.8}))), (DEARER,))
-LARGE = LargePast(COMPARED, (NOOP, NOOP), (NOOP, NOOP), WrittenPast({"members": 1_000_000}, 60.0), 2**33, 10**10)
+OFFERED = {
+    "asked": 100,
+    "p50_ms": 1.0,
+    "p99_ms": 10.0,
+    "most_ms": 12.0,
+    "late_share": 0.0,
+    "errors": 0,
+    "wrong_answers": 0,
+}
 STORE = StoreComparison(10, 10, 0, 0, 0, inside=0, occupancy_broken=0, over_capacity=0)
-BESIDE = BesideOtherWork(
-    120.0,
-    10.0,
-    (replace(OFFERED, p99_ms=9.0), replace(OFFERED, p99_ms=11.0)),
-    replace(OFFERED, p99_ms=25.0),
-    {"lists": OFFERED},
-)
-RESULT = BenchmarkResult(
-    durability={"kafka_acks": "all"},
-    load={"gyms": 10},
-    store=STORE,
-    levels=[LEVEL],
-    open=OPEN,
-    beside=BESIDE,
-    burst=BURST,
-    inside=COMPARED,
-    large=LARGE,
-)
+COMPARED = compared([SCANS, CHEAPER], [DEARER])
+RESULT: Figures = {
+    "durable": True,
+    "runs": [level_figures(64, NOOP, LEAN, SCANS)],
+    "open": {"offered_rps": 240.0, "noop": OFFERED, "lean_noop": OFFERED, "scans": OFFERED | {"p99_ms": 45.0}},
+    "beside": {
+        "offered_rps": 120.0,
+        "p99_ratio": 2.5,
+        "without": [OFFERED, OFFERED],
+        "beside": OFFERED,
+        "work": {"lists": OFFERED},
+    },
+    "burst": {
+        "members": 2000,
+        "within_s": 5.0,
+        "consumers": 1,
+        "decided_within_2_s": 0.995,
+        "p50_ms": 80.0,
+        "p99_ms": 900.0,
+        "most_ms": 1700.0,
+        "retries": 500,
+        "too_late": 3,
+        "errors": 0,
+        "wrong_answers": 0,
+        "repeats": 1,
+        "undecided": 0,
+    },
+    "inside": COMPARED,
+    "large": {
+        **COMPARED,
+        "noop_rps": [1000.0, 990.0],
+        "noop_cpu_ms": [0.5, 0.5],
+        "noop_errors": 0,
+        "occupancy_rps": [250.0, 240.0],
+        "occupancy_cpu_ms": [6.0, 6.5],
+        "occupancy_errors": 0,
+    },
+    "around": {"errors": 0, "wrong_answers": 0},
+    "store": asdict(STORE),
+    "admitted_twice": 0,
+    "disagreements": [],
+    "examples": [],
+}
 
 
-def test_the_json_has_what_is_promised() -> None:
-    written = json.loads(json.dumps(RESULT.as_json()))
-    (run,) = written["runs"]
-    assert (written["durable"], written["good"]) == (True, True)
+def changed(path: str, value: Any) -> Figures:  # noqa: ANN401 - a figure
+    """The result with another figure at a path such as `runs.0.errors`."""
+    result = deepcopy(RESULT)
+    *parents, name = path.split(".")
+    at: Any = result
+    for parent in parents:
+        at = at[parent] if isinstance(at, Mapping) else at[int(parent)]
+    assert name in at
+    at[name] = value
+    return result
+
+
+def test_a_level_has_what_is_promised() -> None:
+    level = json.loads(json.dumps(RESULT["runs"][0]))
     promised = {
         "connections": 64,
         "noop_rps": 1000.0,
@@ -80,7 +105,7 @@ def test_the_json_has_what_is_promised() -> None:
         "p99_ms": 60.0,
         "errors": 0,
         "wrong_answers": 0,
-        "mean_batch": 12.3,
+        "mean_batch": 0.0,
         "noop_cpu_ms": 0.4,
         "cpu_ms_a_scan": 1.2,
         "cpu_ms_a_noop": 0.5,
@@ -88,61 +113,69 @@ def test_the_json_has_what_is_promised() -> None:
         "cpu_ratio": 0.417,
         "lean_cpu_ratio": 0.25,
     }
-    assert {name: run[name] for name in promised} == promised
-    assert run["cpu_ms_per_scan"]["gateway"] == 0.5
-    assert (written["open"]["p99_ratio"], written["open"]["offered_rps"]) == (4.5, 240.0)
-    assert (written["beside"]["p99_ratio"], written["beside"]["work"]["lists"]["errors"]) == (2.5, 0)
-    assert (written["burst"]["decided_within_2_s"], written["burst"]["retries"]) == (0.995, 10)
-    assert (written["inside"]["time_ratio"], written["inside"]["cpu_ratio"]) == (1.25, 1.5)
-    assert (written["large"]["innodb_buffer_pool_size"], written["large"]["loaded"]) == (2**33, {"members": 1_000_000})
+    assert {name: level[name] for name in promised} == promised
+    assert level["cpu_ms_per_scan"]["gateway"] == 0.5
 
 
-def test_what_was_not_measured_is_not_written() -> None:
-    written = replace(RESULT, levels=[], open=None, beside=None, burst=None, inside=None, large=None).as_json()
-    assert not {"open", "beside", "burst", "inside", "large"} & set(written)
-    assert written["runs"] == []
+def test_a_comparison_is_of_means() -> None:
+    assert (COMPARED["time_ratio"], COMPARED["cpu_ratio"]) == (1.25, 1.5)
+    assert [run["scan_rps"] for run in (*COMPARED["without"], *COMPARED["under"])] == [480.0, 520.0, 400.0]
+
+
+def test_what_other_programs_used_most_is_found() -> None:
+    assert disturbance_in(RESULT) == 0.05
+    assert disturbance_in(changed("inside.under.0.others_cpu_share", 0.3)) == 0.3
+    assert disturbance_in({}) == 0.0
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("path", "value"),
     [
-        replace(RESULT, levels=[replace(LEVEL, scans=replace(SCANS, wrong=1))]),
-        replace(RESULT, levels=[replace(LEVEL, scans=replace(SCANS, rate=replace(SCAN, errors=1)))]),
-        replace(RESULT, levels=[replace(LEVEL, noop=replace(NOOP, errors=1))]),
-        replace(RESULT, levels=[replace(LEVEL, lean=replace(LEAN, errors=1))]),
-        replace(RESULT, around={"errors": 1, "wrong_answers": 0}),
-        replace(RESULT, store=replace(STORE, lost=1)),
-        replace(RESULT, store=replace(STORE, stored_otherwise=1)),
-        replace(RESULT, store=replace(STORE, wrongly_inside=1)),
-        replace(RESULT, store=replace(STORE, occupancy_broken=1)),
-        replace(RESULT, store=replace(STORE, over_capacity=1)),
-        replace(RESULT, admitted_twice=1),
-        replace(RESULT, disagreements=["visit_not_open"]),
-        replace(RESULT, beside=replace(BESIDE, beside=replace(OFFERED, wrong_answers=1))),
-        replace(RESULT, beside=replace(BESIDE, without=(OFFERED, replace(OFFERED, errors=1)))),
-        replace(RESULT, beside=replace(BESIDE, work={"lists": replace(OFFERED, errors=1)})),
-        replace(RESULT, open=replace(OPEN, scans=replace(OFFERED, wrong_answers=1))),
-        replace(RESULT, open=replace(OPEN, noop=replace(OFFERED, errors=1))),
-        replace(RESULT, burst=replace(BURST, wrong_answers=1)),
-        replace(RESULT, burst=replace(BURST, errors=1)),
-        replace(RESULT, burst=replace(BURST, undecided=1)),
-        replace(RESULT, inside=replace(COMPARED, under=(replace(SCANS, wrong=1),))),
-        replace(RESULT, large=replace(LARGE, noops=(NOOP, replace(NOOP, errors=1)))),
+        ("runs.0.wrong_answers", 1),
+        ("runs.0.errors", 1),
+        ("runs.0.noop_errors", 1),
+        ("around.errors", 1),
+        ("around.wrong_answers", 1),
+        ("store.lost", 1),
+        ("store.stored_otherwise", 1),
+        ("store.wrongly_inside", 1),
+        ("store.occupancy_broken", 1),
+        ("store.over_capacity", 1),
+        ("admitted_twice", 1),
+        ("disagreements", ["visit_not_open"]),
+        ("open.scans.wrong_answers", 1),
+        ("open.noop.errors", 1),
+        ("beside.beside.wrong_answers", 1),
+        ("beside.without.1.errors", 1),
+        ("beside.work.lists.errors", 1),
+        ("burst.wrong_answers", 1),
+        ("burst.errors", 1),
+        ("burst.undecided", 1),
+        ("inside.under.0.wrong_answers", 1),
+        ("large.noop_errors", 1),
+        ("large.occupancy_errors", 1),
     ],
 )
-def test_whatever_is_wrong_makes_the_benchmark_not_good(bad: BenchmarkResult) -> None:
-    assert RESULT.is_good
-    assert not bad.is_good
+def test_whatever_is_wrong_makes_the_benchmark_not_good(path: str, value: Any) -> None:  # noqa: ANN401 - a figure
+    assert judged(RESULT)["good"]
+    assert not judged(changed(path, value))["good"]
 
 
-def test_a_clear_retry_is_nothing_wrong() -> None:
-    assert replace(RESULT, burst=replace(BURST, retries=500, too_late=3)).is_good
+@pytest.mark.parametrize(
+    "run",
+    [replace(SCANS, checked=Checked(wrong=1)), replace(SCANS, rate=replace(SCAN, errors=1))],
+)
+def test_a_fault_of_a_run_is_a_fault_of_its_figures(run: ScanRun) -> None:
+    for figures in (level_figures(64, NOOP, LEAN, run), compared([SCANS], [run])):
+        assert not judged({**RESULT, "part": figures})["good"]
+    assert not judged({"part": level_figures(64, replace(NOOP, errors=1), LEAN, SCANS)})["good"]
+    assert not judged({"part": level_figures(64, NOOP, replace(LEAN, errors=1), SCANS)})["good"]
 
 
 def test_every_part_has_a_table_and_every_fault_a_line() -> None:
     console = Console(record=True, width=200)
-    bad = replace(RESULT, examples=["enter: refused"], disagreements=["visit_not_open: 7"], admitted_twice=2)
-    print_result(console, bad)
+    faults = {"examples": ["enter: refused"], "disagreements": ["visit_not_open: 7"], "admitted_twice": 2}
+    print_result(console, judged(RESULT | faults))
     shown = console.export_text()
     for words in (
         "480",
