@@ -9,8 +9,8 @@ from rich.console import Console
 from cluster.cli.database import opened
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
-from cluster.load.rush.report import lines_of
 from cluster.load.rush.rush import run_rush
+from cluster.load.rush.summary import lines_of
 from cluster.load.rush.visitors import RushOptions
 from cluster.settings_file import running_stack, stack_settings
 

@@ -142,7 +142,8 @@ class Run:
         # A closed loop is over with its first lane that has no request left: fewer lanes are another measurement.
         first = asyncio.ALL_COMPLETED if job.due is not None else asyncio.FIRST_COMPLETED
         await asyncio.wait(lanes, timeout=job.seconds, return_when=first)
-        seconds = min(time.monotonic() - self._began, job.seconds)
+        elapsed = time.monotonic() - self._began
+        seconds = elapsed if elapsed < job.seconds - _SLACK_S else job.seconds
         cpu_s = time.process_time() - cpu
         _write(out, ENDED)
         await asyncio.gather(*lanes)

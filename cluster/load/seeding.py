@@ -3,7 +3,6 @@
 A world with a `run` is new each time. One without is found again by its names: gyms and members stay, devices are new.
 """
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, func, insert, select, update
 
 from cluster.load.world import Device, Gate, Gym, Member, MemberKind, Shares, World, kind_at
-from domain.gyms.model import Serves
+from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.registry import GymRegistry
-from domain.gyms.rules import hash_secret, write_credential
+from domain.gyms.repository import GymRepository
+from domain.gyms.service import create_device, create_gate
 from domain.ids import new_id
 from domain.memberships.days import day_of
 from domain.memberships.ledger import Draft, EntryKind, account_of
@@ -43,7 +43,6 @@ from domain.unit_of_work import Store
 GATES_PER_GYM = 2
 # Days from today. Long, because a later run expects to find the members as they were.
 ACTIVE_DAYS, ENDED_DAYS = (-20, 3650), (-60, -30)
-_SECRET_BYTES = 32
 _MEMBERS_AT_ONCE = 500  # in one transaction: the doors write to the same store
 _ROWS_AT_ONCE = 1000
 _LONGEST_VISIT_S = 24 * 3600
@@ -174,55 +173,34 @@ def _gyms(connection: Connection, spec: WorldSpec, company_id: UUID, now: dateti
     ]
     _insert(connection, gyms, added)
     gym_ids = [*known, *(row["id"] for row in added)]
-    gate_ids = _gates(connection, gym_ids, now)
-    devices = _devices(connection, spec, [gate_id for ids in gate_ids for gate_id in ids], now)
     seeded = []
     for place, (gym_id, capacity) in enumerate(zip(gym_ids, spec.capacities, strict=True)):
-        own = tuple(
-            Gate(gate_id, f"Gate {number + 1}", gym_id, capacity, devices[gate_id])
-            for number, gate_id in enumerate(gate_ids[place])
-        )
-        seeded.append(Gym(gym_id, f"{spec.label} gym {place + 1}", capacity, own))
+        gates_of_gym = _gates(connection, spec, gym_id, capacity, now)
+        seeded.append(Gym(gym_id, f"{spec.label} gym {place + 1}", capacity, gates_of_gym))
     return tuple(seeded)
 
 
-def _gates(connection: Connection, gym_ids: Sequence[UUID], now: datetime) -> list[list[UUID]]:
-    """The ids of the gates of each gym, which are made where they are missing."""
-    names = [f"Gate {number + 1}" for number in range(GATES_PER_GYM)]
-    rows = connection.execute(
-        select(gates.c.id, gates.c.gym_id, gates.c.name).where(
-            gates.c.gym_id.in_(gym_ids), gates.c.retired_at.is_(None)
-        )
-    )
-    known = {(row.gym_id, row.name): row.id for row in rows}
-    added: list[dict[str, Any]] = [
-        {"id": new_id(), "gym_id": gym_id, "name": name, "serves": Serves.BOTH.value, "created_at": now}
-        for gym_id in gym_ids
-        for name in names
-        if (gym_id, name) not in known
-    ]
-    _insert(connection, gates, added)
-    known |= {(row["gym_id"], row["name"]): row["id"] for row in added}
-    return [[known[gym_id, name] for name in names] for gym_id in gym_ids]
+def _gates(connection: Connection, spec: WorldSpec, gym_id: UUID, capacity: int, now: datetime) -> tuple[Gate, ...]:
+    """The gates of a gym, each with new devices: a credential is known only to the run that made it."""
+    repository = GymRepository(connection)
+    known = {gate.name: gate for gate in repository.gates_of(gym_id)}
+    seeded = []
+    for number in range(1, GATES_PER_GYM + 1):
+        name = f"Gate {number}"
+        gate = known.get(name) or create_gate(repository, gym_id, name, Serves.BOTH, now)
+        if isinstance(gate, GymRefusal):
+            raise TypeError(gate.detail)
+        names = (f"{spec.label} scanner {number}" for number in range(1, spec.devices_per_gate + 1))
+        devices = tuple(_device(repository, gate.id, name, now) for name in names)
+        seeded.append(Gate(gate.id, name, gym_id, capacity, devices))
+    return tuple(seeded)
 
 
-def _devices(
-    connection: Connection, spec: WorldSpec, gate_ids: Sequence[UUID], now: datetime
-) -> dict[UUID, tuple[Device, ...]]:
-    """New devices for each gate: a credential is known only to the run that made it."""
-    made: dict[UUID, tuple[Device, ...]] = {}
-    rows = []
-    for gate_id in gate_ids:
-        devices = []
-        for number in range(spec.devices_per_gate):
-            device_id, secret = new_id(), secrets.token_urlsafe(_SECRET_BYTES)
-            devices.append(Device(device_id, write_credential(device_id, secret)))
-            name = f"{spec.label} scanner {number + 1}"
-            row = {"id": device_id, "gate_id": gate_id, "name": name, "secret_hash": hash_secret(secret)}
-            rows.append({**row, "created_at": now})
-        made[gate_id] = tuple(devices)
-    _insert(connection, gate_devices, rows)
-    return made
+def _device(repository: GymRepository, gate_id: UUID, name: str, now: datetime) -> Device:
+    made = create_device(repository, gate_id, name, now)
+    if isinstance(made, GymRefusal):
+        raise TypeError(made.detail)
+    return Device(made.device.id, made.credential)
 
 
 def _members(

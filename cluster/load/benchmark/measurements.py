@@ -87,7 +87,9 @@ def rate_of(measured: Measured, errors: int) -> Rate:
         p50_ms=percentile(took, 0.50),
         p99_ms=percentile(took, 0.99),
         errors=errors,
-        cpu_ms={role: 1000 * used / max(1, number) for role, used in sorted(cpu_s.items()) if used},
+        cpu_ms={
+            role: 1000 * used / max(1, number) for role, used in sorted(cpu_s.items()) if used or role == GENERATOR
+        },
         processes=processes_of(measured.after),
         others_share=min(1.0, max(0.0, ratio(measured.busy_s - sum(cpu_s.values()), available_s))),
     )

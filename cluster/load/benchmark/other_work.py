@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
+from itertools import cycle
 from random import Random
 from statistics import fmean
 from uuid import UUID
@@ -129,11 +130,11 @@ def _prepared(stack: MeasuredStack, settings: Settings) -> Iterator[Sequence[Wor
     admins = {name: new_id() for name in ("uploads", "lists")}
     tokens = {name: _token(settings, user_id) for name, user_id in admins.items()}
     pictures = _pictures(stack.random_seed)
-    with httpx.Client(base_url=f"http://{stack.host}/api", timeout=_TIMEOUT_S) as api:
-        api.headers["Authorization"] = tokens["uploads"]
-        machines: list[str] = []
+    address, headers = f"http://{stack.host}/api", {"Authorization": tokens["uploads"]}
+    machines: list[str] = []
+    with httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT_S) as api:
         try:
-            machines += (_create_machine(api, gym_id, place, pictures[0]) for place in range(_MACHINES))
+            machines.extend(_create_machine(api, gym_id, place, pictures[0]) for place in range(_MACHINES))
             yield _work(stack.host, tokens, machines, pictures)
         finally:
             for machine in machines:
@@ -146,16 +147,10 @@ def _prepared(stack: MeasuredStack, settings: Settings) -> Iterator[Sequence[Wor
 def _work(host: str, tokens: Mapping[str, str], machines: Sequence[str], pictures: Sequence[bytes]) -> Sequence[Work]:
     headers = {"Content-Type": "image/jpeg", "If-Match": "*"}
     # Each machine gets another picture each time: seven pictures for eight machines.
+    shown = pictures[:-1]
     uploads = [
-        request(
-            "PUT",
-            host,
-            f"/api/machines/{machines[place % len(machines)]}/image",
-            tokens["uploads"],
-            pictures[place % (len(pictures) - 1)],
-            headers,
-        )
-        for place in range(len(machines) * (len(pictures) - 1))
+        request("PUT", host, f"/api/machines/{machine}/image", tokens["uploads"], picture, headers)
+        for machine, picture, _ in zip(cycle(machines), cycle(shown), range(len(machines) * len(shown)), strict=False)
     ]
     return (
         Work("uploads", uploads, rate=4, lanes=2),

@@ -1,15 +1,14 @@
 """The benchmark on a terminal: progress, a table for each part, and the verdict."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from cluster.load.benchmark.burst import IN_TIME_S
 from cluster.load.benchmark.closed_loop import INSIDE
 from cluster.load.benchmark.measurements import GENERATOR
-from cluster.load.figures import Figures, disturbance_in, ratio
+from cluster.load.figures import Figures, disturbance_in
 
 _QUIET_BELOW = 0.1
 _FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
@@ -70,59 +69,112 @@ def _verdict(result: Figures) -> str:
 
 def _tables(result: Figures) -> Iterator[Table]:
     if levels := result["runs"]:
-        yield _rates(levels)
-        yield _costs(levels)
+        yield _table(_RATES, levels)
+        yield _table(_COSTS, levels)
         yield _processes(levels)
-    if "open" in result:
-        yield _open_loop(result["open"])
-    if "beside" in result:
-        yield _beside(result["beside"])
-    if "burst" in result:
-        yield _burst(result["burst"])
-    if "inside" in result:
-        yield _comparison(f"{INSIDE:,} inside", result["inside"])
-    if "large" in result:
-        yield _large(result["large"])
+    if found := result.get("open"):
+        rows = [("FastAPI no-op", found["noop"]), ("Starlette no-op", found["lean_noop"]), ("scans", found["scans"])]
+        yield _named(f"{found['offered_rps']:,.0f}/s offered", _OFFERED, rows)
+        ratios = f"{found['p99_ratio']:.1f} · {found['lean_p99_ratio']:.1f}"
+        yield _pairs({"p99 of scans ÷ FastAPI no-op · ÷ Starlette no-op": ratios})
+    if found := result.get("beside"):
+        first, last = found["without"]
+        rows = [("alone before", first), ("beside other work", found["beside"]), ("alone after", last)]
+        yield _named(f"{found['offered_rps']:,.0f} scans/s offered", _OFFERED, [*rows, *found["work"].items()])
+        yield _pairs({"p99 of scans beside other work ÷ alone": f"{found['p99_ratio']:.2f}"})
+    if found := result.get("burst"):
+        yield _pairs({name: cell.format(**found) for name, cell in _BURST.items()})
+    if found := result.get("inside"):
+        yield _comparison(f"{INSIDE:,} inside", found)
+    if found := result.get("large"):
+        yield _large(found)
 
 
-def _table(*columns: str) -> Table:
+# Columns, or rows, with the figures that they show.
+_RATES = {  # `lean` is Starlette's no-op; `batch` is the mean number of scans in one transaction
+    "conn.": "{connections}",
+    "no-op/s": "{noop_rps:,.0f}",
+    "lean/s": "{lean_noop_rps:,.0f}",
+    "scans/s": "{scan_rps:,.0f}",
+    "÷ no-op": "{ratio:.2f}",
+    "÷ lean": "{lean_ratio:.2f}",
+    "p50 ms": "{p50_ms:.1f}",
+    "p99 ms": "{p99_ms:.1f}",
+    "p50 ÷": "{p50_ratio:.1f}",
+    "batch": "{mean_batch:.1f}",
+}
+_COSTS = {  # CPU ms of all processes but the load generator, which stands apart
+    "conn.": "{connections}",
+    "CPU ms a scan": "{cpu_ms_a_scan:.2f}",
+    "a no-op": "{cpu_ms_a_noop:.2f}",
+    "a lean": "{cpu_ms_a_lean_noop:.2f}",
+    "÷ no-op": "{cpu_ratio:.2f}",
+    "÷ lean": "{lean_cpu_ratio:.2f}",
+    "generator": f"{{cpu_ms_per_scan[{GENERATOR}]:.2f}}",
+    "errors": "{errors}",
+    "wrong": "{wrong_answers}",
+}
+_OFFERED = {  # latency is from when a request was due; `late` is the share of those sent over 5 ms late
+    "asked": "{asked:,}",
+    "p50 ms": "{p50_ms:.1f}",
+    "p99 ms": "{p99_ms:.1f}",
+    "most ms": "{most_ms:.1f}",
+    "late": "{late_share:.1%}",
+    "errors": "{errors}",
+    "wrong": "{wrong_answers}",
+}
+_RUN = {
+    "scans/s": "{scan_rps:,.0f}",
+    "CPU ms a scan": "{cpu_ms_a_scan:.3f}",
+    "p50 ms": "{p50_ms:.1f}",
+    "p99 ms": "{p99_ms:.1f}",
+    "errors": "{errors}",
+    "wrong": "{wrong_answers}",
+}
+_BURST = {  # of the first answers; then how often scans were repeated until all were decided
+    "burst": "{members:,} members within {within_s:g} s",
+    "consumers": "{consumers}",
+    "decided within 2 s": "{decided_within_2_s:.2%}",
+    "p50 · p99 · most ms": "{p50_ms:.0f} · {p99_ms:.0f} · {most_ms:.0f}",
+    "asked to retry": "{retries}",
+    "refused as too late": "{too_late}",
+    "errors · wrong": "{errors} · {wrong_answers}",
+    "repeats · undecided after them": "{repeats} · {undecided}",
+}
+
+
+def _empty(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
     for place, name in enumerate(columns):
         table.add_column(name, justify="right" if place else "left", no_wrap=True)
     return table
 
 
-def _rates(levels: Sequence[Figures]) -> Table:
-    """Rates of the no-ops (FastAPI, Starlette) and of scans; `batch` is the mean number of scans in one transaction."""
-    table = _table("conn.", "no-op/s", "lean/s", "scans/s", "÷ no-op", "÷ lean", "p50 ms", "p99 ms", "p50 ÷", "batch")
-    for level in levels:
-        table.add_row(
-            str(level["connections"]),
-            *(f"{level[name]:,.0f}" for name in ("noop_rps", "lean_noop_rps", "scan_rps")),
-            *(f"{level[name]:.2f}" for name in ("ratio", "lean_ratio")),
-            *(f"{level[name]:.1f}" for name in ("p50_ms", "p99_ms", "p50_ratio", "mean_batch")),
-        )
+def _table(columns: Mapping[str, str], rows: Sequence[Figures]) -> Table:
+    table = _empty(*columns)
+    for row in rows:
+        table.add_row(*(cell.format(**row) for cell in columns.values()))
     return table
 
 
-def _costs(levels: Sequence[Figures]) -> Table:
-    """CPU ms of all processes but the load generator, which stands apart; and the errors."""
-    table = _table("conn.", "CPU ms a scan", "a no-op", "a lean", "÷ no-op", "÷ lean", "generator", "errors", "wrong")
-    costs = ("cpu_ms_a_scan", "cpu_ms_a_noop", "cpu_ms_a_lean_noop", "cpu_ratio", "lean_cpu_ratio")
-    for level in levels:
-        table.add_row(
-            str(level["connections"]),
-            *(f"{level[name]:.2f}" for name in costs),
-            f"{level['cpu_ms_per_scan'].get(GENERATOR, 0):.2f}",
-            str(level["errors"]),
-            str(level["wrong_answers"]),
-        )
+def _named(first: str, columns: Mapping[str, str], rows: Iterable[tuple[str, Figures]]) -> Table:
+    """A table whose rows have names in the first column."""
+    table = _empty(first, *columns)
+    for name, row in rows:
+        table.add_row(name, *(cell.format(**row) for cell in columns.values()))
+    return table
+
+
+def _pairs(cells: Mapping[str, str]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+    for name, cell in cells.items():
+        table.add_row(name, cell)
     return table
 
 
 def _processes(levels: Sequence[Figures]) -> Table:
     """CPU ms for one scan, by process; last what the no-ops' own replicas use for one answer."""
-    table = _table("CPU ms a scan", *(str(level["connections"]) for level in levels))
+    table = _empty("CPU ms a scan", *(str(level["connections"]) for level in levels))
     costs: Sequence[Mapping[str, float]] = [level["cpu_ms_per_scan"] for level in levels]
     seen = {role: None for cost in costs for role, used in cost.items() if used >= _SHOWN_FROM_MS}
     for role in [role for role in _FIRST if role in seen] + [role for role in seen if role not in _FIRST]:
@@ -134,59 +186,10 @@ def _processes(levels: Sequence[Figures]) -> Table:
     return table
 
 
-def _open_loop(found: Figures) -> Table:
-    """Latency from when a request was due; `late` is the share of those sent over 5 ms late."""
-    table = _offered_table(f"{found['offered_rps']:,.0f}/s offered", "÷ p99")
-    for name, part in (("FastAPI no-op", "noop"), ("Starlette no-op", "lean_noop"), ("scans", "scans")):
-        against = ratio(found["scans"]["p99_ms"], found[part]["p99_ms"])
-        table.add_row(name, *_offered_cells(found[part]), f"{against:.1f}")
-    return table
-
-
-def _beside(found: Figures) -> Table:
-    """Scans alone and beside other work, then the other work itself."""
-    table = _offered_table(f"{found['offered_rps']:,.0f} scans/s offered", "p99 ÷ alone")
-    for offered in found["without"]:
-        table.add_row("alone", *_offered_cells(offered), "")
-    table.add_row("beside other work", *_offered_cells(found["beside"]), f"{found['p99_ratio']:.2f}")
-    for name, offered in found["work"].items():
-        table.add_row(f"  {name}", *_offered_cells(offered), "")
-    return table
-
-
-def _offered_table(first: str, last: str) -> Table:
-    return _table(first, "asked", "p50 ms", "p99 ms", "most ms", "late", "errors", "wrong", last)
-
-
-def _offered_cells(offered: Figures) -> Sequence[str]:
-    latencies = (f"{offered[name]:.1f}" for name in ("p50_ms", "p99_ms", "most_ms"))
-    faults = (str(offered[name]) for name in ("errors", "wrong_answers"))
-    return f"{offered['asked']:,}", *latencies, f"{100 * offered['late_share']:.1f} %", *faults
-
-
-def _burst(found: Figures) -> Table:
-    """The first answers; then how often scans were repeated until all were decided."""
-    table = _table("burst", f"{found['members']:,} members within {found['within_s']:g} s")
-    for name, value in (
-        ("consumers", str(found["consumers"])),
-        (f"decided within {IN_TIME_S:g} s", f"{100 * found['decided_within_2_s']:.2f} %"),
-        ("p50 · p99 · most ms", f"{found['p50_ms']:.0f} · {found['p99_ms']:.0f} · {found['most_ms']:.0f}"),
-        ("asked to retry", str(found["retries"])),
-        ("refused as too late", str(found["too_late"])),
-        ("errors · wrong", f"{found['errors']} · {found['wrong_answers']}"),
-        ("repeats · undecided after them", f"{found['repeats']} · {found['undecided']}"),
-    ):
-        table.add_row(name, value)
-    return table
-
-
 def _comparison(what: str, found: Figures) -> Table:
     """Each run, and the ratio of the means."""
-    table = _table(what, "scans/s", "CPU ms a scan", "p50 ms", "p99 ms", "errors", "wrong")
-    columns = ("scan_rps", "cpu_ms_a_scan", "p50_ms", "p99_ms", "errors", "wrong_answers")
-    for name, runs in (("without", found["without"]), ("with", found["under"])):
-        for run in runs:
-            table.add_row(name, *(str(run[column]) for column in columns))
+    runs = [*(("without", run) for run in found["without"]), *(("with", run) for run in found["under"])]
+    table = _named(what, _RUN, runs)
     table.add_row("cost, with ÷ without", f"{found['time_ratio']:.3f}", f"{found['cpu_ratio']:.3f}")
     return table
 

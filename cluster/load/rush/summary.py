@@ -1,4 +1,4 @@
-"""The figures of a rush, and the invariants that must hold after it."""
+"""The figures of a rush, the invariants that must hold after it, and both in lines."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from cluster.load.figures import Figures, percentile
 from cluster.load.invariants import StoreComparison
 from cluster.load.rush.log import RushLog, Stage
-from cluster.load.rush.visitors import RushOptions
+from cluster.load.rush.visitors import RushOptions, time_of_day
 from domain.door.model import Outcome
 from domain.door.reconcile import Disagreement
 
@@ -15,6 +15,7 @@ KEEPS_PACE = 0.05  # share of late scans from which the latencies say more of th
 _LATE_S = 0.1
 _MS = 1000
 _MOST_DISAGREEMENTS = 3
+_MARKS = {True: "ok", False: "VIOLATED", None: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +110,44 @@ def invariants_of_store(
 
 def _count(log: RushLog, stage: Stage, outcome: Outcome) -> int:
     return sum(record.answer.outcome is outcome for record in log.of(stage))
+
+
+def lines_of(summary: Figures) -> Iterator[str]:
+    """One line for each thing to know."""
+    options, latency = RushOptions(**summary["options"]), summary["latency"]
+    begin, end = time_of_day(0, options.minutes), time_of_day(summary["minutes_done"], options.minutes)
+    stopped = "interrupted, " if summary["is_interrupted"] else ""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in summary["refused"].items())
+    refused = f"{sum(summary['refused'].values()):,} refused{f' ({reasons})' if reasons else ''}"
+    yield f"rush      {stopped}{begin} to {end} at {options.speed:g} simulated minutes a minute, seed {options.seed}"
+    yield (
+        f"people    {options.members:,} members, {options.gyms} gyms; "
+        f"{summary['came_before']:,} inside at the beginning"
+    )
+    yield f"scans     {summary['scans']:,}: {summary['entered']:,} entered, {summary['left']:,} left, {refused}"
+    yield (
+        f"repeated  {summary['held_up']} phones held up, {summary['retold']} lost answers given again, "
+        f"{summary['repeats']} scans sent again for want of an answer"
+    )
+    yield (
+        f"latency   p50 {latency['p50_ms']:.0f} ms, p95 {latency['p95_ms']:.0f} ms, p99 {latency['p99_ms']:.0f} ms, "
+        f"most {latency['most_ms']:.0f} ms, from when a scan was due; at most {summary['busiest_per_second']} a second"
+    )
+    if summary["late"]:
+        most = f"{summary['most_late_ms']:.0f} ms"
+        yield f"late      {summary['late']:,} of {summary['scans']:,} scans were sent over 100 ms late, at most {most}"
+    if not summary["keeps_pace"]:
+        yield (
+            f"          more than {KEEPS_PACE:.0%}: this machine cannot keep the pace, and the latency above is "
+            "the load generator's too; choose a smaller --speed"
+        )
+    yield (
+        f"inside    {summary['remain_inside']:,} remain; {summary['let_out']:,} were let out after the end, "
+        f"{summary['forgotten']:,} had left without scanning"
+    )
+    if summary["unanswered"]:
+        yield f"unknown   {summary['unanswered']} scans have no answer"
+    for invariant in summary["invariants"]:
+        yield f"{_MARKS[invariant['holds']]:<8}  {invariant['detail']}"
+    for example in summary["examples"]:
+        yield f"          {example}"

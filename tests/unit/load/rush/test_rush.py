@@ -16,9 +16,8 @@ from cluster.load.http_client import NoResponseError, Response
 from cluster.load.rush.chart import draw
 from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.pace import Pace
-from cluster.load.rush.report import lines_of
 from cluster.load.rush.rush import Rush, check_invariants, spec_of
-from cluster.load.rush.summary import summarize
+from cluster.load.rush.summary import lines_of, summarize
 from cluster.load.rush.visitors import Oddity, RushOptions, Visitor, plan_visitors
 from cluster.load.scans import ScanWriter
 from cluster.load.seeding import seed
