@@ -122,28 +122,24 @@ class ScanTraffic:
 
     def fill(self) -> None:
         """Let every second member enter, or as many as there is time for."""
-        plan = self._planner.entries(
-            _MOVING_LANES, system_clock(), valid_for(_FILLING_S, len(self.world.members)), number=None
-        )
-        self._check_around(plan, self.send(plan, _FILLING_S))
+        valid = valid_for(_FILLING_S, len(self.world.members))
+        self._send_around(self._planner.entries(_MOVING_LANES, system_clock(), valid), _FILLING_S)
 
     def enter(self, number: int) -> None:
         """Let exactly so many members enter."""
         valid = valid_for(_MOVING_S, len(self.world.members))
         plan = self._planner.entries(_MOVING_LANES, system_clock(), valid, number)
-        self._check_around(plan, self.send(plan, _MOVING_S, at_once(plan)))
+        self._send_around(plan, _MOVING_S, at_once(plan))
 
     def leave(self) -> None:
         """Let everybody leave."""
         valid = valid_for(_MOVING_S, len(self.world.members))
         plan = self._planner.exits(_MOVING_LANES, self._inside(), system_clock(), valid)
-        self._check_around(plan, self.send(plan, _MOVING_S, at_once(plan)))
+        self._send_around(plan, _MOVING_S, at_once(plan))
 
     def measure(self, connections: int, seconds: float) -> ScanRun:
         """Warm up, then measure in a closed loop."""
-        plan = self._mixed(connections, _WARM_UP_SCANS, _WARM_UP_S)
-        warm = self.send(plan, _WARM_UP_S)
-        self._check_around(plan, warm)
+        warm = self._send_around(self._mixed(connections, _WARM_UP_SCANS, _WARM_UP_S), _WARM_UP_S)
         expected = rate_of(warm, 0).per_second * _HEADROOM * seconds
         plan = self._mixed(connections, round(expected) + 20 * connections, seconds)
         measured = self.send(plan, seconds)
@@ -177,9 +173,12 @@ class ScanTraffic:
         with self._stack.store.reading() as connection:
             return gates_entered_by(connection, self.world)
 
-    def _check_around(self, plan: Sequence[Lane], measured: Measured) -> None:
+    def _send_around(self, plan: Sequence[Lane], seconds: float, due: list[list[float]] | None = None) -> Measured:
+        """Send and check scans that prepare a measurement."""
+        measured = self.send(plan, seconds, due)
         checked = check(plan, measured.driven, self._stack.log)
         self._stack.around.update(errors=checked.errors, wrong_answers=checked.wrong)
+        return measured
 
 
 def gates_entered_by(connection: Connection, world: World) -> dict[UUID, UUID]:
