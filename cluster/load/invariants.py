@@ -1,7 +1,7 @@
 """Compares the store with the answers of the doors: what must hold after every load."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,7 +21,8 @@ class StoreComparison:
         stored: scans in the store.
         lost: answers whose scan is not in the store.
         stored_otherwise: answers whose scan is stored with another content.
-        wrongly_inside: members who are inside and must not be, or the reverse; 0 where it cannot be known.
+        wrongly_inside: members who are inside and must not be, or the reverse; 0 where a scan has no
+            answer, so that nobody knows.
         inside: open visits.
         occupancy_broken: scans whose occupancy does not follow from the scans before them.
         over_capacity: scans that found more inside than the capacity.
@@ -38,21 +39,14 @@ class StoreComparison:
 
 
 def compare_with_store(
-    connection: Connection,
-    gym_ids: Sequence[UUID],
-    log: AnswerLog,
-    *,
-    since: UUID,
-    inside_before: Mapping[UUID, int],
-    all_answered: bool,
+    connection: Connection, gym_ids: Sequence[UUID], log: AnswerLog, since: UUID, inside_before: Iterable[UUID] = ()
 ) -> StoreComparison:
     """Look up every answer, count along with the scans, and see who is inside.
 
     Args:
         gym_ids: the gyms whose scans are read.
         since: an id older than every scan of the load.
-        inside_before: how many were inside each gym before it.
-        all_answered: whether every scan has an answer; otherwise nobody knows who must be inside.
+        inside_before: the gym of everybody who was inside before it.
     """
     table = scans.c
     rows = connection.execute(
@@ -89,5 +83,5 @@ def compare_with_store(
             )
     query = select(open_visits.c.member_id, open_visits.c.gym_id).where(open_visits.c.gym_id.in_(gym_ids))
     visitors = [(row.member_id, row.gym_id) for row in connection.execute(query)]
-    wrongly = len(set(visitors) ^ set(log.inside.items())) if all_answered else 0
+    wrongly = len(set(visitors) ^ set(log.inside.items())) if not log.unanswered else 0
     return StoreComparison(len(log.answers), len(stored), lost, otherwise, wrongly, len(visitors), broken, over)

@@ -210,8 +210,7 @@ def _members(
     used: dict[UUID, int] = {}
     if not spec.run:
         with store.reading() as connection:
-            known = _known_members(connection, spec)
-            used = _last_used(connection, list(known.values()))
+            known, used = _known_members(connection, spec)
     missing = [place for place in range(spec.members) if spec.email(place) not in known]
     for start in range(0, len(missing), _MEMBERS_AT_ONCE):
         progress(f"members: {start} of {len(missing)} new ones")
@@ -275,22 +274,12 @@ def _add_members(
     return added
 
 
-def _known_members(connection: Connection, spec: WorldSpec) -> dict[str, UUID]:
-    query = select(users.c.email, users.c.id).where(
-        users.c.email.like(spec.email_pattern), users.c.deleted_at.is_(None)
-    )
-    return {row.email: row.id for row in connection.execute(query)}
-
-
-def _last_used(connection: Connection, members: Sequence[UUID]) -> dict[UUID, int]:
-    used: dict[UUID, int] = {}
-    for start in range(0, len(members), _ROWS_AT_ONCE):
-        part = members[start : start + _ROWS_AT_ONCE]
-        query = select(visits.c.member_id, func.max(visits.c.pass_issued_at).label("issued_at"))
-        for row in connection.execute(query.where(visits.c.member_id.in_(part)).group_by(visits.c.member_id)):
-            if row.issued_at is not None:
-                used[row.member_id] = int(row.issued_at.timestamp())
-    return used
+def _known_members(connection: Connection, spec: WorldSpec) -> tuple[dict[str, UUID], dict[UUID, int]]:
+    """The members of earlier runs by address, and the issue time of the pass that each used last."""
+    last = select(func.max(visits.c.pass_issued_at)).where(visits.c.member_id == users.c.id).scalar_subquery()
+    query = select(users.c.id, users.c.email, last.label("last"))
+    rows = connection.execute(query.where(users.c.email.like(spec.email_pattern), users.c.deleted_at.is_(None))).all()
+    return {row.email: row.id for row in rows}, {row.id: int(row.last.timestamp()) for row in rows if row.last}
 
 
 def _left_inside(connection: Connection, gym_ids: Sequence[UUID]) -> tuple[tuple[Member, UUID], ...]:

@@ -105,14 +105,7 @@ class MeasuredStack:
             self.reconcile()
         gym_ids = [gym_id for world in self.worlds for gym_id in world.gym_ids]
         with self.store.reading() as connection:
-            return compare_with_store(
-                connection,
-                gym_ids,
-                self.log,
-                since=self.since,
-                inside_before={},
-                all_answered=not self.log.unanswered,
-            )
+            return compare_with_store(connection, gym_ids, self.log, self.since)
 
     def retire(self) -> None:
         """Retire every world."""

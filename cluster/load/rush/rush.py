@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import signal
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,14 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from cluster.errors import CommandError
 from cluster.load.figures import Figures
 from cluster.load.http_client import Client, ConnectionPool
-from cluster.load.invariants import compare_with_store
 from cluster.load.passes import signed
 from cluster.load.rush.chart import draw
 from cluster.load.rush.display import Display
 from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.pace import Pace
 from cluster.load.rush.scanner import PATIENCE_S, RESPONSE_WITHIN_S, Scanner
-from cluster.load.rush.summary import Invariant, invariants_of_answers, invariants_of_store, summarize
+from cluster.load.rush.summary import check_invariants, summarize
 from cluster.load.rush.visit import Visit, leave
 from cluster.load.rush.visitors import SHARES, RushOptions, Visitor, capacities, plan_visitors
 from cluster.load.scans import ScanWriter
@@ -36,7 +33,6 @@ from cluster.load.world import Member, World
 from cluster.local.ports import LOOPBACK
 from cluster.local.record import StackRecord
 from domain.clock import system_clock
-from domain.door.reconcile import disagreements
 from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.pass_keys import PassKeyError, PassSigner
@@ -56,7 +52,6 @@ class Rush:
 
     Args:
         visitors: the plan.
-        client: of the running stack.
         writer: writes scans for it.
         log: filled by the rush.
         show: called several times a second to show the progress.
@@ -68,7 +63,6 @@ class Rush:
     options: RushOptions
     world: World
     visitors: Sequence[Visitor]
-    client: Client
     writer: ScanWriter
     log: RushLog
     show: Callable[[Stage, Pace, RushLog], None]
@@ -78,14 +72,17 @@ class Rush:
     minutes_done: float = 0.0
     _stage: Stage = Stage.CLEARING
 
-    async def run(self) -> None:
+    async def run(self, client: Client) -> None:
         """Run until the end, or until the first Ctrl-C, after which nobody begins and scans under way are awaited.
+
+        Args:
+            client: of the running stack.
 
         Raises:
             asyncio.CancelledError: a second Ctrl-C.
         """
         pace = Pace(self.options.speed, self.options.minutes, self.now)
-        scanner = Scanner(self.client, self.writer, self.log, pace, self.patience_s)
+        scanner = Scanner(client, self.writer, self.log, pace, self.patience_s)
         watching = asyncio.ensure_future(self._watch(pace))
         try:
             with self._stoppable(pace):
@@ -173,35 +170,26 @@ def run_rush(
     Raises:
         CommandError: the stack cannot be used for a rush, or the picture cannot be written.
     """
-    writer = _writer(settings, record)
-    with _only_one(settings.data_dir):
-        try:
-            return _run(store, record, options, writer, picture or settings.data_dir / PICTURE, console)
-        finally:
-            with suppress(SQLAlchemyError):  # the database is unavailable: the next rush revokes them
-                store.written(partial(withdraw_devices, company=company_name(LABEL), now=system_clock()))
-
-
-def _run(
-    store: Store, record: StackRecord, options: RushOptions, writer: ScanWriter, picture: Path, console: Console
-) -> Figures:
     visitors = plan_visitors(options.members, options.gyms, options.minutes, options.seed)
-    with console.status("seeding") as status:
-        spec = spec_of(options, visitors)
-        world = seed(store, spec, system_clock(), lambda what: status.update(f"seeding {what}"))
-    since, log = new_id(), RushLog()
-    with Display(world, console) as display:
+    writer, since, log = _writer(settings, record), new_id(), RushLog()
+    picture = picture or settings.data_dir / PICTURE
+    with _only_one(settings.data_dir), _revoked_devices(store):
+        with console.status("seeding") as status:
+            spec = spec_of(options, visitors)
+            world = seed(store, spec, system_clock(), lambda what: status.update(f"seeding {what}"))
+        with Display(world, console) as display:
+            rush = Rush(options, world, visitors, writer, log, display.show)
+            try:
+                asyncio.run(_run(rush, record.url))
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None  # the second Ctrl-C
+        with console.status("comparing the store with the answers"):
+            invariants = check_invariants(store, world, log, since)
+        summary = summarize(options, log, invariants, rush.minutes_done, is_interrupted=rush.is_interrupted)
         try:
-            rush = asyncio.run(_drive(record.url, options, world, visitors, writer, log, display))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None  # the second Ctrl-C
-    with console.status("comparing the store with the answers"):
-        found = check_invariants(store, world, log, since)
-    summary = summarize(options, log, found, rush.minutes_done, is_interrupted=rush.is_interrupted)
-    try:
-        files = draw(picture, summary, log, world)
-    except OSError as error:
-        raise CommandError(f"{picture} cannot be written", error.strerror or str(error)) from error
+            files = draw(picture, summary, log, world)
+        except OSError as error:
+            raise CommandError(f"{picture} cannot be written", error.strerror or str(error)) from error
     return {**summary, "pictures": [str(file) for file in files]}
 
 
@@ -211,48 +199,13 @@ def spec_of(options: RushOptions, visitors: Sequence[Visitor]) -> WorldSpec:
     return WorldSpec(LABEL, room, options.members, DEVICES_PER_GATE, SHARES)
 
 
-async def _drive(
-    url: str,
-    options: RushOptions,
-    world: World,
-    visitors: Sequence[Visitor],
-    writer: ScanWriter,
-    log: RushLog,
-    display: Display,
-) -> Rush:
+async def _run(rush: Rush, url: str) -> None:
     parts = urlsplit(url)
     pool = ConnectionPool(parts.hostname or LOOPBACK, parts.port or 80, RESPONSE_WITHIN_S)
-    rush = Rush(options, world, visitors, pool, writer, log, display.show)
     try:
-        await rush.run()
+        await rush.run(pool)
     finally:
         pool.close()
-    return rush
-
-
-def check_invariants(store: Store, world: World, log: RushLog, since: UUID) -> list[Invariant]:
-    """Check everything that must hold after a rush.
-
-    Args:
-        since: an id older than every scan of the rush.
-    """
-    answers = log.answers
-    try:
-        with store.reading() as connection:
-            compared = compare_with_store(
-                connection,
-                world.gym_ids,
-                answers,
-                since=since,
-                inside_before=Counter(gym_id for _, gym_id in world.left_inside),
-                all_answered=not answers.unanswered,
-            )
-            of_store = invariants_of_store(log, compared, disagreements(connection))
-            return [*invariants_of_answers(log), *of_store]
-    except SQLAlchemyError as error:
-        # Its own text may hold the address with the password.
-        detail = f"the store cannot be read: {type(error).__name__}"
-        return [*invariants_of_answers(log), Invariant("store_read", None, detail)]
 
 
 def _writer(settings: Settings, record: StackRecord) -> ScanWriter:
@@ -276,3 +229,13 @@ def _only_one(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise CommandError("another rush runs on this stack", "wait for it, or stop it with Ctrl-C") from error
         yield
+
+
+@contextmanager
+def _revoked_devices(store: Store) -> Iterator[None]:
+    """Revoke the devices of the rush at its end."""
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):  # the database is unavailable: the next rush revokes them
+            store.written(partial(withdraw_devices, company=company_name(LABEL), now=system_clock()))

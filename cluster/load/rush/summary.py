@@ -3,13 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.load.figures import Figures, percentile
-from cluster.load.invariants import StoreComparison
+from cluster.load.invariants import StoreComparison, compare_with_store
 from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.visitors import RushOptions, time_of_day
+from cluster.load.world import World
 from domain.door.model import Outcome
-from domain.door.reconcile import Disagreement
+from domain.door.reconcile import Disagreement, disagreements
+from domain.unit_of_work import Store
 
 KEEPS_PACE = 0.05  # share of late scans from which the latencies say more of the generator than of the doors
 _LATE_S = 0.1
@@ -78,7 +83,24 @@ def latency_of(seconds: Sequence[float]) -> Figures:
     return {name: round(percentile(ordered, share) * _MS, 1) for name, share in shares.items()}
 
 
-def invariants_of_answers(log: RushLog) -> Iterator[Invariant]:
+def check_invariants(store: Store, world: World, log: RushLog, since: UUID) -> list[Invariant]:
+    """Check everything that must hold after a rush.
+
+    Args:
+        since: an id older than every scan of the rush.
+    """
+    found = list(_of_answers(log))
+    try:
+        with store.reading() as connection:
+            before = [gym_id for _, gym_id in world.left_inside]
+            compared = compare_with_store(connection, world.gym_ids, log.answers, since, before)
+            return [*found, *_of_store(log, compared, disagreements(connection))]
+    except SQLAlchemyError as error:
+        # Its own text may hold the address with the password.
+        return [*found, Invariant("store_read", None, f"the store cannot be read: {type(error).__name__}")]
+
+
+def _of_answers(log: RushLog) -> Iterator[Invariant]:
     """What can be known without the store."""
     answers, wrong = len(log.answers.answers), log.answers.wrong
     yield Invariant("answers_right", not wrong, f"{answers - wrong:,} of {answers:,} answers are right")
@@ -91,9 +113,7 @@ def invariants_of_answers(log: RushLog) -> Iterator[Invariant]:
     yield Invariant("code_admits_once", not twice, detail)
 
 
-def invariants_of_store(
-    log: RushLog, store: StoreComparison, disagreements: Sequence[Disagreement]
-) -> Iterator[Invariant]:
+def _of_store(log: RushLog, store: StoreComparison, found: Sequence[Disagreement]) -> Iterator[Invariant]:
     """What the store shows."""
     detail = f"{store.lost} answers are not in the store, {store.stored_otherwise} differ there"
     yield Invariant("nothing_lost", not store.lost and not store.stored_otherwise, detail)
@@ -104,8 +124,8 @@ def invariants_of_store(
     yield Invariant("occupancy_follows", not store.occupancy_broken, detail)
     detail = f"{store.over_capacity} scans found more inside than the capacity"
     yield Invariant("never_over_capacity", not store.over_capacity, detail)
-    words = "; ".join(f"{each.kind}: {each.detail}" for each in disagreements[:_MOST_DISAGREEMENTS])
-    yield Invariant("reconciled", not disagreements, words or "visits, open visits and scans agree")
+    words = "; ".join(f"{each.kind}: {each.detail}" for each in found[:_MOST_DISAGREEMENTS])
+    yield Invariant("reconciled", not found, words or "visits, open visits and scans agree")
 
 
 def _count(log: RushLog, stage: Stage, outcome: Outcome) -> int:

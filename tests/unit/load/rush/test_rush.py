@@ -16,8 +16,8 @@ from cluster.load.http_client import NoResponseError, Response
 from cluster.load.rush.chart import draw
 from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.pace import Pace
-from cluster.load.rush.rush import Rush, check_invariants, spec_of
-from cluster.load.rush.summary import lines_of, summarize
+from cluster.load.rush.rush import Rush, spec_of
+from cluster.load.rush.summary import check_invariants, lines_of, summarize
 from cluster.load.rush.visitors import Oddity, RushOptions, Visitor, plan_visitors
 from cluster.load.scans import ScanWriter
 from cluster.load.seeding import seed
@@ -98,9 +98,9 @@ def played(
     since, log = new_id(), RushLog()
     door, writer = StoreDoor(store, clock, answering), ScanWriter(unsigned, "127.0.0.1:8000")
     watcher = watcher or Unwatched()
-    rush = Rush(options, world, visitors, door, writer, log, watcher.show, now=clock, patience_s=patience_s)
+    rush = Rush(options, world, visitors, writer, log, watcher.show, now=clock, patience_s=patience_s)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(rush.run())
+        runner.run(rush.run(door))
     found = check_invariants(store, world, log, since)
     summary = summarize(options, log, found, rush.minutes_done, is_interrupted=rush.is_interrupted)
     return FinishedRush(summary, log, world, clock())
