@@ -199,7 +199,7 @@ class Run:
 
 
 class GeneratorProcess:
-    """The load generator with a job, from the side of whoever started it.
+    """The load generator with a job, as seen by the process that started it.
 
     Raises:
         CommandError: from every method, when the generator failed, for example because nothing listens.

@@ -86,7 +86,7 @@ def write_past(url: str, world: World, past: Past, now: datetime) -> WrittenPast
         try:
             rows = {"members": past.members, "visits": visits.result(), "scans": scans.result()}
         except BaseException:
-            given_up.set()  # whoever interrupts does not want to wait for millions of rows
+            given_up.set()  # an interrupted command must not wait for millions of rows
             raise
     return WrittenPast(rows, time.monotonic() - began)
 

@@ -54,7 +54,7 @@ class WorldSpec:
 
     Args:
         label: begins every name, as in "Rush gym 1".
-        run: tells this world from others of the same label; empty: the world is used again by later runs.
+        run: distinguishes this world from others of the same label; empty: later runs use the world again.
         capacities: one gym for each.
         members: how many.
         shares: which of the members a door refuses.

@@ -1,4 +1,4 @@
-"""Many members arrive at once: what the doors of ten gyms answer, how soon, and what becomes of those told to retry."""
+"""Many members arrive at once: what the doors of ten gyms answer, how soon, and how the rest is repeated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -104,7 +104,7 @@ def _gym(axes: Axes, gym: Gym, series: tuple[list[float], list[int]], summary: F
 
 
 def _thinned(times: list[float], inside: list[int]) -> tuple[list[float], list[int]]:
-    """The last of many points where they lie too close to be told apart."""
+    """The last of many points where they are too close to be distinguished."""
     apart = (times[-1] or 1.0) / _POINTS
     kept = [
         place

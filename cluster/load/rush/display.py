@@ -23,8 +23,8 @@ _LATEST_S = 5.0  # the current figures are of so many seconds
 _ROWS = 20
 _BAR = 40
 _STAGES = {
-    Stage.CLEARING: "an earlier rush left people inside: they leave",
-    Stage.FILLING: "whoever is inside at the beginning enters",
+    Stage.CLEARING: "members left inside by an earlier rush leave",
+    Stage.FILLING: "members who are inside at the beginning enter",
     Stage.RUSH: "rush",
     Stage.LETTING_OUT: "everybody leaves",
 }

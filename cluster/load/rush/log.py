@@ -14,8 +14,8 @@ from domain.door.model import ScanAnswer
 class Stage(StrEnum):
     """The stages of a rush. Latencies and the chart are of the rush itself only."""
 
-    CLEARING = "clearing"  # whoever an earlier rush left inside leaves
-    FILLING = "filling"  # whoever is inside when the clock begins enters
+    CLEARING = "clearing"  # members whom an earlier rush left inside leave
+    FILLING = "filling"  # members who are inside when the clock begins enter
     RUSH = "rush"
     LETTING_OUT = "letting_out"
 
@@ -51,8 +51,8 @@ class RushLog:
     Args:
         records: answered scans, in the order of their answers.
         answers: their answers.
-        retold: lost answers that a device asked for again.
-        retold_otherwise: of these, those that differ from the first answer.
+        recovered: lost answers that a device got by repeating its scan.
+        recovered_otherwise: of these, those that differ from the first answer.
         rejected: requests that the stack rejected as such (4xx).
         forgotten: visitors who left without scanning.
         waiting: scans under way.
@@ -60,8 +60,8 @@ class RushLog:
 
     records: list[RecordedScan] = field(default_factory=list)
     answers: AnswerLog = field(default_factory=AnswerLog)
-    retold: int = 0
-    retold_otherwise: int = 0
+    recovered: int = 0
+    recovered_otherwise: int = 0
     rejected: int = 0
     forgotten: int = 0
     waiting: int = 0
@@ -71,11 +71,11 @@ class RushLog:
         self.records.append(record)
         self.answers.add(scan.device.id, scan.shown, record.answer, is_held_up=record.is_held_up)
 
-    def retell(self, first: ScanAnswer, again: ScanAnswer) -> None:
+    def recover(self, first: ScanAnswer, again: ScanAnswer) -> None:
         """Compare the answer to a repeated scan with the first one."""
-        self.retold += 1
+        self.recovered += 1
         if not again.replayed or _content(first) != _content(again):
-            self.retold_otherwise += 1
+            self.recovered_otherwise += 1
             words = f"repeated, {first.outcome} became {again.outcome}, replayed {again.replayed}"
             self.answers.add_example(words)
 

@@ -87,7 +87,7 @@ class Scanner:
                 await asyncio.sleep(random.uniform(*_LOST_FOR_S))
                 again = await self._send(scan)
                 if again is not None:
-                    self.log.retell(reply.answer, again.answer)
+                    self.log.recover(reply.answer, again.answer)
             return reply.answer
         return None
 

@@ -57,7 +57,7 @@ def summarize(
         "left": outcomes[Outcome.LEFT],
         "refused": dict(Counter(str(record.answer.reason) for record in records if record.answer.reason).most_common()),
         "held_up": sum(record.is_held_up for record in records),  # answered again to a phone that was still there
-        "retold": log.retold,  # lost answers that were given again
+        "retold": log.recovered,  # lost answers that were given again
         "repeats": sum(record.repeats for record in log.records),  # of scans that had no answer
         "latency": latency_of([record.took_s for record in records]),
         "busiest_per_second": max(Counter(int(record.second) for record in records).values(), default=0),
@@ -105,9 +105,9 @@ def _of_answers(log: RushLog) -> Iterator[Invariant]:
     answers, wrong = len(log.answers.answers), log.answers.wrong
     yield Invariant("answers_right", not wrong, f"{answers - wrong:,} of {answers:,} answers are right")
     yield Invariant("questions_accepted", not log.rejected, f"{log.rejected} requests were rejected")
-    alike = log.retold - log.retold_otherwise
-    detail = f"{alike} of {log.retold} lost answers were repeated unchanged"
-    yield Invariant("retries_alike", not log.retold_otherwise, detail)
+    alike = log.recovered - log.recovered_otherwise
+    detail = f"{alike} of {log.recovered} lost answers were repeated unchanged"
+    yield Invariant("retries_alike", not log.recovered_otherwise, detail)
     twice = log.answers.admitted_twice
     detail = f"{len(log.answers.admitted):,} passes admitted, {twice} of them twice"
     yield Invariant("code_admits_once", not twice, detail)

@@ -78,7 +78,7 @@ class FinishedRush:
         return {each["name"] for each in self.summary["invariants"] if each["holds"] is None}
 
 
-def played(
+def finished(
     store: Store,
     options: RushOptions = OPTIONS,
     answering: Answering = unchanged,
@@ -119,7 +119,7 @@ def all_odd(oddity: Oddity) -> Callable[[list[Visitor]], list[Visitor]]:
 
 def test_every_answer_is_right_and_everybody_goes_home(store: Store, tmp_path: Path) -> None:
     watcher = Unwatched()
-    found = played(store, watcher=watcher)
+    found = finished(store, watcher=watcher)
     assert (found.broken, found.unknown, found.summary["examples"]) == (set(), set(), [])
     summary = found.summary
     assert summary["is_good"]
@@ -150,29 +150,29 @@ def test_every_answer_is_right_and_everybody_goes_home(store: Store, tmp_path: P
     ],
 )
 def test_what_is_not_good_is_refused_and_known_to_be(store: Store, oddity: Oddity, reason: Reason) -> None:
-    found = played(store, replace(OPTIONS, speed=200), plan=all_odd(oddity))
+    found = finished(store, replace(OPTIONS, speed=200), plan=all_odd(oddity))
     assert found.broken == set()
     assert found.summary["refused"][reason] > 5
 
 
 def test_a_phone_held_up_admits_nobody_a_second_time(store: Store) -> None:
-    found = played(store, replace(OPTIONS, speed=200), plan=all_odd(Oddity.HELD_UP))
+    found = finished(store, replace(OPTIONS, speed=200), plan=all_odd(Oddity.HELD_UP))
     assert found.broken == set()
     assert found.summary["held_up"] > 5
 
 
 def test_a_lost_answer_is_told_again(store: Store) -> None:
-    found = played(store, plan=lambda visitors: [replace(visitor, loses_entry=True) for visitor in visitors])
+    found = finished(store, plan=lambda visitors: [replace(visitor, loses_entry=True) for visitor in visitors])
     assert found.summary["retold"] > 10
     assert found.broken == set()
 
 
 def test_whoever_stays_is_let_out_by_the_next_rush(store: Store) -> None:
-    first = played(store, replace(OPTIONS, leave_inside=True))
+    first = finished(store, replace(OPTIONS, leave_inside=True))
     assert first.broken == set()
     assert inside(store) == first.summary["remain_inside"] > 10
     watcher = Unwatched()
-    second = played(store, watcher=watcher, began=first.ended)
+    second = finished(store, watcher=watcher, began=first.ended)
     assert second.broken == set()
     assert sum(each.stage is Stage.CLEARING for each in second.log.records) == first.summary["remain_inside"]
     assert inside(store) == 0
@@ -188,7 +188,7 @@ def test_answers_that_are_lost_on_the_way_are_asked_for_until_they_come(store: S
             raise NoResponseError("lost")
         return unchanged(body, answer)
 
-    found = played(store, answering=every_third_is_lost)
+    found = finished(store, answering=every_third_is_lost)
     assert found.summary["repeats"] > 10
     assert (found.broken, found.unknown) == (set(), set())
 
@@ -202,7 +202,7 @@ def test_a_door_that_does_not_answer_in_time_is_asked_again(store: Store) -> Non
             return retry_later(body, answer)
         return unchanged(body, answer)
 
-    found = played(store, replace(OPTIONS, members=30), wait_once)
+    found = finished(store, replace(OPTIONS, members=30), wait_once)
     assert found.summary["repeats"] >= 30
     assert found.broken == set()
 
@@ -234,7 +234,7 @@ def repeats_otherwise(answer: ScanAnswer) -> ScanAnswer:
 def test_a_door_that_answers_wrongly_is_found_out(
     store: Store, change: Callable[[ScanAnswer], ScanAnswer], broken: set[str]
 ) -> None:
-    found = played(store, answering=lying(change), plan=lambda all_: [replace(one, loses_entry=True) for one in all_])
+    found = finished(store, answering=lying(change), plan=lambda all_: [replace(one, loses_entry=True) for one in all_])
     assert broken <= found.broken
     assert not found.summary["is_good"]
     assert any(line.startswith("VIOLATED") for line in lines_of(found.summary))
@@ -245,13 +245,13 @@ def test_a_store_that_forgot_somebody_is_found_out(store: Store) -> None:
         with store.writing() as connection:
             connection.execute(open_visits.delete())
 
-    found = played(store, replace(OPTIONS, leave_inside=True), watcher=once_it_runs(forget))
+    found = finished(store, replace(OPTIONS, leave_inside=True), watcher=once_it_runs(forget))
     assert {"reconciled", "occupancy_as_counted", "occupancy_follows"} <= found.broken
 
 
 def test_the_first_signal_waits_for_what_is_under_way_and_nothing_else(store: Store, tmp_path: Path) -> None:
     interrupt = once_it_runs(lambda: os.kill(os.getpid(), signal.SIGINT))
-    found = played(store, replace(OPTIONS, speed=20), watcher=interrupt)
+    found = finished(store, replace(OPTIONS, speed=20), watcher=interrupt)
     summary = found.summary
     assert summary["is_interrupted"]
     assert summary["minutes_done"] < 2
@@ -265,7 +265,7 @@ def test_an_interrupted_filling_can_be_drawn_too(store: Store, tmp_path: Path) -
         if stage is Stage.FILLING and log.records and not pace.is_stopped:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    found = played(store, watcher=Unwatched(seeing))
+    found = finished(store, watcher=Unwatched(seeing))
     assert found.summary["is_interrupted"]
     assert (found.summary["scans"], found.summary["minutes_done"]) == (0, 0)
     assert found.broken == set()
@@ -278,7 +278,7 @@ def test_the_second_signal_does_not_wait(store: Store) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(asyncio.CancelledError):
-        played(store, answering=retry_later, watcher=Unwatched(seeing), patience_s=100)
+        finished(store, answering=retry_later, watcher=Unwatched(seeing), patience_s=100)
 
 
 def test_a_stack_that_goes_away_ends_the_rush(store: Store) -> None:
@@ -293,7 +293,7 @@ def test_a_stack_that_goes_away_ends_the_rush(store: Store) -> None:
             raise NoResponseError("nobody there")
         return unchanged(body, answer)
 
-    found = played(store, replace(OPTIONS, speed=20), answering, once_it_runs(go), patience_s=1.0)
+    found = finished(store, replace(OPTIONS, speed=20), answering, once_it_runs(go), patience_s=1.0)
     assert found.summary["unanswered"] > 0
     assert found.summary["minutes_done"] < OPTIONS.minutes
     assert "occupancy_as_counted" in found.unknown
