@@ -22,6 +22,7 @@ from cluster.load.http_client import Connection, NoResponseError
 
 BEGAN = b"began\n"
 ENDED = b"ended\n"
+_OK = 200
 _CONNECT_AGAIN_S = 0.1
 _CATCHING_UP_S = 20.0  # how long after a schedule's end delayed requests are still sent
 _SLACK_S = 0.001  # the event loop's timers count milliseconds, and may be half of one early
@@ -38,6 +39,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
         due: for each lane, in seconds after the beginning, when each of its requests is to be sent (open loop).
             Where the lane still waits then, the request is sent late. None: each request follows the answer to the
             one before (closed loop).
+        keeps_bodies: whether the body of an answer with 200 is kept.
     """
 
     host: str
@@ -47,6 +49,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
     seconds: float
     timeout_s: float = 5.0
     due: list[list[float]] | None = None
+    keeps_bodies: bool = True
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -184,8 +187,8 @@ class Run:
             response, sent, answered = await connection.exchange(request)
         except NoResponseError as error:
             return Answer(sent - self._began, time.monotonic() - sent, 0, str(error).encode(), late)
-        after = sent - self._began
-        return Answer(after, answered - sent, response.status, response.body, late, response.retry_after)
+        body = response.body if self._job.keeps_bodies or response.status != _OK else b""
+        return Answer(sent - self._began, answered - sent, response.status, body, late, response.retry_after)
 
     async def _reconnect(self, lost: Connection) -> Connection:
         try:
@@ -225,8 +228,8 @@ class GeneratorProcess:
         """Hand over the job; returns when the first request is sent."""
         assert self._child.stdin  # noqa: S101 - asked for above
         try:
-            self._child.stdin.write(msgspec.msgpack.encode(self._job))
-            self._child.stdin.close()
+            with self._child.stdin as stdin:
+                stdin.write(msgspec.msgpack.encode(self._job))
         except BrokenPipeError as error:
             raise _failed() from error
         self._expect(BEGAN)

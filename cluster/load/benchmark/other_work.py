@@ -105,7 +105,16 @@ def _measure_both(
     schedules = [each.schedule(seconds) for each in work]
     lanes = [lane for requests, _ in schedules for lane in requests]
     due = [times for _, schedule in schedules for times in schedule]
-    job = Job(LOOPBACK, stack.record.port, lanes, repeats=False, seconds=seconds, timeout_s=_TIMEOUT_S, due=due)
+    job = Job(
+        LOOPBACK,
+        stack.record.port,
+        lanes,
+        repeats=False,
+        seconds=seconds,
+        timeout_s=_TIMEOUT_S,
+        due=due,
+        keeps_bodies=False,  # a document has almost a megabyte
+    )
     with GeneratorProcess(job) as process:
         process.begin()
         beside, scans = offer_scans(stack, traffic, rate, warm_up=False)

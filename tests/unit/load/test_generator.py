@@ -63,9 +63,10 @@ def drive(
     seconds: float,
     timeout_s: float = 5.0,
     due: list[list[float]] | None = None,
+    keeps_bodies: bool = True,
 ) -> Driven:
     out = io.BytesIO()
-    job = Job("127.0.0.1", port, lanes, repeats, seconds, timeout_s, due)
+    job = Job("127.0.0.1", port, lanes, repeats, seconds, timeout_s, due, keeps_bodies)
     driven = uvloop.run(Run(msgspec.msgpack.decode(msgspec.msgpack.encode(job), type=Job)).drive(out))
     assert out.getvalue() == BEGAN + ENDED
     return driven
@@ -136,6 +137,13 @@ def test_a_schedule_is_sent_completely_and_ends_with_its_last_answer() -> None:
     assert [len(lane) for lane in driven.lanes] == [20, 1]
     assert driven.seconds < 5
     assert not driven.ran_out
+
+
+def test_bodies_of_errors_alone_are_kept_where_nobody_needs_the_others() -> None:
+    error = b"HTTP/1.1 409 Conflict\r\ncontent-length: 3\r\n\r\nwhy"
+    with server(OK, error) as port:
+        driven = drive(port, lanes=[[b"GET"] * 2], seconds=5, keeps_bodies=False)
+    assert [(answer.status, answer.body) for answer in driven.lanes[0]] == [(200, b""), (409, b"why")]
 
 
 def test_an_answer_with_retry_after_is_marked() -> None:
