@@ -1,7 +1,7 @@
 """HTTP/1.1 over plain connections: requests are bytes, and one is under way on each connection.
 
-The client is written by hand because it shares the machine's processors with the stack that it measures. A scan costs it
-14 µs of CPU; aiohttp needs 66 µs and httpx 1.6 ms, where a no-op of Serve costs 0.4 ms in all.
+The client is written by hand because it shares the machine's processors with the stack that it measures. A scan costs
+it 14 µs of CPU; aiohttp needs 66 µs and httpx 1.6 ms, where a no-op of Serve costs 0.4 ms in all.
 """
 
 import asyncio

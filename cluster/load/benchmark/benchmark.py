@@ -14,7 +14,7 @@ from cluster.load.benchmark.large_past import LargePastOptions, measure_large_pa
 from cluster.load.benchmark.measured_stack import MeasuredStack, Progress
 from cluster.load.benchmark.noop import deployed_noops
 from cluster.load.benchmark.open_loop import greatest_rate, measure_open_loop
-from cluster.load.benchmark.other_work import measure_beside_other_work
+from cluster.load.benchmark.other_work import measure_beside_other_work, new_admins
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import Figures, faults_in
 from cluster.load.passes import signed
@@ -95,6 +95,7 @@ def _measured(
     stack: MeasuredStack, settings: Settings, options: BenchmarkOptions, durability: Mapping[str, str]
 ) -> Figures:
     parts, progress = options.parts, stack.progress
+    admins = new_admins(settings) if Part.BESIDE in parts else {}
     progress.step("seeding gyms and members, deploying the no-ops")
     # The other parts have members of their own; where only these are measured there must be no more.
     is_shared = bool(_WITH_SHARED_WORLD & parts)
@@ -116,7 +117,7 @@ def _measured(
             if Part.OPEN in parts:
                 found[Part.OPEN] = measure_open_loop(stack, traffic, greatest)
             if Part.BESIDE in parts:
-                found[Part.BESIDE] = measure_beside_other_work(stack, traffic, greatest, settings)
+                found[Part.BESIDE] = measure_beside_other_work(stack, traffic, greatest, admins)
         if Part.BURST in parts:
             found[Part.BURST] = measure_burst(stack)
         if Part.INSIDE in parts:

@@ -6,7 +6,7 @@ machine affects both. The other work has a schedule too, so that it is the same 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
 from itertools import cycle
@@ -38,7 +38,7 @@ _MACHINES = 8
 _PICTURES, _PICTURE_SIZE = 8, (800, 600)
 _LEAD_S = 8.0  # the scans are planned and their generator is started while the other work runs
 _TIMEOUT_S = 30.0
-_TOKEN_LIFETIME = timedelta(minutes=30)
+_TOKEN_LIFETIME = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,34 @@ class Work:
         return [content[lane :: self.lanes] for lane in range(self.lanes)], due
 
 
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """An admin for the length of a benchmark."""
+
+    id: UUID
+    authorization: str = field(repr=False)
+
+
+def new_admins(settings: Settings) -> Mapping[str, Admin]:
+    """An admin for each kind of work that needs one: a user may send only so many requests a second.
+
+    Raises:
+        CommandError: the stack has no local identity provider.
+    """
+    admins = {}
+    for name in ("uploads", "lists"):
+        user_id, roles = new_id(), [Role.ADMIN.value]
+        email = f"admin-{user_id.hex[-12:]}@bench.example"
+        try:
+            token = mint_access_token(settings, sub=user_id, email=email, groups=roles, lifetime=_TOKEN_LIFETIME)
+        except NoLocalIdentityError as error:
+            raise CommandError(f"no admin for the other work: {error}", "leave `beside` out of --parts") from error
+        admins[name] = Admin(user_id, f"Bearer {token}")
+    return admins
+
+
 def measure_beside_other_work(
-    stack: MeasuredStack, traffic: ScanTraffic, greatest: float, settings: Settings
+    stack: MeasuredStack, traffic: ScanTraffic, greatest: float, admins: Mapping[str, Admin]
 ) -> Figures:
     """Send scans alone, beside other work, and alone again.
 
@@ -72,9 +98,10 @@ def measure_beside_other_work(
 
     Args:
         greatest: scans a second in a closed loop.
+        admins: see `new_admins`; their roles are removed at the end.
 
     Raises:
-        CommandError: the stack has no local identity provider, or refuses to prepare the work.
+        CommandError: the stack refuses to prepare the work.
     """
     rate = max(1.0, greatest * RATE_SHARE)
 
@@ -82,7 +109,7 @@ def measure_beside_other_work(
         stack.progress.step(f"beside: {rate:.0f} scans/s alone")
         return offer_scans(stack, traffic, rate)[0]
 
-    with _prepared(stack, settings) as work:
+    with _prepared(stack, admins) as work:
         before = alone()
         stack.progress.step(f"beside: {rate:.0f} scans/s with other work")
         beside, done = _measure_both(stack, traffic, rate, work)
@@ -132,51 +159,38 @@ def _measure_both(
 
 
 @contextmanager
-def _prepared(stack: MeasuredStack, settings: Settings) -> Iterator[Sequence[Work]]:
-    """The work, with machines and admins of its own, which are removed afterwards."""
+def _prepared(stack: MeasuredStack, admins: Mapping[str, Admin]) -> Iterator[Sequence[Work]]:
+    """The work, with machines of its own, which are removed afterwards."""
     gym_id = stack.seed(gyms=1, members=0, capacity=1).gym_ids[0]
-    # An admin for each kind: one user may send only so many requests a second.
-    admins = {name: new_id() for name in ("uploads", "lists")}
-    tokens = {name: _token(settings, user_id) for name, user_id in admins.items()}
     pictures = _pictures(stack.random_seed)
-    address, headers = f"http://{stack.host}/api", {"Authorization": tokens["uploads"]}
+    address, headers = f"http://{stack.host}/api", {"Authorization": admins["uploads"].authorization}
     machines: list[str] = []
     with httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT_S) as api:
         try:
             machines.extend(_create_machine(api, gym_id, place, pictures[0]) for place in range(_MACHINES))
-            yield _work(stack.host, tokens, machines, pictures)
+            yield _work(stack.host, admins, machines, pictures)
         finally:
             for machine in machines:
                 api.delete(f"/machines/{machine}", headers={"If-Match": "*"})
             with stack.store.writing() as connection:
-                for user_id in admins.values():
-                    UserRepository(connection).set_roles(user_id, ())
+                for admin in admins.values():
+                    UserRepository(connection).set_roles(admin.id, ())
 
 
-def _work(host: str, tokens: Mapping[str, str], machines: Sequence[str], pictures: Sequence[bytes]) -> Sequence[Work]:
+def _work(host: str, admins: Mapping[str, Admin], machines: Sequence[str], pictures: Sequence[bytes]) -> Sequence[Work]:
+    uploader, reader = (admins[name].authorization for name in ("uploads", "lists"))
     headers = {"Content-Type": "image/jpeg", "If-Match": "*"}
     # Each machine gets another picture each time: seven pictures for eight machines.
     shown = pictures[:-1]
     uploads = [
-        request("PUT", host, f"/api/machines/{machine}/image", tokens["uploads"], picture, headers)
+        request("PUT", host, f"/api/machines/{machine}/image", uploader, picture, headers)
         for machine, picture, _ in zip(cycle(machines), cycle(shown), range(len(machines) * len(shown)), strict=False)
     ]
     return (
         Work("uploads", uploads, rate=4, lanes=2),
-        Work("lists", [request("GET", host, "/api/users?limit=100", tokens["lists"])], rate=15, lanes=2),
-        Work("documents", [request("GET", host, "/api/openapi.json", tokens["lists"])], rate=15, lanes=2),
+        Work("lists", [request("GET", host, "/api/users?limit=100", reader)], rate=15, lanes=2),
+        Work("documents", [request("GET", host, "/api/openapi.json", reader)], rate=15, lanes=2),
     )
-
-
-def _token(settings: Settings, user_id: UUID) -> str:
-    email = f"admin-{user_id.hex[-12:]}@bench.example"
-    try:
-        token = mint_access_token(
-            settings, sub=user_id, email=email, groups=[Role.ADMIN.value], lifetime=_TOKEN_LIFETIME
-        )
-    except NoLocalIdentityError as error:
-        raise CommandError(f"no admin for the other work: {error}", "measure a stack of the full profile") from error
-    return f"Bearer {token}"
 
 
 def _create_machine(api: httpx.Client, gym_id: UUID, place: int, picture: bytes) -> str:
