@@ -43,9 +43,8 @@ class Wave:
     errors: list[Scan] = field(default_factory=list)
     wrong: int = 0
 
-    @property
-    def undecided(self) -> list[Scan]:
-        """The scans to send again."""
+    def repeats(self) -> list[Scan]:
+        """The scans to send next; a new scan id for those that were too late."""
         return [*self.retry, *self.errors, *(replace(scan, scan_id=str(new_id())) for scan in self.too_late)]
 
 
@@ -62,14 +61,14 @@ def measure_burst(stack: MeasuredStack) -> Figures:
     sent = traffic.send(plan, WITHIN_S, steady(MEMBERS / WITHIN_S, MEMBERS, LANES))
     first = sort_answers(plan, sent.driven.lanes, stack.log)
     consumers = processes_of(snapshot(stack.record)).get(_CONSUMER, 0)
-    wrong, repeats, left = first.wrong, 0, first.undecided
+    wrong, repeats, left = first.wrong, 0, first.repeats()
     while left and repeats < _MOST_REPEATS:
         repeats += 1
         stack.progress.step(f"burst: repeating {len(left)} scans")
         plan = [lane for place in range(_REPEATING_LANES) if (lane := left[place::_REPEATING_LANES])]
         sent = traffic.send(plan, _REPEATING_S, at_once(plan))
         wave = sort_answers(plan, sent.driven.lanes, stack.log, repeated=True)
-        wrong, left = wrong + wave.wrong, wave.undecided
+        wrong, left = wrong + wave.wrong, wave.repeats()
     stack.log.unanswered += len(left)
     decided = sorted(first.decided_ms)
     return rounded(
