@@ -1,4 +1,4 @@
-"""`fitmonitor bench`: how fast the running stack answers scans, beside what Serve can do at most."""
+"""`fitmonitor bench`: how fast the running stack answers scans, next to the most that Serve can do."""
 
 import json
 from contextlib import ExitStack
@@ -8,61 +8,60 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cluster.bench.bench import Bench, Part, Wish
-from cluster.bench.large import LargeWish
-from cluster.bench.own_stack import started_stack
-from cluster.bench.past_rows import Past
-from cluster.bench.printed import Printed
 from cluster.errors import CommandError
+from cluster.load.benchmark.benchmark import BenchmarkOptions, Part, run_benchmark
+from cluster.load.benchmark.large_past import LargePastOptions
+from cluster.load.benchmark.own_stack import started_stack
+from cluster.load.benchmark.report import TerminalProgress, print_result
+from cluster.load.past import Past
 from cluster.settings_file import running_stack, stack_settings
 
 _MOST_CONNECTIONS = 512
-
-
-_DEFAULT_PARTS = "levels,open,burst,inside"
+_DEFAULT_PARTS = "levels,open,beside,burst,inside"
 
 
 def bench(
     parts: Annotated[
-        str, typer.Option(metavar="PART,…", help="levels, open (loop), burst, inside; large only with --start.")
+        str,
+        typer.Option(
+            metavar="PART,…",
+            help="levels, open (loop), beside (other work), burst, inside; large only with --start.",
+        ),
     ] = _DEFAULT_PARTS,
     connections: Annotated[
-        str, typer.Option(metavar="N,…", help="How many connections ask at once; measured one after the other.")
+        str, typer.Option(metavar="N,…", help="Numbers of connections, measured one after the other.")
     ] = "1,8,32,64,128",
-    # A code is good for 55 s, and all of them are signed before the clock runs.
-    seconds: Annotated[float, typer.Option(min=1, max=20, help="Of each measurement.")] = 10,
-    gyms: Annotated[int, typer.Option(min=10, max=1000, help="With two gates each.")] = 10,
-    members: Annotated[int, typer.Option(min=2000, max=200_000, help="Half of them inside.")] = 2000,
-    refused: Annotated[float, typer.Option(min=0, max=0.9, help="The share of scans that must be refused.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="The same one gives the same sequence of scans.")] = 1,
-    large_members: Annotated[int, typer.Option(min=20_000, help="For large: all members.")] = 1_000_000,
-    visits: Annotated[int, typer.Option(min=0, help="For large: their past visits.")] = 20_000_000,
+    # A pass is valid for 55 s, and all of them are signed before the clock runs.
+    seconds: Annotated[float, typer.Option(min=1, max=20, help="Length of each measurement.")] = 10,
+    gyms: Annotated[int, typer.Option(min=10, max=1000, help="Number of gyms, with two gates each.")] = 10,
+    members: Annotated[int, typer.Option(min=2000, max=200_000, help="Number of members, half of them inside.")] = 2000,
+    refused: Annotated[float, typer.Option(min=0, max=0.9, help="Share of scans that must be refused.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same sequence of scans.")] = 1,
+    large_members: Annotated[int, typer.Option(min=20_000, help="For large: number of members.")] = 1_000_000,
+    visits: Annotated[int, typer.Option(min=0, help="For large: number of their past visits.")] = 20_000_000,
     scanned_visits: Annotated[
         int, typer.Option(min=0, help="For large: the latest so many visits have their two scans.")
     ] = 10_000_000,
     buffer_pool_mib: Annotated[int, typer.Option(min=128, help="For large: MariaDB's innodb_buffer_pool_size.")] = 8192,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.", dir_okay=False)
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures to this file.", dir_okay=False)
     ] = None,
     *,
     start: Annotated[
-        bool, typer.Option("--start", help="Start the full profile for it, in a fresh folder, and stop it again.")
+        bool, typer.Option("--start", help="Start the full profile in an empty folder, and stop it afterwards.")
     ] = False,
 ) -> None:
-    """Measure scans through the running stack, and check every answer; ends with 1 if one is missing or wrong.
+    """Measure scans through the running stack, and check every answer. Exits with 1 if one is missing or wrong.
 
-    The stack must be of the full profile and durable. Beside scans two no-ops are measured in the same Serve.
+    The stack must be of the full profile and durable. Two no-ops are measured in the same Serve for comparison.
 
     Example: fitmonitor bench --connections 1,64 --seconds 5 --json bench.json
     """
     wanted = _parts(parts)
     if Part.LARGE in wanted and not start:
-        raise CommandError(
-            "large would fill the stack that runs", "add --start: a stack of its own, removed afterwards"
-        )
-    past = Past(large_members, visits, min(scanned_visits, visits))
-    large = LargeWish(past, buffer_pool_mib * 1024**2)
-    wish = Wish(wanted, _numbers(connections), seconds, gyms, members, seed, refused, large)
+        raise CommandError("large would fill the running stack", "add --start: a stack of its own, removed afterwards")
+    large = LargePastOptions(Past(large_members, visits, min(scanned_visits, visits)), buffer_pool_mib * 1024**2)
+    options = BenchmarkOptions(wanted, _numbers(connections), seconds, gyms, members, seed, refused, large)
     console = Console(highlight=False, soft_wrap=True)
     with ExitStack() as open_until_done:
         if start:
@@ -70,12 +69,11 @@ def bench(
         record = running_stack()
         settings = stack_settings()
         with console.status("checking the settings") as status:
-            printed = Printed(console, status)
-            findings = Bench(settings, record, wish, printed).run()
-        printed.end(findings)
+            result = run_benchmark(settings, record, options, TerminalProgress(console, status))
+        print_result(console, result)
         if json_file is not None:
-            json_file.write_text(json.dumps(findings.as_json(), indent=1) + "\n", encoding="utf-8")
-    if not findings.is_good:
+            json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if not result["good"]:
         raise typer.Exit(1)
 
 
@@ -83,7 +81,7 @@ def _parts(text: str) -> frozenset[Part]:
     try:
         return frozenset(Part(word.strip()) for word in text.split(","))
     except ValueError as error:
-        raise CommandError(f"--parts {text} names what is no part", f"as in {_DEFAULT_PARTS}") from error
+        raise CommandError(f"--parts {text} names an unknown part", f"as in {_DEFAULT_PARTS}") from error
 
 
 def _numbers(text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""What it costs to find out who asks: the gateway's no-op with and without a token, over HTTP on loopback.
+"""The cost of authentication: the gateway's no-op with and without a token, over HTTP on loopback.
 
 Run `python -m tests.benchmarks.authenticated_get`.
 """

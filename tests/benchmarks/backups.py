@@ -14,20 +14,21 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
 from sqlalchemy import text
 
 from cluster.backup.reading import reading
-from cluster.bench.job import Answer
-from cluster.bench.past import load_past, some_members
-from cluster.bench.past_rows import Past
-from cluster.bench.rates import percentile
-from cluster.bench.requests import ScanRequests
-from cluster.bench.rig import Rig
-from cluster.bench.roomy_server import roomy_server
-from cluster.bench.scan_runs import ScanRuns
+from cluster.load.benchmark.measured_stack import MeasuredStack
+from cluster.load.benchmark.own_stack import larger_buffer_pool
+from cluster.load.benchmark.traffic import ScanTraffic
+from cluster.load.figures import percentile
+from cluster.load.generator import Answer
+from cluster.load.passes import signed
+from cluster.load.past import Past, some_members, write_past
+from cluster.load.scans import ScanWriter
 from domain.clock import system_clock
 from domain.memberships.ledger import EntryKind
 from domain.unit_of_work import Store
@@ -49,18 +50,15 @@ _LEDGER = f"""INSERT INTO ledger_entries (id, booking_id, number, member_id, mem
  WHERE {_NO_LEDGER}"""
 
 
-class Printed:
-    """Whoever watches."""
+class PrintedProgress:
+    """Prints results only."""
 
-    def now(self, what: str) -> None:
+    def step(self, what: str) -> None:
         """Not shown."""
 
-    def found(self, durability: Mapping[str, str], loaded: Mapping[str, object]) -> None:
-        """Not shown."""
-
-    def said(self, line: str) -> None:
+    def line(self, text: str) -> None:
         """One line."""
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
 
@@ -100,15 +98,15 @@ class Process:
 class Doors:
     """Scans offered steadily, a window after the other."""
 
-    runs: ScanRuns
+    traffic: ScanTraffic
     rate: float
 
     def window(self) -> list[Answer]:
         """One window's answers."""
-        measured, checked = self.runs.offer(self.rate, LANES, WINDOW_S)
+        driven, checked = self.traffic.offer(self.rate, LANES, WINDOW_S)
         assert not checked.errors, checked.errors
         assert not checked.wrong, checked.wrong
-        return [answer for lane in measured.driven.lanes for answer in lane]
+        return [answer for lane in driven.lanes for answer in lane]
 
 
 def figures(answers: Sequence[Answer]) -> str:
@@ -118,25 +116,25 @@ def figures(answers: Sequence[Answer]) -> str:
 
 
 def measure(stack: TestedStack, folder: Path, past: Past, rate: float) -> None:
-    watcher = Printed()
+    progress = PrintedProgress()
     settings = Settings(data_dir=stack.data_dir)
     assert settings.passes.key_dir is not None
     store = Store(stack.record.environment["FITMONITOR_DATABASE__URL"], pool_size=1, statement_timeout_s=300)
-    requests = ScanRequests(PassSigner(settings.passes.key_dir), f"127.0.0.1:{stack.port}")
-    rig = Rig(stack.record, store, requests, watcher, WINDOW_S, SEED, REFUSED, has_past=True)
-    with roomy_server(stack.data_dir, BUFFER_POOL):
-        whole = rig.world(gyms=GYMS, members=0, capacity=SCANNING)
+    writer = ScanWriter(partial(signed, signer=PassSigner(settings.passes.key_dir)), f"127.0.0.1:{stack.port}")
+    measured = MeasuredStack(stack.record, store, writer, progress, WINDOW_S, SEED, REFUSED, has_past=True)
+    with larger_buffer_pool(stack.data_dir, BUFFER_POOL):
+        whole = measured.seed(gyms=GYMS, members=0, capacity=SCANNING)
         url = store.engine.url.render_as_string(hide_password=False)
-        loaded = load_past(url, whole, past, system_clock())
+        written = write_past(url, whole, past, system_clock())
         with store.writing() as connection:
             connection.execute(text(_WHOLE_DAYS))
             connection.execute(text(_LEDGER))
-        watcher.said(f"loaded in {loaded.seconds:.0f} s: {loaded.rows}")
+        progress.line(f"written in {written.seconds:.0f} s: {written.rows}")
         scanning = replace(whole, members=some_members(past, min(SCANNING, past.members), SEED))
-        doors = Doors(rig.runs(scanning), rate)
+        doors = Doors(ScanTraffic(measured, scanning), rate)
         doors.window()
         calm = [answer for _ in range(CALM_WINDOWS) for answer in doors.window()]
-        watcher.said(f"calm, {rate:.0f}/s: {figures(calm)}")
+        progress.line(f"calm, {rate:.0f}/s: {figures(calm)}")
         file = folder / "years.fitmonitor"
         backup = Process.of(["backup", str(file)], stack.environment)
         meanwhile: list[Answer] = []
@@ -144,15 +142,15 @@ def measure(stack: TestedStack, folder: Path, past: Past, rate: float) -> None:
             answers = doors.window()
             if not backup.is_over() or not meanwhile:
                 meanwhile += answers  # a window in which it ended would flatter
-        watcher.said(f"during a backup: {figures(meanwhile)}")
-        watcher.said(f"backup: {backup.end()}; {file.stat().st_size / 1e6:,.0f} MB")
+        progress.line(f"during a backup: {figures(meanwhile)}")
+        progress.line(f"backup: {backup.end()}; {file.stat().st_size / 1e6:,.0f} MB")
         after = [answer for _ in range(CALM_WINDOWS) for answer in doors.window()]
-        watcher.said(f"calm again: {figures(after)}")
+        progress.line(f"calm again: {figures(after)}")
         alone = Process.of(["backup", str(folder / "alone.fitmonitor")], stack.environment)
-        watcher.said(f"backup, nobody at the doors: {alone.end()}")
+        progress.line(f"backup, nobody at the doors: {alone.end()}")
     store.close()
     with reading(file) as backed:
-        watcher.said(f"{backed.manifest.rows:,} rows")
+        progress.line(f"{backed.manifest.rows:,} rows")
 
 
 def restore(folder: Path, environment: Mapping[str, str]) -> None:

@@ -42,8 +42,8 @@ def measure(name: str, directory: Directory, admin: UUID, calls: Callable[[], in
     before, began_at, began_cpu = calls(), time.perf_counter(), time.process_time()
     listed, parts = everybody(directory, admin)
     took, cpu = time.perf_counter() - began_at, time.process_time() - began_cpu
-    asked = f", {calls() - before} calls of Cognito" if calls() else ""
-    sys.stdout.write(f"{name}: {listed} users in {parts} parts{asked}: {took:.2f} s, CPU here {cpu:.2f} s\n")
+    cognito = f", {calls() - before} calls of Cognito" if calls() else ""
+    sys.stdout.write(f"{name}: {listed} users in {parts} parts{cognito}: {took:.2f} s, CPU here {cpu:.2f} s\n")
 
 
 def on_local_provider(number: int) -> None:

@@ -153,8 +153,8 @@ async def measure(bench: Bench, streams: int, seconds: float) -> list[Phase]:
 def stack() -> Iterator[TestedStack]:
     """A stack with the live view, in which a few may open many streams."""
     with tempfile.TemporaryDirectory() as folder:
-        wish = {"FITMONITOR_LIVE__ENABLED": "true", "FITMONITOR_LIVE__STREAMS_PER_ASKER": "100000"}
-        started = TestedStack(Path(folder), environment=wish)
+        settings = {"FITMONITOR_LIVE__ENABLED": "true", "FITMONITOR_LIVE__STREAMS_PER_ASKER": "100000"}
+        started = TestedStack(Path(folder), environment=settings)
         try:
             started.start()
             yield started

@@ -1,4 +1,4 @@
-"""What payments take and cost, on a stack of the full profile with the sandbox beside it.
+"""What payments cost, on a stack of the full profile with the sandbox instead of Stripe.
 
 Run `python -m tests.benchmarks.payments`; it takes some four minutes.
 """
@@ -41,7 +41,7 @@ CHECKOUTS, CHECKOUT_CONNECTIONS = 300, 8
 OPEN_ORDERS = 10_000
 
 
-def told(line: str) -> None:
+def report(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -112,12 +112,12 @@ class Bench:
             took = [each for part in threads.map(send, range(WEBHOOK_CONNECTIONS)) for each in part]
         p50, p99 = (1000 * percentile(took, share) for share in (0.5, 0.99))
         rate = len(took) / WEBHOOK_SECONDS
-        told(f"webhooks: {rate:.0f}/s at {WEBHOOK_CONNECTIONS} connections, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+        report(f"webhooks: {rate:.0f}/s at {WEBHOOK_CONNECTIONS} connections, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         began = time.monotonic()
         with self.store.reading() as connection:
             kept = connection.execute(select(func.count()).select_from(stripe_events)).scalar_one()
         assert kept >= len(took)
-        told(f"  kept: {kept} events ({time.monotonic() - began:.2f} s to count)")
+        report(f"  kept: {kept} events ({time.monotonic() - began:.2f} s to count)")
 
     def checkouts(self) -> list[str]:
         members = self.members(CHECKOUTS)
@@ -139,7 +139,7 @@ class Bench:
             sessions = list(threads.map(order, members))
         rate = CHECKOUTS / (time.monotonic() - began)
         p50, p99 = (1000 * percentile(took, share) for share in (0.5, 0.99))
-        told(f"checkouts: {rate:.0f}/s at {CHECKOUT_CONNECTIONS} connections, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+        report(f"checkouts: {rate:.0f}/s at {CHECKOUT_CONNECTIONS} connections, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         return sessions
 
     def fulfilments(self, sessions: Sequence[str]) -> None:
@@ -152,7 +152,7 @@ class Bench:
             assert time.monotonic() - began < 120
             time.sleep(0.1)
         rate = len(sessions) / (time.monotonic() - began)
-        told(f"fulfilments: {rate:.0f}/s, from the sending of {len(sessions)} webhooks to the last order paid")
+        report(f"fulfilments: {rate:.0f}/s, from the sending of {len(sessions)} webhooks to the last order paid")
 
     def cost(self) -> None:
         now = system_clock()
@@ -169,7 +169,7 @@ class Bench:
             ("a fulfilment of what is fulfilled", lambda: settlement.settle(order.id)),
         ):
             statements, calls = self._counted(call)
-            told(f"{what}: {calls} calls of Stripe, {statements} SQL statements")
+            report(f"{what}: {calls} calls of Stripe, {statements} SQL statements")
 
     def reconcile(self) -> None:
         now = system_clock()
@@ -181,7 +181,7 @@ class Bench:
         began = time.monotonic()
         with ThreadPoolExecutor(8) as threads:
             made = list(threads.map(self._ordered, ids))
-        told(f"  {OPEN_ORDERS} open orders made in {time.monotonic() - began:.0f} s")
+        report(f"  {OPEN_ORDERS} open orders made in {time.monotonic() - began:.0f} s")
         for order in made[:50]:
             self.control("POST", f"sessions/{order.session_id}/pay", {})
         self.control("DELETE", "calls")
@@ -190,7 +190,8 @@ class Bench:
         took = time.monotonic() - began
         calls = self.control("GET", "calls")
         paid = len(set(done.mended))
-        told(f"reconciled {done.orders_checked} open orders, {paid} of them mended, in {took:.1f} s; calls: {calls}")
+        counts = f"{done.orders_checked} open orders, {paid} of them corrected"
+        report(f"reconciled {counts}, in {took:.1f} s; calls: {calls}")
 
     def _ordered(self, member: UUID) -> Order:
         checkouts = Checkouts(self.store, self.provider, system_clock)

@@ -1,4 +1,4 @@
-"""The bench itself, short, on a stack of its own: its figures are for a quiet machine, its checks for any."""
+"""A short benchmark on a stack of its own: its figures are for a quiet machine, its checks for any."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = [pytest.mark.soak("tools"), pytest.mark.timeout(900)]
 
-PARTS = ["--parts", "levels,open,burst,inside,large", "--seconds", "1", "--connections", "1,16"]
+PARTS = ["--parts", "levels,open,beside,burst,inside,large", "--seconds", "1", "--connections", "1,16"]
 LARGE = ["--large-members", "20000", "--visits", "30000", "--scanned-visits", "20000", "--buffer-pool-mib", "256"]
 COMMAND = [sys.executable, "-m", "cluster.cli.main", "bench", "--start", *PARTS, *LARGE]
 
@@ -46,6 +46,7 @@ def test_every_answer_is_right_and_kept(written: dict[str, Any]) -> None:
         "all",
     )
     assert written["store"]["lost"] == written["store"]["stored_otherwise"] == written["store"]["wrongly_inside"] == 0
+    assert written["store"]["occupancy_broken"] == written["store"]["over_capacity"] == written["admitted_twice"] == 0
     assert written["disagreements"] == []
 
 
@@ -80,7 +81,17 @@ def test_the_open_loop_offers_half_of_the_greatest_rate(written: dict[str, Any])
         assert (found[name]["errors"], found[name]["wrong_answers"]) == (0, 0)
 
 
-def test_in_a_burst_every_door_hears_something_and_everybody_gets_in(written: dict[str, Any]) -> None:
+def test_scans_beside_other_work_are_compared_with_scans_alone(written: dict[str, Any]) -> None:
+    found = written["beside"]
+    assert found["p99_ratio"] > 0
+    assert len(found["without"]) == 2
+    assert set(found["work"]) == {"uploads", "lists", "documents"}
+    for figures in (*found["without"], found["beside"], *found["work"].values()):
+        assert figures["asked"] > 0
+        assert (figures["errors"], figures["wrong_answers"]) == (0, 0)
+
+
+def test_in_a_burst_every_door_has_an_answer_and_everybody_enters(written: dict[str, Any]) -> None:
     found = written["burst"]
     assert (found["members"], found["gyms"], found["within_s"], found["consumers"]) == (2000, 10, 5.0, 1)
     assert (found["errors"], found["wrong_answers"], found["undecided"]) == (0, 0, 0)
@@ -95,6 +106,6 @@ def test_both_sides_of_a_comparison_have_their_figures(written: dict[str, Any], 
         assert (run["errors"], run["wrong_answers"]) == (0, 0)
 
 
-def test_what_was_loaded_is_told(written: dict[str, Any]) -> None:
+def test_the_past_that_was_written_is_reported(written: dict[str, Any]) -> None:
     assert written["large"]["loaded"] == {"members": 20_000, "visits": 30_000, "scans": 40_000}
     assert written["large"]["innodb_buffer_pool_size"] == 256 * 1024**2

@@ -1,4 +1,4 @@
-"""A past is what it claims to be: a small one, on MariaDB, held against the rules of the door's tables."""
+"""A past is what it claims to be: a small one, on MariaDB, compared with the rules of the door's tables."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, func, inspect, select, text
 
-from cluster.bench.loading import load
-from cluster.bench.past import Loaded, load_past, some_members
-from cluster.bench.past_rows import Past, member_at
-from cluster.bench.world import BenchWorld, Kind
+from cluster.load.past import Past, WrittenPast, member_at, some_members, write_past
+from cluster.load.seeding import WorldSpec, seed
+from cluster.load.world import MemberKind, World
 from cluster.local.mariadb import MariaDbServer
 from domain.door.reconcile import disagreements
 from domain.migrations.run import upgrade
@@ -20,36 +19,36 @@ from tests.servers import fresh_database
 pytestmark = pytest.mark.soak("tools")
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
+SPEC = WorldSpec("Bench", [500] * 3, 0, 16, run="past")
 PAST = Past(members=20_000, visits=40_000, scanned=25_000)
 
 
 @pytest.fixture(scope="module")
-def past(mariadb: MariaDbServer) -> Iterator[tuple[Store, BenchWorld, Loaded, set[str]]]:
+def past(mariadb: MariaDbServer) -> Iterator[tuple[Store, World, WrittenPast, set[str]]]:
     url = fresh_database(mariadb)
     store = Store(url)
     upgrade(url)
     indexes = _indexes(store)
-    with store.writing() as connection:
-        world = load(connection, number_of_gyms=3, number_of_members=0, now=NOW, capacity=500)
-    yield store, world, load_past(url, world, PAST, NOW), indexes
+    world = seed(store, SPEC, NOW)
+    yield store, world, write_past(url, world, PAST, NOW), indexes
     store.close()
 
 
 @pytest.fixture
-def connection(past: tuple[Store, BenchWorld, Loaded, set[str]]) -> Iterator[Connection]:
+def connection(past: tuple[Store, World, WrittenPast, set[str]]) -> Iterator[Connection]:
     with past[0].reading() as connection:
         yield connection
 
 
 def test_as_much_is_there_as_was_wished(
-    past: tuple[Store, BenchWorld, Loaded, set[str]], connection: Connection
+    past: tuple[Store, World, WrittenPast, set[str]], connection: Connection
 ) -> None:
     assert past[2].rows == {"members": 20_000, "visits": 40_000, "scans": 50_000}
     counted = [connection.execute(select(func.count()).select_from(table)).scalar() for table in (users, visits, scans)]
     assert counted == [20_000, 40_000, 50_000]
 
 
-def test_the_indexes_are_those_that_were_there(past: tuple[Store, BenchWorld, Loaded, set[str]]) -> None:
+def test_the_indexes_are_those_that_were_there(past: tuple[Store, World, WrittenPast, set[str]]) -> None:
     assert _indexes(past[0]) == past[3]
     assert len(past[3]) == 6
 
@@ -66,7 +65,7 @@ def test_a_member_can_be_told_without_being_read(connection: Connection) -> None
 
 
 def test_every_visit_is_of_a_member_and_lies_in_the_past(
-    past: tuple[Store, BenchWorld, Loaded, set[str]], connection: Connection
+    past: tuple[Store, World, WrittenPast, set[str]], connection: Connection
 ) -> None:
     strangers = select(func.count()).select_from(visits).outerjoin(users, users.c.id == visits.c.member_id)
     assert connection.execute(strangers.where(users.c.id.is_(None))).scalar() == 0
@@ -95,20 +94,19 @@ def test_the_door_s_tables_agree_where_every_visit_has_scans(mariadb: MariaDbSer
     url = fresh_database(mariadb)
     upgrade(url)
     store = Store(url)
-    with store.writing() as connection:
-        world = load(connection, number_of_gyms=3, number_of_members=0, now=NOW, capacity=500)
-    assert load_past(url, world, Past(2000, 3000, 3000), NOW).rows == {"members": 2000, "visits": 3000, "scans": 6000}
+    world = seed(store, SPEC, NOW)
+    assert write_past(url, world, Past(2000, 3000, 3000), NOW).rows == {"members": 2000, "visits": 3000, "scans": 6000}
     with store.reading() as connection:
         assert disagreements(connection) == []
     store.close()
 
 
-def _kind(banned_at: datetime | None, ends_at: datetime | None) -> Kind:
+def _kind(banned_at: datetime | None, ends_at: datetime | None) -> MemberKind:
     if ends_at is None:
-        return Kind.NO_MEMBERSHIP
+        return MemberKind.NO_MEMBERSHIP
     if banned_at is not None:
-        return Kind.BANNED
-    return Kind.ENDED if ends_at < NOW else Kind.ADMITTED
+        return MemberKind.BANNED
+    return MemberKind.ENDED if ends_at < NOW else MemberKind.ADMITTED
 
 
 def _indexes(store: Store) -> set[str]:

@@ -26,7 +26,7 @@ ELSEWHERE: Mapping[str, str] = {
     "fitmonitor up --profile full --demo": "tests/faults/test_whole_stack_dies.py"
     "::test_no_acknowledged_scan_is_lost_however_the_stack_ends",
     # docs/rush.md; its other rush is played there
-    "fitmonitor demo rush": "tests/e2e/test_rush.py::test_a_small_rush_is_right_in_all_that_must_be_so",
+    "fitmonitor demo rush": "tests/e2e/test_rush.py::test_every_invariant_holds_after_a_small_rush",
     "fitmonitor up --demo": f"{_LIFE}::test_a_stack_leaves_no_process_and_keeps_its_data_however_it_ends",
     # docs/backup.md
     "FITMONITOR_DATA_DIR=.restored fitmonitor up": "tests/integration/cluster/test_backup.py"

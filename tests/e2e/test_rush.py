@@ -1,4 +1,4 @@
-"""A small rush through the running system, by the command."""
+"""A small rush through the running system, by its command."""
 
 import json
 import signal
@@ -15,36 +15,36 @@ from tests.e2e.commands import Commands
 _SMALL = ("demo", "rush", "--members", "60", "--gyms", "2", "--minutes", "10")
 
 
-def played(stack: Api, *options: str) -> dict[str, Any]:
-    """What a rush says of itself, by the executable: it takes over signals and draws."""
+def rush(stack: Api, *options: str) -> dict[str, Any]:
+    """The figures of a rush, by the executable: it handles signals and draws."""
     done = stack.tested.run(*_SMALL, "--json", *options)
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 @pytest.mark.check
-def test_a_small_rush_is_right_in_all_that_must_be_so(
+def test_every_invariant_holds_after_a_small_rush(
     stack: Api, admin: dict[str, str], fm: Commands, tmp_path: Path
 ) -> None:
     demo = stack.client.get("/gyms", headers=admin).json()["items"]
-    told = played(stack, "--picture", str(tmp_path / "rush"))
-    assert {each["name"] for each in told["invariants"] if not each["holds"]} == set()
-    assert {"answers_right", "reconciled", "occupancy_as_counted"} <= {each["name"] for each in told["invariants"]}
-    assert told["is_good"]
-    assert not told["is_interrupted"]
-    assert told["entered"] > 0
-    assert told["let_out"] == told["came_before"] + told["entered"] - told["left"]
-    assert told["remain_inside"] == 0
-    assert [Path(file).name for file in told["pictures"]] == ["rush.png", "rush.svg"]
-    assert all(Path(file).stat().st_size > 10_000 for file in told["pictures"])
+    result = rush(stack, "--picture", str(tmp_path / "rush"))
+    assert {each["name"] for each in result["invariants"] if not each["holds"]} == set()
+    assert {"answers_right", "reconciled", "occupancy_as_counted"} <= {each["name"] for each in result["invariants"]}
+    assert result["is_good"]
+    assert not result["is_interrupted"]
+    assert result["entered"] > 0
+    assert result["let_out"] == result["came_before"] + result["entered"] - result["left"]
+    assert result["remain_inside"] == 0
+    assert [Path(file).name for file in result["pictures"]] == ["rush.png", "rush.svg"]
+    assert all(Path(file).stat().st_size > 10_000 for file in result["pictures"])
     gyms = stack.client.get("/gyms", headers=admin).json()["items"]
     assert [gym for gym in gyms if not gym["name"].startswith("Rush gym")] == demo
     assert fm.said("payments", "check").endswith("agree.\n")
 
 
 @pytest.mark.soak("tools")
-def test_an_interrupted_rush_leaves_nothing_in_doubt(stack: Api, fm: Commands, tmp_path: Path) -> None:
+def test_an_interrupted_rush_keeps_every_invariant(stack: Api, fm: Commands, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cluster.cli.main", *_SMALL, "--speed", "10", "--json"]
     with subprocess.Popen(
         [*command, "--picture", str(tmp_path / "rush")],
@@ -55,24 +55,24 @@ def test_an_interrupted_rush_leaves_nothing_in_doubt(stack: Api, fm: Commands, t
     ) as child:
         assert child.stderr
         lines = (line for line in child.stderr if "rush" in line.split())
-        assert [next(lines), next(lines)], "it is under way"
+        assert [next(lines), next(lines)], "it has begun"
         child.send_signal(signal.SIGINT)
         out, _ = child.communicate(timeout=60)
     assert child.returncode == 130
-    told: dict[str, Any] = json.loads(out)
-    assert told["is_interrupted"]
-    assert told["unanswered"] == 0
-    assert [each for each in told["invariants"] if not each["holds"]] == []
-    assert 0 < told["minutes_done"] < 10
-    assert told["remain_inside"] > 0
+    result: dict[str, Any] = json.loads(out)
+    assert result["is_interrupted"]
+    assert result["unanswered"] == 0
+    assert [each for each in result["invariants"] if not each["holds"]] == []
+    assert 0 < result["minutes_done"] < 10
+    assert result["remain_inside"] > 0
     assert (tmp_path / "rush.svg").exists()
     assert "agree" in fm.said("reconcile")
-    after = played(stack)
-    assert after["is_good"], "whoever remained was let out first"
+    after = rush(stack)
+    assert after["is_good"], "whoever was left inside was let out first"
     assert after["remain_inside"] == 0
 
 
-def test_too_few_members_are_a_wrong_use(fm: Commands) -> None:
+def test_too_few_members_are_rejected(fm: Commands) -> None:
     done = fm.run("demo", "rush", "--members", "30", "--gyms", "10")
     assert (done.returncode, done.stdout) == (2, "")
     assert "30 members are too few for 10 gyms" in " ".join(done.stderr.split())
