@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import yaml
 
+from cluster.local.http_probe import ask
 from cluster.local.ports import free_port
 from cluster.local.process import wait_gone
-from cluster.local.readiness import ask
 from cluster.local.record import StackRecord, read_record
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")

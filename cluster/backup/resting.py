@@ -42,12 +42,12 @@ def resting_store(settings: Settings) -> Iterator[str]:
 @contextmanager
 def _own_server(settings: Settings) -> Iterator[str]:
     # Imported here: the embedded profile needs no client of MySQL.
-    from cluster.local.bring import bring  # noqa: PLC0415
+    from cluster.local.install import install_servers  # noqa: PLC0415
     from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415
 
     if settings.profile is not Profile.FULL:
         raise CommandError("no database is named", "set FITMONITOR_DATABASE__URL")
-    bring()
+    install_servers()
     if os.geteuid() == 0:
         # MariaDB, which root hands to a user of its own, must be able to pass to its folder.
         settings.data_dir.chmod(settings.data_dir.stat().st_mode | 0o011)

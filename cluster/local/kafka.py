@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from cluster.errors import CommandError
-from cluster.local.bring import kafka_lib, program
+from cluster.local.install import kafka_lib, program
 from cluster.local.ports import LOOPBACK, free_ports
 from cluster.local.process import ChildProcess
 
@@ -146,7 +146,7 @@ class KafkaServer:
     def _java(self, *options: str) -> list[str]:
         java = program("java")
         if java is None or not kafka_lib().is_dir():
-            raise CommandError("Java or Apache Kafka is missing", "python -m cluster.local.bring")
+            raise CommandError("Java or Apache Kafka is missing", "python -m cluster.local.install")
         logging = f"-Dlog4j2.configurationFile={self.data_dir / 'log4j2.properties'}"
         return [str(java), *options, logging, "-cp", f"{kafka_lib()}/*"]
 

@@ -12,7 +12,7 @@ from typing import Self
 import pymysql
 
 from cluster.errors import CommandError
-from cluster.local.bring import MARIADB_USER, program
+from cluster.local.install import MARIADB_USER, program
 from cluster.local.ports import LOOPBACK, free_port
 from cluster.local.process import ChildProcess
 
@@ -94,7 +94,7 @@ class MariaDbServer:
         """Start it without waiting."""
         server = program("mariadbd")
         if server is None:
-            raise CommandError("MariaDB is missing", "python -m cluster.local.bring")
+            raise CommandError("MariaDB is missing", "python -m cluster.local.install")
         self.data_dir.mkdir(parents=True, exist_ok=True)
         user = self._server_user()
         if user:
@@ -193,7 +193,7 @@ class MariaDbServer:
     def _install(self, user: str | None) -> None:
         installer = program("mariadb-install-db")
         if installer is None:
-            raise CommandError("MariaDB is incomplete: no mariadb-install-db", "python -m cluster.local.bring")
+            raise CommandError("MariaDB is incomplete: no mariadb-install-db", "python -m cluster.local.install")
         # Made aside and then renamed: half a set of files is never taken for a whole one.
         draft = self.data_dir / "files.draft"
         shutil.rmtree(draft, ignore_errors=True)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from cluster.local.bring import bring
 from cluster.local.image_server import ImageServer
+from cluster.local.install import install_servers
 from cluster.local.ports import LOOPBACK, PortRow, is_free
 from cluster.local.process import ChildProcess
 from cluster.local.stripe_sandbox.process import StripeSandbox
@@ -104,7 +104,7 @@ def servers_of(settings: Settings, run_dir: Path, ports: PortRow) -> Sequence[Se
 
 
 def _full(settings: Settings, ports: PortRow) -> list[Server]:
-    bring()
+    install_servers()
     # Imported here: the embedded stack needs neither client in its supervisor.
     from cluster.local.kafka import KafkaServer  # noqa: PLC0415
     from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415

@@ -15,14 +15,14 @@ import psutil
 from cluster.errors import CommandError
 from cluster.local.folders import make_run_dir
 from cluster.local.haproxy import FORWARDED_HEADER, haproxy_environment
+from cluster.local.http_probe import ask
 from cluster.local.leftovers import stop_leftovers
 from cluster.local.ports import LOOPBACK, PortRow
 from cluster.local.process import ChildProcess, ProcessId
 from cluster.local.progress import Progress
 from cluster.local.ray_head import RayHead
-from cluster.local.readiness import ask
 from cluster.local.record import EVERY_ADDRESS, StackRecord
-from cluster.local.serve_layer import lay_over
+from cluster.local.serve_config import lay_over
 from cluster.local.servers import Server, servers_of
 from integrations.settings import Profile, Settings, url_of
 

@@ -12,11 +12,11 @@ from types import FrameType
 import psutil
 
 from cluster.errors import CommandError
-from cluster.local.announce import announcement
 from cluster.local.leftovers import stop_leftovers
 from cluster.local.ports import PortRow, is_free
 from cluster.local.process import ChildProcess
 from cluster.local.progress import Progress
+from cluster.local.ready_message import announcement
 from cluster.local.record import read_record, stack_lock
 from cluster.local.servers import Server
 from cluster.local.stack import Stack, StoppedError, Wish

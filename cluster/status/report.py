@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from cluster.errors import CommandError
-from cluster.local.parts import PartStatus, parts_of
-from cluster.local.readiness import ask
+from cluster.local.http_probe import ask
+from cluster.local.stack_processes import PartStatus, parts_of
 from cluster.status.gyms import GymInside, gyms_inside
 from cluster.status.questions import Answer, Question, Questions
 from cluster.status.samples import Sample, read_samples

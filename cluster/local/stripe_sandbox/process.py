@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.errors import CommandError
+from cluster.local.http_probe import ask
 from cluster.local.ports import LOOPBACK
 from cluster.local.process import ChildProcess
-from cluster.local.readiness import ask
 
 _KEY, _SECRET = "FITMONITOR_STRIPE__API_KEY", "FITMONITOR_STRIPE__WEBHOOK_SECRET"
 _STARTS_WITHIN_S = 60

@@ -20,8 +20,8 @@ import pytest
 import stripe
 from pydantic import SecretStr
 
+from cluster.local.http_probe import ask
 from cluster.local.ports import free_port
-from cluster.local.readiness import ask
 from cluster.local.stripe_sandbox.__main__ import serve
 from cluster.local.stripe_sandbox.process import StripeSandbox
 from integrations.settings import StripeSettings

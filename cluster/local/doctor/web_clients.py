@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 
-from cluster.local.findings import Finding
+from cluster.local.doctor.finding import Finding
 from integrations.settings import Settings
 from integrations.web_addresses import read_web_address
 

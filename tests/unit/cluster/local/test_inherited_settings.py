@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.checks import examine
-from cluster.local.findings import Finding
+from cluster.local.doctor.checks import examine
+from cluster.local.doctor.finding import Finding
 from cluster.local.prepare import accounts
 from cluster.local.stack import inherited_settings
 from integrations.settings import ApiSettings, IdentitySettings, ImageSettings, MailSettings, Profile, Settings

@@ -17,14 +17,16 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cluster.cli.doctor import doctor as command
-from cluster.local import machine_checks, reach_checks, stack_checks
-from cluster.local.checks import examine
-from cluster.local.findings import Finding
+from cluster.local.doctor import machine as machine_checks
+from cluster.local.doctor import servers as reach_checks
+from cluster.local.doctor import stack as stack_checks
+from cluster.local.doctor.checks import examine
+from cluster.local.doctor.finding import Finding
+from cluster.local.doctor.machine import machine
+from cluster.local.doctor.servers import pass_keys, servers_reached
 from cluster.local.folders import run_dir
-from cluster.local.machine_checks import machine
 from cluster.local.ports import free_port
 from cluster.local.process import ProcessId
-from cluster.local.reach_checks import pass_keys, servers_reached
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import DatabaseSettings, KafkaSettings, PassSettings, Profile, Settings, settings
 from tests.servers import migrate

@@ -1,4 +1,4 @@
-"""Brings the servers of the full profile to a Debian machine: `python -m cluster.local.bring`.
+"""Brings the servers of the full profile to a Debian machine: `python -m cluster.local.install`.
 
 MariaDB comes as Debian's `mariadb-server-core`: the server's program without the service that
 `mariadb-server` would start. Apache Kafka comes from Maven, pinned, into the cache folder.
@@ -63,7 +63,7 @@ def kafka_lib() -> Path:
     return cache_dir() / "kafka" / KAFKA_VERSION / "lib"
 
 
-def bring() -> None:
+def install_servers() -> None:
     """Install what the full profile lacks; does nothing on a machine that has it all.
 
     Raises:
@@ -154,7 +154,7 @@ def main() -> int:
     """Bring everything, or say in one line what cannot be brought."""
     end_on_signals()
     try:
-        bring()
+        install_servers()
     except CommandError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -6,7 +6,7 @@ import yaml
 
 from cluster.errors import CommandError
 from cluster.local.folders import serve_config_file
-from cluster.local.serve_layer import lay_over
+from cluster.local.serve_config import lay_over
 from integrations.settings import ConsumerSettings, DatabaseSettings, Profile, Settings
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from cluster.local.client_checks import web_clients
-from cluster.local.findings import Finding
-from cluster.local.machine_checks import machine
-from cluster.local.reach_checks import api, pass_keys, servers_reached
+from cluster.local.doctor.finding import Finding
+from cluster.local.doctor.machine import machine
+from cluster.local.doctor.servers import api, pass_keys, servers_reached
+from cluster.local.doctor.stack import leftovers, places, ports, servers
+from cluster.local.doctor.web_clients import web_clients
 from cluster.local.record import StackRecord, read_record
-from cluster.local.stack_checks import leftovers, places, ports, servers
 from integrations.settings import Profile, Settings
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from cluster.local.announce import announcement
 from cluster.local.process import ProcessId
+from cluster.local.ready_message import announcement
 from cluster.local.record import StackRecord
 
 DEMO = {

@@ -9,8 +9,8 @@ from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from cluster.local.findings import Finding
-from cluster.local.readiness import ask
+from cluster.local.doctor.finding import Finding
+from cluster.local.http_probe import ask
 from domain.migrations.run import at_head
 from domain.unit_of_work import Store
 from integrations.kafka.clients import common_config

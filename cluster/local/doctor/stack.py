@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 
 from cluster.errors import CommandError
-from cluster.local.bring import KAFKA_VERSION, kafka_lib, missing_packages, program
-from cluster.local.findings import Finding
+from cluster.local.doctor.finding import Finding
 from cluster.local.folders import run_dir
+from cluster.local.install import KAFKA_VERSION, kafka_lib, missing_packages, program
 from cluster.local.ports import PortRow
 from cluster.local.record import StackRecord
 from integrations.settings import Profile, Settings
@@ -143,4 +143,4 @@ def servers() -> Iterator[Finding]:
         yield Finding(what, good, str(where or ("not needed any more" if good else "missing")), install)
     here = kafka_lib().is_dir()
     found = f"{KAFKA_VERSION} in {kafka_lib()}" if here else "missing"
-    yield Finding("Kafka", here, found, f"{sys.executable} -m cluster.local.bring")
+    yield Finding("Kafka", here, found, f"{sys.executable} -m cluster.local.install")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from cluster.local.bring import program
-from cluster.local.findings import Finding
+from cluster.local.doctor.finding import Finding
 from cluster.local.folders import run_dir
+from cluster.local.install import program
 from integrations.settings import Profile, Settings
 
 _GIB = 1024**3

@@ -1,0 +1,1 @@
+"""What `fitmonitor doctor` checks on this machine."""
