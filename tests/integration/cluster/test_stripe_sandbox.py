@@ -1,6 +1,6 @@
-"""The sandbox as a process, spoken to by Stripe's own SDK, with a receiver of its webhooks.
+"""The sandbox as a process, called by Stripe's own SDK, with a receiver of its webhooks.
 
-What it answers is tested in `tests/unit/cluster/local/stripe_sandbox`; here each call is made once.
+Its rules are tested in `tests/unit/cluster/local/stripe_sandbox`; here each call is made once.
 """
 
 import json
@@ -189,8 +189,8 @@ def test_a_session_is_sold_paid_refunded_and_disputed(desk: Desk, box: Mailbox) 
     expected = ["checkout.session.completed", "refund.created", "charge.refunded", "charge.dispute.created"]
     expected += ["charge.dispute.funds_withdrawn", "charge.dispute.closed"]
     assert sorted(box.types) == sorted(expected)
-    listed = client.v1.events.list({"types": expected, "limit": 100})
-    assert [event.type for event in listed.data] == expected[::-1]
+    listed = [event.type for event in client.v1.events.list({"limit": 5}).auto_paging_iter()]
+    assert [kind for kind in listed if kind in expected] == expected[::-1]
     for body, signature in box.got:
         event = stripe.Webhook.construct_event(body, signature, desk.secret)
         assert event.api_version == stripe.api_version
@@ -218,8 +218,9 @@ def test_errors_are_stripes(desk: Desk) -> None:
     with pytest.raises(stripe.InvalidRequestError) as again:
         client.v1.refunds.create({"payment_intent": intent_id})
     assert again.value.code == "charge_already_refunded"
-    with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
-        client.v1.refunds.list({"expand": ["data.colour"]})
+    with pytest.raises(stripe.InvalidRequestError) as expanded:
+        client.v1.checkout.sessions.retrieve("cs_test_none", {"expand": ["colour"]})
+    assert expanded.value.param == "expand[0]"
     answer = httpx.get(
         f"{desk.base}/v1/balance", headers={"Authorization": f"Bearer {desk.key}", "Stripe-Version": "x"}
     )
@@ -231,7 +232,7 @@ def test_a_live_key_in_any_part_of_a_request_is_refused(desk: Desk) -> None:
     own = {"Authorization": f"Bearer {desk.key}"}
     for answer in (
         httpx.post(f"{desk.base}/v1/refunds", headers=own, data={"metadata[a]": LIVE}),
-        httpx.get(f"{desk.base}/v1/refunds", headers=own, params={"charge": LIVE}),
+        httpx.get(f"{desk.base}/v1/refunds", headers=own, params={"payment_intent": LIVE}),
         httpx.post(f"{desk.base}/_sandbox/sessions/x/pay", json={"name": LIVE}),
         httpx.get(f"{desk.base}/", headers={"X-Other": LIVE}),
     ):
@@ -261,8 +262,8 @@ def test_keys_are_answered_as_stripe_answers_them(desk: Desk) -> None:
     with pytest.raises(stripe.IdempotencyError, match="same parameters"):
         desk.sell("k1", client_reference_id="order-2")
     with pytest.raises(stripe.IdempotencyError, match="same endpoint"):
-        desk.client.v1.refunds.create({"charge": "ch_1"}, {"idempotency_key": "k1"})
-    # What was refused before it was begun is not kept; what failed on the way is.
+        desk.client.v1.refunds.create({"payment_intent": "pi_1"}, {"idempotency_key": "k1"})
+    # A call whose parameters are wrong is not saved; a call that fails later is.
     with pytest.raises(stripe.InvalidRequestError):
         desk.sell("k2", mode="nonsense")
     assert desk.sell("k2").id
@@ -340,9 +341,6 @@ def test_a_delayed_payment_arrives_or_fails(desk: Desk, box: Mailbox) -> None:
         assert intent.status == status
         desk.flush()
         assert sorted(box.types[-2:]) == [f"checkout.session.async_payment_{kind}", "checkout.session.completed"]
-    quick = desk.sell()
-    desk.control(f"sessions/{quick.id}/pay-later", after_s=0.1)
-    wait_for(lambda: desk.client.v1.checkout.sessions.retrieve(quick.id).payment_status == "paid")
 
 
 def test_a_session_is_expired_by_its_seller(desk: Desk, box: Mailbox) -> None:
@@ -421,7 +419,9 @@ def test_webhooks_go_astray_as_they_are_told_to(desk: Desk, box: Mailbox) -> Non
     box.got.clear()
     desk.control("switches", "PUT", drop=1)
     desk.paid()
-    event_id = desk.client.v1.events.list({"type": "checkout.session.completed", "limit": 1}).data[0].id
+    event = desk.client.v1.events.list({"limit": 1}).data[0]
+    assert event.type == "checkout.session.completed"
+    event_id = event.id
     assert desk.flush()["dropped"] == 1
     assert box.got == []
     desk.control(f"events/{event_id}/resend")
@@ -494,13 +494,6 @@ def test_a_buyer_pays_on_the_page(desk: Desk) -> None:
     assert "&lt;b&gt;x&lt;/b&gt;" in overview
     assert "<b>x" not in overview
     assert httpx.get(f"{desk.base}/pay/cs_test_none").status_code == 404
-
-
-def test_an_address_that_is_required_is_asked_for(desk: Desk) -> None:
-    session = desk.sell(billing_address_collection="required")
-    assert httpx.post(session.url, data={"action": "pay"}).status_code == 400
-    address = {"line1": "1 Way", "postal_code": "1010", "city": "Wien", "country": "AT"}
-    assert httpx.post(session.url, data={"action": "pay", **address}).status_code == 303
 
 
 def test_the_buttons_of_the_overview_work(desk: Desk) -> None:
