@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import yaml
 
-from cluster.local.http_probe import ask
+from cluster.local.http_probe import probe
 from cluster.local.ports import free_port
 from cluster.local.process import wait_gone
 from cluster.local.record import StackRecord, read_record
@@ -135,7 +135,7 @@ class TestedStack:
 
     @property
     def is_ready(self) -> bool:
-        return ask(f"http://127.0.0.1:{self.port}/api/ready")[0] == 200
+        return probe(f"http://127.0.0.1:{self.port}/api/ready")[0] == 200
 
     def processes(self) -> list[psutil.Process]:
         return list(self.record.members())

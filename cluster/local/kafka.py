@@ -1,4 +1,4 @@
-"""An Apache Kafka broker of one's own: one KRaft node on loopback, its log in a folder."""
+"""An Apache Kafka broker: one KRaft node on loopback, with its data in a folder."""
 
 import base64
 import subprocess
@@ -16,8 +16,8 @@ from cluster.local.install import kafka_lib, program
 from cluster.local.ports import LOOPBACK, free_ports
 from cluster.local.process import ChildProcess
 
-# The session of the broker itself bounds how long it is refused after a kill; those of groups, for both protocols,
-# how long a killed consumer's partitions stay dark.
+# After a kill the broker cannot register again before its session ends, and the partitions of a killed consumer wait
+# for the end of its group session (both group protocols are set). Hence the short timeouts.
 _CONFIG = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
@@ -45,8 +45,8 @@ group.consumer.min.session.timeout.ms=1000
 group.consumer.heartbeat.interval.ms=2000
 group.consumer.min.heartbeat.interval.ms=500
 """
-# For the few hundred messages a second of one machine: the second compiler takes more than it gives back (two thirds of
-# the broker's time in its first minutes), and a heap this small needs no collector with threads of its own.
+# For the few hundred messages per second of one machine: the second compiler costs more than it saves (two thirds of
+# the broker's CPU time in its first minutes), and a small heap needs no concurrent garbage collector.
 _JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _LOGGING = """rootLogger.level=WARN
 rootLogger.appenderRef.console.ref=console
@@ -58,13 +58,12 @@ appender.console.layout.pattern=%d{ISO8601} %p %c %m%n
 
 
 class KafkaServer:
-    """One Kafka node, kept in a folder that survives it.
+    """One Kafka node. A restart keeps its data and its ports.
 
     Args:
-        data_dir: its folder, made at the first start.
-        port: where clients connect on loopback; the controller takes the port after it.
-            Free ports unless given. A restart keeps them.
-        heap: the JVM's largest heap.
+        data_dir: its folder; is created at the first start.
+        port: for clients, on loopback; the controller uses the next one (default: free ports).
+        heap: maximum heap of the JVM.
     """
 
     keeps_address = True
@@ -87,16 +86,16 @@ class KafkaServer:
         self.stop()
 
     def start(self) -> None:
-        """Start it, formatting its folder first where it is new, and wait until it answers clients.
+        """Start the broker and wait until it answers clients.
 
         Raises:
-            CommandError: when Java or Kafka is missing or the broker does not come up; names its log.
+            CommandError: Java or Kafka is missing, or the broker does not start.
         """
         self.launch()
         self.wait()
 
     def launch(self) -> None:
-        """Start it without waiting."""
+        """Start the process and return at once; a new folder is formatted first."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._config.write_text(
             _CONFIG.format(host=LOOPBACK, port=self.port, controller_port=self.port + 1, files=self._files),
@@ -113,15 +112,15 @@ class KafkaServer:
         self.process.wait_until(self.is_ready, timeout_s=60)
 
     def environment(self) -> Mapping[str, str]:
-        """The setting by which the rest of the system finds it."""
+        """Return the setting by which other processes find it."""
         return {"FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers}
 
     def stop(self) -> None:
-        """Shut it down in order."""
+        """Stop it."""
         self.process.stop()
 
     def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
+        """Kill it, as a crash would."""
         self.process.kill()
 
     def restart(self) -> None:
@@ -131,12 +130,12 @@ class KafkaServer:
 
     @property
     def bootstrap_servers(self) -> str:
-        """The address that clients are given."""
+        """The address for clients."""
         return f"{LOOPBACK}:{self.port}"
 
     def is_ready(self) -> bool:
-        """Whether the broker answers a request for its topics."""
-        # `log_level` 0: a refused connection is what is waited for, not news.
+        """Return whether the broker lists its topics."""
+        # `log_level` 0: refused connections are expected here.
         client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         try:
             return bool(client.list_topics(timeout=1).brokers)
@@ -151,7 +150,7 @@ class KafkaServer:
         return [str(java), *options, logging, "-cp", f"{kafka_lib()}/*"]
 
     def _format(self) -> None:
-        # As `random-uuid` of the same tool would make it, without another JVM; Kafka takes none with a leading dash.
+        # What the tool's `random-uuid` creates, without another JVM; Kafka accepts no leading dash.
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         tool = [*self._java("-Xmx128m"), "kafka.tools.StorageTool"]
         formatted = subprocess.run(  # noqa: S603 - composed above

@@ -1,4 +1,4 @@
-"""The Serve configuration of a stack: the shipped file with this stack's address and wishes laid over it."""
+"""The Serve configuration of a stack: the shipped file with the stack's address and settings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,32 +12,28 @@ from integrations.settings import Profile, Settings
 
 _CONSUMER = "DoorConsumer"
 _DEFAULT_STAGE, _LIVE = "default_stage", "live"
-_SERVE_DEFAULT_PREFIX = "/"
+_DEFAULT_PREFIX = "/"
 
 
-def lay_over(source: Path, target: Path, settings: Settings) -> Sequence[str]:
-    """Write the file with the stack's port, its number of consumers, and without applications that are left out.
+def write_serve_config(source: Path, target: Path, settings: Settings) -> Sequence[str]:
+    """Write the configuration with the stack's port and number of consumers, without disabled applications.
 
-    Serve's host is loopback whatever `FITMONITOR_HOST` says, because replicas listen on it too;
-    `cluster.local.haproxy` moves the public port alone.
+    Serve's host is always loopback, because the replicas listen on it too; `cluster.local.haproxy` binds the public
+    port to `FITMONITOR_HOST`.
 
     Returns:
-        The route prefixes of the applications that take requests.
+        The route prefixes of the applications that serve HTTP.
 
     Raises:
-        CommandError: the file cannot be read, or what is wished for consumers contradicts itself.
+        CommandError: the file cannot be read, or the settings for consumers contradict each other.
     """
     try:
         config: dict[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
         config["http_options"] = {**(config.get("http_options") or {}), "host": LOOPBACK, "port": settings.port}
-        left_out = {
-            name
-            for name, part in ((_DEFAULT_STAGE, settings.default_stage), (_LIVE, settings.live))
-            if not part.enabled
-        }
-        config["applications"] = [app for app in config["applications"] if app["name"] not in left_out]
-        prefixes = [app.get("route_prefix", _SERVE_DEFAULT_PREFIX) for app in config["applications"]]
-        deployments = [each for app in config.get("applications", []) for each in app.get("deployments", [])]
+        optional = {_DEFAULT_STAGE: settings.default_stage.enabled, _LIVE: settings.live.enabled}
+        config["applications"] = [app for app in config["applications"] if optional.get(app["name"], True)]
+        prefixes = [app.get("route_prefix", _DEFAULT_PREFIX) for app in config["applications"]]
+        deployments = [each for app in config["applications"] for each in app.get("deployments", [])]
         for deployment in deployments:
             if deployment["name"] == _CONSUMER and "autoscaling_config" in deployment:
                 _scale(deployment["autoscaling_config"], settings)
@@ -48,18 +44,18 @@ def lay_over(source: Path, target: Path, settings: Settings) -> Sequence[str]:
 
 
 def _scale(scaling: dict[str, Any], settings: Settings) -> None:
-    """Lay the wishes for consumers over what the file says; one bound alone moves the other out of its way."""
-    wish = settings.consumers
+    """Apply the settings for consumers; if only one bound is set, the other one is adjusted to it."""
+    wanted = settings.consumers
     if settings.profile is Profile.EMBEDDED:
         fewest = most = 1
-    elif wish.min is not None and wish.max is not None and wish.min > wish.max:
+    elif wanted.min is not None and wanted.max is not None and wanted.min > wanted.max:
         raise CommandError(
-            "more consumers at rest than at most",
-            "FITMONITOR_CONSUMERS__MIN is greater than FITMONITOR_CONSUMERS__MAX",
+            f"the minimum of {wanted.min} consumers exceeds the maximum of {wanted.max}",
+            "change FITMONITOR_CONSUMERS__MIN or FITMONITOR_CONSUMERS__MAX",
         )
     else:
-        fewest = wish.min or min(scaling["min_replicas"], wish.max or scaling["max_replicas"])
-        most = wish.max or max(scaling["max_replicas"], fewest)
+        fewest = wanted.min or min(scaling["min_replicas"], wanted.max or scaling["max_replicas"])
+        most = wanted.max or max(scaling["max_replicas"], fewest)
     scaling |= {"min_replicas": fewest, "max_replicas": most}
-    if wish.calm_s is not None:
-        scaling["downscale_delay_s"] = wish.calm_s
+    if wanted.calm_s is not None:
+        scaling["downscale_delay_s"] = wanted.calm_s

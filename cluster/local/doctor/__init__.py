@@ -1,1 +1,1 @@
-"""What `fitmonitor doctor` checks on this machine."""
+"""The checks of `fitmonitor doctor`."""

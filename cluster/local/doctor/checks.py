@@ -1,4 +1,4 @@
-"""What a stack needs of a machine, and of the servers that it names."""
+"""All checks of a profile."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,18 +12,18 @@ from integrations.settings import Profile, Settings
 
 
 def examine(settings: Settings, profile: Profile, running: Settings | None = None) -> Sequence[Finding]:
-    """Examine everything that the profile needs; changes nothing.
+    """Check everything that the profile needs; changes nothing.
 
     Args:
-        settings: what a start would read.
-        profile: for which.
-        running: the settings of the stack that is up in the data folder.
+        settings: those of the next start.
+        profile: of the next start.
+        running: the settings of the stack that runs in the data folder, if one does.
     """
     record = read_record(settings.data_dir)
     up = record is not None and record.is_up
     findings = [*machine(profile, settings, up=up), *web_clients(settings)]
     if profile is Profile.PRODUCTION:
-        return [*findings, *_named(settings)]
+        return [*findings, *_production(settings)]
     findings += [*places(settings), *ports(settings, record), *leftovers(settings, record)]
     if profile is Profile.FULL:
         findings += servers()
@@ -32,8 +32,8 @@ def examine(settings: Settings, profile: Profile, running: Settings | None = Non
     return findings
 
 
-def _named(settings: Settings) -> Iterator[Finding]:
-    """Production's servers; none where the settings that name them are missing, which is told already."""
+def _production(settings: Settings) -> Iterator[Finding]:
+    # Otherwise settings of production are missing, which is reported already.
     if settings.profile is Profile.PRODUCTION:
         yield pass_keys(settings)
         yield from servers_reached(settings, up=False)

@@ -1,18 +1,18 @@
-"""What an examination of a machine tells."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing examined.
+    """The result of one check. The names of its fields are those of `fitmonitor doctor --json`.
 
     Args:
-        what: its name.
-        good: whether it is as it should be.
-        found: what there is.
-        mend: the command, or what to do, where it is not good.
-        needed: false where the stack works all the same.
+        what: what was checked.
+        good: whether the check has passed.
+        found: the current state.
+        mend: how to fix it, as a command if possible.
+        needed: False if the stack works without it.
     """
 
     what: str
@@ -23,5 +23,5 @@ class Finding:
 
     @property
     def lacks(self) -> bool:
-        """Whether something is missing that is needed."""
+        """Whether a required check has failed."""
         return self.needed and not self.good

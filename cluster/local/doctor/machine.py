@@ -1,4 +1,4 @@
-"""The machine itself: interpreter, memory, disk, limits, sockets, clock."""
+"""Checks the machine: Python, memory, disk, limits, sockets, clock."""
 
 import ctypes
 import platform
@@ -25,25 +25,25 @@ _MEMORY_GIB = {Profile.EMBEDDED: 2.0, Profile.FULL: 4.0, Profile.PRODUCTION: 4.0
 _DISK_GIB = {Profile.EMBEDDED: 1.0, Profile.FULL: 3.0, Profile.PRODUCTION: 3.0}
 _SHM_MIB = 128
 _OLDEST_PYTHON = (3, 11)
-_OPEN_FILES = 4096  # Ray's workers and HAProxy's connections; with fewer HAProxy serves few doors, or does not start
-# A clock before this has lost its battery: passes and memberships would be judged by a wrong day.
+_OPEN_FILES = 4096  # for the workers of Ray and the connections of HAProxy
+# A clock before this date has lost its battery: passes and memberships would be checked for a wrong day.
 _NOT_BEFORE = 1_767_225_600  # 2026-01-01
 _UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
-_NTP = "sudo timedatectl set-ntp true; in a container or a virtual machine on its host"
+_NTP = "sudo timedatectl set-ntp true; for a container or virtual machine, run it on the host"
 
 
 def machine(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding]:
-    """What any stack needs.
+    """Check what every stack needs.
 
     Args:
-        profile: for which.
-        settings: say where it keeps its data.
-        up: whether one is up already, and has its memory.
+        profile: of the stack.
+        settings: of the stack.
+        up: whether the stack runs, so that it has its memory already.
     """
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= _OLDEST_PYTHON, python, "install Python 3.11 or newer, then make run")
     system = f"{platform.system()} {platform.machine()}"
-    yield Finding("system", platform.system() == "Linux", system, "use Linux; elsewhere in a container or WSL 2")
+    yield Finding("system", platform.system() == "Linux", system, "use Linux; on other systems a container or WSL 2")
     try:
         yield Finding("Ray", good=True, found=version("ray"), mend="")
     except PackageNotFoundError:
@@ -57,28 +57,28 @@ def machine(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Findi
 def _room(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding]:
     memory = psutil.virtual_memory().available / _GIB
     needed = _MEMORY_GIB[profile]
-    mend = f"end other programs until {needed:.0f} GiB are: `ps aux --sort -rss | head` names the largest"
+    mend = f"{needed:.0f} GiB are needed; end other programs: `ps aux --sort -rss | head` lists the largest"
     yield Finding("memory", memory >= needed or up, f"{memory:.1f} GiB available", mend)
     folder = next(parent for parent in (settings.data_dir, *settings.data_dir.parents) if parent.exists())
     disk = shutil.disk_usage(folder).free / _GIB
     least = _DISK_GIB[profile]
-    mend = f"free {least:.0f} GiB there, or set FITMONITOR_DATA_DIR to a folder elsewhere"
+    mend = f"{least:.0f} GiB are needed; delete files, or set FITMONITOR_DATA_DIR to a folder on another disk"
     yield Finding("disk", disk >= least, f"{disk:.1f} GiB free in {folder}", mend)
-    shared = Path("/dev/shm")  # noqa: S108 - looked at, not written
+    shared = Path("/dev/shm")  # noqa: S108 - only read
     size = shutil.disk_usage(shared).free >> 20 if shared.is_dir() else 0
-    mend = "sudo mount -o remount,size=256m /dev/shm; a container is started with --shm-size=256m"
+    mend = "sudo mount -o remount,size=256m /dev/shm; start a container with --shm-size=256m"
     yield Finding("shared memory", size >= _SHM_MIB, f"{size} MiB in {shared}", mend)
 
 
 def _open_files() -> Finding:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     unlimited = most == resource.RLIM_INFINITY
-    mend = f"sudo prlimit --pid $$ --nofile=65536, then again; a container: --ulimit nofile=65536 (least {_OPEN_FILES})"
-    return Finding("open files", unlimited or most >= _OPEN_FILES, "no limit" if unlimited else f"{most} at most", mend)
+    mend = f"sudo prlimit --pid $$ --nofile=65536; start a container with --ulimit nofile=65536 (minimum {_OPEN_FILES})"
+    return Finding("open files", unlimited or most >= _OPEN_FILES, "no limit" if unlimited else f"limit {most}", mend)
 
 
 def _sockets(folder: Path) -> Finding:
-    """Ray and HAProxy listen on sockets below a short path, whatever the data folder."""
+    """Ray and HAProxy create Unix sockets in this folder."""
     try:
         with (
             tempfile.TemporaryDirectory(dir=folder, prefix="fm-doctor-") as made,
@@ -86,40 +86,41 @@ def _sockets(folder: Path) -> Finding:
         ):
             listener.bind(f"{made}/socket")
     except OSError as error:
-        found = f"no socket can be made in {folder} ({error.strerror or error})"
-        return Finding("sockets", good=False, found=found, mend=f"sudo chmod 1777 {folder}; it must be on a local disk")
-    return Finding("sockets", good=True, found=f"can be made in {folder}", mend="")
+        found = f"cannot create a socket in {folder} ({error.strerror or error})"
+        mend = f"sudo chmod 1777 {folder}; the folder must be on a local disk"
+        return Finding("sockets", good=False, found=found, mend=mend)
+    return Finding("sockets", good=True, found=f"can be created in {folder}", mend="")
 
 
 def _clock() -> Finding:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if time.time() < _NOT_BEFORE:
         return Finding("clock", good=False, found=now, mend="sudo timedatectl set-ntp true")
-    kept = _kept_by_ntp()
-    if kept is not None:
-        return Finding("clock", kept, f"{now}, {'' if kept else 'not '}kept by NTP", "sudo timedatectl set-ntp true")
-    if _kernel_says_unsynchronized():
-        # Said of many a machine whose host keeps the clock.
-        return Finding("clock", good=False, found=f"{now}, nothing here keeps it", mend=_NTP, needed=False)
-    return Finding("clock", good=True, found=f"{now} (nothing here can tell whether it is kept right)", mend="")
+    synchronized = _is_synchronized()
+    if synchronized is not None:
+        found = f"{now}, {'' if synchronized else 'not '}synchronized by NTP"
+        return Finding("clock", synchronized, found, "sudo timedatectl set-ntp true")
+    if _kernel_reports_unsynchronized():
+        # The host may synchronize the clock of this machine.
+        return Finding("clock", good=False, found=f"{now}, not synchronized on this machine", mend=_NTP, needed=False)
+    return Finding("clock", good=True, found=f"{now} (cannot tell whether it is synchronized)", mend="")
 
 
-def _kept_by_ntp() -> bool | None:
-    """What systemd says; None where there is none."""
-    asked = program("timedatectl")
-    if asked is None:
+def _is_synchronized() -> bool | None:
+    """Return what systemd reports; None without systemd."""
+    command = program("timedatectl")
+    if command is None:
         return None
     try:
-        answer = subprocess.run(  # noqa: S603 - a constant command
-            [str(asked), "show", "--property=NTPSynchronized", "--value"], capture_output=True, check=False, timeout=10
-        )
+        words = [str(command), "show", "--property=NTPSynchronized", "--value"]
+        done = subprocess.run(words, capture_output=True, check=False, timeout=10)  # noqa: S603 - a constant command
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return {b"yes": True, b"no": False}.get(answer.stdout.strip())
+    return {b"yes": True, b"no": False}.get(done.stdout.strip())
 
 
-def _kernel_says_unsynchronized() -> bool:
-    """Asked without setting anything (`modes` 0)."""
+def _kernel_reports_unsynchronized() -> bool:
+    """Call adjtimex(2) with `modes` 0, which changes nothing."""
     try:
         return int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))) == _UNSYNCHRONIZED
     except (OSError, AttributeError):

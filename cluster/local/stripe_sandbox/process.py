@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.errors import CommandError
-from cluster.local.http_probe import ask
+from cluster.local.http_probe import probe
 from cluster.local.ports import LOOPBACK
 from cluster.local.process import ChildProcess
 
@@ -37,7 +37,7 @@ class StripeSandbox:
         command: list[str | Path] = [
             sys.executable, "-m", "cluster.local.stripe_sandbox", str(port), folder.absolute()
         ]  # fmt: skip
-        self.process = ChildProcess("stripe sandbox", command, log_file, folder=log_file.parent, patience_s=5)
+        self.process = ChildProcess("stripe sandbox", command, log_file, folder=log_file.parent, stop_timeout_s=5)
 
     def launch(self) -> None:
         """Start it and return at once."""
@@ -54,7 +54,7 @@ class StripeSandbox:
         return {**self._secrets, "FITMONITOR_STRIPE__API_BASE": self._base}
 
     def _answers(self) -> bool:
-        return ask(f"{self._base}/_sandbox/health", _PROBE_TIMEOUT_S)[0] == _OK
+        return probe(f"{self._base}/_sandbox/health", _PROBE_TIMEOUT_S)[0] == _OK
 
 
 def _own_secrets(folder: Path) -> Mapping[str, str]:

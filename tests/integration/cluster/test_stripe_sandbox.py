@@ -20,7 +20,7 @@ import pytest
 import stripe
 from pydantic import SecretStr
 
-from cluster.local.http_probe import ask
+from cluster.local.http_probe import probe
 from cluster.local.ports import free_port
 from cluster.local.stripe_sandbox.__main__ import serve
 from cluster.local.stripe_sandbox.process import StripeSandbox
@@ -142,7 +142,7 @@ def process(tmp_path: Path, mailbox: tuple[Mailbox, int], server: StripeSandbox)
     environment = {**told, "FITMONITOR_STRIPE__WEBHOOK_URL": f"http://127.0.0.1:{mailbox[1]}/hook"}
     process = LoggedProcess(tmp_path / "sandbox.log", serve, port, tmp_path / "sandbox", environment)
     try:
-        wait_for(lambda: ask(f"{told['FITMONITOR_STRIPE__API_BASE']}/_sandbox/health", 2)[0] == 200)
+        wait_for(lambda: probe(f"{told['FITMONITOR_STRIPE__API_BASE']}/_sandbox/health", 2)[0] == 200)
         yield process
     finally:
         process.kill()

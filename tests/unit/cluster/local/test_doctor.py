@@ -50,7 +50,7 @@ _PRODUCTION = {
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Kafka that is away is not waited for as long as one that is slow."""
-    monkeypatch.setattr(reach_checks, "_WITHIN_S", 1.0)
+    monkeypatch.setattr(reach_checks, "_TIMEOUT_S", 1.0)
 
 
 def one(findings: Sequence[Finding], what: str) -> Finding:
@@ -86,7 +86,7 @@ def test_a_machine_that_lacks_nothing_ends_with_0_and_one_that_does_with_1(tmp_p
         ill = doctor(**environment)
     assert ill.exit_code == 1
     assert f"lack  port: 127.0.0.1:{port} is taken by " in ill.stdout
-    assert f"      choose another, as in FITMONITOR_PORT={port + 1}\n" in ill.stdout
+    assert f"      choose another port: FITMONITOR_PORT={port + 1}\n" in ill.stdout
 
 
 def test_everything_that_is_not_good_has_a_mend(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_what_is_wrong_and_what_production_lacks_are_said_at_once() -> None:
     [
         ('["https://app.test"]', True, "https://app.test"),
         ('["https://App.test:443/"]', False, "read as https://app.test"),
-        ('["*"]', False, "pages of every origin may call"),
-        ("[]", True, "none but http://127.0.0.1:8000"),
+        ('["*"]', False, "pages of every origin can call the API"),
+        ("[]", True, "only http://127.0.0.1:8000"),
     ],
 )
 def test_origins_are_shown_as_they_are_compared(
@@ -184,7 +184,7 @@ def test_a_port_that_cannot_be_had_names_what_would_help(tmp_path: Path, host: s
 def test_few_open_files_are_said_before_haproxy_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 1024))
     found = one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files")
-    assert (found.lacks, found.found) == (True, "1024 at most")
+    assert (found.lacks, found.found) == (True, "limit 1024")
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, resource.RLIM_INFINITY))
     assert one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files").good
 
@@ -198,13 +198,13 @@ def test_a_folder_that_takes_no_sockets_is_said(tmp_path: Path, monkeypatch: pyt
 
 def test_a_clock_that_systemd_does_not_keep_is_a_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kept in (True, False):
-        monkeypatch.setattr(machine_checks, "_kept_by_ntp", lambda kept=kept: kept)
+        monkeypatch.setattr(machine_checks, "_is_synchronized", lambda kept=kept: kept)
         assert one(embedded(tmp_path), "clock").lacks is not kept
 
 
 def test_a_clock_that_only_the_kernel_doubts_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "_kept_by_ntp", lambda: None)
-    monkeypatch.setattr(machine_checks, "_kernel_says_unsynchronized", lambda: True)
+    monkeypatch.setattr(machine_checks, "_is_synchronized", lambda: None)
+    monkeypatch.setattr(machine_checks, "_kernel_reports_unsynchronized", lambda: True)
     found = one(embedded(tmp_path), "clock")
     assert (found.good, found.lacks) == (False, False)
 

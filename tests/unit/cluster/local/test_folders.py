@@ -33,7 +33,7 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path, made: Path) -> None:
     elsewhere.mkdir()
     made.symlink_to(elsewhere)
     try:
-        with pytest.raises(CommandError, match="not ours alone"):
+        with pytest.raises(CommandError, match="only this user can open"):
             make_run_dir(tmp_path)
     finally:
         made.unlink()

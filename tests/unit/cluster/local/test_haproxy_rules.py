@@ -17,7 +17,7 @@ import pytest
 
 from cluster.errors import CommandError
 from cluster.local.haproxy import haproxy_environment
-from cluster.local.ports import PortRow
+from cluster.local.ports import PortBlock
 from deployments.gateway.problem_kinds import KINDS
 
 with warnings.catch_warnings():
@@ -78,7 +78,7 @@ class Proxy:
     def __init__(self, folder: Path, cleanup: ExitStack) -> None:
         self._folder = folder
         self._cleanup = cleanup
-        self._ports = PortRow()
+        self._ports = PortBlock()
         cleanup.callback(self._ports.close)
         self.port = 0
 
@@ -241,7 +241,7 @@ def test_the_root_is_left_alone_where_the_sign_in_page_is_not_served(
 
 
 def test_a_prefix_that_is_no_plain_path_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    ports = PortRow()
+    ports = PortBlock()
     try:
         with pytest.raises(CommandError, match="route_prefix"):
             haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, ["/a' b"])

@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.ports import PortRow, free_port, free_ports, is_free
+from cluster.local.ports import PortBlock, free_port, free_ports, is_free
 
 
 def test_a_port_that_is_listened_on_is_not_free() -> None:
@@ -29,7 +29,7 @@ def test_ports_of_a_server_are_neighbours_below_the_range_of_clients() -> None:
 
 
 def test_two_stacks_never_share_a_row_even_before_they_listen() -> None:
-    one, other = PortRow(), PortRow()
+    one, other = PortBlock(), PortBlock()
     try:
         assert not set(one.take(200)) & set(other.take(200))
     finally:
@@ -38,7 +38,7 @@ def test_two_stacks_never_share_a_row_even_before_they_listen() -> None:
 
 
 def test_no_port_of_a_row_is_given_twice_nor_beyond_it() -> None:
-    row = PortRow()
+    row = PortBlock()
     try:
         taken = [row.one(), *row.take(255)]
         assert len(set(taken)) == 256
@@ -49,10 +49,10 @@ def test_no_port_of_a_row_is_given_twice_nor_beyond_it() -> None:
 
 
 def test_when_every_row_is_taken_the_reason_is_said() -> None:
-    rows: list[PortRow] = []
+    rows: list[PortBlock] = []
     try:
         with pytest.raises(CommandError, match="no free ports"):
-            rows.extend(PortRow() for _ in range(100))
+            rows.extend(PortBlock() for _ in range(100))
     finally:
         for row in rows:
             row.close()

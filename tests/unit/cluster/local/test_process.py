@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.process import ChildProcess, ProcessId, end_all, session_members, wait_gone
+from cluster.local.process import ChildProcess, ProcessId, session_members, terminate_all, wait_gone
 
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 # Leaves a child behind that outlives it, as a server that is killed does.
@@ -19,7 +19,7 @@ _PARENT = [sys.executable, "-c", f"import subprocess, time; subprocess.Popen({_S
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[ChildProcess]:
-    process = ChildProcess("sleeper", _SLEEP, tmp_path / "log", patience_s=5)
+    process = ChildProcess("sleeper", _SLEEP, tmp_path / "log", stop_timeout_s=5)
     yield process
     process.kill()
 
@@ -50,7 +50,7 @@ def test_what_a_killed_process_left_is_found_by_its_session(child: ChildProcess)
     left = session_members([child.identity])
 
     assert len(left) == 1
-    end_all(left, patience_s=5)
+    terminate_all(left, timeout_s=5)
     assert session_members([child.identity]) == []
 
 
@@ -75,7 +75,7 @@ def test_one_that_does_not_listen_is_killed(child: ChildProcess, tmp_path: Path)
     ready = tmp_path / "ready"
     deaf = f"import signal, time, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path({str(ready)!r}).touch()"
     child.command = [sys.executable, "-c", f"{deaf}; time.sleep(60)"]
-    child.patience_s = 0.2
+    child.stop_timeout_s = 0.2
     child.start()
     child.wait_until(ready.exists, timeout_s=10)
     child.stop()
@@ -89,10 +89,10 @@ def test_a_failure_is_told_with_the_last_line_and_the_log(child: ChildProcess) -
         child.wait_until(lambda: False, timeout_s=10)
 
 
-def test_who_waits_for_a_child_stops_when_it_is_given_up(child: ChildProcess) -> None:
+def test_a_wait_for_a_child_can_be_cancelled(child: ChildProcess) -> None:
     child.start()
-    child.given_up.set()
-    with pytest.raises(CommandError, match="given up"):
+    child.wait_cancelled.set()
+    with pytest.raises(CommandError, match="cancelled"):
         child.wait_until(lambda: False, timeout_s=10)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from cluster.local.process import ProcessId
-from cluster.local.ready_message import announcement
+from cluster.local.ready_message import ready_message
 from cluster.local.record import StackRecord
 
 DEMO = {
@@ -24,7 +24,7 @@ def said(folder: Path, demo: object = None, **environment: str) -> str:
         (folder / "demo.json").write_text(json.dumps(demo), encoding="utf-8")
     own = ProcessId.of(os.getpid())
     environment = {"FITMONITOR_MAIL__FOLDER": "/var/mail-of-the-stack"} | environment
-    return announcement(
+    return ready_message(
         StackRecord("embedded", "127.0.0.1", 8123, folder, folder, psutil.boot_time(), own, environment=environment)
     )
 

@@ -8,9 +8,8 @@ import psutil
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.leftovers import stop_leftovers
 from cluster.local.process import ProcessId
-from cluster.local.record import StackRecord, read_record, record_file, stack_lock
+from cluster.local.record import StackRecord, read_record, record_file, stack_lock, stop_leftovers
 from cluster.settings_file import running_stack, stack_settings
 from integrations.settings import settings
 
