@@ -1,6 +1,5 @@
 """S3 of the full profile: the server of moto, in memory."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,8 +28,8 @@ class ImageServer:
 
     def __init__(self, log_file: Path, port: int) -> None:
         self._port = port
-        command: list[str | Path] = [sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(port)]
-        self.process = ChildProcess("image server", command, log_file, folder=log_file.parent, stop_timeout_s=5)
+        arguments = ["-H", LOOPBACK, "-p", port]
+        self.process = ChildProcess.of_module("image server", "moto.server", arguments, log_file)
 
     def launch(self) -> None:
         """Start the process and return at once."""

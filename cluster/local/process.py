@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -131,6 +132,22 @@ class ChildProcess:
         self.wait_cancelled = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._identity: ProcessId | None = None
+
+    @classmethod
+    def of_module(
+        cls, name: str, module: str, arguments: Sequence[object], log_file: Path, folder: Path | None = None
+    ) -> Self:
+        """Create the process `python -m module`, which stops within 5 s.
+
+        Args:
+            name: as it is shown to people.
+            module: one of this package, or of a library.
+            arguments: of the module; are converted to text.
+            log_file: the output is appended to it.
+            folder: working folder (default: that of the log file).
+        """
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        return cls(name, command, log_file, folder=folder or log_file.parent, stop_timeout_s=5)
 
     def start(self) -> None:
         """Start the process and return at once."""

@@ -1,6 +1,5 @@
 """The servers of a stack: which ones its settings need, and the settings by which other processes find them."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -39,14 +38,8 @@ class MockBroker:
 
     def __init__(self, folder: Path, log_file: Path, kafka: KafkaSettings) -> None:
         self._address_file = folder / "mock-broker.address"
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "cluster.local.mock_broker",
-            self._address_file,
-            *kafka.topics,
-        ]
-        self.process = ChildProcess("mock broker", command, log_file, folder=folder, stop_timeout_s=5)
+        arguments = [self._address_file, *kafka.topics]
+        self.process = ChildProcess.of_module("mock broker", "cluster.local.mock_broker", arguments, log_file)
 
     def launch(self) -> None:
         """Start the process and return at once."""
@@ -73,8 +66,7 @@ class MailServer:
 
     def __init__(self, folder: Path, log_file: Path, port: int) -> None:
         self._port = port
-        command: list[str | Path] = [sys.executable, "-m", "cluster.local.mail_server", str(port), folder]
-        self.process = ChildProcess("mail server", command, log_file, folder=log_file.parent, stop_timeout_s=5)
+        self.process = ChildProcess.of_module("mail server", "cluster.local.mail_server", [port, folder], log_file)
 
     def launch(self) -> None:
         """Start the process and return at once."""

@@ -1,7 +1,6 @@
 """One stack: its servers, Ray and Serve, the order in which they start, and how they stop."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -223,8 +222,7 @@ class Stack:
             self.record.write()
 
     def _step(self, name: str, module: str, *arguments: str | Path) -> ChildProcess:
-        command = [sys.executable, "-m", module, *arguments]
-        return ChildProcess(name, command, self._logs / f"{name}.log", folder=self._run_dir, stop_timeout_s=5)
+        return ChildProcess.of_module(name, module, arguments, self._logs / f"{name}.log", self._run_dir)
 
 
 def inherited_settings(settings: Settings) -> Mapping[str, str]:

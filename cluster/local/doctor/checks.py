@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from cluster.local.doctor.finding import Finding
-from cluster.local.doctor.machine import machine
-from cluster.local.doctor.servers import api, pass_keys, servers_reached
-from cluster.local.doctor.stack import leftovers, places, ports, servers
-from cluster.local.doctor.web_clients import web_clients
+from cluster.local.doctor.machine import check_machine
+from cluster.local.doctor.servers import check_api, check_pass_keys, check_servers
+from cluster.local.doctor.stack import check_folders, check_leftovers, check_ports, check_programs
+from cluster.local.doctor.web_clients import check_web_clients
 from cluster.local.record import StackRecord, read_record
 from integrations.settings import Profile, Settings
 
@@ -21,24 +21,24 @@ def examine(settings: Settings, profile: Profile, running: Settings | None = Non
     """
     record = read_record(settings.data_dir)
     up = record is not None and record.is_up
-    findings = [*machine(profile, settings, up=up), *web_clients(settings)]
+    findings = [*check_machine(profile, settings, up=up), *check_web_clients(settings)]
     if profile is Profile.PRODUCTION:
-        return [*findings, *_production(settings)]
-    findings += [*places(settings), *ports(settings, record), *leftovers(settings, record)]
+        return [*findings, *_check_production(settings)]
+    findings += [*check_folders(settings), *check_ports(settings, record), *check_leftovers(settings, record)]
     if profile is Profile.FULL:
-        findings += servers()
+        findings += check_programs()
     if record is not None and up and running is not None:
-        findings += _running(record, running)
+        findings += _check_running(record, running)
     return findings
 
 
-def _production(settings: Settings) -> Iterator[Finding]:
+def _check_production(settings: Settings) -> Iterator[Finding]:
     # Otherwise settings of production are missing, which is reported already.
     if settings.profile is Profile.PRODUCTION:
-        yield pass_keys(settings)
-        yield from servers_reached(settings, up=False)
+        yield check_pass_keys(settings)
+        yield from check_servers(settings, up=False)
 
 
-def _running(record: StackRecord, settings: Settings) -> Iterator[Finding]:
-    yield api(record.url, f"{record.data_dir}/logs")
-    yield from servers_reached(settings, up=True)
+def _check_running(record: StackRecord, settings: Settings) -> Iterator[Finding]:
+    yield check_api(record.url, f"{record.data_dir}/logs")
+    yield from check_servers(settings, up=True)

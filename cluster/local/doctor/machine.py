@@ -32,7 +32,7 @@ _UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
 _NTP = "sudo timedatectl set-ntp true; for a container or virtual machine, run it on the host"
 
 
-def machine(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding]:
+def check_machine(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding]:
     """Check what every stack needs.
 
     Args:
@@ -48,13 +48,13 @@ def machine(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Findi
         yield Finding("Ray", good=True, found=version("ray"), mend="")
     except PackageNotFoundError:
         yield Finding("Ray", good=False, found="missing", mend="pip install --require-hashes -r requirements.lock")
-    yield from _room(profile, settings, up=up)
-    yield _open_files()
-    yield _sockets(run_dir(settings.data_dir).parent)
-    yield _clock()
+    yield from _check_space(profile, settings, up=up)
+    yield _check_open_files()
+    yield _check_sockets(run_dir(settings.data_dir).parent)
+    yield _check_clock()
 
 
-def _room(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding]:
+def _check_space(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding]:
     memory = psutil.virtual_memory().available / _GIB
     needed = _MEMORY_GIB[profile]
     mend = f"{needed:.0f} GiB are needed; end other programs: `ps aux --sort -rss | head` lists the largest"
@@ -70,14 +70,14 @@ def _room(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding
     yield Finding("shared memory", size >= _SHM_MIB, f"{size} MiB in {shared}", mend)
 
 
-def _open_files() -> Finding:
+def _check_open_files() -> Finding:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     unlimited = most == resource.RLIM_INFINITY
     mend = f"sudo prlimit --pid $$ --nofile=65536; start a container with --ulimit nofile=65536 (minimum {_OPEN_FILES})"
     return Finding("open files", unlimited or most >= _OPEN_FILES, "no limit" if unlimited else f"limit {most}", mend)
 
 
-def _sockets(folder: Path) -> Finding:
+def _check_sockets(folder: Path) -> Finding:
     """Ray and HAProxy create Unix sockets in this folder."""
     try:
         with (
@@ -92,7 +92,7 @@ def _sockets(folder: Path) -> Finding:
     return Finding("sockets", good=True, found=f"can be created in {folder}", mend="")
 
 
-def _clock() -> Finding:
+def _check_clock() -> Finding:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if time.time() < _NOT_BEFORE:
         return Finding("clock", good=False, found=now, mend="sudo timedatectl set-ntp true")

@@ -24,25 +24,25 @@ _OK = 200
 _CLOCK = "synchronize both clocks: sudo timedatectl set-ntp true on each machine"
 
 
-def servers_reached(settings: Settings, *, up: bool) -> Iterator[Finding]:
+def check_servers(settings: Settings, *, up: bool) -> Iterator[Finding]:
     """Check the database and Kafka.
 
     Args:
         settings: hold their addresses.
         up: whether they belong to a running stack of this machine.
     """
-    yield from _database(settings, up=up)
-    yield from _kafka(settings, up=up)
+    yield from _check_database(settings, up=up)
+    yield from _check_kafka(settings, up=up)
 
 
-def api(url: str, logs: str) -> Finding:
+def check_api(url: str, logs: str) -> Finding:
     """Check whether a stack is ready."""
     status, body = probe(f"{url}/api/ready", _TIMEOUT_S)
     found = "ready" if status == _OK else f"not ready ({status or body})"
     return Finding("API", status == _OK, f"{url} is {found}", f"see `fitmonitor status` and the logs in {logs}")
 
 
-def pass_keys(settings: Settings) -> Finding:
+def check_pass_keys(settings: Settings) -> Finding:
     """Check the keys that sign passes."""
     folder = settings.passes.key_dir
     try:
@@ -52,7 +52,7 @@ def pass_keys(settings: Settings) -> Finding:
     return Finding("pass keys", found > 0, f"{found} in {folder}", "fitmonitor pass rotate-key")
 
 
-def _database(settings: Settings, *, up: bool) -> Iterator[Finding]:
+def _check_database(settings: Settings, *, up: bool) -> Iterator[Finding]:
     url = settings.database.url.get_secret_value()
     parts = make_url(url)
     where = str(parts.database) if not parts.host else f"{parts.host}:{parts.port or 3306}/{parts.database}"
@@ -63,9 +63,9 @@ def _database(settings: Settings, *, up: bool) -> Iterator[Finding]:
             connection.execute(text("SELECT 1"))
             took_ms = (time.perf_counter() - began) * 1000
             yield Finding("database", good=True, found=f"{where} answers within {took_ms:.0f} ms", mend="")
-            yield _schema(connection)
+            yield _check_schema(connection)
             if connection.dialect.name != "sqlite":
-                yield _database_clock(connection)
+                yield _check_database_clock(connection)
     except SQLAlchemyError as error:
         # The error's own text may hold the password.
         found = f"{where} cannot be reached ({_cause(error)})"
@@ -75,12 +75,12 @@ def _database(settings: Settings, *, up: bool) -> Iterator[Finding]:
         store.close()
 
 
-def _schema(connection: Connection) -> Finding:
+def _check_schema(connection: Connection) -> Finding:
     good = at_head(connection)
     return Finding("schema", good, "up to date" if good else "older than this version", "fitmonitor migrate")
 
 
-def _database_clock(connection: Connection) -> Finding:
+def _check_database_clock(connection: Connection) -> Finding:
     before = datetime.now(UTC)
     there: datetime = connection.execute(text("SELECT UTC_TIMESTAMP(6)")).scalar_one()
     here = before + (datetime.now(UTC) - before) / 2
@@ -94,7 +94,7 @@ def _cause(error: SQLAlchemyError) -> str:
     return f"{type(error).__name__}{number}"
 
 
-def _kafka(settings: Settings, *, up: bool) -> Iterator[Finding]:
+def _check_kafka(settings: Settings, *, up: bool) -> Iterator[Finding]:
     kafka = settings.kafka
     where = kafka.bootstrap_servers
     # Otherwise the client's log lines mix with the output.

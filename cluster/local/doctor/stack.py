@@ -23,7 +23,7 @@ _RUN_FOLDER = re.compile(r"fm-[0-9a-f]{10}")
 _STARTS_WITHIN_S = 600.0  # a younger run folder may belong to a stack that is starting
 
 
-def places(settings: Settings) -> Iterator[Finding]:
+def check_folders(settings: Settings) -> Iterator[Finding]:
     """Check the folders of accounts, mail and pictures, if they are on this machine."""
     file = settings.identity.accounts_file
     if file is not None:
@@ -47,13 +47,13 @@ def _can_be_created(file: Path) -> bool:
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
-def ports(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
+def check_ports(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
     """Check the public port, and whether there is a free block for all other ports."""
     address = f"{settings.host}:{settings.port}"
     if record is not None and record.is_up and record.port == settings.port:
         yield Finding("port", good=True, found=f"{address}, used by the running stack", mend="")
     else:
-        yield _public_port(settings.host, settings.port)
+        yield _check_public_port(settings.host, settings.port)
     try:
         PortBlock().close()
         yield Finding("other ports", good=True, found="256 consecutive ports are free", mend="")
@@ -61,7 +61,7 @@ def ports(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
         yield Finding("other ports", good=False, found=error.message, mend=f"{error.hint}: `ss -ltnp` lists them")
 
 
-def _public_port(host: str, port: int) -> Finding:
+def _check_public_port(host: str, port: int) -> Finding:
     address = f"{host}:{port}"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -79,7 +79,7 @@ def _public_port(host: str, port: int) -> Finding:
     return Finding("port", good=True, found=f"{address} is free", mend="")
 
 
-def leftovers(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
+def check_leftovers(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
     """Check for processes of a stack whose supervisor was killed, and for unused run folders."""
     left = record.members() if record is not None and not record.is_up else []
     found = f"{len(left)} processes of a killed stack" if left else "no process of a killed stack"
@@ -117,7 +117,7 @@ def _paths_of(process: psutil.Process) -> str:
         return ""
 
 
-def servers() -> Iterator[Finding]:
+def check_programs() -> Iterator[Finding]:
     """Check the programs of the full profile."""
     missing = missing_packages()
     install = f"sudo apt-get install -y --no-install-recommends {' '.join(missing)}"

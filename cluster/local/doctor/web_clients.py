@@ -13,7 +13,7 @@ _REDIRECT = "FITMONITOR_DEFAULT_STAGE__REDIRECT_URI"
 _ANY = "*"
 
 
-def web_clients(settings: Settings) -> Iterator[Finding]:
+def check_web_clients(settings: Settings) -> Iterator[Finding]:
     """Check the allowed origins, and the page to which the existing web client returns."""
     origins = settings.api.allowed_origins
     found = ", ".join(origins) or f"only {settings.api.public_url}"
@@ -28,10 +28,10 @@ def web_clients(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("allowed origins", good=True, found=found, mend="")
     if settings.default_stage.enabled:
-        yield _existing_client(settings)
+        yield _check_existing_client(settings)
 
 
-def _existing_client(settings: Settings) -> Finding:
+def _check_existing_client(settings: Settings) -> Finding:
     page = settings.default_stage.redirect_uri
     address = read_web_address(page)
     origin = address.origin if address is not None else ""

@@ -23,8 +23,7 @@ from cluster.local.stripe_sandbox.parameters import (
     NewSession,
     NoParameters,
     Parameters,
-    PaymentPage,
-    RecentPage,
+    PaymentListPage,
     SessionExpansion,
     read,
 )
@@ -56,11 +55,10 @@ def _retrieve(kind: str) -> Callable[[Sandbox, str, Any], Body]:
 
 def _list(kind: str, path: str) -> Callable[[Sandbox, str, Any], Body]:
     def run(sandbox: Sandbox, _: str, sent: ListPage) -> Body:
-        since = sent.created.gte if isinstance(sent, RecentPage) and sent.created else 0
-        payment_intent = sent.payment_intent if isinstance(sent, PaymentPage) else None
+        payment_intent = sent.payment_intent if isinstance(sent, PaymentListPage) else None
         if payment_intent is not None:
             sandbox.store.get(INTENT, payment_intent, "payment_intent")
-        found = sandbox.store.newest(kind, sent.limit + 1, sent.starting_after, since, payment_intent)
+        found = sandbox.store.newest(kind, sent.limit + 1, sent.starting_after, sent.created.gte, payment_intent)
         return {"object": "list", "data": found[: sent.limit], "has_more": len(found) > sent.limit, "url": path}
 
     return run
@@ -68,16 +66,16 @@ def _list(kind: str, path: str) -> Callable[[Sandbox, str, Any], Body]:
 
 _CALLS = (
     Call("POST", "/v1/checkout/sessions", NewSession, sessions.create),
-    Call("GET", "/v1/checkout/sessions", RecentPage, _list(SESSION, "/v1/checkout/sessions")),
+    Call("GET", "/v1/checkout/sessions", ListPage, _list(SESSION, "/v1/checkout/sessions")),
     Call("GET", "/v1/checkout/sessions/{id}", SessionExpansion, sessions.retrieve),
     Call("POST", "/v1/checkout/sessions/{id}/expire", SessionExpansion, sessions.expire),
     Call("POST", "/v1/refunds", NewRefund, refunds.create),
-    Call("GET", "/v1/refunds", PaymentPage, _list(REFUND, "/v1/refunds")),
-    Call("GET", "/v1/disputes", PaymentPage, _list(DISPUTE, "/v1/disputes")),
+    Call("GET", "/v1/refunds", PaymentListPage, _list(REFUND, "/v1/refunds")),
+    Call("GET", "/v1/disputes", PaymentListPage, _list(DISPUTE, "/v1/disputes")),
     Call("GET", "/v1/disputes/{id}", NoParameters, _retrieve(DISPUTE)),
     Call("GET", "/v1/payment_intents/{id}", NoParameters, _retrieve(INTENT)),
     Call("GET", "/v1/charges/{id}", NoParameters, _retrieve(CHARGE)),
-    Call("GET", "/v1/events", RecentPage, _list(EVENT, "/v1/events")),
+    Call("GET", "/v1/events", ListPage, _list(EVENT, "/v1/events")),
     Call("GET", "/v1/events/{id}", NoParameters, _retrieve(EVENT)),
 )
 

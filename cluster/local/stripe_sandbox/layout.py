@@ -2,6 +2,7 @@
 
 from html import escape
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from domain.money import Money
@@ -82,8 +83,8 @@ def page(title: str, body: str, *, status: int = 200, wide: bool = False) -> Res
     return HTMLResponse(html, status, _HEADERS)
 
 
-def style() -> Response:
-    """Create the style sheet."""
+async def style(_: Request) -> Response:
+    """Return the style sheet."""
     return Response(STYLE, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
 
 

@@ -47,11 +47,8 @@ class Pages:
             Route("/", self._show_overview),
             Route("/pay/{id}", self._checkout, methods=["GET", "POST"]),
             *buttons,
-            Route(STYLE_PATH, self._style),
+            Route(STYLE_PATH, style),
         ]
-
-    async def _style(self, _: Request) -> Response:
-        return style()
 
     async def _show_overview(self, request: Request) -> Response:
         sessions.expire_due(self._sandbox)

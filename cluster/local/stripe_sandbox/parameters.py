@@ -158,26 +158,21 @@ class NewRefund(Parameters):
     metadata: Metadata = {}
 
 
+class Since(Parameters):
+    """A lower bound, in seconds since the epoch."""
+
+    gte: Annotated[Integer, Field(ge=0)] = 0
+
+
 class ListPage(Parameters):
     """One page of a list, newest first (https://docs.stripe.com/api/pagination)."""
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = 10
     starting_after: Text | None = None
+    created: Since = Since()
 
 
-class Since(Parameters):
-    """A lower bound, in seconds since the epoch."""
-
-    gte: Annotated[Integer, Field(ge=0)]
-
-
-class RecentPage(ListPage):
-    """A list that can be limited to recent objects."""
-
-    created: Since | None = None
-
-
-class PaymentPage(ListPage):
+class PaymentListPage(ListPage):
     """A list that can be limited to one payment."""
 
     payment_intent: Text | None = None

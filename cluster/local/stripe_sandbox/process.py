@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,10 +33,8 @@ class StripeSandbox:
         self._base = f"http://{LOOPBACK}:{port}"
         self._secrets = _own_secrets(folder)
         self._webhook_url = webhook_url
-        command: list[str | Path] = [
-            sys.executable, "-m", "cluster.local.stripe_sandbox", str(port), folder.absolute()
-        ]  # fmt: skip
-        self.process = ChildProcess("stripe sandbox", command, log_file, folder=log_file.parent, stop_timeout_s=5)
+        arguments = [port, folder.absolute()]
+        self.process = ChildProcess.of_module("stripe sandbox", "cluster.local.stripe_sandbox", arguments, log_file)
 
     def launch(self) -> None:
         """Start it and return at once."""

@@ -55,19 +55,9 @@ class ControlPanel:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._switches = _saved(Switches, store.setting("switches"))
-        self._faults = _saved(Faults, store.setting("faults"))
+        self.switches = _saved(Switches, store.setting("switches"))
+        self.faults = _saved(Faults, store.setting("faults"))
         self._hang_ends = asyncio.Event()
-
-    @property
-    def switches(self) -> Switches:
-        """How webhooks are sent."""
-        return self._switches
-
-    @property
-    def faults(self) -> Faults:
-        """How calls fail."""
-        return self._faults
 
     def set_switches(self, sent: Mapping[str, Any]) -> None:
         """Set all switches; those that are not named get their defaults.
@@ -75,18 +65,18 @@ class ControlPanel:
         Raises:
             SandboxError: a switch is unknown or its value is invalid.
         """
-        self._switches = read(Switches, sent)
-        self._store.save_setting("switches", self._switches.model_dump())
+        self.switches = read(Switches, sent)
+        self._store.save_setting("switches", self.switches.model_dump())
 
     def change_switches(self, sent: Mapping[str, Any]) -> None:
         """Set the named switches and leave the others as they are; raises as `set_switches`."""
-        self.set_switches({**self._switches.model_dump(), **sent})
+        self.set_switches({**self.switches.model_dump(), **sent})
 
     def set_faults(self, sent: Mapping[str, Any]) -> None:
         """Set how calls fail; an empty mapping ends all faults. Raises as `set_switches`."""
-        self._faults = read(Faults, sent)
-        self._store.save_setting("faults", self._faults.model_dump())
-        if not self._faults.hang_s:
+        self.faults = read(Faults, sent)
+        self._store.save_setting("faults", self.faults.model_dump())
+        if not self.faults.hang_s:
             self._hang_ends.set()
             self._hang_ends = asyncio.Event()
 
@@ -97,7 +87,7 @@ class ControlPanel:
 
     def take_fault(self) -> Faults:
         """Return the fault of the current call, and count it."""
-        fault = self._faults
+        fault = self.faults
         if not fault.is_on:
             return Faults()
         if fault.next is not None:
@@ -106,7 +96,7 @@ class ControlPanel:
 
     def drops_event(self) -> bool:
         """Return whether the current event is dropped, and count it."""
-        drop = self._switches.drop
+        drop = self.switches.drop
         if drop in {"all", -1}:
             return True
         if drop == 0:

@@ -22,8 +22,8 @@ from cluster.local.doctor import servers as reach_checks
 from cluster.local.doctor import stack as stack_checks
 from cluster.local.doctor.checks import examine
 from cluster.local.doctor.finding import Finding
-from cluster.local.doctor.machine import machine
-from cluster.local.doctor.servers import pass_keys, servers_reached
+from cluster.local.doctor.machine import check_machine
+from cluster.local.doctor.servers import check_pass_keys, check_servers
 from cluster.local.folders import run_dir
 from cluster.local.ports import free_port
 from cluster.local.process import ProcessId
@@ -183,15 +183,15 @@ def test_a_port_that_cannot_be_had_names_what_would_help(tmp_path: Path, host: s
 
 def test_few_open_files_are_said_before_haproxy_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 1024))
-    found = one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files")
+    found = one(list(check_machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files")
     assert (found.lacks, found.found) == (True, "limit 1024")
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, resource.RLIM_INFINITY))
-    assert one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files").good
+    assert one(list(check_machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files").good
 
 
 def test_a_folder_that_takes_no_sockets_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_checks, "run_dir", lambda _data_dir: tmp_path / "not there" / "fm-x")
-    found = one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "sockets")
+    found = one(list(check_machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "sockets")
     assert not found.good
     assert "not there" in found.mend
 
@@ -284,10 +284,10 @@ def test_a_database_without_its_tables_is_to_be_migrated(tmp_path: Path) -> None
         kafka=KafkaSettings(bootstrap_servers=_DEAD),
     )
     (tmp_path / "store.sqlite3").touch()
-    found = one(list(servers_reached(chosen, up=True)), "schema")
+    found = one(list(check_servers(chosen, up=True)), "schema")
     assert (found.good, found.mend) == (False, "fitmonitor migrate")
     migrate(url)
-    findings = list(servers_reached(chosen, up=True))
+    findings = list(check_servers(chosen, up=True))
     assert one(findings, "schema").good
     assert "fitmonitor up" in one(findings, "Kafka").mend
 
@@ -295,6 +295,6 @@ def test_a_database_without_its_tables_is_to_be_migrated(tmp_path: Path) -> None
 def test_pass_keys_are_there_or_made_by_the_named_command(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path, passes=PassSettings(key_dir=tmp_path / "keys"))
     (tmp_path / "keys").mkdir()
-    assert pass_keys(chosen).mend == "fitmonitor pass rotate-key"
+    assert check_pass_keys(chosen).mend == "fitmonitor pass rotate-key"
     ensure_pass_key(tmp_path / "keys")
-    assert pass_keys(chosen).good
+    assert check_pass_keys(chosen).good
