@@ -75,8 +75,8 @@ class Stack:
         haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port, prefixes, signs_in=signs_in)
         self.ray = RayHead(self._run_dir, self._logs / "ray.log", ports, haproxy)
         self._preparation = self._step("preparation", "cluster.local.prepare", *self._preparations())
-        self._deploy_now = self._run_dir / "prepared"
-        self._deployment = self._step("deployment", "cluster.local.deploy", config, self.ray.address, self._deploy_now)
+        self._start_file = self._run_dir / "prepared"
+        self._deployment = self._step("deployment", "cluster.local.deploy", config, self.ray.address, self._start_file)
         self.record = StackRecord(
             profile=chosen.profile,
             host=chosen.host,
@@ -171,7 +171,7 @@ class Stack:
                 raise
 
     def _start_ray(self) -> None:
-        self._deploy_now.unlink(missing_ok=True)
+        self._start_file.unlink(missing_ok=True)
         with self._progress.step("Ray"):
             self._launch(self.ray)
             self._launch(self._deployment)
@@ -179,7 +179,7 @@ class Stack:
 
     def _serve(self) -> None:
         with self._progress.step("Serve applications"):
-            self._deploy_now.touch()
+            self._start_file.touch()
             self._deployment.wait_finished(timeout_s=240)
         with self._progress.step("ready"):
             deadline = time.monotonic() + _READY_TIMEOUT_S

@@ -30,7 +30,7 @@ def test_a_reused_pid_is_another_process() -> None:
     assert ProcessId(own.pid, own.created - 3600).find() is None
 
 
-def test_a_process_that_was_not_waited_for_is_gone_all_the_same() -> None:
+def test_a_zombie_counts_as_ended() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     zombie = psutil.Process(ended.pid)
     assert wait_gone([zombie], 10) == []
@@ -38,7 +38,7 @@ def test_a_process_that_was_not_waited_for_is_gone_all_the_same() -> None:
     ended.wait()
 
 
-def test_what_a_killed_process_left_is_found_by_its_session(child: ChildProcess) -> None:
+def test_children_of_a_killed_process_are_found_by_their_session(child: ChildProcess) -> None:
     child.command = _PARENT
     child.start()
     while len(session_members([child.identity])) < 2:
@@ -54,14 +54,14 @@ def test_what_a_killed_process_left_is_found_by_its_session(child: ChildProcess)
     assert session_members([child.identity]) == []
 
 
-def test_a_later_session_of_the_same_number_is_not_ours(child: ChildProcess) -> None:
+def test_a_later_session_with_the_same_number_is_not_ours(child: ChildProcess) -> None:
     child.start()
     ours = child.identity
     assert session_members([ProcessId(ours.pid, ours.created - 3600)]) == []
     assert [process.pid for process in session_members([ours])] == [ours.pid]
 
 
-def test_a_stop_takes_along_what_the_process_started(child: ChildProcess) -> None:
+def test_a_stop_also_ends_the_children_of_the_process(child: ChildProcess) -> None:
     child.command = _PARENT
     child.start()
     while len(session_members([child.identity])) < 2:
@@ -71,7 +71,7 @@ def test_a_stop_takes_along_what_the_process_started(child: ChildProcess) -> Non
     assert child.exit_code == -signal.SIGTERM
 
 
-def test_one_that_does_not_listen_is_killed(child: ChildProcess, tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(child: ChildProcess, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     deaf = f"import signal, time, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path({str(ready)!r}).touch()"
     child.command = [sys.executable, "-c", f"{deaf}; time.sleep(60)"]
@@ -82,7 +82,7 @@ def test_one_that_does_not_listen_is_killed(child: ChildProcess, tmp_path: Path)
     assert child.exit_code == -signal.SIGKILL
 
 
-def test_a_failure_is_told_with_the_last_line_and_the_log(child: ChildProcess) -> None:
+def test_an_error_has_the_last_log_line_and_names_the_log(child: ChildProcess) -> None:
     child.command = [sys.executable, "-c", "print('first'); print('the disk is full'); raise SystemExit(3)"]
     child.start()
     with pytest.raises(CommandError, match=r"sleeper ended: the disk is full: read .*log"):
@@ -96,7 +96,7 @@ def test_a_wait_for_a_child_can_be_cancelled(child: ChildProcess) -> None:
         child.wait_until(lambda: False, timeout_s=10)
 
 
-def test_a_child_that_takes_too_long_is_said_to(child: ChildProcess) -> None:
+def test_a_start_that_takes_too_long_is_an_error(child: ChildProcess) -> None:
     child.start()
     with pytest.raises(CommandError, match="not ready after 0 s"):
         child.wait_until(lambda: False, timeout_s=0.1)

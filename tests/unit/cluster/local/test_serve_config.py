@@ -26,14 +26,14 @@ def scaling(config: dict[str, Any]) -> tuple[int, int, float]:
     return chosen["min_replicas"], chosen["max_replicas"], chosen["downscale_delay_s"]
 
 
-def test_port_and_host_are_written_the_shipped_configuration(tmp_path: Path) -> None:
+def test_port_and_host_are_set(tmp_path: Path) -> None:
     config = written(tmp_path)
     assert (config["http_options"]["host"], config["http_options"]["port"]) == ("127.0.0.1", 8123)
     assert config["applications"][0]["import_path"] == "deployments.gateway.app:build"
 
 
 @pytest.mark.parametrize("name", ["Gym", "Identity"])
-def test_what_asks_the_database_has_no_more_threads_than_connections(tmp_path: Path, name: str) -> None:
+def test_a_deployment_handles_no_more_requests_than_it_has_database_connections(tmp_path: Path, name: str) -> None:
     (api,) = (app for app in written(tmp_path)["applications"] if app["name"] == "api")
     (found,) = (each for each in api["deployments"] if each["name"] == name)
     assert found["max_ongoing_requests"] <= DatabaseSettings().pool_size
@@ -50,13 +50,13 @@ def test_what_asks_the_database_has_no_more_threads_than_connections(tmp_path: P
         (ConsumerSettings(max=8, calm_s=5), (1, 8, 5)),
     ],
 )
-def test_the_number_of_consumers_is_written_too(
+def test_the_number_of_consumers_is_set(
     tmp_path: Path, wanted: ConsumerSettings, found: tuple[int, int, float]
 ) -> None:
     assert scaling(written(tmp_path, wanted)) == found
 
 
-def test_a_store_that_takes_one_write_at_a_time_has_one_consumer(tmp_path: Path) -> None:
+def test_the_embedded_profile_has_one_consumer(tmp_path: Path) -> None:
     assert scaling(written(tmp_path, ConsumerSettings(min=2, max=4), Profile.EMBEDDED))[:2] == (1, 1)
 
 
@@ -66,7 +66,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", ["[", "text", ""])
-def test_a_file_that_is_no_configuration_is_said_to_be_none(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_configuration_is_refused(tmp_path: Path, content: str) -> None:
     source = tmp_path / "serve.yaml"
     source.write_text(content, encoding="utf-8")
     with pytest.raises(CommandError, match="not a Serve configuration"):
@@ -74,7 +74,7 @@ def test_a_file_that_is_no_configuration_is_said_to_be_none(tmp_path: Path, cont
 
 
 @pytest.mark.parametrize("name", ["default_stage", "live"])
-def test_an_application_that_nobody_uses_is_left_out(tmp_path: Path, name: str) -> None:
+def test_a_disabled_application_is_left_out(tmp_path: Path, name: str) -> None:
     names = {}
     for enabled in (True, False):
         target = tmp_path / f"{enabled}.yaml"

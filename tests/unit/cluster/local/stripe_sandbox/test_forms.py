@@ -11,7 +11,7 @@ from stripe._encode import _api_encode
 
 from cluster.local.stripe_sandbox.errors import SandboxError
 from cluster.local.stripe_sandbox.forms import decode
-from cluster.local.stripe_sandbox.parameters import Email, Metadata, NewRefund, WebAddress, read
+from cluster.local.stripe_sandbox.parameters import Email, ListPage, Metadata, NewRefund, WebAddress, read
 
 NAMES = st.text(alphabet="abcdefghij_", min_size=1, max_size=8)
 VALUES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -83,3 +83,17 @@ def test_metadata_has_bounds() -> None:
     for sent in ({f"k{n}": "1" for n in range(51)}, {"k" * 41: "1"}, {"a": "v" * 501}, {"a": {"b": "1"}}, "text"):
         with pytest.raises(ValidationError):
             metadata.validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        *(("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("colour=red", "colour")),
+        *(("created[lt]=1", "created[lt]"), ("created[gte]=x", "created[gte]"), ("starting_after=", "starting_after")),
+        ("payment_intent=pi_1", "payment_intent"),
+    ],
+)
+def test_a_wrong_parameter_of_a_list_is_named(query: str, param: str) -> None:
+    with pytest.raises(SandboxError) as refused:
+        read(ListPage, decode(query))
+    assert refused.value.param == param

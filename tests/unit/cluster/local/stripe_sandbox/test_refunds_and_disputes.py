@@ -39,7 +39,7 @@ def now(sandbox: Sandbox, charge: Body) -> Body:
     return sandbox.store.get(CHARGE, charge["id"]).body
 
 
-def test_a_part_then_the_rest(sandbox: Sandbox) -> None:
+def test_a_payment_is_refunded_in_parts(sandbox: Sandbox) -> None:
     charge = paid(sandbox)
     assert refund(sandbox, charge, 400)["amount"] == 400
     assert (now(sandbox, charge)["amount_refunded"], now(sandbox, charge)["refunded"]) == (400, False)
@@ -51,7 +51,7 @@ def test_a_part_then_the_rest(sandbox: Sandbox) -> None:
     assert error.value.code == "charge_already_refunded"
 
 
-def test_no_more_than_is_left(sandbox: Sandbox) -> None:
+def test_a_refund_cannot_exceed_what_is_left(sandbox: Sandbox) -> None:
     charge = paid(sandbox)
     refund(sandbox, charge, 400)
     with pytest.raises(SandboxError, match=r"\(6\.01 EUR\) is greater .* \(6\.00 EUR\)") as error:
@@ -82,7 +82,7 @@ def test_a_refund_needs_a_payment(sandbox: Sandbox, form: Form, code: str | None
     assert error.value.code == code
 
 
-def test_a_refund_is_a_multiple_of_what_the_currency_allows(sandbox: Sandbox) -> None:
+def test_a_refund_is_a_multiple_of_the_step_of_its_currency(sandbox: Sandbox) -> None:
     charge = paid(sandbox)
     sandbox.store.save(now(sandbox, charge) | {"currency": "isk"})
     with pytest.raises(SandboxError, match="multiple of 100") as error:
@@ -90,7 +90,7 @@ def test_a_refund_is_a_multiple_of_what_the_currency_allows(sandbox: Sandbox) ->
     assert error.value.param == "amount"
 
 
-def test_a_payment_on_its_way_cannot_be_refunded_nor_disputed(sandbox: Sandbox) -> None:
+def test_a_processing_payment_cannot_be_refunded_or_disputed(sandbox: Sandbox) -> None:
     charge = charge_of(sandbox, sessions.pay_later(sandbox, sell(sandbox)["id"], Buyer())["payment_intent"])
     with pytest.raises(SandboxError, match="successful charge"):
         refund(sandbox, charge)
@@ -98,7 +98,7 @@ def test_a_payment_on_its_way_cannot_be_refunded_nor_disputed(sandbox: Sandbox) 
         dispute(sandbox, charge)
 
 
-def test_a_refund_that_fails_gives_the_money_back_to_the_charge(sandbox: Sandbox) -> None:
+def test_a_failed_refund_is_added_to_the_charge_again(sandbox: Sandbox) -> None:
     charge = paid(sandbox)
     failed = refunds.settle(sandbox, refund(sandbox, charge)["id"], succeeds=False)
     assert failed["status"] == "failed"
@@ -109,7 +109,7 @@ def test_a_refund_that_fails_gives_the_money_back_to_the_charge(sandbox: Sandbox
     assert refund(sandbox, charge)["amount"] == 1000
 
 
-def test_a_refund_may_be_pending_at_first(sandbox: Sandbox) -> None:
+def test_a_refund_can_be_pending_first(sandbox: Sandbox) -> None:
     sandbox.panel.set_switches({"refunds": "pending"})
     pending = refund(sandbox, paid(sandbox))
     assert pending["status"] == "pending"
@@ -137,7 +137,7 @@ def test_a_lost_dispute_takes_the_money(sandbox: Sandbox) -> None:
         close(sandbox, opened, "won")
 
 
-def test_a_won_dispute_gives_the_money_again(sandbox: Sandbox) -> None:
+def test_a_won_dispute_returns_the_money(sandbox: Sandbox) -> None:
     charge = paid(sandbox)
     opened = dispute(sandbox, charge)
     with pytest.raises(SandboxError, match="must be one of won, lost"):
@@ -156,7 +156,7 @@ def test_an_inquiry_takes_nothing(sandbox: Sandbox) -> None:
     assert "charge.dispute.funds_withdrawn" not in types(sandbox)
 
 
-def test_an_inquiry_may_become_a_dispute(sandbox: Sandbox) -> None:
+def test_an_inquiry_can_become_a_dispute(sandbox: Sandbox) -> None:
     inquiry = dispute(sandbox, paid(sandbox), inquiry=True)
     assert disputes.escalate(sandbox, inquiry["id"])["status"] == "needs_response"
     assert types(sandbox)[-2:] == ["charge.dispute.updated", "charge.dispute.funds_withdrawn"]

@@ -1,4 +1,4 @@
-"""Sessions: what may be sold, and how a session ends."""
+"""Sessions: what they can sell, and how they end."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_new_session_is_open_and_unpaid(sandbox: Sandbox, clock: Clock) -> Non
 
 
 @pytest.mark.parametrize("name", ["mode", "line_items", "success_url"])
-def test_a_session_needs_what_stripe_needs(sandbox: Sandbox, name: str) -> None:
+def test_a_missing_parameter_is_named(sandbox: Sandbox, name: str) -> None:
     form = order()
     del form[name]
     with pytest.raises(SandboxError) as error:
@@ -119,7 +119,7 @@ def test_a_session_sells_one_thing(sandbox: Sandbox) -> None:
     assert refused(sandbox, line_items=two).param == "line_items[0][quantity]"  # type: ignore[arg-type]
 
 
-def test_a_paid_session_names_its_payment_and_its_buyer(sandbox: Sandbox) -> None:
+def test_a_paid_session_has_a_payment_and_a_buyer(sandbox: Sandbox) -> None:
     session = sell(sandbox, "payment_intent_data[metadata][order_id]=o1&customer_email=a@b.de")
     paid = sessions.pay(sandbox, session["id"], Buyer(name="Ada", address={"line1": "1 Way", "country": "AT"}))
     assert (paid["status"], paid["payment_status"], paid["url"]) == ("complete", "paid", None)
@@ -152,7 +152,7 @@ def test_a_declined_card_leaves_the_session_open(sandbox: Sandbox) -> None:
     assert sessions.pay(sandbox, session["id"], Buyer())["payment_status"] == "paid"
 
 
-def test_a_delayed_payment_arrives(sandbox: Sandbox) -> None:
+def test_a_bank_debit_succeeds(sandbox: Sandbox) -> None:
     session = sessions.pay_later(sandbox, sell(sandbox)["id"], Buyer())
     assert (session["status"], session["payment_status"]) == ("complete", "unpaid")
     assert intent_of(sandbox, session)["status"] == "processing"
@@ -164,7 +164,7 @@ def test_a_delayed_payment_arrives(sandbox: Sandbox) -> None:
         sessions.settle(sandbox, session["id"], "failed")
 
 
-def test_a_delayed_payment_fails(sandbox: Sandbox) -> None:
+def test_a_bank_debit_fails(sandbox: Sandbox) -> None:
     session = sessions.pay_later(sandbox, sell(sandbox)["id"], Buyer())
     settled = sessions.settle(sandbox, session["id"], "failed")
     intent = intent_of(sandbox, session)
