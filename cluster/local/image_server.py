@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from cluster.local.ports import LOOPBACK, is_free
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 from domain.images import ImagesAwayError
 from integrations.settings import ImageSettings
 
@@ -16,7 +17,7 @@ _REGION = "eu-west-1"
 _KEY_ID, _KEY = "local", "local"
 
 
-class ImageServer:
+class ImageServer(Server):
     """Stores pictures. They are lost when the server ends.
 
     Args:
@@ -24,16 +25,10 @@ class ImageServer:
         port: where it listens.
     """
 
-    keeps_address = True
-
     def __init__(self, log_file: Path, port: int) -> None:
         self._port = port
         arguments = ["-H", LOOPBACK, "-p", port]
-        self.process = ChildProcess.of_module("image server", "moto.server", arguments, log_file)
-
-    def launch(self) -> None:
-        """Start the process and return at once."""
-        self.process.start()
+        super().__init__(ChildProcess.of_module("image server", "moto.server", arguments, log_file))
 
     def wait(self) -> None:
         """Wait until it listens, and create the bucket."""

@@ -5,8 +5,6 @@ import subprocess
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -15,6 +13,7 @@ from cluster.errors import CommandError
 from cluster.local.install import kafka_lib, program
 from cluster.local.ports import LOOPBACK, free_ports
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 
 # After a kill the broker cannot register again before its session ends, and the partitions of a killed consumer wait
 # for the end of its group session (both group protocols are set). Hence the short timeouts.
@@ -57,7 +56,7 @@ appender.console.layout.pattern=%d{ISO8601} %p %c %m%n
 """
 
 
-class KafkaServer:
+class KafkaServer(Server):
     """One Kafka node. A restart keeps its data and its ports.
 
     Args:
@@ -66,36 +65,16 @@ class KafkaServer:
         heap: maximum heap of the JVM.
     """
 
-    keeps_address = True
-
     def __init__(self, data_dir: Path, port: int | None = None, heap: str = "1g") -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_ports(2)[0]
         self._heap = heap
         self._files = self.data_dir / "files"
         self._config = self.data_dir / "server.properties"
-        self.process = ChildProcess("Kafka", [], self.data_dir / "kafka.log")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the broker and wait until it answers clients.
-
-        Raises:
-            CommandError: Java or Kafka is missing, or the broker does not start.
-        """
-        self.launch()
-        self.wait()
+        super().__init__(ChildProcess("Kafka", [], self.data_dir / "kafka.log"))
 
     def launch(self) -> None:
-        """Start the process and return at once; a new folder is formatted first."""
+        """See `Server`; a new folder is formatted first."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._config.write_text(
             _CONFIG.format(host=LOOPBACK, port=self.port, controller_port=self.port + 1, files=self._files),
@@ -105,7 +84,7 @@ class KafkaServer:
         if not (self._files / "meta.properties").exists():
             self._format()
         self.process.command = [*self._java(f"-Xmx{self._heap}", *_JVM), "kafka.Kafka", str(self._config)]
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
         """Wait until it answers clients."""
@@ -114,19 +93,6 @@ class KafkaServer:
     def environment(self) -> Mapping[str, str]:
         """Return the setting by which other processes find it."""
         return {"FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers}
-
-    def stop(self) -> None:
-        """Stop it."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """Kill it, as a crash would."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop and start again, on the same port."""
-        self.stop()
-        self.start()
 
     @property
     def bootstrap_servers(self) -> str:

@@ -6,8 +6,6 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pymysql
 
@@ -15,6 +13,7 @@ from cluster.errors import CommandError
 from cluster.local.install import MARIADB_USER, program
 from cluster.local.ports import LOOPBACK, free_port
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 
 USER = "fitmonitor"
 DATABASE = "fitmonitor"
@@ -46,7 +45,7 @@ init-file={init_file}
 """
 
 
-class MariaDbServer:
+class MariaDbServer(Server):
     """One MariaDB server. A restart keeps its data and its port.
 
     Args:
@@ -54,8 +53,6 @@ class MariaDbServer:
         port: on loopback (default: a free port).
         durable: False if nobody needs the data later: commits do not wait for the disk.
     """
-
-    keeps_address = True
 
     def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
         self.data_dir = data_dir.absolute()
@@ -66,32 +63,11 @@ class MariaDbServer:
         self._temporary = self.data_dir / "temporary"
         self._init_file = self.data_dir / "first.sql"
         self._config = self.data_dir / "my.cnf"
-        self.process = ChildProcess(
-            "MariaDB",
-            [program("mariadbd") or "mariadbd", f"--defaults-file={self._config}"],
-            self.data_dir / "mariadb.log",
-        )
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the server and wait until it accepts connections.
-
-        Raises:
-            CommandError: MariaDB is not installed or does not start.
-        """
-        self.launch()
-        self.wait()
+        # `launch` sets the command.
+        super().__init__(ChildProcess("MariaDB", [], self.data_dir / "mariadb.log"))
 
     def launch(self) -> None:
-        """Start the process and return at once; missing data files are created first."""
+        """See `Server`; missing data files are created first."""
         server = program("mariadbd")
         if server is None:
             raise CommandError("MariaDB is missing", "python -m cluster.local.install")
@@ -108,7 +84,7 @@ class MariaDbServer:
         self._write_config(user)
         options = [f"--user={user}"] if user else []
         self.process.command = [str(server), f"--defaults-file={self._config}", *options]
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
         """Wait until it accepts connections, which includes recovery after a kill."""
@@ -118,19 +94,6 @@ class MariaDbServer:
     def environment(self) -> Mapping[str, str]:
         """Return the setting by which other processes find it."""
         return {"FITMONITOR_DATABASE__URL": self.url}
-
-    def stop(self) -> None:
-        """Stop it."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """Kill it, as a crash would."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop and start again, on the same port."""
-        self.stop()
-        self.start()
 
     @property
     def url(self) -> str:

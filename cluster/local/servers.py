@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from cluster.local.image_server import ImageServer
 from cluster.local.install import install_servers
 from cluster.local.ports import LOOPBACK, PortBlock, is_free
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 from cluster.local.stripe_sandbox.process import StripeSandbox
 from integrations.settings import KafkaSettings, Profile, Settings
 
@@ -15,23 +15,7 @@ from integrations.settings import KafkaSettings, Profile, Settings
 _MOCK_PARTITIONS = 4
 
 
-class Server(Protocol):
-    """One server of a stack. `keeps_address`: its address is the same after a restart."""
-
-    keeps_address: bool
-    process: ChildProcess
-
-    def launch(self) -> None:
-        """Start the process and return at once."""
-
-    def wait(self) -> None:
-        """Wait until it answers."""
-
-    def environment(self) -> Mapping[str, str]:
-        """Return the settings by which it is found; before `wait` only if `keeps_address`."""
-
-
-class MockBroker:
+class MockBroker(Server):
     """Kafka of the embedded profile, in memory."""
 
     keeps_address = False
@@ -39,12 +23,12 @@ class MockBroker:
     def __init__(self, folder: Path, log_file: Path, kafka: KafkaSettings) -> None:
         self._address_file = folder / "mock-broker.address"
         arguments = [self._address_file, *kafka.topics]
-        self.process = ChildProcess.of_module("mock broker", "cluster.local.mock_broker", arguments, log_file)
+        super().__init__(ChildProcess.of_module("mock broker", "cluster.local.mock_broker", arguments, log_file))
 
     def launch(self) -> None:
-        """Start the process and return at once."""
+        """See `Server`."""
         self._address_file.unlink(missing_ok=True)
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
         """Wait until it has written its address."""
@@ -59,18 +43,12 @@ class MockBroker:
         }
 
 
-class MailServer:
+class MailServer(Server):
     """Mail of the full profile: messages are written to a folder."""
-
-    keeps_address = True
 
     def __init__(self, folder: Path, log_file: Path, port: int) -> None:
         self._port = port
-        self.process = ChildProcess.of_module("mail server", "cluster.local.mail_server", [port, folder], log_file)
-
-    def launch(self) -> None:
-        """Start the process and return at once."""
-        self.process.start()
+        super().__init__(ChildProcess.of_module("mail server", "cluster.local.mail_server", [port, folder], log_file))
 
     def wait(self) -> None:
         """Wait until it listens."""

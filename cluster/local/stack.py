@@ -21,7 +21,8 @@ from cluster.local.progress import Progress
 from cluster.local.ray_head import RayHead
 from cluster.local.record import ALL_INTERFACES, StackRecord, stop_leftovers
 from cluster.local.serve_config import write_serve_config
-from cluster.local.servers import Server, servers_of
+from cluster.local.server import Server
+from cluster.local.servers import servers_of
 from integrations.settings import Profile, Settings, url_of
 
 _READY_TIMEOUT_S = 45.0

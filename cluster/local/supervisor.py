@@ -15,7 +15,7 @@ from cluster.local.process import ChildProcess
 from cluster.local.progress import Progress
 from cluster.local.ready_message import ready_message
 from cluster.local.record import read_record, stack_lock, stop_leftovers
-from cluster.local.servers import Server
+from cluster.local.server import Server
 from cluster.local.stack import Stack, StackOptions, StoppedError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from html import escape
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -79,7 +80,7 @@ class Pages:
         except MissingResourceError:
             return page("Checkout", "<h1>Checkout</h1><p>This checkout does not exist.</p>", status=404)
         except SandboxError as error:
-            return page("Checkout", f"<h1>Checkout</h1><p>{error.message}</p>", status=error.status)
+            return page("Checkout", f"<h1>Checkout</h1><p>{escape(error.message)}</p>", status=error.status)
 
     def _press(self, session_id: str, fields: Mapping[str, str]) -> Response:
         session = self._sandbox.store.get(SESSION, session_id).body

@@ -10,6 +10,7 @@ from cluster.errors import CommandError
 from cluster.local.http_probe import probe
 from cluster.local.ports import LOOPBACK
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 
 _KEY, _SECRET = "FITMONITOR_STRIPE__API_KEY", "FITMONITOR_STRIPE__WEBHOOK_SECRET"
 _START_TIMEOUT_S = 60
@@ -17,7 +18,7 @@ _PROBE_TIMEOUT_S = 2
 _OK = 200
 
 
-class StripeSandbox:
+class StripeSandbox(Server):
     """The sandbox of a local stack. Its objects, API key and webhook secret are kept over a restart.
 
     Args:
@@ -27,20 +28,18 @@ class StripeSandbox:
         webhook_url: where it sends events, on this machine.
     """
 
-    keeps_address = True
-
     def __init__(self, log_file: Path, folder: Path, port: int, webhook_url: str) -> None:
         self._base = f"http://{LOOPBACK}:{port}"
         self._secrets = _own_secrets(folder)
         self._webhook_url = webhook_url
         arguments = [port, folder.absolute()]
-        self.process = ChildProcess.of_module("stripe sandbox", "cluster.local.stripe_sandbox", arguments, log_file)
+        super().__init__(ChildProcess.of_module("stripe sandbox", "cluster.local.stripe_sandbox", arguments, log_file))
 
     def launch(self) -> None:
-        """Start it and return at once."""
+        """See `Server`."""
         own = {**self._secrets, "FITMONITOR_STRIPE__WEBHOOK_URL": self._webhook_url}
         self.process.environment = {**os.environ, **own}
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
         """Wait until it answers."""
