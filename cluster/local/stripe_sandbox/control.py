@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -53,25 +54,28 @@ class Action:
             return self.run(sandbox, object_id, parameters)
 
 
+def _simple(path: str, run: Callable[[Sandbox, str], Body]) -> Action:
+    """Create an action without parameters."""
+    return Action(path, NoParameters, lambda sandbox, object_id, _: run(sandbox, object_id))
+
+
 PAY = Action("sessions/{id}/pay", Buyer, sessions.pay)
 PAY_LATER = Action("sessions/{id}/pay-later", Buyer, sessions.pay_later)
-DECLINE = Action("sessions/{id}/fail", NoParameters, lambda sandbox, name, _: sessions.decline(sandbox, name))
+DECLINE = _simple("sessions/{id}/fail", sessions.decline)
 ACTIONS = (
     PAY,
     PAY_LATER,
     DECLINE,
-    Action("sessions/{id}/succeed", NoParameters, lambda sandbox, name, _: sessions.settle(sandbox, name, "succeeded")),
-    Action(
-        "sessions/{id}/payment-failed", NoParameters, lambda sandbox, name, _: sessions.settle(sandbox, name, "failed")
-    ),
-    Action("sessions/{id}/expire", NoParameters, lambda sandbox, name, _: sessions.expire(sandbox, name)),
+    _simple("sessions/{id}/succeed", partial(sessions.settle, outcome="succeeded")),
+    _simple("sessions/{id}/payment-failed", partial(sessions.settle, outcome="failed")),
+    _simple("sessions/{id}/expire", sessions.expire),
     Action("payment-intents/{id}/dispute", NewDispute, disputes.create),
     Action("payment-intents/{id}/refund", RefundAmount, refunds.refund_payment),
     Action("disputes/{id}/close", DisputeEnd, disputes.close),
-    Action("disputes/{id}/escalate", NoParameters, lambda sandbox, name, _: disputes.escalate(sandbox, name)),
-    Action("refunds/{id}/succeed", NoParameters, lambda sandbox, name, _: refunds.settle(sandbox, name, succeeds=True)),
-    Action("refunds/{id}/fail", NoParameters, lambda sandbox, name, _: refunds.settle(sandbox, name, succeeds=False)),
-    Action("events/{id}/resend", NoParameters, lambda sandbox, name, _: sandbox.events.resend(name)),
+    _simple("disputes/{id}/escalate", disputes.escalate),
+    _simple("refunds/{id}/succeed", partial(refunds.settle, succeeds=True)),
+    _simple("refunds/{id}/fail", partial(refunds.settle, succeeds=False)),
+    _simple("events/{id}/resend", lambda sandbox, event_id: sandbox.events.resend(event_id)),
 )
 
 

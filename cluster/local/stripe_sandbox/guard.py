@@ -94,10 +94,10 @@ def is_live(text: str) -> bool:
 
 
 def _is_loopback(host: str | None) -> bool:
-    if host is None or host == "localhost":
-        return host is not None
+    if host == "localhost":
+        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return False
 
