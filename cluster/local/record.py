@@ -107,9 +107,7 @@ def stack_lock(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             record = read_record(data_dir)
             where = f": {record.url} (pid {record.supervisor.pid}, {record.phase})" if record else ""
-            raise CommandError(
-                f"a stack is already up in {data_dir}{where}", "stop it with `fitmonitor down`"
-            ) from error
+            raise CommandError(f"a stack is already up in {data_dir}{where}", "fitmonitor down stops it") from error
         yield
 
 
