@@ -21,7 +21,7 @@ down: $(VENV)/.installed ## Stop the system.
 	@$(BIN)/fitmonitor down
 
 test: $(VENV)/.installed-dev ## Run the tests, on servers that it installs. TEST_ARGS="tests/unit -k door" for some.
-	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m cluster.local.install
 ifdef TEST_ARGS
 	$(BIN)/python -m pytest $(TEST_ARGS)
 else
@@ -33,23 +33,23 @@ check: $(VENV)/.installed-dev ## Check format, lint, types and boundaries; run t
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m cluster.local.install
 	@$(BIN)/python -m tests.suite check
 
 soak: $(VENV)/.installed-dev ## Run the long tests, shard by shard; goes on where it stopped. SOAK_ARGS="outages --again".
-	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m cluster.local.install
 	@$(BIN)/python -m tests.suite soak $(SOAK_ARGS)
 
 mutants: $(VENV)/.installed-dev ## Put deliberate defects into a copy; a test must notice each. MUTANTS_ARGS="--list".
-	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m cluster.local.install
 	@$(BIN)/python -m tests.suite mutants $(MUTANTS_ARGS)
 
 bench: $(VENV)/.installed ## Measure scans on the full profile, started for it. BENCH_ARGS="--connections 1,64".
-	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m cluster.local.install
 	$(BIN)/fitmonitor bench --start $(BENCH_ARGS)
 
 bench-large: $(VENV)/.installed ## Measure a scan with 1,000,000 members and 20,000,000 visits. BENCH_ARGS="--visits 5000000".
-	@$(BIN)/python -m cluster.local.bring
+	@$(BIN)/python -m cluster.local.install
 	$(BIN)/fitmonitor bench --start --parts large $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev ## Build these pages as a site that needs no network, in dist/docs.

@@ -1,4 +1,4 @@
-"""Which signals end a program of this package, whatever its parent process ignores or blocks."""
+"""The signals that end our programs, even if the parent process ignores or blocks them."""
 
 import _thread
 import signal
@@ -7,33 +7,34 @@ from collections.abc import Callable
 from threading import Timer
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
-_AGAIN_AFTER_S = 0.05  # this hook has returned then; raised within it, the interrupt would be dropped too
+_RETRY_AFTER_S = 0.05  # after the hook has returned: an interrupt inside it would be dropped too
 
 
 class _InterruptAgain:
-    """A hook for exceptions that Python drops because a finalizer raised them.
+    """Repeats an interrupt that Python drops because it was raised in a finalizer.
 
-    A signal may arrive while an object is finalized, such as a connection that is garbage; the program would go on.
+    A signal can arrive while an object is finalized, such as an unused connection. Without this hook for unraisable
+    exceptions the program would go on.
     """
 
-    def __init__(self, otherwise: "Callable[[sys.UnraisableHookArgs], object]") -> None:
-        self._otherwise = otherwise
+    def __init__(self, default: "Callable[[sys.UnraisableHookArgs], object]") -> None:
+        self._default = default
 
     def __call__(self, dropped: "sys.UnraisableHookArgs") -> None:
         if issubclass(dropped.exc_type, KeyboardInterrupt):
-            again = Timer(_AGAIN_AFTER_S, _thread.interrupt_main)
-            again.daemon = True
-            again.start()
+            retry = Timer(_RETRY_AFTER_S, _thread.interrupt_main)
+            retry.daemon = True
+            retry.start()
         else:
-            self._otherwise(dropped)
+            self._default(dropped)
 
 
 def end_on_signals() -> None:
     """Let SIGINT and SIGTERM end this process and those that it starts.
 
-    A process inherits which signals are ignored or blocked. A shell starts its background jobs with SIGINT ignored, and
-    so do `nohup` and some CI runners for what they run; Python then leaves it ignored. SIGHUP stays as it is: `nohup`
-    ignores it so that a program outlives its terminal.
+    A process inherits which signals are ignored or blocked. A shell ignores SIGINT in its background jobs, and so do
+    `nohup` and some CI runners; Python then leaves it ignored. SIGHUP stays as it is, because `nohup` ignores it so
+    that a program outlives its terminal.
     """
     for number in _ENDING:
         if signal.getsignal(number) is signal.SIG_IGN:

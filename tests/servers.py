@@ -19,7 +19,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from sqlalchemy import Connection, create_engine, make_url, text
 
-from cluster.local.bring import bring
+from cluster.local.install import install_servers
 from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.topics import create_topics
@@ -50,7 +50,7 @@ def server_folder() -> Iterator[Path]:
 @contextmanager
 def shared_servers() -> Iterator[dict[str, str]]:
     """Servers for a whole run; yields the environment by which its workers find them."""
-    bring()
+    install_servers()
     with server_folder() as folder, ExitStack() as stack:
         mariadb = MariaDbServer(folder / "mariadb", durable=False)
         kafka = KafkaServer(folder / "kafka", heap="768m")
@@ -83,7 +83,7 @@ def mariadb(request: pytest.FixtureRequest) -> Iterator[MariaDbServer]:
     if shared := _shared("mariadb"):
         yield MariaDbServer(*shared)
         return
-    bring()
+    install_servers()
     with MariaDbServer(request.getfixturevalue("server_dir") / "mariadb", durable=False) as server:
         yield server
 
@@ -94,7 +94,7 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[KafkaServer]:
     if shared := _shared("kafka"):
         yield KafkaServer(*shared)
         return
-    bring()
+    install_servers()
     with KafkaServer(request.getfixturevalue("server_dir") / "kafka", heap="512m") as server:
         yield server
 
@@ -102,7 +102,7 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[KafkaServer]:
 @pytest.fixture(scope="module")
 def own_mariadb() -> Iterator[MariaDbServer]:
     """A durable MariaDB for a module that stops or kills it. A test starts it again before it ends."""
-    bring()
+    install_servers()
     with server_folder() as folder, MariaDbServer(folder / "mariadb") as server:
         yield server
 
@@ -110,7 +110,7 @@ def own_mariadb() -> Iterator[MariaDbServer]:
 @pytest.fixture(scope="module")
 def own_kafka() -> Iterator[KafkaServer]:
     """A Kafka for a module that stops or kills it. A test starts it again before it ends."""
-    bring()
+    install_servers()
     with server_folder() as folder, KafkaServer(folder / "kafka", heap="512m") as server:
         yield server
 

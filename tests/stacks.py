@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import yaml
 
+from cluster.local.http_probe import probe
 from cluster.local.ports import free_port
 from cluster.local.process import wait_gone
-from cluster.local.readiness import ask
 from cluster.local.record import StackRecord, read_record
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")
@@ -135,7 +135,7 @@ class TestedStack:
 
     @property
     def is_ready(self) -> bool:
-        return ask(f"http://127.0.0.1:{self.port}/api/ready")[0] == 200
+        return probe(f"http://127.0.0.1:{self.port}/api/ready")[0] == 200
 
     def processes(self) -> list[psutil.Process]:
         return list(self.record.members())

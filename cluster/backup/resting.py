@@ -7,10 +7,9 @@ from contextlib import contextmanager
 import psutil
 
 from cluster.errors import CommandError
-from cluster.local.leftovers import stop_leftovers
 from cluster.local.ports import LOOPBACK
 from cluster.local.process import ProcessId
-from cluster.local.record import StackRecord, read_record, record_file, stack_lock
+from cluster.local.record import StackRecord, read_record, record_file, stack_lock, stop_leftovers
 from integrations.settings import Profile, Settings
 
 
@@ -42,12 +41,12 @@ def resting_store(settings: Settings) -> Iterator[str]:
 @contextmanager
 def _own_server(settings: Settings) -> Iterator[str]:
     # Imported here: the embedded profile needs no client of MySQL.
-    from cluster.local.bring import bring  # noqa: PLC0415
+    from cluster.local.install import install_servers  # noqa: PLC0415
     from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415
 
     if settings.profile is not Profile.FULL:
         raise CommandError("no database is named", "set FITMONITOR_DATABASE__URL")
-    bring()
+    install_servers()
     if os.geteuid() == 0:
         # MariaDB, which root hands to a user of its own, must be able to pass to its folder.
         settings.data_dir.chmod(settings.data_dir.stat().st_mode | 0o011)

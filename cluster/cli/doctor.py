@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.output import print_json
-from cluster.local.checks import examine
-from cluster.local.findings import Finding
+from cluster.local.doctor.checks import examine
+from cluster.local.doctor.finding import Finding
 from cluster.local.record import read_record
 from cluster.settings_file import stack_settings
 from integrations.settings import Profile, Settings

@@ -9,7 +9,7 @@ import typer
 from cluster.errors import CommandError
 from cluster.local.folders import serve_config_file
 from cluster.local.progress import Progress
-from cluster.local.stack import StoppedError, Wish
+from cluster.local.stack import StackOptions, StoppedError
 from cluster.local.supervisor import Supervisor
 from integrations.settings import Profile, Settings
 
@@ -33,8 +33,8 @@ def up(
     settings = Settings()
     if settings.profile is Profile.PRODUCTION:
         raise CommandError("up is for one machine", "use --profile embedded or --profile full")
-    wish = Wish(settings, serve_config or serve_config_file(), demo=demo)
+    options = StackOptions(settings, serve_config or serve_config_file(), demo=demo)
     try:
-        Supervisor(wish, Progress()).run()
+        Supervisor(options, Progress()).run()
     except StoppedError:
         raise typer.Exit(130) from None

@@ -1,10 +1,9 @@
-"""HAProxy as Serve starts it, held to loopback.
+"""HAProxy as Serve starts it, limited to loopback.
 
-Serve has settings for the ports of HAProxy's statistics and metrics but none for their address, which is every
-interface, and leaves the admin socket open to every user. `RAY_SERVE_HAPROXY_BINARY_PATH` names the program to
-start: here a script that edits those lines of the written configuration and becomes HAProxy. It also moves the
-public port to `FITMONITOR_HOST`, so that Serve's own host, where the replicas listen too, stays loopback, and adds the
-answers of `cluster.local.haproxy_rules` for applications that Serve does not know yet.
+Serve binds HAProxy's statistics and metrics to every interface, and leaves the admin socket open to every user. There
+are no settings for either. `RAY_SERVE_HAPROXY_BINARY_PATH` names the program to start: here a script that edits these
+lines of the configuration and then runs HAProxy. The script also binds the public port to `FITMONITOR_HOST`, so that
+Serve's own host, where the replicas listen too, stays loopback. It adds the rules of `cluster.local.haproxy_rules`.
 """
 
 import re
@@ -24,7 +23,7 @@ from cluster.local.haproxy_rules import (
     response_rules,
     sign_in_rules,
 )
-from cluster.local.ports import LOOPBACK, PortRow
+from cluster.local.ports import LOOPBACK, PortBlock
 
 _SCRIPT = """#!/bin/sh
 config=
@@ -38,15 +37,15 @@ if [ -n "$config" ]; then
 fi
 exec {binary} "$@"
 """
-# Three replicas of the live view hold 6,000 streams between them, and doors must still find a connection.
-_MOST_CONNECTIONS = 10_000
+# Three replicas of the live view hold 6,000 streams, and doors need connections too.
+_MAX_CONNECTIONS = 10_000
 _OTHER_FILES = 200
 FORWARDED_HEADER = "X-Forwarded-For"
-"""The header in which this proxy names the client."""
+"""The header that holds the address of the client."""
 _CLIENT_ADDRESS = f"http-request set-header {FORWARDED_HEADER} %[src]"
 _PREFIX = re.compile(r"/[A-Za-z0-9._~/-]*")
-# Who has waited for `100 Continue` and got an answer in its place must not send another request: HAProxy would take it
-# for the body, and does not pass on the `Connection: close` of the replica.
+# A client that waits for `100 Continue` and gets the response at once must not reuse the connection: HAProxy would read
+# its next request as the missing body, and does not forward the replica's `Connection: close`.
 _CLOSING = (
     "http-request set-var(txn.expects) bool(1) if { req.hdr(expect) -m found }",
     "http-after-response set-header Connection close if { var(txn.expects) -m bool }",
@@ -54,20 +53,20 @@ _CLOSING = (
 
 
 def haproxy_environment(
-    folder: Path, ports: PortRow, host: str, port: int, prefixes: Sequence[str], *, signs_in: bool = False
+    folder: Path, ports: PortBlock, host: str, port: int, prefixes: Sequence[str], *, signs_in: bool = False
 ) -> Mapping[str, str]:
-    """Write the script and name everything that would otherwise be shared with another stack.
+    """Write the script, and return the variables that keep this stack apart from others.
 
     Args:
-        folder: a short folder of this stack alone; sockets, configuration and state go below it.
-        ports: where the ports of statistics, metrics and replicas are taken from.
-        host: the address that the public port is moved to.
+        folder: run folder of the stack, for sockets, configuration and state.
+        ports: the ports of statistics, metrics and replicas are taken from these.
+        host: the address of the public port.
         port: the public port.
-        prefixes: the route prefixes of the applications, which answer 503 until Serve knows them.
-        signs_in: whether the local provider's pages are served, which are then found at the root too.
+        prefixes: route prefixes of the applications; they get 503 until Serve knows them.
+        signs_in: whether the local identity provider serves its pages; they are then at the root too.
 
     Raises:
-        CommandError: a prefix has characters that a path of ours never has.
+        CommandError: a prefix has characters that are not allowed.
     """
     statistics, metrics = ports.take(2)
     fallback_http, fallback_grpc = ports.take(2)
@@ -79,9 +78,9 @@ def haproxy_environment(
         rf"s/^\( *bind \)[^ ]*:{metrics}$/\1{LOOPBACK}:{metrics}/",
         rf"s/^\( *bind \)[^ ]*:{port}$/\1{host}:{port}/",
         r"s/^\( *stats socket .*\) mode 666 /\1 mode 600 /",
-        # A line for each request, with all that was asked for, would go to the machine's syslog.
+        # Otherwise each request writes its URL to the syslog of the machine.
         r"s/^\( *\)option httplog$/\1option dontlog-normal/",
-        # Who tries passwords is told apart by address; HAProxy replaces what a client says of itself.
+        # Sign-in attempts are counted by address, so a header of the client is replaced.
         rf"s/^\( *\)bind {host}:{port}$/&\n\1{_CLIENT_ADDRESS}/",
     ]
     words = " ".join(f"-e {shlex.quote(edit)}" for edit in edits)
@@ -94,7 +93,7 @@ def haproxy_environment(
     script.chmod(0o700)
     files = folder / "ha"
     return {
-        # uvicorn, which runs in each replica, would take the client from X-Forwarded-For by itself: only ours is read.
+        # uvicorn in each replica must not read X-Forwarded-For itself.
         "FORWARDED_ALLOW_IPS": "",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(script),
@@ -105,7 +104,7 @@ def haproxy_environment(
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(files / "state"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(statistics),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
-        # One log line a request through the manager's Python process costs more than it tells.
+        # They need a log line per request through a Python process.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_NBTHREAD": "2",
         "RAY_SERVE_HAPROXY_MAXCONN": str(_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
@@ -119,10 +118,10 @@ def haproxy_environment(
 
 
 def _additions(folder: Path, prefixes: Sequence[str], *, signs_in: bool) -> list[str]:
-    """Commands of the script that read further lines into the configuration, below those of the public port."""
+    """Return the commands of the script that insert our rules below the lines of the public port."""
     below = f"^ *{_CLIENT_ADDRESS.partition('%')[0]}"
     rules = folder / "haproxy.rules"
-    # An application at the root has these paths itself.
+    # An application at the root serves these paths itself.
     at_root = sign_in_rules() if signs_in and "/api" in prefixes and "/" not in prefixes else ""
     rules.write_text(request_id_rules() + at_root + response_rules(), encoding="utf-8")
     error = folder / "haproxy.error"
@@ -137,19 +136,19 @@ def _additions(folder: Path, prefixes: Sequence[str], *, signs_in: bool) -> list
         missing.write_text(missing_rules(prefix, prefixes), encoding="utf-8")
         known = f'grep -q -- {shlex.quote(known_pattern(prefix))} "$config"'
         commands.append(f'{known} || sed -i {_reading(below, missing)} "$config" || exit 1')
-    # Last, hence first in the file: the other rules use what they set.
+    # Inserted last, so they come first in the file: the other rules use their variable.
     commands.append(f'sed -i {_reading(below, rules)} "$config" || exit 1')
     return [f"    {command}" for command in commands]
 
 
 def _reading(line: str, file: Path, *, instead: bool = False) -> str:
-    """Arguments of sed that read a file after a line, or in its place."""
+    """Return the arguments of sed that insert a file after a line, or instead of it."""
     deleted = f" -e {shlex.quote(f'/{line}/d')}" if instead else ""
     return f"-e {shlex.quote(f'/{line}/r {file}')}{deleted}"
 
 
 def _connections(open_files: int) -> int:
-    """How many connections HAProxy may hold. It opens five files for two, and does not start where it may not."""
+    """Return the limit of connections: HAProxy needs five files for two connections, or it does not start."""
     if open_files == resource.RLIM_INFINITY:
-        return _MOST_CONNECTIONS
-    return min(_MOST_CONNECTIONS, max(1, open_files - _OTHER_FILES) * 2 // 5)
+        return _MAX_CONNECTIONS
+    return min(_MAX_CONNECTIONS, max(1, open_files - _OTHER_FILES) * 2 // 5)

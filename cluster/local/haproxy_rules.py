@@ -1,8 +1,7 @@
-"""What HAProxy itself answers for the prefixes that Serve is to serve: 503 as problem+json, never a plain 404.
+"""Rules that `cluster.local.haproxy` adds to HAProxy's configuration: 503 as problem+json instead of a plain 404.
 
-Serve writes an application's prefix into HAProxy's configuration once the application is known. Until then HAProxy
-answers 404 in plain text, and a client gives up on a path that exists a moment later. These are lines of HAProxy's
-configuration that `cluster.local.haproxy` adds to what Serve writes.
+Serve adds the prefix of an application to HAProxy's configuration once the application runs. Until then HAProxy would
+return 404 in plain text, and clients would give up on a path that exists a moment later.
 """
 
 import json
@@ -14,14 +13,14 @@ from deployments.http.problems import DOCUMENTED_AT, MEDIA_TYPE
 _CODE, _RETRY_AFTER_S = "unavailable", 2
 _PAGES = "/api/identity"
 _REQUEST_ID = "txn.request_id"
-# Serve's own proxy, which HAProxy falls back to while an application has no replica, is named so in the configuration.
+# The name of Serve's own proxy in the configuration. HAProxy uses it while an application has no replica.
 _SERVE_PROXY = "SERVE_PROXY_ACTOR"
 
 
 def request_id_rules() -> str:
-    """The id that an answer of HAProxy's own carries, by the same rule as the gateway's.
+    """Set the request id of HAProxy's own responses, by the same rule as the gateway.
 
-    A header that breaks the rule is dropped: Serve writes it into its log before any of our code has read it.
+    An invalid header is deleted, because Serve logs it before our code reads it.
     """
     sent = "req.fhdr(x-request-id)"
     valid = f"{sent} -m reg ^[A-Za-z0-9._-]{{1,64}}$"
@@ -33,28 +32,28 @@ def request_id_rules() -> str:
 
 
 def sign_in_rules() -> str:
-    """Lead from the paths of Cognito's hosted page, at the root, to the same pages of the local provider."""
+    """Redirect from the paths of Cognito's hosted pages, at the root, to the pages of the local identity provider."""
     paths = " ".join(f"/{name}" for name in ("login", "signup", "forgotPassword"))
     return f"    http-request redirect code 302 location {_PAGES}%[path]?%[query] if {{ path {paths} }}\n"
 
 
 def response_rules() -> str:
-    """Replaces what Serve's own proxy says in plain text; whatever an application answers has our headers."""
+    """Replace the plain text of Serve's own proxy. Responses of our applications are recognized by a header."""
     own = f"{{ srv_name -m beg {_SERVE_PROXY} }} !{{ res.hdr(x-content-type-options) -m found }}"
     return f"    http-response return {_answer()} if {own} {{ status 404 408 503 }}\n"
 
 
 def error_rule() -> str:
-    """In place of Serve's page for a backend without a server: nothing was sent, so the call can be repeated."""
+    """Replace Serve's page for a backend without a server. Nothing was sent, so the client can repeat the request."""
     return f"    http-error {_answer()}\n"
 
 
 def missing_rules(prefix: str, prefixes: Sequence[str]) -> str:
-    """Answer for a prefix that Serve does not know yet; a longer one below it is another application's.
+    """Return 503 for a prefix that Serve does not know yet.
 
     Args:
-        prefix: the missing one.
-        prefixes: all that are configured.
+        prefix: the missing prefix.
+        prefixes: all prefixes; longer ones below `prefix` belong to other applications.
     """
     name = f"unknown_{prefixes.index(prefix)}"
     lines = _acl(name, prefix)
@@ -68,7 +67,7 @@ def missing_rules(prefix: str, prefixes: Sequence[str]) -> str:
 
 
 def known_pattern(prefix: str) -> str:
-    """The line, for grep, that Serve's configuration has once the prefix is known; none of ours is like it."""
+    """Return a pattern for grep that matches the configuration once Serve knows the prefix, and none of our lines."""
     return f"^ *acl is_[^ ]* path {prefix.replace('.', '[.]')}$"
 
 
@@ -90,7 +89,7 @@ def _answer() -> str:
         "code": _CODE,
         "request_id": "",
     }
-    # Within single quotes of HAProxy's configuration, and a log format: both have letters of their own.
+    # Escaped for single quotes in HAProxy's configuration and for its log format.
     text = json.dumps(document).replace("'", "\\u0027").replace("%", "%%")
     text = text.removesuffix('""}') + f'"%[var({_REQUEST_ID})]"}}'
     headers = {

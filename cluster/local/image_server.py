@@ -1,6 +1,5 @@
-"""S3 of the full profile: moto's server, in memory."""
+"""S3 of the full profile: the server of moto, in memory."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,42 +7,37 @@ from pydantic import SecretStr
 
 from cluster.local.ports import LOOPBACK, is_free
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 from domain.images import ImagesAwayError
 from integrations.settings import ImageSettings
 
 _BUCKET = "fitmonitor-images"
 _REGION = "eu-west-1"
-# Nobody's: the server is on this machine, and takes any.
+# The server accepts any key.
 _KEY_ID, _KEY = "local", "local"
 
 
-class ImageServer:
-    """Pictures of the full profile. They live as long as the server: where it ends, machines are without theirs.
+class ImageServer(Server):
+    """Stores pictures. They are lost when the server ends.
 
     Args:
         log_file: of its output.
         port: where it listens.
     """
 
-    keeps_address = True
-
     def __init__(self, log_file: Path, port: int) -> None:
         self._port = port
-        command: list[str | Path] = [sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(port)]
-        self.process = ChildProcess("image server", command, log_file, folder=log_file.parent, patience_s=5)
-
-    def launch(self) -> None:
-        """Start it without waiting."""
-        self.process.start()
+        arguments = ["-H", LOOPBACK, "-p", port]
+        super().__init__(ChildProcess.of_module("image server", "moto.server", arguments, log_file))
 
     def wait(self) -> None:
-        """Wait until it listens, and make the bucket, which it has forgotten."""
+        """Wait until it listens, and create the bucket."""
         self.process.wait_until(lambda: not is_free(self._port), timeout_s=60)
         make_bucket(self.settings)
 
     @property
     def settings(self) -> ImageSettings:
-        """What finds it."""
+        """The settings by which it is found."""
         return ImageSettings(
             bucket=_BUCKET,
             region=_REGION,
@@ -53,7 +47,7 @@ class ImageServer:
         )
 
     def environment(self) -> Mapping[str, str]:
-        """Where it listens, and keys that open nothing else."""
+        """Return its address and its keys, which are valid nowhere else."""
         own = self.settings
         return {
             "FITMONITOR_IMAGES__BUCKET": own.bucket,
@@ -65,12 +59,12 @@ class ImageServer:
 
 
 def make_bucket(settings: ImageSettings) -> None:
-    """Make the bucket of a server that has none; once more changes nothing.
+    """Create the bucket if it is missing.
 
     Raises:
-        ImagesAwayError: the server cannot be asked.
+        ImagesAwayError: the server does not answer.
     """
-    # Imported here: boto3 takes a second, which every other stack would wait for in its supervisor.
+    # Imported here: boto3 takes a second, which the supervisor of every other stack would wait for.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from integrations.images.s3 import open_s3  # noqa: PLC0415
@@ -81,4 +75,4 @@ def make_bucket(settings: ImageSettings) -> None:
     except client.exceptions.BucketAlreadyOwnedByYou:
         return
     except (BotoCoreError, ClientError) as error:
-        raise ImagesAwayError(f"the bucket cannot be made ({type(error).__name__})") from error
+        raise ImagesAwayError(f"the bucket cannot be created ({type(error).__name__})") from error

@@ -1,23 +1,22 @@
-"""An Apache Kafka broker of one's own: one KRaft node on loopback, its log in a folder."""
+"""An Apache Kafka broker: one KRaft node on loopback, with its data in a folder."""
 
 import base64
 import subprocess
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from cluster.errors import CommandError
-from cluster.local.bring import kafka_lib, program
+from cluster.local.install import kafka_lib, program
 from cluster.local.ports import LOOPBACK, free_ports
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 
-# The session of the broker itself bounds how long it is refused after a kill; those of groups, for both protocols,
-# how long a killed consumer's partitions stay dark.
+# After a kill the broker cannot register again before its session ends, and the partitions of a killed consumer wait
+# for the end of its group session (both group protocols are set). Hence the short timeouts.
 _CONFIG = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
@@ -45,8 +44,8 @@ group.consumer.min.session.timeout.ms=1000
 group.consumer.heartbeat.interval.ms=2000
 group.consumer.min.heartbeat.interval.ms=500
 """
-# For the few hundred messages a second of one machine: the second compiler takes more than it gives back (two thirds of
-# the broker's time in its first minutes), and a heap this small needs no collector with threads of its own.
+# For the few hundred messages per second of one machine: the second compiler costs more than it saves (two thirds of
+# the broker's CPU time in its first minutes), and a small heap needs no concurrent garbage collector.
 _JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _LOGGING = """rootLogger.level=WARN
 rootLogger.appenderRef.console.ref=console
@@ -57,17 +56,14 @@ appender.console.layout.pattern=%d{ISO8601} %p %c %m%n
 """
 
 
-class KafkaServer:
-    """One Kafka node, kept in a folder that survives it.
+class KafkaServer(Server):
+    """One Kafka node. A restart keeps its data and its ports.
 
     Args:
-        data_dir: its folder, made at the first start.
-        port: where clients connect on loopback; the controller takes the port after it.
-            Free ports unless given. A restart keeps them.
-        heap: the JVM's largest heap.
+        data_dir: its folder; is created at the first start.
+        port: for clients, on loopback; the controller uses the next one (default: free ports).
+        heap: maximum heap of the JVM.
     """
-
-    keeps_address = True
 
     def __init__(self, data_dir: Path, port: int | None = None, heap: str = "1g") -> None:
         self.data_dir = data_dir.absolute()
@@ -75,28 +71,10 @@ class KafkaServer:
         self._heap = heap
         self._files = self.data_dir / "files"
         self._config = self.data_dir / "server.properties"
-        self.process = ChildProcess("Kafka", [], self.data_dir / "kafka.log")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, formatting its folder first where it is new, and wait until it answers clients.
-
-        Raises:
-            CommandError: when Java or Kafka is missing or the broker does not come up; names its log.
-        """
-        self.launch()
-        self.wait()
+        super().__init__(ChildProcess("Kafka", [], self.data_dir / "kafka.log"))
 
     def launch(self) -> None:
-        """Start it without waiting."""
+        """See `Server`; a new folder is formatted first."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._config.write_text(
             _CONFIG.format(host=LOOPBACK, port=self.port, controller_port=self.port + 1, files=self._files),
@@ -106,37 +84,24 @@ class KafkaServer:
         if not (self._files / "meta.properties").exists():
             self._format()
         self.process.command = [*self._java(f"-Xmx{self._heap}", *_JVM), "kafka.Kafka", str(self._config)]
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
         """Wait until it answers clients."""
         self.process.wait_until(self.is_ready, timeout_s=60)
 
     def environment(self) -> Mapping[str, str]:
-        """The setting by which the rest of the system finds it."""
+        """Return the setting by which other processes find it."""
         return {"FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers}
-
-    def stop(self) -> None:
-        """Shut it down in order."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop and start again, on the same port."""
-        self.stop()
-        self.start()
 
     @property
     def bootstrap_servers(self) -> str:
-        """The address that clients are given."""
+        """The address for clients."""
         return f"{LOOPBACK}:{self.port}"
 
     def is_ready(self) -> bool:
-        """Whether the broker answers a request for its topics."""
-        # `log_level` 0: a refused connection is what is waited for, not news.
+        """Return whether the broker lists its topics."""
+        # `log_level` 0: refused connections are expected here.
         client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         try:
             return bool(client.list_topics(timeout=1).brokers)
@@ -146,12 +111,12 @@ class KafkaServer:
     def _java(self, *options: str) -> list[str]:
         java = program("java")
         if java is None or not kafka_lib().is_dir():
-            raise CommandError("Java or Apache Kafka is missing", "python -m cluster.local.bring")
+            raise CommandError("Java or Apache Kafka is missing", "python -m cluster.local.install")
         logging = f"-Dlog4j2.configurationFile={self.data_dir / 'log4j2.properties'}"
         return [str(java), *options, logging, "-cp", f"{kafka_lib()}/*"]
 
     def _format(self) -> None:
-        # As `random-uuid` of the same tool would make it, without another JVM; Kafka takes none with a leading dash.
+        # What the tool's `random-uuid` creates, without another JVM; Kafka accepts no leading dash.
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         tool = [*self._java("-Xmx128m"), "kafka.tools.StorageTool"]
         formatted = subprocess.run(  # noqa: S603 - composed above

@@ -1,6 +1,6 @@
-"""The mail server of a full stack: takes whatever is sent and writes it to a folder, one `.eml` file each.
+"""The mail server of the full profile: writes each message into a folder as an `.eml` file.
 
-`python -m cluster.local.mail_server PORT FOLDER` serves until it is told to end. Nothing leaves this machine.
+`python -m cluster.local.mail_server PORT FOLDER` serves until SIGTERM or SIGINT. Nothing leaves this machine.
 """
 
 import os
@@ -15,10 +15,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cluster.local.ports import LOOPBACK
 from domain.ids import new_id
 
-_TAKEN = "250 Message taken"
+_ACCEPTED = "250 Message accepted"
 
 
-class _ToFolder:
+class _FolderHandler:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -27,14 +27,14 @@ class _ToFolder:
         file = self._folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{new_id()}.eml"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(content)
-        return _TAKEN
+        return _ACCEPTED
 
 
 def serve(port: int, folder: Path) -> None:
-    """Take mail until SIGTERM or SIGINT."""
+    """Accept mail until SIGTERM or SIGINT."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    controller = Controller(_ToFolder(folder), hostname=LOOPBACK, port=port)
+    controller = Controller(_FolderHandler(folder), hostname=LOOPBACK, port=port)
     controller.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     controller.stop()

@@ -1,4 +1,4 @@
-"""A MariaDB server of one's own: own folder, own port on loopback, own user with a random password."""
+"""A MariaDB server with its own folder, port on loopback, and user with a random password."""
 
 import os
 import secrets
@@ -6,21 +6,20 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pymysql
 
 from cluster.errors import CommandError
-from cluster.local.bring import MARIADB_USER, program
+from cluster.local.install import MARIADB_USER, program
 from cluster.local.ports import LOOPBACK, free_port
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 
 USER = "fitmonitor"
 DATABASE = "fitmonitor"
 
-# Durable as in production: a commit that was acknowledged survives a power cut. The socket is named relative to
-# the data folder because the path of a Unix socket must be shorter than 108 bytes.
+# As in production, an acknowledged commit survives a power cut. The socket's path is relative to the data folder,
+# because the path of a Unix socket must be shorter than 108 bytes.
 _DURABLE = """innodb_flush_log_at_trx_commit=1
 innodb_doublewrite=1
 """
@@ -46,59 +45,36 @@ init-file={init_file}
 """
 
 
-class MariaDbServer:
-    """One MariaDB server, kept in a folder that survives it.
+class MariaDbServer(Server):
+    """One MariaDB server. A restart keeps its data and its port.
 
     Args:
-        data_dir: its folder, made at the first start. Must lie where the user `mysql` may pass when started by root.
-        port: where it listens on loopback; a free port unless given. A restart keeps it.
-        durable: False for a server whose data nobody needs after it: commits do not wait for the disk.
+        data_dir: its folder; is created at the first start. If root starts it, user `mysql` must be able to reach it.
+        port: on loopback (default: a free port).
+        durable: False if nobody needs the data later: commits do not wait for the disk.
     """
-
-    keeps_address = True
 
     def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
         self.data_dir = data_dir.absolute()
         self._durability = _DURABLE if durable else _NOT_DURABLE
         self.port = port or free_port()
         self._files = self.data_dir / "files"
-        # Not /tmp: each server that starts deletes temporary tables there, those of a server that runs too.
+        # Not /tmp: a server that starts deletes the temporary tables of all servers there.
         self._temporary = self.data_dir / "temporary"
         self._init_file = self.data_dir / "first.sql"
         self._config = self.data_dir / "my.cnf"
-        self.process = ChildProcess(
-            "MariaDB",
-            [program("mariadbd") or "mariadbd", f"--defaults-file={self._config}"],
-            self.data_dir / "mariadb.log",
-        )
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, making its files first where there are none, and wait until it takes connections.
-
-        Raises:
-            CommandError: when MariaDB is not installed or does not come up; names its log.
-        """
-        self.launch()
-        self.wait()
+        # `launch` sets the command.
+        super().__init__(ChildProcess("MariaDB", [], self.data_dir / "mariadb.log"))
 
     def launch(self) -> None:
-        """Start it without waiting."""
+        """See `Server`; missing data files are created first."""
         server = program("mariadbd")
         if server is None:
-            raise CommandError("MariaDB is missing", "python -m cluster.local.bring")
+            raise CommandError("MariaDB is missing", "python -m cluster.local.install")
         self.data_dir.mkdir(parents=True, exist_ok=True)
         user = self._server_user()
         if user:
-            # The server must be able to pass to its files; the password beside them stays its owner's alone.
+            # The server must be able to reach its files. The password beside them is readable by its owner only.
             self.data_dir.chmod(self.data_dir.stat().st_mode | 0o011)
         self._temporary.mkdir(mode=0o700, exist_ok=True)
         if user:
@@ -108,54 +84,37 @@ class MariaDbServer:
         self._write_config(user)
         options = [f"--user={user}"] if user else []
         self.process.command = [str(server), f"--defaults-file={self._config}", *options]
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
-        """Wait until it takes connections; recovery after a kill is part of that."""
+        """Wait until it accepts connections, which includes recovery after a kill."""
         self.process.wait_until(self.is_ready, timeout_s=120)
         self._init_file.unlink(missing_ok=True)
 
     def environment(self) -> Mapping[str, str]:
-        """The setting by which the rest of the system finds it."""
+        """Return the setting by which other processes find it."""
         return {"FITMONITOR_DATABASE__URL": self.url}
-
-    def stop(self) -> None:
-        """Shut it down in order."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop and start again, on the same port."""
-        self.stop()
-        self.start()
 
     @property
     def url(self) -> str:
-        """SQLAlchemy's address of the stack's own database, password included."""
+        """The SQLAlchemy URL of the stack's database, with the password."""
         return self.database_url(DATABASE)
 
     def database_url(self, database: str) -> str:
-        """SQLAlchemy's address of a database on this server; its name must start with `fitmonitor`."""
+        """Return the SQLAlchemy URL of a database on this server; its name must start with `fitmonitor`."""
         return f"mysql+pymysql://{USER}:{self._password()}@{LOOPBACK}:{self.port}/{database}?charset=utf8mb4"
 
     def create_database(self, name: str) -> str:
-        """Create an empty database and return its address.
-
-        Args:
-            name: its name; must start with `fitmonitor`, as the user has no rights elsewhere.
-        """
+        """Create an empty database and return its URL; its name must start with `fitmonitor`."""
         with (
-            pymysql.connect(host=LOOPBACK, port=self.port, user=USER, password=self._password()) as link,
-            link.cursor() as cursor,
+            pymysql.connect(host=LOOPBACK, port=self.port, user=USER, password=self._password()) as connection,
+            connection.cursor() as cursor,
         ):
             cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
         return self.database_url(name)
 
     def is_ready(self) -> bool:
-        """Whether the user can connect and read."""
+        """Return whether the user can connect and read."""
         try:
             with (
                 pymysql.connect(
@@ -165,8 +124,8 @@ class MariaDbServer:
                     password=self._password(),
                     connect_timeout=2,
                     read_timeout=2,
-                ) as link,
-                link.cursor() as cursor,
+                ) as connection,
+                connection.cursor() as cursor,
             ):
                 return bool(cursor.execute("SELECT 1"))
         except (pymysql.MySQLError, OSError):
@@ -181,20 +140,20 @@ class MariaDbServer:
         return file.read_text(encoding="utf-8")
 
     def _server_user(self) -> str | None:
-        """Whom root hands the server to; None when the caller is an ordinary user.
+        """Return the user that the server runs as if root starts it; None for an ordinary caller.
 
-        MariaDB serves as root only where it cannot be avoided: a checkout inside root's own home, which is closed.
+        MariaDB runs as root only if no other user can reach its folder, as in a checkout in root's home.
         """
         if os.geteuid() != 0:
             return None
-        passable = all(folder.stat().st_mode & 0o001 for folder in self.data_dir.parents)
-        return MARIADB_USER if passable else "root"
+        reachable = all(folder.stat().st_mode & 0o001 for folder in self.data_dir.parents)
+        return MARIADB_USER if reachable else "root"
 
     def _install(self, user: str | None) -> None:
         installer = program("mariadb-install-db")
         if installer is None:
-            raise CommandError("MariaDB is incomplete: no mariadb-install-db", "python -m cluster.local.bring")
-        # Made aside and then renamed: half a set of files is never taken for a whole one.
+            raise CommandError("MariaDB is incomplete: no mariadb-install-db", "python -m cluster.local.install")
+        # Renamed once complete, so that a crash never leaves half of the files.
         draft = self.data_dir / "files.draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -206,11 +165,11 @@ class MariaDbServer:
         if done.returncode != 0:
             log = self.data_dir / "install.log"
             log.write_bytes(done.stdout + done.stderr)
-            raise CommandError("MariaDB's files could not be made", f"read {log}")
+            raise CommandError("the data files of MariaDB could not be created", f"read {log}")
         draft.rename(self._files)
 
     def _write_config(self, user: str | None) -> None:
-        # Readable by the server alone: the first statements carry the password.
+        # Only the server can read it: the statements hold the password.
         self._init_file.touch(mode=0o600)
         self._init_file.write_text(
             f"CREATE DATABASE IF NOT EXISTS `{DATABASE}` CHARACTER SET utf8mb4;\n"

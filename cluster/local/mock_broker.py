@@ -1,7 +1,7 @@
-"""Kafka of the embedded profile: librdkafka's mock broker in a process of its own.
+"""Kafka of the embedded profile: the mock broker of librdkafka in a process of its own.
 
-`python -m cluster.local.mock_broker ADDRESS_FILE TOPIC…` serves until it is told to end. What it holds is in
-memory, bounded by librdkafka to 5 MiB a partition.
+`python -m cluster.local.mock_broker ADDRESS_FILE TOPIC…` serves until SIGTERM or SIGINT. Messages are in memory;
+librdkafka keeps 5 MiB per partition.
 """
 
 import signal
@@ -13,12 +13,12 @@ from confluent_kafka import Producer
 
 
 def serve(address_file: Path, topics: Sequence[str]) -> None:
-    """Hold the broker until SIGTERM or SIGINT."""
+    """Run the broker until SIGTERM or SIGINT, and write its address into a file."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    holder = Producer({"test.mock.num.brokers": 1, "log_level": 3})
-    for topic in topics:  # asking for a topic makes it
-        holder.list_topics(topic, timeout=10)
-    broker = next(iter(holder.list_topics(timeout=10).brokers.values()))
+    owner = Producer({"test.mock.num.brokers": 1, "log_level": 3})
+    for topic in topics:  # a request for a topic creates it
+        owner.list_topics(topic, timeout=10)
+    broker = next(iter(owner.list_topics(timeout=10).brokers.values()))
     draft = address_file.with_suffix(".draft")
     draft.write_text(f"{broker.host}:{broker.port}", encoding="utf-8")
     draft.rename(address_file)

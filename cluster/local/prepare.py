@@ -1,6 +1,6 @@
-"""Makes keys, brings the database up to date, makes topics and demo: `python -m cluster.local.prepare STEP…`.
+"""Creates keys, accounts, tables, topics and demo data: `python -m cluster.local.prepare STEP…`.
 
-A process of its own, so that the supervisor stays small and the settings are those of the stack.
+It is a process of its own, so that the supervisor stays small and the settings are those of the stack.
 """
 
 import sys
@@ -19,7 +19,7 @@ from integrations.settings import Settings, settings
 
 
 def keys(chosen: Settings) -> None:
-    """The keys of passes and access tokens."""
+    """Create the keys of passes and access tokens."""
     if chosen.passes.key_dir is not None:
         ensure_pass_key(chosen.passes.key_dir)
     if chosen.identity.signing_key_dir is not None:
@@ -27,7 +27,7 @@ def keys(chosen: Settings) -> None:
 
 
 def accounts(chosen: Settings) -> None:
-    """The local provider's file, before many replicas would make it at once; the folder for mail."""
+    """Create the file of the local identity provider, before many replicas do so at once, and the mail folder."""
     if chosen.identity.accounts_file is not None:
         file = AccountsFile(chosen.identity.accounts_file)
         try:
@@ -42,19 +42,19 @@ def accounts(chosen: Settings) -> None:
 
 
 def database(chosen: Settings) -> None:
-    """The tables; not those that a restore has left half filled."""
+    """Migrate the database; refuses one whose restore has not finished."""
     url = chosen.database.url.get_secret_value()
     refuse_half_filled(url)
     upgrade(url)
 
 
 def topics(chosen: Settings) -> None:
-    """The topics."""
+    """Create the Kafka topics."""
     create_topics(chosen.kafka.bootstrap_servers, chosen.kafka)
 
 
 def demo(chosen: Settings) -> None:
-    """Gyms and members to try the system with."""
+    """Create demo gyms and members."""
     seed_demo(chosen)
 
 
@@ -64,11 +64,11 @@ STEPS: Mapping[str, Callable[[Settings], None]] = {
 
 
 def main(names: list[str]) -> int:
-    """Take the steps in order; leave the reason of a failure as the last line."""
+    """Run the steps in order; print the reason of a failure as the last line."""
     try:
         for name in names:
             STEPS[name](settings())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor shows this line and stops
+    except Exception as error:  # noqa: BLE001 - the supervisor shows the last line
         sys.excepthook(type(error), error, error.__traceback__)
         print(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", flush=True)  # noqa: T201
         return 1

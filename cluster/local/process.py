@@ -1,8 +1,9 @@
-"""Child processes that are known again by pid and start time, so that a reused pid is never signalled."""
+"""Child processes, identified by pid and start time so that a reused pid is never signalled."""
 
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,24 +15,24 @@ import psutil
 
 from cluster.errors import CommandError
 
-# psutil derives a create time from the boot time, which moves a little when the clock is set.
+# psutil computes the create time from the boot time, which moves a little when the clock is set.
 _SAME_START_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """One process of this boot. `created` is psutil's create time, seconds since the epoch."""
+    """One process since the last boot. `created` is psutil's create time, in seconds since the epoch."""
 
     pid: int
     created: float
 
     @classmethod
     def of(cls, pid: int) -> Self:
-        """The identity of a living process."""
+        """Identify a running process."""
         return cls(pid, psutil.Process(pid).create_time())
 
     def find(self) -> psutil.Process | None:
-        """The process, or None when it is gone or its pid now belongs to another."""
+        """Find the process; None if it has ended, even if another process has its pid now."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < _SAME_START_S
@@ -41,10 +42,10 @@ class ProcessId:
 
 
 def session_members(leaders: Sequence[ProcessId]) -> Sequence[psutil.Process]:
-    """Every living process that descends from one of the leaders, also when the leader itself has died.
+    """Find all running processes in the sessions of these leaders, even if a leader has ended.
 
-    Each child of the stack leads a session of its own, and a session's members keep its number for life. The kernel
-    does not give that number to a new process while a member lives.
+    Each child of the stack leads its own session. A process stays in its session for life, and the kernel does not
+    reuse the session's number while a member runs.
     """
     started = {leader.pid: leader for leader in leaders}
     return [process for process in psutil.process_iter() if _belongs(process, started)]
@@ -57,28 +58,29 @@ def _belongs(process: psutil.Process, leaders: Mapping[int, ProcessId]) -> bool:
             return False
         if process.pid == leader.pid:
             return leader.find() is not None
-        # A later session of the same number has a leader that is not ours, living or dead.
-        foreign = psutil.pid_exists(leader.pid) and leader.find() is None
-        return not foreign and process.create_time() > leader.created - _SAME_START_S
+        # A later session with the same number has another leader, and its members are younger.
+        reused = psutil.pid_exists(leader.pid) and leader.find() is None
+        return not reused and process.create_time() > leader.created - _SAME_START_S
     except (psutil.NoSuchProcess, ProcessLookupError):
         return False
 
 
-def end_all(processes: Sequence[psutil.Process], patience_s: float) -> None:
-    """Ask processes to end, wait, and kill those that do not."""
+def terminate_all(processes: Sequence[psutil.Process], timeout_s: float) -> None:
+    """Send SIGTERM, wait, and kill the processes that are left."""
     for process in processes:
         _send(process, signal.SIGTERM)
-    for process in wait_gone(processes, patience_s):
+    for process in wait_gone(processes, timeout_s):
         _send(process, signal.SIGKILL)
     wait_gone(processes, 10)
 
 
-def wait_gone(processes: Sequence[psutil.Process], patience_s: float) -> Sequence[psutil.Process]:
-    """Wait until processes have ended; return those that have not.
+def wait_gone(processes: Sequence[psutil.Process], timeout_s: float) -> Sequence[psutil.Process]:
+    """Wait until processes have ended, and return those that have not.
 
-    A zombie has ended. Its parent may never ask for its exit code, as the first process of many containers does not.
+    A zombie counts as ended (unlike in `psutil.wait_procs`): its parent may never read its exit code, as the first
+    process of many containers does not.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     while alive := [process for process in processes if _is_alive(process)]:
         if time.monotonic() > deadline:
             break
@@ -93,23 +95,23 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def _send(process: psutil.Process, what: signal.Signals) -> None:
+def _send(process: psutil.Process, number: signal.Signals) -> None:
     try:
-        process.send_signal(what)
+        process.send_signal(number)
     except psutil.NoSuchProcess:
         return
 
 
 class ChildProcess:
-    """One server as a child process, with its output in a file.
+    """A child process whose output goes to a file.
 
     Args:
-        name: what the person at the terminal calls it.
-        command: program and arguments; may be set until the start.
-        log_file: where its output is appended.
-        environment: its whole environment; the caller's when None.
-        folder: its working folder; the caller's when None.
-        patience_s: how long a stop may take before it is a kill.
+        name: as it is shown to people.
+        command: program and arguments; may be changed before a start.
+        log_file: the output is appended to it.
+        environment: all environment variables (default: those of this process).
+        folder: working folder (default: that of this process).
+        stop_timeout_s: how long it may take to stop before it is killed.
     """
 
     def __init__(
@@ -119,23 +121,39 @@ class ChildProcess:
         log_file: Path,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
-        patience_s: float = 30.0,
+        stop_timeout_s: float = 30.0,
     ) -> None:
         self.name = name
         self.command = [str(part) for part in command]
         self.log_file = log_file
         self.environment = environment
         self.folder = folder
-        self.patience_s = patience_s
-        self.given_up = threading.Event()
+        self.stop_timeout_s = stop_timeout_s
+        self.wait_cancelled = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._identity: ProcessId | None = None
 
+    @classmethod
+    def of_module(
+        cls, name: str, module: str, arguments: Sequence[object], log_file: Path, folder: Path | None = None
+    ) -> Self:
+        """Create the process `python -m module`, which stops within 5 s.
+
+        Args:
+            name: as it is shown to people.
+            module: one of this package, or of a library.
+            arguments: of the module; are converted to text.
+            log_file: the output is appended to it.
+            folder: working folder (default: that of the log file).
+        """
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        return cls(name, command, log_file, folder=folder or log_file.parent, stop_timeout_s=5)
+
     def start(self) -> None:
-        """Start the process; its readiness is the caller's to wait for."""
+        """Start the process and return at once."""
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
-            # A session of its own: Ctrl-C at the terminal reaches the supervisor alone, which stops all in order.
+            # In its own session, Ctrl-C at the terminal reaches only the supervisor, which stops everything in order.
             self._child = subprocess.Popen(  # noqa: S603 - the command is composed by this package
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -149,77 +167,78 @@ class ChildProcess:
 
     @property
     def identity(self) -> ProcessId:
-        """Pid and start time of the process that was started last."""
+        """The process that was started last."""
         if self._identity is None:
             raise CommandError(f"{self.name} was not started")
         return self._identity
 
     @property
     def was_started(self) -> bool:
-        """Whether it was ever started."""
+        """Whether the process was ever started."""
         return self._identity is not None
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code once it has ended, else None."""
+        """The exit code; None while the process runs."""
         return None if self._child is None else self._child.poll()
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the process runs."""
         return self._child is not None and self._child.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
-        """Wait until the process serves.
+        """Wait until the process is ready.
 
         Args:
-            ready: asked every 50 ms.
-            timeout_s: how long to wait.
+            ready: is called every 50 ms.
+            timeout_s: maximum time to wait.
 
         Raises:
-            CommandError: when the process ended, was given up, or is not ready in time; names the log.
+            CommandError: the process has ended, is not ready in time, or `wait_cancelled` is set.
         """
         deadline = time.monotonic() + timeout_s
         while not ready():
-            if self.given_up.is_set():
-                raise CommandError(f"{self.name} was given up")
+            if self.wait_cancelled.is_set():
+                raise CommandError(f"{self.name}: the start was cancelled")
             if not self.is_running:
-                raise CommandError(f"{self.name} ended: {self.last_words() or self.exit_code}", f"read {self.log_file}")
+                raise CommandError(
+                    f"{self.name} ended: {self.last_log_line() or self.exit_code}", f"read {self.log_file}"
+                )
             if time.monotonic() > deadline:
                 raise CommandError(f"{self.name} was not ready after {timeout_s:.0f} s", f"read {self.log_file}")
             time.sleep(0.05)
 
-    def wait_done(self, timeout_s: float) -> None:
-        """Wait until a process that has an end has come to it, successfully.
+    def wait_finished(self, timeout_s: float) -> None:
+        """Wait until the process has ended successfully.
 
         Raises:
-            CommandError: when it failed, with its last line; was given up; or takes too long.
+            CommandError: the process has failed, takes too long, or `wait_cancelled` is set.
         """
         self.wait_until(lambda: self.exit_code == 0, timeout_s)
 
     def stop(self) -> None:
-        """Ask it to end, wait, and kill it when it does not; what it leaves behind is killed."""
+        """Stop the process and everything that it has started; kill what does not stop."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill the process, as a power cut would."""
         self._end(signal.SIGKILL)
 
-    def last_words(self) -> str:
-        """The last line of its log."""
+    def last_log_line(self) -> str:
+        """Return the last line of the log file."""
         lines = self.log_file.read_text(errors="replace").strip().splitlines() if self.log_file.exists() else []
         return lines[-1].strip()[:300] if lines else ""
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, number: signal.Signals) -> None:
         child = self._child
         if child is None:
             return
         if child.poll() is None:
-            os.kill(child.pid, how)
+            os.kill(child.pid, number)
             try:
-                child.wait(self.patience_s)
+                child.wait(self.stop_timeout_s)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        # What it started and left behind, also when it had died by itself.
-        end_all(session_members([self.identity]), patience_s=5.0)
+        terminate_all(session_members([self.identity]), timeout_s=5.0)  # processes that it has left behind

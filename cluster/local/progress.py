@@ -1,4 +1,4 @@
-"""What the person at the terminal sees while the stack starts, runs and stops."""
+"""Shows on the terminal how the stack starts, runs and stops."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ from rich.console import Console
 
 
 class Progress:
-    """Prints one line a step with its seconds; on a terminal also what is under way.
+    """Prints one line per step with its duration; on a terminal also the current steps.
 
     Args:
-        console: where to; Rich writes plain lines where it is not a terminal.
+        console: where to print; Rich writes plain lines if it is not a terminal.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -24,12 +24,12 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Show a step as under way, then its time. Steps may overlap, from several threads."""
+        """Show a step as current, then print its duration. Steps of several threads may overlap."""
         start = time.monotonic()
         self._show(add=name)
         try:
@@ -41,11 +41,11 @@ class Progress:
         self.say(f"{name} [dim]{time.monotonic() - start:.1f} s[/dim]")
 
     def say(self, line: str) -> None:
-        """Print a line with the time since the beginning."""
+        """Print a line with the time since the start."""
         self.console.print(f"[dim]{self.seconds:6.1f} s[/dim]  {line}")
 
     def warn(self, line: str) -> None:
-        """Print a line that wants attention."""
+        """Print a warning."""
         self.console.print(f"[dim]{self.seconds:6.1f} s[/dim]  [bold yellow]{line}[/bold yellow]")
 
     def _show(self, add: str | None = None, remove: str | None = None) -> None:

@@ -1,8 +1,9 @@
-"""What is known of the stack of a data folder: its lock and `stack.json`."""
+"""The stack of a data folder: its record `stack.json`, its lock, and how to stop what the record names."""
 
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,14 +14,17 @@ import psutil
 
 from cluster.errors import CommandError
 from cluster.local.ports import LOOPBACK
-from cluster.local.process import ProcessId, session_members
+from cluster.local.process import ProcessId, session_members, terminate_all
 
-EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not listened on
+ALL_INTERFACES = {"0.0.0.0", "::", ""}  # noqa: S104 - for comparison
+_SAME_BOOT_S = 60
+_DATABASE_STOP_TIMEOUT_S = 30.0  # it writes its pages to disk
+_RAY_STOP_TIMEOUT_S = 5.0
 
 
 @dataclass
 class StackRecord:
-    """One stack, as its supervisor wrote it. The file holds passwords: mode 0600."""
+    """A stack as its supervisor has recorded it. The file holds passwords, so its mode is 0600."""
 
     profile: str
     host: str
@@ -36,23 +40,23 @@ class StackRecord:
 
     @property
     def url(self) -> str:
-        """Where the stack answers on this machine."""
-        return f"http://{LOOPBACK if self.host in EVERY_ADDRESS else self.host}:{self.port}"
+        """The address of the stack on this machine."""
+        return f"http://{LOOPBACK if self.host in ALL_INTERFACES else self.host}:{self.port}"
 
     @property
     def is_up(self) -> bool:
-        """Whether its supervisor lives."""
+        """Whether the supervisor runs."""
         return self.supervisor.find() is not None
 
     def members(self) -> Sequence[psutil.Process]:
-        """Every living process of the stack but the supervisor."""
-        # Pids and create times of an earlier boot mean nothing in this one.
-        if abs(psutil.boot_time() - self.boot) > 60:  # noqa: PLR2004 - the clock may have been set since
+        """Find all running processes of the stack except the supervisor."""
+        # Pids of an earlier boot mean nothing. The computed boot time moves when the clock is set.
+        if abs(psutil.boot_time() - self.boot) > _SAME_BOOT_S:
             return []
         return session_members(list(self.processes.values()))
 
     def write(self) -> None:
-        """Replace `stack.json`."""
+        """Write `stack.json`."""
         file = record_file(self.data_dir)
         draft = file.with_suffix(".draft")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
@@ -61,12 +65,16 @@ class StackRecord:
 
 
 def record_file(data_dir: Path) -> Path:
-    """Where a stack is recorded."""
+    """Return the path of `stack.json`."""
     return data_dir / "stack.json"
 
 
 def read_record(data_dir: Path) -> StackRecord | None:
-    """The stack that was last started in the folder and not yet stopped in order; None when there is none."""
+    """Read the record of a data folder; None if its last stack was stopped completely.
+
+    Raises:
+        CommandError: the file is not a record.
+    """
     try:
         found: dict[str, Any] = json.loads(record_file(data_dir).read_text(encoding="utf-8"))
         return StackRecord(
@@ -82,15 +90,15 @@ def read_record(data_dir: Path) -> StackRecord | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         file = record_file(data_dir)
-        raise CommandError(f"{file} is not a record of a stack", f"stop what runs, then remove {file}") from error
+        raise CommandError(f"{file} is not a record of a stack", f"stop its processes, then remove {file}") from error
 
 
 @contextmanager
 def stack_lock(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder for one stack.
+    """Lock the data folder for one stack.
 
     Raises:
-        CommandError: a stack is up in it already.
+        CommandError: a stack is running in it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "stack.lock").open("a") as lock:
@@ -101,6 +109,35 @@ def stack_lock(data_dir: Path) -> Iterator[None]:
             where = f": {record.url} (pid {record.supervisor.pid}, {record.phase})" if record else ""
             raise CommandError(f"a stack is already up in {data_dir}{where}", "fitmonitor down stops it") from error
         yield
+
+
+def stop_leftovers(record: StackRecord) -> Sequence[str]:
+    """Stop all processes of a stack except its supervisor, keep its logs, and delete its run folder and record.
+
+    Returns:
+        The names of the servers that were still running.
+    """
+    running = {process.pid for process in record.members()}
+    stopped = []
+    for name, leader in reversed(record.processes.items()):
+        members = [process for process in session_members([leader]) if process.pid in running]
+        if members:
+            stopped.append(name)
+            # Only Ray has more than one process. Its workers end by themselves after its own processes.
+            terminate_all(members, _DATABASE_STOP_TIMEOUT_S if len(members) == 1 else _RAY_STOP_TIMEOUT_S)
+    _keep_logs(record)
+    shutil.rmtree(record.run_dir, ignore_errors=True)
+    record_file(record.data_dir).unlink(missing_ok=True)
+    return stopped
+
+
+def _keep_logs(record: StackRecord) -> None:
+    """Move the logs of Ray and Serve to the data folder."""
+    logs = (record.run_dir / "ray" / "session_latest" / "logs").resolve()
+    if logs.is_dir():
+        kept = record.data_dir / "logs" / "ray-session"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.move(logs, kept)
 
 
 def _plain(record: StackRecord) -> Mapping[str, Any]:

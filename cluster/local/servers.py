@@ -1,64 +1,41 @@
-"""Which servers stand behind a profile, and what the rest of the system is told about them."""
+"""The servers of a stack: which ones its settings need, and the settings by which other processes find them."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
-from cluster.local.bring import bring
 from cluster.local.image_server import ImageServer
-from cluster.local.ports import LOOPBACK, PortRow, is_free
+from cluster.local.install import install_servers
+from cluster.local.ports import LOOPBACK, PortBlock, is_free
 from cluster.local.process import ChildProcess
+from cluster.local.server import Server
 from cluster.local.stripe_sandbox.process import StripeSandbox
 from integrations.settings import KafkaSettings, Profile, Settings
 
-# librdkafka gives every topic of its mock broker four, and offers no other number to Python.
+# Fixed in the mock broker of librdkafka.
 _MOCK_PARTITIONS = 4
 
 
-class Server(Protocol):
-    """One server of a stack. `keeps_address`: whether a restart leaves it where it was."""
-
-    keeps_address: bool
-    process: ChildProcess
-
-    def launch(self) -> None:
-        """Start it without waiting."""
-
-    def wait(self) -> None:
-        """Wait until it serves."""
-
-    def environment(self) -> Mapping[str, str]:
-        """The settings by which it is found; before `wait` only where it keeps its address."""
-
-
-class MockBroker:
+class MockBroker(Server):
     """Kafka of the embedded profile, in memory."""
 
     keeps_address = False
 
     def __init__(self, folder: Path, log_file: Path, kafka: KafkaSettings) -> None:
         self._address_file = folder / "mock-broker.address"
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "cluster.local.mock_broker",
-            self._address_file,
-            *kafka.topics,
-        ]
-        self.process = ChildProcess("mock broker", command, log_file, folder=folder, patience_s=5)
+        arguments = [self._address_file, *kafka.topics]
+        super().__init__(ChildProcess.of_module("mock broker", "cluster.local.mock_broker", arguments, log_file))
 
     def launch(self) -> None:
-        """Start it without waiting."""
+        """See `Server`."""
         self._address_file.unlink(missing_ok=True)
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
-        """Wait until it has told its address."""
+        """Wait until it has written its address."""
         self.process.wait_until(self._address_file.exists, timeout_s=30)
 
     def environment(self) -> Mapping[str, str]:
-        """Where it listens, and how many partitions it gives to a topic."""
+        """Return its address and its number of partitions."""
         return {
             "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self._address_file.read_text(encoding="utf-8"),
             "FITMONITOR_KAFKA__COMMANDS_PARTITIONS": str(_MOCK_PARTITIONS),
@@ -66,26 +43,19 @@ class MockBroker:
         }
 
 
-class MailServer:
-    """Mail of the full profile: what would be sent lies in a folder."""
-
-    keeps_address = True
+class MailServer(Server):
+    """Mail of the full profile: messages are written to a folder."""
 
     def __init__(self, folder: Path, log_file: Path, port: int) -> None:
         self._port = port
-        command: list[str | Path] = [sys.executable, "-m", "cluster.local.mail_server", str(port), folder]
-        self.process = ChildProcess("mail server", command, log_file, folder=log_file.parent, patience_s=5)
-
-    def launch(self) -> None:
-        """Start it without waiting."""
-        self.process.start()
+        super().__init__(ChildProcess.of_module("mail server", "cluster.local.mail_server", [port, folder], log_file))
 
     def wait(self) -> None:
         """Wait until it listens."""
         self.process.wait_until(lambda: not is_free(self._port), timeout_s=30)
 
     def environment(self) -> Mapping[str, str]:
-        """Where it listens."""
+        """Return its address."""
         return {
             "FITMONITOR_MAIL__SMTP_HOST": LOOPBACK,
             "FITMONITOR_MAIL__SMTP_PORT": str(self._port),
@@ -93,8 +63,8 @@ class MailServer:
         }
 
 
-def servers_of(settings: Settings, run_dir: Path, ports: PortRow) -> Sequence[Server]:
-    """The servers that the settings need and do not name; one that is named is used."""
+def servers_of(settings: Settings, run_dir: Path, ports: PortBlock) -> Sequence[Server]:
+    """Create the servers that the settings do not name."""
     servers = _full(settings, ports) if settings.profile is Profile.FULL else _embedded(settings, run_dir)
     if not settings.stripe.api_key.get_secret_value():
         webhooks = f"http://{LOOPBACK}:{settings.port}/api/payments/webhooks"
@@ -103,9 +73,9 @@ def servers_of(settings: Settings, run_dir: Path, ports: PortRow) -> Sequence[Se
     return servers
 
 
-def _full(settings: Settings, ports: PortRow) -> list[Server]:
-    bring()
-    # Imported here: the embedded stack needs neither client in its supervisor.
+def _full(settings: Settings, ports: PortBlock) -> list[Server]:
+    install_servers()
+    # Imported here, so that the supervisor of an embedded stack stays small.
     from cluster.local.kafka import KafkaServer  # noqa: PLC0415
     from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415
 

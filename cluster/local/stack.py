@@ -1,7 +1,6 @@
-"""The parts of one stack: what they are, in which order they start, and how they end."""
+"""One stack: its servers, Ray and Serve, the order in which they start, and how they stop."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,15 +14,15 @@ import psutil
 from cluster.errors import CommandError
 from cluster.local.folders import make_run_dir
 from cluster.local.haproxy import FORWARDED_HEADER, haproxy_environment
-from cluster.local.leftovers import stop_leftovers
-from cluster.local.ports import LOOPBACK, PortRow
+from cluster.local.http_probe import probe
+from cluster.local.ports import LOOPBACK, PortBlock
 from cluster.local.process import ChildProcess, ProcessId
 from cluster.local.progress import Progress
 from cluster.local.ray_head import RayHead
-from cluster.local.readiness import ask
-from cluster.local.record import EVERY_ADDRESS, StackRecord
-from cluster.local.serve_layer import lay_over
-from cluster.local.servers import Server, servers_of
+from cluster.local.record import ALL_INTERFACES, StackRecord, stop_leftovers
+from cluster.local.serve_config import write_serve_config
+from cluster.local.server import Server
+from cluster.local.servers import servers_of
 from integrations.settings import Profile, Settings, url_of
 
 _READY_TIMEOUT_S = 45.0
@@ -31,8 +30,8 @@ _OK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the person asked for. `serve_config` is the file over which the stack's port is laid."""
+class StackOptions:
+    """The options of `fitmonitor up`. `serve_config` is the Serve configuration to start from."""
 
     settings: Settings
     serve_config: Path
@@ -40,46 +39,45 @@ class Wish:
 
 
 class StoppedError(Exception):
-    """The end was asked for while something was still starting."""
+    """The stack was stopped while it was starting."""
 
 
 class NotReadyError(CommandError):
-    """Serve says that everything runs, but nothing answers."""
+    """Serve reports that everything runs, but the public port does not answer."""
 
 
 class Stack:
-    """Everything that runs for one data folder.
+    """All processes of one data folder.
 
-    Folders, ports and passwords are chosen here, before anything runs, so that parts which do not need one another
-    can start side by side.
+    Folders, ports and passwords are chosen in the constructor, so that independent processes can start in parallel.
 
     Args:
-        wish: what to start.
-        ports: where all ports but the public one come from.
-        progress: where to tell of it.
-        stop: set once the end was asked for.
+        options: what to start.
+        ports: all ports except the public one are taken from these.
+        progress: shows the steps.
+        stop: is set when the stack shall stop.
     """
 
-    def __init__(self, wish: Wish, ports: PortRow, progress: Progress, stop: threading.Event) -> None:
-        self._wish = wish
+    def __init__(self, options: StackOptions, ports: PortBlock, progress: Progress, stop: threading.Event) -> None:
+        self._options = options
         self._progress = progress
         self._stop = stop
-        self._recording = threading.Lock()
-        chosen = wish.settings
+        self._record_lock = threading.Lock()
+        chosen = options.settings
         if chosen.profile is Profile.FULL and os.geteuid() == 0:
-            # MariaDB, which root hands to a user of its own, must be able to pass to its folder.
+            # MariaDB runs as another user, who must be able to reach its folder.
             chosen.data_dir.chmod(chosen.data_dir.stat().st_mode | 0o011)
         self._logs = chosen.data_dir / "logs"
         self._run_dir = make_run_dir(chosen.data_dir)
         self.servers = servers_of(chosen, self._run_dir, ports)
         config = self._run_dir / "serve_config.yaml"
-        prefixes = lay_over(wish.serve_config, config, chosen)
+        prefixes = write_serve_config(options.serve_config, config, chosen)
         signs_in = not chosen.identity.user_pool_id
         haproxy = haproxy_environment(self._run_dir, ports, chosen.host, chosen.port, prefixes, signs_in=signs_in)
         self.ray = RayHead(self._run_dir, self._logs / "ray.log", ports, haproxy)
         self._preparation = self._step("preparation", "cluster.local.prepare", *self._preparations())
-        self._go = self._run_dir / "prepared"
-        self._deployment = self._step("deployment", "cluster.local.deploy", config, self.ray.address, self._go)
+        self._start_file = self._run_dir / "prepared"
+        self._deployment = self._step("deployment", "cluster.local.deploy", config, self.ray.address, self._start_file)
         self.record = StackRecord(
             profile=chosen.profile,
             host=chosen.host,
@@ -94,57 +92,57 @@ class Stack:
 
     @property
     def children(self) -> list[ChildProcess]:
-        """Every child, in the order in which they need one another; they stop the other way round."""
+        """All child processes in the order of their dependencies; they stop in reverse order."""
         servers = [server.process for server in self.servers]
         return [*servers, self._preparation, self.ray.process, self._deployment]
 
     def start(self) -> None:
-        """Start all parts and wait until the public port says that it is ready.
+        """Start everything and wait until the public port reports that it is ready.
 
         Raises:
-            CommandError: a part does not start; names its log.
-            StoppedError: the end was asked for meanwhile.
+            CommandError: a process does not start.
+            StoppedError: the stack was stopped meanwhile.
         """
         for server in self.servers:
             if not server.keeps_address:
                 self.start_server(server)
-        self._introduce()
-        self._side_by_side(self._prepare, self._start_ray)
+        self._set_environments()
+        self._run_in_parallel(self._prepare, self._start_ray)
         try:
             self._serve()
         except NotReadyError as error:
-            # Seen once in dozens of starts: the HAProxy manager of Serve hangs while it spawns HAProxy.
-            self._progress.warn(f"{error}; Ray is started anew")
+            # Rarely, Serve's manager of HAProxy hangs while it starts HAProxy.
+            self._progress.warn(f"{error}; restarting Ray")
             self.restart_ray()
         self.record.phase = "ready"
         self._write()
 
     def start_server(self, server: Server) -> None:
-        """Start one server and wait until it serves."""
+        """Start one server and wait until it answers."""
         with self._progress.step(server.process.name):
             self._launch(server)
             server.wait()
 
     def restart_ray(self) -> None:
-        """Start Ray and all that Serve runs anew, with the addresses that the servers have now."""
+        """Restart Ray and Serve with the current addresses of the servers."""
         self.ray.process.stop()
-        self._introduce()
+        self._set_environments()
         self._start_ray()
         self._serve()
 
-    def give_up(self) -> None:
-        """Let everyone who waits for a child stop waiting."""
+    def cancel_waits(self) -> None:
+        """End all waits for child processes."""
         for child in self.children:
-            child.given_up.set()
+            child.wait_cancelled.set()
 
     def kill(self) -> None:
-        """End all at once; what was acknowledged is on disk."""
+        """Kill all processes. Acknowledged data is on disk."""
         for process in self.record.members():
             process.kill()
 
     def end(self) -> None:
-        """Stop what was started, last first; nothing of the stack is left when this returns."""
-        self.give_up()
+        """Stop everything in reverse order. No process of the stack is left afterwards."""
+        self.cancel_waits()
         self.record.phase = "stopping"
         self._write()
         for child in reversed(self.children):
@@ -152,17 +150,17 @@ class Stack:
                 with self._progress.step(f"stopping {child.name}"):
                     child.stop()
         for name in stop_leftovers(self.record):
-            self._progress.warn(f"{name} left processes behind; they were stopped")
+            self._progress.warn(f"{name} left processes behind, which were stopped")
 
     def _prepare(self) -> None:
-        settled = [server for server in self.servers if server.keeps_address]
-        self._side_by_side(*[partial(self.start_server, server) for server in settled])
+        fixed = [server for server in self.servers if server.keeps_address]
+        self._run_in_parallel(*[partial(self.start_server, server) for server in fixed])
         with self._progress.step(", ".join(self._preparations())):
             self._launch(self._preparation)
-            self._preparation.wait_done(timeout_s=120)
+            self._preparation.wait_finished(timeout_s=120)
 
-    def _side_by_side(self, *calls: Callable[[], None]) -> None:
-        """Make several calls at once; when one fails, the others stop waiting."""
+    def _run_in_parallel(self, *calls: Callable[[], None]) -> None:
+        """Run calls in parallel; if one fails, the others stop waiting."""
         if not calls:
             return
         with ThreadPoolExecutor(len(calls)) as pool:
@@ -170,11 +168,11 @@ class Stack:
                 for done in as_completed([pool.submit(call) for call in calls]):
                     done.result()
             except BaseException:
-                self.give_up()
+                self.cancel_waits()
                 raise
 
     def _start_ray(self) -> None:
-        self._go.unlink(missing_ok=True)
+        self._start_file.unlink(missing_ok=True)
         with self._progress.step("Ray"):
             self._launch(self.ray)
             self._launch(self._deployment)
@@ -182,25 +180,25 @@ class Stack:
 
     def _serve(self) -> None:
         with self._progress.step("Serve applications"):
-            self._go.touch()
-            self._deployment.wait_done(timeout_s=240)
+            self._start_file.touch()
+            self._deployment.wait_finished(timeout_s=240)
         with self._progress.step("ready"):
             deadline = time.monotonic() + _READY_TIMEOUT_S
-            while (answer := ask(f"{self.record.url}/api/ready"))[0] != _OK:
+            while (response := probe(f"{self.record.url}/api/ready"))[0] != _OK:
                 if self._stop.is_set():
                     raise StoppedError
                 if not self.ray.process.is_running or time.monotonic() > deadline:
-                    said = " ".join(str(word) for word in answer)[:300]
-                    raise NotReadyError(f"not ready ({said})", f"read {self.ray.logs}/serve")
+                    reason = " ".join(map(str, response))[:300]
+                    raise NotReadyError(f"not ready ({reason})", f"read {self.ray.logs}/serve")
                 time.sleep(0.1)
 
     def _preparations(self) -> list[str]:
-        full = self._wish.settings.profile is Profile.FULL
-        return ["keys", "accounts", "database", *(["topics"] if full else []), *(["demo"] if self._wish.demo else [])]
+        optional = {"topics": self._options.settings.profile is Profile.FULL, "demo": self._options.demo}
+        return ["keys", "accounts", "database", *[name for name, wanted in optional.items() if wanted]]
 
-    def _introduce(self) -> None:
-        """Tell every later child of the servers, by the settings that it reads."""
-        found = dict(inherited_settings(self._wish.settings))
+    def _set_environments(self) -> None:
+        """Give every process that starts later the addresses of the servers, as settings."""
+        found = dict(inherited_settings(self._options.settings))
         for server in self.servers:
             found.update(server.environment())
         self.record.environment = found
@@ -210,28 +208,26 @@ class Stack:
         self.ray.process.environment = {**base, **found, **self.ray.environment}
         self._deployment.environment = self.ray.process.environment
 
-    def _launch(self, part: Server | RayHead | ChildProcess) -> None:
+    def _launch(self, target: Server | RayHead | ChildProcess) -> None:
         if self._stop.is_set():
             raise StoppedError
-        if isinstance(part, ChildProcess):
-            part.start()
+        if isinstance(target, ChildProcess):
+            target.start()
         else:
-            part.launch()
+            target.launch()
         self._write()
 
     def _write(self) -> None:
-        # Parts start in several threads.
-        with self._recording:
+        with self._record_lock:
             self.record.processes = {child.name: child.identity for child in self.children if child.was_started}
             self.record.write()
 
     def _step(self, name: str, module: str, *arguments: str | Path) -> ChildProcess:
-        command = [sys.executable, "-m", module, *arguments]
-        return ChildProcess(name, command, self._logs / f"{name}.log", folder=self._run_dir, patience_s=5)
+        return ChildProcess.of_module(name, module, arguments, self._logs / f"{name}.log", self._run_dir)
 
 
 def inherited_settings(settings: Settings) -> Mapping[str, str]:
-    """The settings of the caller's environment, with paths made absolute: children work in another folder."""
+    """Return the settings for child processes. Paths are absolute, because children have another working folder."""
     named = {name: value for name, value in os.environ.items() if name.startswith("FITMONITOR_")}
     named["FITMONITOR_PROFILE"] = settings.profile
     named["FITMONITOR_HOST"] = settings.host
@@ -240,7 +236,7 @@ def inherited_settings(settings: Settings) -> Mapping[str, str]:
     if settings.database.url.get_secret_value():
         named["FITMONITOR_DATABASE__URL"] = settings.database.url.get_secret_value()
     named["FITMONITOR_API__PUBLIC_URL"] = _public_url(settings)
-    # HAProxy alone stands in front, and replaces what a client says of itself.
+    # HAProxy is the only proxy, and it replaces this header.
     named["FITMONITOR_API__FORWARDED_HEADER"] = FORWARDED_HEADER
     named["FITMONITOR_API__FORWARDED_HOPS"] = "1"
     paths = {
@@ -254,8 +250,8 @@ def inherited_settings(settings: Settings) -> Mapping[str, str]:
 
 
 def _public_url(settings: Settings) -> str:
-    """What was named; else where this machine reaches the stack, for a host of every address is none to go to."""
+    """Return the configured URL; by default one that this machine can reach, also if the host is all interfaces."""
     chosen = settings.api.public_url
-    if settings.host in EVERY_ADDRESS and chosen == url_of(settings.host, settings.port):
+    if settings.host in ALL_INTERFACES and chosen == url_of(settings.host, settings.port):
         return f"http://{LOOPBACK}:{settings.port}"
     return chosen

@@ -1,4 +1,4 @@
-"""The topics of a stack, made before anyone reads or writes them."""
+"""The Kafka topics of a stack."""
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -13,14 +13,14 @@ _DEAD_LETTERS_PARTITIONS = 1
 
 
 def create_topics(bootstrap_servers: str, kafka: KafkaSettings) -> None:
-    """Create what is missing; topics that exist are left as they are.
+    """Create missing topics; existing ones stay as they are.
 
     Args:
-        bootstrap_servers: address of a single broker: every topic gets one copy.
-        kafka: the topics' names and the numbers of partitions of commands and replies.
+        bootstrap_servers: address of a single broker; each topic gets one replica.
+        kafka: names and numbers of partitions.
 
     Raises:
-        KafkaException: when the broker refuses for another reason than that the topic exists.
+        KafkaException: the broker refuses, and not because the topic exists.
     """
     topics = [
         NewTopic(name, num_partitions=partitions, replication_factor=1, config={"retention.ms": str(retention)})
@@ -36,7 +36,7 @@ def create_topics(bootstrap_servers: str, kafka: KafkaSettings) -> None:
 
 
 def shapes_of(kafka: KafkaSettings) -> dict[str, tuple[int, int]]:
-    """How many partitions each topic gets, and for how many milliseconds its messages are kept."""
+    """Return the number of partitions and the retention in milliseconds of each topic."""
     return {
         kafka.commands_topic: (kafka.commands_partitions, 7 * _DAY_MS),
         kafka.replies_topic: (kafka.replies_partitions, _HOUR_MS),

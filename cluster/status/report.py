@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from cluster.errors import CommandError
-from cluster.local.parts import PartStatus, parts_of
-from cluster.local.readiness import ask
+from cluster.local.http_probe import probe
+from cluster.local.stack_processes import PartStatus, parts_of
 from cluster.status.gyms import GymInside, gyms_inside
 from cluster.status.questions import Answer, Question, Questions
 from cluster.status.samples import Sample, read_samples
@@ -85,7 +85,7 @@ class Reporter:
         self.target = target
         self._questions = Questions(
             {
-                "readiness": Question(lambda: ask(f"{self.target.url}/api/ready", within_s)),
+                "readiness": Question(lambda: probe(f"{self.target.url}/api/ready", within_s)),
                 "parts": Question(self._parts, _MEMORY_GOOD_FOR_S),
                 "serve": Question(self._samples, _PUBLISHED_EVERY_S),
                 "kafka": Question(self._groups),
@@ -124,7 +124,7 @@ class Reporter:
         if self.target.record is None:
             raise CommandError(_ELSEWHERE)
         address = self.target.record.addresses["metrics"]
-        status, body = ask(f"http://{address}/metrics", most_bytes=_MOST_METRICS)
+        status, body = probe(f"http://{address}/metrics", most_bytes=_MOST_METRICS)
         if status != _OK:
             raise CommandError(f"Ray's metrics at {address} cannot be read ({status or body})")
         return list(read_samples(body, {*METRICS, _SCANS}))

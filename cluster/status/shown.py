@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cluster.local.parts import PartStatus
+from cluster.local.stack_processes import PartStatus
 from cluster.status.report import Report
 from cluster.status.serve import UNKNOWN, DeploymentState
 from cluster.status.waiting import Rates

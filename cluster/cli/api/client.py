@@ -141,7 +141,7 @@ class Api:
         if answer.is_success:
             return answer
         refusal = refusal_of(answer)
-        if answer.is_server_error and not refusal.mend and method != "GET":  # a part that is away may have done it
+        if answer.is_server_error and not refusal.hint and method != "GET":  # a part that is away may have done it
             refusal = RefusedError(refusal.status, refusal.code, refusal.message, lost)
         raise refusal
 

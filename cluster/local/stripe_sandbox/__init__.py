@@ -1,1 +1,1 @@
-"""A local stand-in for Stripe: the part of its API that is used here, its payment page, and its webhooks."""
+"""A local stand-in for Stripe: the API calls that FIT Monitor makes, the checkout page, and webhooks."""

@@ -1,4 +1,4 @@
-"""`python -m cluster.local.stripe_sandbox PORT FOLDER` serves until it is told to end. Nothing leaves this machine."""
+"""`python -m cluster.local.stripe_sandbox PORT FOLDER` serves until SIGTERM or SIGINT. Nothing leaves this machine."""
 
 import logging
 import os
@@ -12,24 +12,24 @@ from pydantic import SecretStr
 
 from cluster.local.ports import LOOPBACK
 from cluster.local.stripe_sandbox.guard import UnsafeStartError, check_environment
+from cluster.local.stripe_sandbox.sandbox import Sandbox, Secrets
 from cluster.local.stripe_sandbox.server import Protocol, make_app
-from cluster.local.stripe_sandbox.world import Secrets, World
 from cluster.signals import end_on_signals
 from integrations.log_privacy import keep_records_private
 
-_UNSAFE = 2
+_EXIT_UNSAFE = 2
 
 
 def serve(port: int, folder: Path, environment: Mapping[str, str]) -> None:
-    """Be Stripe until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT.
 
     Args:
         port: on the loopback address.
-        folder: of what is remembered over a restart.
-        environment: the key, the webhooks' secret and address.
+        folder: of the files that are kept over a restart.
+        environment: API key, webhook secret and webhook address.
 
     Raises:
-        UnsafeStartError: a live key is near, or webhooks would leave this machine.
+        UnsafeStartError: there is a live key, or webhooks would leave this machine.
     """
     check_environment(environment)
     secrets = Secrets(
@@ -37,15 +37,15 @@ def serve(port: int, folder: Path, environment: Mapping[str, str]) -> None:
         SecretStr(environment.get("FITMONITOR_STRIPE__WEBHOOK_SECRET", "")),
         environment.get("FITMONITOR_STRIPE__WEBHOOK_URL", ""),
     )
-    world = World.open(folder, secrets, f"http://{LOOPBACK}:{port}")
-    # What is logged are addresses with ids of sessions, and at debug level headers: neither is.
+    sandbox = Sandbox.open(folder, secrets, f"http://{LOOPBACK}:{port}")
+    # Log lines hold URLs with session ids, and headers at debug level.
     keep_records_private()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # The server hands the signal on once it has ended in order; that is an end without failure.
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, lambda *_: sys.exit(0))
+    # uvicorn raises the signal again after an orderly stop, which is a success.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.run(
-        make_app(world),
+        make_app(sandbox),
         host=LOOPBACK,
         port=port,
         http=Protocol,
@@ -58,14 +58,14 @@ def serve(port: int, folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def main() -> None:
-    """Serve, or tell in a line why not."""
+    """Serve, or print in one line why not."""
     end_on_signals()
     os.umask(0o077)
     try:
         serve(int(sys.argv[1]), Path(sys.argv[2]), os.environ)
     except UnsafeStartError as error:
         sys.stderr.write(f"stripe sandbox: {error}\n")
-        sys.exit(_UNSAFE)
+        sys.exit(_EXIT_UNSAFE)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Events: what happened, with the object as it was then, and its webhook waiting beside it."""
+"""Events: what happened, with the object as it was then. The webhooks to send are queued in the same transaction."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cluster.local.stripe_sandbox.ids import new_id
-from cluster.local.stripe_sandbox.store import Body, Store
-from cluster.local.stripe_sandbox.switches import Panel
+from cluster.local.stripe_sandbox.store import Body, Store, new_id
+from cluster.local.stripe_sandbox.switches import ControlPanel
 
-# What the endpoint of a gym is registered for. The rest happens too, and is listed, but is sent only on demand.
+EVENT = "event"
+# The webhook endpoint of FIT Monitor is registered for these. Other events are only listed.
 SENT = frozenset(
     {
         "checkout.session.completed",
@@ -26,70 +26,68 @@ SENT = frozenset(
     }
 )
 PENDING, HELD, DROPPED = "pending", "held", "dropped"
-_ADD = "INSERT INTO deliveries (event, state, next_at, first_at) VALUES (?, ?, ?, ?)"
 
 
 class Events:
-    """Records events within the transaction of what they tell of.
+    """Records events and queues their webhooks.
 
     Args:
-        store: where they are kept.
-        panel: decides how they are sent.
-        sends: whether there is an address to send them to.
+        store: where they are saved.
+        panel: how webhooks are sent.
+        has_endpoint: whether there is an address to send webhooks to.
     """
 
-    def __init__(self, store: Store, panel: Panel, *, sends: bool) -> None:
+    def __init__(self, store: Store, panel: ControlPanel, *, has_endpoint: bool) -> None:
         self._store = store
         self._panel = panel
-        self._sends = sends
-        # Set by the call that is being carried out: what happens by itself has no request.
+        self._has_endpoint = has_endpoint
+        # Id and idempotency key of the current API call; None for what happens by itself or from a page.
         self.request: tuple[str | None, str | None] = (None, None)
-        self.on_event: Callable[[], None] = lambda: None
+        self.on_queued: Callable[[], None] = lambda: None
 
-    def tell(self, kind: str, about: Body, before: Mapping[str, Any] | None = None) -> str:
+    def record(self, kind: str, about: Body, before: Mapping[str, Any] | None = None) -> None:
         """Record that something happened.
 
         Args:
-            kind: `checkout.session.completed`.
-            about: the object as it is now.
-            before: what was different, where Stripe tells it.
-
-        Returns:
-            The event's id.
+            kind: the event's type, such as `checkout.session.completed`.
+            about: the object after the change.
+            before: the changed fields as they were, where Stripe reports them.
         """
-        sends = self._sends and (kind in SENT or self._panel.switches.all_events)
+        is_sent = self._has_endpoint and kind in SENT
         request_id, key = self.request
-        data: Body = {"object": about}
-        if before is not None:
-            data["previous_attributes"] = dict(before)
         event: Body = {
             "id": new_id("evt"),
-            "object": "event",
+            "object": EVENT,
             "api_version": self._panel.switches.api_version,
             "created": self._store.now(),
-            "data": data,
+            "data": {"object": about} | ({} if before is None else {"previous_attributes": dict(before)}),
             "livemode": False,
-            "pending_webhooks": 1 if sends else 0,
+            "pending_webhooks": int(is_sent),
             "request": {"id": request_id, "idempotency_key": key},
             "type": kind,
         }
         self._store.save(event)
-        if sends:
-            self._queue(str(event["id"]))
-        return str(event["id"])
-
-    def send_again(self, event_id: str) -> None:
-        """Put an event into the queue once more, whatever the switches say of new ones."""
-        now = self._store.clock()
-        self._store.run(_ADD, (event_id, PENDING, now, now))
-        self.on_event()
-
-    def _queue(self, event_id: str) -> None:
-        now, switches = self._store.clock(), self._panel.switches
-        if self._panel.drops():
-            self._store.run(_ADD, (event_id, DROPPED, now, now))
+        if not is_sent:
             return
-        state = HELD if switches.reorder else PENDING
+        switches = self._panel.switches
+        if self._panel.drops_event():
+            self._queue(event["id"], DROPPED)
+            return
         for _ in range(1 + switches.repeat):
-            self._store.run(_ADD, (event_id, state, now + switches.delay_s, now))
-        self.on_event()
+            self._queue(event["id"], HELD if switches.reorder else PENDING, switches.delay_s)
+
+    def resend(self, event_id: str) -> Body:
+        """Send an event once more, whatever the switches say.
+
+        Raises:
+            MissingResourceError: there is no such event.
+        """
+        event = self._store.get(EVENT, event_id).body
+        self._queue(event_id, PENDING)
+        return event
+
+    def _queue(self, event_id: str, state: str, delay_s: float = 0) -> None:
+        now = self._store.clock()
+        sql = "INSERT INTO deliveries (event, state, next_at, first_at) VALUES (?, ?, ?, ?)"
+        self._store.run(sql, (event_id, state, now + delay_s, now))
+        self.on_queued()

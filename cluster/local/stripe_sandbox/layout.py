@@ -1,9 +1,11 @@
-"""What all pages have in common: a frame that says what this is, and how it looks. No script."""
+"""The frame and the style of all pages. There are no scripts."""
 
 from html import escape
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from domain.money import Money
 from integrations.rendering.page_headers import ICON, ICON_POLICY
 
 STYLE_PATH = "/sandbox.css"
@@ -61,37 +63,37 @@ _HEADERS = {
 
 
 def page(title: str, body: str, *, status: int = 200, wide: bool = False) -> Response:
-    """A whole page.
+    """Create a page.
 
     Args:
         title: as text.
         body: of `main`, as HTML.
-        status: of the answer.
-        wide: whether it is a table rather than a form.
+        status: HTTP status.
+        wide: for tables; otherwise as narrow as a form.
     """
-    sandbox = "" if wide else ' <a href="/">All payments</a>'
+    overview = "" if wide else ' <a href="/">All payments</a>'
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}: SANDBOX</title>"
         f'<link rel="stylesheet" href="{STYLE_PATH}">{ICON}</head><body>'
-        f'<div class="sandbox" role="note"><strong>SANDBOX</strong>: no real money moves here.{sandbox}</div>'
+        f'<div class="sandbox" role="note"><strong>SANDBOX</strong>: no real money moves here.{overview}</div>'
         f"<main{' class=wide' if wide else ''}>{body}</main></body></html>"
     )
     return HTMLResponse(html, status, _HEADERS)
 
 
-def style() -> Response:
-    """How pages look."""
+async def style(_: Request) -> Response:
+    """Return the style sheet."""
     return Response(STYLE, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
 
 
 def note(text: str, kind: str) -> str:
-    """A sentence that must not be overlooked.
-
-    Args:
-        text: as text.
-        kind: `bad` or `good`.
-    """
+    """Create a notice as HTML. `text` is plain text; `kind` is `bad` or `good`."""
     role = "alert" if kind == "bad" else "status"
     return f'<p class="note {kind}" role="{role}">{escape(text)}</p>'
+
+
+def shown(amount: int, currency: str) -> str:
+    """Format minor units of a currency in lower case, as in Stripe's objects: `1,234.50 EUR`."""
+    return str(Money(amount, currency.upper()))

@@ -1,15 +1,19 @@
-"""The page of all sessions and payments, with what a bank or a buyer might do next, and of webhooks."""
+"""The overview: all sessions and payments, with buttons for what can happen next, and the webhooks."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from cluster.local.stripe_sandbox.currencies import currency_named, shown
-from cluster.local.stripe_sandbox.layout import note
+from cluster.local.stripe_sandbox import disputes
+from cluster.local.stripe_sandbox.layout import note, shown
+from cluster.local.stripe_sandbox.parameters import Parameters
+from cluster.local.stripe_sandbox.payments import CHARGE, INTENT
+from cluster.local.stripe_sandbox.sandbox import Sandbox
+from cluster.local.stripe_sandbox.sessions import SESSION
 from cluster.local.stripe_sandbox.store import Body
 from cluster.local.stripe_sandbox.webhooks import Webhooks
-from cluster.local.stripe_sandbox.world import World
+from domain.currencies import currency_of
 
 _SHOWN = 50
 _DELIVERIES = 30
@@ -17,70 +21,70 @@ _GOOD = frozenset({"paid", "won", "succeeded", "delivered", "warning_closed"})
 _BAD = frozenset({"expired", "lost", "failed", "requires_payment_method", "dropped", "needs_response"})
 
 
-def overview_page(world: World, webhooks: Webhooks, after: str | None, problem: str | None) -> str:
-    """The body of the page.
+def overview_page(sandbox: Sandbox, webhooks: Webhooks, after: str | None, problem: str | None) -> str:
+    """Render the body of the page.
 
     Args:
-        world: what is shown.
-        webhooks: how their delivery stands.
-        after: the session after which this page begins.
-        problem: why the button that was pressed did nothing, if it did nothing.
+        sandbox: what is shown.
+        webhooks: their deliveries.
+        after: id of the session before the first one of this page.
+        problem: why the pressed button has failed, if it has.
     """
-    sessions = world.store.newest_sessions(_SHOWN + 1, after)
-    cards = "".join(_card(world, session) for session in sessions[:_SHOWN])
+    sessions = sandbox.store.newest(SESSION, _SHOWN + 1, after)
+    cards = "".join(_card(sandbox, session) for session in sessions[:_SHOWN])
     older = ""
     if len(sessions) > _SHOWN:
         older = f'<p><a href="/?after={escape(sessions[_SHOWN - 1]["id"])}">Older</a></p>'
-    empty = "" if sessions else '<p class="soft">Nothing was sold yet.</p>'
+    empty = "" if sessions else '<p class="soft">There are no sessions yet. A checkout of FIT Monitor opens one.</p>'
     return (
         f'<div class="head"><h1>Sessions and payments</h1><p><a href="/">Refresh</a></p></div>'
-        f"{note(problem, 'bad') if problem else ''}{cards}{empty}{older}{_webhooks(world, webhooks)}"
+        f"{note(problem, 'bad') if problem else ''}{cards}{empty}{older}{_webhooks(sandbox, webhooks)}"
     )
 
 
-def _card(world: World, session: Body) -> str:
+def _card(sandbox: Sandbox, session: Body) -> str:
     amount = shown(session["amount_total"], session["currency"])
     marks = [_mark(session["status"])]
     buttons = []
     if session["status"] == "open":
-        buttons += [f'<a class="button" href="/pay/{session["id"]}">Open its page</a>']
+        buttons += [f'<a class="button" href="/pay/{session["id"]}">Open checkout</a>']
         buttons += [_button(f"sessions/{session['id']}/expire", "Expire")]
     else:
         marks += [_mark(session["payment_status"])] if session["status"] == "complete" else []
-    more = _payment(world, session, marks, buttons) if session["payment_intent"] else ""
+    more = _payment(sandbox, session, marks, buttons) if session["payment_intent"] else ""
     reference = session["client_reference_id"]
-    told = f"<br>Reference <code>{escape(reference)}</code>" if reference else ""
+    order = f"<br>Order <code>{escape(reference)}</code>" if reference else ""
     return (
         f'<section class="sheet" aria-label="Session of {amount}"><div class="head"><strong>{amount}</strong>'
         f"<span>{' '.join(marks)}</span></div>"
-        f'<p class="soft">{_moment(session["created"])}<br><code>{session["id"]}</code>{told}</p>'
+        f'<p class="soft">{_moment(session["created"])}<br><code>{session["id"]}</code>{order}</p>'
         f'{more}<div class="row">{"".join(buttons)}</div></section>'
     )
 
 
-def _payment(world: World, session: Body, marks: list[str], buttons: list[str]) -> str:
-    intent = world.payments.intent(session["payment_intent"]).body
-    charge = world.payments.charge(intent["latest_charge"]).body
+def _payment(sandbox: Sandbox, session: Body, marks: list[str], buttons: list[str]) -> str:
+    intent = sandbox.store.get(INTENT, session["payment_intent"]).body
+    charge = sandbox.store.get(CHARGE, intent["latest_charge"]).body
     if intent["status"] != "succeeded":
         marks.append(_mark(intent["status"]))
     if intent["status"] == "processing":
         buttons += [
-            _button(f"sessions/{session['id']}/succeed", "Let it arrive"),
-            _button(f"sessions/{session['id']}/payment-failed", "Let it fail"),
+            _button(f"sessions/{session['id']}/succeed", "Payment succeeds"),
+            _button(f"sessions/{session['id']}/payment-failed", "Payment fails"),
         ]
     lines = [f"Payment <code>{intent['id']}</code>, charge <code>{charge['id']}</code>"]
     if charge["amount_refunded"]:
         lines.append(f"Refunded {shown(charge['amount_refunded'], charge['currency'])}")
-    disputes = world.disputes.of_charge(charge["id"])
-    for dispute in disputes:
+    found = disputes.of_payment(sandbox, intent["id"])
+    for dispute in found:
         lines.append(f"Dispute <code>{dispute['id']}</code> {_mark(dispute['status'])}")
         buttons += _of_dispute(dispute)
     if charge["paid"] and not charge["refunded"]:
-        if all(dispute["is_charge_refundable"] for dispute in disputes):
+        if all(dispute["is_charge_refundable"] for dispute in found):
             buttons += _of_refund(intent)
-        if not any(dispute["status"].endswith("needs_response") for dispute in disputes):
+        if not any(map(disputes.is_open, found)):
             path = f"payment-intents/{intent['id']}/dispute"
-            buttons += [_button(path, "Dispute"), _button(path, "Inquire", {"inquiry": "true"})]
+            buttons += [_button(path, "Dispute"), _button(path, "Open an inquiry", {"inquiry": "true"})]
     return f"<p>{'<br>'.join(lines)}</p>"
 
 
@@ -96,7 +100,7 @@ def _of_dispute(dispute: Body) -> list[str]:
 
 def _of_refund(intent: Body) -> list[str]:
     path = f"/actions/payment-intents/{intent['id']}/refund"
-    places = currency_named(intent["currency"]).decimals
+    places = currency_of(intent["currency"].upper()).decimals
     step = f"0.{'0' * (places - 1)}1" if places else "1"
     part = (
         f'<form method="post" action="{path}"><label class="unseen" for="{intent["id"]}">Part to refund, in'
@@ -111,19 +115,19 @@ def _button(path: str, label: str, fields: Mapping[str, str] | None = None) -> s
     return f'<form method="post" action="/actions/{path}">{hidden}<button>{label}</button></form>'
 
 
-def _webhooks(world: World, webhooks: Webhooks) -> str:
+def _webhooks(sandbox: Sandbox, webhooks: Webhooks) -> str:
     counts = ", ".join(f"{number} {name}" for name, number in webhooks.counts().items())
     rows = "".join(map(_delivery, webhooks.latest(_DELIVERIES)))
     table = (
         '<div class="scroll"><table><caption class="unseen">Newest deliveries</caption><thead><tr><th>Event</th>'
-        "<th>Id</th><th>State</th><th>Tries</th><th>Answer</th><th>Again</th></tr></thead>"
+        "<th>Id</th><th>State</th><th>Attempts</th><th>Answer</th><th>Resend</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
-    where = world.secrets.webhook_url
-    told = f"to <code>{escape(where)}</code>" if where else "nowhere: no address was set"
+    url = sandbox.secrets.webhook_url
+    target = f"to <code>{escape(url)}</code>" if url else "nowhere, because no address is set"
     return (
-        f'<h2>Webhooks</h2><section class="sheet"><p>Sent {told}. {counts}.<br>'
-        f"Switches: {_set(world.panel.switches.changed())}. Faults: {_set(world.panel.faults.changed())}.</p>"
+        f'<h2>Webhooks</h2><section class="sheet"><p>Sent {target}. {counts}.<br>'
+        f"Switches: {_changed(sandbox.panel.switches)}. Faults: {_changed(sandbox.panel.faults)}.</p>"
         f"{table if rows else ''}</section>"
     )
 
@@ -136,7 +140,8 @@ def _delivery(row: Mapping[str, Any]) -> str:
     )
 
 
-def _set(changed: Mapping[str, Any]) -> str:
+def _changed(settings: Parameters) -> str:
+    changed = settings.model_dump(exclude_defaults=True)
     return escape(", ".join(f"{name} {value}" for name, value in changed.items())) or "none"
 
 

@@ -1,153 +1,131 @@
-"""The routes of the pages: the one to pay at, the one of all payments, and what their buttons do."""
+"""The pages: checkout, the overview, and the buttons on them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from html import escape
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from cluster.local.stripe_sandbox.control import ACTIONS, Action, act, decline, pay, pay_later
-from cluster.local.stripe_sandbox.currencies import currency_named
-from cluster.local.stripe_sandbox.errors import InvalidParameterError, MissingResourceError, SandboxError
-from cluster.local.stripe_sandbox.forms import Form, decode
+from cluster.local.stripe_sandbox import sessions
+from cluster.local.stripe_sandbox.checkout_page import checkout_page, success_url
+from cluster.local.stripe_sandbox.control import ACTIONS, DECLINE, PAY, PAY_LATER, Action
+from cluster.local.stripe_sandbox.errors import MissingResourceError, SandboxError
 from cluster.local.stripe_sandbox.guard import refuse_live
 from cluster.local.stripe_sandbox.layout import STYLE_PATH, page, style
 from cluster.local.stripe_sandbox.overview_page import overview_page
-from cluster.local.stripe_sandbox.parameters import Parameters
-from cluster.local.stripe_sandbox.pay_page import pay_page, success_url
+from cluster.local.stripe_sandbox.payments import INTENT
+from cluster.local.stripe_sandbox.sandbox import Sandbox
+from cluster.local.stripe_sandbox.sessions import SESSION
 from cluster.local.stripe_sandbox.store import Body
 from cluster.local.stripe_sandbox.webhooks import Webhooks
-from cluster.local.stripe_sandbox.world import World
+from domain.currencies import currency_of
 
-_SEE_OTHER = 303
+_SEE_OTHER, _CONFLICT = 303, 409
 _AMOUNT = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{0,3}))?")
-_CONFLICT = 409
 _ADDRESS = ("line1", "postal_code", "city", "country")
-_PAYING = {"pay": pay, "later": pay_later}
+_PAYING = {"pay": PAY, "later": PAY_LATER}
 
 
 class Pages:
-    """Everything that a person sees.
+    """Everything that a person sees in a browser.
 
     Args:
-        world: what it shows and changes.
-        webhooks: shown too.
+        sandbox: what the pages show and change.
+        webhooks: shown on the overview.
     """
 
-    def __init__(self, world: World, webhooks: Webhooks) -> None:
-        self._world = world
+    def __init__(self, sandbox: Sandbox, webhooks: Webhooks) -> None:
+        self._sandbox = sandbox
         self._webhooks = webhooks
 
     def routes(self) -> list[Route]:
-        """All of them."""
+        """Return all routes."""
+        buttons = [Route(f"/actions/{action.path}", self._button(action), methods=["POST"]) for action in ACTIONS]
         return [
-            Route("/", self._overview),
-            Route("/pay/{id}", self._pay, methods=["GET", "POST"]),
-            Route("/actions/{kind}/{id}/{verb}", self._act, methods=["POST"]),
-            Route(STYLE_PATH, self._style),
+            Route("/", self._show_overview),
+            Route("/pay/{id}", self._checkout, methods=["GET", "POST"]),
+            *buttons,
+            Route(STYLE_PATH, style),
         ]
 
-    async def _style(self, _: Request) -> Response:
-        return style()
+    async def _show_overview(self, request: Request) -> Response:
+        sessions.expire_due(self._sandbox)
+        return self._overview(request.query_params.get("after"), None)
 
-    async def _overview(self, request: Request) -> Response:
-        self._world.catch_up()
-        return self._all(request.query_params.get("after"), None)
+    def _button(self, action: Action) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            object_id = request.path_params["id"]
+            try:
+                sent: Body = {name: value for name, value in (await _form(request)).items() if value}
+                if "amount" in sent:
+                    currency = self._sandbox.store.get(INTENT, object_id).body["currency"]
+                    sent["amount"] = _minor_units(sent["amount"], currency.upper())
+                action.execute(self._sandbox, object_id, sent)
+            except SandboxError as error:
+                return self._overview(None, error.message, error.status)
+            return RedirectResponse("/", _SEE_OTHER)
 
-    async def _act(self, request: Request) -> Response:
-        names = request.path_params
-        try:
-            fields = _texts(await _form(request))
-            act(self._world, _action(names["kind"], names["verb"]), names["id"], self._sent(names["id"], fields))
-        except SandboxError as error:
-            return self._all(None, error.message, error.status)
-        return RedirectResponse("/", _SEE_OTHER)
+        return endpoint
 
-    async def _pay(self, request: Request) -> Response:
-        self._world.catch_up()
+    async def _checkout(self, request: Request) -> Response:
+        sessions.expire_due(self._sandbox)
         session_id = request.path_params["id"]
         try:
             if request.method == "GET":
                 return self._session(session_id, {}, None)
-            fields = _texts(await _form(request))
-            return self._press(session_id, fields)
+            return self._press(session_id, await _form(request))
         except MissingResourceError:
-            return page("Checkout", "<h1>Checkout</h1><p>There is no such session.</p>", status=404)
+            return page("Checkout", "<h1>Checkout</h1><p>This checkout does not exist.</p>", status=404)
         except SandboxError as error:
-            return page("Checkout", "<h1>Checkout</h1><p>This cannot be read.</p>", status=error.status)
+            return page("Checkout", f"<h1>Checkout</h1><p>{escape(error.message)}</p>", status=error.status)
 
     def _press(self, session_id: str, fields: Mapping[str, str]) -> Response:
-        session = self._world.sessions.find(session_id).body
+        session = self._sandbox.store.get(SESSION, session_id).body
         pressed = fields.get("action")
         try:
             if pressed == "cancel" and session["cancel_url"]:
                 return RedirectResponse(session["cancel_url"], _SEE_OTHER)
             if pressed == "decline":
-                act(self._world, decline, session_id, {})
+                DECLINE.execute(self._sandbox, session_id, {})
                 return self._session(session_id, fields, None)
             if pressed in _PAYING:
-                buyer = _buyer(fields, required=session["billing_address_collection"] == "required")
-                paid = act(self._world, _PAYING[pressed], session_id, buyer)
+                paid = _PAYING[pressed].execute(self._sandbox, session_id, _buyer(fields))
                 return RedirectResponse(success_url(paid), _SEE_OTHER)
         except SandboxError as error:
-            is_over = self._world.sessions.find(session_id).body["status"] != "open"
-            # Somebody was faster: the page says what has become of the session.
-            problem, status = (None, _CONFLICT) if is_over else (error.message, error.status)
-            return self._session(session_id, fields, problem, status)
-        return self._session(session_id, fields, "There is no such button.", 400)
+            if self._sandbox.store.get(SESSION, session_id).body["status"] == "open":
+                return self._session(session_id, fields, error.message, error.status)
+            return self._session(session_id, fields, None, _CONFLICT)  # it was paid or has expired meanwhile
+        return self._session(session_id, fields, "This button does not exist.", 400)
 
     def _session(self, session_id: str, entered: Mapping[str, str], problem: str | None, status: int = 200) -> Response:
-        kept = self._world.sessions.find(session_id)
-        return page("Checkout", pay_page(kept, entered, problem), status=status)
+        found = self._sandbox.store.get(SESSION, session_id)
+        return page("Checkout", checkout_page(found, entered, problem), status=status)
 
-    def _all(self, after: str | None, problem: str | None, status: int = 200) -> Response:
-        body = overview_page(self._world, self._webhooks, after, problem)
+    def _overview(self, after: str | None, problem: str | None, status: int = 200) -> Response:
+        body = overview_page(self._sandbox, self._webhooks, after, problem)
         return page("All payments", body, status=status, wide=True)
 
-    def _sent(self, object_id: str, fields: Mapping[str, str]) -> Body:
-        sent: Body = {name: value for name, value in fields.items() if value}
-        if "inquiry" in sent:
-            sent["inquiry"] = sent["inquiry"] == "true"
-        if "amount" in sent:
-            intent = self._world.payments.intent(object_id).body
-            sent["amount"] = _minor_units(sent["amount"], intent["currency"])
-        return sent
 
-
-def _action(kind: str, verb: str) -> Action:
-    action = ACTIONS.get(f"{kind}/{{id}}/{verb}")
-    if action is None:
-        raise SandboxError("There is no such button.", status=404)
-    return action
-
-
-async def _form(request: Request) -> Form:
+async def _form(request: Request) -> Mapping[str, str]:
     text = (await request.body()).decode("utf-8", "replace")
     refuse_live(text)
-    return decode(text)
+    return {name: value.strip() for name, value in parse_qsl(text)}
 
 
-def _texts(form: Form) -> Mapping[str, str]:
-    return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
-
-
-def _buyer(fields: Mapping[str, str], *, required: bool) -> Body:
+def _buyer(fields: Mapping[str, str]) -> Body:
+    buyer: Body = {name: fields[name] for name in ("name", "email") if fields.get(name)}
     address = {name: fields[name] for name in _ADDRESS if fields.get(name)}
-    if required and len(address) < len(_ADDRESS):
-        raise InvalidParameterError("The address is needed: street, postal code, city and country.", "address")
-    email = Parameters({"email": fields["email"]}).email("email") if fields.get("email") else None
-    buyer: Body = {"name": fields.get("name") or None, "email": email}
-    if address:
-        buyer["address"] = address
-    return buyer
+    return buyer | ({"address": address} if address else {})
 
 
 def _minor_units(text: str, currency: str) -> int:
-    """An amount as a person writes it, `4.00` or `4,00`, in minor units."""
+    """Read an amount as people write it, such as `4.00` or `4,00`."""
     match = _AMOUNT.fullmatch(text)
-    places = currency_named(currency).decimals
+    decimals = currency_of(currency).decimals
     fraction = (match[2] or "").rstrip("0") if match else ""
-    if match is None or len(fraction) > places:
-        raise InvalidParameterError(f"{text[:20]} is no amount of {currency.upper()}.", "amount")
-    return int(match[1] + fraction.ljust(places, "0"))
+    if match is None or len(fraction) > decimals:
+        raise SandboxError(f"{text[:20]} is not an amount in {currency}.", param="amount")
+    return int(match[1] + fraction.ljust(decimals, "0"))

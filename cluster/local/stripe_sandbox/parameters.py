@@ -1,158 +1,211 @@
-"""Parameters of a call: taken one by one, each checked; what nobody took is refused as unknown."""
+"""The parameters of each call, as Pydantic models.
+
+A model has only the parameters that FIT Monitor sends. Every other parameter is refused as unknown, as Stripe does.
+"""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from cluster.local.stripe_sandbox.errors import InvalidParameterError
-from cluster.local.stripe_sandbox.forms import Form
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from cluster.local.stripe_sandbox.errors import SandboxError
+from domain.currencies import CURRENCIES, refuse_price
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]+\.[^@\s<>.]+")
-_LONGEST = 5000
-# docs.stripe.com/api/metadata
-_METADATA_KEYS, _METADATA_KEY_LENGTH, _METADATA_LENGTH = 50, 40, 500
+_REFUSALS = {
+    "extra_forbidden": ("Received unknown parameter: {}", "parameter_unknown"),
+    "missing": ("Missing required param: {}.", "parameter_missing"),
+}
 
 
-class Parameters:
-    """One level of a form.
+class Parameters(BaseModel):
+    """One group of parameters."""
 
-    Args:
-        form: what was sent.
-        path: under which name it was sent; nothing for the call's own.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_P = TypeVar("_P", bound=Parameters)
+
+
+def read(kind: type[_P], sent: Mapping[str, Any]) -> _P:
+    """Validate parameters.
+
+    Raises:
+        SandboxError: names the first parameter that is missing, unknown or wrong.
     """
+    try:
+        return kind.model_validate(sent)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+    first, *rest = [str(part) for part in problem["loc"] if part != "[key]"]
+    param = first + "".join(f"[{part}]" for part in rest)
+    reason = problem.get("ctx", {}).get("error") or problem["msg"]
+    message, code = _REFUSALS.get(problem["type"], (f"Invalid {{}}: {reason}", None))
+    raise SandboxError(message.format(param), code=code, param=param)
 
-    def __init__(self, form: Form, path: str = "") -> None:
-        self._form = dict(form)
-        self._path = path
 
-    def named(self, name: str) -> str:
-        """A parameter's name as it was sent."""
-        return f"{self._path}[{name}]" if self._path else name
+def _integer(value: object) -> object:
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):  # Pydantic accepts `10.0` and `1_000`; Stripe does not
+        raise ValueError(f"Invalid integer: {value[:40]}")
+    return value
 
-    def done(self) -> None:
-        """Refuse what nobody took.
 
-        Raises:
-            InvalidParameterError: names the first.
-        """
-        for name in self._form:
-            param = self.named(name)
-            raise InvalidParameterError(f"Received unknown parameter: {param}", param, "parameter_unknown")
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable() or " " in value:
+        raise ValueError("Not a valid URL")
+    return value
 
-    def need(self, name: str) -> None:
-        """Refuse a call without this parameter.
 
-        Raises:
-            InvalidParameterError: it is missing.
-        """
-        if name not in self._form:
-            param = self.named(name)
-            raise InvalidParameterError(f"Missing required param: {param}.", param, "parameter_missing")
+def _email(value: str) -> str:
+    if not _EMAIL.fullmatch(value):
+        raise ValueError("Invalid email address")
+    return value
 
-    def is_text(self, name: str) -> bool:
-        """Whether a parameter was sent as a text, and not as a group or a list."""
-        return isinstance(self._form.get(name), str)
 
-    def text(self, name: str, longest: int = _LONGEST) -> str | None:
-        """A text that is not empty, or None when it was not sent."""
-        value = self._form.pop(name, None)
-        param = self.named(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise InvalidParameterError("Invalid string", param)
-        if not value:
-            message = f"You passed an empty string for '{param}'. Leave it out to unset it."
-            raise InvalidParameterError(message, param, "parameter_invalid_empty")
-        if len(value) > longest:
-            raise InvalidParameterError(f"Invalid string: must be at most {longest} characters", param)
-        return value
+def _currency(value: str) -> str:
+    if value.upper() not in CURRENCIES:
+        raise ValueError(f"Invalid currency: {value[:10]}.")
+    return value.lower()
 
-    def choice(self, name: str, choices: Collection[str]) -> str | None:
-        """One of some words, or None when it was not sent."""
-        value = self.text(name)
-        if value is not None and value not in choices:
-            param = self.named(name)
-            raise InvalidParameterError(f"Invalid {param}: must be one of {', '.join(sorted(choices))}", param)
-        return value
 
-    def integer(self, name: str, least: int, most: int = 10**12) -> int | None:
-        """An integer within bounds, or None when it was not sent."""
-        value = self.text(name)
-        if value is None:
-            return None
-        param = self.named(name)
-        if not _INTEGER.fullmatch(value):
-            raise InvalidParameterError(f"Invalid integer: {value[:40]}", param, "parameter_invalid_integer")
-        number = int(value)
-        if not least <= number <= most:
-            message = f"Invalid integer: must be from {least} to {most}"
-            raise InvalidParameterError(message, param, "parameter_invalid_integer")
-        return number
+Integer = Annotated[int, BeforeValidator(_integer)]
+Text = Annotated[str, Field(min_length=1, max_length=5000)]
+WebAddress = Annotated[Text, AfterValidator(_web_address)]
+Email = Annotated[str, Field(max_length=512), AfterValidator(_email)]
+# https://docs.stripe.com/api/metadata
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=500)]], Field(max_length=50)
+]
 
-    def url(self, name: str) -> str | None:
-        """An address of the web, or None when it was not sent."""
-        value = self.text(name)
-        if value is None:
-            return None
-        try:
-            parts = urlsplit(value)
-            is_url = parts.scheme in {"http", "https"} and bool(parts.hostname)
-        except ValueError:
-            is_url = False
-        if not is_url or any(char.isspace() or ord(char) < ord(" ") for char in value):
-            raise InvalidParameterError("Not a valid URL", self.named(name), "url_invalid")
-        return value
 
-    def email(self, name: str) -> str | None:
-        """An e-mail address, or None when it was not sent."""
-        value = self.text(name, 512)
-        if value is not None and not _EMAIL.fullmatch(value):
-            raise InvalidParameterError("Invalid email address", self.named(name), "email_invalid")
-        return value
+class NoParameters(Parameters):
+    """Of a call without parameters."""
 
-    def level(self, name: str) -> "Parameters":
-        """The parameters under a name; none when it was not sent."""
-        return Parameters(self._take_form(name), self.named(name))
 
-    def rows(self, name: str) -> Sequence["Parameters"]:
-        """A list of groups of parameters."""
-        found = []
-        for index, row in self._take_form(name).items():
-            param = f"{self.named(name)}[{index}]"
-            if not isinstance(row, dict):
-                raise InvalidParameterError("Invalid object", param)
-            found.append(Parameters(row, param))
-        return found
+class ProductData(Parameters):
+    """Of a price: what is sold."""
 
-    def texts(self, name: str) -> Sequence[str]:
-        """A list of texts."""
-        own = Parameters(self._take_form(name), self.named(name))
-        return [own.text(index) or "" for index in list(own._form)]
+    name: Annotated[str, Field(min_length=1, max_length=250)]
 
-    def metadata(self, name: str = "metadata") -> Mapping[str, str]:
-        """Names and values that are kept for the caller."""
-        found = {}
-        form = self._take_form(name)
-        if len(form) > _METADATA_KEYS:
-            raise InvalidParameterError(f"Metadata can have up to {_METADATA_KEYS} keys", self.named(name))
-        for key, value in form.items():
-            param = f"{self.named(name)}[{key}]"
-            if not isinstance(value, str):
-                raise InvalidParameterError("Metadata values must be strings", param)
-            if len(key) > _METADATA_KEY_LENGTH:
-                raise InvalidParameterError(f"Metadata keys can have up to {_METADATA_KEY_LENGTH} characters", param)
-            if len(value) > _METADATA_LENGTH:
-                raise InvalidParameterError(f"Metadata values can have up to {_METADATA_LENGTH} characters", param)
-            if value:
-                found[key] = value
-        return found
 
-    def _take_form(self, name: str) -> Form:
-        value = self._form.pop(name, {})
-        if isinstance(value, str):
-            if not value:
-                return {}  # sent to unset what a group or a list holds
-            raise InvalidParameterError("Invalid object", self.named(name))
-        return value
+class PriceData(Parameters):
+    """Of a line item. `unit_amount` is in minor units."""
+
+    currency: Annotated[str, AfterValidator(_currency)]
+    unit_amount: Integer
+    product_data: ProductData
+
+    @field_validator("unit_amount")
+    @classmethod
+    def _can_be_charged(cls, amount: int, info: ValidationInfo) -> int:
+        if "currency" in info.data and (refusal := refuse_price(amount, info.data["currency"].upper())):
+            raise ValueError(refusal)
+        return amount
+
+
+class LineItem(Parameters):
+    """Of a session. An order buys one plan once."""
+
+    price_data: PriceData
+    quantity: Literal["1"]
+
+
+class IntentData(Parameters):
+    """Of a session: what its payment intent is created with."""
+
+    metadata: Metadata = {}
+
+
+class NewSession(Parameters):
+    """`POST /v1/checkout/sessions`. `expires_at` is in seconds since the epoch."""
+
+    mode: Literal["payment"]
+    line_items: Annotated[dict[Literal["0"], LineItem], Field(min_length=1)]
+    success_url: WebAddress
+    cancel_url: WebAddress | None = None
+    expires_at: Integer | None = None
+    client_reference_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    customer_email: Email | None = None
+    metadata: Metadata = {}
+    payment_intent_data: IntentData = IntentData()
+    billing_address_collection: Literal["auto"] = "auto"
+
+
+class SessionExpansion(Parameters):
+    """Which ids in a session are replaced by the objects (https://docs.stripe.com/expand)."""
+
+    expand: dict[str, Literal["payment_intent", "payment_intent.latest_charge"]] = {}
+
+
+class NewRefund(Parameters):
+    """`POST /v1/refunds`. Without an amount all that is left is refunded."""
+
+    payment_intent: Text
+    amount: Annotated[Integer, Field(ge=1)] | None = None
+    metadata: Metadata = {}
+
+
+class Since(Parameters):
+    """A lower bound, in seconds since the epoch."""
+
+    gte: Annotated[Integer, Field(ge=0)] = 0
+
+
+class ListPage(Parameters):
+    """One page of a list, newest first (https://docs.stripe.com/api/pagination)."""
+
+    limit: Annotated[Integer, Field(ge=1, le=100)] = 10
+    starting_after: Text | None = None
+    created: Since = Since()
+
+
+class PaymentListPage(ListPage):
+    """A list that can be limited to one payment."""
+
+    payment_intent: Text | None = None
+
+
+class Buyer(Parameters):
+    """Who pays. The address has Stripe's names: `line1`, `postal_code`, `country`, …."""
+
+    name: Annotated[str, Field(max_length=250)] | None = None
+    email: Email | None = None
+    address: dict[str, str | None] | None = None
+
+
+class RefundAmount(Parameters):
+    """A refund from Stripe's dashboard, in minor units."""
+
+    amount: Annotated[Integer, Field(ge=1)] | None = None
+
+
+class NewDispute(Parameters):
+    """A dispute. In an inquiry the bank only asks and takes no money."""
+
+    inquiry: bool = False
+
+
+class DisputeEnd(Parameters):
+    """How a dispute ends."""
+
+    status: Literal["won", "lost", "warning_closed"] | None = None
+
+
+class Flush(Parameters):
+    """Waits until all webhooks are delivered. `at_once` also sends what is delayed or waits for a retry."""
+
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30
+    at_once: bool = False

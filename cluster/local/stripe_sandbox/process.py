@@ -1,64 +1,60 @@
-"""The sandbox as a server of a local stack."""
+"""Starts the sandbox as a server of a local stack."""
 
 import json
 import os
 import secrets
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.errors import CommandError
+from cluster.local.http_probe import probe
 from cluster.local.ports import LOOPBACK
 from cluster.local.process import ChildProcess
-from cluster.local.readiness import ask
+from cluster.local.server import Server
 
 _KEY, _SECRET = "FITMONITOR_STRIPE__API_KEY", "FITMONITOR_STRIPE__WEBHOOK_SECRET"
-_STARTS_WITHIN_S = 60
-_ANSWERS_WITHIN_S = 2
+_START_TIMEOUT_S = 60
+_PROBE_TIMEOUT_S = 2
 _OK = 200
 
 
-class StripeSandbox:
-    """Payments of a local stack. What was sold survives a restart, and so do key and secret.
+class StripeSandbox(Server):
+    """The sandbox of a local stack. Its objects, API key and webhook secret are kept over a restart.
 
     Args:
         log_file: of its output.
-        folder: of what it remembers.
+        folder: of its files.
         port: where it listens.
-        webhook_url: where it sends events; on this machine.
+        webhook_url: where it sends events, on this machine.
     """
-
-    keeps_address = True
 
     def __init__(self, log_file: Path, folder: Path, port: int, webhook_url: str) -> None:
         self._base = f"http://{LOOPBACK}:{port}"
         self._secrets = _own_secrets(folder)
         self._webhook_url = webhook_url
-        command: list[str | Path] = [
-            sys.executable, "-m", "cluster.local.stripe_sandbox", str(port), folder.absolute()
-        ]  # fmt: skip
-        self.process = ChildProcess("stripe sandbox", command, log_file, folder=log_file.parent, patience_s=5)
+        arguments = [port, folder.absolute()]
+        super().__init__(ChildProcess.of_module("stripe sandbox", "cluster.local.stripe_sandbox", arguments, log_file))
 
     def launch(self) -> None:
-        """Start it without waiting."""
+        """See `Server`."""
         own = {**self._secrets, "FITMONITOR_STRIPE__WEBHOOK_URL": self._webhook_url}
         self.process.environment = {**os.environ, **own}
-        self.process.start()
+        super().launch()
 
     def wait(self) -> None:
         """Wait until it answers."""
-        self.process.wait_until(self._answers, timeout_s=_STARTS_WITHIN_S)
+        self.process.wait_until(self._answers, timeout_s=_START_TIMEOUT_S)
 
     def environment(self) -> Mapping[str, str]:
-        """Where it listens, and a key and a secret that open nothing else."""
+        """Return its address, API key and webhook secret, which are valid nowhere else."""
         return {**self._secrets, "FITMONITOR_STRIPE__API_BASE": self._base}
 
     def _answers(self) -> bool:
-        return ask(f"{self._base}/_sandbox/health", _ANSWERS_WITHIN_S)[0] == _OK
+        return probe(f"{self._base}/_sandbox/health", _PROBE_TIMEOUT_S)[0] == _OK
 
 
 def _own_secrets(folder: Path) -> Mapping[str, str]:
-    """Key and secret: made once, then read."""
+    """Return API key and webhook secret; create them at the first start."""
     file = folder / "secrets.json"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
@@ -66,9 +62,9 @@ def _own_secrets(folder: Path) -> Mapping[str, str]:
         fresh = folder / f"secrets.{os.getpid()}.json"
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
             json.dump(made, out)
-        fresh.replace(file)  # whole or not at all, also when the power goes
+        fresh.replace(file)  # a crash never leaves half a file
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         return {_KEY: kept[_KEY], _SECRET: kept[_SECRET]}
     except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{file} cannot be read", "delete it: another key is made") from error
+        raise CommandError(f"{file} cannot be read", "delete it; the next start creates a new key") from error

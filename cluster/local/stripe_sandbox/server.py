@@ -1,4 +1,4 @@
-"""The server: Stripe's API, the pages, the control interface, and what happens meanwhile."""
+"""The server: Stripe's API, the pages, the control interface, and background work."""
 
 import asyncio
 import logging
@@ -7,101 +7,98 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from cluster.local.stripe_sandbox.carry_out import HANG_UP, ApiCalls
+from cluster.local.stripe_sandbox import sessions
+from cluster.local.stripe_sandbox.api import CLOSE_CONNECTION, Api
 from cluster.local.stripe_sandbox.control import Control
 from cluster.local.stripe_sandbox.errors import SandboxError
 from cluster.local.stripe_sandbox.guard import check_headers, check_same_site
 from cluster.local.stripe_sandbox.pages import Pages
+from cluster.local.stripe_sandbox.sandbox import Sandbox
 from cluster.local.stripe_sandbox.webhooks import Webhooks
-from cluster.local.stripe_sandbox.world import World
 
 _log = logging.getLogger(__name__)
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _TICK_S = 0.25
-_FORGET_EVERY = 4 * 3600  # ticks
+_TICKS_OF_AN_HOUR = 4 * 3600
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP whose connections can be cut by what answers."""
+    """HTTP over connections that a response can close."""
 
     def on_message_begin(self) -> None:
-        """Give the request the way to do so."""
+        """Add the function that closes the connection to the request."""
         super().on_message_begin()
-        extensions: dict[str, Any] = {HANG_UP: self.transport.abort}
+        extensions: dict[str, Any] = {CLOSE_CONNECTION: self.transport.abort}
         self.scope["extensions"] = extensions
 
 
 class _Guard:
-    """Refuses what a sandbox must never meet, whatever it asks for."""
+    """Middleware that runs the checks of `guard` on every request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            headers = Headers(scope=scope)
             try:
-                check_headers(scope["headers"], scope["query_string"])
-                check_same_site(scope["method"], scope["headers"])
+                check_headers(headers, scope["query_string"].decode("latin-1"))
+                check_same_site(scope["method"], headers)
             except SandboxError as error:
                 await JSONResponse(error.body, error.status)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-def make_app(world: World) -> Starlette:
-    """The whole application over a world, which it closes in the end."""
-    webhooks = Webhooks(world.store, world.panel, world.secrets)
-    world.events.on_event = webhooks.wake
+def make_app(sandbox: Sandbox) -> Starlette:
+    """Create the application. It closes the sandbox's store at the end."""
+    webhooks = Webhooks(sandbox)
+    sandbox.events.on_queued = webhooks.wake
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(webhooks.run()), asyncio.create_task(_tick(world))]
+        tasks = [asyncio.create_task(webhooks.run()), asyncio.create_task(_tick(sandbox))]
         for task in tasks:
-            task.add_done_callback(_complain)
+            task.add_done_callback(_log_failure)
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            world.store.close()
+            sandbox.store.close()
 
     return Starlette(
-        routes=[
-            Route("/v1/{path:path}", ApiCalls(world).answer, methods=_METHODS),
-            *Control(world, webhooks).routes(),
-            *Pages(world, webhooks).routes(),
-        ],
+        routes=[*Api(sandbox).routes(), *Control(sandbox, webhooks).routes(), *Pages(sandbox, webhooks).routes()],
         middleware=[Middleware(_Guard)],
-        exception_handlers={SandboxError: _refused},
+        exception_handlers={SandboxError: _error_response},
         lifespan=lifespan,
     )
 
 
-async def _tick(world: World) -> None:
+async def _tick(sandbox: Sandbox) -> None:
     ticks = 0
     while True:
-        world.catch_up()
-        if ticks % _FORGET_EVERY == 0:
-            world.keys.forget_old()
+        sessions.expire_due(sandbox)
+        if ticks % _TICKS_OF_AN_HOUR == 0:
+            sandbox.keys.delete_old()
         ticks += 1
         await asyncio.sleep(_TICK_S)
 
 
-def _complain(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        _log.critical("what happens meanwhile has stopped", exc_info=error)
+        _log.critical("background_task_failed", exc_info=error)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _error_response(_: Request, error: Exception) -> Response:
     if not isinstance(error, SandboxError):
         raise error
     return JSONResponse(error.body, error.status)

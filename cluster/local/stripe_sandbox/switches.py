@@ -1,144 +1,110 @@
-"""How webhooks are sent and how calls go wrong, switched while the sandbox runs."""
+"""How webhooks are sent and how calls fail. Both can be changed while the sandbox runs."""
 
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import stripe
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from cluster.local.stripe_sandbox.errors import InvalidParameterError
+from cluster.local.stripe_sandbox.parameters import Parameters, read
 from cluster.local.stripe_sandbox.store import Store
 
-_API_VERSION = stripe.api_version or ""
-_MOST = 1_000_000
+_MAX_DELAY_S = 1_000_000
 
 
-class _Setting(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Switches(Parameters):
+    """How webhooks are sent, and how refunds begin."""
 
-    @classmethod
-    def read(cls, sent: Mapping[str, Any]) -> Self:
-        """Read what a person sent.
-
-        Raises:
-            InvalidParameterError: names the switch.
-        """
-        try:
-            return cls.model_validate(sent)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            param = ".".join(str(part) for part in first["loc"])
-            raise InvalidParameterError(f"{param}: {first['msg']}", param) from None
-
-    def changed(self) -> dict[str, Any]:
-        """What is not as it was at first."""
-        return self.model_dump(exclude_defaults=True)
-
-
-class Switches(_Setting):
-    """Of webhooks, and of what happens by itself."""
-
-    repeat: int = Field(default=0, ge=0, le=100, description="How many times more each event is sent.")
-    reorder: int = Field(default=0, ge=0, le=1000, description="So many are held, then sent, the last one first.")
-    delay_s: float = Field(default=0, ge=0, le=_MOST, description="How long each event waits before it is sent.")
+    repeat: int = Field(default=0, ge=0, le=100, description="Number of extra deliveries of each event.")
+    reorder: int = Field(default=0, ge=0, le=1000, description="Size of the batches that are sent newest first.")
+    delay_s: float = Field(default=0, ge=0, le=_MAX_DELAY_S, description="Delay before each event is sent.")
     drop: Annotated[int, Field(ge=-1)] | Literal["all"] = Field(
-        default=0, description="So many of the next are never sent; -1 or all: none is."
+        default=0, description="Number of next events that are never sent; -1 or all: every event."
     )
-    paused: bool = Field(default=False, description="Nothing is sent; it waits.")
-    api_version: str = Field(default=_API_VERSION, min_length=1, max_length=40, description="Told in events.")
-    all_events: bool = Field(default=False, description="Also sends payment_intent.* and charge.succeeded/failed.")
-    retry_s: float = Field(default=1, gt=0, le=3600, description="The wait after a first failure; it doubles.")
-    settle_after_s: float | None = Field(default=None, ge=0, le=_MOST, description="When delayed payments arrive.")
-    settle_as: Literal["succeeded", "failed"] = Field(default="succeeded", description="How they arrive by then.")
-    refunds: Literal["succeeded", "pending"] = Field(default="succeeded", description="What a new refund is at first.")
+    paused: bool = Field(default=False, description="Events wait and are not sent.")
+    api_version: str = Field(default=stripe.api_version or "", min_length=1, max_length=40, description="Of events.")
+    retry_s: float = Field(default=1, gt=0, le=3600, description="Delay after the first failure; it doubles each time.")
+    refunds: Literal["succeeded", "pending"] = Field(default="succeeded", description="Status of a new refund.")
 
 
-class Faults(_Setting):
-    """Of calls to `/v1/…`."""
+class Faults(Parameters):
+    """How calls to `/v1/…` fail."""
 
-    hang_s: float = Field(default=0, ge=0, le=3600, description="How long an answer is late.")
-    status: int | None = Field(default=None, ge=400, le=599, description="Answered instead of carrying the call out.")
-    next: int | None = Field(default=None, ge=0, description="How many calls it meets; all when there is no number.")
-    after: bool = Field(default=False, description="The call is carried out, then the connection closed.")
+    hang_s: float = Field(default=0, ge=0, le=3600, description="Delay of the response.")
+    status: int | None = Field(default=None, ge=400, le=599, description="Returned instead of executing the call.")
+    next: int | None = Field(default=None, ge=0, description="Number of calls that fail (default: all).")
+    after: bool = Field(default=False, description="The call is executed, then the connection is closed.")
 
     @property
     def is_on(self) -> bool:
-        """Whether it meets the next call."""
+        """Whether the next call fails."""
         return self.next != 0 and (self.hang_s > 0 or self.status is not None or self.after)
 
 
-_S = TypeVar("_S", bound=_Setting)
+_P = TypeVar("_P", bound=Parameters)
 
 
-class Panel:
-    """The switches as they stand; they survive a restart.
+class ControlPanel:
+    """The current switches and faults. They are kept over a restart.
 
     Args:
-        store: where they are kept.
+        store: where they are saved.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._switches = _kept(Switches, store.setting("switches"))
-        self._faults = _kept(Faults, store.setting("faults"))
-        self._goes_on = asyncio.Event()
+        self.switches = _saved(Switches, store.setting("switches"))
+        self.faults = _saved(Faults, store.setting("faults"))
+        self._hang_ends = asyncio.Event()
 
-    @property
-    def switches(self) -> Switches:
-        """Of webhooks."""
-        return self._switches
+    def set_switches(self, sent: Mapping[str, Any]) -> None:
+        """Set all switches; those that are not named get their defaults.
 
-    @property
-    def faults(self) -> Faults:
-        """Of calls."""
-        return self._faults
+        Raises:
+            SandboxError: a switch is unknown or its value is invalid.
+        """
+        self.switches = read(Switches, sent)
+        self._store.save_setting("switches", self.switches.model_dump())
 
-    def turn(self, sent: Mapping[str, Any]) -> Switches:
-        """Set all switches; those that are not named are as they were at first."""
-        self._switches = Switches.read({name: value for name, value in sent.items() if value is not None})
-        self._store.set("switches", self._switches.model_dump())
-        return self._switches
+    def change_switches(self, sent: Mapping[str, Any]) -> None:
+        """Set the named switches and leave the others as they are; raises as `set_switches`."""
+        self.set_switches({**self.switches.model_dump(), **sent})
 
-    def turn_some(self, sent: Mapping[str, Any]) -> Switches:
-        """Set the switches that are named, and leave the others as they are."""
-        return self.turn({**self._switches.model_dump(), **sent})
-
-    def break_calls(self, sent: Mapping[str, Any]) -> Faults:
-        """Set how calls go wrong; an empty setting ends it."""
-        self._faults = Faults.read(sent)
-        self._store.set("faults", self._faults.model_dump())
-        if not self._faults.hang_s:
-            self._goes_on.set()
-            self._goes_on = asyncio.Event()
-        return self._faults
+    def set_faults(self, sent: Mapping[str, Any]) -> None:
+        """Set how calls fail; an empty mapping ends all faults. Raises as `set_switches`."""
+        self.faults = read(Faults, sent)
+        self._store.save_setting("faults", self.faults.model_dump())
+        if not self.faults.hang_s:
+            self._hang_ends.set()
+            self._hang_ends = asyncio.Event()
 
     async def hang(self, fault: Faults) -> None:
-        """Be as late as a fault says, or until faults no longer have calls hang, as when a service recovers."""
+        """Wait as long as the fault says, or until the fault is ended."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._goes_on.wait(), fault.hang_s)
+            await asyncio.wait_for(self._hang_ends.wait(), fault.hang_s)
 
-    def take_fault(self) -> Faults | None:
-        """What goes wrong with the call that has just come."""
-        fault = self._faults
+    def take_fault(self) -> Faults:
+        """Return the fault of the current call, and count it."""
+        fault = self.faults
         if not fault.is_on:
-            return None
+            return Faults()
         if fault.next is not None:
-            self.break_calls({**fault.model_dump(), "next": fault.next - 1})
+            self.set_faults({**fault.model_dump(), "next": fault.next - 1})
         return fault
 
-    def drops(self) -> bool:
-        """Whether the event that has just happened is never sent."""
-        drop = self._switches.drop
+    def drops_event(self) -> bool:
+        """Return whether the current event is dropped, and count it."""
+        drop = self.switches.drop
         if drop in {"all", -1}:
             return True
         if drop == 0:
             return False
-        self.turn_some({"drop": int(drop) - 1})
+        self.change_switches({"drop": int(drop) - 1})
         return True
 
 
-def _kept(kind: type[_S], kept: Mapping[str, Any]) -> _S:
-    known = {name: value for name, value in kept.items() if name in kind.model_fields}
-    return kind.model_validate(known)
+def _saved(kind: type[_P], saved: Mapping[str, Any]) -> _P:
+    """Read a saved setting without the fields that this version does not know."""
+    return kind.model_validate({name: value for name, value in saved.items() if name in kind.model_fields})

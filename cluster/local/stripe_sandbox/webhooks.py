@@ -1,4 +1,4 @@
-"""Webhooks: events are signed as Stripe signs them, sent, and sent again until they are taken."""
+"""Webhooks: sends events, signed as by Stripe, and repeats each one until it is accepted."""
 
 import asyncio
 import contextlib
@@ -11,24 +11,21 @@ from typing import Any
 
 import httpx
 
-from cluster.local.stripe_sandbox.events import HELD, PENDING
-from cluster.local.stripe_sandbox.store import Store
-from cluster.local.stripe_sandbox.switches import Panel
-from cluster.local.stripe_sandbox.world import Secrets
+from cluster.local.stripe_sandbox.events import DROPPED, EVENT, HELD, PENDING
+from cluster.local.stripe_sandbox.sandbox import Sandbox
 
 _DELIVERED, _FAILED = "delivered", "failed"
-_PATIENCE_S = 10.0
-_AT_ONCE = 16
-_LONGEST_WAIT_S = 300.0
-# Stripe gives up after three days.
-_GIVEN_UP_S = 3 * 86_400
+_TIMEOUT_S = 10.0
+_MAX_IN_FLIGHT = 16
+_MAX_RETRY_S = 300.0
+_GIVE_UP_AFTER_S = 3 * 86_400  # as Stripe does
 _SUCCESS = range(200, 300)
-_LOOK_AGAIN_S = 0.5
+_POLL_S = 0.5
 _log = logging.getLogger(__name__)
 
 
 def sign(payload: bytes, secret: str, timestamp: int) -> str:
-    """The `Stripe-Signature` of a payload (docs.stripe.com/webhooks#verify-manually).
+    """Compute the header `Stripe-Signature` (https://docs.stripe.com/webhooks#verify-manually).
 
     Args:
         payload: the body as it is sent.
@@ -40,41 +37,36 @@ def sign(payload: bytes, secret: str, timestamp: int) -> str:
 
 
 class Webhooks:
-    """Sends what waits in the queue, up to 16 at once.
+    """Sends the queued deliveries, up to 16 at the same time.
 
     Args:
-        store: of the queue.
-        panel: repeats, delays, reorders, pauses.
-        secrets: where to, and signed with what.
+        sandbox: holds the queue, the switches, and the address and secret of the receiver.
     """
 
-    def __init__(self, store: Store, panel: Panel, secrets: Secrets) -> None:
-        self._store = store
-        self._panel = panel
-        self._secrets = secrets
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._store = sandbox.store
+        self._panel = sandbox.panel
+        self._secrets = sandbox.secrets
         self._in_flight: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
-        self._noted = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._attempted = asyncio.Event()
         # Proxies are ignored: nothing may leave this machine.
-        self._client = httpx.AsyncClient(
-            timeout=_PATIENCE_S, trust_env=False, limits=httpx.Limits(max_connections=_AT_ONCE)
-        )
+        limits = httpx.Limits(max_connections=_MAX_IN_FLIGHT)
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, limits=limits)
 
     def wake(self) -> None:
-        """Look into the queue now."""
-        self._woken.set()
+        """Look at the queue now."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Send until cancelled."""
         try:
             while True:
-                self._woken.clear()
+                self._wake.clear()
                 wait_s = self._start_due()
-                try:
-                    await asyncio.wait_for(self._woken.wait(), wait_s)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait_s)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -82,17 +74,17 @@ class Webhooks:
             await self._client.aclose()
 
     async def flush(self, timeout_s: float, *, at_once: bool) -> dict[str, Any]:
-        """Release what is held and wait until the queue is empty.
+        """Release held deliveries and wait until the queue is empty.
 
         Args:
-            timeout_s: at most so long.
-            at_once: whether what is delayed, or waits to be sent again, is sent now.
+            timeout_s: maximum time to wait.
+            at_once: also sends what is delayed or waits for a retry.
 
         Returns:
-            The counts of `counts`, and whether the queue is empty.
+            The counts of `counts`, how many deliveries wait, and whether the queue is empty.
         """
         if not self._panel.switches.paused:
-            self._release(every=True)
+            self._release_held(every=True)
         if at_once:
             now = self._store.clock()
             self._store.run("UPDATE deliveries SET next_at = ? WHERE state = ? AND next_at > ?", (now, PENDING, now))
@@ -102,15 +94,15 @@ class Webhooks:
             left_s = deadline - asyncio.get_running_loop().time()
             if left_s <= 0:
                 break
-            self._noted.clear()
+            self._attempted.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._noted.wait(), min(left_s, _LOOK_AGAIN_S))
+                await asyncio.wait_for(self._attempted.wait(), min(left_s, _POLL_S))
         counts = self.counts()
         return {"empty": self._is_empty(), "waiting": counts[PENDING] + counts[HELD], **counts}
 
     def counts(self) -> dict[str, int]:
-        """How many deliveries are in each state, and how many times one was tried."""
-        found = dict.fromkeys((PENDING, HELD, _DELIVERED, _FAILED, "dropped"), 0)
+        """Count the deliveries by state, and all attempts."""
+        found = dict.fromkeys((PENDING, HELD, _DELIVERED, _FAILED, DROPPED), 0)
         attempts = 0
         for state, number, tried in self._store.run(
             "SELECT state, COUNT(*), SUM(attempts) FROM deliveries GROUP BY state"
@@ -119,37 +111,37 @@ class Webhooks:
             attempts += tried
         return {**found, "attempts": attempts}
 
-    def latest(self, limit: int, event_id: str | None = None) -> Sequence[dict[str, Any]]:
-        """The newest deliveries, of all events or of one."""
+    def latest(self, limit: int) -> Sequence[dict[str, Any]]:
+        """List the newest deliveries."""
         sql = (
             "SELECT d.id, d.event, e.state, d.state, d.attempts, d.answer, d.next_at FROM deliveries d"
-            " JOIN objects e ON e.id = d.event WHERE ? IS NULL OR d.event = ? ORDER BY d.id DESC LIMIT ?"
+            " JOIN objects e ON e.id = d.event ORDER BY d.id DESC LIMIT ?"
         )
         names = ("id", "event", "type", "state", "attempts", "answer", "next_at")
-        return [dict(zip(names, row, strict=True)) for row in self._store.run(sql, (event_id, event_id, limit))]
+        return [dict(zip(names, row, strict=True)) for row in self._store.run(sql, (limit,))]
 
     def _is_empty(self) -> bool:
         waiting = self._store.run("SELECT 1 FROM deliveries WHERE state IN (?, ?) LIMIT 1", (PENDING, HELD))
         return not waiting and not self._in_flight
 
     def _start_due(self) -> float:
-        """Begin what is due; returns how long nothing else will be."""
+        """Start the deliveries that are due; returns the time until the next one, in seconds."""
         if self._panel.switches.paused:
-            return _LOOK_AGAIN_S
-        self._release(every=False)
+            return _POLL_S
+        self._release_held(every=False)
         now = self._store.clock()
         sql = "SELECT id, event, next_at FROM deliveries WHERE state = ? ORDER BY next_at, id LIMIT ?"
-        for delivery, event, next_at in self._store.run(sql, (PENDING, _AT_ONCE + len(self._in_flight))):
+        for delivery, event, next_at in self._store.run(sql, (PENDING, _MAX_IN_FLIGHT + len(self._in_flight))):
             if next_at > now:
-                return max(0.0, min(float(next_at) - now, _LOOK_AGAIN_S))
-            if len(self._in_flight) >= _AT_ONCE:
+                return max(0.0, min(float(next_at) - now, _POLL_S))
+            if len(self._in_flight) >= _MAX_IN_FLIGHT:
                 break
             if delivery not in self._in_flight:
-                self._begin([(delivery, event)])
-        return _LOOK_AGAIN_S
+                self._start([(delivery, event)])
+        return _POLL_S
 
-    def _release(self, *, every: bool) -> None:
-        """Send what is held, the last one first, once there is enough of it."""
+    def _release_held(self, *, every: bool) -> None:
+        """Send held deliveries in batches, newest first; `every` also releases an incomplete batch."""
         size = self._panel.switches.reorder
         while held := self._store.run("SELECT id, event FROM deliveries WHERE state = ? ORDER BY id", (HELD,)):
             if not every and size and len(held) < size:
@@ -158,26 +150,26 @@ class Webhooks:
             marks = ", ".join("?" * len(batch))
             ids = [delivery for delivery, _ in batch]
             self._store.run(f"UPDATE deliveries SET state = ? WHERE id IN ({marks})", [PENDING, *ids])  # noqa: S608
-            self._begin(list(reversed(batch)))
+            self._start(list(reversed(batch)))
 
-    def _begin(self, batch: Sequence[tuple[Any, ...]]) -> None:
+    def _start(self, batch: Sequence[tuple[Any, ...]]) -> None:
         self._in_flight.update(delivery for delivery, _ in batch)
-        task = asyncio.get_running_loop().create_task(self._send_all(batch))
+        task = asyncio.get_running_loop().create_task(self._send_in_order(batch))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send_all(self, batch: Sequence[tuple[Any, ...]]) -> None:
+    async def _send_in_order(self, batch: Sequence[tuple[Any, ...]]) -> None:
         for delivery, event in batch:
             try:
                 await self._send(int(delivery), str(event))
             finally:
                 self._in_flight.discard(delivery)
-                self._noted.set()
+                self._attempted.set()
         self.wake()
 
-    async def _send(self, delivery: int, event: str) -> None:
-        text = self._store.find_text(event, "event")
-        payload = json.dumps(json.loads(text or "{}"), indent=2, ensure_ascii=False).encode()
+    async def _send(self, delivery: int, event_id: str) -> None:
+        event = self._store.get(EVENT, event_id).body
+        payload = json.dumps(event, indent=2, ensure_ascii=False).encode()
         secret = self._secrets.webhook_secret.get_secret_value()
         headers = {
             "Content-Type": "application/json; charset=utf-8",
@@ -185,21 +177,22 @@ class Webhooks:
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 response = await self._client.post(self._secrets.webhook_url, content=payload, headers=headers)
         except (httpx.HTTPError, TimeoutError) as error:
-            self._note(delivery, event, type(error).__name__, taken=False)
+            self._save_attempt(delivery, event_id, type(error).__name__, accepted=False)
         else:
-            self._note(delivery, event, str(response.status_code), taken=response.status_code in _SUCCESS)
+            accepted = response.status_code in _SUCCESS
+            self._save_attempt(delivery, event_id, str(response.status_code), accepted=accepted)
 
-    def _note(self, delivery: int, event: str, answer: str, *, taken: bool) -> None:
+    def _save_attempt(self, delivery: int, event_id: str, answer: str, *, accepted: bool) -> None:
         now = self._store.clock()
         ((attempts, first_at),) = self._store.run("SELECT attempts, first_at FROM deliveries WHERE id = ?", (delivery,))
-        wait_s = min(self._panel.switches.retry_s * 2.0**attempts, _LONGEST_WAIT_S)
-        state = _DELIVERED if taken else _FAILED if now - first_at > _GIVEN_UP_S else PENDING
+        wait_s = min(self._panel.switches.retry_s * 2.0**attempts, _MAX_RETRY_S)
+        state = _DELIVERED if accepted else _FAILED if now - first_at > _GIVE_UP_AFTER_S else PENDING
         self._store.run(
             "UPDATE deliveries SET state = ?, attempts = attempts + 1, answer = ?, next_at = ? WHERE id = ?",
-            (state, answer, now if taken else now + wait_s, delivery),
+            (state, answer, now if accepted else now + wait_s, delivery),
         )
-        if not taken:
-            _log.warning("webhook was not taken: %s, attempt %d, %s", event, attempts + 1, answer)
+        if not accepted:
+            _log.warning("webhook_not_accepted event_id=%s attempt=%d answer=%s", event_id, attempts + 1, answer)

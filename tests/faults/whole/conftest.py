@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.local.bring import bring
+from cluster.local.install import install_servers
 from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from domain.clock import system_clock
@@ -18,7 +18,7 @@ from tests.stacks import TestedStack
 @pytest.fixture(scope="package")
 def whole() -> Iterator[Whole]:
     """A stack of the full profile on durable servers of its own, which no supervisor starts again."""
-    bring()
+    install_servers()
     with (
         server_folder() as folder,
         MariaDbServer(folder / "mariadb") as mariadb,

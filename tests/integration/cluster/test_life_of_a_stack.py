@@ -75,7 +75,7 @@ def test_whatever_a_killed_stack_left_the_next_one_starts(stack: TestedStack) ->
     stack.launch()
     suspend_managers(stack)
     stack.wait_ready()
-    assert "Ray is started anew" in stack.said()
+    assert "restarting Ray" in stack.said()
     assert stack.is_ready
     assert stack.demo() == demo
 

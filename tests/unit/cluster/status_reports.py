@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cluster.local.parts import PartStatus
 from cluster.local.process import ProcessId
 from cluster.local.record import StackRecord
+from cluster.local.stack_processes import PartStatus
 from cluster.status.gyms import GymInside
 from cluster.status.report import Report
 from cluster.status.serve import ApplicationState, DeploymentState

@@ -96,7 +96,7 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
     done = run("doctor", "--profile", "full", FITMONITOR_CACHE_DIR=str(tmp_path), FITMONITOR_DATA_DIR=str(tmp_path))
     assert done.returncode == 1
     assert "Kafka: missing" in done.stdout
-    assert "-m cluster.local.bring" in done.stdout
+    assert "-m cluster.local.install" in done.stdout
 
 
 def test_migrate_takes_the_address_of_an_account_away_that_would_collide(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cluster.local.parts import PartStatus
+from cluster.local.stack_processes import PartStatus
 from cluster.status.documents import document
 from cluster.status.report import Report
 from cluster.status.serve import ApplicationState, DeploymentState

@@ -85,8 +85,8 @@ def test_a_named_device_goes_before_the_environments_and_that_before_the_demos(s
 
 def test_without_a_demo_gate_and_device_are_to_be_named(stack: Stack, api: ApiServer) -> None:
     (stack.settings.data_dir / "demo.json").unlink()
-    assert "--gate" in error_of(stack.run("scan", CODE)).mend
-    assert "--device" in error_of(stack.run("scan", CODE, "--gate", FRONT["id"])).mend
+    assert "--gate" in error_of(stack.run("scan", CODE)).hint
+    assert "--device" in error_of(stack.run("scan", CODE, "--gate", FRONT["id"])).hint
     assert "no gate" in error_of(stack.run("scan", CODE, "--gate", "Side door")).message
     assert stack.run("scan", CODE, "--gate", FRONT["id"], "--device", "d9.s9").exit_code == 0
     assert len(api.asked) == 1
@@ -203,7 +203,7 @@ def test_where_no_stack_runs_it_is_to_be_started(stack: Stack) -> None:
         stack.environment["FITMONITOR_PORT"] = str(listener.getsockname()[1])
     error = error_of(stack.run("scan", CODE))
     assert "nothing answers" in error.message
-    assert "fitmonitor up" in error.mend
+    assert "fitmonitor up" in error.hint
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 422])

@@ -1,4 +1,4 @@
-"""A world without a server, and a clock that stands still."""
+"""A sandbox without a server, and a clock that stands still."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from cluster.local.stripe_sandbox import sessions
 from cluster.local.stripe_sandbox.forms import Form, decode
-from cluster.local.stripe_sandbox.parameters import Parameters
+from cluster.local.stripe_sandbox.parameters import NewSession, read
+from cluster.local.stripe_sandbox.sandbox import Sandbox, Secrets
 from cluster.local.stripe_sandbox.store import Body
-from cluster.local.stripe_sandbox.world import Secrets, World
 
 SECRETS = Secrets(SecretStr("sk_test_1"), SecretStr("whsec_1"), "http://127.0.0.1:1/hook")
 ORDER = (
@@ -34,10 +35,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: Clock) -> Iterator[World]:
-    world = World.open(tmp_path / "sandbox", SECRETS, "http://127.0.0.1:1", clock)
-    yield world
-    world.store.close()
+def sandbox(tmp_path: Path, clock: Clock) -> Iterator[Sandbox]:
+    sandbox = Sandbox.open(tmp_path / "sandbox", SECRETS, "http://127.0.0.1:1", clock)
+    yield sandbox
+    sandbox.store.close()
 
 
 def order(more: str = "", **instead: str) -> Form:
@@ -47,12 +48,16 @@ def order(more: str = "", **instead: str) -> Form:
     return form
 
 
-def sell(world: World, more: str = "") -> Body:
+def create(sandbox: Sandbox, form: Form) -> Body:
+    with sandbox.store.transaction():
+        return sessions.create(sandbox, "", read(NewSession, form))
+
+
+def sell(sandbox: Sandbox, more: str = "") -> Body:
     """A new session of 10.00 EUR."""
-    with world.store.transaction():
-        return world.sessions.create(Parameters(order(more)))
+    return create(sandbox, order(more))
 
 
-def types(world: World) -> list[str]:
-    """What has happened, the oldest first."""
-    return [row[0] for row in world.store.run("SELECT state FROM objects WHERE object = 'event' ORDER BY seq")]
+def types(sandbox: Sandbox) -> list[str]:
+    """The types of all events, oldest first."""
+    return [row[0] for row in sandbox.store.run("SELECT state FROM objects WHERE object = 'event' ORDER BY seq")]

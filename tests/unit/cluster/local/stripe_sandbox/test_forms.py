@@ -1,4 +1,4 @@
-"""Parameters as Stripe's SDK encodes them."""
+"""Parameters as Stripe's SDK encodes them, and as they are validated."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -6,11 +6,12 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 from stripe._encode import _api_encode
 
-from cluster.local.stripe_sandbox.errors import InvalidParameterError, SandboxError
+from cluster.local.stripe_sandbox.errors import SandboxError
 from cluster.local.stripe_sandbox.forms import decode
-from cluster.local.stripe_sandbox.parameters import Parameters
+from cluster.local.stripe_sandbox.parameters import Email, ListPage, Metadata, NewRefund, WebAddress, read
 
 NAMES = st.text(alphabet="abcdefghij_", min_size=1, max_size=8)
 VALUES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -30,59 +31,69 @@ def keyed(value: Any) -> Any:  # noqa: ANN401 - as above
 
 
 @given(st.dictionaries(NAMES, st.one_of(VALUES, deep(2)), max_size=4))
-def test_what_the_sdk_encodes_is_read_as_it_was(sent: dict[str, Any]) -> None:
+def test_parameters_that_the_sdk_encodes_are_decoded(sent: dict[str, Any]) -> None:
     assert decode(urlencode(list(_api_encode(sent)))) == keyed(sent)
 
 
-def test_a_list_without_indices_is_counted() -> None:
+def test_a_list_without_indices_is_numbered() -> None:
     assert decode("expand[]=a&expand[]=b") == {"expand": {"0": "a", "1": "b"}}
 
 
 @pytest.mark.parametrize("text", ["a=1&a=2", "a=1&a[b]=2", "a[b]=1&a=2", "a[=1", "[a]=1", "a" + "[a]" * 9 + "=1", "=1"])
-def test_a_form_that_means_two_things_or_none_is_refused(text: str) -> None:
+def test_an_ambiguous_form_is_refused(text: str) -> None:
     with pytest.raises(SandboxError):
         decode(text)
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
+def test_bytes_that_are_not_text_are_refused() -> None:
     with pytest.raises(SandboxError):
         decode("a=%ff")
 
 
-def test_what_nobody_took_is_unknown() -> None:
-    sent = Parameters(decode("amount=1&colour=red"))
-    assert sent.integer("amount", 1) == 1
-    with pytest.raises(InvalidParameterError, match="unknown parameter: colour") as refused:
-        sent.done()
+def test_an_unknown_parameter_is_refused() -> None:
+    with pytest.raises(SandboxError, match="unknown parameter: colour") as refused:
+        read(NewRefund, decode("payment_intent=pi_1&amount=1&colour=red"))
     assert (refused.value.code, refused.value.param, refused.value.status) == ("parameter_unknown", "colour", 400)
 
 
-@pytest.mark.parametrize("value", ["x", "1.5", "0", "-1", "", "1e3", "9" * 30, "\u0661"])
-def test_what_is_no_positive_integer_is_refused(value: str) -> None:
-    with pytest.raises(InvalidParameterError):
-        Parameters({"amount": value}).integer("amount", 1)
+@pytest.mark.parametrize("value", ["x", "1.5", "1.0", "0", "-1", "", "1e3", "1_000", " 1", "9" * 30, "\u0661"])
+def test_a_value_that_is_not_a_positive_integer_is_refused(value: str) -> None:
+    with pytest.raises(SandboxError) as refused:
+        read(NewRefund, {"payment_intent": "pi_1", "amount": value})
+    assert refused.value.param == "amount"
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "/s", "http://", "http://[x", "http://a/ b", "ftp://a/", "data:,"]
+    "url", ["javascript:alert(1)", "/s", "http://", "http://[x", "http://a/ b", "http://a/\n", "ftp://a/", "data:,"]
 )
-def test_what_is_no_address_of_the_web_is_refused(url: str) -> None:
-    with pytest.raises(InvalidParameterError):
-        Parameters({"success_url": url}).url("success_url")
+def test_a_value_that_is_not_a_web_address_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(WebAddress).validate_python(url)
 
 
 @pytest.mark.parametrize("email", ["a", "a@b", "a b@c.de", "@c.de", "a@c.", "<a@c.de>"])
-def test_what_is_no_email_address_is_refused(email: str) -> None:
-    with pytest.raises(InvalidParameterError):
-        Parameters({"customer_email": email}).email("customer_email")
+def test_a_value_that_is_not_an_email_address_is_refused(email: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Email).validate_python(email)
 
 
 def test_metadata_has_bounds() -> None:
-    assert Parameters(decode("metadata[a]=1&metadata[b]=")).metadata() == {"a": "1"}
-    for text in (
-        "&".join(f"metadata[k{n}]=1" for n in range(51)),
-        f"metadata[{'k' * 41}]=1",
-        f"metadata[a]={'v' * 501}",
-    ):
-        with pytest.raises(InvalidParameterError):
-            Parameters(decode(text)).metadata()
+    metadata: TypeAdapter[Metadata] = TypeAdapter(Metadata)
+    assert metadata.validate_python({"a": "1"}) == {"a": "1"}
+    for sent in ({f"k{n}": "1" for n in range(51)}, {"k" * 41: "1"}, {"a": "v" * 501}, {"a": {"b": "1"}}, "text"):
+        with pytest.raises(ValidationError):
+            metadata.validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        *(("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("colour=red", "colour")),
+        *(("created[lt]=1", "created[lt]"), ("created[gte]=x", "created[gte]"), ("starting_after=", "starting_after")),
+        ("payment_intent=pi_1", "payment_intent"),
+    ],
+)
+def test_a_wrong_parameter_of_a_list_is_named(query: str, param: str) -> None:
+    with pytest.raises(SandboxError) as refused:
+        read(ListPage, decode(query))
+    assert refused.value.param == param

@@ -1,8 +1,7 @@
-"""What a sandbox must never meet."""
-
-import base64
+"""The sandbox is kept apart from real money and from other sites."""
 
 import pytest
+from starlette.datastructures import Headers
 
 from cluster.local.stripe_sandbox.errors import SandboxError, UnauthorizedError
 from cluster.local.stripe_sandbox.guard import (
@@ -21,13 +20,13 @@ SAFE = {
     "FITMONITOR_STRIPE__WEBHOOK_SECRET": "whsec_1",
     "FITMONITOR_STRIPE__WEBHOOK_URL": "http://127.0.0.1:8000/hook",
 }
-HOST = (b"host", b"127.0.0.1:8000")
+HOST = {"host": "127.0.0.1:8000"}
 
 
 @pytest.mark.parametrize(
     "url", ["", "http://127.0.0.1/x", "http://localhost:1/x", "http://[::1]:80/x", "http://127.9.9.9"]
 )
-def test_it_starts_with_a_test_key_and_webhooks_that_stay_here(url: str) -> None:
+def test_it_starts_with_a_test_key_and_a_local_webhook_address(url: str) -> None:
     check_environment({**SAFE, "FITMONITOR_STRIPE__WEBHOOK_URL": url})
 
 
@@ -35,13 +34,13 @@ def test_it_starts_with_a_test_key_and_webhooks_that_stay_here(url: str) -> None
     "name", ["FITMONITOR_STRIPE__API_KEY", "FITMONITOR_STRIPE__OTHER", "FITMONITOR_STRIPE", "STRIPE_SECRET_KEY"]
 )
 @pytest.mark.parametrize("key", [LIVE, LIVE.replace("sk", "rk"), f" {LIVE}", f'{{"api_key": "{LIVE}"}}'])
-def test_it_does_not_start_beside_a_live_key_and_does_not_tell_it(name: str, key: str) -> None:
+def test_it_does_not_start_beside_a_live_key_and_does_not_repeat_it(name: str, key: str) -> None:
     with pytest.raises(UnsafeStartError, match=name) as refused:
         check_environment({**SAFE, name: key})
     assert "abc123" not in str(refused.value)
 
 
-def test_a_live_key_elsewhere_is_nobodys_business() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     check_environment({**SAFE, "PATH": LIVE})
 
 
@@ -80,35 +79,29 @@ def test_a_live_key_is_found_anywhere(text: str) -> None:
 
 
 def test_a_live_key_is_refused_in_any_header_and_in_the_query() -> None:
-    basic = base64.b64encode(f"{LIVE}:".encode())
-    for header in (
-        (b"authorization", b"Bearer " + LIVE.encode()),
-        (b"authorization", b"Basic " + basic),
-        (b"x", LIVE.encode()),
-    ):
+    for header in ({"authorization": f"Bearer {LIVE}"}, {"x": LIVE}):
         with pytest.raises(UnauthorizedError):
-            check_headers([HOST, header], b"")
+            check_headers(Headers(HOST | header), "")
     with pytest.raises(UnauthorizedError):
-        check_headers([HOST], f"key={LIVE}".encode())
+        check_headers(Headers(HOST), f"key={LIVE}")
 
 
-@pytest.mark.parametrize("host", [b"127.0.0.1:8000", b"localhost:8000", b"[::1]:8000", b"127.0.0.1"])
-def test_it_answers_to_its_own_names(host: bytes) -> None:
-    check_headers([(b"host", host)], b"")
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "127.0.0.1"])
+def test_requests_to_this_machine_are_accepted(host: str) -> None:
+    check_headers(Headers({"host": host}), "")
 
 
-@pytest.mark.parametrize("host", [b"rebound.example.org", b"example.org:8000", b"", b"10.0.0.1"])
-def test_it_does_not_answer_under_another_name(host: bytes) -> None:
+@pytest.mark.parametrize("host", ["rebound.example.org", "example.org:8000", "", "10.0.0.1"])
+def test_requests_to_another_host_are_refused(host: str) -> None:
     with pytest.raises(SandboxError, match=r"127\.0\.0\.1"):
-        check_headers([(b"host", host)], b"")
+        check_headers(Headers({"host": host}), "")
 
 
-def _sent(**named: str) -> list[tuple[bytes, bytes]]:
-    headers = {"host": "127.0.0.1:8500"} | {name.replace("_", "-"): value for name, value in named.items()}
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
+def _sent(**named: str) -> Headers:
+    return Headers({"host": "127.0.0.1:8500"} | {name.replace("_", "-"): value for name, value in named.items()})
 
 
-def test_its_own_pages_and_programs_press_buttons() -> None:
+def test_forms_of_its_own_pages_and_of_programs_are_accepted() -> None:
     check_same_site("GET", _sent(sec_fetch_site="cross-site", origin="http://evil.test"))
     check_same_site("POST", _sent())
     check_same_site("POST", _sent(origin="http://127.0.0.1:8500"))
@@ -130,22 +123,21 @@ def test_its_own_pages_and_programs_press_buttons() -> None:
         {"origin": ""},
     ],
 )
-def test_no_page_of_another_site_presses_a_button(headers: dict[str, str]) -> None:
+def test_forms_of_other_sites_are_refused(headers: dict[str, str]) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         with pytest.raises(SandboxError):
             check_same_site(method, _sent(**headers))
 
 
-def test_the_key_is_shown_as_bearer_or_as_basic() -> None:
+def test_the_key_is_sent_as_bearer_token() -> None:
     check_key("Bearer sk_test_1", "sk_test_1")
-    check_key("Basic " + base64.b64encode(b"sk_test_1:").decode(), "sk_test_1")
 
 
 @pytest.mark.parametrize(
-    "shown", [None, "", "Bearer", "Bearer sk_test_2", "Basic !!", "Digest sk_test_1", "Bearer sk_test_ü"]
+    "sent", [None, "", "Bearer", "Bearer sk_test_2", "Basic c2tfdGVzdF8xOg==", "Digest sk_test_1", "Bearer sk_test_ü"]
 )
-def test_another_key_is_refused_and_not_told_back(shown: str | None) -> None:
+def test_another_key_is_refused_and_not_repeated(sent: str | None) -> None:
     with pytest.raises(UnauthorizedError) as refused:
-        check_key(shown, "sk_test_1")
+        check_key(sent, "sk_test_1")
     assert refused.value.status == 401
     assert "sk_test_" not in refused.value.message

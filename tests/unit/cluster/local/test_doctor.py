@@ -1,4 +1,4 @@
-"""`fitmonitor doctor`: what is missing, and what mends it."""
+"""`fitmonitor doctor`: what is missing, and how to fix it."""
 
 import json
 import os
@@ -17,14 +17,16 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cluster.cli.doctor import doctor as command
-from cluster.local import machine_checks, reach_checks, stack_checks
-from cluster.local.checks import examine
-from cluster.local.findings import Finding
+from cluster.local.doctor import machine as machine_checks
+from cluster.local.doctor import servers as reach_checks
+from cluster.local.doctor import stack as stack_checks
+from cluster.local.doctor.checks import examine
+from cluster.local.doctor.finding import Finding
+from cluster.local.doctor.machine import check_machine
+from cluster.local.doctor.servers import check_pass_keys, check_servers
 from cluster.local.folders import run_dir
-from cluster.local.machine_checks import machine
 from cluster.local.ports import free_port
 from cluster.local.process import ProcessId
-from cluster.local.reach_checks import pass_keys, servers_reached
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import DatabaseSettings, KafkaSettings, PassSettings, Profile, Settings, settings
 from tests.servers import migrate
@@ -47,8 +49,8 @@ _PRODUCTION = {
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Kafka that is away is not waited for as long as one that is slow."""
-    monkeypatch.setattr(reach_checks, "_WITHIN_S", 1.0)
+    """Do not wait long for an unavailable Kafka."""
+    monkeypatch.setattr(reach_checks, "_TIMEOUT_S", 1.0)
 
 
 def one(findings: Sequence[Finding], what: str) -> Finding:
@@ -71,7 +73,7 @@ def doctor(*words: str, **environment: str) -> Result:
 # What is shown
 
 
-def test_a_machine_that_lacks_nothing_ends_with_0_and_one_that_does_with_1(tmp_path: Path) -> None:
+def test_the_exit_code_is_1_if_a_required_check_fails(tmp_path: Path) -> None:
     port = free_port()
     environment = {"FITMONITOR_DATA_DIR": str(tmp_path), "FITMONITOR_PORT": str(port)}
     well = doctor("--json", **environment)
@@ -84,16 +86,16 @@ def test_a_machine_that_lacks_nothing_ends_with_0_and_one_that_does_with_1(tmp_p
         ill = doctor(**environment)
     assert ill.exit_code == 1
     assert f"lack  port: 127.0.0.1:{port} is taken by " in ill.stdout
-    assert f"      choose another, as in FITMONITOR_PORT={port + 1}\n" in ill.stdout
+    assert f"      choose another port: FITMONITOR_PORT={port + 1}\n" in ill.stdout
 
 
-def test_everything_that_is_not_good_has_a_mend(tmp_path: Path) -> None:
+def test_every_failed_check_says_how_to_fix_it(tmp_path: Path) -> None:
     findings = examine(Settings(data_dir=tmp_path, host="192.0.2.1"), Profile.FULL)
     assert one(findings, "port").good is False
     assert [finding for finding in findings if not finding.good and not finding.mend] == []
 
 
-def test_the_profile_is_the_environments_unless_said(tmp_path: Path) -> None:
+def test_the_profile_comes_from_the_environment_by_default(tmp_path: Path) -> None:
     environment = {"FITMONITOR_DATA_DIR": str(tmp_path), "FITMONITOR_PROFILE": "full"}
     assert "MariaDB" in doctor(**environment).stdout
     assert "MariaDB" not in doctor("--profile", "embedded", **environment).stdout
@@ -113,7 +115,7 @@ def test_the_profile_is_the_environments_unless_said(tmp_path: Path) -> None:
         ("FITMONITOR_PROFILE", "small", "should be 'embedded'"),
     ],
 )
-def test_a_wrong_setting_is_named_and_the_machine_is_examined_anyway(
+def test_an_invalid_setting_is_named_and_the_machine_is_still_checked(
     tmp_path: Path, variable: str, value: str, told: str
 ) -> None:
     ran = doctor("--json", FITMONITOR_DATA_DIR=str(tmp_path), **{variable: value})
@@ -123,7 +125,7 @@ def test_a_wrong_setting_is_named_and_the_machine_is_examined_anyway(
     assert '"what": "Python"' in ran.stdout
 
 
-def test_what_is_wrong_and_what_production_lacks_are_said_at_once() -> None:
+def test_invalid_and_missing_settings_are_reported_together() -> None:
     told = doctor("--profile", "production", FITMONITOR_API__ALLOWED_ORIGINS="https://app.test").stdout
     assert "FITMONITOR_API__ALLOWED_ORIGINS must be a JSON list" in told
     assert "Production requires these settings: " in told
@@ -134,8 +136,8 @@ def test_what_is_wrong_and_what_production_lacks_are_said_at_once() -> None:
     [
         ('["https://app.test"]', True, "https://app.test"),
         ('["https://App.test:443/"]', False, "read as https://app.test"),
-        ('["*"]', False, "pages of every origin may call"),
-        ("[]", True, "none but http://127.0.0.1:8000"),
+        ('["*"]', False, "pages of every origin can call the API"),
+        ("[]", True, "only http://127.0.0.1:8000"),
     ],
 )
 def test_origins_are_shown_as_they_are_compared(
@@ -150,9 +152,7 @@ def test_origins_are_shown_as_they_are_compared(
     assert (told.good, told.found, told.lacks) == (good, found, False)
 
 
-def test_a_client_that_returns_to_an_origin_which_may_not_call_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_whose_origin_is_not_allowed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", "https://app.test/callback")
     told = one(examine(Settings(data_dir=tmp_path), Profile.EMBEDDED), "existing web client")
     assert (told.good, told.lacks) == (False, False)
@@ -168,7 +168,7 @@ def test_a_client_that_returns_to_an_origin_which_may_not_call_is_said(
     ("host", "port", "mend"),
     [("192.0.2.1", 8000, "FITMONITOR_HOST"), ("127.0.0.1", 65535, "FITMONITOR_PORT=8000")],
 )
-def test_a_port_that_cannot_be_had_names_what_would_help(tmp_path: Path, host: str, port: int, mend: str) -> None:
+def test_an_unusable_port_comes_with_a_hint(tmp_path: Path, host: str, port: int, mend: str) -> None:
     held = socket.create_server(("127.0.0.1", 65535)) if port == 65535 else None
     try:
         found = one(embedded(tmp_path, port, host), "port")
@@ -179,38 +179,40 @@ def test_a_port_that_cannot_be_had_names_what_would_help(tmp_path: Path, host: s
     assert mend in found.mend
 
 
-def test_few_open_files_are_said_before_haproxy_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_low_limit_of_open_files_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 1024))
-    found = one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files")
-    assert (found.lacks, found.found) == (True, "1024 at most")
+    found = one(list(check_machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files")
+    assert (found.lacks, found.found) == (True, "limit 1024")
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, resource.RLIM_INFINITY))
-    assert one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files").good
+    assert one(list(check_machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "open files").good
 
 
-def test_a_folder_that_takes_no_sockets_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_sockets_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_checks, "run_dir", lambda _data_dir: tmp_path / "not there" / "fm-x")
-    found = one(list(machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "sockets")
+    found = one(list(check_machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "sockets")
     assert not found.good
     assert "not there" in found.mend
 
 
-def test_a_clock_that_systemd_does_not_keep_is_a_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_systemd_does_not_synchronize_fails_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for kept in (True, False):
-        monkeypatch.setattr(machine_checks, "_kept_by_ntp", lambda kept=kept: kept)
+        monkeypatch.setattr(machine_checks, "_is_synchronized", lambda kept=kept: kept)
         assert one(embedded(tmp_path), "clock").lacks is not kept
 
 
 def test_a_clock_that_only_the_kernel_doubts_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "_kept_by_ntp", lambda: None)
-    monkeypatch.setattr(machine_checks, "_kernel_says_unsynchronized", lambda: True)
+    monkeypatch.setattr(machine_checks, "_is_synchronized", lambda: None)
+    monkeypatch.setattr(machine_checks, "_kernel_reports_unsynchronized", lambda: True)
     found = one(embedded(tmp_path), "clock")
     assert (found.good, found.lacks) == (False, False)
 
 
-# What was left behind
+# Leftovers
 
 
-def test_processes_of_a_killed_stack_are_found_and_down_is_named(tmp_path: Path) -> None:
+def test_processes_of_a_killed_stack_are_found_and_down_is_the_hint(tmp_path: Path) -> None:
     gone = ProcessId(pid=2**22 + 1, created=0.0)
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     try:
@@ -230,7 +232,7 @@ def test_processes_of_a_killed_stack_are_found_and_down_is_named(tmp_path: Path)
     assert one(embedded(tmp_path), "leftovers").good
 
 
-def test_run_folders_that_nobody_uses_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unused_run_folders_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack_checks, "run_dir", lambda _data_dir: tmp_path / "fm-x")
     names = [run_dir(tmp_path).name, "fm-aaaaaaaaaa", "fm-bbbbbbbbbb", "fm-two-others"]
     unused, used, young, foreign = (tmp_path / name for name in names)
@@ -248,10 +250,10 @@ def test_run_folders_that_nobody_uses_are_a_note(tmp_path: Path, monkeypatch: py
     assert found.mend == f"rm -r {unused}"
 
 
-# Servers that are named
+# Servers
 
 
-def test_production_without_its_settings_names_each_and_examines_the_machine(tmp_path: Path) -> None:
+def test_missing_settings_of_production_are_named_and_the_machine_is_checked(tmp_path: Path) -> None:
     done = doctor("--profile", "production", "--json", FITMONITOR_DATA_DIR=str(tmp_path))
     assert done.exit_code == 1
     findings = json.loads(done.stdout)
@@ -262,7 +264,7 @@ def test_production_without_its_settings_names_each_and_examines_the_machine(tmp
 
 
 @pytest.mark.usefixtures("soon")
-def test_servers_that_cannot_be_reached_are_said_without_their_passwords(tmp_path: Path) -> None:
+def test_unreachable_servers_are_reported_without_their_passwords(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     named = _PRODUCTION | {"FITMONITOR_PASSES__KEY_DIR": str(keys)}
     done = doctor("--profile", "production", FITMONITOR_DATA_DIR=str(tmp_path), **named)
@@ -274,7 +276,7 @@ def test_servers_that_cannot_be_reached_are_said_without_their_passwords(tmp_pat
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_database_without_its_tables_is_to_be_migrated(tmp_path: Path) -> None:
+def test_a_database_without_tables_needs_a_migration(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     chosen = Settings(
         data_dir=tmp_path,
@@ -282,17 +284,17 @@ def test_a_database_without_its_tables_is_to_be_migrated(tmp_path: Path) -> None
         kafka=KafkaSettings(bootstrap_servers=_DEAD),
     )
     (tmp_path / "store.sqlite3").touch()
-    found = one(list(servers_reached(chosen, up=True)), "schema")
+    found = one(list(check_servers(chosen, up=True)), "schema")
     assert (found.good, found.mend) == (False, "fitmonitor migrate")
     migrate(url)
-    findings = list(servers_reached(chosen, up=True))
+    findings = list(check_servers(chosen, up=True))
     assert one(findings, "schema").good
     assert "fitmonitor up" in one(findings, "Kafka").mend
 
 
-def test_pass_keys_are_there_or_made_by_the_named_command(tmp_path: Path) -> None:
+def test_missing_pass_keys_are_created_by_the_command_in_the_hint(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path, passes=PassSettings(key_dir=tmp_path / "keys"))
     (tmp_path / "keys").mkdir()
-    assert pass_keys(chosen).mend == "fitmonitor pass rotate-key"
+    assert check_pass_keys(chosen).mend == "fitmonitor pass rotate-key"
     ensure_pass_key(tmp_path / "keys")
-    assert pass_keys(chosen).good
+    assert check_pass_keys(chosen).good

@@ -1,4 +1,4 @@
-"""What `fitmonitor up` says once the stack is ready."""
+"""What `fitmonitor up` prints once the stack is ready."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from cluster.local.announce import announcement
 from cluster.local.process import ProcessId
+from cluster.local.ready_message import ready_message
 from cluster.local.record import StackRecord
 
 DEMO = {
@@ -24,19 +24,19 @@ def said(folder: Path, demo: object = None, **environment: str) -> str:
         (folder / "demo.json").write_text(json.dumps(demo), encoding="utf-8")
     own = ProcessId.of(os.getpid())
     environment = {"FITMONITOR_MAIL__FOLDER": "/var/mail-of-the-stack"} | environment
-    return announcement(
+    return ready_message(
         StackRecord("embedded", "127.0.0.1", 8123, folder, folder, psutil.boot_time(), own, environment=environment)
     )
 
 
-def test_who_can_sign_in_and_with_what_is_said(tmp_path: Path) -> None:
+def test_demo_users_and_passwords_are_listed(tmp_path: Path) -> None:
     lines = [line.split() for line in said(tmp_path, DEMO).splitlines()]
     assert ["admin", "admin@demo.example", "one-of-its-own"] in lines
     assert ["staff", "staff@demo.example", "another_one"] in lines
     assert ["member", "ada.albers@demo.example", "a-third"] in lines
 
 
-def test_a_line_to_be_copied_signs_in(tmp_path: Path) -> None:
+def test_a_command_signs_in(tmp_path: Path) -> None:
     (line,) = (line for line in said(tmp_path, DEMO).splitlines() if "/api/sessions" in line)
     words = shlex.split(line)
     assert "http://127.0.0.1:8123/api/sessions" in words
@@ -44,17 +44,17 @@ def test_a_line_to_be_copied_signs_in(tmp_path: Path) -> None:
     assert json.loads(words[-1]) == DEMO["admin"]
 
 
-def test_where_accounts_are_elsewhere_nobody_is_said_to_sign_in(tmp_path: Path) -> None:
+def test_users_of_another_identity_provider_are_not_listed(tmp_path: Path) -> None:
     people = {name: {"email": DEMO[name]["email"]} for name in ("admin", "staff")}  # type: ignore[index]
     text = said(tmp_path, DEMO | people | {"members": [{"email": "ada.albers@demo.example"}]})
     assert "sign in" not in text.lower()
     assert "/api/scans" in text
 
 
-def test_without_a_demo_there_is_nothing_to_try(tmp_path: Path) -> None:
+def test_without_demo_data_there_are_no_commands(tmp_path: Path) -> None:
     assert "curl" not in said(tmp_path)
 
 
-def test_the_folder_of_mail_is_said_unless_mail_is_sent_out(tmp_path: Path) -> None:
+def test_the_mail_folder_is_shown_unless_mail_is_sent(tmp_path: Path) -> None:
     assert "/var/mail-of-the-stack" in said(tmp_path)
     assert "/var/mail-of-the-stack" not in said(tmp_path, FITMONITOR_MAIL__SMTP_HOST="mail.example.org")

@@ -1,12 +1,12 @@
-"""What a started stack tells its processes, and what it makes for them first."""
+"""The settings of child processes, and the files that are created for them."""
 
 from pathlib import Path
 
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.checks import examine
-from cluster.local.findings import Finding
+from cluster.local.doctor.checks import examine
+from cluster.local.doctor.finding import Finding
 from cluster.local.prepare import accounts
 from cluster.local.stack import inherited_settings
 from integrations.settings import ApiSettings, IdentitySettings, ImageSettings, MailSettings, Profile, Settings
@@ -22,7 +22,7 @@ def child_of(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("profile", [Profile.EMBEDDED, Profile.FULL])
-def test_paths_mean_the_same_to_a_process_in_another_folder(
+def test_paths_are_the_same_for_a_process_in_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Profile
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
@@ -54,7 +54,7 @@ def test_paths_mean_the_same_to_a_process_in_another_folder(
         ("0.0.0.0", "https://gym.example.org/", "https://gym.example.org"),  # noqa: S104 - nobody listens
     ],
 )
-def test_the_public_address_is_one_that_can_be_gone_to(
+def test_the_public_url_can_be_opened_in_a_browser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, named: str, found: str
 ) -> None:
     chosen = Settings(host=host, port=8123, data_dir=tmp_path, api=ApiSettings(public_url=named))
@@ -62,18 +62,18 @@ def test_the_public_address_is_one_that_can_be_gone_to(
     assert (child.api.public_url, child.default_stage.redirect_uri) == (found, f"{found}/")
 
 
-def test_haproxy_is_the_one_proxy_in_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_haproxy_is_the_only_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = Settings(data_dir=tmp_path, api=ApiSettings(forwarded_header="X-Real-IP", forwarded_hops=3))
     child = child_of(chosen, tmp_path, monkeypatch).api
     assert (child.forwarded_header, child.forwarded_hops) == ("X-Forwarded-For", 1)
 
 
-def test_another_provider_s_accounts_are_in_no_file(tmp_path: Path) -> None:
+def test_another_identity_provider_needs_no_accounts_file(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path, identity=IdentitySettings(user_pool_id="pool"))
     assert "FITMONITOR_IDENTITY__ACCOUNTS_FILE" not in inherited_settings(chosen)
 
 
-def test_accounts_file_and_mail_folder_are_there_before_anybody_asks(tmp_path: Path) -> None:
+def test_accounts_file_and_mail_folder_are_created(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path / "data")
     for _ in range(2):
         accounts(chosen)
@@ -83,7 +83,7 @@ def test_accounts_file_and_mail_folder_are_there_before_anybody_asks(tmp_path: P
     assert chosen.mail.folder.stat().st_mode & 0o077 == 0
 
 
-def test_an_accounts_file_that_cannot_be_had_stops_the_start_with_its_name(installation: Installation) -> None:
+def test_an_unusable_accounts_file_stops_the_start_and_is_named(installation: Installation) -> None:
     chosen = installation.settings.model_copy(deep=True)
     chosen.identity.accounts_file = installation.settings.data_dir
     with pytest.raises(CommandError, match=str(installation.settings.data_dir)):
@@ -94,7 +94,7 @@ def found(settings: Settings, what: str) -> list[Finding]:
     return [finding for finding in examine(settings, Profile.EMBEDDED) if finding.what == what]
 
 
-def test_doctor_says_where_accounts_and_mail_cannot_be_kept(tmp_path: Path) -> None:
+def test_doctor_reports_unwritable_folders(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path)
     assert [finding.good for what in ("accounts", "mail") for finding in found(chosen, what)] == [True, True]
     in_the_way = tmp_path / "a file"
@@ -107,7 +107,7 @@ def test_doctor_says_where_accounts_and_mail_cannot_be_kept(tmp_path: Path) -> N
     assert "FITMONITOR_MAIL__FOLDER" in bad_folder.mend
 
 
-def test_doctor_says_nothing_of_a_folder_that_is_not_used(tmp_path: Path) -> None:
+def test_doctor_does_not_check_unused_folders(tmp_path: Path) -> None:
     chosen = Settings(
         data_dir=tmp_path,
         mail=MailSettings(smtp_host="mail.example.org"),

@@ -1,4 +1,4 @@
-"""What a stack on this machine needs of it: ports, folders, programs; and what an earlier one left behind."""
+"""Checks what a local stack needs: folders, ports, programs; and what an earlier stack has left behind."""
 
 import os
 import re
@@ -12,56 +12,56 @@ from pathlib import Path
 import psutil
 
 from cluster.errors import CommandError
-from cluster.local.bring import KAFKA_VERSION, kafka_lib, missing_packages, program
-from cluster.local.findings import Finding
+from cluster.local.doctor.finding import Finding
 from cluster.local.folders import run_dir
-from cluster.local.ports import PortRow
+from cluster.local.install import KAFKA_VERSION, kafka_lib, missing_packages, program
+from cluster.local.ports import PortBlock, listener_of
 from cluster.local.record import StackRecord
 from integrations.settings import Profile, Settings
 
 _RUN_FOLDER = re.compile(r"fm-[0-9a-f]{10}")
-_STARTS_WITHIN_S = 600.0  # a younger run folder may belong to a stack that starts
+_STARTS_WITHIN_S = 600.0  # a younger run folder may belong to a stack that is starting
 
 
-def places(settings: Settings) -> Iterator[Finding]:
-    """Where accounts, mail and pictures are kept on this machine, if they are."""
+def check_folders(settings: Settings) -> Iterator[Finding]:
+    """Check the folders of accounts, mail and pictures, if they are on this machine."""
     file = settings.identity.accounts_file
     if file is not None:
-        good = os.access(file, os.R_OK | os.W_OK) if file.is_file() else not file.exists() and _can_be_made(file)
-        mend = f"make {file} a file that you may write to, or set FITMONITOR_IDENTITY__ACCOUNTS_FILE"
+        good = os.access(file, os.R_OK | os.W_OK) if file.is_file() else not file.exists() and _can_be_created(file)
+        mend = f"make {file} writable, or set FITMONITOR_IDENTITY__ACCOUNTS_FILE"
         yield Finding("accounts", good, f"{file} {'can' if good else 'cannot'} be written", mend)
     folder = settings.mail.folder
     if folder is not None and not settings.mail.smtp_host:
-        good = _can_be_made(folder / "mail")
-        mend = f"make {folder} a folder that you may write to, or set FITMONITOR_MAIL__FOLDER"
+        good = _can_be_created(folder / "mail")
+        mend = f"make {folder} writable, or set FITMONITOR_MAIL__FOLDER"
         yield Finding("mail", good, f"{folder} {'can' if good else 'cannot'} be written", mend)
     folder = settings.images.folder
     if folder is not None and not settings.images.bucket and settings.profile is Profile.EMBEDDED:
-        good = _can_be_made(folder / "images")
-        mend = f"make {folder} a folder that you may write to, or set FITMONITOR_IMAGES__FOLDER"
+        good = _can_be_created(folder / "images")
+        mend = f"make {folder} writable, or set FITMONITOR_IMAGES__FOLDER"
         yield Finding("pictures", good, f"{folder} {'can' if good else 'cannot'} be written", mend)
 
 
-def _can_be_made(file: Path) -> bool:
+def _can_be_created(file: Path) -> bool:
     nearest = next(parent for parent in file.parents if parent.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
-def ports(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
-    """The public port, and the row from which all others are taken."""
+def check_ports(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
+    """Check the public port, and whether there is a free block for all other ports."""
     address = f"{settings.host}:{settings.port}"
     if record is not None and record.is_up and record.port == settings.port:
-        yield Finding("port", good=True, found=f"{address}, held by the stack that is up", mend="")
+        yield Finding("port", good=True, found=f"{address}, used by the running stack", mend="")
     else:
-        yield _public_port(settings.host, settings.port)
+        yield _check_public_port(settings.host, settings.port)
     try:
-        PortRow().close()
-        yield Finding("other ports", good=True, found="256 in a row can be had", mend="")
+        PortBlock().close()
+        yield Finding("other ports", good=True, found="256 consecutive ports are free", mend="")
     except CommandError as error:
-        yield Finding("other ports", good=False, found=error.message, mend=f"{error.mend}: `ss -ltnp` lists it")
+        yield Finding("other ports", good=False, found=error.message, mend=f"{error.hint}: `ss -ltnp` lists them")
 
 
-def _public_port(host: str, port: int) -> Finding:
+def _check_public_port(host: str, port: int) -> Finding:
     address = f"{host}:{port}"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -70,28 +70,17 @@ def _public_port(host: str, port: int) -> Finding:
             probe.bind((host, port))
     except OSError as error:
         mends = {
-            EADDRINUSE: f"choose another, as in FITMONITOR_PORT={port + 1 if port < 65_535 else 8000}",  # noqa: PLR2004
-            EACCES: "choose one above 1023, as in FITMONITOR_PORT=8000",
+            EADDRINUSE: f"choose another port: FITMONITOR_PORT={port + 1 if port < 65_535 else 8000}",  # noqa: PLR2004
+            EACCES: "choose a port above 1023: FITMONITOR_PORT=8000",
         }
-        mend = mends.get(error.errno or 0, "set FITMONITOR_HOST to an address of this machine, as 127.0.0.1")
-        found = f"{address} is taken{_by(port)}" if error.errno == EADDRINUSE else f"{address}: {error.strerror}"
-        return Finding("port", good=False, found=found, mend=mend)
+        mend = mends.get(error.errno or 0, "set FITMONITOR_HOST to an address of this machine, such as 127.0.0.1")
+        reason = f" is taken{listener_of(port)}" if error.errno == EADDRINUSE else f": {error.strerror}"
+        return Finding("port", good=False, found=address + reason, mend=mend)
     return Finding("port", good=True, found=f"{address} is free", mend="")
 
 
-def _by(port: int) -> str:
-    """Who listens, where we may know."""
-    try:
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
-                return f" by {psutil.Process(one.pid).name()} (pid {one.pid})"
-    except psutil.Error:
-        pass
-    return ""
-
-
-def leftovers(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
-    """Processes of a stack whose supervisor was killed, and run folders that nobody uses."""
+def check_leftovers(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
+    """Check for processes of a stack whose supervisor was killed, and for unused run folders."""
     left = record.members() if record is not None and not record.is_up else []
     found = f"{len(left)} processes of a killed stack" if left else "no process of a killed stack"
     yield Finding("leftovers", not left, found, f"FITMONITOR_DATA_DIR={settings.data_dir} fitmonitor down")
@@ -109,7 +98,7 @@ def _unused_run_folders(where: Path) -> list[Path]:
     ]
     if not ours:
         return []
-    used = "\n".join(_said_by(process) for process in psutil.process_iter())
+    used = "\n".join(_paths_of(process) for process in psutil.process_iter())
     return sorted(folder for folder in ours if str(folder) not in used)
 
 
@@ -121,15 +110,15 @@ def _is_ours_and_old(folder: Path, before: float) -> bool:
     return state.st_uid == os.geteuid() and state.st_mtime < before
 
 
-def _said_by(process: psutil.Process) -> str:
+def _paths_of(process: psutil.Process) -> str:
     try:
         return " ".join([*process.cmdline(), process.cwd()])
     except psutil.Error:
         return ""
 
 
-def servers() -> Iterator[Finding]:
-    """The programs of the full profile."""
+def check_programs() -> Iterator[Finding]:
+    """Check the programs of the full profile."""
     missing = missing_packages()
     install = f"sudo apt-get install -y --no-install-recommends {' '.join(missing)}"
     for what, command, package in (
@@ -138,9 +127,9 @@ def servers() -> Iterator[Finding]:
         ("Maven", "mvn", "maven"),
     ):
         where = program(command)
-        # Maven is needed once, to bring Kafka.
+        # Maven is needed only to install Kafka.
         good = package not in missing
-        yield Finding(what, good, str(where or ("not needed any more" if good else "missing")), install)
+        yield Finding(what, good, str(where or ("not needed, Kafka is installed" if good else "missing")), install)
     here = kafka_lib().is_dir()
     found = f"{KAFKA_VERSION} in {kafka_lib()}" if here else "missing"
-    yield Finding("Kafka", here, found, f"{sys.executable} -m cluster.local.bring")
+    yield Finding("Kafka", here, found, f"{sys.executable} -m cluster.local.install")

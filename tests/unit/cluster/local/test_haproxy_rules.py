@@ -17,7 +17,7 @@ import pytest
 
 from cluster.errors import CommandError
 from cluster.local.haproxy import haproxy_environment
-from cluster.local.ports import PortRow
+from cluster.local.ports import PortBlock
 from deployments.http.problem_kinds import KINDS
 
 with warnings.catch_warnings():
@@ -41,7 +41,7 @@ class _Ours(BaseHTTPRequestHandler):
     status, said, own_headers = 404, b'{"code":"unknown_gym"}', True
 
     def do_GET(self) -> None:
-        # HAProxy takes a server out whose health check fails.
+        # HAProxy removes a server whose health check fails.
         self.send_response(200 if self.path == "/-/healthz" else self.status)
         self.send_header("Content-Length", str(len(self.said)))
         if self.own_headers:
@@ -78,7 +78,7 @@ class Proxy:
     def __init__(self, folder: Path, cleanup: ExitStack) -> None:
         self._folder = folder
         self._cleanup = cleanup
-        self._ports = PortRow()
+        self._ports = PortBlock()
         cleanup.callback(self._ports.close)
         self.port = 0
 
@@ -174,13 +174,13 @@ def test_a_configured_prefix_is_unavailable_until_serve_knows_it_and_other_paths
 @pytest.mark.parametrize(
     ("sent", "kept"), [("door-7.a_b", True), ("a" * 65, False), ('"},{"', False), ("a b", False), ("%[src]", False)]
 )
-def test_the_answer_carries_the_request_s_id_where_it_is_one(proxy: Proxy, sent: str, kept: bool) -> None:  # noqa: FBT001
+def test_the_response_has_the_id_of_the_request_if_it_is_valid(proxy: Proxy, sent: str, kept: bool) -> None:  # noqa: FBT001
     answer = proxy.start()("/api/gyms", headers={"X-Request-Id": sent})
     assert _is_starting(answer)
     assert (answer.headers["X-Request-Id"] == sent) is kept
 
 
-def test_a_known_prefix_is_served_and_a_longer_unknown_one_below_it_is_not_taken_for_it(proxy: Proxy) -> None:
+def test_an_unknown_prefix_below_a_known_one_is_unavailable(proxy: Proxy) -> None:
     with _server(_Ours) as port:
         ask = proxy.start({"/api": ("SERVE_REPLICA-a", port)})
         assert ask("/api/gyms").body == _Ours.said
@@ -197,14 +197,14 @@ def test_a_shorter_unknown_prefix_does_not_hide_a_longer_known_one(proxy: Proxy)
         assert _is_starting(ask("/api/gyms"))
 
 
-def test_what_serve_s_own_proxy_does_not_know_yet_is_unavailable_too(proxy: Proxy) -> None:
+def test_a_route_that_serve_s_proxy_does_not_know_yet_is_unavailable(proxy: Proxy) -> None:
     with _server(_ServesProxy) as unknowing, _server(_Ours) as passing_on:
         ask = proxy.start({"/api": ("SERVE_PROXY_ACTOR-1", unknowing), "/default": ("SERVE_PROXY_ACTOR-1", passing_on)})
         assert _is_starting(ask("/api/gyms"))
         assert ask("/default/api/gyms").body == _Ours.said
 
 
-def test_a_backend_whose_server_is_gone_is_unavailable(proxy: Proxy) -> None:
+def test_a_backend_without_a_server_is_unavailable(proxy: Proxy) -> None:
     with _server(_Ours) as port:
         pass
     ask = proxy.start({"/api": ("SERVE_REPLICA-a", port)})
@@ -219,7 +219,7 @@ def test_an_application_at_the_root_leaves_haproxy_s_own_paths_alone(proxy: Prox
     assert not ask("/-/routes").body.startswith(b"{")
 
 
-def test_the_sign_in_page_is_found_at_the_root_where_it_is_served(proxy: Proxy) -> None:
+def test_the_root_redirects_to_the_sign_in_page_if_it_is_served(proxy: Proxy) -> None:
     ask = proxy.start()
     found = ask("/login?client_id=a&scope=email+openid&redirect_uri=http%3A%2F%2Fapp.test%2Fcallback")
     assert found.status == 302
@@ -232,7 +232,7 @@ def test_the_sign_in_page_is_found_at_the_root_where_it_is_served(proxy: Proxy) 
 
 
 @pytest.mark.parametrize(("prefixes", "signs_in"), [(["/"], True), (["/default"], True), (["/api"], False)])
-def test_the_root_is_left_alone_where_the_sign_in_page_is_not_served(
+def test_the_root_does_not_redirect_if_the_sign_in_page_is_not_served(
     proxy: Proxy,
     prefixes: list[str],
     signs_in: bool,  # noqa: FBT001
@@ -240,8 +240,8 @@ def test_the_root_is_left_alone_where_the_sign_in_page_is_not_served(
     assert "Location" not in proxy.start(prefixes=prefixes, signs_in=signs_in)("/login").headers
 
 
-def test_a_prefix_that_is_no_plain_path_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    ports = PortRow()
+def test_a_prefix_with_other_characters_is_refused(tmp_path: Path) -> None:
+    ports = PortBlock()
     try:
         with pytest.raises(CommandError, match="route_prefix"):
             haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, ["/a' b"])

@@ -1,7 +1,7 @@
-"""Brings the servers of the full profile to a Debian machine: `python -m cluster.local.bring`.
+"""Installs the servers of the full profile on a Debian machine: `python -m cluster.local.install`.
 
-MariaDB comes as Debian's `mariadb-server-core`: the server's program without the service that
-`mariadb-server` would start. Apache Kafka comes from Maven, pinned, into the cache folder.
+MariaDB is Debian's package `mariadb-server-core`, which starts no service. Apache Kafka is downloaded by Maven in a
+pinned version, into the cache folder.
 """
 
 import fcntl
@@ -20,14 +20,14 @@ from cluster.signals import end_on_signals
 
 KAFKA_VERSION = "4.1.0"
 MARIADB_USER = "mysql"
-# Of each package the program by which its presence is known.
+# Debian packages, each with a program that shows whether it is installed.
 PACKAGES = {
     "mariadb-server-core": "mariadbd",
-    "mariadb-client-core": "my_print_defaults",  # mariadb-install-db calls it
+    "mariadb-client-core": "my_print_defaults",  # for mariadb-install-db
     "default-jre-headless": "java",
     "maven": "mvn",
 }
-# Debian keeps servers where a user's PATH does not look.
+# Debian installs servers in folders that are not in a user's PATH.
 SERVER_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -43,46 +43,46 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 
 def program(name: str) -> Path | None:
-    """Where a program is, servers' folders included; None when the machine lacks it."""
+    """Find a program; None if it is not installed."""
     found = shutil.which(name, path=SERVER_PATH)
     return Path(found) if found else None
 
 
 def missing_packages() -> Sequence[str]:
-    """Debian packages that the full profile needs and the machine lacks."""
-    jars_are_here = kafka_lib().is_dir()
+    """List the Debian packages that the full profile needs and that are not installed."""
+    has_kafka = kafka_lib().is_dir()
     return [
         package
         for package, command in PACKAGES.items()
-        if program(command) is None and not (package == "maven" and jars_are_here)
+        if program(command) is None and not (package == "maven" and has_kafka)
     ]
 
 
 def kafka_lib() -> Path:
-    """Folder of Kafka's jars; there once brought."""
+    """Return the folder of Kafka's jars; it exists once Kafka is installed."""
     return cache_dir() / "kafka" / KAFKA_VERSION / "lib"
 
 
-def bring() -> None:
-    """Install what the full profile lacks; does nothing on a machine that has it all.
+def install_servers() -> None:
+    """Install what the full profile lacks.
 
     Raises:
-        CommandError: when a package or Kafka cannot be installed, with the command that would.
+        CommandError: a package or Kafka cannot be installed.
     """
-    with _alone():
+    with _lock():
         if packages := missing_packages():
             _install(packages)
         _ensure_database_user()
         if not kafka_lib().is_dir():
-            _bring_kafka()
+            _install_kafka()
 
 
 def _install(packages: Sequence[str]) -> None:
     print("installing", *packages, flush=True)  # noqa: T201 - progress of a command
     apt = ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
     if program("apt-get") is None:
-        raise CommandError("not a Debian machine: programs missing", "install " + ", ".join(packages) + " by hand")
-    # Lists of packages may be missing (containers) or old.
+        raise CommandError("apt-get is missing: this is not Debian", f"install {', '.join(packages)} by hand")
+    # The package lists may be old, or missing as in a container.
     if _as_root([*apt, "install", *packages]) != 0:
         _as_root([*apt, "update"])
         if _as_root([*apt, "install", *packages]) != 0:
@@ -98,7 +98,7 @@ def _as_root(command: Sequence[str]) -> int:
 
 
 def _run(command: Sequence[str], environment: dict[str, str] | None = None) -> int:
-    done = subprocess.run(  # noqa: S603 - commands are constants of this module
+    done = subprocess.run(  # noqa: S603 - constant commands
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -112,16 +112,16 @@ def _run(command: Sequence[str], environment: dict[str, str] | None = None) -> i
 
 
 def _ensure_database_user() -> None:
-    """MariaDB will not serve as root; Debian's own package makes the same user for it."""
+    """Create the user for MariaDB, which does not run as root; Debian's server package creates the same one."""
     if os.geteuid() != 0 or Path("/etc/passwd").read_text(encoding="utf-8").find(f"\n{MARIADB_USER}:") >= 0:
         return
     user = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", MARIADB_USER]
     if _as_root(user) != 0:
-        raise CommandError("no user for MariaDB", " ".join(user))
+        raise CommandError("the user for MariaDB cannot be created", " ".join(user))
 
 
-def _bring_kafka() -> None:
-    print(f"bringing Apache Kafka {KAFKA_VERSION}", flush=True)  # noqa: T201 - progress of a command
+def _install_kafka() -> None:
+    print(f"installing Apache Kafka {KAFKA_VERSION}", flush=True)  # noqa: T201 - progress of a command
     maven = program("mvn")
     if maven is None:
         raise CommandError("Maven is missing", "sudo apt-get install maven")
@@ -132,29 +132,29 @@ def _bring_kafka() -> None:
         pom.write_text(_POM, encoding="utf-8")
         jars = Path(folder) / "lib"
         copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
-        # -C: a jar that does not match its published checksum fails the command.
+        # -C: the command fails if a jar does not match its published checksum.
         if _run([str(maven), "-B", "-q", "-C", "-f", str(pom), *copy]) != 0:
             raise CommandError(
-                "Apache Kafka could not be brought", "see Maven's output above; is the network reachable?"
+                "Apache Kafka could not be downloaded", "see the output of Maven above, and check the network"
             )
         home.mkdir(exist_ok=True)
         jars.rename(kafka_lib())
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Two stacks or test runs may start at once; one of them brings."""
+def _lock() -> Iterator[None]:
+    """Let one process install at a time: two stacks or test runs may start together."""
     cache_dir().mkdir(parents=True, exist_ok=True)
-    with (cache_dir() / "bring.lock").open("w") as lock:
+    with (cache_dir() / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def main() -> int:
-    """Bring everything, or say in one line what cannot be brought."""
+    """Install everything, or print in one line what cannot be installed."""
     end_on_signals()
     try:
-        bring()
+        install_servers()
     except CommandError as error:
         sys.stderr.write(f"{error}\n")
         return 1

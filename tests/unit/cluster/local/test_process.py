@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.process import ChildProcess, ProcessId, end_all, session_members, wait_gone
+from cluster.local.process import ChildProcess, ProcessId, session_members, terminate_all, wait_gone
 
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 # Leaves a child behind that outlives it, as a server that is killed does.
@@ -19,7 +19,7 @@ _PARENT = [sys.executable, "-c", f"import subprocess, time; subprocess.Popen({_S
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[ChildProcess]:
-    process = ChildProcess("sleeper", _SLEEP, tmp_path / "log", patience_s=5)
+    process = ChildProcess("sleeper", _SLEEP, tmp_path / "log", stop_timeout_s=5)
     yield process
     process.kill()
 
@@ -30,7 +30,7 @@ def test_a_reused_pid_is_another_process() -> None:
     assert ProcessId(own.pid, own.created - 3600).find() is None
 
 
-def test_a_process_that_was_not_waited_for_is_gone_all_the_same() -> None:
+def test_a_zombie_counts_as_ended() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     zombie = psutil.Process(ended.pid)
     assert wait_gone([zombie], 10) == []
@@ -38,7 +38,7 @@ def test_a_process_that_was_not_waited_for_is_gone_all_the_same() -> None:
     ended.wait()
 
 
-def test_what_a_killed_process_left_is_found_by_its_session(child: ChildProcess) -> None:
+def test_children_of_a_killed_process_are_found_by_their_session(child: ChildProcess) -> None:
     child.command = _PARENT
     child.start()
     while len(session_members([child.identity])) < 2:
@@ -50,18 +50,18 @@ def test_what_a_killed_process_left_is_found_by_its_session(child: ChildProcess)
     left = session_members([child.identity])
 
     assert len(left) == 1
-    end_all(left, patience_s=5)
+    terminate_all(left, timeout_s=5)
     assert session_members([child.identity]) == []
 
 
-def test_a_later_session_of_the_same_number_is_not_ours(child: ChildProcess) -> None:
+def test_a_later_session_with_the_same_number_is_not_ours(child: ChildProcess) -> None:
     child.start()
     ours = child.identity
     assert session_members([ProcessId(ours.pid, ours.created - 3600)]) == []
     assert [process.pid for process in session_members([ours])] == [ours.pid]
 
 
-def test_a_stop_takes_along_what_the_process_started(child: ChildProcess) -> None:
+def test_a_stop_also_ends_the_children_of_the_process(child: ChildProcess) -> None:
     child.command = _PARENT
     child.start()
     while len(session_members([child.identity])) < 2:
@@ -71,32 +71,32 @@ def test_a_stop_takes_along_what_the_process_started(child: ChildProcess) -> Non
     assert child.exit_code == -signal.SIGTERM
 
 
-def test_one_that_does_not_listen_is_killed(child: ChildProcess, tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(child: ChildProcess, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     deaf = f"import signal, time, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path({str(ready)!r}).touch()"
     child.command = [sys.executable, "-c", f"{deaf}; time.sleep(60)"]
-    child.patience_s = 0.2
+    child.stop_timeout_s = 0.2
     child.start()
     child.wait_until(ready.exists, timeout_s=10)
     child.stop()
     assert child.exit_code == -signal.SIGKILL
 
 
-def test_a_failure_is_told_with_the_last_line_and_the_log(child: ChildProcess) -> None:
+def test_an_error_has_the_last_log_line_and_names_the_log(child: ChildProcess) -> None:
     child.command = [sys.executable, "-c", "print('first'); print('the disk is full'); raise SystemExit(3)"]
     child.start()
     with pytest.raises(CommandError, match=r"sleeper ended: the disk is full: read .*log"):
         child.wait_until(lambda: False, timeout_s=10)
 
 
-def test_who_waits_for_a_child_stops_when_it_is_given_up(child: ChildProcess) -> None:
+def test_a_wait_for_a_child_can_be_cancelled(child: ChildProcess) -> None:
     child.start()
-    child.given_up.set()
-    with pytest.raises(CommandError, match="given up"):
+    child.wait_cancelled.set()
+    with pytest.raises(CommandError, match="cancelled"):
         child.wait_until(lambda: False, timeout_s=10)
 
 
-def test_a_child_that_takes_too_long_is_said_to(child: ChildProcess) -> None:
+def test_a_start_that_takes_too_long_is_an_error(child: ChildProcess) -> None:
     child.start()
     with pytest.raises(CommandError, match="not ready after 0 s"):
         child.wait_until(lambda: False, timeout_s=0.1)

@@ -3,10 +3,10 @@ import socket
 import pytest
 
 from cluster.errors import CommandError
-from cluster.local.ports import PortRow, free_port, free_ports, is_free
+from cluster.local.ports import PortBlock, free_port, free_ports, is_free
 
 
-def test_a_port_that_is_listened_on_is_not_free() -> None:
+def test_a_port_with_a_listener_is_not_free() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -15,21 +15,21 @@ def test_a_port_that_is_listened_on_is_not_free() -> None:
     assert is_free(port)
 
 
-def test_one_that_listens_on_every_address_takes_loopback_too() -> None:
+def test_a_listener_on_all_interfaces_takes_loopback_too() -> None:
     with socket.socket() as server:
         server.bind(("", 0))
         server.listen()
         assert not is_free(server.getsockname()[1], "127.0.0.1")
 
 
-def test_ports_of_a_server_are_neighbours_below_the_range_of_clients() -> None:
+def test_ports_of_a_server_are_consecutive_and_below_the_range_of_clients() -> None:
     first, second = free_ports(2)
     assert second == first + 1
     assert 20_000 <= free_port() < 32_768
 
 
-def test_two_stacks_never_share_a_row_even_before_they_listen() -> None:
-    one, other = PortRow(), PortRow()
+def test_two_stacks_never_share_a_block_even_before_they_listen() -> None:
+    one, other = PortBlock(), PortBlock()
     try:
         assert not set(one.take(200)) & set(other.take(200))
     finally:
@@ -37,22 +37,22 @@ def test_two_stacks_never_share_a_row_even_before_they_listen() -> None:
         other.close()
 
 
-def test_no_port_of_a_row_is_given_twice_nor_beyond_it() -> None:
-    row = PortRow()
+def test_no_port_of_a_block_is_taken_twice() -> None:
+    block = PortBlock()
     try:
-        taken = [row.one(), *row.take(255)]
+        taken = [block.one(), *block.take(255)]
         assert len(set(taken)) == 256
         with pytest.raises(ValueError, match="used up"):
-            row.one()
+            block.one()
     finally:
-        row.close()
+        block.close()
 
 
-def test_when_every_row_is_taken_the_reason_is_said() -> None:
-    rows: list[PortRow] = []
+def test_an_error_says_that_all_blocks_are_taken() -> None:
+    blocks: list[PortBlock] = []
     try:
         with pytest.raises(CommandError, match="no free ports"):
-            rows.extend(PortRow() for _ in range(100))
+            blocks.extend(PortBlock() for _ in range(100))
     finally:
-        for row in rows:
-            row.close()
+        for block in blocks:
+            block.close()

@@ -1,4 +1,4 @@
-"""What is printed once the stack is ready: where to look, what to try."""
+"""What `fitmonitor up` prints once the stack is ready: addresses, and commands to try."""
 
 import json
 import sys
@@ -8,8 +8,8 @@ from typing import Any
 from cluster.local.record import StackRecord
 
 
-def announcement(record: StackRecord) -> str:
-    """The lines, ready to be copied into another terminal."""
+def ready_message(record: StackRecord) -> str:
+    """Return the lines; the commands can be copied into another terminal."""
     command = _command()
     lines = [
         f"  API docs   {record.url}/api/docs",
@@ -21,28 +21,28 @@ def announcement(record: StackRecord) -> str:
     ]
     if (demo := _demo(record)) is not None:
         if people := _people(demo):
-            lines += ["", "  Who can sign in, and with which password:", "", *people]
+            lines += ["", "  Demo users and their passwords:", "", *people]
             lines += ["", "  Sign in (in another terminal):", "", _sign_in(record, demo)]
         lines += ["", "  Let a member in (in another terminal):", "", _scan(record, command, demo)]
     return "\n".join(lines)
 
 
 def _mail(record: StackRecord) -> list[str]:
-    """Where codes are found; nothing where a mail server that was named sends them out."""
+    """The mail folder, unless mail is sent to a real mail server."""
     folder = record.environment.get("FITMONITOR_MAIL__FOLDER")
     stays_here = "mail server" in record.processes or not record.environment.get("FITMONITOR_MAIL__SMTP_HOST")
-    return [f"  mail       {folder}  (with the codes of who signs up)"] if folder and stays_here else []
+    return [f"  mail       {folder}  (sign-up codes arrive here)"] if folder and stays_here else []
 
 
 def _payments(record: StackRecord) -> list[str]:
-    """Where the sandbox shows what was ordered; nothing where Stripe itself is spoken to."""
+    """The address of the payment sandbox, unless Stripe itself is used."""
     base = record.environment.get("FITMONITOR_STRIPE__API_BASE")
-    stands_in = base and "stripe sandbox" in record.processes
-    return [f"  payments   {base}/  (the sandbox that stands for Stripe: no money moves)"] if stands_in else []
+    has_sandbox = base and "stripe sandbox" in record.processes
+    return [f"  payments   {base}/  (payment sandbox in place of Stripe; no real money moves)"] if has_sandbox else []
 
 
 def _command() -> str:
-    """How `fitmonitor` is called from where the person is."""
+    """How to run `fitmonitor` from the current folder."""
     program = Path(sys.argv[0])
     if program.name != "fitmonitor":
         return "fitmonitor"
@@ -59,7 +59,7 @@ def _demo(record: StackRecord) -> dict[str, Any] | None:
 
 
 def _people(demo: dict[str, Any]) -> list[str]:
-    """None where the accounts are at another provider."""
+    """Empty if another identity provider has the accounts."""
     roles = {"admin": demo["admin"], "staff": demo["staff"], "member": demo["members"][0]}
     return [f"  {role:<10} {who['email']:<26} {who['password']}" for role, who in roles.items() if "password" in who]
 

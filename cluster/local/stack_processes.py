@@ -1,4 +1,4 @@
-"""The parts of a running stack as one sees them: processes, memory, whether they live."""
+"""The processes of a running stack: whether they run, and how much memory they use."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from cluster.local.record import StackRecord
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """One process, or all of Ray's processes of one kind. `pss_mib`: shared memory is counted once, in shares."""
+    """One process, or all processes of Ray of one kind. `pss_mib` divides shared memory among its users."""
 
     part: str
     process: str
@@ -22,11 +22,11 @@ class PartStatus:
 
 
 def parts_of(record: StackRecord) -> Sequence[PartStatus]:
-    """Every part of the stack, in the order of its start, dead ones included."""
+    """List the parts of the stack in the order of their start, including those that do not run."""
     found = [*_kinds("supervisor", record.supervisor, [process for process in [record.supervisor.find()] if process])]
     for part, leader in record.processes.items():
         found.extend(_kinds(part, leader, session_members([leader])))
-    # Steps that came to their end are no parts.
+    # Preparation and deployment end by themselves.
     return [status for status in found if status.alive or status.part not in {"preparation", "deployment"}]
 
 
@@ -46,7 +46,7 @@ def _kinds(part: str, leader: ProcessId, members: Sequence[psutil.Process]) -> S
 
 
 def _kind(process: psutil.Process) -> str:
-    """Ray's workers say by their title what they are; its other Python programs by their script."""
+    """Name a process: a worker of Ray by its title, another Python program by its script."""
     words = process.cmdline() or [process.name()]
     if words[0].startswith("ray::"):
         return words[0].strip().split(".")[0].split("#")[0]

@@ -8,7 +8,7 @@ import uvicorn
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from cluster.local.haproxy import haproxy_environment
-from cluster.local.ports import PortRow
+from cluster.local.ports import PortBlock
 
 # The lines of Serve's template that matter here, as Serve 2.60 writes them.
 _CONFIG = """global
@@ -28,17 +28,17 @@ listen stats
 
 
 @pytest.fixture
-def ports() -> Iterator[PortRow]:
-    row = PortRow()
+def ports() -> Iterator[PortBlock]:
+    row = PortBlock()
     yield row
     row.close()
 
 
-def _mended(folder: Path, ports: PortRow, host: str) -> tuple[dict[str, str], str]:
+def _edited(folder: Path, ports: PortBlock, host: str) -> tuple[dict[str, str], str]:
     found = dict(haproxy_environment(folder, ports, host, 8000, []))
     script = Path(found["RAY_SERVE_HAPROXY_BINARY_PATH"])
     text = script.read_text(encoding="utf-8")
-    # In the program's place something that shows what it would have been given.
+    # Instead of HAProxy a program that prints its arguments.
     script.write_text(text[: text.index("exec ")] + 'exec echo "$@"\n', encoding="utf-8")
     config = folder / "haproxy.cfg"
     config.write_text(
@@ -54,14 +54,14 @@ def _mended(folder: Path, ports: PortRow, host: str) -> tuple[dict[str, str], st
     return found, config.read_text(encoding="utf-8")
 
 
-def test_what_is_asked_for_goes_to_no_syslog(tmp_path: Path, ports: PortRow) -> None:
-    _, config = _mended(tmp_path, ports, "127.0.0.1")
+def test_requests_are_not_written_to_the_syslog(tmp_path: Path, ports: PortBlock) -> None:
+    _, config = _edited(tmp_path, ports, "127.0.0.1")
     assert "option httplog" not in config
     assert "    option dontlog-normal\n" in config
 
 
-def test_statistics_and_metrics_listen_on_loopback(tmp_path: Path, ports: PortRow) -> None:
-    found, config = _mended(tmp_path, ports, "127.0.0.1")
+def test_statistics_and_metrics_listen_on_loopback(tmp_path: Path, ports: PortBlock) -> None:
+    found, config = _edited(tmp_path, ports, "127.0.0.1")
     binds = [line.strip() for line in config.splitlines() if "bind" in line]
     assert binds == [
         f"bind 127.0.0.1:{found['RAY_SERVE_HAPROXY_METRICS_PORT']}",
@@ -70,20 +70,20 @@ def test_statistics_and_metrics_listen_on_loopback(tmp_path: Path, ports: PortRo
     ]
 
 
-def test_the_public_port_alone_moves_to_the_host_that_is_wanted(tmp_path: Path, ports: PortRow) -> None:
-    _, config = _mended(tmp_path, ports, "192.0.2.7")
+def test_only_the_public_port_is_bound_to_the_chosen_host(tmp_path: Path, ports: PortBlock) -> None:
+    _, config = _edited(tmp_path, ports, "192.0.2.7")
     assert "    bind 192.0.2.7:8000\n" in config
     assert config.count("192.0.2.7") == 1
     assert "server SERVE_REPLICA 127.0.0.1:80000 check" in config
 
 
-def test_the_admin_socket_is_its_owner_s_alone(tmp_path: Path, ports: PortRow) -> None:
-    _, config = _mended(tmp_path, ports, "127.0.0.1")
+def test_only_the_owner_can_use_the_admin_socket(tmp_path: Path, ports: PortBlock) -> None:
+    _, config = _edited(tmp_path, ports, "127.0.0.1")
     assert "mode 600 level admin" in config
     assert "666" not in config
 
 
-def test_everything_that_serve_would_share_is_the_stack_s_own(tmp_path: Path, ports: PortRow) -> None:
+def test_ports_and_files_are_not_shared_with_another_stack(tmp_path: Path, ports: PortBlock) -> None:
     found = haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, [])
     paths = [value for name, value in found.items() if name.endswith(("_LOC", "_PATH", "_BASE", "_FILE"))]
     assert len(paths) == 6
@@ -92,8 +92,8 @@ def test_everything_that_serve_would_share_is_the_stack_s_own(tmp_path: Path, po
     assert len(set(numbers)) == len(numbers) == 8
 
 
-def test_the_client_s_address_is_told_in_place_of_what_it_says_itself(tmp_path: Path, ports: PortRow) -> None:
-    _, config = _mended(tmp_path, ports, "127.0.0.1")
+def test_the_forwarded_header_of_a_client_is_replaced(tmp_path: Path, ports: PortBlock) -> None:
+    _, config = _edited(tmp_path, ports, "127.0.0.1")
     lines = [line.strip() for line in config.splitlines()]
     assert lines[lines.index("bind 127.0.0.1:8000") + 1] == "http-request set-header X-Forwarded-For %[src]"
     assert config.count("X-Forwarded-For") == 1
@@ -102,8 +102,8 @@ def test_the_client_s_address_is_told_in_place_of_what_it_says_itself(tmp_path: 
     assert after.endswith("!{ req.fhdr(x-request-id) -m reg ^[A-Za-z0-9._-]{1,64}$ }")
 
 
-def test_uvicorn_takes_no_client_from_a_header_that_is_not_the_one_of_the_settings(
-    tmp_path: Path, ports: PortRow, monkeypatch: pytest.MonkeyPatch
+def test_uvicorn_does_not_read_the_forwarded_header(
+    tmp_path: Path, ports: PortBlock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "FORWARDED_ALLOW_IPS"
     monkeypatch.setenv(name, haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, [])[name])
@@ -111,15 +111,15 @@ def test_uvicorn_takes_no_client_from_a_header_that_is_not_the_one_of_the_settin
     assert "127.0.0.1" not in trusted
 
 
-def test_it_holds_no_more_connections_than_it_may_open_files_for(tmp_path: Path, ports: PortRow) -> None:
+def test_connections_are_limited_by_open_files(tmp_path: Path, ports: PortBlock) -> None:
     connections = int(haproxy_environment(tmp_path, ports, "127.0.0.1", 8000, [])["RAY_SERVE_HAPROXY_MAXCONN"])
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert 0 < connections <= 10_000
     assert files == resource.RLIM_INFINITY or 2.5 * connections + 100 < files
 
 
-def test_an_answer_to_who_waits_for_100_continue_closes_the_connection(tmp_path: Path, ports: PortRow) -> None:
-    _, config = _mended(tmp_path, ports, "127.0.0.1")
+def test_a_response_instead_of_100_continue_closes_the_connection(tmp_path: Path, ports: PortBlock) -> None:
+    _, config = _edited(tmp_path, ports, "127.0.0.1")
     lines = [line.strip() for line in config.splitlines()]
     added = lines.index("acl routes path -i /-/routes") + 1
     assert lines[added : added + 2] == [
