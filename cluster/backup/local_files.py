@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from cluster.backup.manifest import Member
-from cluster.backup.reading import BackupFile
-from cluster.backup.writing import BackupWriter
+from cluster.backup.reader import BackupFile
+from cluster.backup.writer import BackupWriter
 from cluster.demo import FILE as DEMO_FILE
 from cluster.errors import CommandError
 from integrations.key_folder import KeyFolder

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from cluster.backup.values import Kind
+from cluster.backup.row_format import Kind
 from cluster.errors import CommandError
 
 FORMAT = 1

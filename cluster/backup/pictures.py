@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, select
 
 from cluster.backup.manifest import Member
-from cluster.backup.reading import BackupFile, Told
+from cluster.backup.reader import BackupFile, Told
 from cluster.backup.snapshot import ROWS_AT_ONCE
-from cluster.backup.writing import BackupWriter
+from cluster.backup.writer import BackupWriter
 from cluster.errors import CommandError
 from domain.images import PICTURE_ADDRESS, ImagesAwayError, ImageStore, Shelf, Size, image_key
 from domain.tables import machines, users

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.backup.showing import shown
-from cluster.backup.taking import Taken, take
+from cluster.backup.create import Taken, take
+from cluster.backup.progress import shown
 from cluster.cli.database import opened
 from cluster.cli.output import print_json, print_plain
 from cluster.settings_file import stack_settings

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cluster.cli.dead_letter_search import Letter, as_json, find, newest, plain, visible, waiting
 from cluster.cli.kafka_connection import kafka_of_the_stack
-from cluster.cli.letters import Letter, as_json, find, newest, plain, visible, waiting
 from cluster.cli.output import print_json, print_plain
 from integrations.kafka.dead_letter_reader import DeadLetterReader, LetterId, StoredLetter
 from integrations.kafka.dead_letter_replay import DeadLetterReplay, NotSent

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, GymArgument, Key, Limit, Yes, group
-from cluster.cli.api.names import id_of, the_device, the_gate, the_gym
+from cluster.cli.api.lookup import id_of, the_device, the_gate, the_gym
+from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Yes, group
 from cluster.cli.gates import GateArgument
 from cluster.cli.output import moment, print_json, print_list, print_plain, shown
 from domain.ids import new_id

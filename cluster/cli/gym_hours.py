@@ -8,8 +8,8 @@ import typer
 
 from cluster.cli.api.connection import connected
 from cluster.cli.api.files import read_text
-from cluster.cli.api.group import AsJson, GymArgument, Version
-from cluster.cli.api.names import the_gym
+from cluster.cli.api.lookup import the_gym
+from cluster.cli.api.options import AsJson, GymArgument, Version
 from cluster.cli.output import moment, print_json, print_plain, shown
 from cluster.errors import CommandError
 

@@ -6,11 +6,11 @@ import typer
 
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, GymArgument, Key, Limit, Retired, Version, Yes, group
-from cluster.cli.api.names import the_gym
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import WrongUseError
+from cluster.cli.api.lookup import the_gym
+from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Retired, Version, Yes, group
 from cluster.cli.gym_hours import hours
-from cluster.cli.gym_people import head_count, head_counts, inside, occupancy
+from cluster.cli.gym_occupancy import head_count, head_counts, inside, occupancy
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from domain.ids import new_id
 

@@ -7,8 +7,8 @@ import typer
 
 from cluster.cli.api.connection import connected
 from cluster.cli.api.files import write_bytes
-from cluster.cli.api.group import AsJson, Limit, MemberArgument, group
-from cluster.cli.api.names import the_invoice, the_user
+from cluster.cli.api.lookup import the_invoice, the_user
+from cluster.cli.api.options import AsJson, Limit, MemberArgument, group
 from cluster.cli.output import print_fields, print_json, print_list
 
 app = group("Invoices, also as PDF.")

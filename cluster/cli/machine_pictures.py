@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from cluster.cli.api.connection import connected
+from cluster.cli.api.errors import WrongUseError
 from cluster.cli.api.files import read_bytes, write_bytes
-from cluster.cli.api.group import GymArgument, Version
-from cluster.cli.api.names import the_gym, the_machine
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.lookup import the_gym, the_machine
+from cluster.cli.api.options import GymArgument, Version
 from cluster.cli.machine_states import MachineArgument
 from cluster.cli.output import print_plain, shown
 from domain.images import Size

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson
-from cluster.cli.api.names import the_machine
+from cluster.cli.api.lookup import the_machine
+from cluster.cli.api.options import AsJson
 from cluster.cli.output import print_json, print_plain, shown
 
 MachineArgument = Annotated[

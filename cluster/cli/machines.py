@@ -7,10 +7,10 @@ import typer
 
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
+from cluster.cli.api.errors import WrongUseError
 from cluster.cli.api.files import read_bytes
-from cluster.cli.api.group import AsJson, GymArgument, Key, Limit, Version, Yes, group
-from cluster.cli.api.names import the_gym, the_machine
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.lookup import the_gym, the_machine
+from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Version, Yes, group
 from cluster.cli.machine_pictures import image, label, labels
 from cluster.cli.machine_states import MachineArgument, in_order, out_of_order, reopen, retire
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown

@@ -3,8 +3,8 @@
 from typing import Any
 
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, Limit, MemberArgument
-from cluster.cli.api.names import the_user
+from cluster.cli.api.lookup import the_user
+from cluster.cli.api.options import AsJson, Limit, MemberArgument
 from cluster.cli.output import moment, print_list
 
 

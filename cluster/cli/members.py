@@ -7,9 +7,9 @@ import typer
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.client import Api
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, Key, Limit, MemberArgument, Yes, group
-from cluster.cli.api.names import address_of, the_user
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import WrongUseError
+from cluster.cli.api.lookup import address_of, the_user
+from cluster.cli.api.options import AsJson, Key, Limit, MemberArgument, Yes, group
 from cluster.cli.member_records import ledger, visits
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from cluster.cli.users import State

@@ -6,8 +6,8 @@ import typer
 
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, Key, Limit, MemberArgument, Yes, group
-from cluster.cli.api.names import address_of, id_of, the_plan, the_user
+from cluster.cli.api.lookup import address_of, id_of, the_plan, the_user
+from cluster.cli.api.options import AsJson, Key, Limit, MemberArgument, Yes, group
 from cluster.cli.api.prices import amount_of
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from cluster.cli.plans import PlanArgument

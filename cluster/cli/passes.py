@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli import terminal_pass
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from cluster.cli.database import reading
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError

@@ -7,10 +7,10 @@ import typer
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.client import Api
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, Key, Limit, Retired, Version, Yes, group
-from cluster.cli.api.names import the_gym, the_plan
+from cluster.cli.api.errors import WrongUseError
+from cluster.cli.api.lookup import the_gym, the_plan
+from cluster.cli.api.options import AsJson, Key, Limit, Retired, Version, Yes, group
 from cluster.cli.api.prices import price_of
-from cluster.cli.api.refusals import WrongUseError
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from domain.ids import new_id
 

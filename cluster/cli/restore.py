@@ -11,11 +11,11 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.backup.pictures import pictures_in, put_pictures_back
-from cluster.backup.reading import BackupFile, reading
-from cluster.backup.restoring import Restored, keeps_pictures
-from cluster.backup.restoring import check as check_backup
-from cluster.backup.restoring import restore as restore_stack
-from cluster.backup.showing import shown
+from cluster.backup.progress import shown
+from cluster.backup.reader import BackupFile, reading
+from cluster.backup.restore import Restored, keeps_pictures
+from cluster.backup.restore import check as check_backup
+from cluster.backup.restore import restore as restore_stack
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings

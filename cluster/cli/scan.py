@@ -10,8 +10,8 @@ from rich.console import Console
 
 from cluster.cli.doors import DEVICE_VARIABLE, choose_door
 from cluster.cli.output import print_json
-from cluster.cli.pictures import NoCodeError, read_picture
-from cluster.cli.scan_calls import NoAnswerError, ScanCalls
+from cluster.cli.qr_reader import NoCodeError, read_picture
+from cluster.cli.scan_client import NoAnswerError, ScanCalls
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.door.model import Direction, Outcome

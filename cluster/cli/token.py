@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.api.actor import somebody
+from cluster.cli.api.local_users import somebody
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings

@@ -6,8 +6,8 @@ import typer
 
 from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, Limit, MemberArgument, Yes, group
-from cluster.cli.api.names import address_of, the_user
+from cluster.cli.api.lookup import address_of, the_user
+from cluster.cli.api.options import AsJson, Limit, MemberArgument, Yes, group
 from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
 from domain.identity.model import Role, UserState
 

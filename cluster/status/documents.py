@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cluster.status.kafka import Rates
 from cluster.status.report import Report
-from cluster.status.waiting import Rates
 
 
 def document(report: Report, rates: Mapping[str, Rates]) -> dict[str, Any]:

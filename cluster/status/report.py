@@ -11,11 +11,11 @@ from cluster.errors import CommandError
 from cluster.local.parts import PartStatus, parts_of
 from cluster.local.readiness import ask
 from cluster.status.gyms import GymInside, gyms_inside
-from cluster.status.questions import Answer, Question, Questions
+from cluster.status.kafka import DeadLetters, dead_letters, groups
+from cluster.status.parallel import Answer, Question, Questions
 from cluster.status.samples import Sample, read_samples
 from cluster.status.serve import METRICS, ApplicationState, read_wanted, replicas_of, serve_state
 from cluster.status.target import Target
-from cluster.status.waiting import DeadLetters, dead_letters, groups
 from domain.clock import system_clock
 from integrations.kafka.group_lag import GroupLag
 from integrations.settings import Settings

@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.text import Text
 
 from cluster.errors import CommandError
+from cluster.status.display import memory, overview, processes
 from cluster.status.documents import document
+from cluster.status.kafka import Rates, rates
 from cluster.status.report import Report, Reporter
-from cluster.status.shown import memory, overview, processes
 from cluster.status.target import Target
-from cluster.status.waiting import Rates, rates
 from domain.clock import system_clock
 
 Looked = tuple[Report | None, Mapping[str, Rates], str]

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import text
 
-from cluster.backup.reading import reading
+from cluster.backup.reader import reading
 from cluster.bench.job import Answer
 from cluster.bench.past import load_past, some_members
 from cluster.bench.past_rows import Past

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import WrongUseError
 
 
 def ask_first(what: str, *, yes: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from cluster.cli.api.refusals import RefusedError, refusal_of
+from cluster.cli.api.errors import RefusedError, refusal_of
 from cluster.errors import CommandError
 
 Document = dict[str, Any]

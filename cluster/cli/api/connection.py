@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from cluster.cli.api.actor import token_for
 from cluster.cli.api.client import Api
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import WrongUseError
+from cluster.cli.api.local_users import token_for
 from cluster.errors import CommandError
 from cluster.settings_file import running_stack, stack_settings
 

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import WrongUseError
 from domain.currencies import currency_of
 
 _PLAIN = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")

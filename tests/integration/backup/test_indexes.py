@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, inspect, select
 
-from cluster.backup import filling
+from cluster.backup import load as filling
 from cluster.errors import CommandError
 from domain.tables import metadata, users
 from domain.unit_of_work import Store

@@ -13,11 +13,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from pydantic import SecretStr
 from sqlalchemy import Column, Connection, Table, insert
 
+from cluster.backup.create import take
 from cluster.backup.manifest import MEMBER, Manifest
-from cluster.backup.reading import Told, reading
-from cluster.backup.restoring import Restored, restore
-from cluster.backup.taking import take
-from cluster.backup.values import Kind, kind_of
+from cluster.backup.reader import Told, reading
+from cluster.backup.restore import Restored, restore
+from cluster.backup.row_format import Kind, kind_of
 from domain.images import Shelf, Size, image_key, picture_address
 from domain.tables import metadata
 from domain.unit_of_work import Store

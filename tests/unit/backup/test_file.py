@@ -8,11 +8,11 @@ from zipfile import ZipFile
 
 import pytest
 
+from cluster.backup.create import take
 from cluster.backup.manifest import FORMAT, MEMBER
-from cluster.backup.reading import reading
-from cluster.backup.restoring import check
-from cluster.backup.taking import take
-from cluster.backup.writing import writing
+from cluster.backup.reader import reading
+from cluster.backup.restore import check
+from cluster.backup.writer import writing
 from cluster.errors import CommandError
 from integrations.settings import Settings
 from tests.unit.backup.stacks import rewritten, silent, taken, unseen

@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from cluster.backup.manifest import FORMAT, Manifest, TableMember
-from cluster.backup.reading import Told, reading
-from cluster.backup.restoring import restore
+from cluster.backup.reader import Told, reading
+from cluster.backup.restore import restore
+from cluster.backup.row_format import Kind, RowsAsText
 from cluster.backup.schema import mark, newest_revision, refuse_half_filled
-from cluster.backup.values import Kind, RowsAsText
-from cluster.backup.writing import writing
+from cluster.backup.writer import writing
 from cluster.errors import CommandError
 from cluster.local.record import stack_lock
 from domain.identity.model import Tokens

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Column, Float, create_engine, inspect
 
-from cluster.backup.values import Kind, RowsAsText, kind_of
+from cluster.backup.row_format import Kind, RowsAsText, kind_of
 from domain.tables import metadata
 from integrations.settings import Settings
 from tests.unit.backup.stacks import checksums, restored, taken, url_of

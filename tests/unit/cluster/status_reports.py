@@ -9,10 +9,10 @@ from cluster.local.parts import PartStatus
 from cluster.local.process import ProcessId
 from cluster.local.record import StackRecord
 from cluster.status.gyms import GymInside
+from cluster.status.kafka import DeadLetters
 from cluster.status.report import Report
 from cluster.status.serve import ApplicationState, DeploymentState
 from cluster.status.target import Target
-from cluster.status.waiting import DeadLetters
 from domain.ids import new_id
 from integrations.kafka.group_lag import GroupLag, PartitionLag
 

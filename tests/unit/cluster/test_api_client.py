@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cluster.cli.api.client import Api
-from cluster.cli.api.refusals import NotFoundError, RefusedError
+from cluster.cli.api.errors import NotFoundError, RefusedError
 from cluster.errors import CommandError
 from deployments.gateway.problem_kinds import KINDS
 

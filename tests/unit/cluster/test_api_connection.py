@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.cli.api.actor import token_for
 from cluster.cli.api.connection import connected
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import WrongUseError
+from cluster.cli.api.local_users import token_for
 from cluster.errors import CommandError
 from cluster.local.process import ProcessId
 from cluster.local.record import StackRecord

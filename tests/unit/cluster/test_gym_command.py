@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from cluster.cli.api.refusals import NotFoundError, RefusedError, WrongUseError
+from cluster.cli.api.errors import NotFoundError, RefusedError, WrongUseError
 from cluster.errors import CommandError
 from domain.door.model import Outcome
 from domain.ids import new_id

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import CommandError
-from cluster.status.questions import Question, Questions
+from cluster.status.kafka import Rates, rates
+from cluster.status.parallel import Question, Questions
 from cluster.status.samples import read_samples
 from cluster.status.serve import METRICS, DeploymentState, read_wanted, replicas_of, serve_state
-from cluster.status.waiting import Rates, rates
 from tests.unit.cluster.status_reports import group
 
 # As Ray 2.60 publishes it, without what says where it comes from.

@@ -8,10 +8,10 @@ from rich.console import Console
 
 from cluster.local.parts import PartStatus
 from cluster.status.documents import document
+from cluster.status.kafka import DeadLetters, Rates
 from cluster.status.report import Report
 from cluster.status.serve import ApplicationState, DeploymentState
 from cluster.status.target import Target
-from cluster.status.waiting import DeadLetters, Rates
 from cluster.status.watch import Looked, fitted, whole
 from tests.unit.cluster.status_reports import DEPLOYMENTS, PARTS, group, ready_body, report
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from domain.identity.model import Caller, Client, Role, User
 from domain.identity.ports import Account
 from domain.identity.service import know_caller

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from domain.identity.model import Role
 from tests.unit.cluster.served_gateway import ServedGateway, served
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import Result
 
 from cluster.cli.doors import Door
-from cluster.cli.scan_calls import NoAnswerError, ScanCalls
+from cluster.cli.scan_client import NoAnswerError, ScanCalls
 from cluster.errors import CommandError
 from integrations.pass_images import png
 from tests.pictures import bad_photograph

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.cli.api.errors import WrongUseError
 from cluster.cli.api.prices import amount_of
-from cluster.cli.api.refusals import WrongUseError
 from cluster.local.stripe_sandbox.currencies import check_divisible, check_total
 from cluster.local.stripe_sandbox.errors import SandboxError
 from domain.currencies import CURRENCIES, LARGEST_AMOUNT, refuse_price

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from cluster.cli.api.client import Api, Document
-from cluster.cli.api.refusals import NotFoundError, WrongUseError
+from cluster.cli.api.errors import NotFoundError, WrongUseError
 from cluster.cli.output import shown
 from domain.identity.addresses import normal_address_or_none
 from domain.text import comparison_key

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.cli import letters
+from cluster.cli import dead_letter_search as letters
 from cluster.cli.kafka_connection import kafka_of_the_stack
 from integrations.kafka.dead_letter_reader import DeadLetterReader
 from integrations.kafka.group_lag import GroupLag, group_lag

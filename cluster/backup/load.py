@@ -12,10 +12,10 @@ from sqlalchemy import Connection, column, insert, table
 from sqlalchemy.exc import DataError, IntegrityError
 
 from cluster.backup.manifest import TableMember
-from cluster.backup.reading import BackupFile, Told
+from cluster.backup.reader import BackupFile, Told
+from cluster.backup.row_format import sql_type
 from cluster.backup.schema import bring_up, make_anew, newest_revision
 from cluster.backup.snapshot import count
-from cluster.backup.values import sql_type
 from cluster.errors import CommandError
 from cluster.late_indexes import drop_indexes
 from domain.door.reconcile import disagreements

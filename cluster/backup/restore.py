@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from cluster.backup.filling import Found, fill
+from cluster.backup.load import Found, fill
 from cluster.backup.local_files import kept_accounts, put_files_back
 from cluster.backup.pictures import pictures_in, put_pictures_back
-from cluster.backup.reading import BackupFile, Told
-from cluster.backup.resting import resting_store
+from cluster.backup.reader import BackupFile, Told
 from cluster.backup.schema import is_half_filled, mark, occupied, refuse_unknown, unmark
 from cluster.backup.snapshot import patient_store
+from cluster.backup.stopped_database import resting_store
 from cluster.errors import CommandError
 from domain.clock import system_clock
 from domain.unit_of_work import Store

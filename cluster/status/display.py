@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.local.parts import PartStatus
+from cluster.status.kafka import Rates
 from cluster.status.report import Report
 from cluster.status.serve import UNKNOWN, DeploymentState
-from cluster.status.waiting import Rates
 from integrations.kafka.group_lag import GroupLag
 
 _GOOD = {"running", "healthy"}

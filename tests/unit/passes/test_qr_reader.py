@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from cluster.cli.pictures import NoCodeError, read_picture
+from cluster.cli.qr_reader import NoCodeError, read_picture
 from integrations.pass_images import png
 from tests.pictures import bad_photograph
 

@@ -7,8 +7,8 @@ import typer
 
 from cluster.cli.api.connection import connected
 from cluster.cli.api.files import write_bytes
-from cluster.cli.api.group import AsJson, GymArgument, Limit
-from cluster.cli.api.names import the_gym
+from cluster.cli.api.lookup import the_gym
+from cluster.cli.api.options import AsJson, GymArgument, Limit
 from cluster.cli.output import moment, print_json, print_list, print_plain
 from domain.ids import new_id
 

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table
 from cluster.backup.local_files import copy_files
 from cluster.backup.manifest import FORMAT, Manifest, Member, TableMember
 from cluster.backup.pictures import copy_pictures
-from cluster.backup.reading import Told
+from cluster.backup.reader import Told
+from cluster.backup.row_format import RowsAsText, kind_of
 from cluster.backup.snapshot import patient_store, rows_of, snapshot
-from cluster.backup.values import RowsAsText, kind_of
-from cluster.backup.writing import BackupWriter, writing
+from cluster.backup.writer import BackupWriter, writing
 from cluster.errors import CommandError
 from domain.clock import system_clock
 from domain.ids import new_id

@@ -14,8 +14,8 @@ import msgspec
 
 from cluster.backup import manifest
 from cluster.backup.manifest import Manifest, Member, TableMember
-from cluster.backup.values import Row, RowsAsText
-from cluster.backup.writing import PIECE
+from cluster.backup.row_format import Row, RowsAsText
+from cluster.backup.writer import PIECE
 from cluster.errors import CommandError
 
 # Whatever else an archive names is none of ours; no name leads anywhere by itself.

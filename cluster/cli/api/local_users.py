@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from cluster.cli.database import reading
 from cluster.errors import CommandError
 from domain.identity.addresses import normal_address_or_none
