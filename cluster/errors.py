@@ -1,18 +1,18 @@
-"""What a command says when it cannot go on."""
+"""The error of a command: what is wrong, and what the person at the terminal can do about it."""
 
 
 class CommandError(Exception):
-    """Something that the person at the terminal can mend.
+    """An error that the person at the terminal can resolve.
 
     Args:
         message: what is wrong, in one line.
-        mend: what to do or run about it, in one line; empty where nothing can be done.
+        hint: what to do or run, in one line; empty where nothing helps.
     """
 
-    def __init__(self, message: str, mend: str = "") -> None:
-        super().__init__(message, mend)
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}: {self.mend}" if self.mend else self.message
+        return f"{self.message}: {self.hint}" if self.hint else self.message

@@ -29,5 +29,5 @@ def running_stack() -> StackRecord:
     data_dir = Settings().data_dir
     record = read_record(data_dir)
     if record is None or not record.is_up:
-        raise CommandError(f"no stack is up in {data_dir}", "fitmonitor up starts one")
+        raise CommandError(f"no stack is running in {data_dir}", "start one with `fitmonitor up`")
     return record

@@ -1,4 +1,4 @@
-"""Takes a backup of a stack, up or not."""
+"""Creates a backup of a stack, running or stopped."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table
 from cluster.backup.local_files import copy_files
 from cluster.backup.manifest import FORMAT, Manifest, Member, TableMember
 from cluster.backup.pictures import copy_pictures
-from cluster.backup.reader import Told
-from cluster.backup.row_format import RowsAsText, kind_of
-from cluster.backup.snapshot import patient_store, rows_of, snapshot
-from cluster.backup.writer import BackupWriter, writing
+from cluster.backup.progress import Progress
+from cluster.backup.row_format import RowFormat, kind_of
+from cluster.backup.snapshot import rows_of, slow_store, snapshot
+from cluster.backup.writer import BackupWriter, new_backup
 from cluster.errors import CommandError
 from domain.clock import system_clock
 from domain.ids import new_id
@@ -24,45 +24,45 @@ from integrations.settings import Profile, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A backup that was taken. `bytes` is the size of its file."""
+class Created:
+    """A new backup. `bytes` is the size of its file."""
 
     manifest: Manifest
     bytes: int
 
 
-def take(settings: Settings, file: Path, told: Told, *, force: bool = False) -> Taken:
-    """Write all that a stack keeps into one file.
+def create_backup(settings: Settings, file: Path, progress: Progress, *, force: bool = False) -> Created:
+    """Write everything that a stack keeps into one file.
 
     Args:
         settings: of the stack.
-        file: to be written.
-        told: called with each part.
-        force: whether a file that is there may be replaced.
+        file: the file to write.
+        progress: called after each part.
+        force: whether to replace an existing file.
 
     Raises:
-        CommandError: the database is not up to date, or the file cannot be written.
-        sqlalchemy.exc.SQLAlchemyError: the database cannot be had.
+        CommandError: the database schema is not up to date, or the file cannot be written.
+        sqlalchemy.exc.SQLAlchemyError: the database is unavailable.
     """
-    with writing(file, force=force) as writer:
-        manifest = _written(settings, writer, file.absolute().parent, told)
+    with new_backup(file, force=force) as writer:
+        manifest = _write(settings, writer, file.absolute().parent, progress)
         writer.finish(manifest)
-    return Taken(manifest, file.stat().st_size)
+    return Created(manifest, file.stat().st_size)
 
 
-def _written(settings: Settings, writer: BackupWriter, aside: Path, told: Told) -> Manifest:
-    with patient_store(settings.database.url.get_secret_value()) as store:
+def _write(settings: Settings, writer: BackupWriter, temporary: Path, progress: Progress) -> Manifest:
+    with slow_store(settings.database.url.get_secret_value()) as store:
         taken_at = system_clock()
         with snapshot(store) as connection:
             if not at_head(connection):
-                raise CommandError("the database is not of this version", "fitmonitor migrate brings it up to date")
+                raise CommandError("the database schema is not up to date", "update it with `fitmonitor migrate`")
             files: list[Member] = []
             missing: Sequence[str] = ()
-            # At once: what is replaced from now on may be swept before we come to it.
+            # First of all, because a picture that is replaced from now on may be swept soon.
             if settings.profile is not Profile.PRODUCTION:
-                pictures, missing = copy_pictures(connection, open_images(settings), writer, told)
+                pictures, missing = copy_pictures(connection, open_images(settings), writer, progress)
                 files.extend(pictures)
-            files.extend(copy_files(settings, writer, aside))
+            files.extend(copy_files(settings, writer, temporary))
             return Manifest(
                 format=FORMAT,
                 id=new_id(),
@@ -71,24 +71,24 @@ def _written(settings: Settings, writer: BackupWriter, aside: Path, told: Told) 
                 revision=revision_of(connection) or "",
                 profile=settings.profile,
                 store=connection.dialect.name,
-                tables=[_table(connection, table, writer, told) for table in metadata.sorted_tables],
+                tables=[_write_table(connection, table, writer, progress) for table in metadata.sorted_tables],
                 files=files,
                 left_out=_left_out(settings),
                 missing_pictures=missing,
             )
 
 
-def _table(connection: Connection, table: Table, writer: BackupWriter, told: Told) -> TableMember:
+def _write_table(connection: Connection, table: Table, writer: BackupWriter, progress: Progress) -> TableMember:
     columns = [(str(column.name), kind_of(column)) for column in table.columns]
-    text = RowsAsText([kind for _, kind in columns])
+    row_format = RowFormat([kind for _, kind in columns])
     rows = 0
 
     def lines() -> Iterator[bytes]:
         nonlocal rows
         for part in rows_of(connection, table):
             rows += len(part)
-            told(table.name, len(part))
-            yield text.encode(part)
+            progress(table.name, len(part))
+            yield row_format.encode(part)
 
     member = writer.add(f"tables/{table.name}.jsonl", lines())
     return TableMember(str(table.name), columns, rows, member)
@@ -97,9 +97,7 @@ def _table(connection: Connection, table: Table, writer: BackupWriter, told: Tol
 def _left_out(settings: Settings) -> list[str]:
     found = []
     if settings.profile is Profile.PRODUCTION:
-        found.append(
-            f"pictures: they are in the bucket {settings.images.bucket}, which has its own versions and copies"
-        )
+        found.append(f"pictures: back up the bucket {settings.images.bucket}, for example by its versions")
     if settings.identity.user_pool_id:
-        found.append(f"accounts and passwords: they are in Cognito's pool {settings.identity.user_pool_id}")
+        found.append(f"accounts and passwords: they are in the Cognito user pool {settings.identity.user_pool_id}")
     return found

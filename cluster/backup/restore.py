@@ -1,16 +1,22 @@
-"""Restores a backup into an empty stack that is down."""
+"""Restores a backup into an empty stack that is stopped."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from cluster.backup.load import Found, fill
-from cluster.backup.local_files import kept_accounts, put_files_back
-from cluster.backup.pictures import pictures_in, put_pictures_back
-from cluster.backup.reader import BackupFile, Told
-from cluster.backup.schema import is_half_filled, mark, occupied, refuse_unknown, unmark
-from cluster.backup.snapshot import patient_store
-from cluster.backup.stopped_database import resting_store
+from cluster.backup.load import Disagreements, load
+from cluster.backup.local_files import count_local_data, restore_files
+from cluster.backup.pictures import pictures_in, restore_pictures
+from cluster.backup.progress import ProgressBar
+from cluster.backup.reader import BackupFile
+from cluster.backup.schema import (
+    add_restore_mark,
+    is_half_filled,
+    refuse_unknown_revision,
+    remove_restore_mark,
+    row_counts,
+)
+from cluster.backup.snapshot import slow_store
+from cluster.backup.stopped_database import stopped_database
 from cluster.errors import CommandError
 from domain.clock import system_clock
 from domain.unit_of_work import Store
@@ -18,93 +24,90 @@ from integrations.images.choice import open_images
 from integrations.settings import Profile, Settings
 
 Confirm = Callable[[str], bool]
-"""Asks whether something may be destroyed."""
-
-Show = Callable[[str, int], AbstractContextManager[Told]]
-"""Shows what is under way, and of how much."""
+"""Asks whether data may be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did.
+    """The result of a restore.
 
     Args:
-        found: whether the rows agree with each other.
-        pictures: how many were put back.
-        pictures_wait: whether they are still to be put into the running stack.
-        not_put_back: what this stack has no place for, in sentences.
+        disagreements: in the restored data.
+        pictures: number of pictures restored.
+        pictures_wait: whether pictures must still be restored, once the stack runs.
+        not_restored: what this stack has no place for, in sentences.
     """
 
-    found: Found
+    disagreements: Disagreements
     pictures: int
     pictures_wait: bool
-    not_put_back: Sequence[str]
+    not_restored: Sequence[str]
 
 
-def check(backup: BackupFile, show: Show) -> None:
-    """Read all of a backup, and touch nothing.
+def verify_backup(backup: BackupFile, progress_bar: ProgressBar) -> None:
+    """Read all of a backup, and change nothing.
 
     Raises:
         CommandError: it is damaged, or too new.
     """
-    said = backup.manifest
-    refuse_unknown(said.revision, said.version)
-    with show("check", said.rows + len(said.files)) as told:
-        backup.check(told)
+    manifest = backup.manifest
+    refuse_unknown_revision(manifest.revision, manifest.version)
+    with progress_bar("check", manifest.rows + len(manifest.files)) as progress:
+        backup.verify(progress)
 
 
-def restore(settings: Settings, backup: BackupFile, show: Show, confirm: Confirm) -> Restored:
-    """Put a backup into an empty stack: files first, then rows.
+def restore_backup(settings: Settings, backup: BackupFile, progress_bar: ProgressBar, confirm: Confirm) -> Restored:
+    """Restore a backup into an empty stack: files first, then rows.
 
-    Whatever ends it before leaves the mark of a restore under way in the store, with which nothing starts. The next
-    restore knows the mark and begins anew.
+    If it is interrupted, the mark of a restore stays in the database, and no stack starts with it. The next restore
+    finds the mark and starts over.
 
     Args:
-        settings: of the stack, which is down.
-        backup: is checked as a whole before anything is written.
-        show: of progress.
-        confirm: asked before what a restore that was cut short has left is taken away.
+        settings: of the stack, which is stopped.
+        backup: verified as a whole before anything is written.
+        progress_bar: shows the progress.
+        confirm: asked before the remains of an interrupted restore are deleted.
 
     Raises:
-        CommandError: the backup is damaged or too new, or the stack is up or not empty.
-        sqlalchemy.exc.SQLAlchemyError: the database cannot be had.
+        CommandError: the backup is damaged or too new, or the stack is running or not empty.
+        sqlalchemy.exc.SQLAlchemyError: the database is unavailable.
     """
-    check(backup, show)
-    with resting_store(settings) as url, patient_store(url) as store:
-        _refuse_occupied(settings, store, confirm)
-        mark(store, backup.manifest.id, system_clock())
-        homeless = put_files_back(settings, backup)
+    verify_backup(backup, progress_bar)
+    with stopped_database(settings) as url, slow_store(url) as store:
+        _refuse_existing_data(settings, store, confirm)
+        add_restore_mark(store, backup.manifest.id, system_clock())
+        not_restored = restore_files(settings, backup)
         pictures = pictures_in(backup)
-        waits = bool(pictures) and not keeps_pictures(settings)
-        with show("restore", backup.manifest.rows + len(pictures)) as told:
-            put = 0 if waits else put_pictures_back(backup, open_images(settings), told)
-            found = fill(store, backup, told)
-        unmark(store)
-    return Restored(found, put, waits, homeless)
+        wait = bool(pictures) and not keeps_pictures(settings)
+        with progress_bar("restore", backup.manifest.rows + len(pictures)) as progress:
+            number = 0 if wait else restore_pictures(backup, open_images(settings), progress)
+            disagreements = load(store, backup, progress)
+        remove_restore_mark(store)
+    return Restored(disagreements, number, wait, not_restored)
 
 
 def keeps_pictures(settings: Settings) -> bool:
-    """Whether pictures that are put back now stay: a full stack's own server of images forgets all when it ends."""
+    """Whether pictures that are restored now stay. A full stack's own image server loses all when it stops."""
     return settings.profile is not Profile.FULL or bool(settings.images.bucket)
 
 
-def _refuse_occupied(settings: Settings, store: Store, confirm: Confirm) -> None:
+def _refuse_existing_data(settings: Settings, store: Store, confirm: Confirm) -> None:
     with store.reading() as connection:
-        half = is_half_filled(connection)
-        there = {**occupied(connection), **kept_accounts(settings)}
-    if half:
-        question = f"A restore was cut short here and left {_listed(there)}. Take that away and begin anew?"
-        if there and not confirm(question):
-            raise CommandError("nothing was changed", "look at what is there first")
+        interrupted = is_half_filled(connection)
+        existing = {**row_counts(connection), **count_local_data(settings)}
+    if interrupted:
+        question = f"A restore was interrupted here and left {_listed(existing)}. Delete that and start over?"
+        if existing and not confirm(question):
+            raise CommandError("nothing was changed", "look at the data, then restore again")
         return
-    if there:
-        where = (
-            "name an empty database in FITMONITOR_DATABASE__URL"
+    if existing:
+        hint = (
+            "set FITMONITOR_DATABASE__URL to an empty database"
             if settings.profile is Profile.PRODUCTION
             else f"set FITMONITOR_DATA_DIR to a new folder, or move {settings.data_dir} away"
         )
-        raise CommandError(f"only an empty stack is filled, and here are {_listed(there)}", where)
+        raise CommandError(f"this stack is not empty: it has {_listed(existing)}", hint)
 
 
-def _listed(there: Mapping[str, int]) -> str:
-    return ", ".join(f"{rows} {name}" for name, rows in there.items())
+def _listed(existing: Mapping[str, int]) -> str:
+    return ", ".join(f"{rows} {name}" for name, rows in existing.items())

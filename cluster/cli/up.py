@@ -1,4 +1,4 @@
-"""`fitmonitor up`."""
+"""`fitmonitor up`: starts the stack in the foreground."""
 
 import os
 from pathlib import Path
@@ -16,15 +16,18 @@ from integrations.settings import Profile, Settings
 
 def up(
     profile: Annotated[
-        Profile | None, typer.Option(help="Which parts: embedded needs no server; full brings MariaDB and Kafka.")
+        Profile | None,
+        typer.Option(help="embedded runs without servers; full starts MariaDB and Kafka (default: embedded)."),
     ] = None,
     *,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty store with gyms and members to try.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Fill an empty database with demo gyms, members and accounts.")
+    ] = False,
     serve_config: Annotated[
-        Path | None, typer.Option(help="A Serve configuration in place of the shipped one.")
+        Path | None, typer.Option(help="Use this Ray Serve configuration instead of serve_config.yaml.")
     ] = None,
 ) -> None:
-    """Start the stack of FITMONITOR_DATA_DIR in the foreground.
+    """Start the stack of the data folder FITMONITOR_DATA_DIR in the foreground. Ctrl-C stops it.
 
     Example: fitmonitor up --profile full --demo
     """
@@ -32,7 +35,9 @@ def up(
         os.environ["FITMONITOR_PROFILE"] = profile
     settings = Settings()
     if settings.profile is Profile.PRODUCTION:
-        raise CommandError("up is for one machine", "use --profile embedded or --profile full")
+        raise CommandError(
+            "`fitmonitor up` runs a stack on one machine, not in production", "add --profile embedded or --profile full"
+        )
     wish = Wish(settings, serve_config or serve_config_file(), demo=demo)
     try:
         Supervisor(wish, Progress()).run()

@@ -58,7 +58,7 @@ def ports(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
         PortRow().close()
         yield Finding("other ports", good=True, found="256 in a row can be had", mend="")
     except CommandError as error:
-        yield Finding("other ports", good=False, found=error.message, mend=f"{error.mend}: `ss -ltnp` lists it")
+        yield Finding("other ports", good=False, found=error.message, mend=f"{error.hint}: `ss -ltnp` lists it")
 
 
 def _public_port(host: str, port: int) -> Finding:

@@ -1,4 +1,4 @@
-"""Questions asked side by side, each with a time limit, none of which can spoil another."""
+"""Runs queries in parallel, each with a timeout, so that one that fails or hangs does not affect the others."""
 
 import threading
 import time
@@ -12,81 +12,80 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """What became of one question: a value, or why there is none."""
+class Result(Generic[T]):
+    """The value of a query, or the error."""
 
     value: T | None = None
-    trouble: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
-    """One question.
+class Query(Generic[T]):
+    """One query.
 
     Args:
-        ask: answers it; may take as long as it likes and raise what it likes.
-        good_for_s: for how long a value is given again, in seconds, because asking costs or nothing new is told sooner.
+        run: returns the value; may block and may raise anything.
+        cache_s: how long a value is reused, in seconds, where the query is expensive or its source changes slowly.
     """
 
-    ask: Callable[[], T]
-    good_for_s: float = 0.0
+    run: Callable[[], T]
+    cache_s: float = 0.0
 
 
-class Questions:
-    """Asks all at once and waits for none longer than the limit.
+class ParallelQueries:
+    """Runs all queries at once and waits for none longer than the timeout.
 
-    One that is still on its way when it is wanted again is not asked a second time: a server that hangs must not
-    gather threads.
+    A query that still runs is not started again: a server that hangs must not collect threads.
 
     Args:
-        questions: by name.
-        within_s: the limit, in seconds.
+        queries: by name.
+        timeout_s: in seconds.
     """
 
-    def __init__(self, questions: Mapping[str, Question[object]], within_s: float) -> None:
-        self._questions = dict(questions)
-        self._within_s = within_s
-        self._asking: dict[str, _Asking] = {}
+    def __init__(self, queries: Mapping[str, Query[object]], timeout_s: float) -> None:
+        self._queries = dict(queries)
+        self._timeout_s = timeout_s
+        self._runs: dict[str, _Run] = {}
 
-    def ask(self) -> dict[str, Answer[object]]:
-        """The answers by name; the call ends within the limit."""
+    def run(self) -> dict[str, Result[object]]:
+        """The results by name, within the timeout."""
         now = time.monotonic()
-        for name, question in self._questions.items():
-            last = self._asking.get(name)
-            if last is None or last.is_over(now, question.good_for_s):
-                self._asking[name] = _Asking(question)
-        until = now + self._within_s
-        return {name: self._answer(asking, until) for name, asking in self._asking.items()}
+        for name, query in self._queries.items():
+            last = self._runs.get(name)
+            if last is None or last.is_outdated(now, query.cache_s):
+                self._runs[name] = _Run(query)
+        until = now + self._timeout_s
+        return {name: self._result(run, until) for name, run in self._runs.items()}
 
-    def _answer(self, asking: "_Asking", until: float) -> Answer[object]:
-        asking.done.wait(max(0.0, until - time.monotonic()))
-        return asking.answer or Answer(trouble=f"no answer within {self._within_s:g} s")
+    def _result(self, run: "_Run", until: float) -> Result[object]:
+        run.done.wait(max(0.0, until - time.monotonic()))
+        return run.result or Result(error=f"no answer within {self._timeout_s:g} s")
 
 
-class _Asking:
-    """One asking, in a thread that does not keep the command from ending."""
+class _Run:
+    """One run of a query, in a daemon thread, which does not keep the command from ending."""
 
-    def __init__(self, question: Question[object]) -> None:
-        self._question = question
-        self._answered_at = 0.0
-        self.answer: Answer[object] | None = None
+    def __init__(self, query: Query[object]) -> None:
+        self._query = query
+        self._ended_at = 0.0
+        self.result: Result[object] | None = None
         self.done = threading.Event()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def is_over(self, now: float, good_for_s: float) -> bool:
-        if self.answer is None:
+    def is_outdated(self, now: float, cache_s: float) -> bool:
+        if self.result is None:
             return False
-        return bool(self.answer.trouble) or now - self._answered_at >= good_for_s
+        return bool(self.result.error) or now - self._ended_at >= cache_s
 
     def _run(self) -> None:
-        answer: Answer[object]
+        result: Result[object]
         try:
-            answer = Answer(self._question.ask())
+            result = Result(self._query.run())
         except CommandError as error:
-            answer = Answer(trouble=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others are told
-            first = str(error).partition("\n")[0]
-            answer = Answer(trouble=f"{type(error).__name__}: {first}".removesuffix(": "))
-        self._answered_at = time.monotonic()
-        self.answer = answer
+            result = Result(error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever fails, the other results are shown
+            first_line = str(error).partition("\n")[0]
+            result = Result(error=f"{type(error).__name__}: {first_line}".removesuffix(": "))
+        self._ended_at = time.monotonic()
+        self.result = result
         self.done.set()

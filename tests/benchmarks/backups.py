@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import text
 
-from cluster.backup.reader import reading
+from cluster.backup.reader import opened_backup
 from cluster.bench.job import Answer
 from cluster.bench.past import load_past, some_members
 from cluster.bench.past_rows import Past
@@ -151,7 +151,7 @@ def measure(stack: TestedStack, folder: Path, past: Past, rate: float) -> None:
         alone = Process.of(["backup", str(folder / "alone.fitmonitor")], stack.environment)
         watcher.said(f"backup, nobody at the doors: {alone.end()}")
     store.close()
-    with reading(file) as backed:
+    with opened_backup(file) as backed:
         watcher.said(f"{backed.manifest.rows:,} rows")
 
 

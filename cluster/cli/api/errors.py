@@ -1,4 +1,4 @@
-"""What the API refuses, as one line with its mend, and what a command then ends with."""
+"""Errors of the commands that call the API, with their exit codes and their hints in words of the command line."""
 
 from typing import Any
 
@@ -7,107 +7,106 @@ import httpx
 from cluster.errors import CommandError
 from deployments.gateway.problem_kinds import KINDS
 
-FAILED, WRONG_USE, NOT_FOUND = 1, 2, 4
+FAILED, WRONG_USAGE, NOT_FOUND = 1, 2, 4
 
 
-class WrongUseError(CommandError):
-    """The words do not say what is to be done."""
+class UsageError(CommandError):
+    """The arguments do not say what to do."""
 
-    exit_code = WRONG_USE
+    exit_code = WRONG_USAGE
 
 
 class NotFoundError(CommandError):
-    """What was named is not there."""
+    """What the arguments name does not exist."""
 
     exit_code = NOT_FOUND
 
 
-class RefusedError(CommandError):
+class ApiError(CommandError):
     """The API refused a call.
 
     Args:
-        status: of HTTP.
-        code: the problem's own, stable; empty where the answer was none of this system.
-        message, mend: see `CommandError`.
+        status: the HTTP status.
+        code: the stable code of the problem; empty where the response is not one of FIT Monitor.
+        message, hint: see `CommandError`.
     """
 
-    def __init__(self, status: int, code: str, message: str, mend: str = "") -> None:
-        super().__init__(message, mend)
+    def __init__(self, status: int, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
         self.status = status
         self.code = code
         self.exit_code = NOT_FOUND if code.startswith("unknown_") else FAILED
 
 
-_WHO = "name somebody who may with --as EMAIL, or set FITMONITOR_TOKEN to a token of theirs"
-_AGAIN = "set FITMONITOR_TOKEN to a token that is good now"
-# In words of the command line; what the interface's own table advises speaks of its calls.
-_MENDS = {
-    "unauthenticated": _AGAIN,
-    "session_over": _AGAIN,
-    "forbidden": _WHO,
-    "account_disabled": _WHO,
+_OTHER_USER = "name a user with that role by --as EMAIL, or set FITMONITOR_TOKEN to a token of such a user"
+_NEW_TOKEN = "set FITMONITOR_TOKEN to a valid token"  # noqa: S105 - a sentence
+# The hints of the API's own table name HTTP calls; these name commands.
+_HINTS = {
+    "unauthenticated": _NEW_TOKEN,
+    "session_over": _NEW_TOKEN,
+    "forbidden": _OTHER_USER,
+    "account_disabled": _OTHER_USER,
     "unknown_gym": "see `fitmonitor gym list`, also with --retired",
     "unknown_gate": "see `fitmonitor gate list GYM`",
     "unknown_device": "see `fitmonitor device list GYM`",
-    "unknown_pairing": "a code is good once and for ten minutes: `fitmonitor device pair GATE` makes another",
+    "unknown_pairing": "a code works once and for ten minutes: create another with `fitmonitor device pair GATE`",
     "unknown_machine": "see `fitmonitor machine list GYM`, also with --retired",
-    "unknown_user": "see `fitmonitor user list`; whoever never signed in is not there yet",
+    "unknown_user": "see `fitmonitor user list`; an account is listed after its first sign-in",
     "unknown_plan": "see `fitmonitor plan list`, also with --retired",
     "unknown_order": "see `fitmonitor order list MEMBER`",
     "unknown_invoice": "see `fitmonitor invoice list MEMBER`",
     "unknown_membership": "see `fitmonitor member show MEMBER`",
-    "gym_not_empty": "see `fitmonitor gym inside GYM`; `fitmonitor gym retire GYM --force` retires it nevertheless",
-    "gym_in_use": "`fitmonitor gym retire GYM` keeps its past",
-    "changed_meanwhile": "somebody else was first: look at it again, and repeat the command if it is still right",
-    "already_frozen": "`fitmonitor member unfreeze MEMBER` ends it",
+    "gym_not_empty": "see `fitmonitor gym inside GYM`, or retire it anyway: `fitmonitor gym retire GYM --force`",
+    "gym_in_use": "use `fitmonitor gym retire GYM`, which keeps its history",
+    "changed_meanwhile": "somebody else changed it first: read it again, then repeat the command if it is still right",
+    "already_frozen": "end the freeze with `fitmonitor member unfreeze MEMBER`",
     "freeze_too_long": "",
-    "order_not_paid": "`fitmonitor order show ORDER` says where it is",
+    "order_not_paid": "see its state with `fitmonitor order show ORDER`",
     "too_many_open_orders": "see `fitmonitor order list MEMBER`",
-    "refund_too_large": "`fitmonitor order show ORDER` says what was given back already",
-    "not_reversible": "give the money back: `fitmonitor order refund ORDER --reason …`",
-    "no_answer_in_time": "whether it was done is not known: look, and repeat the command",
-    "idempotency_key_reused": "leave --key out, or repeat the very same command",
+    "refund_too_large": "see earlier refunds with `fitmonitor order show ORDER`",
+    "not_reversible": "refund it: `fitmonitor order refund ORDER --reason …`",
+    "no_answer_in_time": "it may have been done: check, then repeat the command",
+    "idempotency_key_reused": "leave --key out, or repeat exactly the same command",
     "invalid_request": "",
 }
 
 
-def refusal_of(answer: httpx.Response) -> RefusedError:
-    """The error that an answer other than a success stands for."""
-    problem = _problem(answer)
+def api_error(response: httpx.Response) -> ApiError:
+    """The error for a response that is not a success."""
+    problem = _problem(response)
     code = str(problem.get("code", ""))
     if not code:
-        where = answer.request.url.copy_with(query=None)
-        return RefusedError(
-            answer.status_code,
+        url = response.request.url.copy_with(query=None)
+        return ApiError(
+            response.status_code,
             "",
-            f"{where} does not answer as this system does ({answer.status_code})",
-            "see FITMONITOR_URL and `fitmonitor status`",
+            f"the response of {url} is not one of FIT Monitor ({response.status_code})",
+            "check FITMONITOR_URL and `fitmonitor status`",
         )
-    message = _sentence(problem)
-    mend = _mend(code)
-    return RefusedError(answer.status_code, code, message, "" if mend.rstrip(".") in message else mend)
+    message, hint = _message(problem), _hint(code)
+    return ApiError(response.status_code, code, message, "" if hint.rstrip(".") in message else hint)
 
 
-def _problem(answer: httpx.Response) -> dict[str, Any]:
+def _problem(response: httpx.Response) -> dict[str, Any]:
     try:
-        problem = answer.json()
+        problem = response.json()
     except ValueError:
         return {}
     return problem if isinstance(problem, dict) else {}
 
 
-def _sentence(problem: dict[str, Any]) -> str:
-    told = str(problem.get("detail") or problem.get("title") or problem["code"]).strip().removesuffix(".")
-    faults = [f"{fault['field']} {fault['detail']}".strip() for fault in problem.get("fields") or ()]
+def _message(problem: dict[str, Any]) -> str:
+    text = str(problem.get("detail") or problem.get("title") or problem["code"]).strip().removesuffix(".")
+    details = [f"{field['field']} {field['detail']}".strip() for field in problem.get("fields") or ()]
     if problem["code"] == "internal_error":
-        faults.append(f"request {problem.get('request_id', '?')}")
-    return f"{told} ({'; '.join(faults)})" if faults else told
+        details.append(f"request {problem.get('request_id', '?')}")
+    return f"{text} ({'; '.join(details)})" if details else text
 
 
-def _mend(code: str) -> str:
-    if code in _MENDS:
-        return _MENDS[code]
+def _hint(code: str) -> str:
+    if code in _HINTS:
+        return _HINTS[code]
     kind = KINDS.get(code)
-    if kind is None or "`" in kind.mend:  # of a later version; or it speaks of calls
+    if kind is None or "`" in kind.mend:  # a code of a later version, or a hint that names HTTP calls
         return ""
     return kind.mend[:1].lower() + kind.mend[1:].removesuffix(".")

@@ -63,7 +63,7 @@ def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_begins_ane
         connection.execute(insert(users), people)
     taken(settings_in(tmp_path / "first", url), tmp_path / "file")
     second = empty_settings(tmp_path / "second", target)
-    with pytest.raises(CommandError, match=r"rows of users do not fit this store \(.*Duplicate"):
+    with pytest.raises(CommandError, match=r"rows of users do not fit this database \(.*Duplicate"):
         restored(second, tmp_path / "file")
     with store.writing() as connection:
         connection.exec_driver_sql("DELETE FROM users WHERE name = 'Mia'")

@@ -109,7 +109,7 @@ def test_a_restore_that_is_killed_is_begun_anew(file: Path, tmp_path: Path) -> N
     assert servers_in(folder), "the server is not killed with it"
     refused = run("restore", str(file))
     assert refused.returncode == 1, refused.stdout + refused.stderr
-    assert "A restore was cut short here" in refused.stderr
+    assert "A restore was interrupted here" in refused.stderr
     assert not servers_in(folder)
     assert ended(words, environment, lambda: server_of(folder) is not None, signal.SIGINT) == INTERRUPTED
     assert not servers_in(folder), "whoever is interrupted tidies up"

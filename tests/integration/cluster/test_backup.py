@@ -96,7 +96,7 @@ def test_a_backup_of_a_stack_in_use_comes_back_in_another_folder(folder: Path) -
         assert first.run("backup", str(late)).returncode == 0, "a stack that is down has a store too"
         refused = second.run("restore", str(folder / "up.log"))
         assert refused.returncode == 1
-        assert "is no" in refused.stderr or "No such file" in refused.stderr
+        assert "is not a backup" in refused.stderr or "No such file" in refused.stderr
         done = second.run("restore", str(file))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "fitmonitor up --profile embedded" in done.stdout

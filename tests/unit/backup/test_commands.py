@@ -50,7 +50,7 @@ def test_a_restore_says_what_disagrees_and_what_comes_next(stack: Settings, empt
     assert "fitmonitor payments reconcile" in done.stdout
     again = run(empty, "restore", str(file))
     assert isinstance(again.exception, CommandError)
-    assert "only an empty stack is filled" in str(again.exception)
+    assert "is not empty" in str(again.exception)
     assert stack.data_dir != empty.data_dir
 
 
@@ -73,9 +73,9 @@ def test_where_there_is_no_stack_there_is_nothing_to_take(empty: Settings, tmp_p
 
 
 def test_pictures_are_put_back_once_more(stack: Settings, file: Path) -> None:
-    assert run(stack, "restore", str(file), "--pictures").stdout == "4 pictures were put back.\n"
+    assert run(stack, "restore", str(file), "--pictures").stdout == "4 pictures were restored.\n"
     done = run(stack, "restore", str(file), "--pictures", FITMONITOR_PROFILE="full")
-    assert "not up" in str(done.exception)
+    assert "not running" in str(done.exception)
 
 
 def test_two_wishes_at_once_are_a_wrong_use(stack: Settings, file: Path) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Column, Float, create_engine, inspect
 
-from cluster.backup.row_format import Kind, RowsAsText, kind_of
+from cluster.backup.row_format import Kind, RowFormat, kind_of
 from domain.tables import metadata
 from integrations.settings import Settings
 from tests.unit.backup.stacks import checksums, restored, taken, url_of
@@ -21,7 +21,7 @@ ROWS = [
 
 
 def test_every_kind_of_value_comes_back_as_it_was() -> None:
-    text = RowsAsText(list(Kind))
+    text = RowFormat(list(Kind))
     lines = text.encode(ROWS)
     assert text.decode(lines) == ROWS
     assert lines.count(b"\n") == len(ROWS)
@@ -30,7 +30,7 @@ def test_every_kind_of_value_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize("line", [b'["1", null, null, null, null]', b"[null]", b'[null,null,1,1,"a"]', b"{", b"[] []"])
 def test_a_line_that_does_not_fit_its_columns_is_refused(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        RowsAsText(list(Kind)).decode(line + b"\n")
+        RowFormat(list(Kind)).decode(line + b"\n")
 
 
 def test_every_column_of_the_store_has_a_kind() -> None:

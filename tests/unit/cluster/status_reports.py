@@ -8,9 +8,8 @@ from typing import Any
 from cluster.local.parts import PartStatus
 from cluster.local.process import ProcessId
 from cluster.local.record import StackRecord
-from cluster.status.gyms import GymInside
-from cluster.status.kafka import DeadLetters
-from cluster.status.report import Report
+from cluster.status.kafka import DeadLetterCount
+from cluster.status.report import GymOccupancy, Report
 from cluster.status.serve import ApplicationState, DeploymentState
 from cluster.status.target import Target
 from domain.ids import new_id
@@ -76,7 +75,7 @@ def report(folder: Path, **changed: Any) -> Report:  # noqa: ANN401 - its own fi
             group("door-consumers", "door-commands"),
             group("payment-consumers", "payment-events", members=None),
         ],
-        "dead_letters": DeadLetters(0, counted=True),
-        "gyms": [GymInside(new_id(), "Riverside", 12, 120), GymInside(new_id(), "Old Mill", 60, 60)],
+        "dead_letters": DeadLetterCount(0, counted=True),
+        "gyms": [GymOccupancy(new_id(), "Riverside", 12, 120), GymOccupancy(new_id(), "Old Mill", 60, 60)],
     }
     return Report(**fields | changed)

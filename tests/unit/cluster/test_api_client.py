@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cluster.cli.api.client import Api
-from cluster.cli.api.errors import NotFoundError, RefusedError
+from cluster.cli.api.errors import ApiError, NotFoundError
 from cluster.errors import CommandError
 from deployments.gateway.problem_kinds import KINDS
 
@@ -73,7 +73,7 @@ def test_what_is_no_list_is_told_of() -> None:
 def test_a_problem_is_one_line_with_its_mend() -> None:
     api, _ = asked(problem("last_admin", "This is the last admin."))
     error = refused(lambda: api.delete("/users/1"))
-    assert isinstance(error, RefusedError)
+    assert isinstance(error, ApiError)
     assert (error.code, error.status, error.exit_code) == ("last_admin", 409, 1)
     assert str(error) == "This is the last admin: make somebody else an admin first"
 
@@ -94,7 +94,7 @@ def test_fields_that_do_not_fit_are_named() -> None:
 def test_what_is_unknown_ends_with_4_and_names_a_command_that_lists(code: str) -> None:
     api, _ = asked(problem(code))
     error = refused(lambda: api.get("/x"))
-    assert isinstance(error, RefusedError)
+    assert isinstance(error, ApiError)
     assert error.exit_code == NotFoundError.exit_code == 4
     assert "GET " not in str(error), "the mend is one of the command line"
 
@@ -119,9 +119,9 @@ def test_an_internal_error_names_its_request() -> None:
 @pytest.mark.parametrize("body", ["<html>", "[]", "{}"])
 def test_another_server_is_told_from_this_system(body: str) -> None:
     api, _ = asked(httpx.Response(404, text=body))
-    assert "does not answer as this system does (404)" in str(refused(lambda: api.get("/x?token=secret")))
+    assert "is not one of FIT Monitor (404)" in str(refused(lambda: api.get("/x?token=secret")))
     api, _ = asked(httpx.Response(200, text="<html>"))
-    assert "does not answer as this system does" in str(refused(lambda: api.get("/x")))
+    assert "is not one of FIT Monitor" in str(refused(lambda: api.get("/x")))
 
 
 def test_a_bad_token_says_what_to_set() -> None:
@@ -132,7 +132,7 @@ def test_a_bad_token_says_what_to_set() -> None:
 def test_nobody_there_is_told_at_once() -> None:
     api, seen = asked(httpx.ConnectError("refused"))
     told = str(refused(lambda: api.post("/gyms", {}, key="k")))
-    assert told == "nothing answers at http://gym.test: start the stack with `fitmonitor up`, or see FITMONITOR_URL"
+    assert told == "nothing answers at http://gym.test: start the stack with `fitmonitor up`, or check FITMONITOR_URL"
     assert len(seen) == 1
 
 
@@ -144,7 +144,7 @@ def ways(api: Api) -> Iterator[tuple[str, Callable[[], object], bool]]:
     yield "get", lambda: api.get("/x"), True
     yield "content", lambda: api.content("/x"), True
     yield "with a key", lambda: api.post("/x", {}, key="k"), True
-    yield "repeatable", lambda: api.post("/x", {}, again=True), True
+    yield "repeatable", lambda: api.post("/x", {}, repeatable=True), True
     yield "put", lambda: api.put("/x", {}), True
     yield "delete", lambda: api.delete("/x"), True
     yield "post", lambda: api.post("/x", {}), False
@@ -167,7 +167,7 @@ def test_a_lost_answer_is_asked_for_again_only_where_nothing_is_done_twice(lost:
         else:
             told = str(refused(call))
             assert len(seen) == 1, name
-            assert "look at it before you do it again" in told, name
+            assert "check whether it was done" in told, name
 
 
 def test_every_time_the_same_key_and_body_are_sent() -> None:

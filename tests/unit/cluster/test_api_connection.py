@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from cluster.cli.api.connection import connected
-from cluster.cli.api.errors import WrongUseError
-from cluster.cli.api.local_users import token_for
+from cluster.cli.api.errors import UsageError
+from cluster.cli.api.local_users import access_token
 from cluster.errors import CommandError
 from cluster.local.process import ProcessId
 from cluster.local.record import StackRecord
@@ -40,7 +40,7 @@ def refused() -> CommandError:
 
 
 def test_without_a_stack_the_command_says_what_starts_one(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert str(refused()) == f"no stack is up in {tmp_path}: fitmonitor up starts one"
+    assert str(refused()) == f"no stack is running in {tmp_path}: start one with `fitmonitor up`"
     environment.setenv("FITMONITOR_TOKEN", "token")
     assert "fitmonitor up" in str(refused()), "a token alone says not where"
 
@@ -55,14 +55,14 @@ def test_another_installation_needs_a_token(environment: pytest.MonkeyPatch) -> 
 def test_a_token_and_a_name_together_are_refused(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("FITMONITOR_TOKEN", "token")
     environment.setenv("FITMONITOR_AS", "olga@example.org")
-    assert isinstance(refused(), WrongUseError)
+    assert isinstance(refused(), UsageError)
 
 
 @pytest.mark.parametrize("url", ["gym.example.org", "ftp://gym.example.org", "http://", "http://x:y"])
 def test_what_is_no_address_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("FITMONITOR_URL", url)
     environment.setenv("FITMONITOR_TOKEN", "token")
-    assert isinstance(refused(), WrongUseError)
+    assert isinstance(refused(), UsageError)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_a_stack_that_is_recorded_is_asked_with_a_session_that_ends(
     )
     record.write()
     installation.store().close()
-    assert str(refused()) == "this stack has no admin to do it as: fitmonitor admin create EMAIL makes one"
+    assert str(refused()) == "this stack has no admin to act as: create one with `fitmonitor admin create EMAIL`"
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
     settings.cache_clear()
     gateway.seen.clear()
@@ -112,7 +112,7 @@ def test_a_stack_that_is_recorded_is_asked_with_a_session_that_ends(
 
 
 async def caller_of(installation: Installation, email: str) -> Caller:
-    return await TokenVerifier(installation.settings.identity).verify(token_for(installation.settings, email))
+    return await TokenVerifier(installation.settings.identity).verify(access_token(installation.settings, email))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def store(installation: Installation) -> Iterator[Store]:
 @pytest.mark.anyio
 async def test_without_a_name_it_is_an_admin_who_is_not_disabled(installation: Installation, store: Store) -> None:
     with pytest.raises(CommandError, match="fitmonitor admin create EMAIL"):
-        token_for(installation.settings, "")
+        access_token(installation.settings, "")
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
     olga = await caller_of(installation, "")
     assert (olga.email, Role.ADMIN in olga.roles) == ("olga@example.org", True), "who has not signed in yet"
@@ -144,10 +144,10 @@ async def test_a_name_is_somebody_of_this_stack(installation: Installation, stor
     installation.provider.create("sam@example.org", "Sam", "correct horse 7 staple")
     assert (await caller_of(installation, " Sam@example.org ")).email == "sam@example.org"
     with pytest.raises(CommandError, match="nobody@"):
-        token_for(installation.settings, "nobody@example.org")
+        access_token(installation.settings, "nobody@example.org")
     installation.provider.sign_up("new@example.org", "correct horse 7 staple", "New")
     with pytest.raises(CommandError, match="new@"):
-        token_for(installation.settings, "new@example.org")  # anybody can sign up with an address not theirs
+        access_token(installation.settings, "new@example.org")  # anybody can sign up with an address not theirs
     store.close()
 
 
@@ -155,5 +155,5 @@ def test_without_a_local_provider_a_token_is_needed(installation: Installation, 
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
     without = installation.settings.identity.model_copy(update={"signing_key_dir": None})
     with pytest.raises(CommandError, match="FITMONITOR_TOKEN"):
-        token_for(Settings(data_dir=tmp_path).model_copy(update={"identity": without}), "")
+        access_token(Settings(data_dir=tmp_path).model_copy(update={"identity": without}), "")
     store.close()

@@ -53,7 +53,7 @@ def test_a_failure_is_one_line_with_its_mend_and_ends_with_1(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
+    assert done.stderr == f"fitmonitor: no stack is running in {tmp_path}: start one with `fitmonitor up`\n"
 
 
 def test_verbose_shows_where(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_verbose_shows_where(tmp_path: Path) -> None:
 def test_a_command_that_asks_the_api_needs_a_stack_or_an_address(tmp_path: Path) -> None:
     done = run("gym", "list", FITMONITOR_DATA_DIR=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
+    assert done.stderr == f"fitmonitor: no stack is running in {tmp_path}: start one with `fitmonitor up`\n"
     away = {"FITMONITOR_URL": f"http://127.0.0.1:{free_port()}", "FITMONITOR_TOKEN": "token"}
     done = run("gym", "list", **away)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
@@ -76,7 +76,7 @@ def test_a_command_that_asks_the_api_needs_a_stack_or_an_address(tmp_path: Path)
 def test_a_name_that_says_too_little_ends_with_2() -> None:
     done = run("gate", "show", "Front door", FITMONITOR_URL="http://127.0.0.1:1", FITMONITOR_TOKEN="token")  # noqa: S106 - of nobody
     assert done.returncode == 2
-    assert "write it as in 'Riverside/Front door'" in done.stderr
+    assert "write it like 'Riverside/Front door'" in done.stderr
 
 
 def test_production_without_its_settings_names_each_one() -> None:

@@ -26,7 +26,7 @@ def test_somebody_who_says_no_loses_nothing(gateway: ServedGateway) -> None:
     gym = gateway.rig.world.gym()
     code, said = asked(gateway, b"n\n", "gym", "delete", str(gym))
     assert code == 1
-    assert "This will delete the gym Gym with its gates and devices. Go on? [y/N]" in said
+    assert "This will delete the gym Gym with its gates and devices. Continue? [y/N]" in said
     assert gateway.call("GET", f"/gyms/{gym}").status_code == 200
 
 

@@ -89,7 +89,7 @@ def test_commands_read_the_settings_of_the_stack_that_runs(tmp_path: Path, monke
     settings.cache_clear()
     try:
         assert stack_settings().kafka.bootstrap_servers == ""
-        with pytest.raises(CommandError, match="fitmonitor up starts one"):
+        with pytest.raises(CommandError, match="start one with `fitmonitor up`"):
             running_stack()
 
         _record(tmp_path).write()

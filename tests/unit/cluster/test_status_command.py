@@ -153,7 +153,7 @@ def test_watched_by_a_program_it_is_one_object_a_line_until_the_interrupt(tmp_pa
     (tmp_path / "stack.json").unlink()
     while (later := json.loads(watching.stdout.readline()))["ready"]:
         pass
-    assert "no stack is up" in later["trouble"]
+    assert "no stack is running" in later["trouble"]
     watching.send_signal(signal.SIGINT)
     _, said = watching.communicate(timeout=30)
     assert (watching.returncode, said) == (0, "")

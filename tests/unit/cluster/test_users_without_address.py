@@ -21,7 +21,7 @@ def test_a_user_without_an_address_is_listed_found_by_name_and_asked_about(gatew
     token = gateway.rig.tokens.give(Role.USER, user_id=member, email="google_42")
     assert gateway.call("GET", "/me", Authorization=f"Bearer {token}").json()["email"] is None
     listed = gateway.run("member", "list", "mia").stdout.splitlines()
-    assert [line.split()[2] for line in listed if str(member) in line] == ["-"]
+    assert [line.split("\t")[2] for line in listed if str(member) in line] == ["-"]
     shown = gateway.run("member", "show", str(member))
     assert (shown.exit_code, "email" in shown.stdout) == (0, False)
     unsure = gateway.run("member", "ban", str(member), "--reason", "threw weights")

@@ -74,7 +74,7 @@ def test_an_unknown_address_is_an_error_that_tells_of_nobody_else(stack: Stack) 
 
 def test_without_a_database_the_stack_is_to_be_started(empty: Stack) -> None:
     for words in (["token", MEMBER], ["pass", "show", MEMBER], ["reconcile"]):
-        assert "fitmonitor up" in error_of(empty.run(*words)).mend
+        assert "fitmonitor up" in error_of(empty.run(*words)).hint
     assert list(empty.settings.data_dir.iterdir()) == []
 
 
@@ -114,7 +114,7 @@ def test_the_pass_is_shown_in_the_terminal_and_how_long_it_is_good(stack: Stack)
 def test_a_narrow_terminal_is_told_what_to_do(empty: Stack) -> None:
     empty.fill()
     empty.environment["COLUMNS"] = "40"
-    assert "--png" in error_of(empty.run("pass", "show", MEMBER)).mend
+    assert "--png" in error_of(empty.run("pass", "show", MEMBER)).hint
 
 
 def test_a_pass_as_json_says_when_it_is_good(stack: Stack) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from cluster.cli.doors import Door
-from cluster.cli.scan_client import NoAnswerError, ScanCalls
+from cluster.cli.scan_client import Door, NoAnswerError, ScanClient
 from cluster.errors import CommandError
 from integrations.pass_images import png
 from tests.pictures import bad_photograph
@@ -85,8 +84,8 @@ def test_a_named_device_goes_before_the_environments_and_that_before_the_demos(s
 
 def test_without_a_demo_gate_and_device_are_to_be_named(stack: Stack, api: ApiServer) -> None:
     (stack.settings.data_dir / "demo.json").unlink()
-    assert "--gate" in error_of(stack.run("scan", CODE)).mend
-    assert "--device" in error_of(stack.run("scan", CODE, "--gate", FRONT["id"])).mend
+    assert "--gate" in error_of(stack.run("scan", CODE)).hint
+    assert "--device" in error_of(stack.run("scan", CODE, "--gate", FRONT["id"])).hint
     assert "no gate" in error_of(stack.run("scan", CODE, "--gate", "Side door")).message
     assert stack.run("scan", CODE, "--gate", FRONT["id"], "--device", "d9.s9").exit_code == 0
     assert len(api.asked) == 1
@@ -123,7 +122,7 @@ def test_a_bad_photograph_is_read(stack: Stack, api: ApiServer, tmp_path: Path) 
 def test_a_picture_that_is_not_there_or_shows_nothing_is_an_error(stack: Stack, tmp_path: Path) -> None:
     assert "no picture" in error_of(stack.run("scan", str(tmp_path / "nowhere.jpg"))).message
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
-    assert "no picture that can be read" in error_of(stack.run("scan", str(tmp_path / "broken.png"))).message
+    assert "not a readable picture" in error_of(stack.run("scan", str(tmp_path / "broken.png"))).message
 
 
 # What is told
@@ -138,7 +137,7 @@ def test_a_refusal_is_told_with_its_reason_and_remedy_and_ends_with_3(stack: Sta
     api.answers = [(200, REFUSED)]
     result = stack.run("scan", CODE)
     assert result.exit_code == 3
-    assert result.stdout == "refused: membership_ended Ada\nwhat would help: renew\n12 of 120 inside\n"
+    assert result.stdout == "refused: membership_ended Ada\nremedy: renew\n12 of 120 inside\n"
 
 
 def test_an_answer_as_json_is_the_apis(stack: Stack) -> None:
@@ -176,7 +175,7 @@ def test_without_an_answer_the_scan_is_given_up_and_its_id_told(stack: Stack, ap
 def test_patience_ends(api: ApiServer) -> None:
     api.answers = [(503, PROBLEM)]
     api.retry_after = "0"
-    calls = ScanCalls(f"http://127.0.0.1:{api.port}", Door(FRONT["id"], "d.s"), patience_s=2.0)
+    calls = ScanClient(f"http://127.0.0.1:{api.port}", Door(FRONT["id"], "d.s"), retry_for_s=2.0)
     with pytest.raises(NoAnswerError):
         calls.scan(CODE, "auto", "s")
     assert 2 <= len(api.asked) <= 8
@@ -184,7 +183,7 @@ def test_patience_ends(api: ApiServer) -> None:
 
 def test_a_connection_that_breaks_off_is_asked_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        calls = ScanCalls(f"http://127.0.0.1:{listener.getsockname()[1]}", Door(FRONT["id"], "d.s"), patience_s=0.2)
+        calls = ScanClient(f"http://127.0.0.1:{listener.getsockname()[1]}", Door(FRONT["id"], "d.s"), retry_for_s=0.2)
         listener.settimeout(5)
 
         def hang_up() -> None:
@@ -203,7 +202,7 @@ def test_where_no_stack_runs_it_is_to_be_started(stack: Stack) -> None:
         stack.environment["FITMONITOR_PORT"] = str(listener.getsockname()[1])
     error = error_of(stack.run("scan", CODE))
     assert "nothing answers" in error.message
-    assert "fitmonitor up" in error.mend
+    assert "fitmonitor up" in error.hint
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 422])
@@ -217,7 +216,7 @@ def test_a_question_that_is_refused_is_an_error_with_the_servers_words(
 
 def test_a_server_that_is_another_systems_is_told(stack: Stack, api: ApiServer) -> None:
     api.answers = [(200, b"<html>")]
-    assert "does not answer as this system does" in error_of(stack.run("scan", CODE)).message
+    assert "is not one of FIT Monitor" in error_of(stack.run("scan", CODE)).message
 
 
 # Undoing
