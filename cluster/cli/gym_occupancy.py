@@ -75,8 +75,8 @@ def head_count(
     if as_json:
         print_json(done)
     else:
-        changed = f"{done['closed']} visits ended, {done['added']} visits without a name added"
-        print_plain(f"{done['occupancy']} of {done['capacity']} inside, before {done['before']}: {changed}.")
+        changed = f"visits ended: {done['closed']}, visits without a name added: {done['added']}"
+        print_plain(f"{done['occupancy']} of {done['capacity']} inside, {done['before']} before; {changed}")
 
 
 def head_counts(gym: GymArgument, limit: Limit = None, *, as_json: AsJson = False) -> None:

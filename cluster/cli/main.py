@@ -1,5 +1,6 @@
 """The command `fitmonitor`: loads the module of one command, and prints an error as one line."""
 
+import inspect
 import os
 import sys
 import traceback
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -103,7 +104,9 @@ def main() -> None:
     name = next((word for word in words if not word.startswith("-")), None)
     try:
         # Typer itself reports wrong usage, with exit code 2.
-        application(name)(arguments, prog_name="fitmonitor")
+        command = typer.main.get_command(application(name))
+        _adapt_help(command)
+        command(arguments, prog_name="fitmonitor")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - the last resort of a command
@@ -134,6 +137,17 @@ def application(name: str | None) -> typer.Typer:
         else:
             app.command(entry.name, rich_help_panel=entry.panel)(found)
     return app
+
+
+def _adapt_help(command: Any) -> None:  # noqa: ANN401 - Typer's own
+    """Let Rich wrap whole paragraphs, which are several lines in a docstring, and show no type for a flag."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for subcommand in getattr(command, "commands", {}).values():
+        _adapt_help(subcommand)
 
 
 def _completed_words() -> Sequence[str]:

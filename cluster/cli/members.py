@@ -50,12 +50,10 @@ def show(member: MemberArgument, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"user": user, "membership": membership, "inside": visit})
         return
-    print_fields(user, "id", "email", "name", "roles", "state")
-    print_plain(
-        f"inside      {printable(gym['name']) if gym else 'no'}"
-        + (f", since {local_time(visit['entered_at'])}" if visit else "")
-    )
-    _print_memberships(membership)
+    inside = f"{gym['name']}, since {local_time(visit['entered_at'])}" if gym and visit else "no"
+    fields = user | {"inside": inside, "membership": _state(membership)}
+    print_fields(fields, "id", "email", "name", "roles", "state", "inside", "membership")
+    _print_each(membership)
 
 
 @app.command()
@@ -157,11 +155,13 @@ def visits(member: MemberArgument, limit: Limit = None, *, as_json: AsJson = Fal
     """
     with connected() as api:
         found = api.all(f"/users/{find_user(api, member)['id']}/visits", limit)
+        gym_ids = set() if as_json else {visit["gym_id"] for visit in found.items}
+        gyms = {gym_id: api.get(f"/gyms/{gym_id}")["name"] for gym_id in gym_ids}
     print_list(
         found.items,
         {
             "id": "id",
-            "gym": lambda visit: visit["gym_name"] or visit["gym_id"],
+            "gym": lambda visit: gyms[visit["gym_id"]],
             "entered": lambda visit: parsed_time(visit["entered_at"]),
             "left": lambda visit: parsed_time(visit["left_at"]) or "inside",
             "ended by": lambda visit: visit["inferred"] or "",
@@ -212,12 +212,16 @@ def _print(membership: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(membership)
     else:
-        _print_memberships(membership)
+        print_plain(f"membership  {_state(membership)}")
+        _print_each(membership)
 
 
-def _print_memberships(membership: dict[str, Any]) -> None:
+def _state(membership: dict[str, Any]) -> str:
     remedy = f" (remedy: {membership['remedy']})" if membership["remedy"] else ""
-    print_plain(f"membership  {membership['state']}{remedy}")
+    return f"{membership['state']}{remedy}"
+
+
+def _print_each(membership: dict[str, Any]) -> None:
     for each in membership["memberships"]:
         frozen = f", frozen {each['freeze']['from_day']} to {each['freeze']['until_day']}" if each["freeze"] else ""
         dates = f"{each['starts_on']} to {each['ends_on']}, {each['days_left']} days left"

@@ -1,5 +1,6 @@
 """What commands print: lines, JSON, tables, fields, times in the reader's time zone."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -7,6 +8,7 @@ from typing import Any
 
 import msgspec
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +18,9 @@ from domain.money import Money
 Columns = Mapping[str, str | Callable[[Any], object]]
 """The columns of a table by their titles: a field of each item, or a function of the item. A `datetime` is a time."""
 
-_UNBROKEN = {"id"}  # ids are copied, so they stay on one line however narrow the terminal is
+_GAP = 2
+_BREAK_AT = 12
+_ID = re.compile(r"[0-9a-f-]{36}")
 
 
 def print_plain(text: str) -> None:
@@ -51,7 +55,8 @@ def print_list(items: Sequence[Any], columns: Columns, *, as_json: bool, more: b
 def print_table(items: Sequence[Any], columns: Columns) -> None:
     """Print a row for each item below the titles of the columns.
 
-    On a terminal the columns are aligned and wrapped to its width. Elsewhere a row is a line of tab-separated values.
+    On a terminal the columns are aligned and wrapped; where it is too narrow, each item is a block of lines. Elsewhere
+    a row is a line of tab-separated values.
     """
     rows = [[_value(item, column) for column in columns.values()] for item in items]
     zones = _offsets(rows)
@@ -61,20 +66,18 @@ def print_table(items: Sequence[Any], columns: Columns) -> None:
         for line in (titles, *cells):
             print_plain("\t".join(line))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for position, title in enumerate(titles):
-        values = [row[position] for row in rows]
-        is_number = any(isinstance(value, int) and not isinstance(value, bool) for value in values)
-        is_time = any(isinstance(value, datetime) for value in values)
-        table.add_column(
-            Text(title),
-            justify="right" if is_number else "left",
-            no_wrap=is_time or title.lower() in _UNBROKEN,
-            overflow="fold",
-        )
+    console = Console(highlight=False)
+    widths = _widths([titles, *cells], console.width)
+    if widths is None:
+        _print_blocks(titles, cells)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for position, (title, width) in enumerate(zip(titles, widths, strict=True)):
+        numbers = any(isinstance(row[position], int) and not isinstance(row[position], bool) for row in rows)
+        table.add_column(Text(title), justify="right" if numbers else "left", width=width, overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
-    Console(highlight=False).print(table)
+    console.print(table)
 
 
 def print_fields(document: Mapping[str, Any], *names: str) -> None:
@@ -153,6 +156,36 @@ def _cell(value: object, zones: set[str]) -> str:
     if isinstance(value, datetime) and len(zones) == 1:
         return f"{value.astimezone():%Y-%m-%d %H:%M}"
     return printable(value)
+
+
+def _widths(rows: Sequence[Sequence[str]], available: int) -> Sequence[int] | None:
+    """The widths of the columns, reduced to the terminal by wrapping at spaces; None where that is not enough."""
+    columns = list(zip(*rows, strict=True))
+    available -= _GAP * (len(columns) - 1)
+    widths = [max(map(cell_len, column)) for column in columns]
+    least = [max(_least_width(cell) for cell in column) for column in columns]
+    while sum(widths) > available:
+        position = max(range(len(widths)), key=lambda each: widths[each] - least[each])
+        if widths[position] == least[position]:
+            return None
+        widths[position] -= 1
+    return widths
+
+
+def _least_width(cell: str) -> int:
+    """The width of the longest word. A long word may be broken, but not an id, which people copy."""
+    widths = (cell_len(word) if _ID.fullmatch(word) else min(cell_len(word), _BREAK_AT) for word in cell.split())
+    return max(widths, default=0)
+
+
+def _print_blocks(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print each row as a block with a line for each column."""
+    width = max(map(len, titles))
+    for number, row in enumerate(cells):
+        if number:
+            print_plain("")
+        for title, cell in zip(titles, row, strict=True):
+            print_plain(f"{title.ljust(width)}  {cell}".rstrip())
 
 
 def _offset(local: datetime) -> str:

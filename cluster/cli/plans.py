@@ -146,7 +146,8 @@ def _gyms(api: Api, gyms: list[str]) -> dict[str, Any]:
 
 
 def _valid_at(plan: Any) -> str:  # noqa: ANN401 - a document
-    return "all gyms" if plan["covers_all_gyms"] else f"{len(plan['gyms'])} gyms"
+    number = len(plan["gyms"])
+    return "all gyms" if plan["covers_all_gyms"] else f"{number} gym{'s' if number > 1 else ''}"
 
 
 def _print(plan: dict[str, Any], *, as_json: bool) -> None:

@@ -172,7 +172,7 @@ def test_who_is_inside_is_shown_and_counted(gateway: ServedGateway, tmp_path: Pa
     assert gateway.run("gym", "inside", str(gym), "--pdf", str(tmp_path / "call.pdf")).exit_code == 0
     assert (tmp_path / "call.pdf").read_bytes().startswith(b"%PDF")
     told = gateway.run("gym", "head-count", str(gym), "3", "--reason", "evening round").output
-    assert told == "3 of 10 inside, before 1: 0 visits ended, 2 visits without a name added.\n"
+    assert told == "3 of 10 inside, 1 before; visits ended: 0, visits without a name added: 2\n"
     assert "(counted)" in gateway.run("gym", "inside", str(gym)).output
     (counted,) = parsed(gateway, "gym", "head-counts", str(gym), "--json")
     assert (counted["before"], counted["counted"], counted["reason"]) == (1, 3, "evening round")
