@@ -33,7 +33,7 @@ def lag(
 ) -> None:
     """Show how many messages wait for each consumer group, and which member owns each partition.
 
-    Exit codes: 0, 3 with --most, 1 error.
+    Exit codes: 0, 3 if more than --most messages wait, 1 error.
 
     Example: fitmonitor kafka lag --most 1000
     """

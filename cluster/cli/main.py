@@ -143,7 +143,7 @@ def _adapt_help(command: Any) -> None:  # noqa: ANN401 - Typer's own
     """Let Rich wrap whole paragraphs, which are several lines in a docstring, and show no type for a flag."""
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    for parameter in command.params:
+    for parameter in (*command.params, command.get_help_option(typer.Context(command))):
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
     for subcommand in getattr(command, "commands", {}).values():

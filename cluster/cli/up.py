@@ -17,7 +17,9 @@ from integrations.settings import Profile, Settings
 def up(
     profile: Annotated[
         Profile | None,
-        typer.Option(help="embedded runs without servers; full starts MariaDB and Kafka (default: embedded)."),
+        typer.Option(
+            help="embedded needs no servers, full starts MariaDB and Kafka (default: FITMONITOR_PROFILE or embedded)."
+        ),
     ] = None,
     *,
     demo: Annotated[

@@ -30,7 +30,7 @@ ELSEWHERE: Mapping[str, str] = {
     "fitmonitor up --demo": f"{_LIFE}::test_a_stack_leaves_no_process_and_keeps_its_data_however_it_ends",
     # docs/backup.md
     "FITMONITOR_DATA_DIR=.restored fitmonitor up": "tests/integration/cluster/test_backup.py"
-    "::test_a_backup_of_a_stack_in_use_comes_back_in_another_folder",
+    "::test_a_backup_of_a_stack_in_use_is_restored_into_another_folder",
     # docs/accounts.md
     "make lambdas": "tests/unit/lambdas/test_zips.py::test_there_is_a_file_of_each_function",
     # docs/benchmarks.md

@@ -101,7 +101,7 @@ def test_machines(fm: Commands, gym: str, tmp_path: Path) -> None:
     assert fm.refused(4, "machine", "show", made["id"])
 
 
-def test_whoever_is_named_by_as_does_it(fm: Commands, stack: Api) -> None:
+def test_as_names_the_user_who_acts(fm: Commands, stack: Api) -> None:
     staff = stack.demo["staff"]["email"]
     assert "Admin" in fm.refused(1, "gym", "--as", staff, "create", "x", "--address", "y", "--time-zone", "UTC",
                                  "--capacity", "1")  # fmt: skip

@@ -32,7 +32,7 @@ def test_members(fm: Commands, stack: Api) -> None:
     assert fm.json("member", "visits", mia) == []
 
 
-def test_whoever_is_inside_is_shown_as_inside(fm: Commands, stack: Api) -> None:
+def test_a_member_who_is_inside_is_shown_as_inside(fm: Commands, stack: Api) -> None:
     eve = stack.member()
     gate = stack.gates()[0]
     scan = gate.scan(stack.codes(stack.bearer(eve))[0], direction="enter")

@@ -50,7 +50,7 @@ def test_a_restored_server_has_the_rows_and_the_indexes_of_a_new_one(
     assert checksums(taken(second, tmp_path / "again")) == checksums(manifest)
 
 
-def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_begins_anew(
+def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_starts_over(
     new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url, target = new_store("sqlite"), new_store("mariadb")

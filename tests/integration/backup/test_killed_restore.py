@@ -91,7 +91,7 @@ def servers_in(folder: Path) -> list[int]:
 
 
 @pytest.mark.soak("tools")
-def test_a_restore_that_is_killed_is_begun_anew(file: Path, tmp_path: Path) -> None:
+def test_a_killed_restore_starts_over(file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "second"
     environment = {
         "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",

@@ -37,7 +37,7 @@ def rows(manifest: Manifest, table: str) -> int:
 
 
 @pytest.mark.parametrize(("source", "target"), ACROSS)
-def test_rows_of_one_moment_come_back_in_either_kind_of_store(
+def test_rows_of_one_moment_are_restored_into_either_kind_of_database(
     source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url = new_store(source)
@@ -61,7 +61,7 @@ def test_rows_of_one_moment_come_back_in_either_kind_of_store(
 
 
 @pytest.mark.parametrize(("source", "target"), [*ACROSS, ("mariadb", "mariadb")])
-def test_every_table_comes_back_in_either_kind_of_store(
+def test_every_table_is_restored_into_either_kind_of_database(
     source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url = new_store(source)
@@ -73,7 +73,7 @@ def test_every_table_comes_back_in_either_kind_of_store(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_restored_store_goes_on_where_it_was(kind: str, new_store: Callable[[str], str], tmp_path: Path) -> None:
+def test_a_restored_database_continues_where_it_was(kind: str, new_store: Callable[[str], str], tmp_path: Path) -> None:
     url, target = new_store("sqlite"), new_store(kind)
     migrate(url)
     with Scanning(url) as scanning:

@@ -86,7 +86,7 @@ def issued_at(code: str) -> int:
     return int(claims["iat"])
 
 
-def test_a_backup_of_a_stack_in_use_comes_back_in_another_folder(folder: Path) -> None:
+def test_a_backup_of_a_stack_in_use_is_restored_into_another_folder(folder: Path) -> None:
     file, late = folder / "backup", folder / "late"
     first, second = TestedStack(folder / "one"), TestedStack(folder / "two")
     for stack in (first, second):

@@ -67,7 +67,7 @@ def provider_of(settings: Settings) -> LocalProvider:
     return LocalProvider(settings, Mailbox())
 
 
-def test_what_lies_beside_the_rows_comes_back_too(stack: Settings, empty: Settings, file: Path) -> None:
+def test_files_are_restored_with_the_rows(stack: Settings, empty: Settings, file: Path) -> None:
     assert stack.passes.key_dir is not None
     code = PassSigner(stack.passes.key_dir).sign(uuid4(), MOMENT)
     done = restored(empty, file)
@@ -87,7 +87,7 @@ def test_what_lies_beside_the_rows_comes_back_too(stack: Settings, empty: Settin
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
-def test_the_umask_of_whoever_calls_makes_nothing_readable(empty: Settings, file: Path) -> None:
+def test_restored_files_are_private_whatever_the_umask(empty: Settings, file: Path) -> None:
     before = os.umask(0)
     try:
         restored(empty, file)
@@ -96,7 +96,7 @@ def test_the_umask_of_whoever_calls_makes_nothing_readable(empty: Settings, file
     assert not (empty.data_dir / "fitmonitor.sqlite3").stat().st_mode & 0o077
 
 
-def test_a_copy_of_the_accounts_has_what_was_written_last(stack: Settings, empty: Settings, tmp_path: Path) -> None:
+def test_the_copy_of_the_accounts_has_the_latest_writes(stack: Settings, empty: Settings, tmp_path: Path) -> None:
     provider = LocalProvider(stack, Mailbox())  # which stays open: its last writes are in a journal beside the file
     provider.create("late@example.com", "Late", PASSWORD)
     taken(stack, tmp_path / "file")
@@ -128,7 +128,7 @@ def test_a_stack_that_was_started_once_and_never_used_is_empty(empty: Settings, 
     assert own in PassVerifier(empty.passes.key_dir).public_keys()
 
 
-def test_a_stack_with_rows_or_accounts_is_refused_and_stays_as_it_was(
+def test_a_stack_with_rows_or_accounts_is_refused_and_unchanged(
     stack: Settings, empty: Settings, file: Path, tmp_path: Path
 ) -> None:
     before = checksums(taken(stack, tmp_path / "before"))
@@ -147,7 +147,7 @@ def test_a_stack_with_rows_or_accounts_is_refused_and_stays_as_it_was(
     assert tables_of(empty) == set()
 
 
-def test_a_stack_that_is_up_is_left_alone(empty: Settings, file: Path) -> None:
+def test_a_running_stack_is_refused(empty: Settings, file: Path) -> None:
     with stack_lock(empty.data_dir), pytest.raises(CommandError, match="fitmonitor down stops it"):
         restored(empty, file)
     assert not (empty.data_dir / "fitmonitor.sqlite3").exists()
@@ -160,7 +160,7 @@ def test_a_damaged_file_is_refused_before_anything_is_written(empty: Settings, f
 
 
 @pytest.mark.parametrize("at", ["pictures", "companies", "visits"])
-def test_a_restore_that_is_cut_short_leaves_no_stack_and_the_next_one_begins_anew(
+def test_an_interrupted_restore_leaves_no_stack_and_the_next_one_starts_over(
     empty: Settings, file: Path, at: str
 ) -> None:
     cut_short(empty, file, at)
@@ -188,9 +188,7 @@ def cut_short(settings: Settings, file: Path, at: str) -> None:
         restore_backup(settings, backup, cut, lambda _question: False)
 
 
-def test_rows_of_a_restore_that_was_cut_short_are_taken_away_only_when_that_is_wished(
-    empty: Settings, file: Path
-) -> None:
+def test_rows_of_an_interrupted_restore_are_deleted_only_after_confirmation(empty: Settings, file: Path) -> None:
     restored(empty, file)
     store = Store(url_of(empty), pool_size=1)
     add_restore_mark(store, uuid4(), MOMENT)  # as if it had been killed after its commit
@@ -229,7 +227,7 @@ def rewritten_rows(file: Path, said: Manifest, name: str, rows: list[tuple[objec
     return altered
 
 
-def test_an_older_backup_takes_the_steps_that_came_since(empty: Settings, tmp_path: Path) -> None:
+def test_an_older_backup_is_migrated(empty: Settings, tmp_path: Path) -> None:
     file = tmp_path / "old"
     company, plan, member, held = (UUID(int=number) for number in range(1, 5))
     since = MOMENT - timedelta(days=10)
@@ -270,7 +268,7 @@ def test_an_older_backup_takes_the_steps_that_came_since(empty: Settings, tmp_pa
     store.close()
 
 
-def test_a_backup_is_taken_only_of_tables_that_are_up_to_date(stack: Settings, tmp_path: Path) -> None:
+def test_a_backup_needs_an_up_to_date_schema(stack: Settings, tmp_path: Path) -> None:
     store = Store(url_of(stack), pool_size=1)
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
@@ -280,14 +278,14 @@ def test_a_backup_is_taken_only_of_tables_that_are_up_to_date(stack: Settings, t
     assert not (tmp_path / "file").exists()
 
 
-def test_what_disagreed_before_is_restored_and_named(empty: Settings, file: Path) -> None:
+def test_existing_disagreements_are_restored_and_listed(empty: Settings, file: Path) -> None:
     # The rows that the fixture writes into every table know nothing of each other.
     done = restored(empty, file)
     assert any("open_without_visit" in each for each in done.disagreements.door)
     assert rows_of(empty, "open_visits") == 2
 
 
-def test_a_picture_that_is_shown_and_lost_is_named(stack: Settings, tmp_path: Path) -> None:
+def test_a_missing_picture_is_listed(stack: Settings, tmp_path: Path) -> None:
     key = image_key(Shelf.MACHINES, NAME, Size.SMALL)
     open_images(stack).delete(key)
     said = taken(stack, tmp_path / "file")
@@ -295,12 +293,12 @@ def test_a_picture_that_is_shown_and_lost_is_named(stack: Settings, tmp_path: Pa
     assert len([member for member in said.files if member.content_type]) == 3
 
 
-def test_a_picture_that_nobody_shows_is_not_taken(stack: Settings, tmp_path: Path) -> None:
+def test_a_picture_that_nothing_shows_is_not_included(stack: Settings, tmp_path: Path) -> None:
     open_images(stack).put(image_key(Shelf.MACHINES, "cd" * 32, Size.LARGE), BytesIO(b"given up"), "image/webp")
     assert not [member for member in taken(stack, tmp_path / "file").files if "cd" * 32 in member.name]
 
 
-def test_an_old_pass_key_is_kept_and_another_key_of_its_name_is_not_written_over(
+def test_an_existing_key_is_kept_and_a_different_one_is_not_overwritten(
     stack: Settings, empty: Settings, tmp_path: Path
 ) -> None:
     assert stack.passes.key_dir is not None
@@ -320,7 +318,7 @@ def test_an_old_pass_key_is_kept_and_another_key_of_its_name_is_not_written_over
     assert PassVerifier(empty.passes.key_dir).read(code, MOMENT).member_id is not None
 
 
-def test_in_production_pictures_and_accounts_are_left_where_they_are(stack: Settings, tmp_path: Path) -> None:
+def test_production_backups_have_neither_pictures_nor_accounts(stack: Settings, tmp_path: Path) -> None:
     production = stack.model_copy(update={"profile": Profile.PRODUCTION, "images": ImageSettings(bucket="pictures-eu")})
     production.identity = production.identity.model_copy(
         update={"user_pool_id": "eu_pool", "accounts_file": None, "signing_key_dir": None}
@@ -332,14 +330,14 @@ def test_in_production_pictures_and_accounts_are_left_where_they_are(stack: Sett
     assert said.rows == 2 * len(said.tables)
 
 
-def test_accounts_have_no_place_where_people_sign_in_elsewhere(empty: Settings, file: Path) -> None:
+def test_local_accounts_are_not_restored_with_another_provider(empty: Settings, file: Path) -> None:
     empty.identity = empty.identity.model_copy(update={"accounts_file": None, "signing_key_dir": None})
     done = restored(empty, file)
     assert "accounts and passwords" in done.not_restored[0]
     assert not (empty.data_dir / "accounts.sqlite3").exists()
 
 
-def test_a_rows_time_is_kept_to_the_microsecond(empty: Settings, file: Path) -> None:
+def test_times_keep_their_microseconds(empty: Settings, file: Path) -> None:
     restored(empty, file)
     store = Store(url_of(empty), pool_size=1)
     with store.reading() as connection:

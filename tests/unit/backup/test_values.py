@@ -20,7 +20,7 @@ ROWS = [
 ]
 
 
-def test_every_kind_of_value_comes_back_as_it_was() -> None:
+def test_every_kind_of_value_survives_a_round_trip() -> None:
     text = RowFormat(list(Kind))
     lines = text.encode(ROWS)
     assert text.decode(lines) == ROWS
@@ -37,14 +37,12 @@ def test_every_column_of_the_store_has_a_kind() -> None:
     assert {kind_of(column) for table in metadata.sorted_tables for column in table.columns} == set(Kind)
 
 
-def test_a_type_that_no_backup_has_had_is_named() -> None:
+def test_an_unknown_column_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="ratio"):
         kind_of(Column("ratio", Float))
 
 
-def test_every_table_of_the_store_is_in_a_backup_and_comes_back(
-    stack: Settings, empty: Settings, tmp_path: Path
-) -> None:
+def test_every_table_is_in_a_backup_and_restored(stack: Settings, empty: Settings, tmp_path: Path) -> None:
     first = taken(stack, tmp_path / "one")
     engine = create_engine(url_of(stack))
     there = set(inspect(engine).get_table_names())

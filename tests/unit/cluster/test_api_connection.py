@@ -39,7 +39,7 @@ def refused() -> CommandError:
     return caught.value
 
 
-def test_without_a_stack_the_command_says_what_starts_one(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_stack_the_hint_is_how_to_start_one(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert str(refused()) == f"no stack is running in {tmp_path}: start one with `fitmonitor up`"
     environment.setenv("FITMONITOR_TOKEN", "token")
     assert "fitmonitor up" in str(refused()), "a token alone says not where"
@@ -59,7 +59,7 @@ def test_a_token_and_a_name_together_are_refused(environment: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("url", ["gym.example.org", "ftp://gym.example.org", "http://", "http://x:y"])
-def test_what_is_no_address_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
+def test_an_invalid_url_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("FITMONITOR_URL", url)
     environment.setenv("FITMONITOR_TOKEN", "token")
     assert isinstance(refused(), UsageError)
@@ -72,7 +72,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/api", "/api/"])
-def test_the_address_may_end_as_people_write_it(
+def test_the_url_may_end_with_a_slash_or_api(
     environment: pytest.MonkeyPatch, gateway: ServedGateway, tail: str
 ) -> None:
     environment.setenv("FITMONITOR_URL", gateway.url + tail)
@@ -85,9 +85,7 @@ def test_the_address_may_end_as_people_write_it(
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_stack_that_is_recorded_is_asked_with_a_session_that_ends(
-    gateway: ServedGateway, installation: Installation
-) -> None:
+def test_a_command_ends_its_session_on_a_local_stack(gateway: ServedGateway, installation: Installation) -> None:
     own = psutil.Process()
     port = int(gateway.url.rpartition(":")[2])
     record = StackRecord(
@@ -123,7 +121,7 @@ def store(installation: Installation) -> Iterator[Store]:
 
 
 @pytest.mark.anyio
-async def test_without_a_name_it_is_an_admin_who_is_not_disabled(installation: Installation, store: Store) -> None:
+async def test_the_default_user_is_an_active_admin(installation: Installation, store: Store) -> None:
     with pytest.raises(CommandError, match="fitmonitor admin create EMAIL"):
         access_token(installation.settings, "")
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
@@ -140,7 +138,7 @@ async def test_without_a_name_it_is_an_admin_who_is_not_disabled(installation: I
 
 
 @pytest.mark.anyio
-async def test_a_name_is_somebody_of_this_stack(installation: Installation, store: Store) -> None:
+async def test_an_address_names_a_user_of_this_stack(installation: Installation, store: Store) -> None:
     installation.provider.create("sam@example.org", "Sam", "correct horse 7 staple")
     assert (await caller_of(installation, " Sam@example.org ")).email == "sam@example.org"
     with pytest.raises(CommandError, match="nobody@"):

@@ -22,7 +22,7 @@ def asked(gateway: ServedGateway, typed: bytes, *words: str) -> tuple[int, str]:
     )
 
 
-def test_somebody_who_says_no_loses_nothing(gateway: ServedGateway) -> None:
+def test_no_cancels_the_command(gateway: ServedGateway) -> None:
     gym = gateway.rig.world.gym()
     code, said = asked(gateway, b"n\n", "gym", "delete", str(gym))
     assert code == 1
@@ -30,7 +30,7 @@ def test_somebody_who_says_no_loses_nothing(gateway: ServedGateway) -> None:
     assert gateway.call("GET", f"/gyms/{gym}").status_code == 200
 
 
-def test_somebody_who_says_yes_gets_it_done(gateway: ServedGateway) -> None:
+def test_yes_runs_the_command(gateway: ServedGateway) -> None:
     gym = gateway.rig.world.gym()
     code, said = asked(gateway, b"y\n", "gym", "delete", str(gym))
     assert code == 0

@@ -92,7 +92,7 @@ def test_a_gym_with_people_inside_is_retired_by_force_only(gateway: ServedGatewa
     assert "Mia" in gateway.run("gym", "inside", str(gym)).output
 
 
-def test_of_one_name_the_gym_in_operation_is_meant_unless_one_is_reopened(gateway: ServedGateway) -> None:
+def test_an_active_gym_is_preferred_unless_one_is_reopened(gateway: ServedGateway) -> None:
     old = create(gateway, "Riverside")
     gateway.run("gym", "retire", old["id"])
     new = create(gateway, "Riverside")
@@ -114,7 +114,7 @@ def test_a_change_names_the_version_that_was_read(gateway: ServedGateway) -> Non
     assert isinstance(gateway.run("gym", "change", "Riverside", "--reentry-after", "soon").exception, UsageError)
 
 
-def test_deleting_asks_first_and_is_for_what_was_never_used(gateway: ServedGateway) -> None:
+def test_deleting_asks_first_and_refuses_a_gym_that_was_used(gateway: ServedGateway) -> None:
     create(gateway, "Riverside")
     asked = gateway.run("gym", "delete", "Riverside").exception
     assert str(asked).startswith("this would delete the gym Riverside")
@@ -190,7 +190,7 @@ def test_who_is_inside_is_shown_and_counted(gateway: ServedGateway, tmp_path: Pa
         (["create", "x", "--address", "y", "--time-zone", "Moon/Crater", "--capacity", "1"], ApiError, 1),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_every_failure_has_its_error_and_exit_code(
     crowded: ServedGateway, words: list[str], kind: type[CommandError], exit_code: int
 ) -> None:
     error = crowded.run("gym", *words, piped=json.dumps(OVERLAPPING)).exception
@@ -202,7 +202,7 @@ def test_what_cannot_be_done_is_said(
         assert all(gym["id"] in str(error) for gym in candidates), "the candidates are named"
 
 
-def test_json_that_is_none_is_told_of(gateway: ServedGateway) -> None:
+def test_invalid_json_is_an_error(gateway: ServedGateway) -> None:
     create(gateway, "Riverside")
     for piped in ("no json", "[]"):
         error = gateway.run("gym", "hours", "riverside", "--set", "-", piped=piped).exception

@@ -97,7 +97,7 @@ def test_a_cached_value_is_reused_and_an_error_is_not() -> None:
 # Serve
 
 
-def test_serves_word_and_the_living_processes_are_told_together() -> None:
+def test_metrics_and_living_processes_are_combined() -> None:
     samples = list(parse_samples(PUBLISHED, METRICS))
     api, consumers, live = serve_state(WANTED, samples, {"api:Gym": 2})
     assert (api.name, api.status) == ("api", "running")
@@ -111,19 +111,19 @@ def test_serves_word_and_the_living_processes_are_told_together() -> None:
     assert consumers.deployments == (DeploymentState("DoorConsumer", "unknown", 0, None, 2),)
 
 
-def test_only_what_is_wanted_is_read_and_labels_may_hold_anything() -> None:
+def test_only_the_named_metrics_are_parsed_and_labels_may_have_any_text() -> None:
     (sample,) = parse_samples(PUBLISHED, {"ray_fitmonitor_scans_total", "ray_serve_num_router_requests_total"})
     assert sample.value == 2
     assert sample.labels["outcome"] == "refused"
     assert set(sample.labels) == {"outcome", "reason"}
 
 
-def test_replicas_are_known_by_the_titles_of_their_processes() -> None:
+def test_replicas_are_counted_by_process_titles() -> None:
     titles = {"ray::ServeReplica:api:Gym": 2, "ray::ServeController": 1, "mock_broker": 1}
     assert count_replicas(titles) == {"api:Gym": 2}
 
 
-def test_the_shipped_configuration_says_what_is_wanted(tmp_path: Path) -> None:
+def test_the_shipped_configuration_is_readable(tmp_path: Path) -> None:
     wanted = read_configured(Path(__file__).parents[3] / "serve_config.yaml")
     assert wanted["api"]["Gateway"] == 1
     assert "DoorConsumer" in wanted["door_consumers"]
@@ -134,12 +134,12 @@ def test_the_shipped_configuration_says_what_is_wanted(tmp_path: Path) -> None:
 # Kafka
 
 
-def test_rates_are_what_went_through_between_two_looks() -> None:
+def test_rates_are_differences_between_two_reports() -> None:
     before, after = [group("door", "t", 20, end=100)], [group("door", "t", 5, end=160)]
     assert rates(before, after, 10) == {"door": Rates(written=6.0, handled=7.5)}
 
 
 @pytest.mark.parametrize("seconds", [0.0, 2.0])
-def test_a_broker_that_began_anew_has_no_rate(seconds: float) -> None:
+def test_a_broker_whose_offsets_were_reset_has_no_rate(seconds: float) -> None:
     assert rates([group("door", "t", end=100)], [group("door", "t", end=3)], seconds) == {}
     assert rates([], [group("door", "t")], seconds) == {}

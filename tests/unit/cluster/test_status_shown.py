@@ -39,7 +39,7 @@ def test_every_part_application_consumer_gym_and_process_is_there_at_any_width(t
     assert text.startswith("http://127.0.0.1:8000  embedded  ready\n")
 
 
-def test_what_is_wrong_is_said_where_it_is(tmp_path: Path) -> None:
+def test_problems_are_shown_beside_what_they_affect(tmp_path: Path) -> None:
     bad = report(
         tmp_path,
         http_status=503,
@@ -61,7 +61,7 @@ def test_what_is_wrong_is_said_where_it_is(tmp_path: Path) -> None:
     assert "dead" in line(text, "Ray")
 
 
-def test_what_cannot_be_asked_is_said_with_its_reason_and_the_rest_is_shown(tmp_path: Path) -> None:
+def test_failed_queries_are_shown_with_their_errors(tmp_path: Path) -> None:
     errors = {name: f"[red]no {name}[/red] today" for name in ("kafka", "gyms", "serve", "parts", "dead_letters")}
     lame = report(tmp_path, errors=errors, dead_letters=None, readiness="<html>")
     text = seen(Observation(lame))
@@ -86,17 +86,17 @@ def test_the_watched_status_shows_processes_where_they_fit(tmp_path: Path) -> No
     assert "mock_broker" in seen(Observation(report(tmp_path), RATES), 120, 50, watched=True)
 
 
-def test_while_no_stack_is_up_the_watch_says_so() -> None:
+def test_the_watch_says_that_no_stack_is_running() -> None:
     assert "no stack is running" in seen(Observation(None, error="no stack is running in .data"), watched=True)
 
 
-def test_a_stack_elsewhere_has_no_phase_and_is_ready_by_its_word_alone() -> None:
+def test_a_remote_stack_has_no_phase() -> None:
     remote = Report(report(Path()).at, Target("https://gym.example.org", ""), 200, ready_body())
     assert (remote.phase, remote.ready) == (None, True)
     assert report_as_json(remote, {})["addresses"] == {}
 
 
-def test_what_programs_read_stays(tmp_path: Path) -> None:
+def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
     told = report_as_json(report(tmp_path), RATES)
     kept = {"url", "profile", "phase", "ready", "readiness", "pss_mib", "addresses", "parts"}
     assert kept <= set(told)

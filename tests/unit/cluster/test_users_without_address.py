@@ -16,7 +16,7 @@ def gateway(tmp_path: Path) -> Iterator[ServedGateway]:
         yield gateway
 
 
-def test_a_user_without_an_address_is_listed_found_by_name_and_asked_about(gateway: ServedGateway) -> None:
+def test_a_user_without_an_address_is_listed_and_found(gateway: ServedGateway) -> None:
     member = gateway.rig.world.newcomer()
     token = gateway.rig.tokens.give(Role.USER, user_id=member, email="google_42")
     assert gateway.call("GET", "/me", Authorization=f"Bearer {token}").json()["email"] is None
