@@ -22,7 +22,7 @@ ELSEWHERE: Mapping[str, str] = {
     "make check": BY_HAND,
     "make bench": BY_HAND,
     "make docs": "tests/unit/docs/test_site.py::test_the_site_is_built_without_a_network",
-    "fitmonitor doctor --profile full": f"{_COMMANDS}::test_doctor_says_what_is_missing_and_how_to_mend_it",
+    "fitmonitor doctor --profile full": f"{_COMMANDS}::test_doctor_says_what_is_missing_and_how_to_fix_it",
     "fitmonitor up --profile full --demo": "tests/faults/test_whole_stack_dies.py"
     "::test_no_acknowledged_scan_is_lost_however_the_stack_ends",
     # docs/rush.md; its other rush is played there

@@ -1,4 +1,4 @@
-"""The commands that manage a gym, at a running stack: each group's way from its list to its end."""
+"""The commands that manage a gym, on a running stack: each group from list to delete."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The commands about members, accounts, roles and money, at a running stack."""
+"""The commands for members, accounts, roles and money, on a running stack."""
 
 from pathlib import Path
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Indexes are built after the rows of a restore on a server, and are those that the migrations make."""
+"""On a server, a restore builds the indexes after the rows, and they equal those of the migrations."""
 
 from collections.abc import Callable
 from pathlib import Path

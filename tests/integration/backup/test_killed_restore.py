@@ -1,4 +1,4 @@
-"""A restore of the full profile that is killed leaves its server behind, and nobody is kept from beginning anew."""
+"""After a killed restore of the full profile, the next one stops the server that was left and starts over."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""A backup that is taken while members come and go is of one moment, and holds them up nowhere."""
+"""A backup that is taken during scans is of one moment, and does not block the scans."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A stack is backed up while its doors are in use, and comes back in another folder as it was."""
+"""A stack is backed up while its doors are in use, and restored into another folder."""
 
 import io
 import json

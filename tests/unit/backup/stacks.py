@@ -1,4 +1,4 @@
-"""A stack's folder with something in all of its parts, and backups of it."""
+"""A data folder with data of every kind, and backups of it."""
 
 import json
 from collections.abc import Iterator

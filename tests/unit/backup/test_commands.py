@@ -1,4 +1,4 @@
-"""`fitmonitor backup` and `fitmonitor restore`, as they are typed."""
+"""The commands `fitmonitor backup` and `fitmonitor restore`."""
 
 import json
 from pathlib import Path

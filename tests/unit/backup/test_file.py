@@ -1,4 +1,4 @@
-"""The file of a backup: whole or not there, its owner's alone, and believed only when all of it is right."""
+"""The backup file: written completely or not at all, private, and verified as a whole."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""A backup goes into an empty stack that is down, as a whole or not at all."""
+"""A backup is restored into an empty stopped stack, completely or not at all."""
 
 import os
 import sqlite3

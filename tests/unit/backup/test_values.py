@@ -1,4 +1,4 @@
-"""A row is the same after it was written as text, whatever is in it."""
+"""Rows survive the text format of a backup."""
 
 from datetime import UTC, datetime
 from pathlib import Path

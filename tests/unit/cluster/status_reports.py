@@ -1,4 +1,4 @@
-"""Reports of a stack that does not run, for what is shown of them."""
+"""Status reports of a stack that does not run, for tests of how they are drawn."""
 
 import os
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`fitmonitor admin create`: on the local provider, and on one that says what a test wants."""
+"""`fitmonitor admin create`, with the local identity provider and with a fake one."""
 
 import json
 from datetime import UTC, datetime

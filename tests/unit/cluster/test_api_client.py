@@ -1,4 +1,4 @@
-"""The client of the commands: pages, refusals, lost answers."""
+"""The API client of the commands: pages, errors, retries."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Where the commands that manage a gym ask, and as whom."""
+"""Which installation the commands call, and as which user."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every command of the command line explains itself, and the page of all of them is up to date."""
+"""Every command has a help, and docs/commands.md is up to date."""
 
 import importlib
 import re

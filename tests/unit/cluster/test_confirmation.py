@@ -1,4 +1,4 @@
-"""What destroys or moves money asks first, at a terminal; without one it does nothing."""
+"""Commands that destroy something or move money ask for confirmation; without a terminal they do nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end every program of this package, whatever its parent process ignores or blocks."""
+"""SIGINT and SIGTERM end every program of this package, even if its parent process ignores or blocks them."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`fitmonitor status` against stand-ins for a stack's port and Ray's metrics."""
+"""`fitmonitor status` with a fake server for the API and Ray's metrics."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a status is put together from."""
+"""Parallel queries, Ray Serve's state and Kafka rates of a status report."""
 
 import threading
 from pathlib import Path

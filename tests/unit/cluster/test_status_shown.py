@@ -1,4 +1,4 @@
-"""What a person sees of a status, in terminals of the usual sizes."""
+"""The drawn status report, in terminals of usual sizes."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A pass in the terminal: what a phone's camera sees of it."""
+"""A pass drawn in a terminal can be read by a phone's camera."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`fitmonitor token`: what it prints is what the gateway accepts."""
+"""`fitmonitor token` prints a token that the gateway accepts."""
 
 import asyncio
 from collections.abc import Iterator
