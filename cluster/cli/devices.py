@@ -9,7 +9,7 @@ from cluster.cli.api.connection import connected
 from cluster.cli.api.lookup import find_device, find_gate, find_gym, parse_id
 from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Yes, command_group, confirm
 from cluster.cli.gates import GateArgument
-from cluster.cli.output import local_time, parsed_time, print_json, print_list, print_plain, printable
+from cluster.cli.output import local_time, parsed_time, print_json, print_list, print_plain, print_result, printable
 from domain.ids import new_id
 from integrations.pass_images import half_blocks
 
@@ -112,10 +112,7 @@ def claim(
     """
     with connected() as api:
         created = api.post("/pairings/claim", {"code": code}, key=key or str(new_id()))
-    if as_json:
-        print_json(created)
-    else:
-        print_plain(created["credential"])
+    print_result(created, created["credential"], as_json=as_json)
 
 
 @app.command()
@@ -126,10 +123,7 @@ def create(gate: GateArgument, name: DeviceName = "Door", key: Key = "", *, as_j
     """
     with connected() as api:
         created = api.post(f"/gates/{find_gate(api, gate)['id']}/devices", {"name": name}, key=key or str(new_id()))
-    if as_json:
-        print_json(created)
-    else:
-        print_plain(created["credential"])
+    print_result(created, created["credential"], as_json=as_json)
 
 
 @app.command()

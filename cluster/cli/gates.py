@@ -8,7 +8,7 @@ from cluster.cli.api.connection import connected
 from cluster.cli.api.errors import UsageError
 from cluster.cli.api.lookup import find_gate, find_gym
 from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Version, Yes, command_group, confirm
-from cluster.cli.output import local_time, print_fields, print_json, print_list, print_plain, printable
+from cluster.cli.output import local_time, print_fields, print_json, print_list, print_plain, print_result, printable
 from domain.gyms.model import Serves
 from domain.ids import new_id
 
@@ -58,10 +58,7 @@ def create(
     with connected() as api:
         body = {"name": name, "serves": serves.value}
         created = api.post(f"/gyms/{find_gym(api, gym)['id']}/gates", body, key=key or str(new_id()))
-    if as_json:
-        print_json(created)
-    else:
-        print_plain(f"{printable(created['name'])} is gate {created['id']}.")
+    print_result(created, f"{printable(created['name'])} is gate {created['id']}.", as_json=as_json)
 
 
 @app.command()

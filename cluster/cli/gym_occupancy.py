@@ -9,7 +9,7 @@ from cluster.cli.api.connection import connected
 from cluster.cli.api.files import write_bytes
 from cluster.cli.api.lookup import find_gym
 from cluster.cli.api.options import AsJson, GymArgument, Limit
-from cluster.cli.output import parsed_time, print_json, print_list, print_plain
+from cluster.cli.output import parsed_time, print_json, print_list, print_plain, print_result
 from domain.ids import new_id
 
 
@@ -20,10 +20,7 @@ def occupancy(gym: GymArgument, *, as_json: AsJson = False) -> None:
     """
     with connected() as api:
         found = api.get(f"/gyms/{find_gym(api, gym)['id']}/occupancy")
-    if as_json:
-        print_json(found)
-    else:
-        print_plain(f"{found['occupancy']} of {found['capacity']} inside")
+    print_result(found, f"{found['occupancy']} of {found['capacity']} inside", as_json=as_json)
 
 
 def inside(

@@ -12,7 +12,7 @@ from cluster.cli.api.files import read_text
 from cluster.cli.api.lookup import find_gym
 from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Retired, Version, Yes, command_group, confirm
 from cluster.cli.gym_occupancy import head_count, head_counts, inside, occupancy
-from cluster.cli.output import local_time, print_fields, print_json, print_list, print_plain, printable
+from cluster.cli.output import local_time, print_fields, print_json, print_list, print_plain, print_result, printable
 from cluster.errors import CommandError
 from domain.ids import new_id
 
@@ -68,10 +68,7 @@ def create(
     gym = {"name": name, "address": address, "time_zone": time_zone, "capacity": capacity}
     with connected() as api:
         created = api.post("/gyms", gym, key=key or str(new_id()))
-    if as_json:
-        print_json(created)
-    else:
-        print_plain(f"{printable(created['name'])} is gym {created['id']}.")
+    print_result(created, f"{printable(created['name'])} is gym {created['id']}.", as_json=as_json)
 
 
 @app.command()
@@ -146,10 +143,7 @@ def retire(
     with connected() as api:
         path = f"/gyms/{find_gym(api, gym)['id']}/retire"
         done = api.post(f"{path}?force=true" if force else path, repeatable=True)
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{printable(done['name'])} is retired. Its history is kept.")
+    print_result(done, f"{printable(done['name'])} is retired. Its history is kept.", as_json=as_json)
 
 
 @app.command()
@@ -160,10 +154,7 @@ def reopen(gym: GymArgument, *, as_json: AsJson = False) -> None:
     """
     with connected() as api:
         done = api.post(f"/gyms/{find_gym(api, gym, retired=True)['id']}/reopen", repeatable=True)
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{printable(done['name'])} is in operation.")
+    print_result(done, f"{printable(done['name'])} is in operation.", as_json=as_json)
 
 
 @app.command()

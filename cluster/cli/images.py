@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli.database import opened
-from cluster.cli.output import print_json, print_plain
+from cluster.cli.output import print_result
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
@@ -61,10 +61,7 @@ def sweep(
                 swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run, check=check)
         except ImagesAwayError as error:
             raise CommandError(str(error), _UNAVAILABLE) from error
-    if as_json:
-        print_json(swept)
-    else:
-        print_plain("\n".join([*swept.keys, _summary(swept, dry_run=dry_run)]))
+    print_result(swept, "\n".join([*swept.keys, _summary(swept, dry_run=dry_run)]), as_json=as_json)
 
 
 @contextmanager

@@ -10,7 +10,16 @@ from cluster.cli.api.errors import UsageError
 from cluster.cli.api.files import read_bytes, write_bytes
 from cluster.cli.api.lookup import find_gym, find_machine
 from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Version, Yes, command_group, confirm
-from cluster.cli.output import Columns, local_time, print_fields, print_json, print_list, print_plain, printable
+from cluster.cli.output import (
+    Columns,
+    local_time,
+    print_fields,
+    print_json,
+    print_list,
+    print_plain,
+    print_result,
+    printable,
+)
 from domain.ids import new_id
 from domain.images import Size
 
@@ -84,10 +93,9 @@ def create(
             data={"name": name, "type": kind, "description": description},
             files={"image": (picture.name, content)},
         )
-    if as_json:
-        print_json(created)
-    else:
-        print_plain(f"{printable(created['name'])} is machine {created['number']}, {created['id']}.")
+    print_result(
+        created, f"{printable(created['name'])} is machine {created['number']}, {created['id']}.", as_json=as_json
+    )
 
 
 @app.command()
@@ -251,7 +259,4 @@ def _print(machine: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _print_state(machine: dict[str, Any], state: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(machine)
-    else:
-        print_plain(f"{printable(machine['name'])} {state}.")
+    print_result(machine, f"{printable(machine['name'])} {state}.", as_json=as_json)

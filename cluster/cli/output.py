@@ -33,6 +33,14 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can say
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def print_result(result: Any, message: str, *, as_json: bool) -> None:  # noqa: ANN401 - whatever JSON can say
+    """Print the result of a command, as JSON or as a sentence."""
+    if as_json:
+        print_json(result)
+    else:
+        print_plain(message)
+
+
 def print_list(items: Sequence[Any], columns: Columns, *, as_json: bool, more: bool = False) -> None:
     """Print a list as JSON or as a table, and on standard error whether it is empty or longer than `--limit`.
 

@@ -10,7 +10,16 @@ from cluster.cli.api.errors import UsageError
 from cluster.cli.api.lookup import find_gym, find_plan
 from cluster.cli.api.options import AsJson, Key, Limit, Retired, Version, Yes, command_group, confirm
 from cluster.cli.api.prices import parse_price
-from cluster.cli.output import Columns, local_time, print_fields, print_json, print_list, print_plain, printable
+from cluster.cli.output import (
+    Columns,
+    local_time,
+    print_fields,
+    print_json,
+    print_list,
+    print_plain,
+    print_result,
+    printable,
+)
 from domain.ids import new_id
 
 app = command_group("Plans: what members can buy.")
@@ -72,10 +81,11 @@ def create(
     }
     with connected() as api:
         created = api.post("/plans", body | _gyms(api, gyms or []), key=key or str(new_id()))
-    if as_json:
-        print_json(created)
-    else:
-        print_plain(f"{printable(created['name'])} is plan {created['id']}, at {printable(created['price'])}.")
+    print_result(
+        created,
+        f"{printable(created['name'])} is plan {created['id']}, at {printable(created['price'])}.",
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -135,10 +145,7 @@ def reopen(plan: PlanArgument, *, as_json: AsJson = False) -> None:
     """
     with connected() as api:
         done = api.post(f"/plans/{find_plan(api, plan, retired=True)['id']}/reopen", repeatable=True)
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{printable(done['name'])} is on sale.")
+    print_result(done, f"{printable(done['name'])} is on sale.", as_json=as_json)
 
 
 def _gyms(api: Api, gyms: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import typer
 from cluster.cli.api.connection import connected
 from cluster.cli.api.lookup import email_or_id, find_user
 from cluster.cli.api.options import AsJson, MemberArgument, Yes, command_group, confirm
-from cluster.cli.output import print_json, print_list, print_plain
+from cluster.cli.output import print_list, print_result
 from domain.identity.model import Role
 
 app = command_group("Roles of users. Admin includes Staff, Staff includes User.")
@@ -34,10 +34,7 @@ def give(user: MemberArgument, role: RoleArgument, *, as_json: AsJson = False) -
     """
     with connected() as api:
         done = api.put(f"/users/{find_user(api, user)['id']}/roles/{role.value}")
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{email_or_id(done)}: {', '.join(done['roles'])}, from the next access token.")
+    print_result(done, f"{email_or_id(done)}: {', '.join(done['roles'])}, from the next access token.", as_json=as_json)
 
 
 @app.command()
@@ -50,7 +47,4 @@ def take(user: MemberArgument, role: RoleArgument, *, yes: Yes = False, as_json:
         found = find_user(api, user)
         confirm(f"remove the role {role.value} from {email_or_id(found)}", yes=yes)
         done = api.delete(f"/users/{found['id']}/roles/{role.value}")
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{email_or_id(done)}: {', '.join(done['roles']) or 'no role'}.")
+    print_result(done, f"{email_or_id(done)}: {', '.join(done['roles']) or 'no role'}.", as_json=as_json)
