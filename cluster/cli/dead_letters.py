@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
-from enum import IntEnum
 from itertools import islice
 from typing import Annotated
 
@@ -13,6 +12,7 @@ import typer
 from cluster.cli.dead_letter_search import FoundLetter, decoded, find, letter_as_json, newest, not_replayed
 from cluster.cli.kafka_connection import stack_kafka
 from cluster.cli.output import local_time, print_json, print_list, print_plain, printable, shortened
+from cluster.errors import ExitCode
 from integrations.kafka.dead_letter_reader import DeadLetterReader, LetterId, StoredLetter
 from integrations.kafka.dead_letter_replay import DeadLetterReplay, NotSent
 from integrations.settings import KafkaSettings
@@ -23,12 +23,6 @@ _BATCH = 100
 _KEY_WIDTH = 36
 _VALUE_WIDTH = 60
 _REASON_WIDTH = 100
-
-
-class ReplayExit(IntEnum):
-    """Exit codes of `replay`, besides 0 and the 1 of every error."""
-
-    NOTHING_TO_SEND = 3
 
 
 def _letter_id(text: str) -> LetterId:
@@ -137,9 +131,9 @@ def replay(
         for one in failed:
             print_plain(f"{one.id} not sent: {printable(one.reason)}")
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILURE)
     if not wanted:
-        raise typer.Exit(ReplayExit.NOTHING_TO_SEND)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 def _named(reader: DeadLetterReader, ids: set[LetterId], *, again: bool) -> set[LetterId]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.output import print_json
+from cluster.errors import ExitCode
 from cluster.local.checks import examine
 from cluster.local.findings import Finding
 from cluster.local.record import read_record
@@ -43,7 +44,7 @@ def doctor(
     else:
         _show(findings)
     if any(finding.lacks for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:

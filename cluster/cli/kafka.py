@@ -1,6 +1,5 @@
 """`fitmonitor kafka lag`: how many messages wait for each consumer group."""
 
-from enum import IntEnum
 from typing import Annotated
 
 import typer
@@ -8,17 +7,12 @@ import typer
 from cluster.cli import dead_letters
 from cluster.cli.kafka_connection import stack_kafka
 from cluster.cli.output import print_json, print_plain, print_table
+from cluster.errors import ExitCode
 from integrations.kafka.group_lag import GroupLag, PartitionLag, group_lag
 
 app = typer.Typer(no_args_is_help=True, help="Show the lag of the Kafka consumers; list, show and replay dead letters.")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("replay")(dead_letters.replay)
-
-
-class LagExit(IntEnum):
-    """Exit codes of `lag`, besides 0 and the 1 of every error."""
-
-    TOO_MUCH_LAG = 3
 
 
 @app.command()
@@ -45,7 +39,7 @@ def lag(
         for group in groups:
             _show(group, every=every)
     if most is not None and any(group.lag > most for group in groups):
-        raise typer.Exit(LagExit.TOO_MUCH_LAG)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 def _show(group: GroupLag, *, every: bool) -> None:

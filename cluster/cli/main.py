@@ -14,7 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from cluster.cli.output import printable
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from cluster.signals import end_on_signals
 
 
@@ -108,13 +108,13 @@ def main() -> None:
         _adapt_help(command)
         command(arguments, prog_name="fitmonitor")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort of a command
         if verbose:
             traceback.print_exc()
         else:
             sys.stderr.write(f"fitmonitor: {printable(_message(error))}\n")
-        sys.exit(getattr(error, "exit_code", 1))
+        sys.exit(getattr(error, "exit_code", ExitCode.FAILURE))
 
 
 def application(name: str | None) -> typer.Typer:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from cluster.cli.database import opened, reading
 from cluster.cli.output import print_json, print_list, print_plain
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
 from domain.identity.repository import UserRepository
@@ -29,7 +29,6 @@ app = typer.Typer(
     no_args_is_help=True, help="Reconcile orders with Stripe, check the ledger, report a day's desk payments."
 )
 
-DISAGREE = 3
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -73,7 +72,7 @@ def reconcile(
         if done.failures:
             print_plain(f"{done.failures} events, orders or refunds failed: see the lines above.")
     if done.unknown or done.problems or done.failures:
-        raise typer.Exit(DISAGREE)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 @app.command()
@@ -89,7 +88,7 @@ def check(*, as_json: AsJson = False) -> None:
     else:
         print_plain("Memberships, orders and the ledger agree.")
     if found:
-        raise typer.Exit(DISAGREE)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 @app.command()

@@ -6,10 +6,9 @@ import typer
 
 from cluster.cli.database import reading
 from cluster.cli.output import Columns, print_list, print_plain
+from cluster.errors import ExitCode
 from cluster.settings_file import stack_settings
 from domain.door.reconcile import disagreements
-
-DISAGREE = 3
 
 
 def reconcile(
@@ -27,4 +26,4 @@ def reconcile(
     else:
         print_plain("Visits, open visits and scans agree.")
     if found:
-        raise typer.Exit(DISAGREE)
+        raise typer.Exit(ExitCode.ATTENTION)

@@ -15,12 +15,11 @@ from cluster.backup.progress import progress_bar
 from cluster.backup.reader import BackupFile, opened_backup
 from cluster.backup.restore import Restored, keeps_pictures, restore_backup, verify_backup
 from cluster.cli.output import local_time, print_json, print_plain
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from cluster.settings_file import stack_settings
 from integrations.images.choice import open_images
 from integrations.settings import Profile, Settings
 
-DISAGREE = 3
 _LISTED = 20
 
 
@@ -100,7 +99,7 @@ def _restore(settings: Settings, backup: BackupFile, *, yes: bool, as_json: bool
     else:
         _print(settings, backup, done, seconds)
     if done.disagreements.door or done.disagreements.ledger:
-        raise typer.Exit(DISAGREE)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """`fitmonitor scan`: acts as a gate device for one scan."""
 
 import sys
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,19 +10,12 @@ from rich.console import Console
 from cluster.cli.output import print_json
 from cluster.cli.qr_reader import NoCodeError, read_picture
 from cluster.cli.scan_client import DEVICE_VARIABLE, NoAnswerError, ScanClient, choose_door
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from cluster.settings_file import stack_settings
 from domain.door.model import Direction, Outcome
 from domain.ids import new_id
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-
-
-class ScanExit(IntEnum):
-    """Exit codes of the command, besides 0 and the 1 of every error."""
-
-    REFUSED = 3
-    NO_ANSWER = 4
 
 
 def scan(
@@ -64,13 +56,13 @@ def scan(
         answer = client.scan(text, direction, scan_id)
     except NoAnswerError:
         _print_no_answer(scan_id, as_json=as_json)
-        raise typer.Exit(ScanExit.NO_ANSWER) from None
+        raise typer.Exit(ExitCode.NO_ANSWER) from None
     if as_json:
         print_json(answer)
     else:
         _print_decision(answer)
     if answer["outcome"] == Outcome.REFUSED:
-        raise typer.Exit(ScanExit.REFUSED)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 def _read(code: str) -> str:
@@ -102,7 +94,7 @@ def _annul(client: ScanClient, scan_id: str, *, as_json: bool) -> None:
         answer = client.annul(scan_id)
     except NoAnswerError:
         _print_no_answer(scan_id, as_json=as_json)
-        raise typer.Exit(ScanExit.NO_ANSWER) from None
+        raise typer.Exit(ExitCode.NO_ANSWER) from None
     if as_json:
         print_json(answer)
     else:

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from cluster.cli.output import print_json
+from cluster.errors import ExitCode
 from cluster.status.report import report_as_json
 from cluster.status.reporter import Reporter
 from cluster.status.target import Target
@@ -51,4 +52,4 @@ def status(
     else:
         console.print(full_view(Observation(report), console.width))
     if not report.ready:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILURE)

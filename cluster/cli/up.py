@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from cluster.local.folders import serve_config_file
 from cluster.local.progress import Progress
 from cluster.local.stack import StoppedError, Wish
@@ -44,4 +44,4 @@ def up(
     try:
         Supervisor(wish, Progress()).run()
     except StoppedError:
-        raise typer.Exit(130) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -4,22 +4,20 @@ from typing import Any
 
 import httpx
 
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from deployments.gateway.problem_kinds import KINDS
-
-FAILED, WRONG_USAGE, NOT_FOUND = 1, 2, 4
 
 
 class UsageError(CommandError):
     """The arguments do not say what to do."""
 
-    exit_code = WRONG_USAGE
+    exit_code = ExitCode.WRONG_USAGE
 
 
 class NotFoundError(CommandError):
     """What the arguments name does not exist."""
 
-    exit_code = NOT_FOUND
+    exit_code = ExitCode.NOT_FOUND
 
 
 class ApiError(CommandError):
@@ -35,7 +33,7 @@ class ApiError(CommandError):
         super().__init__(message, hint)
         self.status = status
         self.code = code
-        self.exit_code = NOT_FOUND if code.startswith("unknown_") else FAILED
+        self.exit_code = ExitCode.NOT_FOUND if code.startswith("unknown_") else ExitCode.FAILURE
 
 
 _OTHER_USER = "name a user with that role by --as EMAIL, or set FITMONITOR_TOKEN to a token of such a user"
