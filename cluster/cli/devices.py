@@ -31,7 +31,7 @@ def list_devices(gym: GymArgument, limit: Limit = None, *, as_json: AsJson = Fal
         found.items,
         {
             "id": "id",
-            "state": lambda device: "silent" if device["silent"] else "heard",
+            "state": lambda device: "silent" if device["silent"] else "active",
             "last seen": lambda device: parsed_time(device["last_seen_at"]) or "never",
             "clock ahead": lambda device: "" if device["clock_skew_ms"] is None else f"{device['clock_skew_ms']:+} ms",
             "gate": "gate_name",

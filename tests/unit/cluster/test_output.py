@@ -4,11 +4,13 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from cluster.cli.output import Columns, local_time, print_list, printable, shortened
 from tests.unit.cluster.forked import at_a_terminal, run
+from tests.unit.cluster.served_gateway import served
 
 WINTER = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
 SUMMER = datetime(2026, 7, 31, 23, 30, tzinfo=UTC)
@@ -84,10 +86,27 @@ def test_version_is_printed_with_the_commit_where_it_is_known() -> None:
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_help_groups_the_commands_and_cuts_no_sentence(columns: int) -> None:
-    _, written = at_a_terminal(["--help"], {}, columns=columns, lines=100)
-    written = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    written = without_styles(at_a_terminal(["--help"], {}, columns=columns, lines=100)[1])
     for panel in ("Run", "Manage", "Operate", "Measure"):
         assert f"─ {panel} ─" in written
     assert "..." not in written.replace("[ARGS]...", "")
     assert "dead" in written
     assert "letters." in written
+
+
+def test_a_list_is_a_table_on_a_terminal_and_blocks_of_lines_on_a_narrow_one(tmp_path: Path) -> None:
+    with served(tmp_path) as gateway:
+        gym = str(gateway.rig.world.gym())
+        environment = {"FITMONITOR_URL": gateway.url, "FITMONITOR_TOKEN": gateway.admin}
+        shown = {
+            columns: without_styles(at_a_terminal(["gym", "list"], environment, columns=columns)[1]).splitlines()
+            for columns in (120, 60)
+        }
+    titles, row = shown[120]
+    assert titles.split() == ["ID", "NAME", "ADDRESS", "TIME", "ZONE", "CAPACITY"]
+    assert row.startswith(f"{gym}  Gym ")
+    assert shown[60][:2] == [f"ID         {gym}", "NAME       Gym"]
+
+
+def without_styles(written: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", written)
