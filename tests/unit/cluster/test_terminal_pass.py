@@ -133,7 +133,7 @@ def test_a_terminal_without_utf8_is_refused_with_a_hint(stack: Stack) -> None:
     """Python chooses the encoding at its start."""
     usual = {"TERM": "xterm-256color", "PYTHONIOENCODING": "iso-8859-1"} | stack.environment
     done = run_on_terminal(["pass", "show", MEMBER], usual, columns=COLUMNS, lines=LINES)
-    assert_shows_the_way_out(*done, "speaks iso8859-1")
+    assert_shows_the_way_out(*done, "encoding iso8859-1")
 
 
 def assert_shows_the_way_out(code: int, written: str, why: str) -> None:
