@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, inspect, select
 
-from cluster.backup import load as filling
+from cluster.backup import load
 from cluster.errors import CommandError
 from domain.tables import metadata, users
 from domain.unit_of_work import Store
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.check
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filling, "_MANY", 1)
+    monkeypatch.setattr(load, "_LARGE_TABLE", 1)
 
 
 def indexes_of(url: str) -> dict[str, list[tuple[str, tuple[str | None, ...], bool]]]:
