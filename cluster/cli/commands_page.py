@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import typer
@@ -116,7 +117,11 @@ def commands() -> Iterator[Command]:
 
 def page() -> str:
     """The text of docs/commands.md."""
-    return _HEAD + "".join(_section(command) for command in commands())
+    panels = {entry.name: entry.panel for entry in COMMANDS}
+    sections = [_HEAD]
+    for panel, group in groupby(commands(), lambda command: panels[command.words.partition(" ")[0]]):
+        sections += [f"\n## {panel}\n", *map(_section, group)]
+    return "".join(sections)
 
 
 def _walk(words: str, node: Any, parent: Any) -> Iterator[Command]:  # noqa: ANN401 - Typer's own
@@ -129,7 +134,7 @@ def _walk(words: str, node: Any, parent: Any) -> Iterator[Command]:  # noqa: ANN
 
 
 def _section(command: Command) -> str:
-    level = "#" * min(2 + command.words.count(" "), 4)
+    level = "#" * min(3 + command.words.count(" "), 5)
     lines = [f"\n{level} fitmonitor {command.words}\n", f"\n{command.about}\n"]
     if not command.is_group or command.node.invoke_without_command:
         lines.append(f"\n```text\n{command.node.get_usage(command.context).removeprefix('Usage: ').strip()}\n```\n")
