@@ -28,7 +28,7 @@ from tests.unit.backup.stacks import (
 )
 
 KINDS = ("sqlite", "mariadb")
-# From SQLite to SQLite: `tests/unit/backup/test_values.py`.
+# From SQLite to SQLite: `tests/unit/backup/test_row_format.py`.
 ACROSS = [("sqlite", "mariadb"), ("mariadb", "sqlite")]
 
 
