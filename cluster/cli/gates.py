@@ -8,7 +8,7 @@ from cluster.cli.api.connection import connected
 from cluster.cli.api.errors import UsageError
 from cluster.cli.api.lookup import find_gate, find_gym
 from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Version, Yes, command_group, confirm
-from cluster.cli.output import local_time, print_fields, print_json, print_list, print_plain, print_result, printable
+from cluster.cli.output import local_time, print_document, print_list, print_plain, print_result, printable
 from domain.gyms.model import Serves
 from domain.ids import new_id
 
@@ -100,8 +100,5 @@ def delete(gate: GateArgument, version: Version = None, *, yes: Yes = False) -> 
 
 
 def _print(gate: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(gate)
-    else:
-        fields = gate | {"created": local_time(gate["created_at"])}
-        print_fields(fields, "id", "name", "serves", "gym_id", "created", "version")
+    names = ("id", "name", "serves", "gym_id", "created", "version")
+    print_document(gate, *names, as_json=as_json, created=local_time(gate["created_at"]))

@@ -12,7 +12,7 @@ from cluster.cli.api.files import read_text
 from cluster.cli.api.lookup import find_gym
 from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Retired, Version, Yes, command_group, confirm
 from cluster.cli.gym_occupancy import head_count, head_counts, inside, occupancy
-from cluster.cli.output import local_time, print_fields, print_json, print_list, print_plain, print_result, printable
+from cluster.cli.output import local_time, print_document, print_json, print_list, print_plain, print_result, printable
 from cluster.errors import CommandError
 from domain.ids import new_id
 
@@ -223,11 +223,8 @@ def _parse_seconds(text: str) -> int:
 
 
 def _print(gym: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(gym)
-        return
-    fields = gym | {"retired": local_time(gym["retired_at"])}
-    print_fields(fields, "id", "name", "address", "time_zone", "capacity", *_SECONDS, "retired", "version")
+    names = ("id", "name", "address", "time_zone", "capacity", *_SECONDS, "retired", "version")
+    print_document(gym, *names, as_json=as_json, retired=local_time(gym["retired_at"]))
 
 
 app.command()(occupancy)

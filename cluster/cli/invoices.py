@@ -9,7 +9,7 @@ from cluster.cli.api.connection import connected
 from cluster.cli.api.files import write_bytes
 from cluster.cli.api.lookup import find_invoice, find_user
 from cluster.cli.api.options import AsJson, Limit, MemberArgument, command_group
-from cluster.cli.output import print_fields, print_json, print_list
+from cluster.cli.output import print_document, print_list
 
 app = command_group("Invoices and credit notes, also as PDF.")
 
@@ -43,12 +43,9 @@ def show(invoice: InvoiceArgument, member: Member = "", *, as_json: AsJson = Fal
     """
     with connected() as api:
         found = find_invoice(api, invoice, member)
-    if as_json:
-        print_json(found)
-        return
-    fields = found | {"vat_rate": f"{found['vat_rate_bp'] / 100:g} %"}
-    names = ("id", "number", "kind", "issued_on", "gross", "net", "vat", "vat_rate", "refers_to", "order_id")
-    print_fields(fields, *names, "member_id")
+    amounts = ("gross", "net", "vat", "vat_rate")
+    names = ("id", "number", "kind", "issued_on", *amounts, "refers_to", "order_id", "member_id")
+    print_document(found, *names, as_json=as_json, vat_rate=f"{found['vat_rate_bp'] / 100:g} %")
 
 
 @app.command()

@@ -13,8 +13,7 @@ from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Version, Ye
 from cluster.cli.output import (
     Columns,
     local_time,
-    print_fields,
-    print_json,
+    print_document,
     print_list,
     print_plain,
     print_result,
@@ -145,7 +144,7 @@ def retire(machine: MachineArgument, *, as_json: AsJson = False) -> None:
     """
     with connected() as api:
         done = api.post(f"/machines/{find_machine(api, machine)['id']}/retire", repeatable=True)
-    _print_state(done, "is retired", as_json=as_json)
+    print_result(done, f"{printable(done['name'])} is retired.", as_json=as_json)
 
 
 @app.command()
@@ -156,7 +155,7 @@ def reopen(machine: MachineArgument, *, as_json: AsJson = False) -> None:
     """
     with connected() as api:
         done = api.post(f"/machines/{find_machine(api, machine, retired=True)['id']}/reopen", repeatable=True)
-    _print_state(done, "is in service", as_json=as_json)
+    print_result(done, f"{printable(done['name'])} is in service.", as_json=as_json)
 
 
 @app.command("out-of-order")
@@ -172,7 +171,7 @@ def out_of_order(
     """
     with connected() as api:
         done = api.put(f"/machines/{find_machine(api, machine)['id']}/out-of-order", {"reason": reason})
-    _print_state(done, "is out of order", as_json=as_json)
+    print_result(done, f"{printable(done['name'])} is out of order.", as_json=as_json)
 
 
 @app.command("in-order")
@@ -183,7 +182,7 @@ def in_order(machine: MachineArgument, *, as_json: AsJson = False) -> None:
     """
     with connected() as api:
         done = api.delete(f"/machines/{find_machine(api, machine)['id']}/out-of-order")
-    _print_state(done, "is in order", as_json=as_json)
+    print_result(done, f"{printable(done['name'])} is in order.", as_json=as_json)
 
 
 @app.command()
@@ -245,18 +244,12 @@ def _state(machine: Any) -> str:  # noqa: ANN401 - a document
 
 
 def _print(machine: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(machine)
-        return
     broken = machine["out_of_order"]
-    fields = machine | {
-        "state": _state(machine),
-        "out_of_order": f"{broken['reason']}, since {local_time(broken['since'])}" if broken else "",
-        "retired": local_time(machine["retired_at"]),
-    }
-    names = ("id", "number", "name", "type", "description", "state", "out_of_order", "retired", "gym_id", "version")
-    print_fields(fields, *names)
-
-
-def _print_state(machine: dict[str, Any], state: str, *, as_json: bool) -> None:
-    print_result(machine, f"{printable(machine['name'])} {state}.", as_json=as_json)
+    print_document(
+        machine,
+        *("id", "number", "name", "type", "description", "state", "out_of_order", "retired", "gym_id", "version"),
+        as_json=as_json,
+        state=_state(machine),
+        out_of_order=f"{broken['reason']}, since {local_time(broken['since'])}" if broken else "",
+        retired=local_time(machine["retired_at"]),
+    )

@@ -88,6 +88,14 @@ def print_table(items: Sequence[Any], columns: Columns) -> None:
     console.print(table)
 
 
+def print_document(document: Mapping[str, Any], *names: str, as_json: bool, **texts: object) -> None:
+    """Print a document as JSON, or its named fields, of which `texts` replace some or are additional."""
+    if as_json:
+        print_json(document)
+    else:
+        print_fields({**document, **texts}, *names)
+
+
 def print_fields(document: Mapping[str, Any], *names: str) -> None:
     """Print the named fields of a document, one a line. Fields that are null or empty are left out."""
     fields = [(name.replace("_", " "), printable(document[name])) for name in names]

@@ -13,8 +13,7 @@ from cluster.cli.api.prices import parse_price
 from cluster.cli.output import (
     Columns,
     local_time,
-    print_fields,
-    print_json,
+    print_document,
     print_list,
     print_plain,
     print_result,
@@ -158,9 +157,10 @@ def _valid_at(plan: Any) -> str:  # noqa: ANN401 - a document
 
 
 def _print(plan: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(plan)
-        return
-    fields = plan | {"valid_at": "all gyms" if plan["covers_all_gyms"] else plan["gyms"]}
-    fields["retired"] = local_time(plan["retired_at"])
-    print_fields(fields, "id", "name", "days", "price", "grace_days", "valid_at", "retired", "version")
+    print_document(
+        plan,
+        *("id", "name", "days", "price", "grace_days", "valid_at", "retired", "version"),
+        as_json=as_json,
+        valid_at="all gyms" if plan["covers_all_gyms"] else plan["gyms"],
+        retired=local_time(plan["retired_at"]),
+    )

@@ -7,7 +7,7 @@ import typer
 from cluster.cli.api.connection import connected
 from cluster.cli.api.lookup import email_or_id, find_user
 from cluster.cli.api.options import AsJson, Limit, MemberArgument, Yes, command_group, confirm
-from cluster.cli.output import local_time, parsed_time, print_fields, print_json, print_list, print_plain, printable
+from cluster.cli.output import local_time, parsed_time, print_document, print_list, print_plain, printable
 from domain.identity.model import Role, UserState
 
 app = command_group("User accounts: find, disable, enable and delete them.")
@@ -122,8 +122,5 @@ def _describe(user: dict[str, Any]) -> str:
 
 
 def _print(user: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(user)
-    else:
-        fields = user | {"created": local_time(user["created_at"])}
-        print_fields(fields, "id", "email", "name", "roles", "state", "created")
+    names = ("id", "email", "name", "roles", "state", "created")
+    print_document(user, *names, as_json=as_json, created=local_time(user["created_at"]))
