@@ -1,4 +1,4 @@
-"""The demo: two gyms with paired doors and two hundred members whose memberships are of every kind."""
+"""The demo data: two gyms with gates and devices, and two hundred members with memberships in every state."""
 
 import json
 import os
@@ -39,7 +39,14 @@ PLANS = ((30, 1000), (90, 2500), (180, 4500), (365, 8000))  # days, EUR cents
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What a share of the members is like; days are counted from now, the plan is one of PLANS or the single gym."""
+    """A group of members with equal memberships.
+
+    Args:
+        state: its name in the demo's file.
+        members: number of members.
+        starts, ends: of the membership, in days from today.
+        one_gym: whether their plan is valid at one gym only.
+    """
 
     state: str
     members: int
@@ -66,7 +73,7 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class DemoMember:
-    """A member of the demo, by the mail address that the command line takes."""
+    """A member of the demo."""
 
     email: str
     name: str
@@ -74,14 +81,14 @@ class DemoMember:
 
 
 def seed_demo(settings: Settings) -> Path:
-    """Fill an empty store with the demo and write what is needed to use it; leave a filled one as it is.
+    """Fill an empty database with the demo. A database that has the demo already stays as it is.
 
     Returns:
-        The file with gates, the credentials of their devices, members, and the passwords of an admin, of somebody of
-        the staff and of the first member; readable by its owner only.
+        The file with gates, the credentials of their devices, members, and the passwords of an admin, a member of staff
+        and the first member. It is readable by its owner only.
 
     Raises:
-        FileExistsError: the store has gyms, but not from a demo.
+        FileExistsError: the database has gyms, but not from a demo.
     """
     file = settings.data_dir / FILE
     store = Store(settings.database.url.get_secret_value(), pool_size=1)
@@ -89,12 +96,14 @@ def seed_demo(settings: Settings) -> Path:
         with store.writing() as connection:
             if connection.execute(select(func.count()).select_from(gyms)).scalar_one():
                 if not file.exists():
-                    raise FileExistsError("this store has gyms already; the demo goes into an empty one only")
+                    raise FileExistsError(
+                        "the database has gyms already, and the demo needs an empty one; leave --demo out"
+                    )
                 demo = read_demo(settings) or {}
-                if add_demo_accounts(settings, connection, demo):  # one that was made before there were accounts
+                if add_demo_accounts(settings, connection, demo):  # a demo of a version without accounts
                     _write(file, demo)
                 return file
-            # The files first: a demo whose credentials nobody knows would be of no use.
+            # The file is written before the commit: nobody could use a demo without its credentials.
             demo = _seed(connection, system_clock())
             add_demo_accounts(settings, connection, demo)
             _write(file, demo)
@@ -104,7 +113,7 @@ def seed_demo(settings: Settings) -> Path:
 
 
 def read_demo(settings: Settings) -> dict[str, Any] | None:
-    """What `seed_demo` wrote, or None where there is no demo."""
+    """The content of the file that `seed_demo` wrote; None where there is no demo."""
     file = settings.data_dir / FILE
     if not file.exists():
         return None
@@ -187,7 +196,7 @@ def _members(connection: Connection, company: UUID, single_gym: UUID, now: datet
 
 
 def _plans(connection: Connection, company: UUID, single_gym: UUID, now: datetime) -> list[Plan]:
-    """The plans for all gyms, then the one for a single gym."""
+    """Add the plans for all gyms, then the one for a single gym."""
     details = [PlanDetails(f"{days} days", days, Money(price, "EUR")) for days, price in PLANS]
     details.append(
         PlanDetails("30 days, one gym", 30, Money(700, "EUR"), covers_all_gyms=False, gyms=frozenset({single_gym}))
@@ -199,7 +208,7 @@ def _plans(connection: Connection, company: UUID, single_gym: UUID, now: datetim
 
 
 def _membership(connection: Connection, member_id: UUID, plan: Plan, kind: _Kind, now: datetime) -> None:
-    """A membership as one that was held before: the ledger opens with it."""
+    """Add a membership as an opening balance of the ledger."""
     ledger = LedgerRepository(connection)
     held = ledger.to_prolong(member_id, plan, now)
     today = held.today(now)

@@ -1,4 +1,4 @@
-"""The demo's users as accounts of the local identity provider, some of whom can sign in."""
+"""Creates accounts of the local identity provider for the demo's users; three of them get passwords."""
 
 import secrets
 from typing import Any
@@ -13,12 +13,12 @@ from integrations.settings import Settings
 
 
 def add_demo_accounts(settings: Settings, connection: Connection, demo: dict[str, Any]) -> bool:
-    """Make an account for each user of the demo that has none, and passwords for those who have none in `demo`.
+    """Create the missing accounts of the demo's users, and the missing passwords.
 
     Args:
-        settings: name the provider's file; nothing is done where there is another provider.
-        connection: the store with the demo.
-        demo: what its file says; passwords are put into it.
+        settings: name the accounts file; without one, there is another provider and nothing to do.
+        connection: to the database with the demo.
+        demo: the content of its file, to which the passwords are added.
 
     Returns:
         Whether `demo` was changed.
@@ -27,27 +27,27 @@ def add_demo_accounts(settings: Settings, connection: Connection, demo: dict[str
         return False
     provider = LocalProvider(settings, mailer_of(settings))
     try:
-        accounts = _accounts(connection, {who["email"] for who in [*demo["members"], *_people(demo)]})
+        accounts = _accounts(connection, {user["email"] for user in [*demo["members"], *_with_passwords(demo)]})
         new = {account.email or "": account.sub for account in accounts if provider.account(account.sub) is None}
         for email in new:
             of_another_demo = provider.account_of(email)
             if of_another_demo is not None:
                 provider.delete(of_another_demo.sub)
         provider.add_accounts(accounts)
-        without = [who for who in _people(demo) if "password" not in who]
-        for who in without:
-            who["password"] = secrets.token_urlsafe(15)
-        subs = {account.email: account.sub for account in accounts}  # without those who were deleted since
-        for who in _people(demo):
-            if who["email"] in subs and (who in without or who["email"] in new):
-                provider.set_password(subs[who["email"]], who["password"])
+        without = [user for user in _with_passwords(demo) if "password" not in user]
+        for user in without:
+            user["password"] = secrets.token_urlsafe(15)
+        subs = {account.email: account.sub for account in accounts}  # without users that were deleted since
+        for user in _with_passwords(demo):
+            if user["email"] in subs and (user in without or user["email"] in new):
+                provider.set_password(subs[user["email"]], user["password"])
     finally:
         provider.close()
     return bool(without)
 
 
-def _people(demo: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those who get passwords: an admin, somebody of the staff, a member."""
+def _with_passwords(demo: dict[str, Any]) -> list[dict[str, Any]]:
+    """The users who get passwords: an admin, a member of staff, a member."""
     return [demo["admin"], demo["staff"], demo["members"][0]]
 
 

@@ -1,4 +1,17 @@
-"""The error of a command: what is wrong, and what the person at the terminal can do about it."""
+"""The error of a command, and the exit codes of all commands."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of `fitmonitor` (docs/commands.md)."""
+
+    FAILURE = 1
+    WRONG_USAGE = 2
+    ATTENTION = 3  # the command worked, and found something that needs attention
+    NOT_FOUND = 4  # what was named does not exist
+    NO_ANSWER = 4
+    INTERRUPTED = 130
 
 
 class CommandError(Exception):

@@ -1,12 +1,13 @@
-"""Indexes of a table in MySQL or MariaDB, built by sorting once its rows are there.
+"""Builds the indexes of a MySQL or MariaDB table after its rows are loaded.
 
-That takes a fraction of the time that keeping them up row by row takes, above all where they do not fit into memory.
+Sorting the rows once takes a fraction of the time that updating every index row by row takes, above all where the
+indexes do not fit into memory.
 """
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-# What a foreign key needs, of this table or of another that refers to it, the server does not let go.
+# The server refuses to drop an index that a foreign key needs, of this table or of a table that refers to it.
 _NEEDED = (
     "SELECT column_name FROM information_schema.key_column_usage"
     " WHERE table_schema = DATABASE() AND table_name = %s AND referenced_table_name IS NOT NULL"
@@ -22,20 +23,20 @@ _INDEXES = (
 
 
 class Cursor(Protocol):
-    """PEP 249's, as far as it is used here."""
+    """The part of a cursor of PEP 249 that is used here."""
 
     def execute(self, statement: str, values: Any = ..., /) -> Any:  # noqa: ANN401 - each driver's own
         """Run a statement."""
 
     def fetchall(self) -> Sequence[Any]:
-        """The rows that it gave."""
+        """The rows of its result."""
 
 
 def drop_indexes(cursor: Cursor, table: str) -> str:
-    """Drop a table's indexes, but for its key and those that a foreign key needs.
+    """Drop a table's indexes, except its primary key and those that a foreign key needs.
 
     Returns:
-        The statement that builds them anew; empty where none was dropped.
+        The statement that builds them again; empty where none was dropped.
     """
     cursor.execute(_NEEDED, (table, table))
     needed = {str(name) for (name,) in cursor.fetchall()}
@@ -46,5 +47,5 @@ def drop_indexes(cursor: Cursor, table: str) -> str:
     if not found:
         return ""
     cursor.execute(f"ALTER TABLE `{table}` " + ", ".join(f"DROP INDEX `{name}`" for name, _, _ in found))
-    adding = (f"ADD {'' if many else 'UNIQUE '}INDEX `{name}` ({columns})" for name, many, columns in found)
-    return f"ALTER TABLE `{table}` " + ", ".join(adding)
+    added = (f"ADD {'' if many else 'UNIQUE '}INDEX `{name}` ({columns})" for name, many, columns in found)
+    return f"ALTER TABLE `{table}` " + ", ".join(added)

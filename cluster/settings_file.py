@@ -1,4 +1,4 @@
-"""The settings of the stack that runs in the data folder, for commands in another terminal."""
+"""The settings of the stack that is running in the data folder, for commands in another terminal."""
 
 import os
 
@@ -8,10 +8,10 @@ from integrations.settings import Settings, settings
 
 
 def stack_settings() -> Settings:
-    """The settings by which the running stack was started; without one, those of the environment.
+    """The settings of the running stack; without one, those of the environment.
 
-    What `stack.json` says (addresses and passwords that the stack has chosen) is put into this process's
-    environment, so that everything called later reads the same.
+    The addresses and passwords that the stack has chosen, which are in `stack.json`, are put into this process's
+    environment, so that later calls read the same settings.
     """
     record = read_record(Settings().data_dir)
     if record is not None and record.is_up:
@@ -21,13 +21,13 @@ def stack_settings() -> Settings:
 
 
 def running_stack() -> StackRecord:
-    """The stack of the data folder.
+    """The stack that is running in the data folder.
 
     Raises:
-        CommandError: none is up in it.
+        CommandError: there is none.
     """
     data_dir = Settings().data_dir
     record = read_record(data_dir)
     if record is None or not record.is_up:
-        raise CommandError(f"no stack is up in {data_dir}", "fitmonitor up starts one")
+        raise CommandError(f"no stack is running in {data_dir}", "start one with `fitmonitor up`")
     return record

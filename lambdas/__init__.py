@@ -1,1 +1,1 @@
-"""The functions that AWS Lambda runs, one folder each."""
+"""The Lambda functions, one folder each."""

@@ -1,4 +1,4 @@
-"""What the two functions share that admins call: who calls, from which pool, and how they answer."""
+"""Shared by the two functions that admins call: checks the caller, opens the user pool, builds the response."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from domain.identity.ports import Directory, FunctionCaller, ProviderAwayError
 from integrations.cognito.client import IN_A_FUNCTION
 from integrations.cognito.directory import CognitoDirectory
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 POOL_VARIABLE = "FITMONITOR_USER_POOL_ID"
 ENDPOINT_VARIABLE = "FITMONITOR_COGNITO_ENDPOINT_URL"
@@ -30,12 +30,12 @@ _STATUS: Mapping[str, HTTPStatus] = {
 }
 
 
-class AnsweredError(Exception):
-    """The call ends here with a problem.
+class ProblemError(Exception):
+    """The call ends with a problem response.
 
     Args:
-        code: stable.
-        detail: what is wrong, and what would mend it.
+        code: the stable code.
+        detail: what is wrong, and how to resolve it.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -45,35 +45,38 @@ class AnsweredError(Exception):
 
 
 def pool_directory(pool_id: str = "") -> Directory:
-    """The directory of a pool; of the one that the environment names unless another is.
+    """The directory of a user pool.
+
+    Args:
+        pool_id: of the pool (default: the environment's).
 
     Raises:
-        KeyError: the environment names none.
+        KeyError: no pool is named.
     """
     endpoint_url = os.environ.get(ENDPOINT_VARIABLE, "")
     return CognitoDirectory(pool_id or os.environ[POOL_VARIABLE], endpoint_url=endpoint_url, patience=IN_A_FUNCTION)
 
 
 def admin_of(event: Mapping[str, Any], directory: Directory) -> FunctionCaller:
-    """The admin on whose behalf the function is called.
+    """The admin who calls the function.
 
-    What the authorizer has verified is the beginning: the pool is asked as well, because a token keeps its groups for
-    an hour after they were taken.
+    The authorizer has verified the token. The user pool is checked, too, because a token keeps its groups for an hour
+    after they were removed.
 
     Raises:
-        AnsweredError: it is nobody, or no admin.
+        ProblemError: the caller is unknown, or not an admin.
     """
     caller = _caller(event)
     if caller is None:
-        raise AnsweredError(IdentityProblem.NOT_ADMIN, "Nobody is named by the request.")
+        raise ProblemError(IdentityProblem.NOT_ADMIN, "The request has no authenticated user. Send an access token.")
     account = directory.account(caller.sub) if Role.ADMIN in caller.groups else None
     if account is None or not account.enabled or Role.ADMIN not in account.groups:
-        raise AnsweredError(IdentityProblem.NOT_ADMIN, "This takes the role Admin.")
+        raise ProblemError(IdentityProblem.NOT_ADMIN, "Permission denied. The role Admin is required.")
     return caller
 
 
-def answer(body: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    """An answer as API Gateway takes it."""
+def response(body: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """A response in the format of API Gateway."""
     media_type = "application/json" if status is HTTPStatus.OK else "application/problem+json"
     return {
         "statusCode": int(status),
@@ -82,27 +85,27 @@ def answer(body: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     }
 
 
-def problem(error: AnsweredError | ProviderAwayError, logger: Logger) -> Answer:
-    """A problem as API Gateway takes it; one line in the log, without personal data."""
+def problem(error: ProblemError | ProviderAwayError, logger: Logger) -> Response:
+    """A problem response in the format of API Gateway, and a log line without personal data."""
     if isinstance(error, ProviderAwayError):
-        error = AnsweredError(UNAVAILABLE, "The user pool cannot be had for now. Try again in a moment.")
+        error = ProblemError(UNAVAILABLE, "The user pool is unavailable. Try again in a moment.")
     status = _STATUS[error.code]
     logger.info("refused", extra={"code": error.code})
     body = {"status": int(status), "title": status.phrase, "code": error.code, "detail": error.detail}
-    return answer(body, status)
+    return response(body, status)
 
 
 def _caller(event: Mapping[str, Any]) -> FunctionCaller | None:
-    asked = APIGatewayProxyEventV2(dict(event))
+    request = APIGatewayProxyEventV2(dict(event))
     try:
-        claims = asked.request_context.authorizer.jwt_claim if asked.request_context.authorizer else {}
+        claims = request.request_context.authorizer.jwt_claim if request.request_context.authorizer else {}
         return FunctionCaller(UUID(claims["sub"]), _groups(claims.get("cognito:groups")))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
 def _groups(claim: object) -> tuple[str, ...]:
-    """API Gateway writes a list of words as one word: `[Admin User]`."""
+    """The groups of a token. API Gateway sends a list as one string: `[Admin User]`."""
     if isinstance(claim, str):
         return tuple(claim.strip("[]").replace(",", " ").split())
     return tuple(str(group) for group in claim) if isinstance(claim, list) else ()

@@ -1,1 +1,1 @@
-"""All that a stack keeps, in one file, and back again into an empty stack."""
+"""Backup and restore: everything that a stack keeps, in one file."""

@@ -1,4 +1,4 @@
-"""What a backup says of itself, in its member `manifest.json`, which is written last."""
+"""The manifest of a backup, its member `manifest.json`, which is written last."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from cluster.backup.values import Kind
+from cluster.backup.row_format import Kind
 from cluster.errors import CommandError
 
 FORMAT = 1
@@ -16,13 +16,13 @@ MEMBER = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file within the backup.
+    """One file in the backup.
 
     Args:
-        name: within the backup.
-        bytes: its size, as it was.
+        name: its path in the backup.
+        bytes: its uncompressed size.
         sha256: of its content, hexadecimal.
-        content_type: of a picture.
+        content_type: of a picture; empty for other files.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class TableMember:
-    """One table: the file with its rows, and how to read them. `columns` are names and kinds, in order."""
+    """One table and the file with its rows. `columns` are names and kinds, in order."""
 
     name: str
     columns: Sequence[tuple[str, Kind]]
@@ -43,20 +43,20 @@ class TableMember:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All of it.
+    """What a backup contains.
 
     Args:
-        format: of the file; see `FORMAT`.
+        format: of the backup file; see `FORMAT`.
         id: of this backup.
-        taken_at: what was committed before then is in it, what was committed after is not.
-        version: of the project.
-        revision: of the tables, as the migrations count.
+        taken_at: everything committed before then is in it, nothing that was committed later.
+        version: of FIT Monitor.
+        revision: of the database schema.
         profile: of the stack.
-        store: sqlite, mariadb or mysql.
-        tables: in an order in which what is referred to comes first.
-        files: what is kept beside the store.
-        left_out: what belongs to the stack and is not here, in sentences.
-        missing_pictures: shown by a row, but not in the store of images when they were copied.
+        store: the kind of database: sqlite, mariadb or mysql.
+        tables: ordered so that referenced tables come first.
+        files: the files that are kept beside the database.
+        left_out: what belongs to the stack but is not in the backup, in sentences.
+        missing_pictures: keys of pictures that a row shows but the image store lacked.
     """
 
     format: int
@@ -73,44 +73,44 @@ class Manifest:
 
     @property
     def members(self) -> Sequence[Member]:
-        """Every file within the backup but the manifest."""
+        """All files in the backup except the manifest."""
         return [*(table.file for table in self.tables), *self.files]
 
     @property
     def rows(self) -> int:
-        """Of all tables."""
+        """Number of rows of all tables."""
         return sum(table.rows for table in self.tables)
 
     def has(self, name: str) -> bool:
-        """Whether a file of that name is in it."""
+        """Whether the backup has a file of this name."""
         return any(file.name == name for file in self.files)
 
 
 class _AnyManifest(msgspec.Struct):
-    """What every format has said and will say."""
+    """The fields that every format has."""
 
     format: int
     version: str
 
 
 def encode(manifest: Manifest) -> bytes:
-    """The manifest as it is kept."""
+    """The manifest as JSON."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
 
 
 def decode(data: bytes) -> Manifest:
-    """The manifest, read.
+    """The manifest from JSON.
 
     Raises:
-        CommandError: it is none, or of a newer format.
+        CommandError: it is not a manifest, or its format is newer.
     """
     try:
-        said = msgspec.json.decode(data, type=_AnyManifest)
-        if said.format > FORMAT:
+        found = msgspec.json.decode(data, type=_AnyManifest)
+        if found.format > FORMAT:
             raise CommandError(
-                f"this backup has format {said.format}, and only {FORMAT} is known here",
-                f"restore it with version {said.version} or newer",
+                f"this backup has format {found.format}, but this version supports only format {FORMAT}",
+                f"restore it with version {found.version} or newer",
             )
         return msgspec.json.decode(data, type=Manifest)
     except msgspec.DecodeError as error:
-        raise CommandError(f"its manifest cannot be read ({error})", "take another backup") from error
+        raise CommandError(f"the manifest cannot be read ({error})", "use another backup") from error

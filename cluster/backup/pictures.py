@@ -1,4 +1,4 @@
-"""The pictures that rows show, out of the store of images and into one."""
+"""The pictures that rows show: copied from the image store into a backup, and back."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -6,41 +6,42 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, select
 
 from cluster.backup.manifest import Member
-from cluster.backup.reading import BackupFile, Told
-from cluster.backup.snapshot import ROWS_AT_ONCE
-from cluster.backup.writing import BackupWriter
+from cluster.backup.progress import Progress
+from cluster.backup.reader import BackupFile
+from cluster.backup.snapshot import ROWS_PER_READ
+from cluster.backup.writer import BackupWriter
 from cluster.errors import CommandError
 from domain.images import PICTURE_ADDRESS, ImagesAwayError, ImageStore, Shelf, Size, image_key
 from domain.tables import machines, users
 
 _FOLDER = "pictures/"
-_AWAY = "look at FITMONITOR_IMAGES__BUCKET and its keys, or at the folder in FITMONITOR_IMAGES__FOLDER, and try again"
+_HINT = "check FITMONITOR_IMAGES__BUCKET and its keys, or the folder FITMONITOR_IMAGES__FOLDER, and try again"
 
 
 def copy_pictures(
-    connection: Connection, images: ImageStore, writer: BackupWriter, told: Told
+    connection: Connection, images: ImageStore, writer: BackupWriter, progress: Progress
 ) -> tuple[Sequence[Member], Sequence[str]]:
-    """Put every picture that the snapshot shows into a backup.
+    """Copy every picture that the snapshot shows into a backup.
 
-    It was in the store before its row was. It can only be missing if it was replaced and swept since, or was lost.
+    A picture is stored before its row. It is missing only if it was replaced and swept since, or was lost.
 
     Returns:
-        What was copied, and the keys of what was missing.
+        The copied files, and the keys of missing pictures.
 
     Raises:
-        CommandError: the store of images cannot be had.
+        CommandError: the image store is unavailable.
     """
     copied, missing = [], []
     try:
-        for key in _shown(connection):
+        for key in _shown_keys(connection):
             found = images.get(key)
             if found is None:
                 missing.append(key)
                 continue
             copied.append(writer.add(_FOLDER + key, [found.data], found.content_type))
-            told("pictures", 1)
+            progress("pictures", 1)
     except ImagesAwayError as error:
-        raise CommandError(str(error), _AWAY) from error
+        raise CommandError(str(error), _HINT) from error
     return copied, missing
 
 
@@ -49,28 +50,28 @@ def pictures_in(backup: BackupFile) -> Sequence[Member]:
     return [member for member in backup.manifest.files if member.name.startswith(_FOLDER)]
 
 
-def put_pictures_back(backup: BackupFile, images: ImageStore, told: Told) -> int:
-    """Put every picture of a backup into a store of images; once more changes nothing, for a key says what is in it.
+def restore_pictures(backup: BackupFile, images: ImageStore, progress: Progress) -> int:
+    """Copy every picture of a backup into an image store. Idempotent: a key is derived from the content.
 
     Returns:
-        How many.
+        The number of pictures.
 
     Raises:
-        CommandError: the store of images cannot be had.
+        CommandError: the image store is unavailable.
     """
     members = pictures_in(backup)
     try:
         for member in members:
             key = member.name.removeprefix(_FOLDER)
             images.put(key, io.BytesIO(backup.whole(member)), member.content_type)
-            told("pictures", 1)
+            progress("pictures", 1)
     except ImagesAwayError as error:
-        raise CommandError(str(error), _AWAY) from error
+        raise CommandError(str(error), _HINT) from error
     return len(members)
 
 
-def _shown(connection: Connection) -> Iterator[str]:
-    streaming = {"stream_results": True, "yield_per": ROWS_AT_ONCE}
+def _shown_keys(connection: Connection) -> Iterator[str]:
+    streaming = {"stream_results": True, "yield_per": ROWS_PER_READ}
     pictures = users.c.picture_url.startswith(PICTURE_ADDRESS, autoescape=True)
     for shelf, query in (
         (Shelf.MACHINES, select(machines.c.image).where(machines.c.image.is_not(None)).distinct()),

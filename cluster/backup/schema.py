@@ -1,4 +1,4 @@
-"""The tables of a store that is to be filled: at which step they are, whether anything is in them, made anew."""
+"""The schema of a database that a backup is restored into: its revision, whether it is empty, its mark of a restore."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,10 +13,10 @@ from domain.migrations.run import bring_to, known_steps
 from domain.tables import metadata
 from domain.unit_of_work import Store
 
-_STEPS = "alembic_version"
+_REVISION_TABLE = "alembic_version"
 _own = MetaData()
-# There only while a store is filled: what is in a store with this table is no stack.
-_under_way = Table(
+# Exists only during a restore: a database with this table is incomplete, and no stack starts with it.
+_restore_mark = Table(
     "restore_under_way",
     _own,
     Column("backup_id", String(36), primary_key=True),
@@ -25,74 +25,81 @@ _under_way = Table(
 
 
 def newest_revision() -> str:
-    """The last step that is known here."""
+    """The newest schema revision that this version knows."""
     return known_steps().get_current_head() or ""
 
 
-def refuse_unknown(revision: str, version: str) -> None:
-    """Refuse a backup whose tables had a step that is not known here.
+def refuse_unknown_revision(revision: str, version: str) -> None:
+    """Refuse a backup whose schema revision this version does not know.
+
+    Args:
+        revision: of the backup.
+        version: of FIT Monitor that wrote the backup.
 
     Raises:
-        CommandError: they had.
+        CommandError: it is unknown.
     """
     known = {step.revision for step in known_steps().walk_revisions()}
     if revision not in known:
         raise CommandError(
-            f"this backup's tables are of step {revision}, and the last one known here is {newest_revision()}",
-            f"restore it with version {version} or newer, then go on from there",
+            f"this backup has schema revision {revision}, but the newest that this version knows is "
+            f"{newest_revision()}",
+            f"restore it with version {version} or newer, then upgrade",
         )
 
 
-def occupied(connection: Connection) -> Mapping[str, int]:
-    """How many rows are in which table, of those that have any."""
-    names = set(inspect(connection).get_table_names()) - {_STEPS, _under_way.name}
+def row_counts(connection: Connection) -> Mapping[str, int]:
+    """The number of rows by table, of tables that are not empty."""
+    names = set(inspect(connection).get_table_names()) - {_REVISION_TABLE, _restore_mark.name}
     counted = {name: count(connection, name) for name in sorted(names)}
     return {name: rows for name, rows in counted.items() if rows}
 
 
 def is_half_filled(connection: Connection) -> bool:
-    """Whether a restore began here and never came to its end."""
-    return inspect(connection).has_table(_under_way.name)
+    """Whether a restore was interrupted here."""
+    return inspect(connection).has_table(_restore_mark.name)
 
 
 def refuse_half_filled(url: str) -> None:
-    """Refuse to use a store in which a restore never came to its end.
+    """Refuse to use a database whose restore was interrupted.
 
     Raises:
-        CommandError: one did not.
+        CommandError: it was.
     """
     store = Store(url, pool_size=1)
     try:
         with store.reading() as connection:
             if is_half_filled(connection):
-                raise CommandError("a restore was cut short here", "run `fitmonitor restore` again to begin it anew")
+                raise CommandError(
+                    "a restore was interrupted here", "run `fitmonitor restore` again, which starts over"
+                )
     finally:
         store.close()
 
 
-def mark(store: Store, backup_id: UUID, now: datetime) -> None:
-    """Say that a restore is under way. First of all and taken away last: MySQL commits at every change of a table."""
+def add_restore_mark(store: Store, backup_id: UUID, now: datetime) -> None:
+    """Mark the database as incomplete. Added first and removed last: MySQL commits at every change of a table."""
     with store.writing() as connection:
         _own.create_all(connection)
-        connection.execute(_under_way.delete())
-        connection.execute(_under_way.insert().values(backup_id=str(backup_id), began_at=now))
+        connection.execute(_restore_mark.delete())
+        connection.execute(_restore_mark.insert().values(backup_id=str(backup_id), began_at=now))
 
 
-def make_anew(store: Store, revision: str) -> None:
-    """Make the tables anew, empty, as they were at a step."""
-    with store.writing() as connection:
-        metadata.drop_all(connection)
-        Table(_STEPS, MetaData()).drop(connection, checkfirst=True)
-    bring_up(store, revision)
-
-
-def bring_up(store: Store, revision: str) -> None:
-    """Take every step up to that one."""
-    with store.writing() as connection:
-        bring_to(connection, revision)
-
-
-def unmark(store: Store) -> None:
-    """Take the mark away: the store is whole."""
+def remove_restore_mark(store: Store) -> None:
+    """Mark the database as complete."""
     with store.writing() as connection:
         _own.drop_all(connection)
+
+
+def recreate_tables(store: Store, revision: str) -> None:
+    """Drop all tables, and create those of a schema revision, empty."""
+    with store.writing() as connection:
+        metadata.drop_all(connection)
+        Table(_REVISION_TABLE, MetaData()).drop(connection, checkfirst=True)
+    upgrade_schema(store, revision)
+
+
+def upgrade_schema(store: Store, revision: str) -> None:
+    """Run all migrations up to a schema revision."""
+    with store.writing() as connection:
+        bring_to(connection, revision)

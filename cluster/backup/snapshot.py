@@ -1,4 +1,4 @@
-"""The store as it was at one moment, read while it is written on."""
+"""Reads the database as it was at one moment, while it is written."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,20 +8,20 @@ from sqlalchemy import Connection, Dialect, Table, event, func, select, text
 
 from domain.unit_of_work import Store
 
-ROWS_AT_ONCE = 2000
-# A statement over millions of rows may be silent for longer than any call on the way of a scan.
-_PATIENCE_S = 3600
+ROWS_PER_READ = 2000
+# A statement over millions of rows may take longer than any call on the path of a scan.
+_TIMEOUT_S = 3600
 
 
 @contextmanager
-def patient_store(url: str) -> Iterator[Store]:
-    """A store with one connection whose statements may take long."""
+def slow_store(url: str) -> Iterator[Store]:
+    """A store with one connection whose statements may take an hour."""
     store = Store(url, pool_size=1)
 
     @event.listens_for(store.engine, "do_connect")
-    def be_patient(_dialect: Dialect, _record: Any, _arguments: Any, named: dict[str, Any]) -> None:  # noqa: ANN401 - SQLAlchemy's own
+    def set_timeouts(_dialect: Dialect, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:  # noqa: ANN401 - SQLAlchemy's own
         if store.engine.dialect.name in {"mysql", "mariadb"}:
-            named["read_timeout"] = named["write_timeout"] = _PATIENCE_S
+            options["read_timeout"] = options["write_timeout"] = _TIMEOUT_S
 
     try:
         yield store
@@ -33,17 +33,17 @@ def patient_store(url: str) -> Iterator[Store]:
 def snapshot(store: Store) -> Iterator[Connection]:
     """A connection that reads what was committed when this was called, whatever is committed later.
 
-    No lock is taken: who writes waits for nothing. What they replace is kept by the store until the end of this.
+    It takes no lock, so that writers do not wait. The database keeps what they replace until the end.
     """
     with store.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.execute(text("BEGIN"))
-            # Only a first read settles what is seen.
+            # SQLite's snapshot begins with the first read.
             connection.execute(text("SELECT COUNT(*) FROM sqlite_master"))
         else:
             connection.execution_options(isolation_level="REPEATABLE READ")
-            # The server gives up a result that is not fetched for a minute; a disk may be slower for once.
-            connection.execute(text(f"SET SESSION net_write_timeout = {_PATIENCE_S}"))
+            # By default the server drops a result that is not fetched for a minute; a disk may be slower for once.
+            connection.execute(text(f"SET SESSION net_write_timeout = {_TIMEOUT_S}"))
             connection.commit()
             connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         try:
@@ -53,16 +53,16 @@ def snapshot(store: Store) -> Iterator[Connection]:
 
 
 def rows_of(connection: Connection, table: Table) -> Iterator[Sequence[Any]]:
-    """All rows of a table in the order of its key, some thousands at a time; never all of them in memory."""
+    """All rows of a table in the order of its primary key, `ROWS_PER_READ` at a time."""
     query = select(table).order_by(*table.primary_key.columns)
-    streaming = {"stream_results": True, "yield_per": ROWS_AT_ONCE}
+    streaming = {"stream_results": True, "yield_per": ROWS_PER_READ}
     with connection.execute(query, execution_options=streaming) as result:
         for part in result.partitions():
             yield [tuple(row) for row in part]
 
 
 def count(connection: Connection, table: str) -> int:
-    """How many rows a table has."""
+    """The number of rows of a table."""
     found = connection.execute(select(func.count()).select_from(text(_quoted(connection, table))))
     return int(found.scalar_one())
 

@@ -1,4 +1,4 @@
-"""`fitmonitor backup`."""
+"""`fitmonitor backup`: writes everything that a stack keeps into one file."""
 
 import time
 from pathlib import Path
@@ -6,58 +6,60 @@ from typing import Annotated
 
 import typer
 
-from cluster.backup.showing import shown
-from cluster.backup.taking import Taken, take
+from cluster.backup.create import Created, create_backup
+from cluster.backup.progress import progress_bar
 from cluster.cli.database import opened
-from cluster.cli.output import print_json, print_plain
+from cluster.cli.output import local_time, print_json, print_plain
 from cluster.settings_file import stack_settings
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to; it holds keys and personal data, and is yours alone.")],
+    file: Annotated[
+        Path, typer.Argument(help="The file to write, readable by its owner only: it has keys and personal data.")
+    ],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="What is in it, as JSON.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the backup contains as JSON.")] = False,
 ) -> None:
-    """Write all that this stack keeps into one file: rows of one moment, keys, accounts, pictures.
+    """Write a backup of the stack: the database at one moment, keys, accounts and pictures, in one file.
 
-    Scans and payments go on meanwhile. The file appears under its name once it is whole. `fitmonitor restore` puts
-    it into an empty stack, of another profile too; `fitmonitor restore FILE --check` proves that it can be read.
+    Scans and payments go on meanwhile. The file appears under its name when it is complete. `fitmonitor restore` loads
+    it into an empty stack, of any profile; `fitmonitor restore FILE --check` verifies it.
 
     Example: fitmonitor backup /media/backups/monday.fitmonitor
     """
     began = time.monotonic()
     settings = stack_settings()
-    with opened(settings), shown("backup") as told:
-        taken = take(settings, file, told, force=force)
+    with opened(settings), progress_bar("backup") as progress:
+        created = create_backup(settings, file, progress, force=force)
     if as_json:
-        print_json(_as_json(file, taken, time.monotonic() - began))
+        print_json(_as_json(file, created, time.monotonic() - began))
         return
-    said = taken.manifest
-    print_plain(f"{file}: {taken.bytes / 1e6:,.1f} MB, taken at {said.taken_at:%Y-%m-%d %H:%M:%S} UTC")
-    pictures = sum(1 for member in said.files if member.content_type)
-    files = len(said.files) - pictures
-    print_plain(f"{said.rows:,} rows of {len(said.tables)} tables, {files} files, {pictures} pictures")
-    for each in said.left_out:
-        print_plain(f"not in it: {each}")
-    for key in said.missing_pictures:
-        print_plain(f"not in it: a picture that is shown, but is not in the store of images: {key}")
+    manifest = created.manifest
+    print_plain(f"{file}: {created.bytes / 1e6:,.1f} MB, taken at {local_time(manifest.taken_at, seconds=True)}")
+    pictures = sum(1 for member in manifest.files if member.content_type)
+    files = len(manifest.files) - pictures
+    print_plain(f"{manifest.rows:,} rows of {len(manifest.tables)} tables, {files} files, {pictures} pictures")
+    for each in manifest.left_out:
+        print_plain(f"not included: {each}")
+    for key in manifest.missing_pictures:
+        print_plain(f"not included: picture {key}, which is missing from the image store")
 
 
-def _as_json(file: Path, taken: Taken, seconds: float) -> dict[str, object]:
-    said = taken.manifest
+def _as_json(file: Path, created: Created, seconds: float) -> dict[str, object]:
+    manifest = created.manifest
     return {
         "file": str(file),
-        "bytes": taken.bytes,
+        "bytes": created.bytes,
         "seconds": round(seconds, 3),
-        "id": said.id,
-        "taken_at": said.taken_at,
-        "version": said.version,
-        "revision": said.revision,
-        "profile": said.profile,
-        "store": said.store,
-        "rows": {table.name: table.rows for table in said.tables},
-        "files": [member.name for member in said.files],
-        "left_out": said.left_out,
-        "missing_pictures": said.missing_pictures,
+        "id": manifest.id,
+        "taken_at": manifest.taken_at,
+        "version": manifest.version,
+        "revision": manifest.revision,
+        "profile": manifest.profile,
+        "store": manifest.store,
+        "rows": {table.name: table.rows for table in manifest.tables},
+        "files": [member.name for member in manifest.files],
+        "left_out": manifest.left_out,
+        "missing_pictures": manifest.missing_pictures,
     }

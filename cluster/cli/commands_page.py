@@ -1,4 +1,4 @@
-"""Writes docs/commands.md: every command of the command line, from the tree that Typer reads.
+"""Writes docs/commands.md, the reference of all commands, from their help.
 
 Run `python -m cluster.cli.commands_page > docs/commands.md`.
 """
@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import typer
@@ -15,53 +16,59 @@ from cluster.cli.main import COMMANDS, application
 
 _HEAD = """# Commands
 
-Every command of `fitmonitor`. `fitmonitor COMMAND --help` shows the same, `fitmonitor --install-completion` lets bash, zsh and fish
-complete commands and options. `--json` is for programs; `--verbose`, before or after a command, shows the traceback of a failure.
+All commands of `fitmonitor`. `fitmonitor COMMAND --help` prints the same, `fitmonitor --install-completion` lets bash, zsh and fish complete
+commands and options. `fitmonitor --version` prints the version and the commit. `--verbose`, before or after a command, prints the traceback of an error.
 
-## What a command ends with
+## Output
 
-| code | means |
+On a terminal a list is a table. In a pipe or a file a row is a line of tab-separated values below a line of column titles.
+Times are in your time zone (`TZ`), with its offset in the column's title. `--json` is for programs: there times are RFC 3339 in UTC.
+
+## Exit codes
+
+| code | meaning |
 |---|---|
-| 0 | done |
-| 1 | it failed, or was refused; one line on standard error says why, and what mends it |
-| 2 | wrong use: a word or option that does not exist, a name that several have, or something to confirm and nobody to ask |
-| 3 | the command worked, and found what somebody has to look at: a disagreement, a refused scan, too many that wait |
-| 4 | what was named is not there; of `scan`: no answer came in time |
+| 0 | success |
+| 1 | failed or refused; one line on standard error says why and what to do |
+| 2 | wrong usage: an unknown command or option, an ambiguous name, or a confirmation that nobody can give |
+| 3 | the command found something that needs attention: a disagreement, a refused scan, too much lag |
+| 4 | what you named does not exist; of `scan`: there was no answer in time |
 | 130 | Ctrl-C |
 
-## Which installation, and as whom
+## Which installation, and as which user
 
-The commands that manage a gym (`gym`, `gate`, `device`, `machine`, `member`, `user`, `role`, `plan`, `order`, `invoice`) ask the HTTP API, so
-that rights, refusals, versions and the history of who did what are the same as everywhere.
+The commands that manage a gym (`gym`, `gate`, `device`, `machine`, `member`, `user`, `role`, `plan`, `order`, `invoice`) call the HTTP API, so
+that permissions, errors, versions and the history of changes are the same as everywhere.
 
-| variable | says |
+| variable | meaning |
 |---|---|
-| `FITMONITOR_URL` | where, as in `https://gym.example.org`; without it the stack of `FITMONITOR_DATA_DIR` |
-| `FITMONITOR_TOKEN` | as whom: an access token. Needed with `FITMONITOR_URL` |
-| `FITMONITOR_AS` | as whom at a stack of this machine: a mail address, the same as `--as EMAIL`. Without either the first admin of the stack |
+| `FITMONITOR_URL` | the installation, like `https://gym.example.org` (default: the stack of `FITMONITOR_DATA_DIR`) |
+| `FITMONITOR_TOKEN` | an access token of the user to act as; required with `FITMONITOR_URL` |
+| `FITMONITOR_AS` | on a stack of this machine: the email address of the user to act as, the same as `--as EMAIL` (default: the first admin) |
 
-At a stack of this machine each command begins a session of a few minutes, and ends it.
+On a stack of this machine each command starts a session of its own and ends it.
 
-- **Names.** A gym or a plan is its id or its name; a gate, device or machine its id or `GYM/NAME`; a member or user an address, an id, or
-  a whole name that nobody else has. A name that several have is refused with all of them.
-- **Money and destruction** ask first. `--yes` says so beforehand; where nobody can be asked and it is missing, nothing is done.
-- **A lost answer.** What makes something or moves money has a key of its own for each run, and is asked again by itself. If no answer comes at
-  all, the error tells the key: the same command with `--key KEY` does it once, however often it is repeated.
-- **Versions.** A change names the version that the command has read a moment before. `--version N` names the one that you have read: if
-  somebody else was first, it is refused.
+- **Names.** A gym or a plan is an id or a name; a gate, device or machine an id or `GYM/NAME`; a member or user an email address, an id, or a whole
+  name that is unique. For an ambiguous name the error lists all matches.
+- **Confirmation.** A command that destroys something or moves money asks first. `--yes` confirms beforehand; without it, and without a terminal,
+  nothing is done.
+- **Lost answers.** A command that creates something or moves money has an idempotency key and retries by itself. If no answer comes at all, the
+  error names the key: the same command with `--key KEY` does it once, however often you repeat it.
+- **Versions.** A change names the version that the command has just read. `--version N` names the version that you have read: if somebody else
+  changed it first, the change is refused.
 """  # noqa: E501 - a row of a table is one line
 
-_WIDTH = 100  # of a line of usage, whatever terminal this runs in
+_WIDTH = 100  # of a line of usage, independent of the terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command, as it is typed.
+    """One command or group.
 
     Args:
-        words: behind `fitmonitor`, as in `gym list`.
-        node: Typer's own of it.
-        context: to ask it about itself.
+        words: as typed after `fitmonitor`, like `gym list`.
+        node: Typer's object.
+        context: Typer's context, which its help needs.
     """
 
     words: str
@@ -70,35 +77,35 @@ class Command:
 
     @property
     def is_group(self) -> bool:
-        """Whether further words follow."""
+        """Whether it has subcommands."""
         return hasattr(self.node, "commands")
 
     @property
     def help(self) -> str:
-        """Its help without what is only for the code."""
+        """Its help, without the part of the docstring that is only for developers."""
         return inspect.cleandoc(self.node.help or "").partition("\f")[0].strip()
 
     @property
     def examples(self) -> list[str]:
-        """The lines of its example."""
-        _, marked, example = self.help.rpartition("Example: ")
-        return [" ".join(example.split())] if marked else []
+        """The command line after `Example:`."""
+        _, marker, example = self.help.rpartition("Example: ")
+        return [" ".join(example.split())] if marker else []
 
     @property
     def about(self) -> str:
-        """Its help without the example, a line for each paragraph."""
+        """Its help without the example, each paragraph on one line."""
         text = self.help.rpartition("Example: ")[0] or ("" if self.examples else self.help)
         return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
 
     @property
     def parameters(self) -> list[Any]:
-        """Arguments, then options, but for --help."""
-        shown = [each for each in self.node.params if each.name != "help" and not getattr(each, "hidden", False)]
-        return sorted(shown, key=lambda each: bool(each.param_type_name == "option"))
+        """Arguments, then options, without --help."""
+        visible = [each for each in self.node.params if each.name != "help" and not getattr(each, "hidden", False)]
+        return sorted(visible, key=lambda each: bool(each.param_type_name == "option"))
 
 
 def commands() -> Iterator[Command]:
-    """Every command and group, in the order of the command line; loads all modules."""
+    """All commands and groups, in the order of `fitmonitor --help`. It loads all their modules."""
     for entry in COMMANDS:
         root = typer.main.get_command(application(entry.name))
         context = root.make_context(
@@ -109,8 +116,12 @@ def commands() -> Iterator[Command]:
 
 
 def page() -> str:
-    """The whole file."""
-    return _HEAD + "".join(_section(command) for command in commands())
+    """The text of docs/commands.md."""
+    panels = {entry.name: entry.panel for entry in COMMANDS}
+    sections = [_HEAD]
+    for panel, group in groupby(commands(), lambda command: panels[command.words.partition(" ")[0]]):
+        sections += [f"\n## {panel}\n", *map(_section, group)]
+    return "".join(sections)
 
 
 def _walk(words: str, node: Any, parent: Any) -> Iterator[Command]:  # noqa: ANN401 - Typer's own
@@ -123,7 +134,7 @@ def _walk(words: str, node: Any, parent: Any) -> Iterator[Command]:  # noqa: ANN
 
 
 def _section(command: Command) -> str:
-    level = "#" * min(2 + command.words.count(" "), 4)
+    level = "#" * min(3 + command.words.count(" "), 5)
     lines = [f"\n{level} fitmonitor {command.words}\n", f"\n{command.about}\n"]
     if not command.is_group or command.node.invoke_without_command:
         lines.append(f"\n```text\n{command.node.get_usage(command.context).removeprefix('Usage: ').strip()}\n```\n")
@@ -135,9 +146,9 @@ def _section(command: Command) -> str:
 
 
 def _row(parameter: Any, context: Any) -> str:  # noqa: ANN401 - Typer's own
-    names, told = parameter.get_help_record(context) or (parameter.name, "")
-    names, told = " ".join(names.split()), " ".join(told.split())
-    cells = (f"`{names}`", told)
+    names, text = parameter.get_help_record(context) or (parameter.name, "")
+    names, text = " ".join(names.split()), " ".join(text.split())
+    cells = (f"`{names}`", text)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 

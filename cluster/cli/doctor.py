@@ -1,4 +1,4 @@
-"""`fitmonitor doctor`."""
+"""`fitmonitor doctor`: checks whether this machine can run the stack."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.output import print_json
+from cluster.errors import ExitCode
 from cluster.local.doctor.checks import examine
 from cluster.local.doctor.finding import Finding
 from cluster.local.record import read_record
@@ -25,63 +26,64 @@ _VARIABLE = re.compile(rf"{PREFIX}[A-Z_]+")
 def doctor(
     profile: Annotated[
         Profile | None,
-        typer.Option(help="For which profile; else that of FITMONITOR_PROFILE, else embedded.", show_default=False),
+        typer.Option(help="The profile to check for (default: FITMONITOR_PROFILE, else embedded).", show_default=False),
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Examine this machine, and the servers of a stack that is up or of production; each lack with what mends it.
+    """Check this machine, and the servers of a running stack or of production. Each problem comes with its fix.
 
-    Ends with 1 when something that the profile needs is missing. Nothing is changed.
+    It changes nothing. Exit code 1: something that the profile needs is missing.
 
     Example: fitmonitor doctor --profile full
     """
-    settings, gaps = _settings(profile)
-    findings = [*gaps, *examine(settings, profile or settings.profile, _running(settings))]
+    settings, problems = _settings(profile)
+    findings = [*problems, *examine(settings, profile or settings.profile, _running(settings))]
     if as_json:
         print_json(findings)
     else:
         _show(findings)
     if any(finding.lacks for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
-    """The profile's settings; without those that are wrong or missing, so that the machine is examined anyway."""
+    """The profile's settings without the invalid ones, so that the machine is checked anyway; and their problems."""
     try:
         return _read(profile), []
     except ValidationError as error:
-        told = _told(error)
-    with _without({name for each in told for name in _VARIABLE.findall(each)}):
+        problems = _problems(error)
+    with _without({name for each in problems for name in _VARIABLE.findall(each)}):
         try:
             settings = _read(profile)
-        except ValidationError as error:  # what production lacks
-            told += [each for each in _told(error) if each not in told]
+        except ValidationError as error:  # what production requires
+            problems += [each for each in _problems(error) if each not in problems]
             settings = Settings(profile=Profile.EMBEDDED)
-    mend = "set it in the environment as docs/configuration.md describes it"
-    return settings, [Finding("settings", good=False, found=each, mend=mend) for each in told]
+    fix = "set it in the environment as docs/configuration.md describes"
+    return settings, [Finding("settings", good=False, found=each, mend=fix) for each in problems]
 
 
 def _read(profile: Profile | None) -> Settings:
     return Settings() if profile is None else Settings(profile=profile)
 
 
-def _told(error: ValidationError) -> list[str]:
+def _problems(error: ValidationError) -> list[str]:
     return [f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors()]
 
 
 @contextmanager
 def _without(variables: set[str]) -> Iterator[None]:
-    """The environment without these variables, and without the groups that they are in."""
+    """The environment without these variables and without the groups that they are in."""
     left_out = variables | {name.partition(DELIMITER)[0] for name in variables}
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.upper() in left_out}
+    removed = {name: os.environ.pop(name) for name in list(os.environ) if name.upper() in left_out}
     try:
         yield
     finally:
-        os.environ.update(kept)
+        os.environ.update(removed)
 
 
 def _running(settings: Settings) -> Settings | None:
+    """The settings of the stack that is running in the data folder."""
     if settings.profile is Profile.PRODUCTION:
         return None
     record = read_record(settings.data_dir)

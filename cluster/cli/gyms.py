@@ -1,60 +1,54 @@
-"""`fitmonitor gym`: gyms of an installation, their hours, and who is inside."""
+"""`fitmonitor gym`: gyms and their opening hours."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, GymArgument, Key, Limit, Retired, Version, Yes, group
-from cluster.cli.api.names import the_gym
-from cluster.cli.api.refusals import WrongUseError
-from cluster.cli.gym_hours import hours
-from cluster.cli.gym_people import head_count, head_counts, inside, occupancy
-from cluster.cli.output import moment, print_fields, print_json, print_list, print_plain, shown
+from cluster.cli.api.errors import UsageError
+from cluster.cli.api.files import read_text
+from cluster.cli.api.lookup import find_gym
+from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Retired, Version, Yes, command_group, confirm
+from cluster.cli.gym_occupancy import head_count, head_counts, inside, occupancy
+from cluster.cli.output import local_time, print_document, print_json, print_list, print_plain, print_result, printable
+from cluster.errors import CommandError
 from domain.ids import new_id
 
-app = group("Gyms: set up, change, retire; their opening hours, and who is inside.")
+app = command_group("Gyms: create, change and retire them, their opening hours, who is inside.")
 
 _NAME, _ADDRESS, _ZONE, _CAPACITY = (
-    "What members call it.",
-    "Where it is.",
-    "As in Europe/Berlin.",
-    "How many may be inside at once.",
+    "The name that members see.",
+    "The postal address.",
+    "The time zone, like Europe/Berlin.",
+    "Maximum number of people inside.",
 )
-_TIMES = ("reentry_after_s", "grace_after_closing_s", "longest_visit_s", "longest_use_s")
+_SECONDS = ("reentry_after_s", "grace_after_closing_s", "longest_visit_s", "longest_use_s")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @app.command("list")
-def list_gyms(
-    *,
-    retired: Retired = False,
-    limit: Limit = None,
-    as_json: AsJson = False,
-) -> None:
+def list_gyms(*, retired: Retired = False, limit: Limit = None, as_json: AsJson = False) -> None:
     """List gyms.
 
     Example: fitmonitor gym list --json
     """
     with connected() as api:
         found = api.all("/gyms", limit, retired=retired)
-    print_list(
-        found.items,
-        lambda gym: (gym["id"], gym["name"], gym["address"], gym["time_zone"], gym["capacity"]),
-        as_json=as_json,
-        more=found.more,
-    )
+    columns = {"id": "id", "name": "name", "address": "address", "time zone": "time_zone", "capacity": "capacity"}
+    print_list(found.items, columns, as_json=as_json, more=found.more)
 
 
 @app.command()
 def show(gym: GymArgument, *, as_json: AsJson = False) -> None:
-    """Show a gym, also a retired one.
+    """Show a gym, active or retired.
 
     Example: fitmonitor gym show Riverside
     """
     with connected() as api:
-        found = the_gym(api, gym)
-    _tell(found, as_json=as_json)
+        found = find_gym(api, gym)
+    _print(found, as_json=as_json)
 
 
 @app.command()
@@ -67,17 +61,14 @@ def create(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Set a gym up. It is open day and night until it has opening hours.
+    """Create a gym. It is open day and night until you set its opening hours.
 
     Example: fitmonitor gym create Riverside --address "Quay 7" --time-zone Europe/Berlin --capacity 120
     """
-    wanted = {"name": name, "address": address, "time_zone": time_zone, "capacity": capacity}
+    gym = {"name": name, "address": address, "time_zone": time_zone, "capacity": capacity}
     with connected() as api:
-        made = api.post("/gyms", wanted, key=key or str(new_id()))
-    if as_json:
-        print_json(made)
-    else:
-        print_plain(f"{shown(made['name'])} is gym {made['id']}.")
+        created = api.post("/gyms", gym, key=key or str(new_id()))
+    print_result(created, f"{printable(created['name'])} is gym {created['id']}.", as_json=as_json)
 
 
 @app.command()
@@ -91,26 +82,28 @@ def change(
         str | None,
         typer.Option(
             metavar="SECONDS|never",
-            help="So long after an entry another one ends a forgotten visit.",
+            help="A member who scans to enter this long after entering has forgotten to leave: the visit ends and "
+            "another begins.",
             show_default=False,
         ),
     ] = None,
     grace_after_closing: Annotated[
         int | None,
-        typer.Option(metavar="SECONDS", help="How long after closing somebody may be inside.", show_default=False),
+        typer.Option(metavar="SECONDS", help="How long people may stay after closing time.", show_default=False),
     ] = None,
     longest_visit: Annotated[
-        int | None, typer.Option(metavar="SECONDS", help="A visit open for longer was forgotten.", show_default=False)
+        int | None,
+        typer.Option(metavar="SECONDS", help="A longer visit ends as a forgotten exit.", show_default=False),
     ] = None,
     longest_use: Annotated[
         int | None,
-        typer.Option(metavar="SECONDS", help="A machine in use for longer was forgotten.", show_default=False),
+        typer.Option(metavar="SECONDS", help="A longer use of a machine ends as forgotten.", show_default=False),
     ] = None,
     version: Version = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Change a gym; what is left out stays.
+    """Change a gym. What you leave out stays as it is.
 
     Example: fitmonitor gym change Riverside --capacity 90
     """
@@ -125,79 +118,115 @@ def change(
     }
     changes = {field: value for field, value in changes.items() if value is not None}
     if reentry_after is not None:
-        changes["reentry_after_s"] = None if reentry_after == "never" else _seconds(reentry_after)
+        changes["reentry_after_s"] = None if reentry_after == "never" else _parse_seconds(reentry_after)
     if not changes:
-        raise WrongUseError("nothing is to change", "see `fitmonitor gym change --help`")
+        raise UsageError("there is nothing to change", "see `fitmonitor gym change --help`")
     with connected() as api:
-        path = f"/gyms/{the_gym(api, gym)['id']}"
+        path = f"/gyms/{find_gym(api, gym)['id']}"
         changed = api.patch(path, changes, api.read(path).etag_of(version))
-    _tell(changed, as_json=as_json)
+    _print(changed, as_json=as_json)
 
 
 @app.command()
 def retire(
     gym: GymArgument,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Also while people are inside; they can still leave.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Retire it although people are inside; they can still leave.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let nobody into a gym any more; refused while people are inside.
+    """Retire a gym: nobody can enter any more. Refused while people are inside.
 
     Example: fitmonitor gym retire Riverside
     """
     with connected() as api:
-        path = f"/gyms/{the_gym(api, gym)['id']}/retire"
-        done = api.post(f"{path}?force=true" if force else path, again=True)
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{shown(done['name'])} is retired. Its past stays.")
+        path = f"/gyms/{find_gym(api, gym)['id']}/retire"
+        done = api.post(f"{path}?force=true" if force else path, repeatable=True)
+    print_result(done, f"{printable(done['name'])} is retired. Its history is kept.", as_json=as_json)
 
 
 @app.command()
 def reopen(gym: GymArgument, *, as_json: AsJson = False) -> None:
-    """Take a retirement back.
+    """Reopen a retired gym.
 
     Example: fitmonitor gym reopen Riverside
     """
     with connected() as api:
-        done = api.post(f"/gyms/{the_gym(api, gym, retired=True)['id']}/reopen", again=True)
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{shown(done['name'])} is in operation.")
+        done = api.post(f"/gyms/{find_gym(api, gym, retired=True)['id']}/reopen", repeatable=True)
+    print_result(done, f"{printable(done['name'])} is in operation.", as_json=as_json)
 
 
 @app.command()
 def delete(gym: GymArgument, version: Version = None, *, yes: Yes = False) -> None:
-    """Delete a gym that was set up by mistake; one that was used can only be retired.
+    """Delete a gym that was never used, for example one created by mistake. Retire any other gym.
 
     Example: fitmonitor gym delete Riverside --yes
     """
     with connected() as api:
-        path = f"/gyms/{the_gym(api, gym)['id']}"
+        path = f"/gyms/{find_gym(api, gym)['id']}"
         read = api.read(path)
-        name = shown(read.document["name"])
-        ask_first(f"delete the gym {name} with its gates and devices", yes=yes)
+        name = printable(read.document["name"])
+        confirm(f"delete the gym {name} with its gates and devices", yes=yes)
         api.delete(path, read.etag_of(version))
     print_plain(f"{name} is deleted.")
 
 
-def _seconds(text: str) -> int:
+@app.command()
+def hours(
+    gym: GymArgument,
+    version: Version = None,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option("--set", help="Replace them with those of this JSON file, as --json prints it; - is stdin."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show or replace a gym's opening hours, which are in the gym's time zone.
+
+    Example: fitmonitor gym hours Riverside --json > hours.json; fitmonitor gym hours Riverside --set hours.json
+    """
+    wanted = None if file is None else _read_hours(file)
+    with connected() as api:
+        path = f"/gyms/{find_gym(api, gym)['id']}/opening-hours"
+        read = api.read(path)
+        document = read.document if wanted is None else api.put(path, wanted, etag=read.etag_of(version))
+    if as_json:
+        print_json(document)
+        return
+    for span in document["hours"]:
+        print_plain(f"{_WEEKDAYS[span['weekday']]}  {span['opens']}-{span['closes']}")
+    for one in document["exceptions"]:
+        when = "closed" if one["closed"] else f"{one['opens']}-{one['closes']}"
+        print_plain(f"{one['day']}  {when}  {printable(one['note'])}".rstrip())
+    until = f" until {local_time(document['next_change'])}" if document["next_change"] else ""
+    print_plain(f"Now it is {'open' if document['open_now'] else 'closed'}{until}.")
+
+
+def _read_hours(file: Path) -> dict[str, Any]:
+    example = "`fitmonitor gym hours GYM --json` prints an example"
+    try:
+        read = json.loads(read_text(file))
+    except ValueError as error:
+        raise CommandError(f"{file} is not JSON ({error})", example) from error
+    if not isinstance(read, dict):
+        raise CommandError(f"{file} has no opening hours", example)
+    # The other fields that --json prints describe the present moment.
+    return {name: read[name] for name in ("hours", "exceptions") if name in read}
+
+
+def _parse_seconds(text: str) -> int:
     if not text.isdecimal():
-        raise WrongUseError(f"--reentry-after {text} is neither seconds nor never", "as in 900")
+        raise UsageError(f"--reentry-after {text} is neither a number of seconds nor `never`", "write it like 900")
     return int(text)
 
 
-def _tell(gym: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(gym)
-        return
-    told = gym | {"retired": moment(gym["retired_at"])}
-    print_fields(told, "id", "name", "address", "time_zone", "capacity", *_TIMES, "retired", "version")
+def _print(gym: dict[str, Any], *, as_json: bool) -> None:
+    names = ("id", "name", "address", "time_zone", "capacity", *_SECONDS, "retired", "version")
+    print_document(gym, *names, as_json=as_json, retired=local_time(gym["retired_at"]))
 
 
-app.command()(hours)
 app.command()(occupancy)
 app.command()(inside)
 app.command("head-count")(head_count)

@@ -1,4 +1,4 @@
-"""`fitmonitor images`: the store of pictures."""
+"""`fitmonitor images`: deletes pictures that nothing shows any more."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli.database import opened
-from cluster.cli.output import print_json, print_plain
+from cluster.cli.output import print_result
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
@@ -20,29 +20,31 @@ from domain.unit_of_work import Store
 from integrations.images.choice import open_images
 from integrations.lease import Lease
 
-app = typer.Typer(no_args_is_help=True, help="The store of pictures.")
+app = typer.Typer(no_args_is_help=True, help="Delete pictures that nothing shows any more.")
 
-# A sweep that is killed is in nobody's way for longer than this.
+# A sweep that is killed blocks others no longer than this.
 _LEASE_LASTS = timedelta(seconds=30)
-_BUSY = "wait until the other one has ended, or half a minute where it was killed"
-_AWAY = "look at FITMONITOR_IMAGES__BUCKET and its keys, or at the folder in FITMONITOR_IMAGES__FOLDER, and try again"
+_BUSY = "wait until it has ended, or half a minute if it was killed"
+_UNAVAILABLE = "check FITMONITOR_IMAGES__BUCKET and its keys, or the folder FITMONITOR_IMAGES__FOLDER, and try again"
 
 
 @app.callback()
 def _group() -> None:
-    """So that `sweep` stays a word of its own."""
+    """Keep `sweep` a subcommand although it is the only one."""
 
 
 @app.command()
 def sweep(
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be taken away, and leave it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The keys, and how many were kept, as JSON.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be deleted.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the keys, and how many pictures were kept, as JSON.")
+    ] = False,
 ) -> None:
-    """Take away uploads that were given up, and pictures that no machine and no member shows any more.
+    """Delete abandoned uploads, and pictures that no machine and no member shows any more.
 
-    Only what is older than FITMONITOR_IMAGES__SWEEP_AFTER_HOURS. Run it once an hour. While one sweep runs, another
-    does nothing and ends with 1.
+    Only pictures older than FITMONITOR_IMAGES__SWEEP_AFTER_HOURS are deleted. Run it once an hour. While one sweep
+    runs, another ends with exit code 1.
 
     Example: fitmonitor images sweep --dry-run
     """
@@ -55,19 +57,16 @@ def sweep(
                 return shown_names(connection, shelf, names)
 
         try:
-            with _alone(store, dry_run=dry_run) as check:
+            with _lease(store, dry_run=dry_run) as check:
                 swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run, check=check)
         except ImagesAwayError as error:
-            raise CommandError(str(error), _AWAY) from error
-    if as_json:
-        print_json(swept)
-    else:
-        print_plain("\n".join([*swept.keys, _told(swept, dry_run=dry_run)]))
+            raise CommandError(str(error), _UNAVAILABLE) from error
+    print_result(swept, "\n".join([*swept.keys, _summary(swept, dry_run=dry_run)]), as_json=as_json)
 
 
 @contextmanager
-def _alone(store: Store, *, dry_run: bool) -> Iterator[Callable[[], None]]:
-    """Hold the lease of sweeps, which a dry run does not need; yields what checks it."""
+def _lease(store: Store, *, dry_run: bool) -> Iterator[Callable[[], None]]:
+    """Hold the lease of sweeps, except for a dry run; yields a function that checks it."""
     lease = Lease(store, "image-sweep", _LEASE_LASTS)
 
     def check() -> None:
@@ -76,15 +75,15 @@ def _alone(store: Store, *, dry_run: bool) -> Iterator[Callable[[], None]]:
                 lease.check(connection)
 
     if not dry_run and not lease.try_acquire():
-        raise CommandError("another sweep is under way", _BUSY)
+        raise CommandError("another sweep is running", _BUSY)
     try:
         yield check
     except LeaseLostError as error:
-        raise CommandError("another sweep has taken over, as this one stood still", _BUSY) from error
+        raise CommandError("this sweep stalled, and another one has taken over", _BUSY) from error
     finally:
         lease.release()
 
 
-def _told(swept: Swept, *, dry_run: bool) -> str:
-    would = "would be taken away" if dry_run else "taken away"
-    return f"{len(swept.keys)} {would}, {swept.kept} kept: they are shown."
+def _summary(swept: Swept, *, dry_run: bool) -> str:
+    deleted = "would be deleted" if dry_run else "deleted"
+    return f"{len(swept.keys)} {deleted}, {swept.kept} kept because they are shown."

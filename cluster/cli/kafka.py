@@ -1,78 +1,73 @@
-"""`fitmonitor kafka`: how far the consumers are, and what could not be handled."""
+"""`fitmonitor kafka lag`: how many messages wait for each consumer group."""
 
-from enum import IntEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from cluster.cli import dead_letters
-from cluster.cli.kafka_connection import kafka_of_the_stack
-from cluster.cli.output import print_json
+from cluster.cli.kafka_connection import stack_kafka
+from cluster.cli.output import print_json, print_plain, print_table
+from cluster.errors import ExitCode
 from integrations.kafka.group_lag import GroupLag, PartitionLag, group_lag
 
-app = typer.Typer(no_args_is_help=True, help="How far the consumers are, and what they could not handle.")
+app = typer.Typer(no_args_is_help=True, help="Show the lag of the Kafka consumers; list, show and replay dead letters.")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("replay")(dead_letters.replay)
-
-
-class LagExit(IntEnum):
-    """What the command ends with, besides 0 and the 1 of every error."""
-
-    TOO_MANY_WAIT = 3
 
 
 @app.command()
 def lag(
     most: Annotated[
-        int | None, typer.Option("--most", min=0, help="End with 3 when more messages than these wait for a group.")
+        int | None,
+        typer.Option("--most", min=0, help="End with exit code 3 if a group has more waiting messages than this."),
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--every", help="Show partitions without a lag too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Every group with every partition.")] = False,
+    every: Annotated[bool, typer.Option("--every", help="Show partitions without lag, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all groups and partitions as JSON.")] = False,
 ) -> None:
-    """Show how many messages wait for each consumer group, and who owns their partitions.
+    """Show how many messages wait for each consumer group, and which member owns each partition.
 
-    Ends with 0, with 3 when more than --most wait, with 1 for an error.
+    Exit codes: 0, 3 if more than --most messages wait, 1 error.
 
     Example: fitmonitor kafka lag --most 1000
     """
-    with kafka_of_the_stack() as kafka:
+    with stack_kafka() as kafka:
         groups = [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
     if as_json:
-        print_json([_plain(group) for group in groups])
+        print_json([_as_json(group) for group in groups])
     else:
         for group in groups:
             _show(group, every=every)
     if most is not None and any(group.lag > most for group in groups):
-        raise typer.Exit(LagExit.TOO_MANY_WAIT)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 def _show(group: GroupLag, *, every: bool) -> None:
-    console = Console(highlight=False, soft_wrap=True)
     behind = [partition for partition in group.partitions if partition.lag]
-    who = "this broker cannot say who consumes" if group.state is None else f"{group.members} members, {group.state}"
-    console.print(
+    state = "the broker has no group state" if group.state is None else f"{group.members} members, {group.state}"
+    print_plain(
         f"{group.group} on {group.topic}: {group.lag} messages wait in {len(behind)} of {len(group.partitions)} "
-        f"partitions; {who}",
-        markup=False,
+        f"partitions; {state}"
     )
-    shown = group.partitions if every else behind
-    if shown:
-        table = Table("partition", "committed", "end", "lag", "member", box=None)
-        for partition in shown:
-            table.add_row(*_row(partition, known=group.state is not None))
-        console.print(table)
+
+    def member(partition: PartitionLag) -> str:
+        return partition.member or ("none" if group.state is not None else "?")
+
+    partitions = group.partitions if every else behind
+    if partitions:
+        print_table(
+            partitions,
+            {
+                "partition": "partition",
+                "committed": lambda partition: "never" if partition.committed is None else partition.committed,
+                "end": "end",
+                "lag": "lag",
+                "member": member,
+            },
+        )
 
 
-def _row(partition: PartitionLag, *, known: bool) -> tuple[str, ...]:
-    committed = "never" if partition.committed is None else str(partition.committed)
-    owner = partition.member or ("[red]nobody[/red]" if known else "?")
-    return str(partition.partition), committed, str(partition.end), str(partition.lag), owner
-
-
-def _plain(group: GroupLag) -> dict[str, object]:
+def _as_json(group: GroupLag) -> dict[str, object]:
     return {
         **group.as_json(),
         "partitions": [

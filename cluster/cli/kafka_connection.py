@@ -1,4 +1,4 @@
-"""The stack's Kafka, asked by one command."""
+"""The stack's Kafka, for one command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,30 +10,29 @@ from cluster.settings_file import stack_settings
 from integrations.logs import configure_logging
 from integrations.settings import KafkaSettings
 
-_MEND = "start the stack with `fitmonitor up`, or name another Kafka in FITMONITOR_KAFKA__BOOTSTRAP_SERVERS"
+_HINT = "start the stack with `fitmonitor up`, or set FITMONITOR_KAFKA__BOOTSTRAP_SERVERS to another Kafka"
 _NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001 - the library's own names
 
 
 @contextmanager
-def kafka_of_the_stack() -> Iterator[KafkaSettings]:
-    """Where the stack's Kafka is; what the client has to say of it becomes one line.
+def stack_kafka() -> Iterator[KafkaSettings]:
+    """The settings of the stack's Kafka. Errors of the client become `CommandError`.
 
     Raises:
-        CommandError: none is named, or it cannot be asked.
+        CommandError: no Kafka is configured, it is unavailable, or it lacks a topic.
     """
     settings = stack_settings()
     if not settings.kafka.bootstrap_servers:
-        raise CommandError("no stack is up, and no Kafka is named", _MEND)
-    # The client's own lines would come before the one that counts.
+        raise CommandError("no stack is running, and no Kafka is configured", _HINT)
+    # The client's own log lines would come before the error.
     configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}))
+    servers = settings.kafka.bootstrap_servers
     try:
         yield settings.kafka
     except KafkaException as error:
         cause = error.args[0] if error.args else None
         if isinstance(cause, KafkaError) and cause.code() in _NO_TOPIC:
-            mend = "`fitmonitor up` makes the topics; FITMONITOR_KAFKA__… names others"
-            raise CommandError(
-                f"Kafka at {settings.kafka.bootstrap_servers} lacks a topic ({cause.str()})", mend
-            ) from error
-        why = cause.str() if isinstance(cause, KafkaError) else str(error)
-        raise CommandError(f"Kafka at {settings.kafka.bootstrap_servers} cannot be asked ({why})", _MEND) from error
+            hint = "`fitmonitor up` creates the topics; FITMONITOR_KAFKA__… sets other names"
+            raise CommandError(f"Kafka at {servers} lacks a topic ({cause.str()})", hint) from error
+        reason = cause.str() if isinstance(cause, KafkaError) else str(error)
+        raise CommandError(f"Kafka at {servers} is unavailable ({reason})", _HINT) from error

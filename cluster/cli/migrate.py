@@ -1,4 +1,4 @@
-"""`fitmonitor migrate`."""
+"""`fitmonitor migrate`: brings the database schema up to date."""
 
 from typing import Annotated
 from uuid import UUID
@@ -24,17 +24,19 @@ _USERS = table("users", column("id", Id()), column("email"))
 def migrate(
     release_address: Annotated[
         list[UUID] | None,
-        typer.Option(metavar="ID", help="Take the address of this account away first; may be given several times."),
+        typer.Option(metavar="ID", help="First remove the email address of this account; repeat it for more."),
     ] = None,
 ) -> None:
-    """Bring the database of the running stack, or of the environment, up to date, and the local accounts' file.
+    """Bring the schema of the database and of the local accounts file up to date. Idempotent.
+
+    It uses the database of the running stack, else that of the environment.
 
     Example: fitmonitor migrate
     """
     settings = stack_settings()
     url = settings.database.url.get_secret_value()
     if not url:
-        raise CommandError("no database is named", "set FITMONITOR_DATABASE__URL or start the stack")
+        raise CommandError("no database is configured", "set FITMONITOR_DATABASE__URL, or start the stack")
     refuse_half_filled(url)
     for account in release_address or ():
         _release(settings, account)
@@ -43,14 +45,14 @@ def migrate(
             accounts(settings)
         upgrade(url)
     except MigrationBusyError as error:
-        raise CommandError(str(error), "wait until it has ended, and run this again") from error
+        raise CommandError(str(error), "wait until it has ended, then run this again") from error
     except CollidingAddressesError as error:
         raise CommandError(str(error)) from error
     typer.echo("the database is up to date")
 
 
 def _release(settings: Settings, account: UUID) -> None:
-    """Take an account's address away, in the database and at the local provider.
+    """Remove an account's email address from the database and from the local identity provider.
 
     Raises:
         CommandError: there is no such account.
@@ -64,5 +66,5 @@ def _release(settings: Settings, account: UUID) -> None:
     finally:
         store.close()
     if not found and not changed:
-        raise CommandError(f"there is no account {account}", "the message that names the accounts has their ids")
-    print_plain(f"{account} has no address any more")
+        raise CommandError(f"there is no account {account}", "use an id from the error message of `fitmonitor migrate`")
+    print_plain(f"the email address of {account} is removed")

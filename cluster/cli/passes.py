@@ -1,4 +1,4 @@
-"""`fitmonitor pass`: a member's pass, and the keys that passes are signed with."""
+"""`fitmonitor pass`: a member's pass, and the keys that sign passes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli import terminal_pass
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from cluster.cli.database import reading
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
@@ -20,22 +20,22 @@ from integrations.pass_keys import PassKeyError, PassSigner, retire_pass_key, ro
 from integrations.rendering import pass_images
 from integrations.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="A member's pass, and the keys that passes are signed with.")
+app = typer.Typer(no_args_is_help=True, help="Show a member's pass; rotate the keys that sign passes.")
 
-_MEND_KEYS = "start the stack with `fitmonitor up`, which makes a key, or set FITMONITOR_PASSES__KEY_DIR"
+_NO_KEYS = "start the stack with `fitmonitor up`, which creates a key, or set FITMONITOR_PASSES__KEY_DIR"
 
 
 @app.command()
 def show(
-    member_email: Annotated[str, typer.Argument(help="The member's address.", show_default=False)],
+    member_email: Annotated[str, typer.Argument(help="The member's email address.", show_default=False)],
     *,
-    code: Annotated[bool, typer.Option("--code", help="Print the code alone, for `fitmonitor scan`.")] = False,
-    png: Annotated[Path | None, typer.Option(help="Write the picture to this file.", dir_okay=False)] = None,
-    svg: Annotated[Path | None, typer.Option(help="Write the drawing to this file.", dir_okay=False)] = None,
-    terminal: Annotated[bool, typer.Option("--terminal", help="Show it here, the default.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The code and when it is good, as JSON.")] = False,
+    code: Annotated[bool, typer.Option("--code", help="Print only the code, for `fitmonitor scan`.")] = False,
+    png: Annotated[Path | None, typer.Option(help="Write the QR code to this PNG file.", dir_okay=False)] = None,
+    svg: Annotated[Path | None, typer.Option(help="Write the QR code to this SVG file.", dir_okay=False)] = None,
+    terminal: Annotated[bool, typer.Option("--terminal", help="Draw the QR code here (the default).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the code and its validity as JSON.")] = False,
 ) -> None:
-    """Show a member's present code: good for 45 s, and once.
+    """Show a member's current pass. It is valid for 45 s, and for one scan.
 
     Example: fitmonitor pass show ada.albers@demo.example --png pass.png
     """
@@ -57,11 +57,13 @@ def rotate_key(
     *,
     retire: Annotated[
         bool,
-        typer.Option("--retire", help="Remove the earlier keys at once, after a leak: codes on phones become invalid."),
+        typer.Option(
+            "--retire", help="Delete the earlier keys at once, after a leak: passes on phones become invalid."
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The new key's id and the others', as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ids of the keys as JSON.")] = False,
 ) -> None:
-    """Make a new key that signs passes from now on; the earlier ones go on verifying.
+    """Create a new key, which signs passes from now on. Passes of earlier keys stay valid.
 
     Example: fitmonitor pass rotate-key
     """
@@ -76,26 +78,26 @@ def rotate_key(
     if as_json:
         print_json({"key_id": new, "verifying": [] if retire else earlier, "retired": earlier if retire else []})
         return
-    print_plain(f"Passes are signed with key {new} now.")
+    print_plain(f"New passes are signed with key {new}.")
     if earlier:
-        print_plain(f"{'Removed' if retire else 'Still verifying'}: {', '.join(earlier)}")
+        print_plain(f"{'Removed' if retire else 'Still accepted'}: {', '.join(earlier)}")
 
 
 def _issue(settings: Settings, member_email: str) -> IssuedPass:
     with reading(settings) as connection:
         member = UserRepository(connection).user_of(normal_address_or_none(member_email) or "")
     if member is None:
-        raise NotFoundError("no user of this stack has that address", "the demo's are in demo.json of its data folder")
+        raise NotFoundError("no user of this stack has this address", "see `fitmonitor member list`")
     try:
         [issued] = Passes(PassSigner(_key_dir(settings))).issue(member.id, system_clock())
     except PassKeyError as error:
-        raise CommandError(str(error), _MEND_KEYS) from error
+        raise CommandError(str(error), _NO_KEYS) from error
     return issued
 
 
 def _key_dir(settings: Settings) -> Path:
     if settings.passes.key_dir is None:
-        raise CommandError("no folder of pass keys is named", _MEND_KEYS)
+        raise CommandError("the folder of the pass keys is not set", _NO_KEYS)
     return settings.passes.key_dir
 
 
@@ -109,4 +111,4 @@ def _write(path: Path, picture: bytes) -> None:
 def _show(issued: IssuedPass) -> None:
     console = terminal_pass.show(issued.code)
     left = (issued.good_until - system_clock()).total_seconds()
-    console.print(f"Good until {issued.good_until:%H:%M:%S} UTC, {left:.0f} s from now, once.")
+    console.print(f"Good until {issued.good_until.astimezone():%H:%M:%S %Z}, {left:.0f} s from now, for one scan.")

@@ -1,61 +1,50 @@
-"""`fitmonitor role`: who is staff, who is admin."""
+"""`fitmonitor role`: the roles of users."""
 
 from typing import Annotated
 
 import typer
 
-from cluster.cli.api.assent import ask_first
 from cluster.cli.api.connection import connected
-from cluster.cli.api.group import AsJson, MemberArgument, Yes, group
-from cluster.cli.api.names import address_of, the_user
-from cluster.cli.output import print_json, print_plain
+from cluster.cli.api.lookup import email_or_id, find_user
+from cluster.cli.api.options import AsJson, MemberArgument, Yes, command_group, confirm
+from cluster.cli.output import print_list, print_result
 from domain.identity.model import Role
 
-app = group("Who is staff, who is admin. Admin includes Staff, Staff includes User.")
+app = command_group("Roles of users. Admin includes Staff, Staff includes User.")
 
 RoleArgument = Annotated[Role, typer.Argument(help="The role.", show_default=False)]
 
 
 @app.command("list")
 def list_roles(user: MemberArgument, *, as_json: AsJson = False) -> None:
-    """List the roles that a user was given; who has a role: `fitmonitor user list --role Staff`.
+    """List the roles of a user. To list the users of a role: `fitmonitor user list --role Staff`.
 
     Example: fitmonitor role list olga@example.org
     """
     with connected() as api:
-        roles = the_user(api, user)["roles"]
-    if as_json:
-        print_json(roles)
-    else:
-        for role in roles:
-            print_plain(role)
+        roles = find_user(api, user)["roles"]
+    print_list(roles, {"role": str}, as_json=as_json)
 
 
 @app.command()
 def give(user: MemberArgument, role: RoleArgument, *, as_json: AsJson = False) -> None:
-    """Give a role. It counts from the user's next token on.
+    """Give a role to a user. It applies from the user's next access token.
 
     Example: fitmonitor role give olga@example.org Staff
     """
     with connected() as api:
-        done = api.put(f"/users/{the_user(api, user)['id']}/roles/{role.value}")
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{address_of(done)}: {', '.join(done['roles'])}; it counts from the next token on.")
+        done = api.put(f"/users/{find_user(api, user)['id']}/roles/{role.value}")
+    print_result(done, f"{email_or_id(done)}: {', '.join(done['roles'])}, from the next access token.", as_json=as_json)
 
 
 @app.command()
 def take(user: MemberArgument, role: RoleArgument, *, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Take a role; everywhere within 5 s. Not the last admin's.
+    """Remove a role from a user, effective within 5 s. The last admin keeps the role Admin.
 
     Example: fitmonitor role take olga@example.org Staff --yes
     """
     with connected() as api:
-        found = the_user(api, user)
-        ask_first(f"take the role {role.value} from {address_of(found)}", yes=yes)
+        found = find_user(api, user)
+        confirm(f"remove the role {role.value} from {email_or_id(found)}", yes=yes)
         done = api.delete(f"/users/{found['id']}/roles/{role.value}")
-    if as_json:
-        print_json(done)
-    else:
-        print_plain(f"{address_of(done)}: {', '.join(done['roles']) or 'no role'}.")
+    print_result(done, f"{email_or_id(done)}: {', '.join(done['roles']) or 'no role'}.", as_json=as_json)

@@ -1,11 +1,11 @@
-"""`fitmonitor token`: an access token of the local identity provider."""
+"""`fitmonitor token`: prints an access token of the local identity provider."""
 
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from cluster.cli.api.actor import somebody
+from cluster.cli.api.local_users import find_local_user
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
@@ -15,26 +15,26 @@ from integrations.local_identity.tokens import mint_access_token
 
 
 def token(
-    email: Annotated[str, typer.Argument(help="The address of a user, as in the demo's file.", show_default=False)],
-    hours: Annotated[float, typer.Option(min=0.01, max=24 * 365, help="How long the token is good.")] = 8,
+    email: Annotated[str, typer.Argument(help="The user's email address.", show_default=False)],
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 365, help="How long the token is valid.")] = 8,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="With the user's id, the roles and the end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print user id, roles and expiry, too.")] = False,
 ) -> None:
     """Print an access token for a user of this stack, or for an account that has not signed in yet.
 
-    The local provider only. The token begins a session, as a sign-in does.
+    It works with the local identity provider only. The token starts a session, as a sign-in does.
 
     Example: curl -H "Authorization: Bearer $(fitmonitor token admin@demo.example)" http://127.0.0.1:8000/api/me
     """
     settings = stack_settings()
-    user = somebody(settings, email)
+    user = find_local_user(settings, email)
     lifetime = timedelta(hours=hours)
     try:
-        minted = mint_access_token(settings, sub=user.id, email=user.email, groups=user.roles, lifetime=lifetime)
+        token = mint_access_token(settings, sub=user.id, email=user.email, groups=user.roles, lifetime=lifetime)
     except NoLocalIdentityError as error:
         raise CommandError(str(error), "start the embedded or the full profile with `fitmonitor up`") from error
     if as_json:
         expires_at = system_clock() + lifetime
-        print_json({"token": minted, "user_id": user.id, "roles": user.roles, "expires_at": expires_at})
+        print_json({"token": token, "user_id": user.id, "roles": user.roles, "expires_at": expires_at})
     else:
-        print_plain(minted)
+        print_plain(token)

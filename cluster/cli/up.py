@@ -1,4 +1,4 @@
-"""`fitmonitor up`."""
+"""`fitmonitor up`: starts the stack in the foreground."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from cluster.local.folders import serve_config_file
 from cluster.local.progress import Progress
 from cluster.local.stack import StackOptions, StoppedError
@@ -16,15 +16,20 @@ from integrations.settings import Profile, Settings
 
 def up(
     profile: Annotated[
-        Profile | None, typer.Option(help="Which parts: embedded needs no server; full brings MariaDB and Kafka.")
+        Profile | None,
+        typer.Option(
+            help="embedded needs no servers, full starts MariaDB and Kafka (default: FITMONITOR_PROFILE or embedded)."
+        ),
     ] = None,
     *,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty store with gyms and members to try.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Fill an empty database with demo gyms, members and accounts.")
+    ] = False,
     serve_config: Annotated[
-        Path | None, typer.Option(help="A Serve configuration in place of the shipped one.")
+        Path | None, typer.Option(help="Use this Ray Serve configuration instead of serve_config.yaml.")
     ] = None,
 ) -> None:
-    """Start the stack of FITMONITOR_DATA_DIR in the foreground.
+    """Start the stack of the data folder FITMONITOR_DATA_DIR in the foreground. Ctrl-C stops it.
 
     Example: fitmonitor up --profile full --demo
     """
@@ -32,9 +37,11 @@ def up(
         os.environ["FITMONITOR_PROFILE"] = profile
     settings = Settings()
     if settings.profile is Profile.PRODUCTION:
-        raise CommandError("up is for one machine", "use --profile embedded or --profile full")
+        raise CommandError(
+            "`fitmonitor up` runs a stack on one machine, not in production", "add --profile embedded or --profile full"
+        )
     options = StackOptions(settings, serve_config or serve_config_file(), demo=demo)
     try:
         Supervisor(options, Progress()).run()
     except StoppedError:
-        raise typer.Exit(130) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -1,1 +1,1 @@
-"""What makes the site of `make docs` out of README and docs/."""
+"""Builds the documentation site (`make docs`) from README and docs/."""

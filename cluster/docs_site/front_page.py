@@ -1,6 +1,6 @@
-"""A hook of MkDocs: README is the site's front page, CHANGELOG its last one, each as it stands in the checkout.
+"""A hook of MkDocs that adds README as the site's front page and CHANGELOG as its last page.
 
-`mkdocs.yml` names this file. Nothing is written twice: the links of both are turned to where their pages are.
+`mkdocs.yml` names this file. It changes the links of both to where the pages are on the site.
 """
 
 import re
@@ -13,7 +13,7 @@ PAGES = {"README.md": "index.md", "CHANGELOG.md": "changes.md"}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Called by MkDocs once it knows what lies in docs/."""
+    """Add the pages. MkDocs calls this after it has listed docs/."""
     checkout = Path(config.config_file_path).parent
     for name, page in PAGES.items():
         text = (checkout / name).read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def from_docs(text: str) -> str:
-    """A page of the top folder as if it lay in docs/."""
+    """A text of the top folder with its links changed as if it were in docs/."""
     for name, page in PAGES.items():
         text = text.replace(f"]({name})", f"]({page})")
     return re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", text)

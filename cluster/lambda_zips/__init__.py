@@ -1,1 +1,1 @@
-"""The Lambda functions as files that AWS can run: `make lambdas`."""
+"""Builds the zip files of the Lambda functions: `make lambdas`."""

@@ -1,6 +1,6 @@
-"""What each function needs of others, pinned as the whole project pins it.
+"""The packages that the Lambda functions need, with the versions of requirements.lock.
 
-`python -m cluster.lambda_zips.requirements` writes each function's requirements.txt anew, after `make lock`.
+Run `python -m cluster.lambda_zips.requirements` after `make lock`: it writes each function's requirements.txt.
 """
 
 import re
@@ -11,22 +11,22 @@ NEEDED = (
     *("aws-lambda-powertools", "boto3", "botocore", "idna", "jmespath", "msgspec"),
     *("python-dateutil", "s3transfer", "six", "typing-extensions", "urllib3"),
 )
-"""What the functions import, and what that needs; a test starts each function with this and nothing else."""
+"""The packages that the functions import, and their dependencies. A test starts each function with these alone."""
 
 _HEAD = "# Written by `python -m cluster.lambda_zips.requirements` from requirements.lock.\n"
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==[^\n]*(?:\n[ \t]+[^\n]*)*", re.MULTILINE)
 
 
 def functions() -> list[str]:
-    """The names of the functions, which are those of their folders."""
+    """The names of the functions, which are the names of their folders."""
     return sorted(file.parent.name for file in (ROOT / "lambdas").glob("*/handler.py"))
 
 
 def requirements() -> str:
-    """What stands in each function's requirements.txt.
+    """The content of each function's requirements.txt.
 
     Raises:
-        KeyError: requirements.lock lacks something.
+        KeyError: requirements.lock lacks a package.
     """
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     pins = {pin["name"]: pin.group() for pin in _PIN.finditer(lock)}

@@ -1,1 +1,1 @@
-"""How a stack is, asked of each of its parts: `fitmonitor status`."""
+"""`fitmonitor status`: queries each service of a stack and shows the results."""

@@ -1,16 +1,15 @@
-"""What Ray Serve runs: its own word from the metrics, what was asked for, and the processes that live.
+"""The state of Ray Serve's applications, from Ray's metrics, the Serve configuration and the running processes.
 
-The local stack runs Ray without its dashboard (docs/decisions/0007), whose REST interface would tell the same.
+The local stack runs Ray without its dashboard (docs/decisions/0007), whose REST API would tell the same.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-from cluster.status.samples import Sample
 
 METRICS = (
     APPLICATION_STATUS := "ray_serve_application_status",
@@ -22,7 +21,18 @@ UNKNOWN = "unknown"
 # Ray 2.60, `ApplicationStatus.to_numeric` and `DeploymentStatus.to_numeric`.
 _APPLICATION = {1: "deploy failed", 2: "unhealthy", 3: "not started", 4: "deleting", 5: "deploying", 6: "running"}
 _DEPLOYMENT = {1: "deploy failed", 2: "unhealthy", 3: "updating", 4: "upscaling", 5: "downscaling", 6: "healthy"}
-_TITLE = "ray::ServeReplica:"
+_REPLICA_TITLE = "ray::ServeReplica:"
+_SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a Prometheus metric."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +40,10 @@ class DeploymentState:
     """One deployment.
 
     Args:
-        status: Serve's word; `unknown` until it has published one.
-        running: replicas whose processes live now.
-        healthy: replicas that passed their last check when Serve last published; None until it has.
-        target: how many Serve wants; before it has published, the fewest that were asked for.
+        status: as Serve publishes it; `unknown` until then.
+        running: number of replicas with a living process.
+        healthy: number of replicas whose last health check passed when Serve last published; None until then.
+        target: number of replicas that Serve wants; until it has published, the configured minimum.
     """
 
     name: str
@@ -52,17 +62,32 @@ class ApplicationState:
     deployments: tuple[DeploymentState, ...]
 
 
-def serve_state(
-    wanted: Mapping[str, Mapping[str, int]], samples: Collection[Sample], replicas: Mapping[str, int]
-) -> Sequence[ApplicationState]:
-    """Put together what three sources say.
+def parse_samples(text: str, names: Collection[str]) -> Iterator[Sample]:
+    """The samples of some metrics. Lines that are no samples are skipped.
 
     Args:
-        wanted: applications, their deployments, and the fewest replicas of each, as `read_wanted` gives them.
-        samples: of METRICS.
-        replicas: living processes by `application:deployment`.
+        text: https://prometheus.io/docs/instrumenting/exposition_formats/
+        names: of the metrics, as in the text.
     """
-    names = {name: list(deployments) for name, deployments in wanted.items()}
+    for name, labels, value in _SAMPLE.findall(text):
+        if name in names:
+            try:
+                yield Sample(name, dict(_LABEL.findall(labels)), float(value))
+            except ValueError:
+                continue
+
+
+def serve_state(
+    configured: Mapping[str, Mapping[str, int]], samples: Collection[Sample], replicas: Mapping[str, int]
+) -> Sequence[ApplicationState]:
+    """Combine what three sources know.
+
+    Args:
+        configured: minimum replicas by application and deployment, as `read_configured` returns them.
+        samples: of METRICS.
+        replicas: number of living processes by `application:deployment`.
+    """
+    names = {name: list(deployments) for name, deployments in configured.items()}
     for sample in samples:
         known = names.setdefault(sample.labels.get("application", ""), [])
         if (deployment := sample.labels.get("deployment")) and deployment not in known:
@@ -72,55 +97,57 @@ def serve_state(
         ApplicationState(
             name,
             _status(samples, APPLICATION_STATUS, _APPLICATION, application=name),
-            tuple(_deployment(name, each, wanted, samples, replicas) for each in deployments),
+            tuple(_deployment(name, each, configured, samples, replicas) for each in deployments),
         )
         for name, deployments in names.items()
     ]
 
 
-def _deployment(
-    application: str,
-    name: str,
-    wanted: Mapping[str, Mapping[str, int]],
-    samples: Collection[Sample],
-    replicas: Mapping[str, int],
-) -> DeploymentState:
-    def told(metric: str) -> list[float]:
-        return list(_values(samples, metric, application=application, deployment=name))
-
-    target = [int(value) for value in told(TARGET)]
-    healthy = told(HEALTHY)
-    return DeploymentState(
-        name,
-        _status(samples, DEPLOYMENT_STATUS, _DEPLOYMENT, application=application, deployment=name),
-        running=replicas.get(f"{application}:{name}", 0),
-        healthy=sum(value == 1 for value in healthy) if healthy else None,
-        target=target[-1] if target else wanted.get(application, {}).get(name),
-    )
-
-
-def read_wanted(config: Path) -> dict[str, dict[str, int]]:
-    """What the Serve configuration of a stack asks for; empty where it cannot be read.
+def read_configured(config: Path) -> dict[str, dict[str, int]]:
+    """Read a Serve configuration.
 
     Returns:
-        Of each application its deployments, and of each deployment the fewest replicas.
+        The minimum number of replicas by application and deployment; empty where the file cannot be read.
     """
     try:
         content: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
         return {
-            application["name"]: {each["name"]: _fewest(each) for each in application.get("deployments", [])}
+            application["name"]: {each["name"]: _minimum(each) for each in application.get("deployments", [])}
             for application in content["applications"]
         }
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return {}
 
 
-def replicas_of(titles: Mapping[str, int]) -> dict[str, int]:
+def count_replicas(titles: Mapping[str, int]) -> dict[str, int]:
     """Replicas by `application:deployment`, from the titles that Ray gives to processes."""
-    return {title.removeprefix(_TITLE): count for title, count in titles.items() if title.startswith(_TITLE)}
+    return {
+        title.removeprefix(_REPLICA_TITLE): count for title, count in titles.items() if title.startswith(_REPLICA_TITLE)
+    }
 
 
-def _fewest(deployment: Mapping[str, Any]) -> int:
+def _deployment(
+    application: str,
+    name: str,
+    configured: Mapping[str, Mapping[str, int]],
+    samples: Collection[Sample],
+    replicas: Mapping[str, int],
+) -> DeploymentState:
+    def values(metric: str) -> list[float]:
+        return list(_values(samples, metric, application=application, deployment=name))
+
+    target = [int(value) for value in values(TARGET)]
+    healthy = values(HEALTHY)
+    return DeploymentState(
+        name,
+        _status(samples, DEPLOYMENT_STATUS, _DEPLOYMENT, application=application, deployment=name),
+        running=replicas.get(f"{application}:{name}", 0),
+        healthy=sum(value == 1 for value in healthy) if healthy else None,
+        target=target[-1] if target else configured.get(application, {}).get(name),
+    )
+
+
+def _minimum(deployment: Mapping[str, Any]) -> int:
     scaling = deployment.get("autoscaling_config") or {}
     return int(scaling.get("min_replicas", deployment.get("num_replicas") or 1))
 

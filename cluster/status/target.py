@@ -1,4 +1,4 @@
-"""Which stack is asked: the one of this machine's data folder, or one elsewhere."""
+"""Which stack `fitmonitor status` shows: that of this machine's data folder, or one on another machine."""
 
 import os
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Target:
     """A stack.
 
     Args:
-        url: where its API is, without `/api`.
-        profile: its profile; empty where it is not known.
+        url: of its API, without `/api`.
+        profile: empty where it is unknown.
         record: of a stack on this machine.
-        settings: by which its database and Kafka are reached; None where they are not known.
+        settings: of its database and Kafka; None where they are unknown.
     """
 
     url: str
@@ -30,25 +30,25 @@ class Target:
 
     @classmethod
     def find(cls) -> Self:
-        """The stack that FITMONITOR_URL names; else the one of the data folder; else production's, by its settings.
+        """The stack of FITMONITOR_URL; else that of the data folder; else production's, from the settings.
 
         Raises:
             CommandError: there is none.
         """
-        chosen = os.environ.get(URL_VARIABLE, "").strip().rstrip("/").removesuffix("/api")
+        url = os.environ.get(URL_VARIABLE, "").strip().rstrip("/").removesuffix("/api")
         environment = Settings()
-        if chosen:
-            return cls(chosen, *_elsewhere(environment))
+        if url:
+            return cls(url, *_remote(environment))
         record = read_record(environment.data_dir)
         if record is not None and record.is_up:
             return cls(record.url, record.profile, record, stack_settings())
         if environment.profile is Profile.PRODUCTION:
-            return cls(environment.api.public_url, *_elsewhere(environment))
-        raise CommandError(f"no stack is up in {environment.data_dir}", "fitmonitor up starts one")
+            return cls(environment.api.public_url, *_remote(environment))
+        raise CommandError(f"no stack is running in {environment.data_dir}", "start one with `fitmonitor up`")
 
 
-def _elsewhere(environment: Settings) -> tuple[str, None, Settings | None]:
-    # The embedded profile's own database would be told as if it were the other stack's.
+def _remote(environment: Settings) -> tuple[str, None, Settings | None]:
+    # The embedded profile's own database would be shown as that of the other stack.
     if environment.profile is not Profile.PRODUCTION:
         return "", None, None
     return environment.profile, None, environment

@@ -1,7 +1,7 @@
-"""Puts whoever is new into the group `User`, and says so in the tokens from the first one on.
+"""Adds new users to the group `User`, and the group to their tokens from the first one on.
 
-A trigger of the user pool. `PostConfirmation` adds the group; `PreTokenGeneration` (V1 and V2) makes sure that
-`cognito:groups` has it, also of accounts that came another way, and V2 writes address and name into access tokens.
+It is a trigger of the user pool. `PostConfirmation` adds the group. `PreTokenGeneration` (V1 and V2) makes sure that
+`cognito:groups` has it, also for accounts that were created otherwise; V2 adds email address and name to access tokens.
 https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
 """
 
@@ -30,36 +30,36 @@ _V2 = "2"
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Called by Cognito; answers the event, whatever happens."""
+    """Handle an event of Cognito. It returns the event, whatever fails."""
     try:
         directory = _directory(str(event.get("userPoolId", "")))
     except Exception as error:  # noqa: BLE001 - whatever it is
-        # Cognito refuses the sign-in of a user whose trigger fails: nobody is locked out for the sake of a group.
-        said = {"trigger": event.get("triggerSource"), "error": type(error).__name__}
-        logger.error("role_not_assigned", extra=said)  # noqa: TRY400 - its words may hold what the event says of the user
+        # Cognito refuses a sign-in whose trigger fails, and a missing group is no reason to lock a user out.
+        fields = {"trigger": event.get("triggerSource"), "error": type(error).__name__}
+        logger.error("role_not_assigned", extra=fields)  # noqa: TRY400 - its text may contain personal data
         return event
     with within(TRIGGER_WITHIN_S):
         return assign(event, directory)
 
 
 def assign(event: dict[str, Any], directory: Directory) -> dict[str, Any]:
-    """Do what the event asks for; harmless when it is repeated."""
+    """Handle the event with a directory. Idempotent."""
     source = str(event.get("triggerSource", ""))
     try:
         if source == "PostConfirmation_ConfirmSignUp":
             confirmed = PostConfirmationTriggerEvent(event)
             directory.add_to_group(UUID(confirmed.request.user_attributes["sub"]), Role.USER)
         elif source.startswith("TokenGeneration_"):
-            _say_groups(event)
-            _keep_group(event, directory)
+            _add_to_tokens(event)
+            _add_to_group(event, directory)
     except (ProviderAwayError, KeyError, ValueError, TypeError, AttributeError) as error:
         logger.error("role_not_assigned", extra={"trigger": source, "error": type(error).__name__})  # noqa: TRY400 - as above
     return event
 
 
-def _say_groups(event: dict[str, Any]) -> None:
-    asked = PreTokenGenerationTriggerEvent(event)
-    configuration = asked.request.group_configuration
+def _add_to_tokens(event: dict[str, Any]) -> None:
+    request = PreTokenGenerationTriggerEvent(event).request
+    configuration = request.group_configuration
     groups = [*(configuration.groups_to_override or [])]
     overridden = {
         "groupsToOverride": groups if Role.USER in groups else [*groups, Role.USER.value],
@@ -79,8 +79,8 @@ def _say_groups(event: dict[str, Any]) -> None:
         event["response"] = {"claimsOverrideDetails": {"groupOverrideDetails": overridden}}
 
 
-def _keep_group(event: dict[str, Any], directory: Directory) -> None:
-    """An account that was made by an admin or by another provider has never been confirmed: its first token adds it."""
-    asked = PreTokenGenerationTriggerEvent(event)
-    if Role.USER not in (asked.request.group_configuration.groups_to_override or []):
-        directory.add_to_group(UUID(asked.request.user_attributes["sub"]), Role.USER)
+def _add_to_group(event: dict[str, Any], directory: Directory) -> None:
+    """Add the group to an account that an admin or another provider created: no confirmation has added it."""
+    request = PreTokenGenerationTriggerEvent(event).request
+    if Role.USER not in (request.group_configuration.groups_to_override or []):
+        directory.add_to_group(UUID(request.user_attributes["sub"]), Role.USER)

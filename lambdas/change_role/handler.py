@@ -1,6 +1,6 @@
-"""Gives a role to a user or takes it. For admins; never the last admin's.
+"""Adds a role to a user or removes it. For admins; the last admin keeps the role.
 
-`POST {"user_id", "role": "User"|"Staff"|"Admin", "action": "add"|"remove"}` → the account as it is then
+`POST {"user_id", "role": "User"|"Staff"|"Admin", "action": "add"|"remove"}` → the changed account
 """
 
 from base64 import b64decode
@@ -17,75 +17,75 @@ from domain.identity.ports import Account, Directory, ProviderAwayError, RoleAct
 from integrations.cognito.client import FUNCTION_WITHIN_S
 from integrations.cognito.function_events import AccountItem
 from integrations.time_limit import within
-from lambdas.admin_calls import INVALID_REQUEST, Answer, AnsweredError, admin_of, answer, pool_directory, problem
+from lambdas.admin_calls import INVALID_REQUEST, ProblemError, Response, admin_of, pool_directory, problem, response
 
 logger = Logger(service="change_role")
 _directory = lru_cache(maxsize=1)(pool_directory)  # kept while the function is warm
-_LAST_ADMIN = AnsweredError(
-    IdentityProblem.LAST_ADMIN, "This is the last admin who is not disabled. Make somebody else an admin first."
+_LAST_ADMIN = ProblemError(
+    IdentityProblem.LAST_ADMIN, "This is the last active admin. Make another user an admin first."
 )
 
 
-class Wish(msgspec.Struct, frozen=True):
-    """What is to be changed."""
+class RoleChange(msgspec.Struct, frozen=True):
+    """The body of a request."""
 
     user_id: UUID
     role: Role
     action: RoleAction
 
 
-def handler(event: dict[str, Any], _context: object) -> Answer:
-    """Called by API Gateway, or by the Identity deployment with the same event."""
+def handler(event: dict[str, Any], _context: object) -> Response:
+    """Handle an event of API Gateway, or the same event of the Identity deployment."""
     with within(FUNCTION_WITHIN_S):
         return handle(event, _directory())
 
 
-def handle(event: Mapping[str, Any], directory: Directory) -> Answer:
-    """Change one directory."""
+def handle(event: Mapping[str, Any], directory: Directory) -> Response:
+    """Handle the event with a directory."""
     try:
         caller = admin_of(event, directory)
-        wish = _wish(event)
-        changed = _change(wish, directory)
-    except (AnsweredError, ProviderAwayError) as error:
+        change = _parse(event)
+        changed = _change_role(change, directory)
+    except (ProblemError, ProviderAwayError) as error:
         return problem(error, logger)
     logger.info(
         "role_changed",
-        extra={"by": str(caller.sub), "user": str(wish.user_id), "role": wish.role, "action": wish.action},
+        extra={"by": str(caller.sub), "user": str(change.user_id), "role": change.role, "action": change.action},
     )
-    return answer(AccountItem.of(changed))
+    return response(AccountItem.of(changed))
 
 
-def _change(wish: Wish, directory: Directory) -> Account:
-    account = directory.account(wish.user_id)
+def _change_role(change: RoleChange, directory: Directory) -> Account:
+    account = directory.account(change.user_id)
     if account is None:
-        raise AnsweredError(IdentityProblem.UNKNOWN_USER, "There is no such user.")
-    if wish.action is RoleAction.ADD:
-        directory.add_to_group(wish.user_id, wish.role)
-    elif wish.role is Role.ADMIN:
-        _take_admin(wish.user_id, account, directory)
+        raise ProblemError(IdentityProblem.UNKNOWN_USER, "There is no such user.")
+    if change.action is RoleAction.ADD:
+        directory.add_to_group(change.user_id, change.role)
+    elif change.role is Role.ADMIN:
+        _remove_admin(change.user_id, account, directory)
     else:
-        directory.remove_from_group(wish.user_id, wish.role)
-    return directory.account(wish.user_id) or account
+        directory.remove_from_group(change.user_id, change.role)
+    return directory.account(change.user_id) or account
 
 
-def _take_admin(user_id: UUID, account: Account, directory: Directory) -> None:
+def _remove_admin(user_id: UUID, account: Account, directory: Directory) -> None:
     if Role.ADMIN not in account.groups:
         return
     if not directory.enabled_members_of(Role.ADMIN) - {user_id}:
         raise _LAST_ADMIN
     directory.remove_from_group(user_id, Role.ADMIN)
-    # A pool has no locks: two admins who take each other's role at once both saw the other one. Each looks again.
+    # A pool has no locks: two admins who remove each other's role at once each see the other one. Both check again.
     if not directory.enabled_members_of(Role.ADMIN):
         directory.add_to_group(user_id, Role.ADMIN)
         raise _LAST_ADMIN
 
 
-def _wish(event: Mapping[str, Any]) -> Wish:
+def _parse(event: Mapping[str, Any]) -> RoleChange:
     body = event.get("body") or ""
     try:
-        sent = b64decode(body) if event.get("isBase64Encoded") else body
-        return msgspec.json.decode(sent, type=Wish)
+        decoded = b64decode(body) if event.get("isBase64Encoded") else body
+        return msgspec.json.decode(decoded, type=RoleChange)
     except msgspec.ValidationError as error:
-        raise AnsweredError(INVALID_REQUEST, str(error)) from error
+        raise ProblemError(INVALID_REQUEST, str(error)) from error
     except (msgspec.DecodeError, ValueError, TypeError) as error:
-        raise AnsweredError(INVALID_REQUEST, "The body is not JSON.") from error
+        raise ProblemError(INVALID_REQUEST, "The body is not JSON.") from error

@@ -1,4 +1,4 @@
-"""Lists the users of the pool with their groups, a part at a time. For admins.
+"""Lists the users of the pool with their groups, page by page. For admins.
 
 `GET ?limit=&after=` → `{"items": [{"id", "email", "name", "enabled", "confirmed", "created_at", "groups"}], "next"}`
 """
@@ -13,21 +13,21 @@ from domain.identity.ports import Directory, ProviderAwayError
 from integrations.cognito.client import FUNCTION_WITHIN_S
 from integrations.cognito.function_events import AccountItem, AccountItems
 from integrations.time_limit import within
-from lambdas.admin_calls import INVALID_REQUEST, Answer, AnsweredError, admin_of, answer, pool_directory, problem
+from lambdas.admin_calls import INVALID_REQUEST, ProblemError, Response, admin_of, pool_directory, problem, response
 
-USUAL, MOST = 100, 1000
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 logger = Logger(service="list_users")
 _directory = lru_cache(maxsize=1)(pool_directory)  # kept while the function is warm
 
 
-def handler(event: dict[str, Any], _context: object) -> Answer:
-    """Called by API Gateway, or by the Identity deployment with the same event."""
+def handler(event: dict[str, Any], _context: object) -> Response:
+    """Handle an event of API Gateway, or the same event of the Identity deployment."""
     with within(FUNCTION_WITHIN_S):
         return handle(event, _directory())
 
 
-def handle(event: Mapping[str, Any], directory: Directory) -> Answer:
-    """The answer from one directory."""
+def handle(event: Mapping[str, Any], directory: Directory) -> Response:
+    """Handle the event with a directory."""
     try:
         admin_of(event, directory)
         query = event.get("queryStringParameters") or {}
@@ -35,19 +35,19 @@ def handle(event: Mapping[str, Any], directory: Directory) -> Answer:
         try:
             page = directory.page(limit, after)
         except ValueError:
-            raise AnsweredError(INVALID_REQUEST, "`after` is not a `next` of this list.") from None
-    except (AnsweredError, ProviderAwayError) as error:
+            raise ProblemError(INVALID_REQUEST, "`after` is not a `next` value of this list.") from None
+    except (ProblemError, ProviderAwayError) as error:
         return problem(error, logger)
-    return answer(AccountItems([AccountItem.of(account) for account in page.items], page.next))
+    return response(AccountItems([AccountItem.of(account) for account in page.items], page.next))
 
 
-def _limit(asked: str | None) -> int:
-    if asked is None:
-        return USUAL
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
     try:
-        limit = int(asked)
+        limit = int(text)
     except ValueError:
         limit = 0
-    if not 1 <= limit <= MOST:
-        raise AnsweredError(INVALID_REQUEST, f"`limit` is a number from 1 to {MOST}.")
+    if not 1 <= limit <= MAX_LIMIT:
+        raise ProblemError(INVALID_REQUEST, f"`limit` must be a number from 1 to {MAX_LIMIT}.")
     return limit

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import text
 
-from cluster.backup.reading import reading
+from cluster.backup.reader import opened_backup
 from cluster.load.benchmark.measured_stack import MeasuredStack
 from cluster.load.benchmark.own_stack import larger_buffer_pool
 from cluster.load.benchmark.traffic import ScanTraffic
@@ -149,7 +149,7 @@ def measure(stack: TestedStack, folder: Path, past: Past, rate: float) -> None:
         alone = Process.of(["backup", str(folder / "alone.fitmonitor")], stack.environment)
         progress.line(f"backup, nobody at the doors: {alone.end()}")
     store.close()
-    with reading(file) as backed:
+    with opened_backup(file) as backed:
         progress.line(f"{backed.manifest.rows:,} rows")
 
 

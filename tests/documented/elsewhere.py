@@ -22,7 +22,7 @@ ELSEWHERE: Mapping[str, str] = {
     "make check": BY_HAND,
     "make bench": BY_HAND,
     "make docs": "tests/unit/docs/test_site.py::test_the_site_is_built_without_a_network",
-    "fitmonitor doctor --profile full": f"{_COMMANDS}::test_doctor_says_what_is_missing_and_how_to_mend_it",
+    "fitmonitor doctor --profile full": f"{_COMMANDS}::test_doctor_says_what_is_missing_and_how_to_fix_it",
     "fitmonitor up --profile full --demo": "tests/faults/test_whole_stack_dies.py"
     "::test_no_acknowledged_scan_is_lost_however_the_stack_ends",
     # docs/rush.md; its other rush is played there
@@ -30,7 +30,7 @@ ELSEWHERE: Mapping[str, str] = {
     "fitmonitor up --demo": f"{_LIFE}::test_a_stack_leaves_no_process_and_keeps_its_data_however_it_ends",
     # docs/backup.md
     "FITMONITOR_DATA_DIR=.restored fitmonitor up": "tests/integration/cluster/test_backup.py"
-    "::test_a_backup_of_a_stack_in_use_comes_back_in_another_folder",
+    "::test_a_backup_of_a_stack_in_use_is_restored_into_another_folder",
     # docs/accounts.md
     "make lambdas": "tests/unit/lambdas/test_zips.py::test_there_is_a_file_of_each_function",
     # docs/benchmarks.md

@@ -57,7 +57,7 @@ def test_a_picture_goes_through_every_part_and_comes_back_small(
         f"/gyms/{gym}/machines", headers=admin, data={"name": "x", "type": "x"}, files={"image": b"x" * 9_000_000}
     )
     assert (too_large.status_code, too_large.json()["code"]) == (413, "image_too_large")
-    assert fm.said("images", "sweep").startswith("0 taken away")
+    assert fm.said("images", "sweep").startswith("0 deleted")
 
 
 def test_a_member_comes_in_and_everybody_sees_what_is_theirs(stack: Api, admin: dict[str, str], gate: Gate) -> None:

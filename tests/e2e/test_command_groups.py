@@ -1,4 +1,4 @@
-"""The commands that manage a gym, at a running stack: each group's way from its list to its end."""
+"""The commands that manage a gym, on a running stack: each group from list to delete."""
 
 from pathlib import Path
 
@@ -20,17 +20,17 @@ def gym(fm: Commands) -> str:
 def test_gyms(fm: Commands, gym: str) -> None:
     listed = fm.json("gym", "list")
     assert {"Riverside", gym} <= {each["name"] for each in listed}
-    assert fm.said("gym", "list", "--limit", "1").count("\n") == 1
+    assert fm.said("gym", "list", "--limit", "1").count("\n") == 2, "titles and one row"
     changed = fm.json("gym", "change", gym, "--capacity", "31", "--version", "1")
     assert (changed["capacity"], changed["version"]) == (31, 2)
-    assert "somebody else was first" in fm.refused(1, "gym", "change", gym, "--capacity", "32", "--version", "1")
+    assert "somebody else changed it first" in fm.refused(1, "gym", "change", gym, "--capacity", "32", "--version", "1")
     assert fm.said("gym", "hours", gym) == "Now it is open.\n"
     assert fm.said("gym", "occupancy", gym) == "0 of 31 inside\n"
     assert "2 of 31 inside" in fm.said("gym", "head-count", gym, "2", "--reason", "round")
     assert len(fm.json("gym", "inside", gym)) == 2
     assert fm.json("gym", "head-counts", gym)[0]["reason"] == "round"
     assert "ount again" in fm.refused(1, "gym", "head-count", gym, "900", "--reason", "typo")
-    assert fm.refused(1, "gym", "delete", gym, "--yes").endswith("keeps its past\n")
+    assert fm.refused(1, "gym", "delete", gym, "--yes").endswith("keeps its history\n")
     assert "--force" in fm.refused(1, "gym", "retire", gym)
     assert "is retired" in fm.said("gym", "retire", gym, "--force")
     assert gym not in fm.said("gym", "list")
@@ -54,7 +54,7 @@ def test_gates_and_devices(fm: Commands, gym: str) -> None:
     assert [each["id"] for each in fm.json("device", "pairings", door)] == [paired["id"]]
     credential = fm.said("device", "claim", paired["code"]).strip()
     assert credential.count(".") == 1
-    assert "good once" in fm.refused(4, "device", "claim", paired["code"])
+    assert "works once" in fm.refused(4, "device", "claim", paired["code"])
     shown = fm.said("device", "pair", door, "--name", "Second")
     assert "code " in shown
     assert "█" in shown
@@ -66,7 +66,7 @@ def test_gates_and_devices(fm: Commands, gym: str) -> None:
     assert "--yes" in fm.refused(2, "device", "delete", f"{gym}/Tablet")
     assert fm.said("device", "delete", f"{gym}/Tablet", "--yes") == "Tablet is revoked.\n"
     assert [each["name"] for each in fm.json("device", "list", gym)] == ["Turnstile"]
-    assert "used no more" in fm.said("gate", "delete", door, "--yes")
+    assert "is out of use" in fm.said("gate", "delete", door, "--yes")
     assert fm.refused(4, "gate", "show", door)
 
 
@@ -86,7 +86,7 @@ def test_machines(fm: Commands, gym: str, tmp_path: Path) -> None:
     fm.said("machine", "image", rower, "--get", str(small), "--size", "small")
     with Image.open(small) as shown:
         assert shown.size == (320, 240)
-    assert "another picture" in fm.said("machine", "image", rower, "--set", str(picture))
+    assert "a new picture" in fm.said("machine", "image", rower, "--set", str(picture))
     fm.said("machine", "label", rower, str(tmp_path / "label.png"))
     fm.said("machine", "labels", gym, str(tmp_path / "labels.pdf"))
     assert (tmp_path / "labels.pdf").read_bytes().startswith(b"%PDF")
@@ -101,7 +101,7 @@ def test_machines(fm: Commands, gym: str, tmp_path: Path) -> None:
     assert fm.refused(4, "machine", "show", made["id"])
 
 
-def test_whoever_is_named_by_as_does_it(fm: Commands, stack: Api) -> None:
+def test_as_names_the_user_who_acts(fm: Commands, stack: Api) -> None:
     staff = stack.demo["staff"]["email"]
     assert "Admin" in fm.refused(1, "gym", "--as", staff, "create", "x", "--address", "y", "--time-zone", "UTC",
                                  "--capacity", "1")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The commands about members, accounts, roles and money, at a running stack."""
+"""The commands for members, accounts, roles and money, on a running stack."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -32,7 +32,7 @@ def test_members(fm: Commands, stack: Api) -> None:
     assert fm.json("member", "visits", mia) == []
 
 
-def test_whoever_is_inside_is_shown_as_inside(fm: Commands, stack: Api) -> None:
+def test_a_member_who_is_inside_is_shown_as_inside(fm: Commands, stack: Api) -> None:
     eve = stack.member()
     gate = stack.gates()[0]
     scan = gate.scan(stack.codes(stack.bearer(eve))[0], direction="enter")
@@ -58,15 +58,17 @@ def test_accounts_and_roles(fm: Commands, stack: Api) -> None:
 def test_plans(fm: Commands) -> None:
     made = fm.json("plan", "create", "A week", "--days", "7", "--price", "4.50", "--gym", "Riverside")
     assert (made["price"], made["covers_all_gyms"]) == ({"amount": 450, "currency": "EUR"}, False)
-    assert "is no amount" in fm.refused(2, "plan", "create", "x", "--days", "7", "--price", "4.505")
+    assert "is not an amount" in fm.refused(2, "plan", "create", "x", "--days", "7", "--price", "4.505")
     assert "4.75 EUR" in fm.said("plan", "change", "A week", "--price", "4.75", "--version", "1")
-    assert "somebody else was first" in fm.refused(1, "plan", "change", "A week", "--days", "8", "--version", "1")
+    assert "somebody else changed it first" in fm.refused(
+        1, "plan", "change", "A week", "--days", "8", "--version", "1"
+    )
     assert fm.json("plan", "change", "A week", "--all-gyms")["gyms"] == []
     assert made["id"] in fm.said("plan", "list")
     assert "--yes" in fm.refused(2, "plan", "retire", "A week")
-    assert "sold no more" in fm.said("plan", "retire", "a week", "--yes")
+    assert "is off sale" in fm.said("plan", "retire", "a week", "--yes")
     assert made["id"] in fm.said("plan", "list", "--retired")
-    assert "is sold" in fm.said("plan", "reopen", "A week")
+    assert "is on sale" in fm.said("plan", "reopen", "A week")
     fm.said("plan", "retire", "A week", "--yes")
 
 
@@ -88,7 +90,7 @@ def test_money_at_the_desk_and_back(fm: Commands, stack: Api, tmp_path: Path) ->
     fm.said("invoice", "pdf", invoice["id"], str(tmp_path / "invoice.pdf"))
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF")
     back = ("order", "refund", order, "--reason", "ill", "--amount", "4.00")
-    assert "give back 4.00 EUR" in fm.refused(2, *back)
+    assert "refund 4.00 EUR" in fm.refused(2, *back)
     key = str(uuid4())
     assert [fm.json(*back, "--yes", "--key", key)["refunded"]["amount"] for _ in range(2)] == [400, 400]
     assert "order show" in fm.refused(1, *back[:-1], "9.00", "--yes")

@@ -1,1 +1,1 @@
-"""The commands that manage a gym are clients of the HTTP API: connection, calls, refusals, names, listings."""
+"""The client of the HTTP API that the commands use: connection, calls, errors, lookup by name, shared options."""

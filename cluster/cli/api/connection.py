@@ -1,4 +1,4 @@
-"""Which installation a command asks, and as whom."""
+"""Which installation a command calls, and as which user."""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from cluster.cli.api.actor import token_for
 from cluster.cli.api.client import Api
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import UsageError
+from cluster.cli.api.local_users import access_token
 from cluster.errors import CommandError
 from cluster.settings_file import running_stack, stack_settings
 
@@ -19,18 +19,18 @@ _TIMEOUT = httpx.Timeout(40.0, connect=5.0)  # the gateway gives payments 27 s
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """An installation, and who asks it.
+class Target:
+    """An installation and the access token for it.
 
     Args:
         url: as `http://127.0.0.1:8000`.
         token: an access token.
-        is_ours: it was made for this command, so its session ends with it.
+        ends_session: whether the token was made for this command, so that its session ends with the command.
     """
 
     url: str
     token: str
-    is_ours: bool
+    ends_session: bool
 
 
 @contextmanager
@@ -38,39 +38,41 @@ def connected() -> Iterator[Api]:
     """The API, for one command.
 
     Raises:
-        CommandError: there is no stack, nobody to ask as, or what the calls raise.
+        CommandError: no stack is running, there is no user to act as, or a call fails.
     """
-    where = _where()
-    headers = {"Authorization": f"Bearer {where.token}", "User-Agent": "fitmonitor command line"}
+    target = _target()
+    headers = {"Authorization": f"Bearer {target.token}", "User-Agent": "fitmonitor command line"}
     # A proxy of the environment is for the internet, and would see the token.
-    with httpx.Client(base_url=f"{where.url}/api", headers=headers, trust_env=False, timeout=_TIMEOUT) as client:
+    with httpx.Client(base_url=f"{target.url}/api", headers=headers, trust_env=False, timeout=_TIMEOUT) as client:
         try:
             yield Api(client)
         finally:
-            if where.is_ours:
+            if target.ends_session:
                 with suppress(httpx.HTTPError):
                     client.delete("/sessions/current")
 
 
-def _where() -> Where:
+def _target() -> Target:
     token = os.environ.get(TOKEN, "").strip()
     email = os.environ.get(AS, "").strip()
     if token and email:
-        raise WrongUseError(f"both {TOKEN} and --as (or {AS}) say who asks", "leave one of them out")
+        raise UsageError(f"both {TOKEN} and --as (or {AS}) name the user to act as", "leave one of them out")
     url = os.environ.get(URL, "").strip()
     if url:
         if not token:
-            raise CommandError(f"nobody is named who asks {url}", f"set {TOKEN} to an access token of an admin")
-        return Where(_checked(url), token, is_ours=False)
+            raise CommandError(f"there is no token for {url}", f"set {TOKEN} to an access token of an admin")
+        return Target(_base_url(url), token, ends_session=False)
     url = running_stack().url
-    return Where(url, token, is_ours=False) if token else Where(url, token_for(stack_settings(), email), is_ours=True)
+    if token:
+        return Target(url, token, ends_session=False)
+    return Target(url, access_token(stack_settings(), email), ends_session=True)
 
 
-def _checked(url: str) -> str:
+def _base_url(url: str) -> str:
     try:
-        read = httpx.URL(url)
+        parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        read = httpx.URL("")
-    if read.scheme not in {"http", "https"} or not read.host:
-        raise WrongUseError(f"{URL} is no address: {url}", "write it as in https://gym.example.org")
+        parsed = httpx.URL("")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise UsageError(f"{URL} is not an HTTP address: {url}", "write it like https://gym.example.org")
     return url.rstrip("/").removesuffix("/api")

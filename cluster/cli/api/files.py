@@ -1,4 +1,4 @@
-"""Files that a command reads and writes; what they lack is said in one line."""
+"""Files that commands read and write; `-` is standard input or output."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,10 @@ from cluster.errors import CommandError
 
 
 def read_text(file: Path) -> str:
-    """What a file says; `-` is what is piped in.
+    """The text of a file, or of standard input.
 
     Raises:
-        CommandError: it cannot be read.
+        CommandError: it cannot be read, or is not UTF-8.
     """
     if str(file) == "-":
         return sys.stdin.read()
@@ -33,7 +33,7 @@ def read_bytes(file: Path) -> bytes:
 
 
 def write_bytes(file: Path, content: bytes) -> None:
-    """Write a file; `-` is standard output.
+    """Write a file, or to standard output.
 
     Raises:
         CommandError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Members who come and go at the door of a store, from a thread of their own, until it is enough."""
+"""A thread in which members enter and leave until it is stopped."""
 
 import time
 from threading import Event, Thread

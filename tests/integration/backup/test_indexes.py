@@ -1,4 +1,4 @@
-"""Indexes are built after the rows of a restore on a server, and are those that the migrations make."""
+"""On a server, a restore builds the indexes after the rows, and they equal those of the migrations."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, inspect, select
 
-from cluster.backup import filling
+from cluster.backup import load
 from cluster.errors import CommandError
 from domain.tables import metadata, users
 from domain.unit_of_work import Store
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.check
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filling, "_MANY", 1)
+    monkeypatch.setattr(load, "_LARGE_TABLE", 1)
 
 
 def indexes_of(url: str) -> dict[str, list[tuple[str, tuple[str | None, ...], bool]]]:
@@ -50,7 +50,7 @@ def test_a_restored_server_has_the_rows_and_the_indexes_of_a_new_one(
     assert checksums(taken(second, tmp_path / "again")) == checksums(manifest)
 
 
-def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_begins_anew(
+def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_starts_over(
     new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url, target = new_store("sqlite"), new_store("mariadb")
@@ -63,7 +63,7 @@ def test_rows_that_an_index_refuses_leave_a_mark_and_the_next_restore_begins_ane
         connection.execute(insert(users), people)
     taken(settings_in(tmp_path / "first", url), tmp_path / "file")
     second = empty_settings(tmp_path / "second", target)
-    with pytest.raises(CommandError, match=r"rows of users do not fit this store \(.*Duplicate"):
+    with pytest.raises(CommandError, match=r"rows of users do not fit this database \(.*Duplicate"):
         restored(second, tmp_path / "file")
     with store.writing() as connection:
         connection.exec_driver_sql("DELETE FROM users WHERE name = 'Mia'")

@@ -1,4 +1,4 @@
-"""A restore of the full profile that is killed leaves its server behind, and nobody is kept from beginning anew."""
+"""After a killed restore of the full profile, the next one stops the server that was left and starts over."""
 
 import signal
 import subprocess
@@ -91,7 +91,7 @@ def servers_in(folder: Path) -> list[int]:
 
 
 @pytest.mark.soak("tools")
-def test_a_restore_that_is_killed_is_begun_anew(file: Path, tmp_path: Path) -> None:
+def test_a_killed_restore_starts_over(file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "second"
     environment = {
         "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
@@ -109,7 +109,7 @@ def test_a_restore_that_is_killed_is_begun_anew(file: Path, tmp_path: Path) -> N
     assert servers_in(folder), "the server is not killed with it"
     refused = run("restore", str(file))
     assert refused.returncode == 1, refused.stdout + refused.stderr
-    assert "A restore was cut short here" in refused.stderr
+    assert "A restore was interrupted here" in refused.stderr
     assert not servers_in(folder)
     assert ended(words, environment, lambda: server_of(folder) is not None, signal.SIGINT) == INTERRUPTED
     assert not servers_in(folder), "whoever is interrupted tidies up"

@@ -1,4 +1,4 @@
-"""A backup that is taken while members come and go is of one moment, and holds them up nowhere."""
+"""A backup that is taken during scans is of one moment, and does not block the scans."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ from tests.unit.backup.stacks import (
 )
 
 KINDS = ("sqlite", "mariadb")
-# From SQLite to SQLite: `tests/unit/backup/test_values.py`.
+# From SQLite to SQLite: `tests/unit/backup/test_row_format.py`.
 ACROSS = [("sqlite", "mariadb"), ("mariadb", "sqlite")]
 
 
@@ -37,7 +37,7 @@ def rows(manifest: Manifest, table: str) -> int:
 
 
 @pytest.mark.parametrize(("source", "target"), ACROSS)
-def test_rows_of_one_moment_come_back_in_either_kind_of_store(
+def test_rows_of_one_moment_are_restored_into_either_kind_of_database(
     source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url = new_store(source)
@@ -54,14 +54,14 @@ def test_rows_of_one_moment_come_back_in_either_kind_of_store(
 
     second = empty_settings(tmp_path / "second", new_store(target))
     done = restored(second, tmp_path / "file")
-    assert done.found.door == []
+    assert done.disagreements.door == []
     again = taken(second, tmp_path / "again")
     assert checksums(again) == checksums(manifest)
     assert again.store == {"sqlite": "sqlite", "mariadb": "mysql"}[target]
 
 
 @pytest.mark.parametrize(("source", "target"), [*ACROSS, ("mariadb", "mariadb")])
-def test_every_table_comes_back_in_either_kind_of_store(
+def test_every_table_is_restored_into_either_kind_of_database(
     source: str, target: str, new_store: Callable[[str], str], tmp_path: Path
 ) -> None:
     url = new_store(source)
@@ -73,14 +73,14 @@ def test_every_table_comes_back_in_either_kind_of_store(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_restored_store_goes_on_where_it_was(kind: str, new_store: Callable[[str], str], tmp_path: Path) -> None:
+def test_a_restored_database_continues_where_it_was(kind: str, new_store: Callable[[str], str], tmp_path: Path) -> None:
     url, target = new_store("sqlite"), new_store(kind)
     migrate(url)
     with Scanning(url) as scanning:
         scanning.wait_answered(50)
     taken(settings_in(tmp_path / "first", url), tmp_path / "file")
     done = restored(empty_settings(tmp_path / "second", target), tmp_path / "file")
-    assert len(done.found.ledger) == 40, "memberships without a booking were so before, and are found after"
+    assert len(done.disagreements.ledger) == 40, "memberships without a booking were so before, and are found after"
     assert scanning.last is not None
     request, answer = scanning.last
     store = Store(target, pool_size=1)
@@ -103,7 +103,7 @@ def test_rows_that_do_not_fit_leave_no_stack_on_a_server(new_store: Callable[[st
         connection.exec_driver_sql("UPDATE visits SET inferred = 'a reason that is too long for a code'")
     store.close()
     taken(settings_in(tmp_path / "first", url), tmp_path / "file")
-    with pytest.raises(CommandError, match=r"rows of visits do not fit this store \(.*inferred"):
+    with pytest.raises(CommandError, match=r"rows of visits do not fit this database \(.*inferred"):
         restored(empty_settings(tmp_path / "second", target), tmp_path / "file")
-    with pytest.raises(CommandError, match="a restore was cut short here"):
+    with pytest.raises(CommandError, match="a restore was interrupted here"):
         refuse_half_filled(target)

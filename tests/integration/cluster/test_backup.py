@@ -1,4 +1,4 @@
-"""A stack is backed up while its doors are in use, and comes back in another folder as it was."""
+"""A stack is backed up while its doors are in use, and restored into another folder."""
 
 import io
 import json
@@ -86,7 +86,7 @@ def issued_at(code: str) -> int:
     return int(claims["iat"])
 
 
-def test_a_backup_of_a_stack_in_use_comes_back_in_another_folder(folder: Path) -> None:
+def test_a_backup_of_a_stack_in_use_is_restored_into_another_folder(folder: Path) -> None:
     file, late = folder / "backup", folder / "late"
     first, second = TestedStack(folder / "one"), TestedStack(folder / "two")
     for stack in (first, second):
@@ -96,7 +96,7 @@ def test_a_backup_of_a_stack_in_use_comes_back_in_another_folder(folder: Path) -
         assert first.run("backup", str(late)).returncode == 0, "a stack that is down has a store too"
         refused = second.run("restore", str(folder / "up.log"))
         assert refused.returncode == 1
-        assert "is no" in refused.stderr or "No such file" in refused.stderr
+        assert "is not a backup" in refused.stderr or "No such file" in refused.stderr
         done = second.run("restore", str(file))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "fitmonitor up --profile embedded" in done.stdout

@@ -52,7 +52,7 @@ def test_whatever_a_killed_stack_left_the_next_one_starts(stack: TestedStack) ->
     stack.launch()
     stack.wait_said("mock broker")
     assert stack.send(signal.SIGTERM) == 130, "a start is called off"
-    assert stack.run("down").stdout.startswith("no stack is up")
+    assert stack.run("down").stdout.startswith("no stack is running")
 
     stack.start()
     demo, processes, run_dir = stack.demo(), stack.processes(), stack.record.run_dir
@@ -83,7 +83,7 @@ def test_whatever_a_killed_stack_left_the_next_one_starts(stack: TestedStack) ->
 def test_down_where_nothing_is_up_is_no_failure(stack: TestedStack) -> None:
     done = stack.down()
     assert done.returncode == 0
-    assert "no stack is up" in done.stdout
+    assert "no stack is running" in done.stdout
 
 
 def suspend_managers(stack: TestedStack) -> None:

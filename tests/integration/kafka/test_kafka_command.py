@@ -60,7 +60,7 @@ def test_a_foreign_message_among_the_letters_is_listed_and_not_replayed(
         letters.write(value)
     write_dead_letters(settings, commands.write(b"x"))
     listed = command.says("dead-letters")
-    assert [letter["reason"] for letter in listed[1:]] == ["this is no letter"] * 5
+    assert [letter["reason"] for letter in listed[1:]] == ["not a dead letter"] * 5
     assert command.says("replay", listed[1]["id"], "--yes", code=1)["not_sent"][0]["id"] == listed[1]["id"]
     assert command.says("replay", "--all", "--yes")["sent"] == [listed[0]["id"]]
     assert len(commands.read()) == 2
@@ -100,8 +100,8 @@ def test_wrong_usage_exits_with_2(words: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [["lag"], ["dead-letters"], ["dead-letters", "show", "0:0"], ["replay", "--all"]], ids=" ".join
 )
-def test_without_kafka_the_hint_is_one_line(words: list[str], tmp_path: Path) -> None:
-    for servers, why in (("", "no stack is up"), ("127.0.0.1:1", "cannot be asked")):
+def test_without_kafka_the_mend_is_said_in_one_line(words: list[str], tmp_path: Path) -> None:
+    for servers, why in (("", "no stack is running"), ("127.0.0.1:1", "is unavailable")):
         done = Command(Settings(kafka=KafkaSettings(bootstrap_servers=servers)), tmp_path).run(*words)
         assert done.returncode == 1
         assert done.stdout == ""

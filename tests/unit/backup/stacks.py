@@ -1,4 +1,4 @@
-"""A stack's folder with something in all of its parts, and backups of it."""
+"""A data folder with data of every kind, and backups of it."""
 
 import json
 from collections.abc import Iterator
@@ -13,11 +13,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from pydantic import SecretStr
 from sqlalchemy import Column, Connection, Table, insert
 
+from cluster.backup.create import create_backup
 from cluster.backup.manifest import MEMBER, Manifest
-from cluster.backup.reading import Told, reading
-from cluster.backup.restoring import Restored, restore
-from cluster.backup.taking import take
-from cluster.backup.values import Kind, kind_of
+from cluster.backup.progress import Progress
+from cluster.backup.reader import opened_backup
+from cluster.backup.restore import Restored, restore_backup
+from cluster.backup.row_format import Kind, kind_of
 from domain.images import Shelf, Size, image_key, picture_address
 from domain.tables import metadata
 from domain.unit_of_work import Store
@@ -39,7 +40,7 @@ def silent(_part: str, _number: int) -> None:
 
 
 @contextmanager
-def unseen(_what: str, _total: int) -> Iterator[Told]:
+def unseen(_what: str, _total: int) -> Iterator[Progress]:
     """Show nothing."""
     yield silent
 
@@ -132,15 +133,15 @@ def _text(column: Column[Any], number: int) -> str:
     return f'{number} Zoë "Ruiz"\n\t😀\x00\\'[:length]
 
 
-def taken(settings: Settings, file: Path, told: Told = silent) -> Manifest:
+def taken(settings: Settings, file: Path, progress: Progress = silent) -> Manifest:
     """A backup of a stack."""
-    return take(settings, file, told).manifest
+    return create_backup(settings, file, progress).manifest
 
 
 def restored(settings: Settings, file: Path, *, yes: bool = False) -> Restored:
     """A backup put into a stack."""
-    with reading(file) as backup:
-        return restore(settings, backup, unseen, lambda _question: yes)
+    with opened_backup(file) as backup:
+        return restore_backup(settings, backup, unseen, lambda _question: yes)
 
 
 def checksums(manifest: Manifest) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`fitmonitor backup` and `fitmonitor restore`, as they are typed."""
+"""The commands `fitmonitor backup` and `fitmonitor restore`."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def run(stack: Settings, *words: str, answer: str = "", **environment: str) -> R
         settings.cache_clear()
 
 
-def test_a_backup_says_what_is_in_it_and_a_check_that_it_can_be_read(stack: Settings, tmp_path: Path) -> None:
+def test_a_backup_lists_its_contents_and_can_be_verified(stack: Settings, tmp_path: Path) -> None:
     file = str(tmp_path / "monday")
     done = run(stack, "backup", file)
     assert done.exit_code == 0, done.output
@@ -41,7 +41,7 @@ def test_a_backup_says_what_is_in_it_and_a_check_that_it_can_be_read(stack: Sett
     assert json.loads(run(stack, "restore", file, "--check", "--json").stdout)["good"] is True
 
 
-def test_a_restore_says_what_disagrees_and_what_comes_next(stack: Settings, empty: Settings, file: Path) -> None:
+def test_a_restore_lists_disagreements_and_next_steps(stack: Settings, empty: Settings, file: Path) -> None:
     done = run(empty, "restore", str(file))
     assert done.exit_code == 3, done.output
     assert "disagrees: open_without_visit" in done.stdout
@@ -50,11 +50,11 @@ def test_a_restore_says_what_disagrees_and_what_comes_next(stack: Settings, empt
     assert "fitmonitor payments reconcile" in done.stdout
     again = run(empty, "restore", str(file))
     assert isinstance(again.exception, CommandError)
-    assert "only an empty stack is filled" in str(again.exception)
+    assert "is not empty" in str(again.exception)
     assert stack.data_dir != empty.data_dir
 
 
-def test_a_whole_restore_of_an_empty_stack_ends_with_0(empty: Settings, tmp_path: Path) -> None:
+def test_a_restore_of_an_empty_stack_succeeds(empty: Settings, tmp_path: Path) -> None:
     empty.data_dir.mkdir()
     migrate(url_of(empty))
     file = str(tmp_path / "nothing")
@@ -65,23 +65,23 @@ def test_a_whole_restore_of_an_empty_stack_ends_with_0(empty: Settings, tmp_path
     assert (said["door"], said["ledger"], sum(said["rows"].values())) == ([], [], 0)
 
 
-def test_where_there_is_no_stack_there_is_nothing_to_take(empty: Settings, tmp_path: Path) -> None:
+def test_without_a_stack_there_is_no_backup(empty: Settings, tmp_path: Path) -> None:
     done = run(empty, "backup", str(tmp_path / "file"))
     assert isinstance(done.exception, CommandError)
     assert "no database yet" in str(done.exception)
     assert not (tmp_path / "file").exists()
 
 
-def test_pictures_are_put_back_once_more(stack: Settings, file: Path) -> None:
-    assert run(stack, "restore", str(file), "--pictures").stdout == "4 pictures were put back.\n"
+def test_pictures_can_be_restored_again(stack: Settings, file: Path) -> None:
+    assert run(stack, "restore", str(file), "--pictures").stdout == "4 pictures were restored.\n"
     done = run(stack, "restore", str(file), "--pictures", FITMONITOR_PROFILE="full")
-    assert "not up" in str(done.exception)
+    assert "not running" in str(done.exception)
 
 
-def test_two_wishes_at_once_are_a_wrong_use(stack: Settings, file: Path) -> None:
+def test_check_and_pictures_exclude_each_other(stack: Settings, file: Path) -> None:
     assert run(stack, "restore", str(file), "--pictures", "--check").exit_code == 2
 
 
 @pytest.mark.parametrize("words", [["backup"], ["restore"]])
-def test_a_file_must_be_named(stack: Settings, words: list[str]) -> None:
+def test_the_file_is_required(stack: Settings, words: list[str]) -> None:
     assert run(stack, *words).exit_code == 2

@@ -1,4 +1,4 @@
-"""A data folder with keys and accounts, and commands run on it."""
+"""A data folder with keys and accounts, and a way to run commands on it."""
 
 from pathlib import Path
 from shutil import copytree

@@ -1,4 +1,4 @@
-"""A terminal as far as drawings need one: what a program writes on it, as a picture of its screen."""
+"""A minimal terminal emulator: turns the output of a program into a picture of the screen."""
 
 import fcntl
 import os

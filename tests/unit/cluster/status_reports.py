@@ -1,4 +1,4 @@
-"""Reports of a stack that does not run, for what is shown of them."""
+"""Status reports of a stack that does not run, for tests of how they are drawn."""
 
 import os
 from datetime import UTC, datetime
@@ -8,11 +8,10 @@ from typing import Any
 from cluster.local.process import ProcessId
 from cluster.local.record import StackRecord
 from cluster.local.stack_processes import PartStatus
-from cluster.status.gyms import GymInside
-from cluster.status.report import Report
+from cluster.status.kafka import DeadLetterCount
+from cluster.status.report import GymOccupancy, Report
 from cluster.status.serve import ApplicationState, DeploymentState
 from cluster.status.target import Target
-from cluster.status.waiting import DeadLetters
 from domain.ids import new_id
 from integrations.kafka.group_lag import GroupLag, PartitionLag
 
@@ -76,7 +75,7 @@ def report(folder: Path, **changed: Any) -> Report:  # noqa: ANN401 - its own fi
             group("door-consumers", "door-commands"),
             group("payment-consumers", "payment-events", members=None),
         ],
-        "dead_letters": DeadLetters(0, counted=True),
-        "gyms": [GymInside(new_id(), "Riverside", 12, 120), GymInside(new_id(), "Old Mill", 60, 60)],
+        "dead_letters": DeadLetterCount(0, counted=True),
+        "gyms": [GymOccupancy(new_id(), "Riverside", 12, 120), GymOccupancy(new_id(), "Old Mill", 60, 60)],
     }
     return Report(**fields | changed)

@@ -1,4 +1,4 @@
-"""`fitmonitor admin create`: on the local provider, and on one that says what a test wants."""
+"""`fitmonitor admin create`, with the local identity provider and with a fake one."""
 
 import json
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ def in_the_store(installation: Installation, sub: UUID) -> Store:
 def test_a_new_admin_signs_in_with_the_password_that_is_shown_once(installation: Installation) -> None:
     done = installation.run("admin", "create", " Olga@Example.org ", "--name", "Olga Brandt")
     assert done.exit_code == 0, done.output
-    assert "new here" in done.output
+    assert "the account is new" in done.output
     password = done.output.split("password: ")[1].splitlines()[0]
     assert isinstance(installation.provider.sign_in(EMAIL, password), Tokens)
     made = installation.provider.account_of(EMAIL)
@@ -80,12 +80,12 @@ def test_no_two_admins_get_the_same_password(installation: Installation) -> None
     assert {"user_id", "email", "password"} == set(answers[0])
 
 
-def test_where_no_stack_ran_yet_no_store_is_made(installation: Installation) -> None:
+def test_without_a_stack_no_database_is_created(installation: Installation) -> None:
     assert installation.run("admin", "create", EMAIL).exit_code == 0
     assert not (installation.settings.data_dir / "fitmonitor.sqlite3").exists()
 
 
-def test_a_member_who_becomes_admin_keeps_their_password_and_the_store_has_it_once(installation: Installation) -> None:
+def test_a_member_who_becomes_admin_keeps_the_password_and_the_role_is_stored_once(installation: Installation) -> None:
     known = installation.provider.create(EMAIL, "Olga", "a long walk to the lake")
     assert isinstance(known, Account)
     store = in_the_store(installation, known.sub)
@@ -106,22 +106,22 @@ def test_a_member_who_becomes_admin_keeps_their_password_and_the_store_has_it_on
     assert isinstance(installation.provider.sign_in(EMAIL, "a long walk to the lake"), Tokens)
 
 
-def test_a_disabled_account_is_said_to_be_one(installation: Installation) -> None:
+def test_a_disabled_account_is_reported(installation: Installation) -> None:
     known = installation.provider.create(EMAIL, "Olga", None)
     assert isinstance(known, Account)
     installation.provider.set_enabled(known.sub, enabled=False)
     assert "disabled" in installation.run("admin", "create", EMAIL).output
 
 
-def test_an_account_whose_address_nobody_has_confirmed_does_not_become_admin(installation: Installation) -> None:
+def test_an_unconfirmed_account_does_not_become_admin(installation: Installation) -> None:
     unconfirmed = new_account(uuid4(), EMAIL, "Not Olga", START, confirmed=False)
     installation.provider.add_accounts([unconfirmed])
     done = installation.run("admin", "create", EMAIL)
-    assert "was not confirmed yet" in str(done.exception)
+    assert "is not confirmed" in str(done.exception)
     assert installation.provider.account_of(EMAIL) == unconfirmed
 
 
-def test_whoever_signed_the_address_of_the_admin_up_has_no_password_of_the_admin(installation: Installation) -> None:
+def test_a_stranger_who_signed_up_with_the_address_cannot_sign_in_as_the_admin(installation: Installation) -> None:
     installation.provider.sign_up(EMAIL, "a password of a stranger", "Not Olga")
     assert installation.run("admin", "create", EMAIL).exit_code == 0
     known = installation.provider.account_of(EMAIL)
@@ -131,14 +131,16 @@ def test_whoever_signed_the_address_of_the_admin_up_has_no_password_of_the_admin
 
 
 @pytest.mark.parametrize("words", [["no address"], [EMAIL, "--name", "\x07"], ["a@b.org", "--name", "x" * 201]])
-def test_what_cannot_be_an_account_is_refused_and_nothing_is_made(installation: Installation, words: list[str]) -> None:
+def test_an_invalid_address_or_name_is_refused_and_nothing_is_created(
+    installation: Installation, words: list[str]
+) -> None:
     done = installation.run("admin", "create", *words)
     assert isinstance(done.exception, CommandError)
     assert "\n" not in str(done.exception)
     assert installation.provider.account_of(words[0]) is None
 
 
-def test_any_provider_s_account_is_put_into_both_groups() -> None:
+def test_an_account_of_any_provider_is_added_to_both_groups() -> None:
     known, elsewhere = account(), Pool()
     pool = Pool(known)
     assert make_admin(pool, pool, EMAIL, "Olga") == (known, None)
@@ -155,14 +157,14 @@ def test_any_provider_s_account_is_put_into_both_groups() -> None:
     assert not password.isalnum()
 
 
-def test_what_a_provider_refuses_is_said_in_its_words() -> None:
+def test_the_error_of_a_provider_is_its_own_text() -> None:
     pool = Pool(refusal=IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Somebody was quicker."))
     with pytest.raises(CommandError, match="Somebody was quicker"):
         make_admin(pool, pool, EMAIL, "Olga")
     assert pool.given == []
 
 
-def test_a_provider_that_does_not_answer_is_said_to_be_away(installation: Installation) -> None:
+def test_a_provider_that_does_not_answer_is_unavailable(installation: Installation) -> None:
     done = installation.run(
         *("admin", "create", EMAIL),
         FITMONITOR_IDENTITY__USER_POOL_ID="local_pool",
@@ -172,10 +174,10 @@ def test_a_provider_that_does_not_answer_is_said_to_be_away(installation: Instal
         AWS_SECRET_ACCESS_KEY="x",  # noqa: S106 - of nobody
     )
     assert isinstance(done.exception, CommandError)
-    assert "cannot be asked" in str(done.exception)
+    assert "is unavailable" in str(done.exception)
 
 
-def test_an_accounts_file_that_cannot_be_had_is_said(installation: Installation, tmp_path: Path) -> None:
+def test_an_unreadable_accounts_file_is_an_error(installation: Installation, tmp_path: Path) -> None:
     done = installation.run("admin", "create", EMAIL, FITMONITOR_IDENTITY__ACCOUNTS_FILE=str(tmp_path))
     assert "cannot be opened" in str(done.exception)
     assert isinstance(done.exception, CommandError)

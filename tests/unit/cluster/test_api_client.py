@@ -1,4 +1,4 @@
-"""The client of the commands: pages, refusals, lost answers."""
+"""The API client of the commands: pages, errors, retries."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cluster.cli.api.client import Api
-from cluster.cli.api.refusals import NotFoundError, RefusedError
+from cluster.cli.api.errors import ApiError, NotFoundError
 from cluster.errors import CommandError
 from deployments.http.problem_kinds import KINDS
 
@@ -58,32 +58,32 @@ def test_a_list_is_read_to_its_end() -> None:
     ]
 
 
-def test_a_limit_asks_for_no_more_and_says_whether_there_is_more() -> None:
+def test_a_limit_requests_no_more_and_tells_whether_there_is_more() -> None:
     api, seen = asked(httpx.Response(200, json={"items": [{"id": 1}, {"id": 2}], "next": "a"}))
     listed = api.all("/gyms", 2)
     assert (len(listed.items), listed.more) == (2, True)
     assert seen[0].url.params["limit"] == "2"
 
 
-def test_what_is_no_list_is_told_of() -> None:
+def test_a_response_that_is_not_a_list_is_an_error() -> None:
     api, _ = asked(httpx.Response(200, json={"hello": "world"}))
     assert "FITMONITOR_URL" in str(refused(lambda: api.all("/gyms")))
 
 
-def test_a_problem_is_one_line_with_its_mend() -> None:
+def test_a_problem_is_one_line_with_a_hint() -> None:
     api, _ = asked(problem("last_admin", "This is the last admin."))
     error = refused(lambda: api.delete("/users/1"))
-    assert isinstance(error, RefusedError)
+    assert isinstance(error, ApiError)
     assert (error.code, error.status, error.exit_code) == ("last_admin", 409, 1)
     assert str(error) == "This is the last admin: make somebody else an admin first"
 
 
-def test_a_mend_that_the_detail_says_already_is_not_said_twice() -> None:
+def test_a_hint_that_the_detail_contains_is_not_repeated() -> None:
     api, _ = asked(problem("image_unreadable", "send a JPEG, PNG or WebP picture; `detail` says more"))
     assert str(refused(lambda: api.get("/x"))).count("WebP") == 1
 
 
-def test_fields_that_do_not_fit_are_named() -> None:
+def test_invalid_fields_are_named() -> None:
     fields = [{"field": "capacity", "detail": "is too small"}, {"field": "name", "detail": "is missing"}]
     api, _ = asked(problem("invalid_request", "The request does not fit.", fields=fields))
     told = str(refused(lambda: api.post("/gyms", {})))
@@ -91,22 +91,22 @@ def test_fields_that_do_not_fit_are_named() -> None:
 
 
 @pytest.mark.parametrize("code", [code for code in KINDS if code.startswith("unknown_")])
-def test_what_is_unknown_ends_with_4_and_names_a_command_that_lists(code: str) -> None:
+def test_an_unknown_id_has_exit_code_4_and_a_command_that_lists_ids(code: str) -> None:
     api, _ = asked(problem(code))
     error = refused(lambda: api.get("/x"))
-    assert isinstance(error, RefusedError)
+    assert isinstance(error, ApiError)
     assert error.exit_code == NotFoundError.exit_code == 4
     assert "GET " not in str(error), "the mend is one of the command line"
 
 
 @pytest.mark.parametrize("code", list(KINDS))
-def test_no_refusal_advises_a_call_of_http(code: str) -> None:
+def test_no_hint_names_an_http_call(code: str) -> None:
     api, _ = asked(*[problem(code)] * 9, patience_s=0.0)
     told = str(refused(lambda: api.get("/x")))
     assert not any(word in told for word in ("GET ", "POST ", "DELETE ", "If-Match", "`detail`", "`fields`")), told
 
 
-def test_a_code_of_a_later_version_is_told_as_it_is() -> None:
+def test_an_unknown_problem_code_has_the_detail_alone() -> None:
     api, _ = asked(problem("full_moon", "Not tonight."))
     assert str(refused(lambda: api.get("/x"))) == "Not tonight"
 
@@ -117,22 +117,22 @@ def test_an_internal_error_names_its_request() -> None:
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", "{}"])
-def test_another_server_is_told_from_this_system(body: str) -> None:
+def test_a_response_of_another_server_is_recognised(body: str) -> None:
     api, _ = asked(httpx.Response(404, text=body))
-    assert "does not answer as this system does (404)" in str(refused(lambda: api.get("/x?token=secret")))
+    assert "is not one of FIT Monitor (404)" in str(refused(lambda: api.get("/x?token=secret")))
     api, _ = asked(httpx.Response(200, text="<html>"))
-    assert "does not answer as this system does" in str(refused(lambda: api.get("/x")))
+    assert "is not one of FIT Monitor" in str(refused(lambda: api.get("/x")))
 
 
-def test_a_bad_token_says_what_to_set() -> None:
+def test_a_hint_for_an_invalid_token_names_the_variable() -> None:
     api, _ = asked(problem("unauthenticated", "The token is not valid here, or no longer."))
     assert "FITMONITOR_TOKEN" in str(refused(lambda: api.get("/gyms")))
 
 
-def test_nobody_there_is_told_at_once() -> None:
+def test_a_refused_connection_is_not_retried() -> None:
     api, seen = asked(httpx.ConnectError("refused"))
     told = str(refused(lambda: api.post("/gyms", {}, key="k")))
-    assert told == "nothing answers at http://gym.test: start the stack with `fitmonitor up`, or see FITMONITOR_URL"
+    assert told == "nothing answers at http://gym.test: start the stack with `fitmonitor up`, or check FITMONITOR_URL"
     assert len(seen) == 1
 
 
@@ -144,7 +144,7 @@ def ways(api: Api) -> Iterator[tuple[str, Callable[[], object], bool]]:
     yield "get", lambda: api.get("/x"), True
     yield "content", lambda: api.content("/x"), True
     yield "with a key", lambda: api.post("/x", {}, key="k"), True
-    yield "repeatable", lambda: api.post("/x", {}, again=True), True
+    yield "repeatable", lambda: api.post("/x", {}, repeatable=True), True
     yield "put", lambda: api.put("/x", {}), True
     yield "delete", lambda: api.delete("/x"), True
     yield "post", lambda: api.post("/x", {}), False
@@ -156,7 +156,7 @@ def ways(api: Api) -> Iterator[tuple[str, Callable[[], object], bool]]:
 
 
 @pytest.mark.parametrize("lost", [LOST, httpx.Response(503, json={"code": "unavailable", "detail": "Away."})])
-def test_a_lost_answer_is_asked_for_again_only_where_nothing_is_done_twice(lost: Answer) -> None:
+def test_a_lost_answer_is_retried_only_where_the_call_is_idempotent(lost: Answer) -> None:
     names = [name for name, _, _ in ways(asked()[0])]
     for number in range(len(names)):
         api, seen = asked(lost, httpx.Response(200, json={"done": True}))
@@ -167,10 +167,10 @@ def test_a_lost_answer_is_asked_for_again_only_where_nothing_is_done_twice(lost:
         else:
             told = str(refused(call))
             assert len(seen) == 1, name
-            assert "look at it before you do it again" in told, name
+            assert "check whether it was done" in told, name
 
 
-def test_every_time_the_same_key_and_body_are_sent() -> None:
+def test_every_retry_has_the_same_key_and_body() -> None:
     api, seen = asked(LOST, LOST, httpx.Response(201, json={"id": 1}))
     assert api.post("/desk-payments", {"plan_id": 1}, key="k-1") == {"id": 1}
     assert [(request.headers["Idempotency-Key"], json.loads(request.content)) for request in seen] == [
@@ -178,14 +178,14 @@ def test_every_time_the_same_key_and_body_are_sent() -> None:
     ] * 3
 
 
-def test_without_any_answer_the_key_is_told() -> None:
+def test_without_an_answer_the_error_names_the_key() -> None:
     for last in (LOST, problem("unavailable", "A part is away.")):
         api, _ = asked(*[last] * 3, patience_s=0.0)
         told = str(refused(lambda api=api: api.post("/desk-payments", {}, key="k-1")))  # type: ignore[misc]
         assert "--key k-1" in told, last
 
 
-def test_a_refusal_that_nothing_was_done_for_does_not_speak_of_the_key() -> None:
+def test_an_error_of_a_call_that_was_not_done_does_not_name_the_key() -> None:
     api, seen = asked(problem("order_not_paid", "It was not paid."))
     assert "--key" not in str(refused(lambda: api.post("/orders/1/refunds", {}, key="k-1")))
     assert len(seen) == 1
@@ -197,20 +197,20 @@ def test_a_key_in_use_is_waited_for() -> None:
     assert len(seen) == 2
 
 
-def test_too_many_requests_are_waited_for_whatever_is_asked() -> None:
+def test_a_rate_limit_is_retried_for_every_call() -> None:
     api, seen = asked(problem("too_many_requests"), httpx.Response(200, json={}))
     api.patch("/x", {}, '"1"')
     assert len(seen) == 2
 
 
-def test_no_wait_goes_past_the_patience() -> None:
+def test_no_retry_exceeds_the_time_limit() -> None:
     late = httpx.Response(429, json={"code": "too_many_requests", "detail": "Slow."}, headers={"Retry-After": "60"})
     api, seen = asked(late)
     assert "Slow" in str(refused(lambda: api.get("/x")))
     assert len(seen) == 1
 
 
-def test_an_interrupted_payment_tells_its_key() -> None:
+def test_the_error_of_an_interrupted_payment_names_the_key() -> None:
     api, _ = asked()
 
     def interrupted(_request: httpx.Request) -> httpx.Response:
@@ -222,7 +222,7 @@ def test_an_interrupted_payment_tells_its_key() -> None:
         api.get("/gyms")
 
 
-def test_versions_are_named_as_they_were_read_or_as_somebody_says() -> None:
+def test_a_change_names_the_version_that_was_read_or_given() -> None:
     api, seen = asked(httpx.Response(200, json={"id": 1}, headers={"ETag": '"7"'}), *[httpx.Response(200, json={})] * 2)
     read = api.read("/gyms/1")
     api.patch("/gyms/1", {}, read.etag_of(None))

@@ -1,4 +1,4 @@
-"""Where the commands that manage a gym ask, and as whom."""
+"""Which installation the commands call, and as which user."""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.cli.api.actor import token_for
 from cluster.cli.api.connection import connected
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import UsageError
+from cluster.cli.api.local_users import access_token
 from cluster.errors import CommandError
 from cluster.local.process import ProcessId
 from cluster.local.record import StackRecord
@@ -39,8 +39,8 @@ def refused() -> CommandError:
     return caught.value
 
 
-def test_without_a_stack_the_command_says_what_starts_one(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert str(refused()) == f"no stack is up in {tmp_path}: fitmonitor up starts one"
+def test_without_a_stack_the_hint_is_how_to_start_one(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert str(refused()) == f"no stack is running in {tmp_path}: start one with `fitmonitor up`"
     environment.setenv("FITMONITOR_TOKEN", "token")
     assert "fitmonitor up" in str(refused()), "a token alone says not where"
 
@@ -55,14 +55,14 @@ def test_another_installation_needs_a_token(environment: pytest.MonkeyPatch) -> 
 def test_a_token_and_a_name_together_are_refused(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("FITMONITOR_TOKEN", "token")
     environment.setenv("FITMONITOR_AS", "olga@example.org")
-    assert isinstance(refused(), WrongUseError)
+    assert isinstance(refused(), UsageError)
 
 
 @pytest.mark.parametrize("url", ["gym.example.org", "ftp://gym.example.org", "http://", "http://x:y"])
-def test_what_is_no_address_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
+def test_an_invalid_url_is_refused(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("FITMONITOR_URL", url)
     environment.setenv("FITMONITOR_TOKEN", "token")
-    assert isinstance(refused(), WrongUseError)
+    assert isinstance(refused(), UsageError)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/api", "/api/"])
-def test_the_address_may_end_as_people_write_it(
+def test_the_url_may_end_with_a_slash_or_api(
     environment: pytest.MonkeyPatch, gateway: ServedGateway, tail: str
 ) -> None:
     environment.setenv("FITMONITOR_URL", gateway.url + tail)
@@ -85,9 +85,7 @@ def test_the_address_may_end_as_people_write_it(
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_stack_that_is_recorded_is_asked_with_a_session_that_ends(
-    gateway: ServedGateway, installation: Installation
-) -> None:
+def test_a_command_ends_its_session_on_a_local_stack(gateway: ServedGateway, installation: Installation) -> None:
     own = psutil.Process()
     port = int(gateway.url.rpartition(":")[2])
     record = StackRecord(
@@ -101,7 +99,7 @@ def test_a_stack_that_is_recorded_is_asked_with_a_session_that_ends(
     )
     record.write()
     installation.store().close()
-    assert str(refused()) == "this stack has no admin to do it as: fitmonitor admin create EMAIL makes one"
+    assert str(refused()) == "this stack has no admin to act as: create one with `fitmonitor admin create EMAIL`"
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
     settings.cache_clear()
     gateway.seen.clear()
@@ -112,7 +110,7 @@ def test_a_stack_that_is_recorded_is_asked_with_a_session_that_ends(
 
 
 async def caller_of(installation: Installation, email: str) -> Caller:
-    return await TokenVerifier(installation.settings.identity).verify(token_for(installation.settings, email))
+    return await TokenVerifier(installation.settings.identity).verify(access_token(installation.settings, email))
 
 
 @pytest.fixture
@@ -123,9 +121,9 @@ def store(installation: Installation) -> Iterator[Store]:
 
 
 @pytest.mark.anyio
-async def test_without_a_name_it_is_an_admin_who_is_not_disabled(installation: Installation, store: Store) -> None:
+async def test_the_default_user_is_an_active_admin(installation: Installation, store: Store) -> None:
     with pytest.raises(CommandError, match="fitmonitor admin create EMAIL"):
-        token_for(installation.settings, "")
+        access_token(installation.settings, "")
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
     olga = await caller_of(installation, "")
     assert (olga.email, Role.ADMIN in olga.roles) == ("olga@example.org", True), "who has not signed in yet"
@@ -140,14 +138,14 @@ async def test_without_a_name_it_is_an_admin_who_is_not_disabled(installation: I
 
 
 @pytest.mark.anyio
-async def test_a_name_is_somebody_of_this_stack(installation: Installation, store: Store) -> None:
+async def test_an_address_names_a_user_of_this_stack(installation: Installation, store: Store) -> None:
     installation.provider.create("sam@example.org", "Sam", "correct horse 7 staple")
     assert (await caller_of(installation, " Sam@example.org ")).email == "sam@example.org"
     with pytest.raises(CommandError, match="nobody@"):
-        token_for(installation.settings, "nobody@example.org")
+        access_token(installation.settings, "nobody@example.org")
     installation.provider.sign_up("new@example.org", "correct horse 7 staple", "New")
     with pytest.raises(CommandError, match="new@"):
-        token_for(installation.settings, "new@example.org")  # anybody can sign up with an address not theirs
+        access_token(installation.settings, "new@example.org")  # anybody can sign up with an address not theirs
     store.close()
 
 
@@ -155,5 +153,5 @@ def test_without_a_local_provider_a_token_is_needed(installation: Installation, 
     assert installation.run("admin", "create", "olga@example.org").exit_code == 0
     without = installation.settings.identity.model_copy(update={"signing_key_dir": None})
     with pytest.raises(CommandError, match="FITMONITOR_TOKEN"):
-        token_for(Settings(data_dir=tmp_path).model_copy(update={"identity": without}), "")
+        access_token(Settings(data_dir=tmp_path).model_copy(update={"identity": without}), "")
     store.close()

@@ -36,12 +36,12 @@ def test_every_command_explains_itself(entry: object) -> None:
     assert "Usage: fitmonitor" in done.stdout
 
 
-def test_a_wrong_use_ends_with_2() -> None:
+def test_wrong_usage_has_exit_code_2() -> None:
     assert run("nonsense").returncode == 2
     assert run("up", "--profile", "nonsense").returncode == 2
 
 
-def test_a_failure_is_one_line_with_its_mend_and_ends_with_1(tmp_path: Path) -> None:
+def test_an_error_is_one_line_with_a_hint_and_exit_code_1(tmp_path: Path) -> None:
     """The installed command, as a shell starts it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FITMONITOR_")}
     done = subprocess.run(
@@ -53,30 +53,30 @@ def test_a_failure_is_one_line_with_its_mend_and_ends_with_1(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
+    assert done.stderr == f"fitmonitor: no stack is running in {tmp_path}: start one with `fitmonitor up`\n"
 
 
-def test_verbose_shows_where(tmp_path: Path) -> None:
+def test_verbose_prints_the_traceback(tmp_path: Path) -> None:
     for words in (("--verbose", "status"), ("status", "--verbose")):
         done = run(*words, FITMONITOR_DATA_DIR=str(tmp_path))
         assert done.returncode == 1
         assert "Traceback" in done.stderr
 
 
-def test_a_command_that_asks_the_api_needs_a_stack_or_an_address(tmp_path: Path) -> None:
+def test_a_command_that_calls_the_api_needs_a_stack_or_a_url(tmp_path: Path) -> None:
     done = run("gym", "list", FITMONITOR_DATA_DIR=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"fitmonitor: no stack is up in {tmp_path}: fitmonitor up starts one\n"
+    assert done.stderr == f"fitmonitor: no stack is running in {tmp_path}: start one with `fitmonitor up`\n"
     away = {"FITMONITOR_URL": f"http://127.0.0.1:{free_port()}", "FITMONITOR_TOKEN": "token"}
     done = run("gym", "list", **away)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "nothing answers at http://127.0.0.1" in done.stderr
 
 
-def test_a_name_that_says_too_little_ends_with_2() -> None:
+def test_an_incomplete_name_has_exit_code_2() -> None:
     done = run("gate", "show", "Front door", FITMONITOR_URL="http://127.0.0.1:1", FITMONITOR_TOKEN="token")  # noqa: S106 - of nobody
     assert done.returncode == 2
-    assert "write it as in 'Riverside/Front door'" in done.stderr
+    assert "write it like 'Riverside/Front door'" in done.stderr
 
 
 def test_production_without_its_settings_names_each_one() -> None:
@@ -92,14 +92,14 @@ def test_up_refuses_the_profile_of_many_machines() -> None:
     assert done.returncode == 1
 
 
-def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
+def test_doctor_says_what_is_missing_and_how_to_fix_it(tmp_path: Path) -> None:
     done = run("doctor", "--profile", "full", FITMONITOR_CACHE_DIR=str(tmp_path), FITMONITOR_DATA_DIR=str(tmp_path))
     assert done.returncode == 1
     assert "Kafka: missing" in done.stdout
     assert "-m cluster.local.install" in done.stdout
 
 
-def test_migrate_takes_the_address_of_an_account_away_that_would_collide(tmp_path: Path) -> None:
+def test_migrate_removes_the_address_of_an_account_that_would_collide(tmp_path: Path) -> None:
     url, mia, eve = f"sqlite:///{tmp_path / 'store.sqlite3'}", UUID(int=1), UUID(int=2)
     store = Store(url)
     with store.writing() as connection:
@@ -125,7 +125,7 @@ def test_migrate_takes_the_address_of_an_account_away_that_would_collide(tmp_pat
     store.close()
 
 
-def test_migrate_makes_the_tables(tmp_path: Path) -> None:
+def test_migrate_creates_the_tables(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     for _ in range(2):
         done = run("migrate", FITMONITOR_DATA_DIR=str(tmp_path), FITMONITOR_DATABASE__URL=url)

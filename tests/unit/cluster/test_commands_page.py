@@ -1,4 +1,4 @@
-"""Every command of the command line explains itself, and the page of all of them is up to date."""
+"""Every command has a help, and docs/commands.md is up to date."""
 
 import importlib
 import re
@@ -29,7 +29,7 @@ def test_the_page_is_what_the_commands_say() -> None:
     assert written == page(), "run: python -m cluster.cli.commands_page > docs/commands.md"
 
 
-def test_the_page_says_nothing_of_the_machine_that_wrote_it() -> None:
+def test_the_page_has_no_paths_of_the_machine_that_wrote_it() -> None:
     assert not re.search(r"/(root|home|work|tmp)/", page())
 
 
@@ -66,7 +66,7 @@ def parses(words: list[str]) -> None:
         node, context = child, child.make_context(name, further, parent=context)
 
 
-def test_words_that_do_not_exist_would_be_found() -> None:
+def test_unknown_words_in_examples_would_be_found() -> None:
     for words in (["gym", "lst"], ["gym", "list", "--nonsense"], ["gym", "show"], ["nonsense"]):
         with pytest.raises(Exception, match=r"(?i)no such|missing|does not"):
             parses(words)

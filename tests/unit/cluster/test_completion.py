@@ -53,7 +53,7 @@ def test_completing_loads_neither_ray_nor_fastapi() -> None:
     assert not {"ray", "fastapi"} & set(done.stderr.split())
 
 
-def test_zsh_and_fish_are_answered_too() -> None:
+def test_zsh_and_fish_complete_too() -> None:
     for shell, further in (("zsh", {}), ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"})):
         asked = {"_FITMONITOR_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": "fitmonitor order d"}
         done = run(**asked, **further)

@@ -46,7 +46,7 @@ def demo_of(settings: Settings) -> dict[str, Any]:
     return demo
 
 
-def test_an_admin_somebody_of_the_staff_and_a_member_can_sign_in_with_passwords_of_their_own(
+def test_an_admin_a_member_of_staff_and_a_member_can_sign_in(
     demo_settings: Settings,
 ) -> None:
     settings, demo = demo_settings, demo_of(demo_settings)
@@ -67,7 +67,7 @@ def test_an_admin_somebody_of_the_staff_and_a_member_can_sign_in_with_passwords_
     assert admin.groups == ("Admin",)
 
 
-def test_seeding_again_keeps_passwords_and_a_demo_from_before_gets_them(demo_settings: Settings) -> None:
+def test_seeding_again_keeps_passwords_and_adds_missing_ones(demo_settings: Settings) -> None:
     settings, first = demo_settings, demo_of(demo_settings)
     assert seeded(settings) == first
     file = settings.data_dir / "demo.json"
@@ -83,7 +83,7 @@ def test_seeding_again_keeps_passwords_and_a_demo_from_before_gets_them(demo_set
     provider.close()
 
 
-def test_an_accounts_file_that_was_lost_is_made_again_with_the_passwords_that_were_printed(
+def test_a_lost_accounts_file_is_created_again_with_the_same_passwords(
     demo_settings: Settings,
 ) -> None:
     settings, first = demo_settings, demo_of(demo_settings)
@@ -96,7 +96,7 @@ def test_an_accounts_file_that_was_lost_is_made_again_with_the_passwords_that_we
     provider.close()
 
 
-def test_a_password_that_was_changed_stays_as_it_is(demo_settings: Settings) -> None:
+def test_a_changed_password_is_kept(demo_settings: Settings) -> None:
     settings, demo = demo_settings, demo_of(demo_settings)
     provider = LocalProvider(settings, Mailbox())
     admin = provider.account_of(demo["admin"]["email"])
@@ -108,7 +108,7 @@ def test_a_password_that_was_changed_stays_as_it_is(demo_settings: Settings) -> 
     provider.close()
 
 
-def test_accounts_of_an_earlier_demo_give_way(demo_settings: Settings) -> None:
+def test_accounts_of_an_earlier_demo_are_replaced(demo_settings: Settings) -> None:
     settings = demo_settings
     url = settings.database.url.get_secret_value()
     Path(url.removeprefix("sqlite:///")).unlink()

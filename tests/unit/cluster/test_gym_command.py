@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from cluster.cli.api.refusals import NotFoundError, RefusedError, WrongUseError
+from cluster.cli.api.errors import ApiError, NotFoundError, UsageError
 from cluster.errors import CommandError
 from domain.door.model import Outcome
 from domain.ids import new_id
@@ -59,11 +59,16 @@ def test_a_gym_is_made_listed_retired_and_reopened(gateway: ServedGateway) -> No
     made = create(gateway, " Riverside ")
     assert (made["name"], made["capacity"], made["version"]) == ("Riverside", 12, 1)
     place = ("--address", "Mill Lane 2", "--time-zone", "Europe/Lisbon", "--capacity", "4")
-    assert gateway.run("gym", "create", "Old Mill", *place).output.startswith("Old Mill is gym ")
+    second = gateway.run("gym", "create", "Old Mill", *place).output
+    assert second.startswith("Old Mill is gym ")
     assert names(gateway) == ["Riverside", "Old Mill"]
     rows = gateway.run("gym", "list").output.splitlines()
-    assert rows[0] == f"{made['id']}  Riverside  Quay 7       Europe/Berlin  12"
-    assert gateway.run("gym", "retire", "RIVERSIDE").output == "Riverside is retired. Its past stays.\n"
+    assert rows == [
+        "ID\tNAME\tADDRESS\tTIME ZONE\tCAPACITY",
+        f"{made['id']}\tRiverside\tQuay 7\tEurope/Berlin\t12",
+        f"{second.split()[-1][:-1]}\tOld Mill\tMill Lane 2\tEurope/Lisbon\t4",
+    ]
+    assert gateway.run("gym", "retire", "RIVERSIDE").output == "Riverside is retired. Its history is kept.\n"
     assert names(gateway) == ["Old Mill"]
     assert names(gateway, "--retired") == ["Riverside"]
     assert parsed(gateway, "gym", "show", "2", "--json")["name"] == "Old Mill", "by its number"
@@ -77,17 +82,17 @@ def test_a_gym_with_people_inside_is_retired_by_force_only(gateway: ServedGatewa
     (member,) = gateway.rig.world.members(1)
     enter(gateway.rig.world, member, gym)
     refused = gateway.run("gym", "retire", str(gym)).exception
-    assert isinstance(refused, RefusedError)
+    assert isinstance(refused, ApiError)
     assert refused.code == "gym_not_empty"
     assert "People inside: 1." in str(refused)
     assert "--force" in str(refused)
     assert names(gateway) == ["Gym"]
-    assert gateway.run("gym", "retire", str(gym), "--force").output == "Gym is retired. Its past stays.\n"
+    assert gateway.run("gym", "retire", str(gym), "--force").output == "Gym is retired. Its history is kept.\n"
     assert gateway.run("gym", "occupancy", str(gym)).exit_code == 0
     assert "Mia" in gateway.run("gym", "inside", str(gym)).output
 
 
-def test_of_one_name_the_gym_in_operation_is_meant_unless_one_is_reopened(gateway: ServedGateway) -> None:
+def test_an_active_gym_is_preferred_unless_one_is_reopened(gateway: ServedGateway) -> None:
     old = create(gateway, "Riverside")
     gateway.run("gym", "retire", old["id"])
     new = create(gateway, "Riverside")
@@ -101,28 +106,28 @@ def test_a_change_names_the_version_that_was_read(gateway: ServedGateway) -> Non
     changed = parsed(gateway, *words, "--json")
     assert (changed["capacity"], changed["reentry_after_s"], changed["version"]) == (20, None, 2)
     late = gateway.run(*words).exception
-    assert isinstance(late, RefusedError)
+    assert isinstance(late, ApiError)
     assert late.code == "changed_meanwhile"
-    assert "somebody else was first" in str(late)
+    assert "somebody else changed it first" in str(late)
     assert parsed(gateway, "gym", "change", "Riverside", "--capacity", "21", "--json")["version"] == 3
-    assert isinstance(gateway.run("gym", "change", "Riverside").exception, WrongUseError)
-    assert isinstance(gateway.run("gym", "change", "Riverside", "--reentry-after", "soon").exception, WrongUseError)
+    assert isinstance(gateway.run("gym", "change", "Riverside").exception, UsageError)
+    assert isinstance(gateway.run("gym", "change", "Riverside", "--reentry-after", "soon").exception, UsageError)
 
 
-def test_deleting_asks_first_and_is_for_what_was_never_used(gateway: ServedGateway) -> None:
+def test_deleting_asks_first_and_refuses_a_gym_that_was_used(gateway: ServedGateway) -> None:
     create(gateway, "Riverside")
     asked = gateway.run("gym", "delete", "Riverside").exception
     assert str(asked).startswith("this would delete the gym Riverside")
     assert getattr(asked, "exit_code", None) == 2
     assert names(gateway) == ["Riverside"]
     stale = gateway.run("gym", "delete", "Riverside", "--yes", "--version", "7").exception
-    assert isinstance(stale, RefusedError)
+    assert isinstance(stale, ApiError)
     assert gateway.run("gym", "delete", "Riverside", "--yes").output == "Riverside is deleted.\n"
     used = gateway.rig.world.gym()
     (member,) = gateway.rig.world.members(1)
     enter(gateway.rig.world, member, used)
     refused = gateway.run("gym", "delete", str(used), "--yes").exception
-    assert isinstance(refused, RefusedError)
+    assert isinstance(refused, ApiError)
     assert refused.code == "gym_in_use"
     assert "fitmonitor gym retire" in str(refused)
 
@@ -150,7 +155,7 @@ def test_hours_are_shown_as_they_were_set(gateway: ServedGateway, tmp_path: Path
     again = gateway.run("gym", "hours", "riverside", "--set", str(kept))
     assert again.exit_code == 0, "what is written can be read again"
     stale = gateway.run("gym", "hours", "riverside", "--set", str(kept), "--version", "1").exception
-    assert isinstance(stale, RefusedError)
+    assert isinstance(stale, ApiError)
     assert stale.code == "changed_meanwhile"
 
 
@@ -161,29 +166,31 @@ def test_who_is_inside_is_shown_and_counted(gateway: ServedGateway, tmp_path: Pa
     assert gateway.run("gym", "occupancy", str(gym)).output == "1 of 10 inside\n"
     (inside,) = parsed(gateway, "gym", "inside", str(gym), "--json")
     assert inside["member_id"] == str(member)
-    assert gateway.run("gym", "inside", str(gym)).output.startswith(f"{member}  Mia  2026-03-02 12:00 UTC")
+    listed = gateway.run("gym", "inside", str(gym)).output.splitlines()
+    assert listed[0] == "ID\tNAME\tSINCE (UTC)\tGATE"
+    assert listed[1].startswith(f"{member}\tMia\t2026-03-02 12:00\t")
     assert gateway.run("gym", "inside", str(gym), "--pdf", str(tmp_path / "call.pdf")).exit_code == 0
     assert (tmp_path / "call.pdf").read_bytes().startswith(b"%PDF")
     told = gateway.run("gym", "head-count", str(gym), "3", "--reason", "evening round").output
-    assert told == "3 of 10 inside; it was 1: 0 visits ended, 2 without a name added.\n"
+    assert told == "3 of 10 inside, 1 before; visits ended: 0, visits without a name added: 2\n"
     assert "(counted)" in gateway.run("gym", "inside", str(gym)).output
     (counted,) = parsed(gateway, "gym", "head-counts", str(gym), "--json")
     assert (counted["before"], counted["counted"], counted["reason"]) == (1, 3, "evening round")
-    assert "1 -> 3  evening round" in gateway.run("gym", "head-counts", str(gym)).output
+    assert "1\t3\tevening round" in gateway.run("gym", "head-counts", str(gym)).output
 
 
 @pytest.mark.parametrize(
     ("words", "kind", "exit_code"),
     [
         (["retire", "nowhere"], NotFoundError, 4),
-        (["retire", NOBODY], RefusedError, 4),
-        (["retire", "twice"], WrongUseError, 2),
+        (["retire", NOBODY], ApiError, 4),
+        (["retire", "twice"], UsageError, 2),
         (["hours", "once", "--set", "nothing.json"], CommandError, 1),
-        (["hours", "once", "--set", "-"], RefusedError, 1),
-        (["create", "x", "--address", "y", "--time-zone", "Moon/Crater", "--capacity", "1"], RefusedError, 1),
+        (["hours", "once", "--set", "-"], ApiError, 1),
+        (["create", "x", "--address", "y", "--time-zone", "Moon/Crater", "--capacity", "1"], ApiError, 1),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_every_failure_has_its_error_and_exit_code(
     crowded: ServedGateway, words: list[str], kind: type[CommandError], exit_code: int
 ) -> None:
     error = crowded.run("gym", *words, piped=json.dumps(OVERLAPPING)).exception
@@ -195,7 +202,7 @@ def test_what_cannot_be_done_is_said(
         assert all(gym["id"] in str(error) for gym in candidates), "the candidates are named"
 
 
-def test_json_that_is_none_is_told_of(gateway: ServedGateway) -> None:
+def test_invalid_json_is_an_error(gateway: ServedGateway) -> None:
     create(gateway, "Riverside")
     for piped in ("no json", "[]"):
         error = gateway.run("gym", "hours", "riverside", "--set", "-", piped=piped).exception
@@ -214,6 +221,6 @@ def test_a_long_list_is_followed_to_its_end_or_cut(gateway: ServedGateway) -> No
         gateway.rig.world.gym()
     assert len(names(gateway)) == 201
     cut = gateway.run("gym", "list", "--limit", "3")
-    assert len(cut.stdout.splitlines()) == 3
-    assert cut.stderr == "There are more: see --limit.\n"
+    assert len(cut.stdout.splitlines()) == 1 + 3
+    assert cut.stderr == "There are more: raise --limit.\n"
     assert len(names(gateway, "--limit", "200")) == 200

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end every program of this package, whatever its parent process ignores or blocks."""
+"""SIGINT and SIGTERM end every program of this package, even if its parent process ignores or blocks them."""
 
 import os
 import signal
@@ -70,7 +70,7 @@ def signals(pid: int, which: str) -> set[signal.Signals]:
 
 @pytest.mark.parametrize("inherited", [_IGNORED, _BLOCKED], ids=["ignored", "blocked"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
-def test_a_command_that_goes_on_for_ever_ends(
+def test_a_command_that_runs_forever_ends(
     inherited: Inherited, number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     record(tmp_path, port=9, addresses={"metrics": "127.0.0.1:9"}).write()
@@ -87,7 +87,7 @@ def test_a_command_that_goes_on_for_ever_ends(
     [(_IGNORED, signal.SIGTERM), (_BLOCKED, signal.SIGINT), (_UNDER_NOHUP, signal.SIGINT)],
     ids=["ignored", "blocked", "nohup"],
 )
-def test_a_stack_ends_but_not_with_a_terminal_that_it_is_to_outlive(
+def test_a_stack_ends_but_not_with_its_terminal_under_nohup(
     inherited: Inherited, number: signal.Signals, tmp_path: Path
 ) -> None:
     environment = {"FITMONITOR_DATA_DIR": str(tmp_path), "FITMONITOR_PORT": str(free_port())}

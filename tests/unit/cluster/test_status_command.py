@@ -1,4 +1,4 @@
-"""`fitmonitor status` against stand-ins for a stack's port and Ray's metrics."""
+"""`fitmonitor status` with a fake server for the API and Ray's metrics."""
 
 import json
 import os
@@ -78,7 +78,9 @@ def put_up(folder: Path, stand_in: StandIn, **changed: Any) -> None:  # noqa: AN
     record(folder, **kept | changed).write()
 
 
-def test_all_is_told_and_what_is_away_costs_nothing_else(tmp_path: Path, stand_in: StandIn) -> None:
+def test_everything_is_reported_and_an_unavailable_service_affects_nothing_else(
+    tmp_path: Path, stand_in: StandIn
+) -> None:
     settings = Settings(data_dir=tmp_path)
     migrate(settings.database.url.get_secret_value())
     seed_demo(settings)
@@ -102,7 +104,9 @@ def test_all_is_told_and_what_is_away_costs_nothing_else(tmp_path: Path, stand_i
 
 
 @pytest.mark.parametrize(("answers", "phase"), [(503, "ready"), (200, "starting")])
-def test_it_ends_with_1_unless_doors_are_answered(tmp_path: Path, stand_in: StandIn, answers: int, phase: str) -> None:
+def test_the_exit_code_is_1_unless_scans_are_answered(
+    tmp_path: Path, stand_in: StandIn, answers: int, phase: str
+) -> None:
     stand_in.status = answers
     put_up(tmp_path, stand_in, phase=phase)
     done = status(FITMONITOR_DATA_DIR=str(tmp_path))
@@ -111,7 +115,7 @@ def test_it_ends_with_1_unless_doors_are_answered(tmp_path: Path, stand_in: Stan
     assert "no database yet" in done.stdout
 
 
-def test_a_port_that_does_not_answer_is_told(tmp_path: Path, stand_in: StandIn) -> None:
+def test_a_port_that_does_not_answer_is_reported(tmp_path: Path, stand_in: StandIn) -> None:
     put_up(tmp_path, stand_in, port=9, addresses={"metrics": _NOWHERE})
     done = status("--json", FITMONITOR_DATA_DIR=str(tmp_path))
     assert done.returncode == 1
@@ -120,7 +124,7 @@ def test_a_port_that_does_not_answer_is_told(tmp_path: Path, stand_in: StandIn) 
     assert _NOWHERE in told["troubles"]["serve"]
 
 
-def test_a_stack_elsewhere_is_asked_by_its_url(stand_in: StandIn, tmp_path: Path) -> None:
+def test_a_remote_stack_is_queried_by_its_url(stand_in: StandIn, tmp_path: Path) -> None:
     for url in (f"http://127.0.0.1:{stand_in.port}", f"http://127.0.0.1:{stand_in.port}/api/"):
         done = status("--json", FITMONITOR_URL=url, FITMONITOR_DATA_DIR=str(tmp_path))
         assert done.returncode == 0, done.stderr
@@ -132,13 +136,13 @@ def test_a_stack_elsewhere_is_asked_by_its_url(stand_in: StandIn, tmp_path: Path
         assert set(told["troubles"]) == {"parts", "serve", "kafka", "dead_letters", "gyms"}
 
 
-def test_seconds_without_a_watch_are_a_wrong_use() -> None:
+def test_seconds_without_watch_are_wrong_usage() -> None:
     done = status("5")
     assert done.returncode == 2
     assert "--watch 5" in done.stderr
 
 
-def test_watched_by_a_program_it_is_one_object_a_line_until_the_interrupt(tmp_path: Path, stand_in: StandIn) -> None:
+def test_watching_with_json_prints_one_object_per_line(tmp_path: Path, stand_in: StandIn) -> None:
     put_up(tmp_path, stand_in)
     watching = subprocess.Popen(
         [_FITMONITOR, "status", "--watch", "0.3", "--json"],
@@ -153,13 +157,13 @@ def test_watched_by_a_program_it_is_one_object_a_line_until_the_interrupt(tmp_pa
     (tmp_path / "stack.json").unlink()
     while (later := json.loads(watching.stdout.readline()))["ready"]:
         pass
-    assert "no stack is up" in later["trouble"]
+    assert "no stack is running" in later["trouble"]
     watching.send_signal(signal.SIGINT)
     _, said = watching.communicate(timeout=30)
     assert (watching.returncode, said) == (0, "")
 
 
-def test_watched_in_a_pipe_the_blocks_follow_one_another(tmp_path: Path, stand_in: StandIn) -> None:
+def test_watching_in_a_pipe_prints_one_report_after_the_other(tmp_path: Path, stand_in: StandIn) -> None:
     put_up(tmp_path, stand_in)
     watching = subprocess.Popen(
         [_FITMONITOR, "status", "--watch", "0.3"],
@@ -179,7 +183,7 @@ def test_watched_in_a_pipe_the_blocks_follow_one_another(tmp_path: Path, stand_i
     assert "\x1b" not in rest
 
 
-def test_watched_on_a_terminal_it_has_a_screen_of_its_own_and_gives_it_back(tmp_path: Path, stand_in: StandIn) -> None:
+def test_watching_on_a_terminal_uses_the_alternate_screen(tmp_path: Path, stand_in: StandIn) -> None:
     put_up(tmp_path, stand_in)
     code, written = run_on_terminal(
         ["status", "--watch", "0.3"],

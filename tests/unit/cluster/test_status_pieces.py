@@ -1,4 +1,4 @@
-"""What a status is put together from."""
+"""Parallel queries, Ray Serve's state and Kafka rates of a status report."""
 
 import threading
 from pathlib import Path
@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import CommandError
-from cluster.status.questions import Question, Questions
-from cluster.status.samples import read_samples
-from cluster.status.serve import METRICS, DeploymentState, read_wanted, replicas_of, serve_state
-from cluster.status.waiting import Rates, rates
+from cluster.status.kafka import Rates, rates
+from cluster.status.parallel import ParallelQueries, Query
+from cluster.status.serve import METRICS, DeploymentState, count_replicas, parse_samples, read_configured, serve_state
 from tests.unit.cluster.status_reports import group
 
 # As Ray 2.60 publishes it, without what says where it comes from.
@@ -31,10 +30,10 @@ ray_serve_num_router_requests_total{application="api",deployment="Gym"} nonsense
 WANTED = {"api": {"Gateway": 1, "Gym": 1}, "door_consumers": {"DoorConsumer": 2}}
 
 
-# Questions
+# Queries
 
 
-def test_one_that_hangs_or_fails_costs_the_others_nothing() -> None:
+def test_a_query_that_hangs_or_fails_does_not_affect_the_others() -> None:
     held = threading.Event()
 
     def fails() -> None:
@@ -43,19 +42,19 @@ def test_one_that_hangs_or_fails_costs_the_others_nothing() -> None:
     def refuses() -> None:
         raise CommandError("no Kafka is named", "name one")
 
-    asked = Questions(
+    asked = ParallelQueries(
         {
-            "hangs": Question(held.wait),
-            "fails": Question(fails),
-            "refuses": Question(refuses),
-            "answers": Question(lambda: 7),
+            "hangs": Query(held.wait),
+            "fails": Query(fails),
+            "refuses": Query(refuses),
+            "answers": Query(lambda: 7),
         },
-        within_s=0.3,
+        timeout_s=0.3,
     )
-    answers = asked.ask()
+    results = asked.run()
     held.set()
-    assert answers["answers"].value == 7
-    assert {name: answer.trouble for name, answer in answers.items()} == {
+    assert results["answers"].value == 7
+    assert {name: result.error for name, result in results.items()} == {
         "hangs": "no answer within 0.3 s",
         "fails": "ValueError: the first line",
         "refuses": "no Kafka is named: name one",
@@ -63,7 +62,7 @@ def test_one_that_hangs_or_fails_costs_the_others_nothing() -> None:
     }
 
 
-def test_what_hangs_is_not_asked_again_and_heard_once_it_answers() -> None:
+def test_a_query_that_hangs_is_not_run_again_and_its_value_is_returned_once_it_ends() -> None:
     held, asked = threading.Event(), []
 
     def hangs() -> int:
@@ -71,14 +70,14 @@ def test_what_hangs_is_not_asked_again_and_heard_once_it_answers() -> None:
         held.wait()
         return len(asked)
 
-    questions = Questions({"hangs": Question(hangs)}, within_s=0.05)
-    assert [questions.ask()["hangs"].value for _ in range(3)] == [None] * 3
+    queries = ParallelQueries({"hangs": Query(hangs)}, timeout_s=0.05)
+    assert [queries.run()["hangs"].value for _ in range(3)] == [None] * 3
     assert len(asked) == 1
     held.set()
-    assert questions.ask()["hangs"].value is not None
+    assert queries.run()["hangs"].value is not None
 
 
-def test_what_is_good_for_a_while_is_asked_once_and_trouble_at_once_again() -> None:
+def test_a_cached_value_is_reused_and_an_error_is_not() -> None:
     asked: list[str] = []
 
     def fails() -> None:
@@ -89,17 +88,17 @@ def test_what_is_good_for_a_while_is_asked_once_and_trouble_at_once_again() -> N
         asked.append("answers")
         return "value"
 
-    questions = Questions({"answers": Question(answers, 60), "fails": Question(fails, 60)}, within_s=5)
+    queries = ParallelQueries({"answers": Query(answers, 60), "fails": Query(fails, 60)}, timeout_s=5)
     for _ in range(3):
-        assert questions.ask()["answers"].value == "value"
+        assert queries.run()["answers"].value == "value"
     assert sorted(asked) == ["answers", "fails", "fails", "fails"]
 
 
 # Serve
 
 
-def test_serves_word_and_the_living_processes_are_told_together() -> None:
-    samples = list(read_samples(PUBLISHED, METRICS))
+def test_metrics_and_living_processes_are_combined() -> None:
+    samples = list(parse_samples(PUBLISHED, METRICS))
     api, consumers, live = serve_state(WANTED, samples, {"api:Gym": 2})
     assert (api.name, api.status) == ("api", "running")
     assert api.deployments == (
@@ -112,35 +111,35 @@ def test_serves_word_and_the_living_processes_are_told_together() -> None:
     assert consumers.deployments == (DeploymentState("DoorConsumer", "unknown", 0, None, 2),)
 
 
-def test_only_what_is_wanted_is_read_and_labels_may_hold_anything() -> None:
-    (sample,) = read_samples(PUBLISHED, {"ray_fitmonitor_scans_total", "ray_serve_num_router_requests_total"})
+def test_only_the_named_metrics_are_parsed_and_labels_may_have_any_text() -> None:
+    (sample,) = parse_samples(PUBLISHED, {"ray_fitmonitor_scans_total", "ray_serve_num_router_requests_total"})
     assert sample.value == 2
     assert sample.labels["outcome"] == "refused"
     assert set(sample.labels) == {"outcome", "reason"}
 
 
-def test_replicas_are_known_by_the_titles_of_their_processes() -> None:
+def test_replicas_are_counted_by_process_titles() -> None:
     titles = {"ray::ServeReplica:api:Gym": 2, "ray::ServeController": 1, "mock_broker": 1}
-    assert replicas_of(titles) == {"api:Gym": 2}
+    assert count_replicas(titles) == {"api:Gym": 2}
 
 
-def test_the_shipped_configuration_says_what_is_wanted(tmp_path: Path) -> None:
-    wanted = read_wanted(Path(__file__).parents[3] / "serve_config.yaml")
+def test_the_shipped_configuration_is_readable(tmp_path: Path) -> None:
+    wanted = read_configured(Path(__file__).parents[3] / "serve_config.yaml")
     assert wanted["api"]["Gateway"] == 1
     assert "DoorConsumer" in wanted["door_consumers"]
     (tmp_path / "broken.yaml").write_text("applications: [1, 2")
-    assert read_wanted(tmp_path / "broken.yaml") == read_wanted(tmp_path / "none.yaml") == {}
+    assert read_configured(tmp_path / "broken.yaml") == read_configured(tmp_path / "none.yaml") == {}
 
 
 # Kafka
 
 
-def test_rates_are_what_went_through_between_two_looks() -> None:
+def test_rates_are_differences_between_two_reports() -> None:
     before, after = [group("door", "t", 20, end=100)], [group("door", "t", 5, end=160)]
     assert rates(before, after, 10) == {"door": Rates(written=6.0, handled=7.5)}
 
 
 @pytest.mark.parametrize("seconds", [0.0, 2.0])
-def test_a_broker_that_began_anew_has_no_rate(seconds: float) -> None:
+def test_a_broker_whose_offsets_were_reset_has_no_rate(seconds: float) -> None:
     assert rates([group("door", "t", end=100)], [group("door", "t", end=3)], seconds) == {}
     assert rates([], [group("door", "t")], seconds) == {}

@@ -1,4 +1,4 @@
-"""A pass in the terminal: what a phone's camera sees of it."""
+"""A pass drawn in a terminal can be read by a phone's camera."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -83,7 +83,7 @@ def test_a_camera_reads_the_pass_on_dark_and_on_light_terminals(stack: Stack, en
         assert_is_good(stack, read(photographed(picture_of(seen, theme))), shown_at)
 
 
-def test_it_is_read_where_lines_stand_apart(stack: Stack) -> None:
+def test_a_camera_reads_a_pass_with_gaps_between_lines(stack: Stack) -> None:
     """Terminals with more than one line's height between two lines fill the gap with the ground's colour alone."""
     seen, shown_at = screen(stack), datetime.now(UTC)
     for theme in _THEMES:
@@ -109,7 +109,7 @@ def test_its_quiet_zone_is_white_on_every_side(stack: Stack) -> None:
         assert picture.crop(side).getextrema() == (255, 255)
 
 
-def test_nothing_of_it_colours_what_is_written_after(stack: Stack) -> None:
+def test_later_output_is_not_coloured(stack: Stack) -> None:
     last = screen(stack)[MODULES // 2 + 1]
     assert "".join(cell.letter for cell in last).startswith("Good until ")
     assert {(cell.text, cell.ground) for cell in last} == {(None, None)}
@@ -123,17 +123,17 @@ def test_nothing_of_it_colours_what_is_written_after(stack: Stack) -> None:
         (COLUMNS, LINES, {"TERM": "dumb"}, "no colours"),
     ],
 )
-def test_a_terminal_that_cannot_show_all_of_it_shows_nothing_and_the_way_out(
+def test_a_terminal_that_cannot_show_the_whole_pass_is_refused_with_a_hint(
     stack: Stack, columns: int, lines: int, environment: dict[str, str], why: str
 ) -> None:
     assert_shows_the_way_out(*shown(stack, environment, columns, lines), why)
 
 
-def test_a_terminal_that_does_not_speak_utf8_shows_nothing_and_the_way_out(stack: Stack) -> None:
+def test_a_terminal_without_utf8_is_refused_with_a_hint(stack: Stack) -> None:
     """Python chooses the encoding at its start."""
     usual = {"TERM": "xterm-256color", "PYTHONIOENCODING": "iso-8859-1"} | stack.environment
     done = run_on_terminal(["pass", "show", MEMBER], usual, columns=COLUMNS, lines=LINES)
-    assert_shows_the_way_out(*done, "speaks iso8859-1")
+    assert_shows_the_way_out(*done, "encoding iso8859-1")
 
 
 def assert_shows_the_way_out(code: int, written: str, why: str) -> None:
@@ -144,7 +144,7 @@ def assert_shows_the_way_out(code: int, written: str, why: str) -> None:
     assert not set("▀▄█") & set(written)
 
 
-def test_the_way_out_works(stack: Stack, tmp_path: Path) -> None:
+def test_the_hint_to_write_a_png_works(stack: Stack, tmp_path: Path) -> None:
     usual = stack.environment | {"TERM": "dumb"}
     file = tmp_path / "pass.png"
     code, written = at_a_terminal(["pass", "show", MEMBER, "--png", str(file)], usual, columns=20, lines=10)

@@ -1,11 +1,11 @@
-"""`fitmonitor token`: what it prints is what the gateway accepts."""
+"""`fitmonitor token` prints a token that the gateway accepts."""
 
 import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from domain.identity.model import Caller, Client, Role, User
 from domain.identity.ports import Account
 from domain.identity.service import know_caller
@@ -52,7 +52,7 @@ def test_each_token_begins_a_session_of_an_account_that_never_signed_in(
     assert Role.ADMIN in another.roles
 
 
-def test_an_account_that_was_not_confirmed_gets_none(installation: Installation, store: Store) -> None:
+def test_an_unconfirmed_account_gets_no_token(installation: Installation, store: Store) -> None:
     installation.provider.sign_up(EMAIL, "a password of a stranger", "Not Olga")
     done = installation.run("token", EMAIL)
     assert "no user of this stack" in str(done.exception)
@@ -60,7 +60,7 @@ def test_an_account_that_was_not_confirmed_gets_none(installation: Installation,
     store.close()
 
 
-def test_without_an_account_at_the_provider_the_store_s_user_counts(installation: Installation, store: Store) -> None:
+def test_without_an_account_the_user_of_the_database_is_used(installation: Installation, store: Store) -> None:
     account = installation.provider.create(EMAIL, "Olga", None)
     assert isinstance(account, Account)
     known(store, Caller(account.sub, ("Staff",), account.sub, START, START, email=EMAIL, name="Olga"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from domain.identity.model import Role
 from tests.unit.cluster.served_gateway import ServedGateway, served
 
@@ -16,12 +16,12 @@ def gateway(tmp_path: Path) -> Iterator[ServedGateway]:
         yield gateway
 
 
-def test_a_user_without_an_address_is_listed_found_by_name_and_asked_about(gateway: ServedGateway) -> None:
+def test_a_user_without_an_address_is_listed_and_found(gateway: ServedGateway) -> None:
     member = gateway.rig.world.newcomer()
     token = gateway.rig.tokens.give(Role.USER, user_id=member, email="google_42")
     assert gateway.call("GET", "/me", Authorization=f"Bearer {token}").json()["email"] is None
     listed = gateway.run("member", "list", "mia").stdout.splitlines()
-    assert [line.split()[2] for line in listed if str(member) in line] == ["-"]
+    assert [line.split("\t")[2] for line in listed if str(member) in line] == ["-"]
     shown = gateway.run("member", "show", str(member))
     assert (shown.exit_code, "email" in shown.stdout) == (0, False)
     unsure = gateway.run("member", "ban", str(member), "--reason", "threw weights")

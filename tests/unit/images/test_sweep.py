@@ -82,9 +82,9 @@ def test_a_sweep_takes_away_what_is_old_and_shown_by_nobody(folder: Path) -> Non
     before = kept(folder)
     ran = CliRunner().invoke(app, ["sweep"])
     assert ran.exit_code == 0
-    assert ran.stdout.splitlines()[-1] == "5 taken away, 4 kept: they are shown."
+    assert ran.stdout.splitlines()[-1] == "5 deleted, 4 kept because they are shown."
     assert kept(folder) == before - OLD - {"quarantine/old"}
-    assert CliRunner().invoke(app, ["sweep"]).stdout == "0 taken away, 4 kept: they are shown.\n"
+    assert CliRunner().invoke(app, ["sweep"]).stdout == "0 deleted, 4 kept because they are shown.\n"
 
 
 def test_how_old_is_a_setting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_while_one_sweep_runs_another_takes_nothing_away(folder: Path) -> None:
     assert lease.try_acquire()
     ran = CliRunner().invoke(app, ["sweep"])
     assert isinstance(ran.exception, CommandError)
-    assert ran.exception.message == "another sweep is under way"
+    assert ran.exception.message == "another sweep is running"
     assert kept(folder) == before
     assert CliRunner().invoke(app, ["sweep", "--dry-run"]).exit_code == 0
     lease.release()

@@ -46,7 +46,7 @@ def verifier_of(stack: Stack) -> PassVerifier:
 # token
 
 
-def test_a_token_speaks_for_the_user_of_that_address(stack: Stack) -> None:
+def test_a_token_is_for_the_user_of_the_address(stack: Stack) -> None:
     result = stack.run("token", ADMIN)
     assert result.exit_code == 0
     caller = asyncio.run(TokenVerifier(stack.settings.identity).verify(result.stdout.strip()))
@@ -66,13 +66,13 @@ def test_a_token_as_json_says_until_when_it_is_good(stack: Stack) -> None:
     assert timedelta(minutes=119) < left <= timedelta(minutes=120)
 
 
-def test_an_unknown_address_is_an_error_that_tells_of_nobody_else(stack: Stack) -> None:
+def test_an_unknown_address_is_an_error_without_other_addresses(stack: Stack) -> None:
     error = error_of(stack.run("token", "nobody@demo.example"))
     assert "no user" in error.message
     assert MEMBER not in str(error)
 
 
-def test_without_a_database_the_stack_is_to_be_started(empty: Stack) -> None:
+def test_without_a_database_the_hint_is_to_start_the_stack(empty: Stack) -> None:
     for words in (["token", MEMBER], ["pass", "show", MEMBER], ["reconcile"]):
         assert "fitmonitor up" in error_of(empty.run(*words)).hint
     assert list(empty.settings.data_dir.iterdir()) == []
@@ -111,7 +111,7 @@ def test_the_pass_is_shown_in_the_terminal_and_how_long_it_is_good(stack: Stack)
     assert lines[33].startswith("Good until ")
 
 
-def test_a_narrow_terminal_is_told_what_to_do(empty: Stack) -> None:
+def test_a_narrow_terminal_gets_a_hint(empty: Stack) -> None:
     empty.fill()
     empty.environment["COLUMNS"] = "40"
     assert "--png" in error_of(empty.run("pass", "show", MEMBER)).hint
@@ -141,13 +141,13 @@ def test_a_file_that_cannot_be_written_is_named(stack: Stack, tmp_path: Path) ->
 # reconcile
 
 
-def test_tables_that_agree_end_with_0(stack: Stack) -> None:
+def test_agreement_has_exit_code_0(stack: Stack) -> None:
     result = stack.run("reconcile", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout) == []
 
 
-def test_tables_that_disagree_are_told_and_end_with_3(stack: Stack) -> None:
+def test_disagreements_are_listed_with_exit_code_3(stack: Stack) -> None:
     store = Store(stack.url, pool_size=1)
     gym_id = new_id()
     with store.writing() as connection:

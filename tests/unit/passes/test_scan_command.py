@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from cluster.cli.doors import Door
-from cluster.cli.scan_calls import NoAnswerError, ScanCalls
+from cluster.cli.scan_client import Door, NoAnswerError, ScanClient
 from cluster.errors import CommandError
 from integrations.rendering.pass_images import png
 from tests.pictures import bad_photograph
@@ -76,14 +75,14 @@ def test_a_gate_is_named_by_id_or_by_name(stack: Stack, api: ApiServer, gate: st
     assert (body["direction"], body["scan_id"]) == ("leave", "mine")
 
 
-def test_a_named_device_goes_before_the_environments_and_that_before_the_demos(stack: Stack, api: ApiServer) -> None:
+def test_the_device_option_takes_precedence_over_environment_and_demo(stack: Stack, api: ApiServer) -> None:
     stack.environment["FITMONITOR_DEVICE"] = "d8.s8"
     stack.run("scan", CODE)
     stack.run("scan", CODE, "--device", "d9.s9")
     assert [authorization for _, authorization, _ in api.asked] == ["Device d8.s8", "Device d9.s9"]
 
 
-def test_without_a_demo_gate_and_device_are_to_be_named(stack: Stack, api: ApiServer) -> None:
+def test_without_a_demo_gate_and_device_are_required(stack: Stack, api: ApiServer) -> None:
     (stack.settings.data_dir / "demo.json").unlink()
     assert "--gate" in error_of(stack.run("scan", CODE)).hint
     assert "--device" in error_of(stack.run("scan", CODE, "--gate", FRONT["id"])).hint
@@ -99,7 +98,7 @@ def test_a_code_may_come_from_standard_input(stack: Stack, api: ApiServer) -> No
 
 
 @pytest.mark.parametrize("code", ["hello", "x" * 5000, "a/b", "ü"])
-def test_whatever_else_is_scanned_is_for_the_door_to_judge(stack: Stack, api: ApiServer, code: str) -> None:
+def test_any_other_text_is_sent_to_the_door(stack: Stack, api: ApiServer, code: str) -> None:
     assert stack.run("scan", code).exit_code == 0
     assert api.asked[0][2]["code"] == code
 
@@ -123,25 +122,25 @@ def test_a_bad_photograph_is_read(stack: Stack, api: ApiServer, tmp_path: Path) 
 def test_a_picture_that_is_not_there_or_shows_nothing_is_an_error(stack: Stack, tmp_path: Path) -> None:
     assert "no picture" in error_of(stack.run("scan", str(tmp_path / "nowhere.jpg"))).message
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
-    assert "no picture that can be read" in error_of(stack.run("scan", str(tmp_path / "broken.png"))).message
+    assert "not a readable picture" in error_of(stack.run("scan", str(tmp_path / "broken.png"))).message
 
 
 # What is told
 
 
-def test_an_entry_is_told_and_ends_with_0(stack: Stack) -> None:
+def test_an_entry_has_exit_code_0(stack: Stack) -> None:
     result = stack.run("scan", CODE)
     assert result.stdout == "entered Ada\n12 of 120 inside\n"
 
 
-def test_a_refusal_is_told_with_its_reason_and_remedy_and_ends_with_3(stack: Stack, api: ApiServer) -> None:
+def test_a_refusal_has_reason_remedy_and_exit_code_3(stack: Stack, api: ApiServer) -> None:
     api.answers = [(200, REFUSED)]
     result = stack.run("scan", CODE)
     assert result.exit_code == 3
-    assert result.stdout == "refused: membership_ended Ada\nwhat would help: renew\n12 of 120 inside\n"
+    assert result.stdout == "refused: membership_ended Ada\nremedy: renew\n12 of 120 inside\n"
 
 
-def test_an_answer_as_json_is_the_apis(stack: Stack) -> None:
+def test_json_is_the_answer_of_the_api(stack: Stack) -> None:
     assert json.loads(stack.run("scan", CODE, "--json").stdout) == ENTERED
 
 
@@ -153,7 +152,7 @@ def test_a_name_cannot_colour_the_terminal(stack: Stack, api: ApiServer) -> None
 # When there is no answer
 
 
-def test_503_is_asked_again_by_the_same_scan_id(stack: Stack, api: ApiServer) -> None:
+def test_a_503_is_retried_with_the_same_scan_id(stack: Stack, api: ApiServer) -> None:
     api.answers = [(503, PROBLEM), (503, PROBLEM), (200, ENTERED)]
     api.retry_after = "0"
     assert stack.run("scan", CODE).exit_code == 0
@@ -161,7 +160,7 @@ def test_503_is_asked_again_by_the_same_scan_id(stack: Stack, api: ApiServer) ->
     assert len({body["scan_id"] for _, _, body in api.asked}) == 1
 
 
-def test_without_an_answer_the_scan_is_given_up_and_its_id_told(stack: Stack, api: ApiServer) -> None:
+def test_without_an_answer_the_scan_id_is_printed(stack: Stack, api: ApiServer) -> None:
     api.answers = [(503, PROBLEM)]
     api.retry_after = "60"
     result = stack.run("scan", CODE, "--scan-id", "mine")
@@ -173,18 +172,18 @@ def test_without_an_answer_the_scan_is_given_up_and_its_id_told(stack: Stack, ap
     assert json.loads(told.stdout) == {"scan_id": "mine", "outcome": None}
 
 
-def test_patience_ends(api: ApiServer) -> None:
+def test_retries_end_at_the_time_limit(api: ApiServer) -> None:
     api.answers = [(503, PROBLEM)]
     api.retry_after = "0"
-    calls = ScanCalls(f"http://127.0.0.1:{api.port}", Door(FRONT["id"], "d.s"), patience_s=2.0)
+    calls = ScanClient(f"http://127.0.0.1:{api.port}", Door(FRONT["id"], "d.s"), retry_for_s=2.0)
     with pytest.raises(NoAnswerError):
         calls.scan(CODE, "auto", "s")
     assert 2 <= len(api.asked) <= 8
 
 
-def test_a_connection_that_breaks_off_is_asked_again() -> None:
+def test_a_broken_connection_is_retried() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        calls = ScanCalls(f"http://127.0.0.1:{listener.getsockname()[1]}", Door(FRONT["id"], "d.s"), patience_s=0.2)
+        calls = ScanClient(f"http://127.0.0.1:{listener.getsockname()[1]}", Door(FRONT["id"], "d.s"), retry_for_s=0.2)
         listener.settimeout(5)
 
         def hang_up() -> None:
@@ -198,7 +197,7 @@ def test_a_connection_that_breaks_off_is_asked_again() -> None:
         thread.join()
 
 
-def test_where_no_stack_runs_it_is_to_be_started(stack: Stack) -> None:
+def test_without_a_stack_the_hint_is_to_start_it(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stack.environment["FITMONITOR_PORT"] = str(listener.getsockname()[1])
     error = error_of(stack.run("scan", CODE))
@@ -207,17 +206,15 @@ def test_where_no_stack_runs_it_is_to_be_started(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 422])
-def test_a_question_that_is_refused_is_an_error_with_the_servers_words(
-    stack: Stack, api: ApiServer, status: int
-) -> None:
+def test_a_refused_request_is_an_error_with_the_servers_text(stack: Stack, api: ApiServer, status: int) -> None:
     api.answers = [(status, {"status": status, "detail": "The device is not known.", "code": "x"})]
     assert "The device is not known" in error_of(stack.run("scan", CODE)).message
     assert len(api.asked) == 1
 
 
-def test_a_server_that_is_another_systems_is_told(stack: Stack, api: ApiServer) -> None:
+def test_another_server_is_recognised(stack: Stack, api: ApiServer) -> None:
     api.answers = [(200, b"<html>")]
-    assert "does not answer as this system does" in error_of(stack.run("scan", CODE)).message
+    assert "is not one of FIT Monitor" in error_of(stack.run("scan", CODE)).message
 
 
 # Undoing

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.cli.api.prices import amount_of
-from cluster.cli.api.refusals import WrongUseError
+from cluster.cli.api.errors import UsageError
+from cluster.cli.api.prices import parse_amount
 from cluster.local.stripe_sandbox.errors import SandboxError
 from cluster.local.stripe_sandbox.parameters import PriceData, read
 from domain.currencies import CURRENCIES, LARGEST_AMOUNT, refuse_price
@@ -78,7 +78,7 @@ def test_the_sandbox_takes_the_prices_that_plans_can_have_and_no_other(code: str
 def test_what_is_shown_is_read_again_as_the_same_amount(code: str, amount: int) -> None:
     text, shown_code = str(Money(amount, code)).split(" ")
     assert shown_code == code
-    assert amount_of(text.replace(",", ""), code) == amount
+    assert parse_amount(text.replace(",", ""), code) == amount
 
 
 def test_shillings_and_kronur_are_shown_as_stripe_counts_them() -> None:
@@ -88,5 +88,5 @@ def test_shillings_and_kronur_are_shown_as_stripe_counts_them() -> None:
 
 @pytest.mark.parametrize("text", ["1e999999", "1E999990", "1_000", "-5", "4,00", "0.001", "9" * 30, "nan", ""])
 def test_what_is_no_plain_amount_is_refused_on_the_command_line(text: str) -> None:
-    with pytest.raises(WrongUseError, match="is no amount in EUR"):
-        amount_of(text, "EUR")
+    with pytest.raises(UsageError, match="is not an amount in EUR"):
+        parse_amount(text, "EUR")

@@ -88,7 +88,7 @@ def test_commands_read_the_settings_of_the_running_stack(tmp_path: Path, monkeyp
     settings.cache_clear()
     try:
         assert stack_settings().kafka.bootstrap_servers == ""
-        with pytest.raises(CommandError, match="fitmonitor up starts one"):
+        with pytest.raises(CommandError, match="start one with `fitmonitor up`"):
             running_stack()
 
         _record(tmp_path).write()

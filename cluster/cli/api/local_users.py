@@ -1,10 +1,13 @@
-"""As whom a command of this machine's stack asks: somebody real, whom the history of what was done can name."""
+"""The user of this machine's stack that a command acts as, and an access token for that user.
+
+A command acts as a real user, so that the history of changes names who did what.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from cluster.cli.api.refusals import NotFoundError
+from cluster.cli.api.errors import NotFoundError
 from cluster.cli.database import reading
 from cluster.errors import CommandError
 from domain.identity.addresses import normal_address_or_none
@@ -22,40 +25,41 @@ _LIFETIME = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
-    """Whoever asks."""
+class LocalUser:
+    """A user of the stack, or an account that has not signed in yet."""
 
     id: UUID
     email: str | None
     roles: tuple[str, ...]
 
 
-def token_for(settings: Settings, email: str) -> str:
-    """A token of the user or account of an address, or, where that is empty, of an admin of this stack.
+def access_token(settings: Settings, email: str) -> str:
+    """A token for the user of an address or, where the address is empty, for the first admin of the stack.
 
     Raises:
-        CommandError: nobody is there to ask as, or there is no local provider.
+        CommandError: there is no such user, or the stack has no local identity provider.
     """
-    actor = somebody(settings, email) if email else _an_admin(settings)
+    user = find_local_user(settings, email) if email else _first_admin(settings)
     try:
-        return mint_access_token(settings, sub=actor.id, email=actor.email, groups=actor.roles, lifetime=_LIFETIME)
+        return mint_access_token(settings, sub=user.id, email=user.email, groups=user.roles, lifetime=_LIFETIME)
     except NoLocalIdentityError as error:
         raise CommandError(str(error), "set FITMONITOR_TOKEN to an access token of an admin") from error
 
 
-def somebody(settings: Settings, email: str) -> Actor:
-    """The user of an address; or the account, of somebody who has not signed in yet.
+def find_local_user(settings: Settings, email: str) -> LocalUser:
+    """The user of an address; else the confirmed account of the address, which has not signed in yet.
 
     Raises:
-        CommandError: there is none.
+        NotFoundError: there is neither.
+        CommandError: the text is not an email address.
     """
     address = normal_address_or_none(email)
     if address is None:
-        raise CommandError(f"{email.strip()} is no mail address", "write it as in mia@example.org")
+        raise CommandError(f"{email.strip()} is not an email address", "write it like mia@example.org")
     with reading(settings) as connection:
         user = UserRepository(connection).user_of(address)
     if user is not None:
-        return _of_user(user)
+        return _from_user(user)
     accounts = _accounts(settings)
     if accounts is not None:
         try:
@@ -63,17 +67,17 @@ def somebody(settings: Settings, email: str) -> Actor:
         finally:
             accounts.close()
         if account is not None and account.confirmed:
-            return _of_account(account)
+            return _from_account(account)
     raise NotFoundError(f"no user of this stack has the address {address}", "see `fitmonitor user list`")
 
 
-def _an_admin(settings: Settings) -> Actor:
-    """Whoever became an admin here first; in a new installation they may not have signed in yet."""
-    wanted = UserFilter(role=Role.ADMIN, state=UserState.ACTIVE)
+def _first_admin(settings: Settings) -> LocalUser:
+    """The oldest active admin; on a new stack an admin's account that has not signed in yet."""
+    admins = UserFilter(role=Role.ADMIN, state=UserState.ACTIVE)
     with reading(settings) as connection:
-        users = UserRepository(connection).users(wanted, PageRequest(1)).items
+        users = UserRepository(connection).users(admins, PageRequest(1)).items
     if users:
-        return _of_user(users[0])
+        return _from_user(users[0])
     accounts = _accounts(settings)
     if accounts is not None:
         try:
@@ -83,8 +87,8 @@ def _an_admin(settings: Settings) -> Actor:
         finally:
             accounts.close()
         if account is not None:
-            return _of_account(account)
-    raise CommandError("this stack has no admin to do it as", "fitmonitor admin create EMAIL makes one")
+            return _from_account(account)
+    raise CommandError("this stack has no admin to act as", "create one with `fitmonitor admin create EMAIL`")
 
 
 def _accounts(settings: Settings) -> AccountsFile | None:
@@ -92,9 +96,9 @@ def _accounts(settings: Settings) -> AccountsFile | None:
     return AccountsFile(file) if file is not None and file.exists() else None
 
 
-def _of_user(user: User) -> Actor:
-    return Actor(user.id, user.email, tuple(sorted(user.roles)))
+def _from_user(user: User) -> LocalUser:
+    return LocalUser(user.id, user.email, tuple(sorted(user.roles)))
 
 
-def _of_account(account: Account) -> Actor:
-    return Actor(account.sub, account.email, tuple(account.groups))
+def _from_account(account: Account) -> LocalUser:
+    return LocalUser(account.sub, account.email, tuple(account.groups))

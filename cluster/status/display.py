@@ -1,4 +1,4 @@
-"""A report for a person at a terminal."""
+"""Draws a report for a terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.local.stack_processes import PartStatus
+from cluster.status.kafka import Rates
 from cluster.status.report import Report
 from cluster.status.serve import UNKNOWN, DeploymentState
-from cluster.status.waiting import Rates
 from integrations.kafka.group_lag import GroupLag
 
 _GOOD = {"running", "healthy"}
@@ -21,16 +21,16 @@ _SIDE_BY_SIDE_FROM = 78  # columns
 
 
 def overview(report: Report, rates: Mapping[str, Rates], width: int) -> RenderableType:
-    """Everything but the processes.
+    """Everything except the processes.
 
     Args:
         report: of a stack.
-        rates: of its consumer groups by name.
+        rates: by consumer group; empty for the first report.
         width: of the terminal, in columns.
     """
     blocks: list[RenderableType] = [headline(report), Text()]
     left = Group(_readiness(report), Text(), _gyms(report))
-    if width >= _SIDE_BY_SIDE_FROM and report.serve:
+    if width >= _SIDE_BY_SIDE_FROM and report.serve and "serve" not in report.errors:
         beside = Table.grid(padding=(0, 3))
         beside.add_row(left, _serve(report))
         blocks.append(beside)
@@ -40,17 +40,17 @@ def overview(report: Report, rates: Mapping[str, Rates], width: int) -> Renderab
 
 
 def headline(report: Report) -> Text:
-    """Where the stack is, and whether it is ready."""
+    """The address of the stack, and whether it is ready."""
     state = Text("ready", "green") if report.ready else Text("not ready", "bold red")
-    phase = "" if report.phase in {"ready", None} else report.phase  # the supervisor's `ready` says nothing of now
+    phase = "" if report.phase in {"ready", None} else report.phase  # the supervisor does not update `ready`
     words = [report.target.url, report.target.profile, phase]
     return Text.assemble("  ".join(filter(None, words)), "  ", state, style="bold")
 
 
 def processes(report: Report) -> RenderableType:
-    """Each process with its memory."""
-    if trouble := report.troubles.get("parts"):
-        return _lacking("processes", trouble)
+    """A row for each process with its memory."""
+    if error := report.errors.get("parts"):
+        return _failed("processes", error)
     table = _table("part", "process", "pids", ">MiB (PSS)")
     for part in report.parts:
         pids = Text(", ".join(map(str, part.pids))) if part.alive else Text("dead", "bold red")
@@ -60,9 +60,9 @@ def processes(report: Report) -> RenderableType:
 
 
 def memory(report: Report) -> Text:
-    """The processes in one line."""
-    if trouble := report.troubles.get("parts"):
-        return _lacking("processes", trouble)
+    """The processes on one line."""
+    if error := report.errors.get("parts"):
+        return _failed("processes", error)
     dead = [part.part for part in report.parts if not part.alive]
     count = sum(len(part.pids) for part in report.parts if part.alive)
     line = Text(f"{count} processes, {report.pss_mib} MiB")
@@ -72,9 +72,9 @@ def memory(report: Report) -> Text:
 def _readiness(report: Report) -> RenderableType:
     parts = report.readiness_parts
     if not parts:
-        said = report.readiness if isinstance(report.readiness, str) else f"HTTP {report.http_status}"
-        return _lacking("parts", f"/api/ready says: {said[:200] or 'nothing'}")
-    table = _table("part", "state", ">ms")
+        text = report.readiness if isinstance(report.readiness, str) else f"HTTP {report.http_status}"
+        return _failed("services", f"/api/ready answers: {text[:200] or 'nothing'}")
+    table = _table("service", "state", ">ms")
     for name, part in parts.items():
         table.add_row(Text(name), _state(part), f"{part.get('latency_ms', 0):.1f}")
     return table
@@ -83,12 +83,12 @@ def _readiness(report: Report) -> RenderableType:
 def _state(part: Mapping[str, Any]) -> Text:
     if part.get("ok"):
         return Text("ok", "green")
-    return Text("down", "bold red") if part.get("required", True) else Text("down, doors go on", "yellow")
+    return Text("down", "bold red") if part.get("required", True) else Text("down, doors work", "yellow")
 
 
 def _serve(report: Report) -> RenderableType:
-    if trouble := report.troubles.get("serve"):
-        return _lacking("Serve applications", trouble)
+    if error := report.errors.get("serve"):
+        return _failed("Serve applications", error)
     table = _table("application", "status", ">replicas")
     for application in report.serve:
         table.add_row(Text(application.name, "bold"), _status(application.status), "")
@@ -109,10 +109,10 @@ def _replicas(each: DeploymentState) -> Text:
 
 
 def _gyms(report: Report) -> RenderableType:
-    if trouble := report.troubles.get("gyms"):
-        return _lacking("gyms", trouble)
+    if error := report.errors.get("gyms"):
+        return _failed("gyms", error)
     if not report.gyms:
-        return Text("no gym yet", "dim")
+        return Text("there is no gym yet", "dim")
     table = _table("gym", ">inside", "")
     for gym in report.gyms:
         share = gym.inside / gym.capacity if gym.capacity else 0.0
@@ -124,12 +124,12 @@ def _gyms(report: Report) -> RenderableType:
 
 
 def _kafka(report: Report, rates: Mapping[str, Rates]) -> RenderableType:
-    if trouble := report.troubles.get("kafka"):
-        return _lacking("Kafka", trouble)
-    table = _table("consumers", "topic", ">waiting", "who", *([">new/s", ">handled/s"] if rates else []))
+    if error := report.errors.get("kafka"):
+        return _failed("Kafka", error)
+    table = _table("consumers", "topic", ">lag", "members", *([">new/s", ">handled/s"] if rates else []))
     for group in report.kafka:
-        through = rates.get(group.group)
-        figures = [f"{through.written:.1f}", f"{through.handled:.1f}"] if through else []
+        rate = rates.get(group.group)
+        figures = [f"{rate.written:.1f}", f"{rate.handled:.1f}"] if rate else []
         waiting = Text(str(group.lag), "yellow" if group.lag else "")
         table.add_row(Text(group.group), Text(group.topic), waiting, _members(group), *figures)
     return table
@@ -137,16 +137,16 @@ def _kafka(report: Report, rates: Mapping[str, Rates]) -> RenderableType:
 
 def _members(group: GroupLag) -> Text:
     if group.members is None:
-        return Text("cannot be told", "dim")  # of librdkafka's mock broker
+        return Text("unknown", "dim")  # librdkafka's mock broker does not tell
     return Text(f"{group.members}, {group.state}", "" if group.members else "bold red")
 
 
 def _letters(report: Report) -> Text:
     if report.dead_letters is None:
-        return _lacking("dead letters", report.troubles.get("dead_letters", ""))
+        return _failed("dead letters", report.errors.get("dead_letters", ""))
     found = report.dead_letters
-    told = "" if found.counted else " or fewer: some may have been sent again"
-    line = Text(f"dead letters waiting: {found.waiting}{told}", "yellow" if found.waiting else "")
+    note = "" if found.counted else " or fewer: some may have been sent again"
+    line = Text(f"dead letters waiting: {found.waiting}{note}", "yellow" if found.waiting else "")
     return line.append("  (fitmonitor kafka dead-letters)", "dim") if found.waiting else line
 
 
@@ -167,5 +167,5 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _lacking(what: str, trouble: str) -> Text:
-    return Text(f"{what}: ", "yellow").append(trouble)
+def _failed(what: str, error: str) -> Text:
+    return Text(f"{what}: ", "yellow").append(error)

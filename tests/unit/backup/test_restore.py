@@ -1,4 +1,4 @@
-"""A backup goes into an empty stack that is down, as a whole or not at all."""
+"""A backup is restored into an empty stopped stack, completely or not at all."""
 
 import os
 import sqlite3
@@ -15,11 +15,12 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from cluster.backup.manifest import FORMAT, Manifest, TableMember
-from cluster.backup.reading import Told, reading
-from cluster.backup.restoring import restore
-from cluster.backup.schema import mark, newest_revision, refuse_half_filled
-from cluster.backup.values import Kind, RowsAsText
-from cluster.backup.writing import writing
+from cluster.backup.progress import Progress
+from cluster.backup.reader import opened_backup
+from cluster.backup.restore import restore_backup
+from cluster.backup.row_format import Kind, RowFormat
+from cluster.backup.schema import add_restore_mark, newest_revision, refuse_half_filled
+from cluster.backup.writer import new_backup
 from cluster.errors import CommandError
 from cluster.local.record import stack_lock
 from domain.identity.model import Tokens
@@ -66,11 +67,11 @@ def provider_of(settings: Settings) -> LocalProvider:
     return LocalProvider(settings, Mailbox())
 
 
-def test_what_lies_beside_the_rows_comes_back_too(stack: Settings, empty: Settings, file: Path) -> None:
+def test_files_are_restored_with_the_rows(stack: Settings, empty: Settings, file: Path) -> None:
     assert stack.passes.key_dir is not None
     code = PassSigner(stack.passes.key_dir).sign(uuid4(), MOMENT)
     done = restored(empty, file)
-    assert (done.pictures, done.pictures_wait, done.not_put_back) == (4, False, [])
+    assert (done.pictures, done.pictures_wait, done.not_restored) == (4, False, [])
     assert empty.passes.key_dir is not None
     assert PassVerifier(empty.passes.key_dir).read(code, MOMENT).member_id is not None
     provider = LocalProvider(empty, Mailbox())
@@ -86,7 +87,7 @@ def test_what_lies_beside_the_rows_comes_back_too(stack: Settings, empty: Settin
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
-def test_the_umask_of_whoever_calls_makes_nothing_readable(empty: Settings, file: Path) -> None:
+def test_restored_files_are_private_whatever_the_umask(empty: Settings, file: Path) -> None:
     before = os.umask(0)
     try:
         restored(empty, file)
@@ -95,7 +96,7 @@ def test_the_umask_of_whoever_calls_makes_nothing_readable(empty: Settings, file
     assert not (empty.data_dir / "fitmonitor.sqlite3").stat().st_mode & 0o077
 
 
-def test_a_copy_of_the_accounts_has_what_was_written_last(stack: Settings, empty: Settings, tmp_path: Path) -> None:
+def test_the_copy_of_the_accounts_has_the_latest_writes(stack: Settings, empty: Settings, tmp_path: Path) -> None:
     provider = LocalProvider(stack, Mailbox())  # which stays open: its last writes are in a journal beside the file
     provider.create("late@example.com", "Late", PASSWORD)
     taken(stack, tmp_path / "file")
@@ -127,42 +128,44 @@ def test_a_stack_that_was_started_once_and_never_used_is_empty(empty: Settings, 
     assert own in PassVerifier(empty.passes.key_dir).public_keys()
 
 
-def test_a_stack_with_rows_or_accounts_is_refused_and_stays_as_it_was(
+def test_a_stack_with_rows_or_accounts_is_refused_and_unchanged(
     stack: Settings, empty: Settings, file: Path, tmp_path: Path
 ) -> None:
     before = checksums(taken(stack, tmp_path / "before"))
-    with pytest.raises(CommandError, match=r"here are .*2 gyms.*1 accounts: set FITMONITOR_DATA_DIR"):
+    with pytest.raises(
+        CommandError, match=r"this stack is not empty: it has .*2 gyms.*1 accounts: set FITMONITOR_DATA_DIR"
+    ):
         restored(stack, file, yes=True)
     assert checksums(taken(stack, tmp_path / "after")) == before
     empty.data_dir.mkdir()
     provider = provider_of(empty)
     provider.create(EMAIL, "Ana", "another password of hers")
-    with pytest.raises(CommandError, match=r"here are 1 accounts"):
+    with pytest.raises(CommandError, match=r"it has 1 accounts"):
         restored(empty, file, yes=True)
     assert isinstance(provider.sign_in(EMAIL, "another password of hers"), Tokens)
     provider.close()
     assert tables_of(empty) == set()
 
 
-def test_a_stack_that_is_up_is_left_alone(empty: Settings, file: Path) -> None:
+def test_a_running_stack_is_refused(empty: Settings, file: Path) -> None:
     with stack_lock(empty.data_dir), pytest.raises(CommandError, match="fitmonitor down stops it"):
         restored(empty, file)
     assert not (empty.data_dir / "fitmonitor.sqlite3").exists()
 
 
 def test_a_damaged_file_is_refused_before_anything_is_written(empty: Settings, file: Path) -> None:
-    with pytest.raises(CommandError, match="is not what was written"):
+    with pytest.raises(CommandError, match="does not match its checksum"):
         restored(empty, rewritten(file, {"files/demo.json": b"[]"}))
     assert not empty.data_dir.exists()
 
 
 @pytest.mark.parametrize("at", ["pictures", "companies", "visits"])
-def test_a_restore_that_is_cut_short_leaves_no_stack_and_the_next_one_begins_anew(
+def test_an_interrupted_restore_leaves_no_stack_and_the_next_one_starts_over(
     empty: Settings, file: Path, at: str
 ) -> None:
     cut_short(empty, file, at)
     assert "restore_under_way" in tables_of(empty)
-    with pytest.raises(CommandError, match="restore was cut short here"):
+    with pytest.raises(CommandError, match="restore was interrupted here"):
         refuse_half_filled(url_of(empty))
     with pytest.raises(CommandError, match="nothing was changed"):
         restored(empty, file, yes=False)
@@ -174,23 +177,21 @@ def test_a_restore_that_is_cut_short_leaves_no_stack_and_the_next_one_begins_ane
 
 def cut_short(settings: Settings, file: Path, at: str) -> None:
     @contextmanager
-    def cut(what: str, _total: int) -> Iterator[Told]:
+    def cut(what: str, _total: int) -> Iterator[Progress]:
         def told(part: str, _number: int) -> None:
             if (what, part) == ("restore", at):
                 raise KeyboardInterrupt
 
         yield told
 
-    with reading(file) as backup, pytest.raises(KeyboardInterrupt):
-        restore(settings, backup, cut, lambda _question: False)
+    with opened_backup(file) as backup, pytest.raises(KeyboardInterrupt):
+        restore_backup(settings, backup, cut, lambda _question: False)
 
 
-def test_rows_of_a_restore_that_was_cut_short_are_taken_away_only_when_that_is_wished(
-    empty: Settings, file: Path
-) -> None:
+def test_rows_of_an_interrupted_restore_are_deleted_only_after_confirmation(empty: Settings, file: Path) -> None:
     restored(empty, file)
     store = Store(url_of(empty), pool_size=1)
-    mark(store, uuid4(), MOMENT)  # as if it had been killed after its commit
+    add_restore_mark(store, uuid4(), MOMENT)  # as if it had been killed after its commit
     store.close()
     with pytest.raises(CommandError, match="nothing was changed"):
         restored(empty, file, yes=False)
@@ -200,12 +201,12 @@ def test_rows_of_a_restore_that_was_cut_short_are_taken_away_only_when_that_is_w
 
 
 def test_rows_that_do_not_fit_are_refused_without_showing_them(empty: Settings, file: Path) -> None:
-    with reading(file) as backup:
+    with opened_backup(file) as backup:
         broken = rewritten_rows(file, backup.manifest, "user_roles", [(uuid4(), "Staff"), (uuid4(), "Admin")])
-    with pytest.raises(CommandError, match=r"rows of user_roles do not fit this store \(FOREIGN KEY") as refused:
+    with pytest.raises(CommandError, match=r"rows of user_roles do not fit this database \(FOREIGN KEY") as refused:
         restored(empty, broken)
     assert "Staff" not in str(refused.value)
-    with pytest.raises(CommandError, match="a restore was cut short here"):
+    with pytest.raises(CommandError, match="a restore was interrupted here"):
         refuse_half_filled(url_of(empty))
     restored(empty, file, yes=True)
     assert rows_of(empty, "user_roles") == 2
@@ -214,19 +215,19 @@ def test_rows_that_do_not_fit_are_refused_without_showing_them(empty: Settings, 
 def rewritten_rows(file: Path, said: Manifest, name: str, rows: list[tuple[object, ...]]) -> Path:
     """A backup with other rows in one table, right in itself."""
     altered = file.with_name("other-rows")
-    with reading(file) as backup, writing(altered, force=False) as writer:
+    with opened_backup(file) as backup, new_backup(altered, force=False) as writer:
         for member in said.files:
             writer.add(member.name, backup.content(member), member.content_type)
         tables = []
         for table in said.tables:
-            text_ = RowsAsText([kind for _, kind in table.columns])
+            text_ = RowFormat([kind for _, kind in table.columns])
             lines = [text_.encode(rows)] if table.name == name else list(backup.content(table.file))
             tables.append(table.__class__(table.name, table.columns, table.rows, writer.add(table.file.name, lines)))
         writer.finish(replace(said, tables=tables))
     return altered
 
 
-def test_an_older_backup_takes_the_steps_that_came_since(empty: Settings, tmp_path: Path) -> None:
+def test_an_older_backup_is_migrated(empty: Settings, tmp_path: Path) -> None:
     file = tmp_path / "old"
     company, plan, member, held = (UUID(int=number) for number in range(1, 5))
     since = MOMENT - timedelta(days=10)
@@ -248,15 +249,15 @@ def test_an_older_backup_takes_the_steps_that_came_since(empty: Settings, tmp_pa
             ("created_at", Kind.INSTANT, since),
         ],
     }  # fmt: skip
-    with writing(file, force=False) as writer:
+    with new_backup(file, force=False) as writer:
         tables = []
         for name, row in old.items():
-            lines = RowsAsText([kind for _, kind, _ in row]).encode([[value for _, _, value in row]])
+            lines = RowFormat([kind for _, kind, _ in row]).encode([[value for _, _, value in row]])
             columns = [(column, kind) for column, kind, _ in row]
             tables.append(TableMember(name, columns, 1, writer.add(f"tables/{name}.jsonl", [lines])))
         writer.finish(Manifest(FORMAT, uuid4(), MOMENT, "0.0.9", "0003", "embedded", "sqlite", tables, []))
     done = restored(empty, file)
-    assert (done.found.door, done.found.ledger) == ([], [])
+    assert (done.disagreements.door, done.disagreements.ledger) == ([], [])
     store = Store(url_of(empty), pool_size=1)
     with store.reading() as connection:
         assert at_head(connection)
@@ -267,7 +268,7 @@ def test_an_older_backup_takes_the_steps_that_came_since(empty: Settings, tmp_pa
     store.close()
 
 
-def test_a_backup_is_taken_only_of_tables_that_are_up_to_date(stack: Settings, tmp_path: Path) -> None:
+def test_a_backup_needs_an_up_to_date_schema(stack: Settings, tmp_path: Path) -> None:
     store = Store(url_of(stack), pool_size=1)
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
@@ -277,14 +278,14 @@ def test_a_backup_is_taken_only_of_tables_that_are_up_to_date(stack: Settings, t
     assert not (tmp_path / "file").exists()
 
 
-def test_what_disagreed_before_is_restored_and_named(empty: Settings, file: Path) -> None:
+def test_existing_disagreements_are_restored_and_listed(empty: Settings, file: Path) -> None:
     # The rows that the fixture writes into every table know nothing of each other.
     done = restored(empty, file)
-    assert any("open_without_visit" in each for each in done.found.door)
+    assert any("open_without_visit" in each for each in done.disagreements.door)
     assert rows_of(empty, "open_visits") == 2
 
 
-def test_a_picture_that_is_shown_and_lost_is_named(stack: Settings, tmp_path: Path) -> None:
+def test_a_missing_picture_is_listed(stack: Settings, tmp_path: Path) -> None:
     key = image_key(Shelf.MACHINES, NAME, Size.SMALL)
     open_images(stack).delete(key)
     said = taken(stack, tmp_path / "file")
@@ -292,12 +293,12 @@ def test_a_picture_that_is_shown_and_lost_is_named(stack: Settings, tmp_path: Pa
     assert len([member for member in said.files if member.content_type]) == 3
 
 
-def test_a_picture_that_nobody_shows_is_not_taken(stack: Settings, tmp_path: Path) -> None:
+def test_a_picture_that_nothing_shows_is_not_included(stack: Settings, tmp_path: Path) -> None:
     open_images(stack).put(image_key(Shelf.MACHINES, "cd" * 32, Size.LARGE), BytesIO(b"given up"), "image/webp")
     assert not [member for member in taken(stack, tmp_path / "file").files if "cd" * 32 in member.name]
 
 
-def test_an_old_pass_key_is_kept_and_another_key_of_its_name_is_not_written_over(
+def test_an_existing_key_is_kept_and_a_different_one_is_not_overwritten(
     stack: Settings, empty: Settings, tmp_path: Path
 ) -> None:
     assert stack.passes.key_dir is not None
@@ -309,7 +310,7 @@ def test_an_old_pass_key_is_kept_and_another_key_of_its_name_is_not_written_over
     empty.passes.key_dir.mkdir(parents=True)
     other = empty.passes.key_dir / Path(old).name
     other.write_bytes(b"another key")
-    with pytest.raises(CommandError, match="is another key than the backup's"):
+    with pytest.raises(CommandError, match="is another key than that of the backup"):
         restored(empty, tmp_path / "file")
     assert other.read_bytes() == b"another key"
     other.unlink()
@@ -317,7 +318,7 @@ def test_an_old_pass_key_is_kept_and_another_key_of_its_name_is_not_written_over
     assert PassVerifier(empty.passes.key_dir).read(code, MOMENT).member_id is not None
 
 
-def test_in_production_pictures_and_accounts_are_left_where_they_are(stack: Settings, tmp_path: Path) -> None:
+def test_production_backups_have_neither_pictures_nor_accounts(stack: Settings, tmp_path: Path) -> None:
     production = stack.model_copy(update={"profile": Profile.PRODUCTION, "images": ImageSettings(bucket="pictures-eu")})
     production.identity = production.identity.model_copy(
         update={"user_pool_id": "eu_pool", "accounts_file": None, "signing_key_dir": None}
@@ -329,14 +330,14 @@ def test_in_production_pictures_and_accounts_are_left_where_they_are(stack: Sett
     assert said.rows == 2 * len(said.tables)
 
 
-def test_accounts_have_no_place_where_people_sign_in_elsewhere(empty: Settings, file: Path) -> None:
+def test_local_accounts_are_not_restored_with_another_provider(empty: Settings, file: Path) -> None:
     empty.identity = empty.identity.model_copy(update={"accounts_file": None, "signing_key_dir": None})
     done = restored(empty, file)
-    assert "accounts and passwords" in done.not_put_back[0]
+    assert "accounts and passwords" in done.not_restored[0]
     assert not (empty.data_dir / "accounts.sqlite3").exists()
 
 
-def test_a_rows_time_is_kept_to_the_microsecond(empty: Settings, file: Path) -> None:
+def test_times_keep_their_microseconds(empty: Settings, file: Path) -> None:
     restored(empty, file)
     store = Store(url_of(empty), pool_size=1)
     with store.reading() as connection:

@@ -1,4 +1,4 @@
-"""A row is the same after it was written as text, whatever is in it."""
+"""Rows survive the text format of a backup."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Column, Float, create_engine, inspect
 
-from cluster.backup.values import Kind, RowsAsText, kind_of
+from cluster.backup.row_format import Kind, RowFormat, kind_of
 from domain.tables import metadata
 from integrations.settings import Settings
 from tests.unit.backup.stacks import checksums, restored, taken, url_of
@@ -20,8 +20,8 @@ ROWS = [
 ]
 
 
-def test_every_kind_of_value_comes_back_as_it_was() -> None:
-    text = RowsAsText(list(Kind))
+def test_every_kind_of_value_survives_a_round_trip() -> None:
+    text = RowFormat(list(Kind))
     lines = text.encode(ROWS)
     assert text.decode(lines) == ROWS
     assert lines.count(b"\n") == len(ROWS)
@@ -30,21 +30,19 @@ def test_every_kind_of_value_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize("line", [b'["1", null, null, null, null]', b"[null]", b'[null,null,1,1,"a"]', b"{", b"[] []"])
 def test_a_line_that_does_not_fit_its_columns_is_refused(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        RowsAsText(list(Kind)).decode(line + b"\n")
+        RowFormat(list(Kind)).decode(line + b"\n")
 
 
 def test_every_column_of_the_store_has_a_kind() -> None:
     assert {kind_of(column) for table in metadata.sorted_tables for column in table.columns} == set(Kind)
 
 
-def test_a_type_that_no_backup_has_had_is_named() -> None:
+def test_an_unknown_column_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="ratio"):
         kind_of(Column("ratio", Float))
 
 
-def test_every_table_of_the_store_is_in_a_backup_and_comes_back(
-    stack: Settings, empty: Settings, tmp_path: Path
-) -> None:
+def test_every_table_is_in_a_backup_and_restored(stack: Settings, empty: Settings, tmp_path: Path) -> None:
     first = taken(stack, tmp_path / "one")
     engine = create_engine(url_of(stack))
     there = set(inspect(engine).get_table_names())

@@ -1,4 +1,4 @@
-"""The store of a stack that is down, reached by nobody else meanwhile."""
+"""The database of a stopped stack, locked so that nobody else uses it."""
 
 import os
 from collections.abc import Iterator
@@ -14,41 +14,41 @@ from integrations.settings import Profile, Settings
 
 
 @contextmanager
-def resting_store(settings: Settings) -> Iterator[str]:
-    """The address of the store. A full stack's own MariaDB runs for so long, alone.
+def stopped_database(settings: Settings) -> Iterator[str]:
+    """The URL of the database. Of a full stack, its own MariaDB runs meanwhile, and nothing else.
 
-    In production the database is one that the settings name; that nobody uses it is for the caller to know.
+    In production the database is that of the settings; the caller must make sure that nobody uses it.
 
     Raises:
-        CommandError: the stack is up, or its database does not start.
+        CommandError: the stack is running, or its database does not start.
     """
     url = settings.database.url.get_secret_value()
     if settings.profile is Profile.PRODUCTION:
         yield url
         return
-    os.umask(0o077)  # as the stack itself: what it keeps is its owner's alone
+    os.umask(0o077)  # as the stack itself: its files are readable by their owner only
     with stack_lock(settings.data_dir):
         record = read_record(settings.data_dir)
         if record is not None:
-            stop_leftovers(record)  # of a stack that was killed
+            stop_leftovers(record)  # of a killed stack
         if url:
             yield url
             return
-        with _own_server(settings) as url:
+        with _mariadb(settings) as url:
             yield url
 
 
 @contextmanager
-def _own_server(settings: Settings) -> Iterator[str]:
+def _mariadb(settings: Settings) -> Iterator[str]:
     # Imported here: the embedded profile needs no client of MySQL.
     from cluster.local.install import install_servers  # noqa: PLC0415
     from cluster.local.mariadb import MariaDbServer  # noqa: PLC0415
 
     if settings.profile is not Profile.FULL:
-        raise CommandError("no database is named", "set FITMONITOR_DATABASE__URL")
+        raise CommandError("no database is configured", "set FITMONITOR_DATABASE__URL")
     install_servers()
     if os.geteuid() == 0:
-        # MariaDB, which root hands to a user of its own, must be able to pass to its folder.
+        # Started by root, MariaDB runs as another user, who must be able to enter the folder.
         settings.data_dir.chmod(settings.data_dir.stat().st_mode | 0o011)
     server = MariaDbServer(settings.data_dir / "mariadb")
     try:
@@ -62,13 +62,13 @@ def _own_server(settings: Settings) -> Iterator[str]:
 
 
 def _record(settings: Settings, name: str, process: ProcessId) -> None:
-    """Record the server as a stack's: whoever comes after a restore that was killed stops what it left."""
+    """Record the server as that of a stack: after a restore that was killed, the next command stops it."""
     StackRecord(
         profile=settings.profile,
         host=LOOPBACK,
         port=settings.port,
         data_dir=settings.data_dir,
-        run_dir=settings.data_dir / "restore",  # never made: one server alone needs none
+        run_dir=settings.data_dir / "restore",  # never created: one server needs none
         boot=psutil.boot_time(),
         supervisor=ProcessId.of(os.getpid()),
         phase="restoring",

@@ -1,4 +1,4 @@
-"""Names are found however a terminal or a provider writes their accents: in one code point or in two."""
+"""Names are found whether their accents are one code point or two."""
 
 import json
 import unicodedata

@@ -1,4 +1,4 @@
-"""What destroys or moves money asks first, at a terminal; without one it does nothing."""
+"""Commands that destroy something or move money ask for confirmation; without a terminal they do nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,15 +22,15 @@ def asked(gateway: ServedGateway, typed: bytes, *words: str) -> tuple[int, str]:
     )
 
 
-def test_somebody_who_says_no_loses_nothing(gateway: ServedGateway) -> None:
+def test_no_cancels_the_command(gateway: ServedGateway) -> None:
     gym = gateway.rig.world.gym()
     code, said = asked(gateway, b"n\n", "gym", "delete", str(gym))
     assert code == 1
-    assert "This will delete the gym Gym with its gates and devices. Go on? [y/N]" in said
+    assert "This will delete the gym Gym with its gates and devices. Continue? [y/N]" in said
     assert gateway.call("GET", f"/gyms/{gym}").status_code == 200
 
 
-def test_somebody_who_says_yes_gets_it_done(gateway: ServedGateway) -> None:
+def test_yes_runs_the_command(gateway: ServedGateway) -> None:
     gym = gateway.rig.world.gym()
     code, said = asked(gateway, b"y\n", "gym", "delete", str(gym))
     assert code == 0

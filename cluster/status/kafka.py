@@ -1,19 +1,19 @@
-"""What waits in Kafka: messages for the consumers, and letters for somebody to send them again."""
+"""What waits in Kafka: messages for the consumer groups, and dead letters that were not sent again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.cli import letters
-from cluster.cli.kafka_connection import kafka_of_the_stack
+from cluster.cli.dead_letter_search import not_replayed
+from cluster.cli.kafka_connection import stack_kafka
 from integrations.kafka.dead_letter_reader import DeadLetterReader
 from integrations.kafka.group_lag import GroupLag, group_lag
 
-_MOST_READ = 500  # letters; reading more takes longer than somebody who asks for the status wants to wait
+_READ_AT_MOST = 500  # dead letters; reading more takes longer than a status may
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetters:
-    """Letters that were not sent again; where not `counted`, all that are kept, of which some may have been."""
+class DeadLetterCount:
+    """Number of dead letters that were not sent again; unless `counted`, of all, some of which may have been."""
 
     waiting: int
     counted: bool
@@ -21,39 +21,39 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Messages a second between two looks at a group: written to its topic, and handled by it."""
+    """Messages per second between two reports: written to a group's topic, and handled by the group."""
 
     written: float
     handled: float
 
 
-def groups() -> Sequence[GroupLag]:
-    """What waits for each consumer group.
+def consumer_groups() -> Sequence[GroupLag]:
+    """The lag of each consumer group.
 
     Raises:
-        CommandError: Kafka is away.
+        CommandError: Kafka is unavailable.
     """
-    with kafka_of_the_stack() as kafka:
+    with stack_kafka() as kafka:
         return [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
 
 
-def dead_letters() -> DeadLetters:
-    """Letters that wait for `fitmonitor kafka replay`.
+def count_dead_letters() -> DeadLetterCount:
+    """The number of dead letters that `fitmonitor kafka replay` can send again.
 
     Raises:
-        CommandError: Kafka is away.
+        CommandError: Kafka is unavailable.
     """
-    with kafka_of_the_stack() as kafka:
-        # The group never reads this topic, so all that is kept there waits for it.
+    with stack_kafka() as kafka:
+        # This group never reads the topic, so its lag is the number of messages in it.
         kept = group_lag(kafka, kafka.door_group, kafka.dead_letters_topic).lag
-        if not 0 < kept <= _MOST_READ:
-            return DeadLetters(kept, counted=kept == 0)
+        if not 0 < kept <= _READ_AT_MOST:
+            return DeadLetterCount(kept, counted=kept == 0)
         with DeadLetterReader(kafka) as reader:
-            return DeadLetters(len(letters.waiting(reader, "")), counted=True)
+            return DeadLetterCount(len(not_replayed(reader, "")), counted=True)
 
 
 def rates(before: Sequence[GroupLag], after: Sequence[GroupLag], seconds: float) -> Mapping[str, Rates]:
-    """By group, what went through between two looks; without those whose offsets began anew in between."""
+    """The rates by group between two reports, without groups whose offsets were reset in between."""
     found = {}
     earlier = {group.group: group for group in before}
     for group in after:

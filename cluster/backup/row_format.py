@@ -1,4 +1,4 @@
-"""How the values of a row are written in a backup: the same from every kind of store."""
+"""How a row is written in a backup: a JSON array that is the same for every kind of database."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,10 +17,10 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Kind(StrEnum):
-    """What a column holds."""
+    """The type of a column."""
 
     ID = "id"  # a UUID as RFC 9562 writes it
-    INSTANT = "instant"  # RFC 3339 in UTC, with its microseconds
+    INSTANT = "instant"  # RFC 3339 in UTC, with microseconds
     INTEGER = "integer"
     BOOLEAN = "boolean"
     TEXT = "text"
@@ -43,10 +43,10 @@ _SQL: dict[Kind, TypeEngine[Any]] = {
 
 
 def kind_of(column: Column[Any]) -> Kind:
-    """What a column of the store holds.
+    """The kind of a column of the database.
 
     Raises:
-        TypeError: a type that no backup has had yet; it needs a kind of its own.
+        TypeError: backups have no kind for its type yet.
     """
     for kind, types in (
         (Kind.ID, Id),
@@ -57,16 +57,16 @@ def kind_of(column: Column[Any]) -> Kind:
     ):
         if isinstance(column.type, types):
             return kind
-    raise TypeError(f"{column} has a type that a backup does not know: {column.type!r}")
+    raise TypeError(f"backups have no kind for the type of {column}: {column.type!r}")
 
 
 def sql_type(kind: Kind) -> TypeEngine[Any]:
-    """By which type such a value is written into any store."""
+    """The SQL type that writes a value of this kind into any database."""
     return _SQL[kind]
 
 
-class RowsAsText:
-    """Rows to lines of JSON and back: each an array, in the order of the table's columns.
+class RowFormat:
+    """Converts rows to lines of JSON and back. A line is an array in the order of the table's columns.
 
     Args:
         kinds: of the columns.
@@ -78,13 +78,13 @@ class RowsAsText:
         self._decoder: msgspec.json.Decoder[Row] = msgspec.json.Decoder(row)
 
     def encode(self, rows: Sequence[Sequence[Any]]) -> bytes:
-        """Whole lines, each with its end."""
+        """Rows as lines, each with its line end."""
         return self._encoder.encode_lines(rows)
 
     def decode(self, lines: bytes) -> list[Row]:
-        """The rows of whole lines.
+        """The rows of complete lines.
 
         Raises:
-            msgspec.DecodeError: a line is none, or does not fit its columns.
+            msgspec.DecodeError: a line is not JSON, or does not fit the columns.
         """
         return self._decoder.decode_lines(lines)

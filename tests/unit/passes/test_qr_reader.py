@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from cluster.cli.pictures import NoCodeError, read_picture
+from cluster.cli.qr_reader import NoCodeError, read_picture
 from integrations.rendering.pass_images import png
 from tests.pictures import bad_photograph
 
@@ -98,17 +98,17 @@ def test_of_several_codes_the_one_that_looks_like_a_pass_is_taken(tmp_path: Path
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_what_is_no_picture_is_told(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(NoCodeError, match="no picture"):
+    with pytest.raises(NoCodeError, match="not a readable picture"):
         read_picture(saved(tmp_path, content))
 
 
 def test_a_picture_cut_short_is_no_picture(tmp_path: Path, picture: bytes) -> None:
-    with pytest.raises(NoCodeError, match="no picture"):
+    with pytest.raises(NoCodeError, match="not a readable picture"):
         read_picture(saved(tmp_path, picture[: len(picture) // 2]))
 
 
 def test_a_picture_without_a_code_is_told(tmp_path: Path) -> None:
     file = BytesIO()
     Image.effect_noise((400, 300), 60).save(file, "PNG")
-    with pytest.raises(NoCodeError, match="no QR code"):
+    with pytest.raises(NoCodeError, match="no readable QR code"):
         read_picture(saved(tmp_path, file.getvalue()))
