@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from cluster.cli.database import reading
-from domain.door.queries import DoorQueries
+from domain.door.list_repository import DoorQueries
 from domain.gyms.model import Gym
 from domain.gyms.repository import GymRepository
 from domain.paging import PageRequest

@@ -8,8 +8,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 
 from deployments.gateway.request_body import RequestBody
 from deployments.gateway.text import LINE, PARAGRAPHS
+from domain.door.list_repository import KeptScan
 from domain.door.model import Direction, Outcome, Reason, Remedy
-from domain.door.queries import KeptScan
 from domain.gyms.model import NewDevice, Serves
 from domain.identity.model import Role
 

@@ -14,8 +14,8 @@ from deployments.gateway.problems import ApiProblem, declared
 from deployments.gateway.refusals import granted
 from deployments.gateway.versions import tagged
 from deployments.gym.desk import GymDesk
+from domain.door.list_repository import ScanFilter
 from domain.door.model import Outcome, Reason
-from domain.door.queries import ScanFilter
 
 _NO_GYM = "There is no such gym."
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
-from domain.door.queries import Inside
+from domain.door.list_repository import Inside
 from domain.door.records import RollCall
 from integrations.csv_tables import csv_table
 from integrations.printable import printable

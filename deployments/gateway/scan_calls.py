@@ -13,8 +13,8 @@ from deployments.gateway.guard import guarded_router
 from deployments.gateway.parts import OfParts, Parts, WhoeverAsks
 from deployments.gateway.problems import ApiProblem, Fault, declared
 from deployments.gym.desk import GymDesk
+from domain.door.list_repository import Ambiguous, KeptScan
 from domain.door.model import AnnulRequest
-from domain.door.queries import Ambiguous, KeptScan
 from domain.ids import new_id
 from integrations.kafka.messages import AnnulCommand
 

@@ -16,7 +16,7 @@ from deployments.gym.records_desk import RecordsDesk
 from domain import idempotency
 from domain.clock import Clock, system_clock
 from domain.code_answers import code_answer, keep_code_answer
-from domain.door.queries import Ambiguous, DoorQueries, Inside, KeptScan, Occupancy, ScanFilter, Visit
+from domain.door.list_repository import Ambiguous, DoorQueries, Inside, KeptScan, Occupancy, ScanFilter, Visit
 from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from deployments.store_desk import StoreDesk
-from domain.door.queries import DoorQueries
+from domain.door.list_repository import DoorQueries
 from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from domain.door.ending import free_machines
 from domain.door.events import TOPIC, DoorEvent, VisitInferred, VisitReopened
 from domain.door.machine_model import UseEnded
-from domain.door.machine_uses import MachineUses
+from domain.door.machine_repository import MachineUses
 from domain.door.model import Conflict, Direction, Inferred, Outcome
 from domain.door.repository import DoorRepository, MemberRow
 from domain.door.timeline import End, GateScan, OfflineEntry, Stay, Timeline, replay

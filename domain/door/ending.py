@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from domain.clock import Clock
 from domain.door.events import TOPIC, DoorEvent, VisitInferred
 from domain.door.machine_model import UseEnded
-from domain.door.machine_uses import MachineUses
+from domain.door.machine_repository import MachineUses
 from domain.door.model import EndVisitAnswer, EndVisitRequest, Inferred, Rejected
 from domain.door.repository import DoorRepository, GymRow
 from domain.ids import new_id

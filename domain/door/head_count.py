@@ -8,9 +8,9 @@ from domain.clock import Clock
 from domain.door.ending import end_by_inference, parts_of
 from domain.door.events import TOPIC, HeadsCounted
 from domain.door.model import HeadCountAnswer, HeadCountRequest, Inferred, Problem, Rejected
-from domain.door.open_visits import OpenVisits
 from domain.door.repository import DoorRepository, GymRow
 from domain.door.rows import NewVisit
+from domain.door.visit_repository import OpenVisits
 from domain.ids import new_id
 from domain.outbox import store_events
 from domain.tables import head_counts

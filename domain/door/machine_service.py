@@ -16,8 +16,8 @@ from domain.door.machine_model import (
     UseOutcome,
     UseReason,
 )
+from domain.door.machine_repository import MachineUses
 from domain.door.machine_rules import MachineState, UseVerdict, decide_use
-from domain.door.machine_uses import MachineUses
 from domain.door.model import Problem, Rejected
 from domain.door.repository import DoorRepository
 from domain.ids import new_id

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, select, update
 
+from domain.door.list_repository import Inside, whoever_is_inside
 from domain.door.model import Conflict, Direction, Outcome
-from domain.door.queries import Inside, whoever_is_inside
 from domain.door.timeline_repository import happened_at
 from domain.paging import Page, PageRequest, page
 from domain.tables import (

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row
 
 from domain.clock import Clock
 from domain.door.annulment import annul
-from domain.door.batch import Batch
 from domain.door.ending import end_visit
 from domain.door.head_count import count_heads
 from domain.door.machine_model import MachineRequest
@@ -36,7 +35,8 @@ from domain.door.model import (
 from domain.door.offline import record_offline
 from domain.door.repository import Asked, DoorRepository, GymRow, MemberRow
 from domain.door.rules import decide
-from domain.door.tidying import tidy
+from domain.door.scan_batch import Batch
+from domain.door.visit_rules import tidy
 
 Request = ScanRequest | AnnulRequest | EndVisitRequest | OfflineScan | HeadCountRequest | TidyRequest | MachineRequest
 

@@ -4,8 +4,8 @@ import json
 
 from sqlalchemy import select
 
+from domain.door.list_repository import DoorQueries
 from domain.door.model import AnnulAnswer, Direction, Inferred, Outcome, Problem, Reason, Rejected, ScanAnswer
-from domain.door.queries import DoorQueries
 from domain.door.reconcile import disagreements
 from domain.door.records import DoorRecords
 from domain.paging import PageRequest

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.door.tidying import StayLimits
+from domain.door.visit_rules import StayLimits
 from domain.gyms.opening_hours import OpeningException, OpeningHours, closing_after, is_open
 from domain.gyms.timetable import Timetable
 

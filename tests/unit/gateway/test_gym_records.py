@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from deployments.gateway.roll_call_sheets import page, sheet, table
-from domain.door.queries import Inside
+from domain.door.list_repository import Inside
 from domain.door.records import RollCall
 from domain.identity.model import Role
 from domain.ids import new_id

@@ -10,10 +10,10 @@ from domain.clock import Clock
 from domain.door.ending import end_by_inference
 from domain.door.events import TOPIC
 from domain.door.machine_model import UseEnded
-from domain.door.machine_uses import MachineUses
+from domain.door.machine_repository import MachineUses
 from domain.door.model import Inferred, TidyAnswer
-from domain.door.open_visits import OpenVisits
 from domain.door.repository import GymRow
+from domain.door.visit_repository import OpenVisits
 from domain.gyms.hours import HoursRepository
 from domain.gyms.opening_hours import closing_after
 from domain.gyms.timetable import Timetable

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from domain.door.accepted import AcceptedScans
 from domain.door.ending import free_machines
 from domain.door.events import TOPIC, DoorEvent, ScanDecided, VisitInferred
 from domain.door.model import DoorLimits, Outcome, PassReading, ScanAnswer, ScanRequest, ShownMember
+from domain.door.recent_scan_repository import AcceptedScans
 from domain.door.repository import DoorRepository, Ending, GymRow, MemberRow
 from domain.door.rows import NewScan, NewVisit
 from domain.door.rules import Verdict
