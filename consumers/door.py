@@ -10,8 +10,8 @@ from consumers.frozen import give_up_locks_when_frozen
 from consumers.loop import ConsumerLoop, LoopLimits
 from consumers.ports import Handler, Replier
 from domain.clock import Clock, system_clock
-from domain.door.model import DoorLimits, DoorResult, Problem, Rejected
-from domain.door.service import Request, decide_batch
+from domain.door.model import DoorLimits, DoorRequest, DoorResult, Problem, Rejected
+from domain.door.service import decide_batch
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
@@ -34,7 +34,7 @@ from integrations.replica import Closing
 from integrations.settings import Settings
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
-Decide = Callable[[Connection, Sequence[Request], Clock, DoorLimits], list[DoorResult | None]]
+Decide = Callable[[Connection, Sequence[DoorRequest], Clock, DoorLimits], list[DoorResult | None]]
 
 FROZEN_AFTER_S = 5  # a batch pauses for some hundredths of a second between two statements
 _NOT_DECIDED = Rejected(
@@ -142,7 +142,7 @@ def door_limits(settings: Settings) -> DoorLimits:
     )
 
 
-def request_of(command: DoorCommand) -> Request:
+def request_of(command: DoorCommand) -> DoorRequest:
     """What a command asks of the door."""
     match command:
         case ScanCommand():

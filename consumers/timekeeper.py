@@ -12,7 +12,7 @@ from consumers.duty import Duty, duty_lease
 from consumers.ports import LeaderLease
 from domain.clock import Clock, system_clock
 from domain.door.model import TidyRequest
-from domain.door.visit_rules import gyms_to_tidy
+from domain.door.service import gyms_to_tidy
 from domain.ids import new_id
 from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.messages import DoorCommand, TidyCommand

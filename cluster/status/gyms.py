@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from cluster.cli.database import reading
-from domain.door.list_repository import DoorQueries
+from domain.door.list_repository import ListRepository
 from domain.gyms.model import Gym
 from domain.gyms.repository import GymRepository
 from domain.paging import PageRequest
@@ -33,7 +33,7 @@ def gyms_inside(settings: Settings) -> Sequence[GymInside]:
         CommandError: the database is away.
     """
     with reading(settings) as connection:
-        queries = DoorQueries(connection)
+        queries = ListRepository(connection)
         return [
             GymInside(gym.id, gym.name, counted.occupancy, counted.capacity)
             for gym in _gyms(connection)

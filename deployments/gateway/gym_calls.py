@@ -14,7 +14,7 @@ from deployments.gateway.problems import ApiProblem, declared
 from deployments.gateway.refusals import granted
 from deployments.gateway.versions import tagged
 from deployments.gym.desk import GymDesk
-from domain.door.list_repository import ScanFilter
+from domain.door.list_model import ScanFilter
 from domain.door.model import Outcome, Reason
 
 _NO_GYM = "There is no such gym."

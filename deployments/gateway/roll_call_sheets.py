@@ -4,8 +4,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
-from domain.door.list_repository import Inside
-from domain.door.records import RollCall
+from domain.door.list_model import Inside, RollCall
 from integrations.csv_tables import csv_table
 from integrations.printable import printable
 from integrations.web_pages import ICON, page_policy

@@ -1,117 +1,68 @@
-"""What can be asked about scans, visits and who is inside; nothing here decides or changes anything."""
+"""Lists scans, visits, who is inside, head counts and conflicts. Decides nothing."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Boolean, Connection, RowMapping, Select, func, select, type_coerce
+from sqlalchemy import Boolean, Connection, Row, Select, func, select, type_coerce, update
 
-from domain.door.model import Direction, Outcome, Reason, Remedy, ScanAnswer, ShownMember
+from domain.door.list_model import (
+    Ambiguous,
+    HeadCount,
+    Inside,
+    ListedConflict,
+    ListedVisit,
+    MachinePlace,
+    Occupancy,
+    RollCall,
+    ScanFilter,
+)
+from domain.door.model import Conflict
+from domain.door.repository import SCANS_WITH_MEMBERS, stored_scan
+from domain.door.state import StoredScan
 from domain.paging import Page, PageRequest, page
-from domain.tables import gates, gyms, open_visits, scans, users, visits
+from domain.tables import (
+    gates,
+    gyms,
+    head_counts,
+    machines,
+    open_machine_uses,
+    open_visits,
+    scan_conflicts,
+    scans,
+    users,
+    visits,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Annulment:
-    """That a scan was undone: when, by whom, and the reason that was given."""
-
-    at: datetime
-    by: UUID
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeptScan:
-    """A scan as it was asked, answered, and perhaps undone. `id` is the row's; `answer.scan_id` the client's."""
-
-    id: UUID
-    asked_by: UUID
-    gate_id: UUID | None
-    direction: Direction | None
-    scanned_at: datetime | None
-    arrived_at: datetime
-    answer: ScanAnswer
-    annulled: Annulment | None
-
-
-@dataclass(frozen=True, slots=True)
-class Ambiguous:
-    """Several devices used this scan id: it names no one scan."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScanFilter:
-    """Which scans of a gym are wanted; None stands for all."""
-
-    outcome: Outcome | None = None
-    reason: Reason | None = None
-    member_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """Somebody who is inside; anonymous when added by a head count.
-
-    Args:
-        over_capacity: more are inside than the gym holds; the same of everybody.
-    """
-
-    visit_id: UUID
-    member_id: UUID | None
-    name: str | None
-    since: datetime
-    gate_id: UUID | None
-    gate_name: str | None
-    over_capacity: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One stay at a gym; `inferred` tells why it ended without a scan of its own."""
-
-    id: UUID
-    gym_id: UUID
-    gym_name: str | None
-    gate_id: UUID | None
-    entered_at: datetime
-    left_at: datetime | None
-    inferred: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Occupancy:
-    """How many are inside a gym, and how many may be."""
-
-    gym_id: UUID
-    occupancy: int
-    capacity: int
-    retired: bool
-
-
-class DoorQueries:
-    """Questions within one unit of work."""
+class ListRepository:
+    """Reads on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def scan_of(self, asked_by: UUID, scan_id: str) -> KeptScan | None:
+    def scan_of(self, asked_by: UUID, scan_id: str) -> StoredScan | None:
         """The scan of one device or user."""
-        query = _scans().where(scans.c.scan_id == scan_id, scans.c.asked_by == asked_by)
-        return _first(self._scans(query))
+        found = self._scans(SCANS_WITH_MEMBERS.where(scans.c.scan_id == scan_id, scans.c.asked_by == asked_by))
+        return found[0] if found else None
 
-    def scan_by_any(self, scan_id: str) -> KeptScan | Ambiguous | None:
-        """The scan of whichever device used this id, as long as only one did."""
-        found = self._scans(_scans().where(scans.c.scan_id == scan_id).limit(2))
-        return Ambiguous() if len(found) > 1 else _first(found)
+    def scan_by_any(self, scan_id: str) -> StoredScan | Ambiguous | None:
+        """The scan with this id, if only one device or user used the id."""
+        found = self._scans(SCANS_WITH_MEMBERS.where(scans.c.scan_id == scan_id).limit(2))
+        if len(found) > 1:
+            return Ambiguous()
+        return found[0] if found else None
 
-    def scan_by_row(self, row_id: UUID) -> KeptScan | None:
-        """The scan of a row's own id."""
-        return _first(self._scans(_scans().where(scans.c.id == row_id)))
+    def scan_by_row(self, row_id: UUID) -> StoredScan | None:
+        """The scan with this row id."""
+        found = self._scans(SCANS_WITH_MEMBERS.where(scans.c.id == row_id))
+        return found[0] if found else None
 
-    def scans_at(self, gym_id: UUID, wanted: ScanFilter, request: PageRequest) -> Page[KeptScan]:
+    def scans_at(self, gym_id: UUID, wanted: ScanFilter, request: PageRequest) -> Page[StoredScan]:
         """A gym's scans, newest first."""
-        query = _scans().where(scans.c.gym_id == gym_id).order_by(scans.c.id.desc()).limit(request.fetch)
+        query = SCANS_WITH_MEMBERS.where(scans.c.gym_id == gym_id).order_by(scans.c.id.desc()).limit(request.fetch)
         if request.after:
             query = query.where(scans.c.id < request.after)
         if wanted.outcome:
@@ -123,7 +74,7 @@ class DoorQueries:
         return page(self._scans(query), request, lambda scan: scan.id)
 
     def occupancy(self, gym_id: UUID, *, retired: bool = False) -> Occupancy | None:
-        """Who is inside, counted; None of a gym that does not exist, or is retired unless `retired`."""
+        """A gym's occupancy; None: no such gym, or it is retired and `retired` is not set."""
         inside = select(func.count()).select_from(open_visits).where(open_visits.c.gym_id == gym_id).scalar_subquery()
         is_retired = gyms.c.retired_at.is_not(None)
         query = select(gyms.c.id, inside, gyms.c.capacity, is_retired).where(gyms.c.id == gym_id)
@@ -133,53 +84,113 @@ class DoorQueries:
         return Occupancy(row[0], row[1], row[2], bool(row[3])) if row else None
 
     def inside(self, gym_id: UUID, request: PageRequest) -> Page[Inside]:
-        """Who is inside a gym, in the order in which they came."""
-        query = whoever_is_inside(gym_id).order_by(open_visits.c.visit_id).limit(request.fetch)
+        """Everybody inside a gym, in the order of arrival."""
+        query = _everybody_inside(gym_id).order_by(open_visits.c.visit_id).limit(request.fetch)
         if request.after:
             query = query.where(open_visits.c.visit_id > request.after)
         rows = [Inside(*row) for row in self._connection.execute(query)]
         return page(rows, request, lambda one: one.visit_id)
 
-    def visits_of(self, member_id: UUID, request: PageRequest) -> Page[Visit]:
-        """A member's visits, newest first, without those that were annulled."""
-        query = (
+    def roll_call(self, gym_id: UUID, at_most: int) -> RollCall | None:
+        """Everybody inside a gym, from one statement; None: no such gym."""
+        gym = self._connection.execute(
+            select(gyms.c.name, gyms.c.time_zone, gyms.c.capacity).where(gyms.c.id == gym_id)
+        ).one_or_none()
+        if gym is None:
+            return None
+        rows = self._connection.execute(
+            _everybody_inside(gym_id).order_by(open_visits.c.entered_at, open_visits.c.visit_id).limit(at_most + 1)
+        ).all()
+        inside = tuple(Inside(*row) for row in rows[:at_most])
+        return RollCall(gym.name, gym.time_zone, gym.capacity, inside, more=len(rows) > at_most)
+
+    def visits_at(self, gym_id: UUID, day: date | None, request: PageRequest) -> Page[ListedVisit] | None:
+        """A gym's visits, newest first; None: no such gym.
+
+        Args:
+            day: only visits that began on this day in the gym's time zone.
+        """
+        zone = self._connection.execute(select(gyms.c.time_zone).where(gyms.c.id == gym_id)).scalar()
+        if zone is None:
+            return None
+        query = _visits().where(visits.c.gym_id == gym_id)
+        if day is not None:
+            begins, ends = (datetime.combine(one, time(), ZoneInfo(zone)) for one in (day, day + timedelta(days=1)))
+            query = query.where(visits.c.entered_at >= begins, visits.c.entered_at < ends)
+        return self._visits(query, request)
+
+    def visits_of(self, member_id: UUID, request: PageRequest) -> Page[ListedVisit]:
+        """A member's visits, newest first."""
+        return self._visits(_visits().where(visits.c.member_id == member_id), request)
+
+    def head_counts(self, gym_id: UUID, request: PageRequest) -> Page[HeadCount]:
+        """A gym's head counts, newest first."""
+        counts = head_counts.c
+        query: Select[Any] = (
             select(
-                visits.c.id,
-                visits.c.gym_id,
-                gyms.c.name,
-                visits.c.gate_id,
-                visits.c.entered_at,
-                visits.c.left_at,
-                visits.c.inferred,
+                *(counts.id, counts.gym_id, counts.by_id, users.c.name, counts.counted, counts.inside_before),
+                *(counts.closed, counts.added, counts.reason, counts.counted_at),
             )
-            .outerjoin(gyms, gyms.c.id == visits.c.gym_id)
-            .where(visits.c.member_id == member_id, visits.c.annulled_at.is_(None))
-            .order_by(visits.c.id.desc())
+            .outerjoin(users, users.c.id == counts.by_id)
+            .where(counts.gym_id == gym_id)
+            .order_by(counts.id.desc())
             .limit(request.fetch)
         )
         if request.after:
+            query = query.where(counts.id < request.after)
+        return page([HeadCount(*row) for row in self._connection.execute(query)], request, lambda one: one.id)
+
+    def conflicts(self, gym_id: UUID, request: PageRequest, *, settled: bool) -> Page[ListedConflict]:
+        """A gym's conflicts that the staff have settled, or have not, newest first."""
+        is_settled = scan_conflicts.c.settled_at.is_not(None)
+        query = (
+            _conflicts()
+            .where(scan_conflicts.c.gym_id == gym_id, is_settled if settled else ~is_settled)
+            .order_by(scan_conflicts.c.id.desc())
+            .limit(request.fetch)
+        )
+        if request.after:
+            query = query.where(scan_conflicts.c.id < request.after)
+        return page([_conflict(row) for row in self._connection.execute(query)], request, lambda one: one.id)
+
+    def settle(self, conflict_id: UUID, by: UUID, note: str, now: datetime) -> ListedConflict | None:
+        """Mark a conflict as settled. A repeated call changes the note. None: no such conflict."""
+        self._connection.execute(
+            update(scan_conflicts)
+            .where(scan_conflicts.c.id == conflict_id)
+            .values(settled_at=now, settled_by=by, note=note)
+        )
+        row = self._connection.execute(_conflicts().where(scan_conflicts.c.id == conflict_id)).one_or_none()
+        return None if row is None else _conflict(row)
+
+    def machine_place(self, machine_id: UUID) -> MachinePlace | None:
+        """Where a machine is, and who uses it; None: no such machine."""
+        row = self._connection.execute(
+            select(machines.c.gym_id, open_machine_uses.c.member_id)
+            .outerjoin(open_machine_uses, open_machine_uses.c.machine_id == machines.c.id)
+            .where(machines.c.id == machine_id)
+        ).one_or_none()
+        return MachinePlace(*row) if row else None
+
+    def _scans(self, query: Select[Any]) -> Sequence[StoredScan]:
+        return [stored_scan(row) for row in self._connection.execute(query)]
+
+    def _visits(self, query: Select[Any], request: PageRequest) -> Page[ListedVisit]:
+        query = query.order_by(visits.c.id.desc()).limit(request.fetch)
+        if request.after:
             query = query.where(visits.c.id < request.after)
-        rows = [Visit(*row) for row in self._connection.execute(query)]
-        return page(rows, request, lambda visit: visit.id)
-
-    def _scans(self, query: Select[Any]) -> list[KeptScan]:
-        return [_kept(row) for row in self._connection.execute(query).mappings()]
+        return page([ListedVisit(*row) for row in self._connection.execute(query)], request, lambda visit: visit.id)
 
 
-def whoever_is_inside(gym_id: UUID) -> Select[Any]:
-    """The columns of `Inside`, of everybody inside a gym."""
+def _everybody_inside(gym_id: UUID) -> Select[Any]:
+    """The columns of `Inside`."""
     everybody = open_visits.alias()
     occupancy = select(func.count()).select_from(everybody).where(everybody.c.gym_id == gym_id).scalar_subquery()
     capacity = select(gyms.c.capacity).where(gyms.c.id == gym_id).scalar_subquery()
     return (
         select(
-            open_visits.c.visit_id,
-            open_visits.c.member_id,
-            users.c.name,
-            open_visits.c.entered_at,
-            visits.c.gate_id,
-            gates.c.name,
-            type_coerce(occupancy > capacity, Boolean),
+            *(open_visits.c.visit_id, open_visits.c.member_id, users.c.name, open_visits.c.entered_at),
+            *(visits.c.gate_id, gates.c.name, type_coerce(occupancy > capacity, Boolean)),
         )
         .join(visits, visits.c.id == open_visits.c.visit_id)
         .outerjoin(users, users.c.id == open_visits.c.member_id)
@@ -188,42 +199,45 @@ def whoever_is_inside(gym_id: UUID) -> Select[Any]:
     )
 
 
-def _scans() -> Select[Any]:
-    return select(scans, users.c.name.label("member_name"), users.c.picture_url.label("member_picture")).outerjoin(
-        users, users.c.id == scans.c.member_id
+def _visits() -> Select[Any]:
+    """The columns of `ListedVisit`, without annulled visits."""
+    return (
+        select(
+            *(visits.c.id, visits.c.gym_id, gyms.c.name, visits.c.member_id, users.c.name),
+            *(visits.c.gate_id, visits.c.entered_at, visits.c.left_at, visits.c.inferred),
+        )
+        .outerjoin(gyms, gyms.c.id == visits.c.gym_id)
+        .outerjoin(users, users.c.id == visits.c.member_id)
+        .where(visits.c.annulled_at.is_(None))
     )
 
 
-def _first(found: list[KeptScan]) -> KeptScan | None:
-    return found[0] if found else None
+def _conflicts() -> Select[Any]:
+    """Conflicts with their scans."""
+    conflicts = scan_conflicts.c
+    columns = (conflicts.gym_id, conflicts.kind, conflicts.found_at, conflicts.settled_at, conflicts.settled_by)
+    return SCANS_WITH_MEMBERS.add_columns(
+        *(column.label(f"conflict_{column.name}") for column in columns), conflicts.note
+    ).join(scan_conflicts, scan_conflicts.c.id == scans.c.id)
 
 
-def _kept(row: RowMapping) -> KeptScan:
-    member = None
-    if row["member_id"] is not None and row["member_name"] is not None:
-        member = ShownMember(row["member_id"], row["member_name"], row["member_picture"])
-    annulled = None
-    if row["annulled_at"] is not None:
-        annulled = Annulment(row["annulled_at"], row["annulled_by"], row["annul_reason"] or "")
-    answer = ScanAnswer(
-        scan_id=row["scan_id"],
-        outcome=Outcome(row["outcome"]),
-        reason=Reason(row["reason"]) if row["reason"] else None,
-        remedy=Remedy(row["remedy"]) if row["remedy"] else None,
-        member=member,
-        gym_id=row["gym_id"],
-        occupancy=row["occupancy"],
-        capacity=row["capacity"],
-        decided_at=row["decided_at"],
-        replayed=True,
-    )
-    return KeptScan(
-        id=row["id"],
-        asked_by=row["asked_by"],
-        gate_id=row["gate_id"],
-        direction=Direction(row["direction"]) if row["direction"] else None,
-        scanned_at=row["scanned_at"],
-        arrived_at=row["arrived_at"],
-        answer=answer,
-        annulled=annulled,
+def _conflict(row: Row[Any]) -> ListedConflict:
+    scan = stored_scan(row)
+    return ListedConflict(
+        id=scan.id,
+        gym_id=row.conflict_gym_id,
+        kind=Conflict(row.conflict_kind),
+        found_at=row.conflict_found_at,
+        scan_id=scan.answer.scan_id,
+        asked_by=scan.asked_by,
+        gate_id=scan.gate_id,
+        outcome=scan.answer.outcome,
+        direction=scan.direction,
+        member_id=scan.member_id,
+        member_name=row.member_name,
+        occurred_at=scan.occurred_at,
+        annulled=scan.annulled is not None,
+        settled_at=row.conflict_settled_at,
+        settled_by=row.conflict_settled_by,
+        note=row.note,
     )

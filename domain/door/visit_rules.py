@@ -1,29 +1,47 @@
-"""End by rule what was forgotten: visits whose exit nobody scanned, and machines that nobody released."""
+"""Rules for visits that end, or begin, without a scan: deleted accounts, head counts, forgotten visits. Pure functions.
 
-from dataclasses import dataclass
+Forgotten uses of machines end together with forgotten visits.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, select
-
-from domain.clock import Clock
-from domain.door.ending import end_by_inference
-from domain.door.events import TOPIC
-from domain.door.machine_model import UseEnded
-from domain.door.machine_repository import MachineUses
-from domain.door.model import Inferred, TidyAnswer
-from domain.door.repository import GymRow
-from domain.door.visit_repository import OpenVisits
-from domain.gyms.hours import HoursRepository
+from domain.door.events import DoorEvent, HeadsCounted, VisitInferred
+from domain.door.machine_model import EndedUse, OpenUse, UseEnded
+from domain.door.machine_rules import ended_with_visits, freed
+from domain.door.model import (
+    EndVisitAnswer,
+    EndVisitRequest,
+    HeadCountAnswer,
+    HeadCountRequest,
+    Inferred,
+    Problem,
+    Rejected,
+    TidyAnswer,
+)
+from domain.door.state import LockedGym, VisitRow
 from domain.gyms.opening_hours import closing_after
 from domain.gyms.timetable import Timetable
-from domain.outbox import store_events
-from domain.tables import gyms, open_machine_uses, open_visits
+from domain.ids import new_id
+
+# A head count with a digit too many would close a gym to everybody: more than three times the capacity plus 50 is
+# refused.
+_MAX_TIMES_CAPACITY, _MAX_EXTRA = 3, 50
+
+
+class InsideVisit(NamedTuple):
+    """An open visit and its member; None: anonymous, added by a head count."""
+
+    visit_id: UUID
+    member_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
 class StayLimits:
-    """How long one may be inside a gym, and at a machine, before it counts as forgotten."""
+    """How long a visit or a use of a machine may last before it counts as forgotten."""
 
     longest_visit: timedelta
     grace_after_closing: timedelta
@@ -32,70 +50,167 @@ class StayLimits:
     timetable: Timetable
 
     def visit_over_at(self, entered_at: datetime) -> datetime:
-        """From when on a visit counts as forgotten; one that began later is so no earlier."""
+        """When a visit counts as forgotten. Of two visits, the one that began later does so later or at once."""
         over_at = entered_at + self.longest_visit
         hours = self.timetable
         closing = closing_after(hours.hours, hours.exceptions, self.time_zone, entered_at)
         return over_at if closing is None else min(over_at, closing + self.grace_after_closing)
 
 
-def tidy(connection: Connection, gym: GymRow, clock: Clock) -> TidyAnswer:
-    """End what is over at a gym, which is locked already. Whom somebody else holds is left for the next time."""
-    limits = _limits(connection, gym.id)
-    assert limits is not None  # noqa: S101 - it is locked, so it is there
-    now = clock()
-    open_now = OpenVisits(connection)
-    over = [
-        (visit_id, member_id)
-        for visit_id, member_id, entered_at in open_now.since(gym.id)
-        if limits.visit_over_at(entered_at) <= now
-    ]
-    over = open_now.still_open(open_now.held(over))
-    end_by_inference(connection, gym.id, over, Inferred.FORGOTTEN, now)
-    uses = MachineUses(connection)
-    long = uses.at_gym(gym.id, now - limits.longest_use)
-    used = open_now.held([(use.visit_id, use.member_id) for use in long])
-    # A use ends in this gym, whose lock is ours, or with its visit.
-    held = {visit_id for visit_id, _ in open_now.still_open(used)}
-    too_long = [use for use in long if use.visit_id in held]
-    store_events(connection, TOPIC, uses.end(too_long, now, UseEnded.TOO_LONG), now)
-    return TidyAnswer(gym.id, len(over), len(too_long), now)
+@dataclass(frozen=True, slots=True)
+class EndVisitState:
+    """What ending one visit needs.
+
+    Args:
+        visit_id: the member's open visit at this gym.
+        use: the member's open use of a machine.
+    """
+
+    occupancy: int
+    visit_id: UUID | None
+    use: OpenUse | None
 
 
-def gyms_to_tidy(connection: Connection, now: datetime) -> list[UUID]:
-    """The gyms where something is over; what is asked grows with the gyms that are in use, not with who is inside."""
-    visits = dict(_oldest(connection, open_visits.c.gym_id, open_visits.c.entered_at))
-    uses = dict(_oldest(connection, open_machine_uses.c.gym_id, open_machine_uses.c.started_at))
-    found = []
-    for gym_id in visits.keys() | uses.keys():
-        limits = _limits(connection, gym_id)
-        if limits is None:
-            continue
-        visit_over = gym_id in visits and limits.visit_over_at(visits[gym_id]) <= now
-        if visit_over or (gym_id in uses and uses[gym_id] + limits.longest_use <= now):
-            found.append(gym_id)
-    return sorted(found)
+@dataclass(frozen=True, slots=True)
+class HeadCountState:
+    """What a head count needs.
+
+    Args:
+        stored: the answer to this count id, if it was used before.
+        surplus: the oldest open visits, as many as there are more than counted.
+        is_locked: whether the members of all these visits are locked.
+        uses: open uses of machines at the gym.
+    """
+
+    stored: HeadCountAnswer | None
+    occupancy: int = 0
+    surplus: Sequence[InsideVisit] = ()
+    is_locked: bool = True
+    uses: Sequence[OpenUse] = ()
 
 
-def _oldest(
-    connection: Connection, gym_id: ColumnElement[UUID], began_at: ColumnElement[datetime]
-) -> list[tuple[UUID, datetime]]:
-    rows = connection.execute(select(gym_id, func.min(began_at)).group_by(gym_id))
-    return [(row[0], row[1]) for row in rows]
+@dataclass(frozen=True, slots=True)
+class ForgottenState:
+    """What is over its limits at a gym. Only visits whose members are locked and that are still open.
+
+    Args:
+        visits: forgotten visits.
+        uses_of_visits: open uses during those visits.
+        long_uses: forgotten uses during other visits.
+    """
+
+    visits: Sequence[InsideVisit]
+    uses_of_visits: Sequence[OpenUse]
+    long_uses: Sequence[OpenUse]
 
 
-def _limits(connection: Connection, gym_id: UUID) -> StayLimits | None:
-    row = connection.execute(
-        select(gyms.c.longest_visit_s, gyms.c.grace_after_closing_s, gyms.c.longest_use_s, gyms.c.time_zone).where(
-            gyms.c.id == gym_id
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    return StayLimits(
-        timedelta(seconds=row.longest_visit_s),
-        timedelta(seconds=row.grace_after_closing_s),
-        timedelta(seconds=row.longest_use_s),
-        row.time_zone,
-        HoursRepository(connection).of(gym_id),
+@dataclass(frozen=True, slots=True)
+class HeadCountRow:
+    """A head count, to be written."""
+
+    id: UUID
+    request: HeadCountRequest
+    answer: HeadCountAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class VisitChanges:
+    """What a decision writes. `inferred` is why the visits end."""
+
+    ended_visits: Sequence[InsideVisit] = ()
+    inferred: Inferred | None = None
+    new_visits: Sequence[VisitRow] = ()
+    ended_uses: Sequence[EndedUse] = ()
+    head_count: HeadCountRow | None = None
+    events: list[DoorEvent] = field(default_factory=list)
+
+
+def decide_end_visit(
+    request: EndVisitRequest, gym: LockedGym, state: EndVisitState, now: datetime
+) -> tuple[EndVisitAnswer, VisitChanges]:
+    """End a member's open visit at a gym; without one nothing changes."""
+    answer = EndVisitAnswer(
+        member_id=request.member_id,
+        gym_id=gym.id,
+        ended=state.visit_id is not None,
+        occupancy=state.occupancy - (state.visit_id is not None),
+        capacity=gym.capacity,
+        decided_at=now,
     )
+    if state.visit_id is None:
+        return answer, VisitChanges()
+    visits = [InsideVisit(state.visit_id, request.member_id)]
+    uses = [state.use] if state.use is not None else []
+    return answer, _end(gym.id, visits, request.inferred, uses, now)
+
+
+def decide_head_count(
+    request: HeadCountRequest, gym: LockedGym, state: HeadCountState, now: datetime
+) -> tuple[HeadCountAnswer | Rejected | None, VisitChanges]:
+    """Make the open visits agree with a head count: end the oldest ones or add anonymous ones.
+
+    Returns:
+        None when another transaction has locked a member whose visit would end: decide again in a moment.
+    """
+    if state.stored is not None:
+        return _stored_answer(request, state.stored), VisitChanges()
+    if now > request.decide_by:
+        late = Rejected(Problem.COUNT_TOO_LATE, "The head count arrived too late to be still correct. Count again.")
+        return late, VisitChanges()
+    highest = _MAX_TIMES_CAPACITY * gym.capacity + _MAX_EXTRA
+    if request.counted > highest:
+        detail = (
+            f"A head count of {request.counted} exceeds {highest}, the maximum for a capacity of {gym.capacity}."
+            " Count again, or raise the capacity."
+        )
+        return Rejected(Problem.COUNT_NOT_PLAUSIBLE, detail), VisitChanges()
+    if not state.is_locked:
+        return None, VisitChanges()
+    added = [VisitRow(new_id(), gym.id, None, None, None, now, None) for _ in range(request.counted - state.occupancy)]
+    answer = HeadCountAnswer(
+        count_id=request.count_id,
+        gym_id=gym.id,
+        counted=request.counted,
+        before=state.occupancy,
+        closed=len(state.surplus),
+        added=len(added),
+        occupancy=request.counted,
+        capacity=gym.capacity,
+        counted_at=now,
+        replayed=False,
+    )
+    row = HeadCountRow(new_id(), request, answer)
+    changes = _end(gym.id, state.surplus, Inferred.HEAD_COUNT, state.uses, now)
+    changes.events.append(HeadsCounted(row.id, gym.id, state.occupancy, request.counted, now))
+    return answer, replace(changes, new_visits=added, head_count=row)
+
+
+def end_forgotten(gym: LockedGym, state: ForgottenState, now: datetime) -> tuple[TidyAnswer, VisitChanges]:
+    """End the forgotten visits and uses of machines at a gym."""
+    changes = _end(gym.id, state.visits, Inferred.FORGOTTEN, state.uses_of_visits, now)
+    long_uses = [EndedUse(use, now, UseEnded.TOO_LONG) for use in state.long_uses]
+    answer = TidyAnswer(gym.id, len(state.visits), len(long_uses), now)
+    return answer, replace(
+        changes, ended_uses=[*changes.ended_uses, *long_uses], events=[*changes.events, *map(freed, long_uses)]
+    )
+
+
+def _end(
+    gym_id: UUID, visits: Sequence[InsideVisit], inferred: Inferred, uses: Iterable[OpenUse], now: datetime
+) -> VisitChanges:
+    """End open visits of a gym by a rule, and the uses of machines during them."""
+    visit_ids: Collection[UUID] = {visit.visit_id for visit in visits}
+    ended_uses = ended_with_visits(uses, visit_ids, now)
+    events: list[DoorEvent] = [
+        VisitInferred(new_id(), gym_id, visit_id, member_id, inferred, now) for visit_id, member_id in visits
+    ]
+    events += map(freed, ended_uses)
+    return VisitChanges(visits, inferred, ended_uses=ended_uses, events=events)
+
+
+def _stored_answer(request: HeadCountRequest, stored: HeadCountAnswer) -> HeadCountAnswer | Rejected:
+    if (stored.gym_id, stored.counted) != (request.gym_id, request.counted):
+        return Rejected(
+            Problem.REQUEST_ID_REUSED, "This count id was used for another head count. Use a new id for every count."
+        )
+    return stored

@@ -14,6 +14,7 @@ from domain.door.machine_model import MachineAction, MachineAnswer, UseOutcome
 from domain.door.model import (
     AnnulAnswer,
     Direction,
+    DoorRequest,
     DoorResult,
     EndVisitAnswer,
     EndVisitRequest,
@@ -31,7 +32,7 @@ from domain.door.model import (
     TidyRequest,
 )
 from domain.door.reconcile import disagreements
-from domain.door.service import Request, decide_batch
+from domain.door.service import decide_batch
 from domain.identity.leaving import begin_deleting, finish_deleting
 from domain.ids import new_id
 from domain.literals import read_id, read_instant
@@ -222,7 +223,7 @@ class Play:
 
     # What becomes of it, on both sides.
 
-    def _ask(self, *requests: Request) -> list[DoorResult]:
+    def _ask(self, *requests: DoorRequest) -> list[DoorResult]:
         results = decide_batch(self._connection, requests, self._world.clock, self._world.limits)
         assert None not in results, "not decided"
         return [result for result in results if result is not None]

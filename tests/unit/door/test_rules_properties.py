@@ -18,7 +18,7 @@ from domain.door.model import (
     ScanRequest,
     ShownMember,
 )
-from domain.door.rules import decide
+from domain.door.rules import decide_scan
 from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
 from domain.memberships.model import Membership
 
@@ -91,7 +91,7 @@ LIMITS = DoorLimits()
 
 
 def assert_keeps_the_rules(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
-    verdict = decide(scan, gym, member, NOW, LIMITS)
+    verdict = decide_scan(scan, gym, member, NOW, LIMITS)
     assert (verdict.reason is None) == (verdict.outcome is not Outcome.REFUSED)
     if verdict.outcome is Outcome.REFUSED:
         assert verdict.remedy is not None
@@ -122,17 +122,17 @@ def assert_keeps_the_rules(scan: ScanRequest, gym: GymState, member: MemberState
         assert not member.banned
     if scan.direction is Direction.LEAVE:
         assert verdict.outcome is Outcome.LEFT, "exit is never refused to a genuine pass"
-    assert not (verdict.ask_payment and scan.payment_checked), "payments are asked once"
+    assert not (verdict.check_payment and scan.payment_checked), "payments are asked once"
 
 
 def assert_depends_on_nothing_else(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
-    assert decide(scan, gym, member, NOW, LIMITS) == decide(scan, gym, member, NOW, LIMITS)
+    assert decide_scan(scan, gym, member, NOW, LIMITS) == decide_scan(scan, gym, member, NOW, LIMITS)
 
 
 def assert_a_place_more_refuses_nobody(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
-    if decide(scan, gym, member, NOW, LIMITS).outcome is Outcome.ENTERED:
+    if decide_scan(scan, gym, member, NOW, LIMITS).outcome is Outcome.ENTERED:
         wider = replace(gym, capacity=gym.capacity + 1)
-        assert decide(scan, wider, member, NOW, LIMITS).outcome is Outcome.ENTERED
+        assert decide_scan(scan, wider, member, NOW, LIMITS).outcome is Outcome.ENTERED
 
 
 @given(scans, gyms, members)
