@@ -16,7 +16,7 @@ from domain.door.model import (
     ScanRequest,
     ShownMember,
 )
-from domain.door.state import Locked, LockedGym, LockedMember, ScanKey
+from domain.door.state import LockedGym, LockedMember, LockedRows, ScanKey
 from domain.literals import id_literals
 from domain.tables import scans
 
@@ -33,7 +33,7 @@ class LockRepository:
         # With a table scan of a small table the server would lock, or wait for, rows that were not asked for.
         self._by_key = "" if self._is_sqlite else " FORCE INDEX (PRIMARY)"
 
-    def lock(self, requests: Sequence[DoorRequest]) -> Locked:
+    def lock(self, requests: Sequence[DoorRequest]) -> LockedRows:
         """Lock the gyms of a batch by id, then its members by id.
 
         A request waits when its gym or member is locked by another transaction. Every request about a scan waits with
@@ -57,7 +57,7 @@ class LockRepository:
             or _scan_key(request) in waiting_scans
             or not busy_members.isdisjoint(_named_members(request))
         )
-        return Locked(gyms, members, waiting)
+        return LockedRows(gyms, members, waiting)
 
     def gyms(self, ids: Collection[UUID]) -> dict[UUID, LockedGym]:
         """Lock gyms; those that are locked already, or do not exist, are left out."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select, tuple_
 
 from domain.door.events import TOPIC
 from domain.door.machine_model import OpenUse
-from domain.door.machine_repository import MachineRepository
+from domain.door.machine_use_repository import MachineUseRepository
 from domain.door.model import (
     Direction,
     DoorLimits,
@@ -32,7 +32,7 @@ from domain.door.state import (
     EntitlementState,
     LoadedGyms,
     LoadedMembers,
-    Locked,
+    LockedRows,
     OpenVisit,
     ScanChanges,
     ScanKey,
@@ -71,7 +71,7 @@ class DoorRepository:
         self._connection = connection
         self._mark = "?" if connection.dialect.name == "sqlite" else "%s"  # of a bound parameter
 
-    def load(self, requests: Sequence[ScanRequest], locked: Locked, now: datetime, limits: DoorLimits) -> DoorState:
+    def load(self, requests: Sequence[ScanRequest], locked: LockedRows, now: datetime, limits: DoorLimits) -> DoorState:
         """Load everything that the decisions about these scans need."""
         return DoorState(
             locked,
@@ -88,7 +88,7 @@ class DoorRepository:
         # A member is inside once: visits end before others open.
         visits.end(changes.visit_ends)
         visits.add(list(changes.new_visits.values()))
-        MachineRepository(self._connection).end(changes.ended_uses)
+        MachineUseRepository(self._connection).end(changes.ended_uses)
         store_events(self._connection, TOPIC, [(event.gym_id, event) for event in changes.events], now)
 
     def load_entitlement(self, member_id: UUID, gym_id: UUID) -> EntitlementState | None:

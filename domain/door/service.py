@@ -11,8 +11,8 @@ from domain.clock import Clock
 from domain.door.annulment import decide_annulment
 from domain.door.lock_repository import LockRepository
 from domain.door.machine_model import MachineAnswer, MachineRequest
-from domain.door.machine_repository import MachineRepository
 from domain.door.machine_rules import decide_use
+from domain.door.machine_use_repository import MachineUseRepository
 from domain.door.model import (
     AnnulAnswer,
     AnnulRequest,
@@ -34,7 +34,7 @@ from domain.door.offline import decide_upload
 from domain.door.repository import DoorRepository
 from domain.door.rules import last_entitled_day
 from domain.door.scan_batch import UNKNOWN_GYM, decide_scans
-from domain.door.state import Locked, LockedGym
+from domain.door.state import LockedGym, LockedRows
 from domain.door.timeline_repository import TimelineRepository
 from domain.door.visit_repository import VisitRepository
 from domain.door.visit_rules import decide_end_visit, decide_head_count, end_forgotten
@@ -99,7 +99,7 @@ def gyms_to_tidy(connection: Connection, now: datetime) -> list[UUID]:
 
 
 def _scan(
-    connection: Connection, requests: Sequence[ScanRequest], locked: Locked, clock: Clock, limits: DoorLimits
+    connection: Connection, requests: Sequence[ScanRequest], locked: LockedRows, clock: Clock, limits: DoorLimits
 ) -> list[DoorResult]:
     """Decide consecutive scans. The deadline is compared with the time after loading."""
     repository = DoorRepository(connection)
@@ -111,7 +111,7 @@ def _scan(
 
 
 def _decide_single(
-    connection: Connection, request: DoorRequest, locked: Locked, clock: Clock, limits: DoorLimits
+    connection: Connection, request: DoorRequest, locked: LockedRows, clock: Clock, limits: DoorLimits
 ) -> DoorResult | None:
     """Decide a request that is no scan at a gate."""
     if isinstance(request, MachineRequest):
@@ -136,7 +136,7 @@ def _decide_single(
 
 def _use_machine(connection: Connection, request: MachineRequest, clock: Clock) -> MachineAnswer | Rejected:
     """Use or release a machine."""
-    repository = MachineRepository(connection)
+    repository = MachineUseRepository(connection)
     state = repository.load(request)
     now = clock()
     answer, changes = decide_use(request, state, now)
@@ -145,7 +145,7 @@ def _use_machine(connection: Connection, request: MachineRequest, clock: Clock) 
 
 
 def _annul(
-    connection: Connection, request: AnnulRequest, gym: LockedGym, locked: Locked, clock: Clock, limits: DoorLimits
+    connection: Connection, request: AnnulRequest, gym: LockedGym, locked: LockedRows, clock: Clock, limits: DoorLimits
 ) -> AnnulAnswer | Rejected:
     """Annul a scan."""
     repository = TimelineRepository(connection)
@@ -157,7 +157,7 @@ def _annul(
 
 
 def _record_upload(
-    connection: Connection, request: OfflineScan, gym: LockedGym, locked: Locked, clock: Clock
+    connection: Connection, request: OfflineScan, gym: LockedGym, locked: LockedRows, clock: Clock
 ) -> OfflineAnswer | Rejected:
     """Record an offline scan."""
     repository = TimelineRepository(connection)

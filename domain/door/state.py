@@ -53,7 +53,7 @@ class LockedMember:
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockedRows:
     """The rows that a batch has locked.
 
     Args:
@@ -236,7 +236,7 @@ class DoorState:
         stored: scans of the batch whose id was used before.
     """
 
-    locked: Locked
+    locked: LockedRows
     gyms: LoadedGyms
     members: LoadedMembers
     recent: RecentScans

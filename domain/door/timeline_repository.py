@@ -27,11 +27,11 @@ from domain.door.history import (
     VisitCorrection,
     VisitValues,
 )
-from domain.door.machine_repository import MachineRepository
+from domain.door.machine_use_repository import MachineUseRepository
 from domain.door.model import AnnulRequest, Conflict, Direction, Inferred, OfflineScan, Outcome, Reason, Remedy
 from domain.door.offline import UploadState
 from domain.door.repository import DoorRepository
-from domain.door.state import Locked, LockedMember, StoredScan
+from domain.door.state import LockedMember, LockedRows, StoredScan
 from domain.door.timeline import GateScan, OfflineEntry, RuleEnd, occurred_at
 from domain.door.visit_repository import VisitRepository
 from domain.ids import new_id
@@ -48,7 +48,7 @@ class TimelineRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def load_annulment(self, request: AnnulRequest, locked: Locked) -> AnnulmentState:
+    def load_annulment(self, request: AnnulRequest, locked: LockedRows) -> AnnulmentState:
         """Load what an annulment needs."""
         occupancy = VisitRepository(self._connection).occupancy(request.gym_id)
         key = request.scan_id, request.asked_by
@@ -63,7 +63,7 @@ class TimelineRepository:
         visit = self._connection.execute(select(visits).where(visits.c.id == scan.visit_id)).one()
         return AnnulmentState(occupancy, scan, visit=_visit(visit), next_entry=self._next_entry(scan))
 
-    def load_upload(self, request: OfflineScan, locked: Locked) -> UploadState:
+    def load_upload(self, request: OfflineScan, locked: LockedRows) -> UploadState:
         """Load what recording an offline scan needs."""
         scan = request.scan
         made_at = occurred_at(scan.scanned_at, scan.reading.issued_at, scan.arrived_at)
@@ -108,7 +108,7 @@ class TimelineRepository:
             if new.scan.reading.issued_at is not None:
                 codes.add(new.scan.reading.issued_at)
         ended = [visit.id for visit in stored_visits if visit.values.left_at is not None]
-        machines = MachineRepository(self._connection)
+        machines = MachineUseRepository(self._connection)
         use = machines.use_of(member_id)
         return MemberHistory(
             member,
@@ -279,7 +279,7 @@ class TimelineRepository:
 
     def _correct(self, correction: VisitCorrection, now: datetime) -> None:
         """Write a correction. Visits close and give up their codes before others open or take them."""
-        machines, visit_repository = MachineRepository(self._connection), VisitRepository(self._connection)
+        machines, visit_repository = MachineUseRepository(self._connection), VisitRepository(self._connection)
         machines.end(correction.ended_uses)
         visit_repository.close(correction.closed)
         for visit_id in correction.annulled:

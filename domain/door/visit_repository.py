@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from domain.door.events import TOPIC
 from domain.door.lock_repository import LockRepository
-from domain.door.machine_repository import MachineRepository
+from domain.door.machine_use_repository import MachineUseRepository
 from domain.door.model import EndVisitRequest, HeadCountAnswer, HeadCountRequest, Inferred
 from domain.door.state import LockedGym, VisitEnd, VisitRow
 from domain.door.visit_rules import (
@@ -53,7 +53,7 @@ class VisitRepository:
             )
         ).scalar()
         occupancy = self.occupancy(request.gym_id)
-        return EndVisitState(occupancy, visit_id, MachineRepository(self._connection).use_of(request.member_id))
+        return EndVisitState(occupancy, visit_id, MachineUseRepository(self._connection).use_of(request.member_id))
 
     def load_head_count(self, request: HeadCountRequest, gym: LockedGym) -> HeadCountState:
         """Load what a head count needs, and lock the members whose visits would end."""
@@ -65,7 +65,7 @@ class VisitRepository:
         surplus = self._oldest(request.gym_id, number)
         # Another gym may have ended one of these visits before its member was locked.
         is_locked = self._lock_members(surplus) == surplus == self._oldest(request.gym_id, number)
-        uses = MachineRepository(self._connection).uses_at(request.gym_id)
+        uses = MachineUseRepository(self._connection).uses_at(request.gym_id)
         return HeadCountState(None, occupancy, surplus, is_locked, uses)
 
     def load_forgotten(self, gym_id: UUID, now: datetime) -> ForgottenState:
@@ -80,7 +80,7 @@ class VisitRepository:
             for row in self._connection.execute(select(open_visits).where(open_visits.c.gym_id == gym_id))
             if limits.visit_over_at(row.entered_at) <= now
         ]
-        uses = MachineRepository(self._connection).uses_at(gym_id)
+        uses = MachineUseRepository(self._connection).uses_at(gym_id)
         long_uses = [use for use in uses if use.started_at < now - limits.longest_use]
         of_long_uses = [InsideVisit(use.visit_id, use.member_id) for use in long_uses]
         # A use ends in this gym, whose row is locked, or together with its visit.
@@ -99,7 +99,7 @@ class VisitRepository:
             self._end_by_rule([visit.visit_id for visit in chunk], changes.inferred, now)
         for rows in _chunks(changes.new_visits):
             self.add(rows)
-        MachineRepository(self._connection).end(changes.ended_uses)
+        MachineUseRepository(self._connection).end(changes.ended_uses)
         if changes.head_count is not None:
             self._add_head_count(changes.head_count)
         for events in _chunks(changes.events):

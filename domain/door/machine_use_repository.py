@@ -35,7 +35,7 @@ _OPEN_USE = (
 )
 
 
-class MachineRepository:
+class MachineUseRepository:
     """Loads and saves machines, their uses and the requests about them."""
 
     def __init__(self, connection: Connection) -> None:
