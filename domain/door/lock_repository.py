@@ -71,8 +71,8 @@ class LockRepository:
         if not ids:
             return []
         # SQLite has one lock for the whole database, and this transaction holds it.
-        unheld = "" if self._is_sqlite else " FOR UPDATE SKIP LOCKED"
-        query = f"SELECT {columns} FROM {table}{self._by_key} WHERE id IN ({id_literals(ids)}) ORDER BY id{unheld}"  # noqa: S608
+        lock_clause = "" if self._is_sqlite else " FOR UPDATE SKIP LOCKED"
+        query = f"SELECT {columns} FROM {table}{self._by_key} WHERE id IN ({id_literals(ids)}) ORDER BY id{lock_clause}"  # noqa: S608
         return self._connection.exec_driver_sql(query).all()
 
     def _existing(self, table: str, ids: Collection[UUID]) -> set[UUID]:

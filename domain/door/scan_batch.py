@@ -76,7 +76,7 @@ class _ScanBatch:
             id_: not gym.retired and is_open(gyms.hours.get(id_, ()), gyms.exceptions.get(id_, ()), gym.time_zone, now)
             for id_, gym in self._gyms.items()
         }
-        self._held = state.members
+        self._loaded = state.members
         self._recent = state.recent
         self._now = now
         self._limits = limits
@@ -114,13 +114,13 @@ class _ScanBatch:
             shown=member.shown,
             banned=member.banned,
             memberships=tuple(
-                [held.seen_from(gym.id, gym.company_id) for held in self._held.memberships.get(member_id, ())]
+                [held.seen_from(gym.id, gym.company_id) for held in self._loaded.memberships.get(member_id, ())]
             ),
-            open_visit=self._held.open_visits.get(member_id),
+            open_visit=self._loaded.open_visits.get(member_id),
             last_accepted=self._recent.last.get(member_id),
             code_entered=code in self._recent.entered_by,
             code_left=code in self._recent.left_by,
-            payment_open=member_id in self._held.paying,
+            payment_open=member_id in self._loaded.paying,
             entered_since=self._has_entered_since(request.reading),
         )
 
@@ -174,7 +174,7 @@ class _ScanBatch:
         self.changes.new_visits[visit_id] = VisitRow(
             visit_id, request.gym_id, member.id, request.gate_id, request.reading.issued_at, decided_at, row_id
         )
-        self._held.open_visits[member.id] = OpenVisit(visit_id, request.gym_id, decided_at)
+        self._loaded.open_visits[member.id] = OpenVisit(visit_id, request.gym_id, decided_at)
         self._occupancy[request.gym_id] = self._occupancy.get(request.gym_id, 0) + 1
         return visit_id
 
@@ -183,7 +183,7 @@ class _ScanBatch:
     ) -> UUID | None:
         if member is None or member.open_visit is None:
             return None
-        visit = self._held.open_visits.pop(member.shown.id)
+        visit = self._loaded.open_visits.pop(member.shown.id)
         if visit.gym_id in self._occupancy:
             self._occupancy[visit.gym_id] -= 1
         new = self.changes.new_visits.get(visit.visit_id)
@@ -195,7 +195,7 @@ class _ScanBatch:
             self.changes.events.append(
                 VisitInferred(new_id(), visit.gym_id, visit.visit_id, member.shown.id, decision.inferred, left_at)
             )
-        use = self._held.machine_uses.get(visit.visit_id)
+        use = self._loaded.machine_uses.get(visit.visit_id)
         if use is not None:
             ended = EndedUse(use, self._now, UseEnded.LEFT_GYM)
             self.changes.ended_uses.append(ended)

@@ -49,7 +49,7 @@ MUTATIONS: Sequence[Mutation] = (
         "no-lock",
         "the door reads gyms and members without a lock",
         "domain/door/lock_repository.py",
-        [('unheld = "" if self._is_sqlite else " FOR UPDATE SKIP LOCKED"', 'unheld = ""')],
+        [('lock_clause = "" if self._is_sqlite else " FOR UPDATE SKIP LOCKED"', 'lock_clause = ""')],
         [f"{_LOCKS}test_a_held_gym_waits_and_the_others_do_not"],
     ),
     Mutation(

@@ -209,7 +209,7 @@ def test_a_device_has_fifteen_minutes_and_staff_have_for_ever(world: World) -> N
     assert isinstance(by_staff, AnnulAnswer)
 
 
-def test_an_annulled_answer_is_not_given_again_to_a_phone_held_up(world: World) -> None:
+def test_an_annulled_answer_is_not_repeated(world: World) -> None:
     gym = world.gym()
     member = world.member()
     request = world.scan(gym, world.code(member))

@@ -271,7 +271,7 @@ def test_annulling_the_later_scan_lets_the_upload_count(world: World) -> None:
     assert kept(world, member)[0][2] == ago(world, 1200)
 
 
-def test_an_upload_is_not_taken_for_a_phone_held_up(world: World) -> None:
+def test_the_answer_to_an_upload_is_not_repeated(world: World) -> None:
     gym, member = world.gym(), world.member()
     world.clock.forward(HOUR)
     uploaded(world, world.offline(gym, world.code(member, 600), ENTER, 600))

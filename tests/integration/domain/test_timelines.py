@@ -160,7 +160,7 @@ def test_a_repeated_answer_s_code_is_used_up_however_late(world: World) -> None:
     assert world.answer(replace(stale, scan_id="after")).outcome is Outcome.LEFT
 
 
-def test_a_code_at_the_exit_lets_nobody_in_that_was_shown_by_a_phone_held_up(world: World) -> None:
+def test_a_code_whose_scan_repeated_an_exit_lets_nobody_in(world: World) -> None:
     gym, member = world.gym(), world.member()
     entered(world, gym, member)
     world.clock.forward(60)
