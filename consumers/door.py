@@ -47,7 +47,7 @@ class DoorHandler:
 
     Args:
         store: the database.
-        clock: asked anew for each decision.
+        clock: read after the data of each decision is loaded.
         limits: figures of the door.
         decide: the door's use case.
     """
