@@ -3,7 +3,7 @@
 Forgotten uses of machines end together with forgotten visits.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -199,7 +199,7 @@ def _end(
     gym_id: UUID, visits: Sequence[InsideVisit], inferred: Inferred, uses: Iterable[OpenUse], now: datetime
 ) -> VisitChanges:
     """End open visits of a gym by a rule, and the uses of machines during them."""
-    visit_ids: Collection[UUID] = {visit.visit_id for visit in visits}
+    visit_ids = {visit.visit_id for visit in visits}
     ended_uses = ended_with_visits(uses, visit_ids, now)
     events: list[DoorEvent] = [
         VisitInferred(new_id(), gym_id, visit_id, member_id, inferred, now) for visit_id, member_id in visits
