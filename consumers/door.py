@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from consumers.database import open_store
 from consumers.loop import ConsumerLoop, LoopLimits
 from domain.clock import Clock, system_clock
-from domain.door.model import DoorLimits, DoorResult, Problem, Rejected, ScanAnswer
-from domain.door.service import Request, decide_batch
+from domain.door.model import DoorLimits, DoorRequest, DoorResult, Problem, Rejected, ScanAnswer
+from domain.door.service import decide_batch
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
@@ -34,7 +34,7 @@ from integrations.replica import Closing
 from integrations.settings import Settings
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
-Decide = Callable[[Connection, Sequence[Request], Clock, DoorLimits], list[DoorResult | None]]
+Decide = Callable[[Connection, Sequence[DoorRequest], Clock, DoorLimits], list[DoorResult | None]]
 
 IDLE_SESSION_TIMEOUT_S = 5  # a batch pauses for some hundredths of a second between two statements
 _NOT_DECIDED = Rejected(
@@ -47,7 +47,7 @@ class DoorHandler:
 
     Args:
         store: the database.
-        clock: read for each decision.
+        clock: read after the data of each decision is loaded.
         limits: the limits of the door.
         metrics: counts batches by size, and failures by error.
         decide: the use case of the door.
@@ -179,7 +179,7 @@ def door_limits(settings: Settings) -> DoorLimits:
     )
 
 
-def request_of(command: DoorCommand) -> Request:
+def request_of(command: DoorCommand) -> DoorRequest:
     """The request that a command carries."""
     match command:
         case ScanCommand():

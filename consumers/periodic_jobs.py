@@ -14,7 +14,7 @@ from consumers.database import open_store
 from consumers.failure_policy import describe_error
 from domain.clock import Clock, system_clock
 from domain.door.model import TidyRequest
-from domain.door.tidying import gyms_to_tidy
+from domain.door.service import gyms_to_tidy
 from domain.errors import UnavailableError
 from domain.identity.ports import Mail, MailAwayError, Mailer
 from domain.ids import new_id

@@ -11,6 +11,7 @@ from domain.door.model import (
     AnnulRequest,
     Direction,
     DoorLimits,
+    DoorRequest,
     DoorResult,
     HeadCountRequest,
     OfflineScan,
@@ -19,7 +20,7 @@ from domain.door.model import (
     ScanAnswer,
     ScanRequest,
 )
-from domain.door.service import Request, decide_batch
+from domain.door.service import decide_batch
 from domain.ids import new_id
 from domain.tables import companies, gyms, machines, memberships, open_visits, plans, users
 from domain.unit_of_work import Store
@@ -177,7 +178,7 @@ class World:
             decide_by=self.clock.now + timedelta(seconds=1.8),
         )
 
-    def ask(self, *requests: Request) -> list[DoorResult]:
+    def ask(self, *requests: DoorRequest) -> list[DoorResult]:
         with self.store.writing() as connection:
             results = decide_batch(connection, requests, self.clock, self.limits)
         assert None not in results, "somebody else holds a gym or a member"

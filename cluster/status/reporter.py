@@ -25,7 +25,7 @@ from cluster.status.serve import (
 )
 from cluster.status.target import Target
 from domain.clock import system_clock
-from domain.door.queries import DoorQueries
+from domain.door.list_repository import ListRepository
 from domain.gyms.model import Gym
 from domain.gyms.repository import GymRepository
 from domain.paging import PageRequest
@@ -124,7 +124,7 @@ def _gyms(settings: Settings) -> Sequence[GymOccupancy]:
         CommandError: the database is unavailable.
     """
     with reading(settings) as connection:
-        queries = DoorQueries(connection)
+        queries = ListRepository(connection)
         return [
             GymOccupancy(gym.id, gym.name, counted.occupancy, counted.capacity)
             for gym in _active_gyms(connection)

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 from deployments.http.request_body import RequestBody
 from deployments.http.text import LINE, PARAGRAPHS
 from domain.door.model import Direction, Outcome, Reason, Remedy
-from domain.door.queries import KeptScan
+from domain.door.state import StoredScan
 from domain.gyms.model import NewDevice, Serves
 from domain.identity.model import Role
 
@@ -69,7 +69,7 @@ class ScanDocument(ScanAnswerDocument):
     annulled: AnnulmentDocument | None
 
     @classmethod
-    def of(cls, scan: KeptScan) -> Self:
+    def of(cls, scan: StoredScan) -> Self:
         """The document of a kept scan."""
         answer = ScanAnswerDocument.model_validate(scan.answer)
         annulled = scan.annulled and AnnulmentDocument.model_validate(scan.annulled)
@@ -87,7 +87,7 @@ class ListedScan(ScanDocument):
     arrived_at: datetime
 
     @classmethod
-    def of(cls, scan: KeptScan) -> Self:
+    def of(cls, scan: StoredScan) -> Self:
         """The document of a kept scan."""
         return cls(
             **dict(ScanDocument.of(scan)),

@@ -16,7 +16,9 @@ from deployments.gym.records_desk import RecordsDesk
 from domain import idempotency
 from domain.clock import Clock, system_clock
 from domain.code_answers import code_answer, keep_code_answer
-from domain.door.queries import Ambiguous, DoorQueries, Inside, KeptScan, Occupancy, ScanFilter, Visit
+from domain.door.list_model import Ambiguous, Inside, ListedVisit, Occupancy, ScanFilter
+from domain.door.list_repository import ListRepository
+from domain.door.state import StoredScan
 from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository
@@ -85,36 +87,36 @@ class GymDesk(MachineDesk, GymsDesk, GatesDesk, RecordsDesk, LiveDesk, NumberedD
     def occupancy(self, gym_id: UUID, *, retired: bool = False) -> Occupancy | None:
         """Who is inside a gym in operation, counted; with `retired` also of one that is not."""
         with self._reading() as connection:
-            return DoorQueries(connection).occupancy(gym_id, retired=retired)
+            return ListRepository(connection).occupancy(gym_id, retired=retired)
 
     def inside(self, gym_id: UUID, request: PageRequest) -> Page[Inside] | GymRefusal:
         """Who is inside a gym, by name."""
         with self._reading() as connection:
             if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
-            return DoorQueries(connection).inside(gym_id, request)
+            return ListRepository(connection).inside(gym_id, request)
 
-    def scans(self, gym_id: UUID, wanted: ScanFilter, request: PageRequest) -> Page[KeptScan] | GymRefusal:
+    def scans(self, gym_id: UUID, wanted: ScanFilter, request: PageRequest) -> Page[StoredScan] | GymRefusal:
         """The scans at a gym."""
         with self._reading() as connection:
             if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
-            return DoorQueries(connection).scans_at(gym_id, wanted, request)
+            return ListRepository(connection).scans_at(gym_id, wanted, request)
 
-    def visits(self, member_id: UUID, request: PageRequest) -> Page[Visit]:
+    def visits(self, member_id: UUID, request: PageRequest) -> Page[ListedVisit]:
         """A member's visits."""
         with self._reading() as connection:
-            return DoorQueries(connection).visits_of(member_id, request)
+            return ListRepository(connection).visits_of(member_id, request)
 
-    def scan_of(self, asked_by: UUID, scan_id: str) -> KeptScan | None:
+    def scan_of(self, asked_by: UUID, scan_id: str) -> StoredScan | None:
         """The scan that a device or user asked for under this id."""
         with self._reading() as connection:
-            return DoorQueries(connection).scan_of(asked_by, scan_id)
+            return ListRepository(connection).scan_of(asked_by, scan_id)
 
-    def scan_for_staff(self, staff_id: UUID, scan_id: str) -> KeptScan | Ambiguous | None:
+    def scan_for_staff(self, staff_id: UUID, scan_id: str) -> StoredScan | Ambiguous | None:
         """Any scan: staff's own of this id, else the row of this id, else whichever client's it is."""
         with self._reading() as connection:
-            queries = DoorQueries(connection)
+            queries = ListRepository(connection)
             row_id = _uuid(scan_id)
             return (
                 queries.scan_of(staff_id, scan_id)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from deployments.store_desk import StoreDesk
-from domain.door.queries import DoorQueries
+from domain.door.list_repository import ListRepository
 from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository
@@ -32,12 +32,12 @@ class LiveDesk(StoreDesk):
         """
         now = self._clock()
         with self._reading() as connection:
-            counted = DoorQueries(connection).occupancy(gym_id, retired=names)
+            counted = ListRepository(connection).occupancy(gym_id, retired=names)
             if counted is None:
                 return UNKNOWN_GYM
             since = trend_known_to if trend_known_to == minute_of(now) else first_minute(now)
             live = LiveQueries(connection)
-            inside = DoorQueries(connection).inside(gym_id, _FIRST_INSIDE).items if names else None
+            inside = ListRepository(connection).inside(gym_id, _FIRST_INSIDE).items if names else None
             return LiveReading(
                 gym_id=gym_id,
                 occupancy=counted.occupancy,

@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from deployments.store_desk import StoreDesk
-from domain.door.entitlement import entitled_until
+from domain.door.service import entitled_until
 from domain.gyms.numbers import NumberedGym, NumberedMachine, Numbers
 
 

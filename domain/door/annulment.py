@@ -1,118 +1,76 @@
-"""Undo a scan: afterwards pass, visit and count are as if it had not been."""
+"""Rules for annulling a scan: afterwards pass, visit and occupancy are as if it had never happened. Pure."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, update
-
-from domain.clock import Clock
-from domain.door.corrections import correct_visits
-from domain.door.events import TOPIC, ScanAnnulled
-from domain.door.model import AnnulAnswer, AnnulRequest, DoorLimits, Outcome, Problem, Reason, Rejected, Remedy
-from domain.door.repository import DoorRepository, GymRow, MemberRow
-from domain.door.timeline_repository import drop_conflict, happened_at
+from domain.door.corrections import correct_visits, occupancy_change
+from domain.door.events import ScanAnnulled
+from domain.door.history import AnnulledRow, HistoryChanges, MemberHistory, StoredVisit, VisitCorrection
+from domain.door.model import AnnulAnswer, AnnulRequest, DoorLimits, Problem, Rejected
+from domain.door.state import LockedGym, StoredScan
 from domain.ids import new_id
-from domain.outbox import store_events
-from domain.tables import scans, visits
-
-_REPEATED_WITHIN = timedelta(minutes=10)  # far longer than a phone is held up
 
 
-def annul(
-    connection: Connection,
-    request: AnnulRequest,
-    gym: GymRow,
-    members: Mapping[UUID, MemberRow],
-    clock: Clock,
-    limits: DoorLimits,
-) -> AnnulAnswer | Rejected:
-    """Annul one scan; its gym and its member are locked already.
+@dataclass(frozen=True, slots=True)
+class AnnulmentState:
+    """What an annulment needs.
 
-    A scan that was never seen leaves a tombstone, so that the scan is refused when it comes after all.
+    Args:
+        scan: None: it was never seen.
+        history: of the scan's member; None: the scan was refused or its member's account is gone.
+        visit: of a scan whose member's account is gone: the visit that it began or joined.
+        next_entry: another scan that joined this visit, with the time when it was decided.
     """
-    repository = DoorRepository(connection)
-    now = clock()
-    scan = repository.known_scans([(request.scan_id, request.asked_by)]).get((request.scan_id, request.asked_by))
+
+    occupancy: int
+    scan: StoredScan | None
+    history: MemberHistory | None = None
+    visit: StoredVisit | None = None
+    next_entry: tuple[UUID, datetime] | None = None
+
+
+def decide_annulment(
+    request: AnnulRequest, gym: LockedGym, state: AnnulmentState, now: datetime, limits: DoorLimits
+) -> tuple[AnnulAnswer | Rejected, HistoryChanges]:
+    """Annul a scan. A scan that was never seen leaves a tombstone, which refuses the scan when it arrives."""
+    scan, occupancy = state.scan, state.occupancy
     if scan is None:
-        _tombstone(connection, request, gym, now)
-        return _answer(repository, request, gym, now)
-    if scan.annulled_at is not None:
-        return _answer(repository, request, gym, scan.annulled_at)
-    if not request.by_staff and request.arrived_at - scan.decided_at > limits.annul_window:
+        tombstone = AnnulledRow(request, None, occupancy, gym.capacity)
+        return _answer(request, gym, occupancy, now), HistoryChanges(annulled=tombstone)
+    if scan.annulled is not None:
+        return _answer(request, gym, occupancy, scan.annulled.at), HistoryChanges()
+    if not request.by_staff and request.arrived_at - scan.answer.decided_at > limits.annul_window:
         minutes = round(limits.annul_window.total_seconds() / 60)
-        return Rejected(
-            Problem.ANNUL_WINDOW_OVER, f"A device may annul its scan for {minutes} minutes; ask staff to annul it."
-        )
-    connection.execute(
-        update(scans)
-        .where(scans.c.id == scan.id)
-        .values(annulled_at=now, annulled_by=request.by, annul_reason=request.reason)
-    )
-    drop_conflict(connection, scan.id)
-    member = members.get(scan.member_id)
-    if scan.outcome != Outcome.REFUSED and member is not None:
-        correct_visits(connection, member, happened_at(scan), now)
-    elif scan.outcome != Outcome.REFUSED:
-        _annul_visit_of_nobody(connection, scan, now)
-    answer = _answer(repository, request, gym, now)
-    event = ScanAnnulled(new_id(), gym.id, scan.member_id, Outcome(scan.outcome), answer.occupancy, now)
-    store_events(connection, TOPIC, [(gym.id, event)], now)
-    return answer
+        detail = f"A device may annul its scan for {minutes} minutes. Ask the staff to annul it."
+        return Rejected(Problem.ANNUL_WINDOW_OVER, detail), HistoryChanges()
+    correction = VisitCorrection()
+    if state.history is not None:
+        correction = correct_visits(state.history, now, annulled=scan.id)
+        occupancy += occupancy_change(state.history, correction, gym.id)
+    elif state.visit is not None:
+        _annul_anonymous_visit(scan.id, state.visit, state.next_entry, correction)
+    correction.dropped_conflicts.add(scan.id)
+    event = ScanAnnulled(new_id(), gym.id, scan.member_id, scan.answer.outcome, occupancy, now)
+    row = AnnulledRow(request, scan.id, occupancy, gym.capacity)
+    changes = HistoryChanges(annulled=row, correction=correction, events=[*correction.events, event])
+    return _answer(request, gym, occupancy, now), changes
 
 
-def _answer(repository: DoorRepository, request: AnnulRequest, gym: GymRow, annulled_at: datetime) -> AnnulAnswer:
-    occupancy = repository.occupancy(gym.id)
+def _answer(request: AnnulRequest, gym: LockedGym, occupancy: int, annulled_at: datetime) -> AnnulAnswer:
     over = occupancy > gym.capacity
     return AnnulAnswer(request.scan_id, annulled_at, gym.id, occupancy, gym.capacity, over_capacity=over)
 
 
-def _tombstone(connection: Connection, request: AnnulRequest, gym: GymRow, now: datetime) -> None:
-    connection.execute(
-        insert(scans).values(
-            id=new_id(),
-            scan_id=request.scan_id,
-            asked_by=request.asked_by,
-            gym_id=gym.id,
-            arrived_at=request.arrived_at,
-            decided_at=now,
-            outcome=Outcome.REFUSED,
-            reason=Reason.TOO_LATE,
-            remedy=Remedy.SCAN_AGAIN,
-            occupancy=DoorRepository(connection).occupancy(gym.id),
-            capacity=gym.capacity,
-            annulled_at=now,
-            annulled_by=request.by,
-            annul_reason=request.reason,
-        )
-    )
-
-
-def _annul_visit_of_nobody(connection: Connection, scan: Row[Any], now: datetime) -> None:
-    """Of an account that is gone, what has ended stays so; a visit goes with the last scan that it answered."""
-    if scan.outcome != Outcome.ENTERED or scan.visit_id is None:
+def _annul_anonymous_visit(
+    scan: UUID, visit: StoredVisit, next_entry: tuple[UUID, datetime] | None, correction: VisitCorrection
+) -> None:
+    """Annul the visit of a deleted account with the last of its scans. Its end stays as it is."""
+    values = visit.values
+    if visit.annulled or values.entered_scan != scan:
         return
-    visit = connection.execute(select(visits).where(visits.c.id == scan.visit_id)).one()
-    if visit.annulled_at is not None or visit.entered_scan != scan.id:
-        return
-    # The same gate, so the same gym; an id begins with its milliseconds (RFC 9562 section 5.7).
-    milliseconds = _REPEATED_WITHIN // timedelta(milliseconds=1)
-    heir = connection.execute(
-        select(scans.c.id, scans.c.decided_at)
-        .where(
-            scans.c.gym_id == scan.gym_id,
-            scans.c.id > scan.id,
-            scans.c.id < UUID(int=scan.id.int + (milliseconds << 80)),
-            scans.c.visit_id == visit.id,
-            scans.c.outcome == Outcome.ENTERED,
-            scans.c.annulled_at.is_(None),
-        )
-        .order_by(scans.c.decided_at, scans.c.id)
-        .limit(1)
-    ).one_or_none()
-    if heir is not None and (visit.left_at is None or heir.decided_at <= visit.left_at):
-        values = {"entered_scan": heir.id, "entered_at": heir.decided_at}
-        connection.execute(update(visits).where(visits.c.id == visit.id).values(values))
-        return
-    connection.execute(update(visits).where(visits.c.id == visit.id).values(annulled_at=now, pass_issued_at=None))
+    if next_entry is not None and (values.left_at is None or next_entry[1] <= values.left_at):
+        next_scan, entered_at = next_entry
+        correction.changed.append((visit.id, replace(values, entered_scan=next_scan, entered_at=entered_at)))
+    else:
+        correction.annulled.append(visit.id)

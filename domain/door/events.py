@@ -1,4 +1,4 @@
-"""What the door tells the rest of the system, on `gym-events`, keyed by gym."""
+"""Events of the door, published on `gym-events` with the gym as the key."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class ScanDecided:
 
 @dataclass(frozen=True, slots=True)
 class VisitInferred:
-    """A visit was ended without a scan of its own; its gym may be another than where the member is now."""
+    """A visit ended without a scan at its own exit. Its gym may differ from the one where the member is now."""
 
     event_id: UUID
     gym_id: UUID
@@ -45,7 +45,7 @@ class VisitInferred:
 
 @dataclass(frozen=True, slots=True)
 class ScanAnnulled:
-    """A scan was undone; what it opened or ended is as if it had not been."""
+    """A scan was annulled, and its effects on visits were undone."""
 
     event_id: UUID
     gym_id: UUID
@@ -59,7 +59,7 @@ class ScanAnnulled:
 
 @dataclass(frozen=True, slots=True)
 class VisitReopened:
-    """A visit goes on because the scan that ended it was annulled; its gym may be another than that scan's."""
+    """A visit continues because the scan that ended it was annulled. Its gym may differ from that scan's."""
 
     event_id: UUID
     gym_id: UUID
@@ -72,7 +72,7 @@ class VisitReopened:
 
 @dataclass(frozen=True, slots=True)
 class OfflineScanRecorded:
-    """A scan was uploaded that a device had made while the server was out of reach. `scan` is its row."""
+    """A scan that a device made without the server was uploaded. `scan` is its row."""
 
     event_id: UUID
     scan: UUID
@@ -89,7 +89,7 @@ class OfflineScanRecorded:
 
 @dataclass(frozen=True, slots=True)
 class HeadsCounted:
-    """Staff have counted who is inside; the occupancy is what they say. `event_id` is the count's row."""
+    """Staff counted who is inside, and the occupancy was corrected. `event_id` is the count's row."""
 
     event_id: UUID
     gym_id: UUID
@@ -115,7 +115,7 @@ class MachineUsed:
 
 @dataclass(frozen=True, slots=True)
 class MachineFreed:
-    """A machine is free again; `inferred` tells why, where nobody released it."""
+    """A machine is free again. `inferred` is the reason when the member did not release it."""
 
     event_id: UUID
     gym_id: UUID

@@ -1,15 +1,15 @@
-"""What the door is asked, what it knows, and what it answers."""
+"""Requests to the door and their answers. The messages on Kafka contain these."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from domain.door.machine_model import MachineAnswer
+from domain.door.machine_model import MachineAnswer, MachineRequest
 
 
 class Direction(StrEnum):
-    """Where the member wants to go; `auto` is the opposite of where they are."""
+    """Which way the member passes the gate; `auto` is the opposite of where they are."""
 
     ENTER = "enter"
     LEAVE = "leave"
@@ -17,7 +17,7 @@ class Direction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a scan."""
+    """The result of a scan."""
 
     ENTERED = "entered"
     LEFT = "left"
@@ -43,7 +43,7 @@ class Reason(StrEnum):
 
 
 class Remedy(StrEnum):
-    """What would mend a refusal, or what the member should know on the way in (`renew` during grace)."""
+    """How to resolve a refusal; with an entry, advice for the member (`renew` in the grace period)."""
 
     OPEN_APP = "open_app"
     REFRESH_PASS = "refresh_pass"  # noqa: S105 - a word, not a secret
@@ -60,7 +60,7 @@ class Remedy(StrEnum):
 
 
 class PassStatus(StrEnum):
-    """What a pass says of itself when it arrives."""
+    """Whether the shown pass is genuine and in time."""
 
     VALID = "valid"
     STALE = "stale"  # genuine, shown too long after its issue time or too early before it
@@ -68,37 +68,37 @@ class PassStatus(StrEnum):
 
 
 class Inferred(StrEnum):
-    """Why a visit was ended without a scan of its own."""
+    """Why a visit ended without an exit scan."""
 
     ENTERED_ELSEWHERE = "entered_elsewhere"
     ENTERED_AGAIN = "entered_again"
     ACCOUNT_DELETED = "account_deleted"
     HEAD_COUNT = "head_count"
-    FORGOTTEN = "forgotten"  # open past the gym's longest visit, or past closing time and grace
+    FORGOTTEN = "forgotten"  # open past the gym's longest visit, or past closing time plus grace
 
 
 class Conflict(StrEnum):
-    """What does not fit of a scan that was made while the server was out of reach. Stable: clients compare these."""
+    """Why an offline scan contradicts other records. Stable: clients compare these."""
 
     UNKNOWN_PASS = "unknown_pass"  # noqa: S105 - a word, not a secret
     UNKNOWN_MEMBER = "unknown_member"
-    LATER_SCAN = "later_scan"  # one that was decided at a gate is later: no visit is opened or ended any more
+    LATER_SCAN = "later_scan"  # a gate had decided a later scan; that decision stays
     USED_PASS = "used_pass"  # noqa: S105 - a word, not a secret
     ALREADY_INSIDE = "already_inside"
     NOT_INSIDE = "not_inside"
     BANNED = "banned"
-    NO_MEMBERSHIP = "no_membership"  # none that would have let them in at that time
-    ANNULLED = "annulled"  # the scan was annulled, and the device did what it says all the same
-    TOO_MANY = "too_many"  # more of one member than anybody can make; it makes no visit
+    NO_MEMBERSHIP = "no_membership"  # none that was valid for entry at that time
+    ANNULLED = "annulled"  # the scan was annulled, but the device acted on it
+    TOO_MANY = "too_many"  # more scans of one member than are plausible; it makes no visit
     DECIDED_OTHERWISE = "decided_otherwise"  # the gate decided `left`, and the device let somebody in; or the reverse
 
 
 @dataclass(frozen=True, slots=True)
 class PassReading:
-    """What a scanned code turned out to be; all but its status is known of genuine ones only.
+    """The result of verifying a scanned code. Only a genuine code has more than a status.
 
     Args:
-        validity_s: for how many seconds a long-lived pass is good from its issue time; None: an ordinary pass.
+        validity_s: lifetime of a long-lived pass in seconds from its issue time; None: an ordinary pass.
     """
 
     status: PassStatus
@@ -108,20 +108,20 @@ class PassReading:
 
     @property
     def validity(self) -> timedelta | None:
-        """How long a long-lived pass is good from its issue time."""
+        """Lifetime of a long-lived pass from its issue time."""
         return None if self.validity_s is None else timedelta(seconds=self.validity_s)
 
 
 @dataclass(frozen=True, slots=True)
 class ScanRequest:
-    """One scan, as it is put to the door.
+    """A scan at a gate.
 
     Args:
         scan_id: the client's own id, unique for `asked_by`.
         asked_by: the gate device or the user that scanned.
-        scanned_at: by the device's clock, which may be wrong; kept, never decided upon.
+        scanned_at: by the device's clock, which may be wrong; stored, never used for a decision.
         arrived_at: by the server's clock.
-        payment_checked: whether the payment side was asked already; then the answer is final.
+        payment_checked: the payment provider was asked already; the answer is final.
     """
 
     scan_id: str
@@ -138,25 +138,25 @@ class ScanRequest:
 
 @dataclass(frozen=True, slots=True)
 class OfflineScan:
-    """A scan that a device made while the server was out of reach, and uploads now. It knows what it did: no `auto`."""
+    """A scan that a device made without the server and uploads now. Its direction is never `auto`."""
 
     scan: ScanRequest
 
     @property
     def gym_id(self) -> UUID:
-        """Where it was made."""
+        """The gym of the scan."""
         return self.scan.gym_id
 
 
 @dataclass(frozen=True, slots=True)
 class AnnulRequest:
-    """Undo a scan as if it had not been.
+    """Annul a scan: undo all its effects.
 
     Args:
-        scan_id, asked_by: name the scan as it was put.
-        by: who annuls: the device itself, or a staff member.
-        by_staff: staff may annul at any time, a device only within the window.
-        decide_by: until when an answer is awaited; an annulment that comes later is carried out all the same.
+        scan_id, asked_by: those of the scan.
+        by: who annuls it: the device itself, or a staff member.
+        by_staff: staff may annul at any time, a device only within `DoorLimits.annul_window`.
+        decide_by: until when the caller waits for the answer; a later annulment is still carried out.
     """
 
     scan_id: str
@@ -171,12 +171,12 @@ class AnnulRequest:
 
 @dataclass(frozen=True, slots=True)
 class EndVisitRequest:
-    """End a member's open visit without a scan, for a reason outside the door.
+    """End a member's open visit without a scan, such as when the account is deleted.
 
     Args:
-        gym_id: where they are thought to be; a visit open elsewhere is left alone.
-        inferred: why; kept with the visit.
-        decide_by: until when an answer is awaited; what comes later is carried out all the same.
+        gym_id: the gym of the visit; an open visit at another gym does not end.
+        inferred: why; stored with the visit.
+        decide_by: until when the caller waits for the answer; a later request is still carried out.
     """
 
     member_id: UUID
@@ -188,7 +188,7 @@ class EndVisitRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShownMember:
-    """What a gate shows of the member to staff."""
+    """The member as a gate shows them to staff."""
 
     id: UUID
     name: str
@@ -197,7 +197,7 @@ class ShownMember:
 
 @dataclass(frozen=True, slots=True)
 class ScanAnswer:
-    """The answer to one scan, in the shape of `POST /api/scans`."""
+    """The answer to a scan, as `POST /api/scans` returns it."""
 
     scan_id: str
     outcome: Outcome
@@ -213,10 +213,10 @@ class ScanAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AnnulAnswer:
-    """The answer to `POST /api/scans/{id}/annul`; asked again, with the occupancy of then.
+    """The answer to `POST /api/scans/{id}/annul`. A repeated request gets the current occupancy.
 
     Args:
-        over_capacity: more members are inside than the gym holds, as after an annulled exit.
+        over_capacity: more members are inside than the gym's capacity, as after an annulled exit.
     """
 
     scan_id: str
@@ -229,10 +229,10 @@ class AnnulAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EndVisitAnswer:
-    """The member has no open visit at the gym any more.
+    """The member has no open visit at the gym now.
 
     Args:
-        ended: whether there was one; asked again, there is none.
+        ended: whether this request ended one; False when it is repeated.
     """
 
     member_id: UUID
@@ -245,12 +245,12 @@ class EndVisitAnswer:
 
 @dataclass(frozen=True, slots=True)
 class OfflineAnswer:
-    """What became of a scan that was made while the server was out of reach. It is a fact: recorded, never refused.
+    """The answer to an offline scan. Such a scan is a fact: recorded, never refused.
 
     Args:
-        occurred_at: when it was, as far as the pass that was shown can vouch for the device's clock.
-        conflict: what does not fit, for the staff to look at; None where all fits.
-        replayed: whether it was known before, from an upload or decided while somebody waited at the gate.
+        occurred_at: when it was made: the device's time, bounded by the lifetime of the shown pass.
+        conflict: what contradicts other records, listed for the staff; None without a conflict.
+        replayed: the scan was uploaded before, or decided at the gate.
     """
 
     scan_id: str
@@ -265,11 +265,11 @@ class OfflineAnswer:
 
 @dataclass(frozen=True, slots=True)
 class HeadCountRequest:
-    """Staff have counted heads: as many are inside as they say.
+    """The number of people that staff counted inside a gym.
 
     Args:
         count_id: the client's own id, unique for `by`; a repeated one changes nothing.
-        decide_by: a count is true when it is made; one that would be taken in later is refused.
+        decide_by: the deadline; a count that arrives later is refused, as it may be wrong by then.
     """
 
     count_id: str
@@ -283,12 +283,12 @@ class HeadCountRequest:
 
 @dataclass(frozen=True, slots=True)
 class HeadCountAnswer:
-    """What a head count has changed.
+    """What a head count changed.
 
     Args:
-        before: open visits until then.
-        closed: how many of the oldest were ended.
-        added: how many without a name were begun.
+        before: open visits before the count.
+        closed: number of oldest visits that ended.
+        added: number of anonymous visits that began.
     """
 
     count_id: str
@@ -305,7 +305,7 @@ class HeadCountAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TidyRequest:
-    """End what was forgotten at a gym: visits past their limits, and uses of machines that last too long."""
+    """End forgotten visits and uses of machines at a gym: those that last longer than its limits allow."""
 
     gym_id: UUID
     arrived_at: datetime
@@ -313,7 +313,7 @@ class TidyRequest:
 
 @dataclass(frozen=True, slots=True)
 class TidyAnswer:
-    """How many visits and uses of machines were ended by rule."""
+    """Numbers of visits and uses of machines that ended by rule."""
 
     gym_id: UUID
     visits: int
@@ -322,7 +322,7 @@ class TidyAnswer:
 
 
 class Problem(StrEnum):
-    """Why a question to the door could not be answered at all."""
+    """Why a request to the door failed."""
 
     SCAN_ID_REUSED = "scan_id_reused"  # the same id with another gate or direction
     ANNUL_WINDOW_OVER = "annul_window_over"
@@ -331,12 +331,12 @@ class Problem(StrEnum):
     REQUEST_ID_REUSED = "request_id_reused"  # the same id for another machine or action
     COUNT_TOO_LATE = "count_too_late"
     COUNT_NOT_PLAUSIBLE = "count_not_plausible"
-    NOT_DECIDED = "not_decided"  # the command failed by itself and went to the dead letters
+    NOT_DECIDED = "not_decided"  # the command raised an error and went to the dead letters
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A question that is not answered, with what is wrong and what would mend it."""
+    """A request that failed. `detail` states what is wrong and how to resolve it."""
 
     problem: Problem
     detail: str
@@ -344,12 +344,15 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class CheckPayment:
-    """A payment could mend the refusal and an order is open: nothing was recorded; ask Payments, then ask again."""
+    """A payment could lift the refusal and an order is open. Nothing was recorded: ask Payments, then scan again."""
 
     scan_id: str
     member_id: UUID
 
 
+DoorRequest = (
+    ScanRequest | AnnulRequest | EndVisitRequest | OfflineScan | HeadCountRequest | TidyRequest | MachineRequest
+)
 DoorResult = (
     ScanAnswer
     | AnnulAnswer
@@ -365,7 +368,12 @@ DoorResult = (
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
-    """Figures of the door that settings may change."""
+    """Limits of the door that settings may change.
+
+    Args:
+        repeat_window: how long an accepted answer is given again to a phone that stays at the scanner.
+        annul_window: how long a device may annul its own scan.
+    """
 
     repeat_window: timedelta = timedelta(seconds=15)
     annul_window: timedelta = timedelta(minutes=15)

@@ -1,4 +1,4 @@
-"""Hold open visits, visits and scans against each other, and name each disagreement. Mends nothing."""
+"""Compares open visits, visits, scans and uses of machines with each other. Reads only; it repairs nothing."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from domain.tables import machine_uses, open_machine_uses, open_visits, scans, v
 
 
 class DisagreementKind(StrEnum):
-    """What can be wrong between the tables."""
+    """How the tables can contradict each other."""
 
     OPEN_WITHOUT_VISIT = "open_without_visit"
     OPEN_BUT_ENDED = "open_but_ended"
@@ -26,20 +26,20 @@ class DisagreementKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
-    """One disagreement between two tables."""
+class TableDisagreement:
+    """A contradiction between two tables."""
 
     kind: DisagreementKind
     gym_id: UUID | None
     detail: str
 
 
-def disagreements(connection: Connection) -> list[Disagreement]:
-    """Everything in which the tables of the door disagree; none is as it should be."""
+def disagreements(connection: Connection) -> list[TableDisagreement]:
+    """Find every contradiction between the tables of the door. An empty list means that the data is consistent."""
     is_open = visits.c.left_at.is_(None) & visits.c.annulled_at.is_(None)
     joined = open_visits.outerjoin(visits, visits.c.id == open_visits.c.visit_id)
     found = [
-        Disagreement(kind, gym_id, f"{what} {id_}")
+        TableDisagreement(kind, gym_id, f"{what} {id_}")
         for kind, what, query in (
             (
                 DisagreementKind.OPEN_WITHOUT_VISIT,
@@ -144,7 +144,9 @@ def disagreements(connection: Connection) -> list[Disagreement]:
         .having(func.count() > 1)
     )
     return found + [
-        Disagreement(DisagreementKind.INSIDE_TWICE, None, f"member {member_id} has {count} visits that have not ended")
+        TableDisagreement(
+            DisagreementKind.INSIDE_TWICE, None, f"member {member_id} has {count} visits that have not ended"
+        )
         for member_id, count in twice
     ]
 

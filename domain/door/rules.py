@@ -1,11 +1,12 @@
-"""The decision at the door: pure functions, no clock, no store. The rules are those of docs/door.md."""
+"""Rules for a single scan at a gate, in the order of docs/door.md. Pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from domain.door.model import Direction, DoorLimits, Inferred, Outcome, PassStatus, Reason, Remedy, ScanRequest
-from domain.door.state import AcceptedScan, GymState, MemberState
+from domain.door.state import AcceptedScan, EntitlementState, GymState, MemberState
+from domain.memberships.days import day_of
 from domain.memberships.model import Membership
 from domain.memberships.rules import Standing, standing
 
@@ -19,19 +20,19 @@ REMEDIES = {
     Reason.BANNED: Remedy.ASK_STAFF,
     Reason.TOO_LATE: Remedy.SCAN_AGAIN,
 }
-MENDED_BY_PAYMENT = {Reason.NO_MEMBERSHIP, Reason.MEMBERSHIP_ENDED, Reason.IN_ARREARS, Reason.WRONG_GYM}
+RESOLVED_BY_PAYMENT = {Reason.NO_MEMBERSHIP, Reason.MEMBERSHIP_ENDED, Reason.IN_ARREARS, Reason.WRONG_GYM}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a scan, and what is to be written.
+class ScanDecision:
+    """The outcome of a scan and its effect on visits.
 
     Args:
         opens_visit: a visit begins at this gym.
-        ends_visit: the member's open visit ends, wherever it is.
-        inferred: why, when it is not by a scan of its own.
-        repeats: the accepted scan whose answer is given again; then nothing is opened or ended.
-        ask_payment: nothing is decided; a payment could mend it.
+        ends_visit: the member's open visit ends, at whichever gym.
+        inferred: why it ends, when this scan is not its exit.
+        repeats: the accepted scan whose answer is given again; then no visit begins or ends.
+        check_payment: nothing is decided; a payment could lift the refusal.
     """
 
     outcome: Outcome
@@ -41,64 +42,75 @@ class Verdict:
     ends_visit: bool = False
     inferred: Inferred | None = None
     repeats: AcceptedScan | None = None
-    ask_payment: bool = False
+    check_payment: bool = False
 
 
-def decide(
+def decide_scan(
     request: ScanRequest, gym: GymState, member: MemberState | None, now: datetime, limits: DoorLimits
-) -> Verdict:
+) -> ScanDecision:
     """Decide one scan.
 
     Args:
-        member: None when the pass names nobody, or nobody who is known.
-        now: when it is decided, by the server's clock.
+        member: None when the pass names nobody or nobody who is known.
+        now: the time of the decision, by the server's clock.
     """
     if now > request.decide_by:
         return refused(Reason.TOO_LATE)
     if request.reading.status is PassStatus.FORGED:
         return refused(Reason.UNKNOWN_PASS)
     if member is None:
-        # A genuine pass of an account that is gone: nobody is kept inside for it.
+        # A genuine pass of a deleted account lets out: nobody is kept inside.
         leaves = request.direction is Direction.LEAVE
-        return Verdict(Outcome.LEFT) if leaves else refused(Reason.UNKNOWN_PASS)
-    held_up = _held_up(request, member, now, limits)
-    if held_up is not None:
-        another_s = request.reading.issued_at != held_up.pass_issued_at
-        if held_up.outcome is Outcome.ENTERED and another_s:
-            # A screenshot shown behind its owner's back.
+        return ScanDecision(Outcome.LEFT) if leaves else refused(Reason.UNKNOWN_PASS)
+    repeated = _repeated(request, member, now, limits)
+    if repeated is not None:
+        is_other_code = request.reading.issued_at != repeated.pass_issued_at
+        if repeated.outcome is Outcome.ENTERED and is_other_code:
+            # Somebody behind the member shows a screenshot of an older code.
             if request.reading.status is PassStatus.STALE:
                 return refused(Reason.EXPIRED_PASS)
-            if request.reading.validity_s is not None:  # no phone shows one after another by itself
+            if request.reading.validity_s is not None:  # a phone does not change its long-lived pass by itself
                 return refused(Reason.USED_PASS)
-        return Verdict(held_up.outcome, repeats=held_up)
+        return ScanDecision(repeated.outcome, repeats=repeated)
     inside = member.open_visit is not None and member.open_visit.gym_id == gym.id
     leaves = inside if request.direction is Direction.AUTO else request.direction is Direction.LEAVE
     if request.direction is Direction.AUTO and (member.code_entered if leaves else member.code_left):
         return refused(Reason.USED_PASS)  # the same code never yields the opposite
     if leaves:
-        return Verdict(Outcome.LEFT, ends_visit=inside)
+        return ScanDecision(Outcome.LEFT, ends_visit=inside)
     return _enter(request, gym, member, now)
 
 
 def entitlement(*, banned: bool, memberships: Iterable[Membership], now: datetime) -> Standing:
-    """Whether a member may enter a gym today, whatever their pass, its opening hours and its places say.
+    """Whether a member may enter a gym by their memberships, regardless of pass, opening hours and capacity.
 
     Args:
         banned: banned by the staff, or the account is disabled.
-        memberships: seen from the gym that is asked.
+        memberships: seen from this gym.
     """
     if banned:
         return Standing(Reason.BANNED, REMEDIES[Reason.BANNED])
     return standing(memberships, now)
 
 
-def refused(reason: Reason) -> Verdict:
+def last_entitled_day(state: EntitlementState, now: datetime) -> date | None:
+    """The last day, in its own time zone, of the membership that ends last among those that admit; None: none does."""
+    if entitlement(banned=state.banned, memberships=state.memberships, now=now).reason is not None:
+        return None
+    admitting = [
+        one for one in state.memberships if entitlement(banned=False, memberships=[one], now=now).reason is None
+    ]
+    ends_at = max(membership.ends_at for membership in admitting)
+    return day_of(ends_at, state.time_zones[ends_at])
+
+
+def refused(reason: Reason) -> ScanDecision:
     """A refusal with its usual remedy."""
-    return Verdict(Outcome.REFUSED, reason, REMEDIES[reason])
+    return ScanDecision(Outcome.REFUSED, reason, REMEDIES[reason])
 
 
-def _held_up(request: ScanRequest, member: MemberState, now: datetime, limits: DoorLimits) -> AcceptedScan | None:
-    """The answer that a phone held up is given again, if this scan is one and the answer still holds."""
+def _repeated(request: ScanRequest, member: MemberState, now: datetime, limits: DoorLimits) -> AcceptedScan | None:
+    """The accepted scan whose answer applies again because the phone is still at the scanner; None: decide anew."""
     last = member.last_accepted
     if last is None or last.gate_id != request.gate_id or now - last.decided_at > limits.repeat_window:
         return None
@@ -110,18 +122,18 @@ def _held_up(request: ScanRequest, member: MemberState, now: datetime, limits: D
     return last if holds and request.direction in {Direction.AUTO, same} else None
 
 
-def _enter(request: ScanRequest, gym: GymState, member: MemberState, now: datetime) -> Verdict:
+def _enter(request: ScanRequest, gym: GymState, member: MemberState, now: datetime) -> ScanDecision:
     by_pass = _refused_by_pass(request, member)
     if by_pass is not None:
         return refused(by_pass)
     entitled = entitlement(banned=member.banned, memberships=member.memberships, now=now)
     if entitled.reason is not None:
-        ask = entitled.reason in MENDED_BY_PAYMENT and member.payment_open and not request.payment_checked
-        return Verdict(Outcome.REFUSED, entitled.reason, entitled.remedy, ask_payment=ask)
+        check = entitled.reason in RESOLVED_BY_PAYMENT and member.payment_open and not request.payment_checked
+        return ScanDecision(Outcome.REFUSED, entitled.reason, entitled.remedy, check_payment=check)
     by_gym = _refused_by_gym(gym, member, now)
     if by_gym is not None:
         return refused(by_gym)
-    return Verdict(
+    return ScanDecision(
         Outcome.ENTERED,
         remedy=entitled.remedy,
         opens_visit=True,
@@ -134,7 +146,7 @@ def _refused_by_pass(request: ScanRequest, member: MemberState) -> Reason | None
     if request.reading.status is PassStatus.STALE:
         return Reason.EXPIRED_PASS
     if request.reading.validity_s is not None and (member.entered_since or member.code_left):
-        return Reason.USED_PASS  # a heap of long-lived passes, kept or sent to friends, admits once
+        return Reason.USED_PASS  # long-lived passes that were collected or shared admit once
     return Reason.USED_PASS if member.code_entered else None
 
 
@@ -145,7 +157,7 @@ def _refused_by_gym(gym: GymState, member: MemberState, now: datetime) -> Reason
         return Reason.ALREADY_INSIDE
     if not gym.is_open:
         return Reason.GYM_CLOSED
-    # Entering again gives back the place that the forgotten visit holds.
+    # Entering again ends the forgotten visit, which frees its place.
     return Reason.GYM_FULL if gym.occupancy - here >= gym.capacity else None
 
 

@@ -1,4 +1,4 @@
-"""A member's visits, worked out from the facts of their timeline. Pure, and the same in whatever order they are known.
+"""Computes a member's visits from the facts of their timeline. Pure; the order in which facts arrived does not matter.
 
 A fact is a scan that a gate accepted, a scan that a device made without the server, or a rule that ended a visit.
 """
@@ -18,9 +18,9 @@ class GateScan:
     """A scan that a gate accepted.
 
     Args:
-        group: the scan whose answer was given first; the same for all scans that were given this answer.
+        group: the first scan that got this answer; the same for all scans that got it.
         at: when it was decided.
-        issued_at: of the code that was shown.
+        issued_at: issue time of the shown code.
     """
 
     id: UUID
@@ -33,7 +33,7 @@ class GateScan:
 
     @property
     def is_entry(self) -> bool:
-        """Whether it let somebody in by its own code, and was not given an earlier answer again."""
+        """Whether it let somebody in by its own code, instead of repeating an earlier answer."""
         return self.outcome is Outcome.ENTERED and self.group == self.id
 
 
@@ -43,14 +43,14 @@ class OfflineEntry:
 
     Args:
         id: the scan's row.
-        asked: the client's id and whose it is; the order of scans of one moment.
+        key: the client's id and whose it is; it orders scans of the same moment.
         at: when it was made.
-        issued_at: of the code that was shown.
+        issued_at: issue time of the shown code.
         known_at: when it was recorded.
     """
 
     id: UUID
-    asked: tuple[str, UUID]
+    key: tuple[str, UUID]
     gym_id: UUID
     gate_id: UUID
     direction: Direction
@@ -60,13 +60,13 @@ class OfflineEntry:
 
     @property
     def group(self) -> UUID:
-        """Its answer was given to no other scan."""
+        """No other scan got its answer."""
         return self.id
 
 
 @dataclass(frozen=True, slots=True)
 class RuleEnd:
-    """A rule found that the member was not inside a gym any more."""
+    """A rule decided that the member was no longer inside a gym."""
 
     gym_id: UUID
     at: datetime
@@ -76,8 +76,8 @@ class RuleEnd:
 Fact = GateScan | OfflineEntry | RuleEnd
 
 
-class End(NamedTuple):
-    """How a visit ended; `left_scan` is None when no scan ended it."""
+class StayEnd(NamedTuple):
+    """How a stay ended; `left_scan` is None when no scan ended it."""
 
     left_at: datetime
     left_scan: UUID | None
@@ -86,27 +86,27 @@ class End(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Stay:
-    """A visit as the facts have it; two alike are still two.
+    """A visit as computed from the facts. Two stays are never equal.
 
     Args:
-        opener: the scan that began it; None: it was open before the facts.
-        group: of the scans that it answered.
+        opener: the scan that began it; None: it was open before the first fact.
+        group: the group of its scans.
     """
 
     gym_id: UUID
     group: UUID | None
     opener: GateScan | OfflineEntry | None = None
-    end: End | None = None
+    end: StayEnd | None = None
 
 
 @dataclass(slots=True)
 class Timeline:
-    """What the facts amount to.
+    """The result of replaying facts.
 
     Args:
-        stays: the visits that they began, in order.
-        of_scans: by the scan's row, the visit that it began, joined or ended; None where it did nothing.
-        conflicts: what does not fit, by the scan's row.
+        stays: the visits that began, in order.
+        of_scans: by the scan's row: the visit that it began, joined or ended; None when it had no effect.
+        conflicts: by the scan's row: why an offline scan contradicts other facts.
     """
 
     stays: list[Stay] = field(default_factory=list)
@@ -115,7 +115,7 @@ class Timeline:
 
 
 def occurred_at(scanned_at: datetime | None, issued_at: datetime | None, arrived_at: datetime) -> datetime:
-    """When a scan was made: as the device's clock says, within the time in which the code that it read was good."""
+    """When an offline scan was made: the device's time, bounded by the validity of the shown code and by its upload."""
     moment = scanned_at or issued_at or arrived_at
     if issued_at is not None:
         moment = min(max(moment, good_from(issued_at)), good_until(issued_at))
@@ -123,41 +123,41 @@ def occurred_at(scanned_at: datetime | None, issued_at: datetime | None, arrived
 
 
 def replay(earlier: Stay | None, used_codes: Collection[datetime], facts: Iterable[Fact]) -> Timeline:
-    """Go through facts in the order of their time.
+    """Replay facts in the order of their time.
 
     Args:
-        earlier: the visit that is open when they begin; its end is set here.
-        used_codes: issue times of codes that have admitted this member before.
-        facts: those that stand; what was annulled is none.
+        earlier: the visit that is open when the facts begin; its end is set here.
+        used_codes: issue times of codes that let this member in before.
+        facts: without annulled scans.
     """
     facts = list(facts)
     at_gates = [fact for fact in facts if isinstance(fact, GateScan)]
-    # A gate that let somebody in by a code knew of no other use: an upload of the same code is what does not fit.
+    # The gate that accepted a code knew of no other use. So an offline scan of the same code is the conflict.
     used = set(used_codes) | {scan.issued_at for scan in at_gates if scan.is_entry}
-    replaying = _Replaying(earlier, used, at_gates)
+    state = _Replay(earlier, used, at_gates)
     for fact in sorted(facts, key=_in_time):
         match fact:
             case RuleEnd():
-                replaying.rule(fact)
+                state.rule(fact)
             case OfflineEntry():
-                replaying.offline(fact)
+                state.offline(fact)
             case GateScan():
-                replaying.at_gate(fact)
-    return replaying.timeline
+                state.at_gate(fact)
+    return state.timeline
 
 
 def _in_time(fact: Fact) -> tuple[datetime, int, str, int]:
-    """Of one moment: what was made without the server was known before the gate decided; a rule ends what there is."""
+    """The order of facts; of one moment: offline scans, then scans at gates, then rules."""
     match fact:
         case OfflineEntry():
-            return fact.at, 0, fact.asked[0], fact.asked[1].int
+            return fact.at, 0, fact.key[0], fact.key[1].int
         case GateScan():
             return fact.at, 1, "", fact.id.int
         case RuleEnd():
             return fact.at, 2, "", 0
 
 
-class _Replaying:
+class _Replay:
     """The state between two facts."""
 
     def __init__(self, earlier: Stay | None, used: set[datetime], at_gates: Collection[GateScan]) -> None:
@@ -168,10 +168,10 @@ class _Replaying:
 
     def rule(self, fact: RuleEnd) -> None:
         if self._is_inside(fact.gym_id):
-            self._end(End(fact.at, None, fact.inferred))
+            self._end(StayEnd(fact.at, None, fact.inferred))
 
     def at_gate(self, scan: GateScan) -> None:
-        """A gate's answer was acted upon: it counts, whatever else is known by now."""
+        """A gate's answer always counts, because the door acted on it."""
         if scan.outcome is Outcome.ENTERED:
             self._used.add(scan.issued_at)
             if self._inside is not None and self._inside.group == scan.group:
@@ -184,7 +184,7 @@ class _Replaying:
             self.timeline.of_scans[scan.id] = None
 
     def offline(self, entry: OfflineEntry) -> None:
-        """It counts as far as no gate has decided otherwise."""
+        """An offline scan counts unless a gate decided otherwise."""
         self.timeline.of_scans[entry.id] = None
         here = self._is_inside(entry.gym_id)
         if any(_decided_before_known(scan, entry) for scan in self._at_gates):
@@ -208,21 +208,21 @@ class _Replaying:
     def _enter(self, scan: GateScan | OfflineEntry) -> None:
         if self._inside is not None:
             here = self._inside.gym_id == scan.gym_id
-            self._end(End(scan.at, scan.id, Inferred.ENTERED_AGAIN if here else Inferred.ENTERED_ELSEWHERE))
+            self._end(StayEnd(scan.at, scan.id, Inferred.ENTERED_AGAIN if here else Inferred.ENTERED_ELSEWHERE))
         self._inside = Stay(scan.gym_id, scan.group, scan)
         self.timeline.stays.append(self._inside)
         self.timeline.of_scans[scan.id] = self._inside
 
     def _leave(self, scan: GateScan | OfflineEntry) -> None:
         self.timeline.of_scans[scan.id] = self._inside
-        self._end(End(scan.at, scan.id, None))
+        self._end(StayEnd(scan.at, scan.id, None))
 
-    def _end(self, end: End) -> None:
-        assert self._inside is not None  # noqa: S101 - asked by every caller
+    def _end(self, end: StayEnd) -> None:
+        assert self._inside is not None  # noqa: S101 - every caller checks it
         self._inside.end = end
         self._inside = None
 
 
 def _decided_before_known(scan: GateScan, entry: OfflineEntry) -> bool:
-    """Whether a gate had decided a later scan by the time the entry was recorded: what was decided stays."""
+    """Whether a gate had decided a later scan when the entry was recorded. That decision stays."""
     return scan.at >= entry.at and (scan.at, scan.id) < (entry.known_at, entry.id)

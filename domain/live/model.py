@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.door.queries import Inside
+from domain.door.list_model import Inside
 
 
 @dataclass(frozen=True, slots=True)

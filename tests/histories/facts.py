@@ -1,4 +1,4 @@
-"""What the oracle keeps of a member, and how it goes through all of it from the first fact to the last."""
+"""The facts that the oracle keeps of a member, and how it replays all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Fact:
 
 @dataclass(eq=False)
 class Ruling:
-    """A rule found that a member was not inside a gym any more."""
+    """A rule decided that a member was no longer inside a gym."""
 
     member: UUID
     gym: UUID
@@ -44,7 +44,7 @@ class Ruling:
 
 @dataclass(eq=False)
 class Visit:
-    """A stay; `scans` are those that it answered."""
+    """A visit; `scans` are the scans that belong to it."""
 
     member: UUID | None
     gym: UUID
@@ -57,13 +57,13 @@ class Visit:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What stays the same of it whichever of its scans is annulled."""
+        """A key that stays the same when one of its scans is annulled."""
         return (self.gym, self.scans[0].group) if self.scans else (self.gym, self.number)
 
 
 @dataclass
 class Member:
-    """All that is known of a member."""
+    """Everything that the oracle knows about a member."""
 
     id: UUID
     facts: list[Fact] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Member:
         return self.forgotten if self.forgotten is not None else self._replay()[0]
 
     def conflicts(self) -> dict[str, Conflict]:
-        """What does not fit of what they did without the server."""
+        """The conflicts of their offline scans."""
         return {} if self.forgotten is not None else self._replay()[1]
 
     def open_visit(self) -> Visit | None:
@@ -85,11 +85,11 @@ class Member:
         return visits[-1] if visits and visits[-1].left_at is None else None
 
     def used(self, code: datetime) -> bool:
-        """Whether a code belongs to a visit that stands."""
+        """Whether a code belongs to a visit that is not annulled."""
         return any(fact.code == code for visit in self.visits() for fact in visit.scans)
 
     def at_gates(self) -> list[Fact]:
-        """What was accepted at gates and stands."""
+        """Scans that gates accepted and that are not annulled."""
         facts = [fact for fact in self.facts if not fact.offline and not fact.annulled]
         return sorted(facts, key=lambda fact: (fact.at, fact.number))
 
@@ -110,7 +110,7 @@ class Member:
 
 
 class _Replay:
-    """Somebody on their way through the facts."""
+    """The state between two facts."""
 
     def __init__(self, member: UUID, at_gates: Sequence[Fact]) -> None:
         self.visits: list[Visit] = []
@@ -121,7 +121,7 @@ class _Replay:
         self._taken = {fact.code for fact in at_gates if fact.enters and fact.group == fact.scan_id}
 
     def fits(self, fact: Fact) -> bool:
-        """Whether something done without the server counts; notes what does not fit."""
+        """Whether an offline scan counts; records a conflict."""
         here = self.inside is not None and self.inside.gym == fact.gym
         if any(_decided_before_known(gate, fact) for gate in self._at_gates):
             self.conflicts[fact.scan_id] = Conflict.LATER_SCAN
@@ -134,7 +134,7 @@ class _Replay:
         return True
 
     def happened(self, fact: Fact) -> None:
-        """Somebody went in or out."""
+        """Apply an entry or an exit."""
         if not fact.enters:
             self.leave(fact.gym, fact.at, fact.scan_id, None)
             return
@@ -150,7 +150,7 @@ class _Replay:
             self.visits.append(self.inside)
 
     def leave(self, gym: UUID, at: datetime, by: str | None, why: Inferred | None) -> None:
-        """Whoever is inside this gym is so no longer."""
+        """End the visit at this gym, if there is one."""
         if self.inside is not None and self.inside.gym == gym:
             end(self.inside, at, by, why)
             self.inside = None
@@ -163,11 +163,11 @@ def _in_time(event: Fact | Ruling) -> tuple[datetime, int, int, str]:
 
 
 def _decided_before_known(gate: Fact, offline: Fact) -> bool:
-    """A gate had decided something later by the time the upload came."""
+    """Whether a gate had decided a later scan before the upload arrived."""
     return gate.at >= offline.at and (gate.known_at, gate.number) < (offline.known_at, offline.number)
 
 
 def end(visit: Visit, at: datetime, by: str | None, why: Inferred | None) -> None:
-    """A visit is over."""
+    """End a visit."""
     assert at >= visit.at, "no visit ends before it began"
     visit.left_at, visit.left_by, visit.why = at, by, why

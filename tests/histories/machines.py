@@ -1,4 +1,4 @@
-"""Machines in the oracle: who uses which, and what becomes of it when a visit ends or goes on."""
+"""Machines in the oracle: who uses which, and what happens when a visit ends or continues."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ VisitKey = tuple[object, ...]
 
 @dataclass
 class Use:
-    """A machine in use; `ended_at` once the visit ended beneath it."""
+    """A use of a machine; `ended_at` is set when its visit ends."""
 
     machine: UUID
     member: UUID
@@ -33,13 +33,13 @@ class Machines:
         return any(use.member == member for use in self.uses.values())
 
     def tidied(self, gym: UUID, since: datetime) -> None:
-        """Uses that began before a moment have ended."""
+        """End the uses that began before a moment."""
         for use in list(self.uses.values()):
             if use.gym == gym and use.began_at < since:
                 del self.uses[use.machine]
 
     def follow(self, visits: Mapping[VisitKey, datetime | None], now: datetime) -> None:
-        """Free the machines of visits that ended, and give back those of visits that go on.
+        """Free the machines of visits that ended, and resume the uses of visits that continue.
 
         Args:
             visits: when each ended.

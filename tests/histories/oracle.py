@@ -1,4 +1,4 @@
-"""The door as a small program that keeps every fact and replays a member's from the first to the last.
+"""The door as a small program that keeps every fact and replays all facts of a member each time.
 
 It decides what the door of the product must answer, and says who is inside, by which visits, and which conflicts staff
 see. It shares with `domain/door` the types of questions and answers, and no rule.
@@ -21,7 +21,7 @@ EXIT_CODE_KNOWN = timedelta(seconds=60)
 
 @dataclass
 class Kept:
-    """What is kept of a scan id: how it was asked first, and what was said."""
+    """A scan id: its first request and the answer."""
 
     gym: UUID
     gate: UUID | None  # None: annulled before it was seen
@@ -37,7 +37,7 @@ class Kept:
 
 @dataclass
 class Said:
-    """What the door must say to a scan at a gate."""
+    """The expected answer to a scan at a gate."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -46,7 +46,7 @@ class Said:
 
 
 class Oracle:
-    """Two gyms with their members, as the facts have it.
+    """Two gyms with their members, according to the facts.
 
     Args:
         capacity: of each gym.
@@ -69,16 +69,16 @@ class Oracle:
     # What is asked of it.
 
     def visits(self) -> list[Visit]:
-        """All visits that count."""
+        """All visits that are not annulled."""
         return [visit for member in self.members.values() for visit in member.visits()] + self.nameless
 
     def inside(self, gym: UUID) -> list[Visit]:
-        """Who is inside, the longest first."""
+        """Who is inside, longest first."""
         found = [visit for visit in self.visits() if visit.gym == gym and visit.left_at is None]
         return sorted(found, key=lambda visit: (visit.at, visit.number))
 
     def conflicts(self) -> dict[str, Conflict]:
-        """What staff see, by scan id."""
+        """The conflicts that staff see, by scan id."""
         found = dict(self.noted)
         for member in self.members.values():
             if member.forgotten is None:
@@ -88,7 +88,7 @@ class Oracle:
     # Scans at gates.
 
     def expect(self, request: ScanRequest, now: datetime) -> Said | None:
-        """What the door must say to a scan; None: the id was used otherwise."""
+        """The expected answer to a scan; None: the id was used for another scan."""
         kept = self.kept.get(request.scan_id)
         if kept is not None:
             if kept.gate is not None and (kept.gate, kept.direction) != (request.gate_id, request.direction):
@@ -99,7 +99,7 @@ class Oracle:
         return self._decide(request, now)
 
     def scanned(self, request: ScanRequest, said: Said, now: datetime) -> None:
-        """Keep a scan that was decided as expected."""
+        """Record a scan that was decided as expected."""
         if request.scan_id in self.kept:
             return
         member = self._alive(request.reading.member_id)
@@ -162,7 +162,7 @@ class Oracle:
     # Scans without the server.
 
     def uploaded(self, upload: OfflineScan, recorded_at: datetime) -> Conflict | bool | None:
-        """Keep a scan that a device made by itself.
+        """Record an offline scan.
 
         Returns:
             What does not fit; False: the id was used otherwise.
@@ -217,7 +217,7 @@ class Oracle:
     # Annulments.
 
     def annulled(self, scan_id: str, gym: UUID, *, by_staff: bool, asked_at: datetime, now: datetime) -> bool:
-        """Undo a scan; False: the device is too late for it."""
+        """Annul a scan; False: the window for devices is over."""
         kept = self.kept.get(scan_id)
         if kept is None:
             self.kept[scan_id] = Kept(gym, None, None, None, Outcome.REFUSED, Reason.TOO_LATE, now, annulled=True)
@@ -235,7 +235,7 @@ class Oracle:
 
     @staticmethod
     def _forget_fact(member: Member, fact: Fact) -> None:
-        """Of an account that is gone, what has ended stays; only what a scan began goes with it."""
+        """Annul a scan of a deleted account: only the visit that it began changes."""
         for visit in list(member.forgotten or ()):
             if fact in visit.scans:
                 visit.scans.remove(fact)
@@ -247,7 +247,7 @@ class Oracle:
     # Rules, and accounts that are deleted.
 
     def counted(self, gym: UUID, heads: int, now: datetime) -> None:
-        """As many are inside as staff have seen."""
+        """Apply a head count."""
         inside = self.inside(gym)
         for visit in inside[: max(0, len(inside) - heads)]:
             self._rule(visit, now, Inferred.HEAD_COUNT)
@@ -256,7 +256,7 @@ class Oracle:
             self.nameless.append(Visit(None, gym, now, self._number))
 
     def tidied(self, gym: UUID, now: datetime) -> None:
-        """What lasts too long has ended."""
+        """End what is past its limits."""
         for visit in self.inside(gym):
             if visit.at + self._longest_visit <= now:
                 self._rule(visit, now, Inferred.FORGOTTEN)
@@ -264,7 +264,7 @@ class Oracle:
         self.machines.tidied(gym, now - self._longest_use)
 
     def deleted(self, member_id: UUID, marked_at: datetime, ended_at: datetime) -> None:
-        """An account is marked as deleted, and the door ends its open visit."""
+        """Mark an account as deleted and end its open visit."""
         member = self.members[member_id]
         visit = member.open_visit()
         member.deleted_at = marked_at
@@ -272,7 +272,7 @@ class Oracle:
             self._rule(visit, ended_at, Inferred.ACCOUNT_DELETED)
 
     def forgotten(self, member_id: UUID) -> None:
-        """The person is taken out of everything that is kept."""
+        """Remove the person from everything that is stored."""
         member = self.members[member_id]
         self.noted |= member.conflicts()
         member.forgotten = member.visits()
@@ -284,7 +284,7 @@ class Oracle:
     # Machines.
 
     def may_use(self, machine: UUID, member_id: UUID, gym: UUID) -> bool:
-        """Whether the machine is theirs, or may be."""
+        """Whether the member uses the machine or may use it."""
         visit = self.members[member_id].open_visit()
         use = self.machines.uses.get(machine)
         if visit is None or visit.gym != gym:
@@ -292,13 +292,13 @@ class Oracle:
         return use.member == member_id if use is not None else not self.machines.is_busy(member_id)
 
     def uses_machine(self, machine: UUID, member_id: UUID, gym: UUID, now: datetime) -> None:
-        """A member has begun to use a machine, or goes on."""
+        """Record that a member uses a machine."""
         visit = self.members[member_id].open_visit()
         assert visit is not None
         self.machines.uses.setdefault(machine, Use(machine, member_id, gym, visit.key, now))
 
     def after(self, now: datetime) -> None:
-        """Follow with the machines what has become of the visits."""
+        """Update the machines after visits changed."""
         self.machines.follow({visit.key: visit.left_at for visit in self.visits() if visit.scans}, now)
 
     # Small things.
@@ -333,7 +333,7 @@ class Oracle:
 
 
 def _made_at(scan: ScanRequest) -> datetime:
-    """As the device says, while the code was good and before it was uploaded."""
+    """The time of an offline scan: the device's, bounded by the validity of the code and the upload."""
     assert scan.scanned_at is not None
     assert scan.reading.issued_at is not None
     good_from, good_until = (scan.reading.issued_at + timedelta(seconds=seconds) for seconds in (-10, 45))
@@ -345,7 +345,7 @@ def _outcome(scan: ScanRequest) -> Outcome:
 
 
 def _last_answer(member: Member) -> Fact | None:
-    """The first scan, of those that stand, that was given the answer which a gate gave last."""
+    """The first scan, of those that are not annulled, with the last answer of a gate."""
     facts: Sequence[Fact] = member.at_gates()
     head = None
     for fact in facts:
@@ -355,7 +355,7 @@ def _last_answer(member: Member) -> Fact | None:
 
 
 def _stands(head: Fact, visit: Visit | None, request: ScanRequest) -> bool:
-    """Whether an answer is still true, and may be given again to this question."""
+    """Whether an answer still holds and may be repeated for this scan."""
     if head.gate != request.gate_id:
         return False
     if request.direction not in {Direction.AUTO, Direction.ENTER if head.enters else Direction.LEAVE}:

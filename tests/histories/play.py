@@ -1,4 +1,4 @@
-"""Plays a history on a store and on the oracle, and holds the two against each other after each step."""
+"""Plays a history on a database and on the oracle, and compares the two after each step."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from domain.door.machine_model import MachineAction, MachineAnswer, UseOutcome
 from domain.door.model import (
     AnnulAnswer,
     Direction,
+    DoorRequest,
     DoorResult,
     EndVisitAnswer,
     EndVisitRequest,
@@ -31,7 +32,7 @@ from domain.door.model import (
     TidyRequest,
 )
 from domain.door.reconcile import disagreements
-from domain.door.service import Request, decide_batch
+from domain.door.service import decide_batch
 from domain.identity.leaving import begin_deleting, finish_deleting
 from domain.ids import new_id
 from domain.literals import read_id, read_instant
@@ -57,11 +58,11 @@ _ALL = (
 
 
 class MismatchError(AssertionError):
-    """The door and the oracle say different things."""
+    """The door and the oracle differ."""
 
 
 class TickingClock(HeldClock):
-    """No two decisions of one moment, as with a real clock."""
+    """A clock that never shows the same time twice, like a real one."""
 
     def __call__(self) -> datetime:
         self.now += timedelta(microseconds=1)
@@ -70,7 +71,7 @@ class TickingClock(HeldClock):
 
 @dataclass
 class Arena:
-    """Two gyms, three members and two machines in a store, for any number of histories."""
+    """Two gyms, three members and two machines in a database, for any number of histories."""
 
     store: Store
     world: World
@@ -82,7 +83,7 @@ class Arena:
 
     @classmethod
     def on(cls, store: Store) -> "Arena":
-        """Make it in a migrated store."""
+        """Create it in a migrated database."""
         world = World(store, TickingClock())
         ids = [world.gym(CAPACITY) for _ in range(GYMS)]
         with store.reading() as connection:
@@ -99,7 +100,7 @@ class Arena:
 
     @contextmanager
     def unit_of_work(self) -> Iterator[Connection]:
-        """A whole history in one transaction, of which nothing stays."""
+        """A transaction for a whole history, rolled back at its end."""
         with self.store.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -162,7 +163,7 @@ class Play:
                 self._play_asked(step, self._asked[-1 - step.index % len(self._asked)])
 
     def _play_asked(self, step: Step, asked: ScanRequest) -> None:
-        """A step about a scan id that was asked before."""
+        """A step about a scan id that was used before."""
         now = self._world.clock.now
         if step.kind is Kind.AGAIN:
             again = replace(asked, arrived_at=now, decide_by=now + timedelta(seconds=1.8))
@@ -222,7 +223,7 @@ class Play:
 
     # What becomes of it, on both sides.
 
-    def _ask(self, *requests: Request) -> list[DoorResult]:
+    def _ask(self, *requests: DoorRequest) -> list[DoorResult]:
         results = decide_batch(self._connection, requests, self._world.clock, self._world.limits)
         assert None not in results, "not decided"
         return [result for result in results if result is not None]
@@ -349,7 +350,7 @@ def _columns(visit: Visit) -> tuple[object, ...]:
 
 
 def mismatch(arena: Arena, steps: Sequence[Step], *, reconcile: bool = True) -> MismatchError | None:
-    """Play a history; what differs, if anything does."""
+    """Play a history and return the difference, if any."""
     with arena.unit_of_work() as connection:
         try:
             Play(arena, connection).play(steps, reconcile=reconcile)
@@ -359,14 +360,14 @@ def mismatch(arena: Arena, steps: Sequence[Step], *, reconcile: bool = True) -> 
 
 
 def shortest(arena: Arena, steps: Sequence[Step]) -> list[Step]:
-    """A failing history without the steps that it fails without."""
+    """Shorten a failing history: remove the steps that do not matter."""
     while found := next((fewer for fewer in shorter(steps) if mismatch(arena, fewer)), None):
         steps = found
     return list(steps)
 
 
 def failing(arena: Arena, seeds: Iterator[int] | Sequence[int]) -> str | None:
-    """Play histories; the first that fails, as short as it can be had, in words."""
+    """Play histories and describe the first failure, as short as possible."""
     for seed in seeds:
         steps = history(seed)
         if mismatch(arena, steps, reconcile=seed % _RECONCILES == 0):

@@ -1,4 +1,4 @@
-"""Random histories of a door: what is asked of it, step by step, as plain figures that name who and where by number."""
+"""Random histories of a door: steps as plain numbers that name members, gyms and gates."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ MEMBERS, GYMS, GATES = 3, 2, 2
 
 
 class Kind(StrEnum):
-    """What is asked."""
+    """The kind of a step."""
 
     SCAN = "scan"
     SCANS = "scans"  # several in one batch
@@ -75,7 +75,7 @@ _CODES_AGO = (0, 0, 0, 0, 15, 15, 30, 45, 200)
 
 
 class Pace(NamedTuple):
-    """How steps follow each other.
+    """Probabilities of steps.
 
     Args:
         waits: what passes before a step, in s.
@@ -158,5 +158,5 @@ def _details(chance: random.Random, kind: Kind, members: int, pace: Pace) -> Ste
 
 
 def shorter(steps: Sequence[Step]) -> list[list[Step]]:
-    """The histories that lack one of these steps."""
+    """The same history without one of its steps, for each step."""
     return [[*steps[:number], *steps[number + 1 :]] for number in range(len(steps))]

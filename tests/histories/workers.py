@@ -1,4 +1,4 @@
-"""Plays many histories in several processes, each on a store of its own."""
+"""Plays many histories in several processes, each on its own database."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -9,7 +9,7 @@ from tests.histories.play import Arena, failing
 
 
 def failures(urls: Sequence[str], seeds: range) -> list[str]:
-    """Play histories; what fails, in words.
+    """Play histories and describe the failures.
 
     Args:
         urls: of migrated stores without rows, one for each process.
@@ -20,7 +20,7 @@ def failures(urls: Sequence[str], seeds: range) -> list[str]:
 
 
 def first_failure(url: str, seeds: range) -> str | None:
-    """Play histories on a store; the first that fails, in words."""
+    """Play histories on one database and describe the first failure."""
     store = Store(url, pool_size=1)
     try:
         return failing(Arena.on(store), seeds)

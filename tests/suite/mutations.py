@@ -48,8 +48,8 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "no-lock",
         "the door reads gyms and members without a lock",
-        "domain/door/repository.py",
-        [('unheld = "" if self._is_sqlite else " FOR UPDATE SKIP LOCKED"', 'unheld = ""')],
+        "domain/door/lock_repository.py",
+        [('lock_clause = "" if self._is_sqlite else " FOR UPDATE SKIP LOCKED"', 'lock_clause = ""')],
         [f"{_LOCKS}test_a_held_gym_waits_and_the_others_do_not"],
     ),
     Mutation(

@@ -13,7 +13,7 @@ from cluster.load.rush.log import RushLog, Stage
 from cluster.load.rush.visitors import RushOptions, time_of_day
 from cluster.load.world import World
 from domain.door.model import Outcome
-from domain.door.reconcile import Disagreement, disagreements
+from domain.door.reconcile import TableDisagreement, disagreements
 from domain.unit_of_work import Store
 
 KEEPS_PACE = 0.05  # share of late scans from which the latencies say more of the generator than of the doors
@@ -113,7 +113,7 @@ def _of_answers(log: RushLog) -> Iterator[Invariant]:
     yield Invariant("code_admits_once", not twice, detail)
 
 
-def _of_store(log: RushLog, store: StoreComparison, found: Sequence[Disagreement]) -> Iterator[Invariant]:
+def _of_store(log: RushLog, store: StoreComparison, found: Sequence[TableDisagreement]) -> Iterator[Invariant]:
     """What the store shows."""
     detail = f"{store.lost} answers are not in the store, {store.stored_otherwise} differ there"
     yield Invariant("nothing_lost", not store.lost and not store.stored_otherwise, detail)

@@ -4,8 +4,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
-from domain.door.queries import Inside
-from domain.door.records import RollCall
+from domain.door.list_model import Inside, RollCall
 from integrations.rendering.csv_tables import csv_table
 from integrations.rendering.page_headers import ICON, page_policy
 from integrations.rendering.printable import printable

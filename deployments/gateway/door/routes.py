@@ -14,8 +14,9 @@ from deployments.http.auth import DeviceAsker, UserAsker
 from deployments.http.dependencies import WhoeverAsks
 from deployments.http.problems import ApiProblem, Fault, declared
 from deployments.http.route_guard import guarded_router
+from domain.door.list_model import Ambiguous
 from domain.door.model import AnnulRequest
-from domain.door.queries import Ambiguous, KeptScan
+from domain.door.state import StoredScan
 from domain.ids import new_id
 from integrations.kafka.messages import AnnulCommand
 
@@ -94,13 +95,13 @@ def router() -> APIRouter:
     return routes
 
 
-async def _look_up(parts: Parts, asker: WhoeverAsks, scan_id: str) -> KeptScan | Ambiguous | None:
+async def _look_up(parts: Parts, asker: WhoeverAsks, scan_id: str) -> StoredScan | Ambiguous | None:
     if isinstance(asker, DeviceAsker):
         return await parts.gym(GymDesk.scan_of, asker.id, scan_id)
     return await parts.gym(GymDesk.scan_for_staff, asker.id, scan_id)
 
 
-def _found(scan: KeptScan | Ambiguous | None) -> KeptScan:
+def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:
     if isinstance(scan, Ambiguous):
         raise ApiProblem("ambiguous_scan_id", "Several clients used this scan id. Ask by the row's own id.")
     if scan is None:

@@ -15,8 +15,8 @@ from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
+from domain.door.list_model import ScanFilter
 from domain.door.model import Outcome, Reason
-from domain.door.queries import ScanFilter
 
 _NO_GYM = "There is no such gym."
 

@@ -4,10 +4,9 @@ import json
 
 from sqlalchemy import select
 
+from domain.door.list_repository import ListRepository
 from domain.door.model import AnnulAnswer, Direction, Inferred, Outcome, Problem, Reason, Rejected, ScanAnswer
-from domain.door.queries import DoorQueries
 from domain.door.reconcile import disagreements
-from domain.door.records import DoorRecords
 from domain.paging import PageRequest
 from domain.tables import open_visits, outbox, visits
 from tests.world import START, World
@@ -56,8 +55,8 @@ def test_annulment_of_an_exit_may_exceed_the_capacity_and_says_so(world: World) 
     assert isinstance(answer, AnnulAnswer)
     assert (answer.occupancy, answer.capacity, answer.over_capacity) == (2, 1, True)
     with world.store.reading() as connection:
-        listed = DoorQueries(connection).inside(gym, PageRequest(10, None)).items
-        called = DoorRecords(connection).roll_call(gym, 10)
+        listed = ListRepository(connection).inside(gym, PageRequest(10, None)).items
+        called = ListRepository(connection).roll_call(gym, 10)
     assert [one.over_capacity for one in listed] == [True, True]
     assert called is not None
     assert [one.over_capacity for one in called.inside] == [True, True]
@@ -65,7 +64,7 @@ def test_annulment_of_an_exit_may_exceed_the_capacity_and_says_so(world: World) 
     assert isinstance(answer, AnnulAnswer)
     assert (answer.occupancy, answer.over_capacity) == (1, False)
     with world.store.reading() as connection:
-        assert [one.over_capacity for one in DoorQueries(connection).inside(gym, PageRequest(10, None)).items] == [
+        assert [one.over_capacity for one in ListRepository(connection).inside(gym, PageRequest(10, None)).items] == [
             False
         ]
 
@@ -210,7 +209,7 @@ def test_a_device_has_fifteen_minutes_and_staff_have_for_ever(world: World) -> N
     assert isinstance(by_staff, AnnulAnswer)
 
 
-def test_an_annulled_answer_is_not_given_again_to_a_phone_held_up(world: World) -> None:
+def test_an_annulled_answer_is_not_repeated(world: World) -> None:
     gym = world.gym()
     member = world.member()
     request = world.scan(gym, world.code(member))

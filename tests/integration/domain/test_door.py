@@ -128,7 +128,7 @@ def test_the_same_scan_id_of_another_device_is_another_scan(world: World) -> Non
     assert not second.replayed
 
 
-def test_a_phone_held_up_is_answered_again_and_changes_nothing(world: World) -> None:
+def test_a_repeated_answer_changes_nothing(world: World) -> None:
     gym = world.gym()
     member = world.member()
     first = world.answer(world.scan(gym, world.code(member)))

@@ -194,7 +194,7 @@ def test_a_scan_of_a_deleted_account_is_kept_without_it_and_answered_the_same_ag
     agrees(world)
 
 
-def test_a_phone_held_up_is_not_let_in_again_once_its_account_is_deleted(world: World) -> None:
+def test_no_answer_is_repeated_after_the_account_is_deleted(world: World) -> None:
     gym = world.gym()
     member = world.member()
     world.answer(world.scan(gym, world.code(member), ENTER))
@@ -239,8 +239,8 @@ def test_an_annulment_does_not_put_a_deleted_account_back_inside(world: World) -
 
 
 @pytest.mark.parametrize("last", ["entry", "exit"])
-@pytest.mark.parametrize("held_up", [False, True])
-def test_a_scan_of_a_forgotten_account_may_be_annulled(world: World, last: str, *, held_up: bool) -> None:
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_scan_of_a_forgotten_account_may_be_annulled(world: World, last: str, *, repeated: bool) -> None:
     gym = world.gym()
     member = world.member()
     entry = world.scan(gym, world.code(member), ENTER)
@@ -251,10 +251,10 @@ def test_a_scan_of_a_forgotten_account_may_be_annulled(world: World, last: str, 
         annulled = world.scan(gym, world.code(member), LEAVE)
         world.answer(annulled)
         again = world.scan(gym, world.code(member), LEAVE)
-    if held_up:
+    if repeated:
         assert world.answer(again).replayed
     delete(world, member)
-    for request in (annulled, again) if held_up else (annulled,):
+    for request in (annulled, again) if repeated else (annulled,):
         world.ask(world.annulment(gym, request.scan_id, by_staff=True))
         assert world.inside(gym) == []
         agrees(world)

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, update
 
-from domain.door.entitlement import entitled_until
 from domain.door.model import Direction, Outcome, Reason
+from domain.door.service import entitled_until
 from domain.ids import new_id
 from domain.tables import companies, memberships, plan_gyms, plans, users
 from tests.world import START, World

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from domain.door.model import (
     Direction,
+    DoorRequest,
     DoorResult,
     HeadCountAnswer,
     HeadCountRequest,
@@ -18,7 +19,6 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.reconcile import disagreements
-from domain.door.service import Request
 from domain.tables import head_counts, visits
 from tests.world import World
 
@@ -125,7 +125,7 @@ def test_whoever_was_counted_out_may_still_leave_and_enter(world: World) -> None
     agrees(world)
 
 
-def ask_until_answered(world: World, request: Request, start: Barrier, results: list[DoorResult]) -> None:
+def ask_until_answered(world: World, request: DoorRequest, start: Barrier, results: list[DoorResult]) -> None:
     start.wait()
     for _ in range(20):
         try:

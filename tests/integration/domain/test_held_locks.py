@@ -12,6 +12,7 @@ from cluster.local.mariadb import MariaDbServer
 from domain.door.model import (
     AnnulAnswer,
     Direction,
+    DoorRequest,
     DoorResult,
     Outcome,
     PassReading,
@@ -20,7 +21,7 @@ from domain.door.model import (
     Rejected,
     ScanAnswer,
 )
-from domain.door.service import Request, decide_batch
+from domain.door.service import decide_batch
 from domain.ids import new_id
 from domain.tables import gyms, users
 from domain.unit_of_work import Store
@@ -44,7 +45,7 @@ def held(world: World, table: Table, row_id: UUID) -> Iterator[None]:
         yield
 
 
-def asked(world: World, *requests: Request) -> list[DoorResult | None]:
+def asked(world: World, *requests: DoorRequest) -> list[DoorResult | None]:
     with world.store.writing() as connection:
         return decide_batch(connection, requests, world.clock, world.limits)
 
@@ -141,7 +142,7 @@ def test_a_batch_does_not_wait_for_the_rows_of_another_one(world: World, members
     hung, free = world.gym(1000), world.gym(1000)
     inside, new = world.members(members_inside), world.members(members_inside)
 
-    def scans(gym: UUID, members: list[UUID], direction: Direction) -> list[Request]:
+    def scans(gym: UUID, members: list[UUID], direction: Direction) -> list[DoorRequest]:
         world.clock.forward(20)
         return [world.scan(gym, world.code(member), direction) for member in members]
 

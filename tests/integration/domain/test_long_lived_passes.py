@@ -108,7 +108,7 @@ def test_any_entry_uses_up_those_that_were_issued_before_it(world: World) -> Non
     assert said(world, gym, shown.now(), LEAVE) is LEFT, "exit is never refused"
 
 
-def test_what_a_phone_held_up_has_shown_is_used_up(world: World) -> None:
+def test_a_code_that_got_a_repeated_answer_is_used(world: World) -> None:
     gym, elsewhere, member = world.gym(), world.gym(), world.member()
     assert said(world, gym, world.code(member)) is ENTERED
     world.clock.forward(30)

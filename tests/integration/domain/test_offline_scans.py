@@ -271,7 +271,7 @@ def test_annulling_the_later_scan_lets_the_upload_count(world: World) -> None:
     assert kept(world, member)[0][2] == ago(world, 1200)
 
 
-def test_an_upload_is_not_taken_for_a_phone_held_up(world: World) -> None:
+def test_the_answer_to_an_upload_is_not_repeated(world: World) -> None:
     gym, member = world.gym(), world.member()
     world.clock.forward(HOUR)
     uploaded(world, world.offline(gym, world.code(member, 600), ENTER, 600))
@@ -284,7 +284,7 @@ def test_an_upload_is_not_taken_for_a_phone_held_up(world: World) -> None:
 def test_a_code_that_is_uploaded_in_a_loop_makes_no_replay_longer(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.door.offline.MOST_RECENT", 5)
+    monkeypatch.setattr("domain.door.history_repository.MAX_UPLOADS", 5)
     gym, looped, other = world.gym(), *world.members(2)
     code = world.code(looped, 600)
     loop = [world.offline(gym, code, ENTER, 600) for _ in range(8)]
@@ -299,7 +299,7 @@ def test_a_code_that_is_uploaded_in_a_loop_makes_no_replay_longer(
 def test_an_upload_from_before_too_many_scans_at_gates_replays_none_of_them(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.door.offline.MOST_SINCE", 5)
+    monkeypatch.setattr("domain.door.history_repository.MAX_SCANS", 5)
     gym, member = world.gym(), world.member()
     for _ in range(5):
         world.answer(world.scan(gym, world.code(member), LEAVE))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from domain.door.machine_model import MachineAction, UseEnded
 from domain.door.model import Direction, Inferred, TidyAnswer, TidyRequest
 from domain.door.reconcile import disagreements
-from domain.door.tidying import gyms_to_tidy
+from domain.door.service import gyms_to_tidy
 from domain.gyms.hours import HoursRepository
 from domain.gyms.opening_hours import OpeningException, OpeningHours
 from domain.gyms.timetable import Timetable

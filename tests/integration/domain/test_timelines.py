@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
+from domain.door.list_repository import ListRepository
 from domain.door.machine_model import MachineAction
 from domain.door.model import (
     Conflict,
@@ -24,7 +25,6 @@ from domain.door.model import (
     ScanRequest,
 )
 from domain.door.reconcile import disagreements
-from domain.door.records import DoorRecords
 from domain.identity.leaving import begin_deleting, finish_deleting
 from domain.paging import PageRequest
 from domain.tables import open_machine_uses, visits
@@ -43,7 +43,7 @@ def left(world: World, gym: UUID, member: UUID) -> ScanRequest:
 def listed(world: World, gym: UUID) -> dict[str, Conflict]:
     """What staff of a gym see, by scan id."""
     with world.store.reading() as connection:
-        found = DoorRecords(connection).conflicts(gym, PageRequest(50, None), settled=False)
+        found = ListRepository(connection).conflicts(gym, PageRequest(50, None), settled=False)
         return {one.scan_id: one.kind for one in found.items}
 
 
@@ -160,7 +160,7 @@ def test_a_repeated_answer_s_code_is_used_up_however_late(world: World) -> None:
     assert world.answer(replace(stale, scan_id="after")).outcome is Outcome.LEFT
 
 
-def test_a_code_at_the_exit_lets_nobody_in_that_was_shown_by_a_phone_held_up(world: World) -> None:
+def test_a_code_whose_scan_repeated_an_exit_lets_nobody_in(world: World) -> None:
     gym, member = world.gym(), world.member()
     entered(world, gym, member)
     world.clock.forward(60)
@@ -212,7 +212,7 @@ def test_a_scan_id_that_was_annulled_unseen_and_is_uploaded_is_listed(world: Wor
         assert uploaded(world, upload) is Conflict.ANNULLED
         assert listed(world, gym) == {request.scan_id: Conflict.ANNULLED}
     with world.store.reading() as connection:
-        (shown,) = DoorRecords(connection).conflicts(gym, PageRequest(50, None), settled=False).items
+        (shown,) = ListRepository(connection).conflicts(gym, PageRequest(50, None), settled=False).items
     assert (shown.member_id, shown.gate_id, shown.outcome, shown.annulled) == (
         member,
         request.gate_id,

@@ -14,6 +14,7 @@ from domain.door.model import (
     CheckPayment,
     Direction,
     DoorLimits,
+    DoorRequest,
     DoorResult,
     EndVisitRequest,
     Inferred,
@@ -23,7 +24,6 @@ from domain.door.model import (
     Rejected,
     ScanRequest,
 )
-from domain.door.service import Request
 from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.kafka.messages import AnnulCommand, DoorReply, EndVisitCommand, ReplyTo, ScanCommand
@@ -35,7 +35,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE = ReplyTo("gateway-1", 2)
 ELSEWHERE = ReplyTo("gateway-2", 5)
 
-Requests = Sequence[Request]
+Requests = Sequence[DoorRequest]
 
 
 def scan(scan_id: str = "s1", reply_to: ReplyTo = HERE) -> ScanCommand:

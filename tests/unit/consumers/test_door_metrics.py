@@ -12,6 +12,7 @@ from domain.door.model import (
     AnnulAnswer,
     Direction,
     DoorLimits,
+    DoorRequest,
     DoorResult,
     Outcome,
     PassReading,
@@ -22,7 +23,6 @@ from domain.door.model import (
     ScanAnswer,
     ScanRequest,
 )
-from domain.door.service import Request
 from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo, ScanCommand
@@ -111,7 +111,7 @@ def test_transactions_are_counted_by_size_and_failures_by_error(store: Store) ->
     fails = [False]
 
     def decide(
-        _connection: Connection, requests: Sequence[Request], _clock: Clock, _limits: DoorLimits
+        _connection: Connection, requests: Sequence[DoorRequest], _clock: Clock, _limits: DoorLimits
     ) -> list[DoorResult | None]:
         if fails[0]:
             raise TimeoutError

@@ -1,4 +1,4 @@
-"""The door on a store against a model simple enough to be seen to be right.
+"""The door on a database, compared with a simple model.
 
 The model knows, for each member: where they are, since when, which codes let them in, and the last answer at
 each moment. Memberships are all good; what they do is tested with the rules.
@@ -31,7 +31,7 @@ REENTRY = timedelta(minutes=15)
 
 @dataclass(eq=False)
 class Accepted:
-    """An accepted answer in the model; two alike are still two.
+    """An accepted answer in the model. Two answers are never equal.
 
     Args:
         scans: that were given it and stand, in order, as scan id, moment and code.
@@ -53,12 +53,12 @@ class Accepted:
 
 @dataclass
 class Person:
-    """A member in the model: the answers that they were given, in order, are all there is to know."""
+    """A member in the model: their accepted answers, in order."""
 
     accepted: list[Accepted] = field(default_factory=list)
 
     def place(self) -> tuple[UUID, datetime] | None:
-        """Where they are and since when, by going through the scans."""
+        """Where they are and since when, according to their scans."""
         here = None
         for scan in self.accepted:
             if scan.outcome is Outcome.ENTERED:
@@ -251,7 +251,7 @@ class Door(RuleBasedStateMachine):
 
 
 class DoorAtLength(Door):
-    """The same door, asked far more often."""
+    """The same test with many more examples."""
 
 
 # Examples of 50 steps each: two thousand steps with every change, thirty thousand in the soak.

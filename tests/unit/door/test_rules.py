@@ -1,4 +1,4 @@
-"""The rules of the door, one by one, as pure decisions."""
+"""Each rule of the door as a pure decision."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from domain.door.model import (
     ScanRequest,
     ShownMember,
 )
-from domain.door.rules import Verdict, decide
+from domain.door.rules import ScanDecision, decide_scan
 from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
 from domain.memberships.model import Membership
 
@@ -79,26 +79,26 @@ def of(scan: AcceptedScan) -> OpenVisit:
 
 def decision(
     request: ScanRequest, member: MemberState | None, gym: GymState | None = None, now: datetime = NOW
-) -> Verdict:
-    return decide(request, gym or a_gym(), member, now, DoorLimits())
+) -> ScanDecision:
+    return decide_scan(request, gym or a_gym(), member, now, DoorLimits())
 
 
 def reason(request: ScanRequest, member: MemberState | None, gym: GymState | None = None) -> Reason | None:
-    verdict = decision(request, member, gym)
-    assert (verdict.outcome is Outcome.REFUSED) == (verdict.reason is not None)
-    if verdict.reason is not None:
-        assert verdict.remedy is not None, "every refusal says what would mend it"
-        assert not verdict.opens_visit
-        assert not verdict.ends_visit
-    return verdict.reason
+    result = decision(request, member, gym)
+    assert (result.outcome is Outcome.REFUSED) == (result.reason is not None)
+    if result.reason is not None:
+        assert result.remedy is not None, "every refusal says how to resolve it"
+        assert not result.opens_visit
+        assert not result.ends_visit
+    return result.reason
 
 
 def test_a_member_in_good_standing_enters() -> None:
-    assert decision(scan(), a_member()) == Verdict(Outcome.ENTERED, opens_visit=True)
+    assert decision(scan(), a_member()) == ScanDecision(Outcome.ENTERED, opens_visit=True)
 
 
 def test_a_member_inside_leaves() -> None:
-    assert decision(scan(LEAVE), a_member(open_visit=visit())) == Verdict(Outcome.LEFT, ends_visit=True)
+    assert decision(scan(LEAVE), a_member(open_visit=visit())) == ScanDecision(Outcome.LEFT, ends_visit=True)
 
 
 def test_auto_is_the_opposite_of_where_the_member_is_at_this_gym() -> None:
@@ -119,10 +119,10 @@ def test_a_forged_pass_names_nobody(direction: Direction) -> None:
     assert reason(scan(direction, PassStatus.FORGED), None) is Reason.UNKNOWN_PASS
 
 
-def test_a_genuine_pass_of_an_account_that_is_gone_lets_out_but_not_in() -> None:
+def test_a_genuine_pass_of_a_deleted_account_lets_out_but_not_in() -> None:
     assert reason(scan(ENTER), None) is Reason.UNKNOWN_PASS
     assert reason(scan(AUTO), None) is Reason.UNKNOWN_PASS
-    assert decision(scan(LEAVE), None) == Verdict(Outcome.LEFT)
+    assert decision(scan(LEAVE), None) == ScanDecision(Outcome.LEFT)
 
 
 def test_a_stale_code_lets_nobody_in() -> None:
@@ -145,11 +145,11 @@ def test_a_code_admits_once() -> None:
         ((membership(in_arrears=True),), Reason.IN_ARREARS, Remedy.PAY),
     ],
 )
-def test_a_membership_that_does_not_hold_is_named(
+def test_a_membership_that_does_not_admit_gives_the_reason(
     held: tuple[Membership, ...], expected: Reason, remedy: Remedy
 ) -> None:
-    verdict = decision(scan(), a_member(memberships=held))
-    assert (verdict.outcome, verdict.reason, verdict.remedy) == (Outcome.REFUSED, expected, remedy)
+    result = decision(scan(), a_member(memberships=held))
+    assert (result.outcome, result.reason, result.remedy) == (Outcome.REFUSED, expected, remedy)
 
 
 def test_a_membership_that_ends_on_the_last_days_of_the_calendar_lets_in() -> None:
@@ -157,12 +157,12 @@ def test_a_membership_that_ends_on_the_last_days_of_the_calendar_lets_in() -> No
     assert reason(scan(), a_member(memberships=(far,))) is None
 
 
-def test_grace_lets_in_and_says_to_renew() -> None:
-    verdict = decision(scan(), a_member(memberships=(membership(ends_at=NOW - timedelta(days=2)),)))
-    assert (verdict.outcome, verdict.remedy) == (Outcome.ENTERED, Remedy.RENEW)
+def test_the_grace_period_lets_in_with_the_advice_to_renew() -> None:
+    result = decision(scan(), a_member(memberships=(membership(ends_at=NOW - timedelta(days=2)),)))
+    assert (result.outcome, result.remedy) == (Outcome.ENTERED, Remedy.RENEW)
 
 
-def test_the_period_paid_for_is_half_open() -> None:
+def test_a_membership_ends_just_before_its_end_time() -> None:
     ends_now = membership(ends_at=NOW, grace=timedelta())
     assert reason(scan(), a_member(memberships=(ends_now,))) is Reason.MEMBERSHIP_ENDED
     starts_now = membership(starts_at=NOW)
@@ -184,7 +184,7 @@ def test_a_full_gym_refuses_at_the_door() -> None:
     assert reason(scan(), a_member(), a_gym(occupancy=12)) is Reason.GYM_FULL
 
 
-def test_a_gym_with_more_inside_than_it_now_holds_lets_nobody_in_and_everybody_out() -> None:
+def test_a_gym_over_its_capacity_lets_nobody_in_and_everybody_out() -> None:
     gym = a_gym(capacity=2, occupancy=12)
     inside = a_member(open_visit=visit(minutes_ago=20))
     assert reason(scan(), a_member(), gym) is Reason.GYM_FULL
@@ -201,23 +201,25 @@ def test_entering_while_inside_is_refused_for_a_while() -> None:
 
 
 def test_entering_while_inside_later_ends_the_forgotten_visit() -> None:
-    verdict = decision(scan(), a_member(open_visit=visit(minutes_ago=15)))
-    assert verdict == Verdict(Outcome.ENTERED, opens_visit=True, ends_visit=True, inferred=Inferred.ENTERED_AGAIN)
+    result = decision(scan(), a_member(open_visit=visit(minutes_ago=15)))
+    assert result == ScanDecision(Outcome.ENTERED, opens_visit=True, ends_visit=True, inferred=Inferred.ENTERED_AGAIN)
 
 
-def test_a_gym_may_refuse_entering_while_inside_for_ever() -> None:
+def test_a_gym_may_always_refuse_entering_while_inside() -> None:
     gym = a_gym(reentry_after=None)
     assert reason(scan(), a_member(open_visit=visit(minutes_ago=600)), gym) is Reason.ALREADY_INSIDE
 
 
-def test_entering_again_needs_no_second_place() -> None:
+def test_entering_again_needs_no_second_place_in_a_full_gym() -> None:
     gym = a_gym(occupancy=10)
     assert reason(scan(), a_member(open_visit=visit(minutes_ago=20)), gym) is None
 
 
 def test_entering_another_gym_ends_the_visit_at_the_first() -> None:
-    verdict = decision(scan(), a_member(open_visit=visit(OTHER_GYM)))
-    assert verdict == Verdict(Outcome.ENTERED, opens_visit=True, ends_visit=True, inferred=Inferred.ENTERED_ELSEWHERE)
+    result = decision(scan(), a_member(open_visit=visit(OTHER_GYM)))
+    assert result == ScanDecision(
+        Outcome.ENTERED, opens_visit=True, ends_visit=True, inferred=Inferred.ENTERED_ELSEWHERE
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,56 +234,54 @@ def test_entering_another_gym_ends_the_visit_at_the_first() -> None:
 )
 @pytest.mark.parametrize("status", [PassStatus.VALID, PassStatus.STALE])
 @pytest.mark.parametrize("gym", [a_gym(), a_gym(is_open=False), a_gym(occupancy=10)])
-def test_exit_is_never_refused_to_a_genuine_pass(member: MemberState, status: PassStatus, gym: GymState) -> None:
+def test_a_genuine_pass_always_lets_out(member: MemberState, status: PassStatus, gym: GymState) -> None:
     assert decision(scan(LEAVE, status), member, gym).outcome is Outcome.LEFT
 
 
 def test_leaving_without_an_entry_ends_nothing() -> None:
-    assert decision(scan(LEAVE), a_member()) == Verdict(Outcome.LEFT)
-    assert decision(scan(LEAVE), a_member(open_visit=visit(OTHER_GYM))) == Verdict(Outcome.LEFT)
+    assert decision(scan(LEAVE), a_member()) == ScanDecision(Outcome.LEFT)
+    assert decision(scan(LEAVE), a_member(open_visit=visit(OTHER_GYM))) == ScanDecision(Outcome.LEFT)
 
 
 @pytest.mark.parametrize("direction", [ENTER, AUTO])
-def test_a_phone_held_up_is_answered_the_same_for_fifteen_seconds(direction: Direction) -> None:
+def test_an_answer_is_repeated_for_fifteen_seconds_at_the_same_gate(direction: Direction) -> None:
     last = accepted(Outcome.ENTERED, 15)
     member = a_member(open_visit=of(last), last_accepted=last)
-    assert decision(scan(direction), member) == Verdict(Outcome.ENTERED, repeats=last)
+    assert decision(scan(direction), member) == ScanDecision(Outcome.ENTERED, repeats=last)
 
 
 @pytest.mark.parametrize("direction", [ENTER, AUTO])
 @pytest.mark.parametrize("open_visit", [None, visit(OTHER_GYM, minutes_ago=0.1)])
-def test_an_entry_is_not_told_again_once_its_visit_has_ended(
-    direction: Direction, open_visit: OpenVisit | None
-) -> None:
+def test_an_entry_is_not_repeated_after_its_visit_has_ended(direction: Direction, open_visit: OpenVisit | None) -> None:
     member = a_member(open_visit=open_visit, last_accepted=accepted(Outcome.ENTERED, 5))
-    verdict = decision(scan(direction), member)
-    assert (verdict.repeats, verdict.opens_visit) == (None, True)
+    result = decision(scan(direction), member)
+    assert (result.repeats, result.opens_visit) == (None, True)
     used = replace(member, code_entered=True)
     assert reason(scan(ENTER), used) is Reason.USED_PASS
 
 
-def test_an_exit_is_not_told_again_to_somebody_who_is_inside_by_now() -> None:
+def test_an_exit_is_not_repeated_to_somebody_who_is_inside_again() -> None:
     member = a_member(open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.LEFT, 5))
-    assert decision(scan(LEAVE), member) == Verdict(Outcome.LEFT, ends_visit=True)
+    assert decision(scan(LEAVE), member) == ScanDecision(Outcome.LEFT, ends_visit=True)
 
 
 def test_after_fifteen_seconds_a_fresh_code_toggles_again() -> None:
     member = a_member(open_visit=visit(minutes_ago=0.26), last_accepted=accepted(Outcome.ENTERED, 15.001))
-    assert decision(scan(AUTO), member) == Verdict(Outcome.LEFT, ends_visit=True)
+    assert decision(scan(AUTO), member) == ScanDecision(Outcome.LEFT, ends_visit=True)
 
 
-def test_a_phone_held_up_on_the_way_out_is_not_let_in_again() -> None:
+def test_a_phone_that_stays_at_the_exit_is_not_let_in_again() -> None:
     last = accepted(Outcome.LEFT, 5)
-    assert decision(scan(AUTO), a_member(last_accepted=last)) == Verdict(Outcome.LEFT, repeats=last)
+    assert decision(scan(AUTO), a_member(last_accepted=last)) == ScanDecision(Outcome.LEFT, repeats=last)
 
 
 def test_an_explicit_leave_after_an_enter_is_a_leave() -> None:
     member = a_member(open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.ENTERED, 5), code_entered=True)
-    assert decision(scan(LEAVE), member) == Verdict(Outcome.LEFT, ends_visit=True)
+    assert decision(scan(LEAVE), member) == ScanDecision(Outcome.LEFT, ends_visit=True)
 
 
 @pytest.mark.parametrize("direction", [ENTER, AUTO])
-def test_a_stale_screenshot_behind_its_owner_s_back_is_no_phone_held_up(direction: Direction) -> None:
+def test_a_stale_screenshot_after_an_entry_gets_no_repeated_answer(direction: Direction) -> None:
     last = replace(accepted(Outcome.ENTERED, 5), pass_issued_at=NOW - timedelta(seconds=15))
     member = a_member(open_visit=of(last), last_accepted=last)
     assert reason(scan(direction, PassStatus.STALE), member) is Reason.EXPIRED_PASS
@@ -294,30 +294,30 @@ def long_lived(direction: Direction = ENTER, status: PassStatus = PassStatus.VAL
 
 
 @pytest.mark.parametrize("direction", [ENTER, AUTO])
-def test_another_long_lived_pass_behind_its_owner_s_back_is_no_phone_held_up(direction: Direction) -> None:
+def test_another_long_lived_pass_after_an_entry_gets_no_repeated_answer(direction: Direction) -> None:
     last = replace(accepted(Outcome.ENTERED, 5), pass_issued_at=NOW - timedelta(seconds=15))
     member = a_member(open_visit=of(last), last_accepted=last)
     assert reason(long_lived(direction), member) is Reason.USED_PASS
     same = replace(member, last_accepted=replace(last, pass_issued_at=NOW))
-    assert decision(long_lived(direction), same) == Verdict(Outcome.ENTERED, repeats=same.last_accepted)
+    assert decision(long_lived(direction), same) == ScanDecision(Outcome.ENTERED, repeats=same.last_accepted)
 
 
-def test_a_long_lived_pass_admits_once_and_not_after_any_other_has() -> None:
-    assert decision(long_lived(), a_member()) == Verdict(Outcome.ENTERED, opens_visit=True)
+def test_a_long_lived_pass_admits_once_and_not_after_any_other_code() -> None:
+    assert decision(long_lived(), a_member()) == ScanDecision(Outcome.ENTERED, opens_visit=True)
     for direction in (ENTER, AUTO):
         for used in ({"code_entered": True}, {"code_left": True}, {"entered_since": True}):
             assert reason(long_lived(direction), a_member(**used)) is Reason.USED_PASS
     assert reason(long_lived(status=PassStatus.STALE), a_member()) is Reason.EXPIRED_PASS
 
 
-def test_a_long_lived_pass_lets_out_whatever_it_has_done_for_others() -> None:
+def test_a_long_lived_pass_lets_out_however_it_was_used() -> None:
     member = a_member(open_visit=visit(), entered_since=True)
     for direction in (LEAVE, AUTO):
-        assert decision(long_lived(direction), member) == Verdict(Outcome.LEFT, ends_visit=True)
+        assert decision(long_lived(direction), member) == ScanDecision(Outcome.LEFT, ends_visit=True)
     assert decision(long_lived(LEAVE), replace(member, code_entered=True)).outcome is Outcome.LEFT
 
 
-def test_another_gate_is_no_phone_held_up() -> None:
+def test_another_gate_does_not_repeat_an_answer() -> None:
     member = a_member(
         open_visit=visit(minutes_ago=0.1), last_accepted=accepted(Outcome.ENTERED, 5, OTHER_GATE), code_entered=True
     )
@@ -332,16 +332,16 @@ def test_under_auto_a_code_never_yields_the_opposite() -> None:
 
 
 @pytest.mark.parametrize("held", [(), (membership(in_arrears=True),), (membership(covers_gym=False),)])
-def test_payments_are_asked_once_where_they_could_mend(held: tuple[Membership, ...]) -> None:
+def test_payments_are_checked_once_if_they_could_lift_the_refusal(held: tuple[Membership, ...]) -> None:
     member = a_member(memberships=held, payment_open=True)
-    assert decision(scan(), member).ask_payment
-    assert not decision(replace(scan(), payment_checked=True), member).ask_payment
-    assert not decision(scan(), replace(member, payment_open=False)).ask_payment
+    assert decision(scan(), member).check_payment
+    assert not decision(replace(scan(), payment_checked=True), member).check_payment
+    assert not decision(scan(), replace(member, payment_open=False)).check_payment
 
 
-def test_payments_are_not_asked_where_they_could_mend_nothing() -> None:
+def test_payments_are_not_checked_if_they_could_not_lift_the_refusal() -> None:
     frozen = a_member(memberships=(membership(frozen_from=NOW),), payment_open=True)
     banned = a_member(banned=True, payment_open=True)
     for member in (frozen, banned):
-        assert not decision(scan(), member).ask_payment
-    assert not decision(scan(), a_member(payment_open=True), a_gym(occupancy=10)).ask_payment
+        assert not decision(scan(), member).check_payment
+    assert not decision(scan(), a_member(payment_open=True), a_gym(occupancy=10)).check_payment

@@ -1,4 +1,4 @@
-"""What holds of every decision, whatever the member, the gym and the pass are like."""
+"""Properties of every decision, for any member, gym and pass."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from domain.door.model import (
     ScanRequest,
     ShownMember,
 )
-from domain.door.rules import decide
+from domain.door.rules import decide_scan
 from domain.door.state import AcceptedScan, GymState, MemberState, OpenVisit
 from domain.memberships.model import Membership
 
@@ -91,28 +91,28 @@ LIMITS = DoorLimits()
 
 
 def assert_keeps_the_rules(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
-    verdict = decide(scan, gym, member, NOW, LIMITS)
-    assert (verdict.reason is None) == (verdict.outcome is not Outcome.REFUSED)
-    if verdict.outcome is Outcome.REFUSED:
-        assert verdict.remedy is not None
-        assert not verdict.opens_visit
-        assert not verdict.ends_visit
+    result = decide_scan(scan, gym, member, NOW, LIMITS)
+    assert (result.reason is None) == (result.outcome is not Outcome.REFUSED)
+    if result.outcome is Outcome.REFUSED:
+        assert result.remedy is not None
+        assert not result.opens_visit
+        assert not result.ends_visit
     if scan.decide_by < NOW:
-        assert verdict.reason is Reason.TOO_LATE
+        assert result.reason is Reason.TOO_LATE
         return
-    if verdict.repeats is not None:
-        assert verdict.outcome is verdict.repeats.outcome
-        assert NOW - verdict.repeats.decided_at <= LIMITS.repeat_window
-        if verdict.outcome is Outcome.ENTERED:
+    if result.repeats is not None:
+        assert result.outcome is result.repeats.outcome
+        assert NOW - result.repeats.decided_at <= LIMITS.repeat_window
+        if result.outcome is Outcome.ENTERED:
             assert member.open_visit is not None, "whoever is told that they entered is counted"
-            assert member.open_visit.visit_id == verdict.repeats.visit_id
-        assert not verdict.opens_visit
-        assert not verdict.ends_visit
+            assert member.open_visit.visit_id == result.repeats.visit_id
+        assert not result.opens_visit
+        assert not result.ends_visit
         return
-    if verdict.opens_visit:
+    if result.opens_visit:
         own = member.open_visit is not None and member.open_visit.gym_id == gym.id
         assert gym.occupancy - own + 1 <= gym.capacity, "capacity is never exceeded"
-        assert verdict.ends_visit == (member.open_visit is not None), "nobody is inside twice"
+        assert result.ends_visit == (member.open_visit is not None), "nobody is inside twice"
         assert scan.reading.status is PassStatus.VALID
         assert not member.code_entered, "a code admits once"
         if scan.reading.validity_s is not None:
@@ -121,18 +121,18 @@ def assert_keeps_the_rules(scan: ScanRequest, gym: GymState, member: MemberState
         assert gym.is_open
         assert not member.banned
     if scan.direction is Direction.LEAVE:
-        assert verdict.outcome is Outcome.LEFT, "exit is never refused to a genuine pass"
-    assert not (verdict.ask_payment and scan.payment_checked), "payments are asked once"
+        assert result.outcome is Outcome.LEFT, "exit is never refused to a genuine pass"
+    assert not (result.check_payment and scan.payment_checked), "payments are asked once"
 
 
 def assert_depends_on_nothing_else(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
-    assert decide(scan, gym, member, NOW, LIMITS) == decide(scan, gym, member, NOW, LIMITS)
+    assert decide_scan(scan, gym, member, NOW, LIMITS) == decide_scan(scan, gym, member, NOW, LIMITS)
 
 
 def assert_a_place_more_refuses_nobody(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
-    if decide(scan, gym, member, NOW, LIMITS).outcome is Outcome.ENTERED:
+    if decide_scan(scan, gym, member, NOW, LIMITS).outcome is Outcome.ENTERED:
         wider = replace(gym, capacity=gym.capacity + 1)
-        assert decide(scan, wider, member, NOW, LIMITS).outcome is Outcome.ENTERED
+        assert decide_scan(scan, wider, member, NOW, LIMITS).outcome is Outcome.ENTERED
 
 
 @given(scans, gyms, members)
@@ -149,7 +149,7 @@ def test_a_decision_depends_on_nothing_but_its_arguments(scan: ScanRequest, gym:
 
 @given(scans, gyms, members)
 @settings(max_examples=100)
-def test_one_place_more_never_turns_an_entry_into_a_refusal(
+def test_a_larger_capacity_never_turns_an_entry_into_a_refusal(
     scan: ScanRequest, gym: GymState, member: MemberState
 ) -> None:
     assert_a_place_more_refuses_nobody(scan, gym, member)
@@ -158,7 +158,7 @@ def test_one_place_more_never_turns_an_entry_into_a_refusal(
 @pytest.mark.soak("stateful")
 @given(scans, gyms, members)
 @settings(max_examples=10_000)
-def test_all_of_it_holds_of_thousands_of_decisions(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
+def test_the_rules_hold_for_thousands_of_decisions(scan: ScanRequest, gym: GymState, member: MemberState) -> None:
     assert_keeps_the_rules(scan, gym, member)
     assert_depends_on_nothing_else(scan, gym, member)
     assert_a_place_more_refuses_nobody(scan, gym, member)

@@ -1,4 +1,4 @@
-"""How many statements a scan costs (docs/benchmarks.md): as many however many scans share them."""
+"""A batch of scans costs the same number of statements, however many scans it contains (docs/benchmarks.md)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ ENTER, LEAVE = Direction.ENTER, Direction.LEAVE
 
 @contextmanager
 def counted(world: World) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile, without those that begin and end a unit of work."""
+    """The statements sent in this block, without those that begin and end a transaction."""
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
@@ -29,7 +29,7 @@ def counted(world: World) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("members", [1, 50])
-def test_entries_and_exits_cost_the_same_statements_however_many_there_are(world: World, members: int) -> None:
+def test_the_number_of_statements_does_not_grow_with_the_number_of_scans(world: World, members: int) -> None:
     gym, people = world.gym(), world.members(members)
     with counted(world) as entering:
         world.ask(*(world.scan(gym, world.code(member), ENTER) for member in people))
@@ -39,7 +39,7 @@ def test_entries_and_exits_cost_the_same_statements_however_many_there_are(world
     assert (len(entering), len(leaving)) == (10, 10)
 
 
-def test_a_phone_held_up_costs_no_more_than_a_refusal(world: World) -> None:
+def test_a_repeated_answer_costs_no_more_than_a_refusal(world: World) -> None:
     gym, member = world.gym(), world.member()
     world.ask(world.scan(gym, world.code(member), ENTER))
     with counted(world) as repeating:

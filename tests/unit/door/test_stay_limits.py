@@ -1,11 +1,11 @@
-"""From when on a visit counts as forgotten."""
+"""When a visit counts as forgotten."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.door.tidying import StayLimits
+from domain.door.visit_rules import StayLimits
 from domain.gyms.opening_hours import OpeningException, OpeningHours, closing_after, is_open
 from domain.gyms.timetable import Timetable
 
@@ -40,7 +40,7 @@ LIMITS = st.builds(
 
 @settings(max_examples=60)
 @given(LIMITS, MOMENTS, st.integers(0, 3000))
-def test_it_is_after_the_entry_within_the_longest_visit_and_later_for_who_came_later(
+def test_a_visit_is_over_within_the_longest_visit_and_a_later_one_not_earlier(
     limits: StayLimits, entered_at: datetime, later_minutes: int
 ) -> None:
     over_at = limits.visit_over_at(entered_at)
@@ -50,9 +50,7 @@ def test_it_is_after_the_entry_within_the_longest_visit_and_later_for_who_came_l
 
 @settings(max_examples=60)
 @given(LIMITS, MOMENTS)
-def test_nobody_is_forgotten_while_the_gym_in_which_they_came_stays_open(
-    limits: StayLimits, entered_at: datetime
-) -> None:
+def test_no_visit_is_over_while_its_gym_stays_open(limits: StayLimits, entered_at: datetime) -> None:
     hours, exceptions = limits.timetable.hours, limits.timetable.exceptions
     over_at = limits.visit_over_at(entered_at)
     if over_at < entered_at + limits.longest_visit:

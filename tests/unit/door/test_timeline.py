@@ -1,4 +1,4 @@
-"""What the facts of a timeline amount to, and that it does not depend on the order in which they are known."""
+"""The visits that follow from facts, in whatever order the facts arrive."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.door.model import Conflict, Direction, Inferred, Outcome
-from domain.door.timeline import End, Fact, GateScan, OfflineEntry, RuleEnd, Stay, Timeline, occurred_at, replay
+from domain.door.timeline import Fact, GateScan, OfflineEntry, RuleEnd, Stay, StayEnd, Timeline, occurred_at, replay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 UPLOADED = NOW + timedelta(hours=2)
@@ -37,24 +37,24 @@ def scan(
     return GateScan(id_, of.group if of else id_, gym, GATE, outcome, at(minute), issued_at)
 
 
-def shape(timeline: Timeline) -> list[tuple[UUID, End | None]]:
+def shape(timeline: Timeline) -> list[tuple[UUID, StayEnd | None]]:
     return [(stay.opener.id, stay.end) for stay in timeline.stays if stay.opener is not None]
 
 
 def test_an_entry_and_an_exit_are_a_visit() -> None:
     came, went = entry(0, ENTER), entry(60, LEAVE)
     timeline = replay(None, (), [went, came])
-    assert (shape(timeline), timeline.conflicts) == ([(came.id, End(went.at, went.id, None))], {})
+    assert (shape(timeline), timeline.conflicts) == ([(came.id, StayEnd(went.at, went.id, None))], {})
 
 
 def test_an_exit_ends_the_visit_that_was_open_before() -> None:
     went, earlier = entry(5, LEAVE), Stay(HERE, None)
     timeline = replay(earlier, (), [went])
-    assert earlier.end == End(went.at, went.id, None)
+    assert earlier.end == StayEnd(went.at, went.id, None)
     assert timeline.of_scans == {went.id: earlier}
 
 
-def test_an_exit_from_where_one_is_not_fits_nowhere() -> None:
+def test_an_exit_from_another_gym_is_a_conflict() -> None:
     went, earlier = entry(5, LEAVE), Stay(THERE, None)
     timeline = replay(earlier, (), [went])
     assert (earlier.end, timeline.conflicts) == (None, {went.id: Conflict.NOT_INSIDE})
@@ -63,14 +63,14 @@ def test_an_exit_from_where_one_is_not_fits_nowhere() -> None:
 def test_an_entry_elsewhere_ends_the_visit_here() -> None:
     came, moved = entry(0, ENTER, known=20), scan(30, ENTERED, THERE)
     timeline = replay(None, (), [moved, came])
-    assert shape(timeline) == [(came.id, End(moved.at, moved.id, Inferred.ENTERED_ELSEWHERE)), (moved.id, None)]
+    assert shape(timeline) == [(came.id, StayEnd(moved.at, moved.id, Inferred.ENTERED_ELSEWHERE)), (moved.id, None)]
     assert timeline.conflicts == {}
 
 
-def test_entering_twice_is_listed_and_begins_anew() -> None:
+def test_entering_twice_is_a_conflict_and_begins_a_new_visit() -> None:
     came, again = entry(0, ENTER), entry(30, ENTER)
     timeline = replay(None, (), [came, again])
-    assert timeline.stays[0].end == End(again.at, again.id, Inferred.ENTERED_AGAIN)
+    assert timeline.stays[0].end == StayEnd(again.at, again.id, Inferred.ENTERED_AGAIN)
     assert timeline.conflicts == {again.id: Conflict.ALREADY_INSIDE}
 
 
@@ -81,25 +81,25 @@ def test_a_code_admits_once(known: bool) -> None:  # noqa: FBT001 - a case
     assert timeline.conflicts == {copied.id: Conflict.USED_PASS}
 
 
-def test_a_code_that_a_gate_has_admitted_is_the_gate_s_however_early_the_upload_was_made() -> None:
+def test_a_code_that_a_gate_accepted_is_not_used_by_an_earlier_upload() -> None:
     early, decided = entry(0, ENTER, issued=1, known=0.5), scan(1, ENTERED, issued=1)
     timeline = replay(None, (), [early, decided])
     assert timeline.conflicts == {early.id: Conflict.USED_PASS}
     assert shape(timeline) == [(decided.id, None)]
 
 
-def test_what_a_gate_had_decided_when_an_upload_was_known_stays() -> None:
+def test_a_decision_of_a_gate_before_the_upload_stays() -> None:
     came, uploaded, left = scan(0, ENTERED), entry(5, LEAVE, known=11), scan(10, LEFT)
     timeline = replay(None, (), [came, uploaded, left])
     assert timeline.conflicts == {uploaded.id: Conflict.LATER_SCAN}
-    assert shape(timeline) == [(came.id, End(left.at, left.id, None))]
+    assert shape(timeline) == [(came.id, StayEnd(left.at, left.id, None))]
     known_before = entry(5, LEAVE, known=9)
     timeline = replay(None, (), [came, known_before, left])
-    assert shape(timeline) == [(came.id, End(known_before.at, known_before.id, None))]
+    assert shape(timeline) == [(came.id, StayEnd(known_before.at, known_before.id, None))]
     assert timeline.of_scans[left.id] is None
 
 
-def test_scans_that_were_given_one_answer_have_one_visit() -> None:
+def test_scans_with_the_same_answer_have_one_visit() -> None:
     first = scan(0, ENTERED)
     again = scan(0.1, ENTERED, of=first)
     timeline = replay(None, (), [first, again])
@@ -108,18 +108,18 @@ def test_scans_that_were_given_one_answer_have_one_visit() -> None:
     assert shape(replay(None, (), [again])) == [(again.id, None)], "it stands without the annulled first one"
 
 
-def test_an_answer_that_was_given_again_after_its_visit_had_ended_is_an_entry_of_its_own() -> None:
+def test_a_repeated_answer_after_the_end_of_its_visit_is_a_new_entry() -> None:
     first = scan(0, ENTERED)
     went, again = entry(0.05, LEAVE, known=0.06), scan(0.1, ENTERED, of=first)
     timeline = replay(None, (), [first, went, again])
-    assert shape(timeline) == [(first.id, End(went.at, went.id, None)), (again.id, None)]
+    assert shape(timeline) == [(first.id, StayEnd(went.at, went.id, None)), (again.id, None)]
 
 
-def test_a_rule_ends_the_visit_that_is_open_then_at_its_gym() -> None:
+def test_a_rule_ends_the_visit_that_is_open_at_its_gym() -> None:
     came, counted_out = scan(0, ENTERED), RuleEnd(HERE, at(10), Inferred.HEAD_COUNT)
-    assert shape(replay(None, (), [came, counted_out])) == [(came.id, End(at(10), None, Inferred.HEAD_COUNT))]
+    assert shape(replay(None, (), [came, counted_out])) == [(came.id, StayEnd(at(10), None, Inferred.HEAD_COUNT))]
     went = entry(5, LEAVE)
-    assert shape(replay(None, (), [came, counted_out, went])) == [(came.id, End(went.at, went.id, None))]
+    assert shape(replay(None, (), [came, counted_out, went])) == [(came.id, StayEnd(went.at, went.id, None))]
     elsewhere = RuleEnd(THERE, at(10), Inferred.HEAD_COUNT)
     assert shape(replay(None, (), [came, elsewhere])) == [(came.id, None)]
 
@@ -128,7 +128,7 @@ def test_a_rule_ends_the_visit_that_is_open_then_at_its_gym() -> None:
     ("said_s", "expected_s"),
     [(0, 0), (44, 44), (3600, 45), (-3600, -10), (None, 0)],
 )
-def test_a_device_clock_is_believed_within_the_time_of_the_code(said_s: int | None, expected_s: int) -> None:
+def test_the_time_of_a_device_is_bounded_by_the_validity_of_the_code(said_s: int | None, expected_s: int) -> None:
     said = None if said_s is None else NOW + timedelta(seconds=said_s)
     assert occurred_at(said, NOW, NOW + timedelta(hours=2)) == NOW + timedelta(seconds=expected_s)
 
@@ -146,7 +146,7 @@ ruled = st.builds(RuleEnd, gyms, st.integers(0, 16).map(at), st.just(Inferred.FO
 
 @settings(max_examples=150)
 @given(st.lists(st.one_of(uploads, decided, ruled), max_size=9), st.randoms(use_true_random=False), st.booleans())
-def test_the_order_in_which_facts_are_known_does_not_matter(
+def test_the_order_in_which_facts_arrive_does_not_matter(
     facts: Sequence[Fact],
     chance: object,
     inside: bool,  # noqa: FBT001 - a case

@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from deployments.gateway.door.roll_call_sheets import page, sheet, table
-from domain.door.queries import Inside
-from domain.door.records import RollCall
+from domain.door.list_model import Inside, RollCall
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem

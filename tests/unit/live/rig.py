@@ -15,7 +15,7 @@ from deployments.live.gym_watch import Pace, Sources
 from deployments.live.hub import Hub
 from deployments.live.metrics import LiveMetrics
 from deployments.live.stream import Stream
-from domain.door.queries import Inside
+from domain.door.list_model import Inside
 from domain.gyms.model import GymProblem, GymRefusal
 from domain.ids import new_id
 from domain.live.model import LiveReading, MachineCount, TrendMinute
