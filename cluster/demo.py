@@ -13,9 +13,9 @@ from sqlalchemy import Connection, func, insert, select
 
 from cluster.demo_accounts import add_demo_accounts
 from domain.clock import system_clock
+from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.repository import GymRepository
-from domain.gyms.service import create_device, create_gate
 from domain.ids import new_id
 from domain.memberships.ledger import Draft, EntryKind
 from domain.memberships.periods import Period

@@ -10,9 +10,9 @@ from consumers.payments import patient
 from consumers.ports import LeaderLease
 from domain.clock import Clock, system_clock
 from domain.identity.ports import Mail, MailAwayError, Mailer
+from domain.memberships.reminders import Reminder, send_reminders
 from domain.payments.ports import PaymentProvider, PaymentsAwayError
-from domain.payments.reconcile import Reconciliation
-from domain.payments.reminders import Reminder, send_reminders
+from domain.payments.reconciliation import Reconciliation
 from integrations.mail import mailer_of
 from integrations.settings import Settings
 from integrations.stripe.provider import StripePayments

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from consumers.loop import ConsumerLoop, LoopLimits
 from domain.clock import Clock, system_clock
-from domain.payments.fulfilment import Settlement
 from domain.payments.ports import PaymentProvider
-from domain.payments.webhooks import FAILED, EventHandling, PaymentEvent, mark_handled
+from domain.payments.provider_events import FAILED, EventHandling, PaymentEvent, mark_handled
+from domain.payments.settlement import Settlement
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter

@@ -10,7 +10,7 @@ from cluster.backup.reading import BackupFile, Told
 from cluster.backup.snapshot import ROWS_AT_ONCE
 from cluster.backup.writing import BackupWriter
 from cluster.errors import CommandError
-from domain.images import PICTURE_ADDRESS, ImagesAwayError, ImageStore, Shelf, Size, image_key
+from domain.images.model import PICTURE_ADDRESS, ImagesAwayError, ImageStore, Shelf, Size, image_key
 from domain.tables import machines, users
 
 _FOLDER = "pictures/"

@@ -12,9 +12,9 @@ from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
-from domain.image_sweep import Swept, shown_names
-from domain.image_sweep import sweep as sweep_images
-from domain.images import ImagesAwayError, Shelf
+from domain.images.model import ImagesAwayError, Shelf
+from domain.images.sweep import Swept, shown_names
+from domain.images.sweep import sweep as sweep_images
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store
 from integrations.images.choice import open_images

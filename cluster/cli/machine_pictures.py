@@ -12,7 +12,7 @@ from cluster.cli.api.names import the_gym, the_machine
 from cluster.cli.api.refusals import WrongUseError
 from cluster.cli.machine_states import MachineArgument
 from cluster.cli.output import print_plain, shown
-from domain.images import Size
+from domain.images.model import Size
 
 ToFile = Annotated[Path, typer.Argument(metavar="FILE", help="Where to; - is standard output.", show_default=False)]
 

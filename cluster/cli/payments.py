@@ -13,11 +13,11 @@ from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
-from domain.memberships.check import check_ledger
+from domain.memberships.ledger_check import check_ledger
 from domain.money import Money
-from domain.payments.desk import end_of_day
+from domain.payments.desk_payments import end_of_day
 from domain.payments.ports import PaymentRefusedError, PaymentsAwayError
-from domain.payments.reconcile import Reconciliation
+from domain.payments.reconciliation import Reconciliation
 from integrations.settings import Settings
 from integrations.stripe.provider import StripePayments
 

@@ -14,10 +14,10 @@ from cluster.bench.world import Kind
 from cluster.rush.membership import members_of_rush
 from cluster.rush.people import GATES_A_GYM
 from cluster.rush.world import RushGate, RushGym, RushMember, RushWorld
+from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.registry import GymRegistry
 from domain.gyms.repository import GymRepository
-from domain.gyms.service import create_device, create_gate
 from domain.ids import new_id
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan, PlanDetails

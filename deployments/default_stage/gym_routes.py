@@ -11,7 +11,7 @@ from deployments.gym.desk import GymDesk
 from deployments.http.dependencies import TheUser
 from deployments.http.problems import ApiProblem
 from deployments.http.route_guard import guarded_router
-from domain.gyms.numbers import NumberedGym
+from domain.machines.numbered_repository import NumberedGym
 
 Number = Annotated[int, Query(alias="id", ge=0, le=2**31 - 1, description="The small running number.")]
 

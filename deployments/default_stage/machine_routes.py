@@ -17,9 +17,9 @@ from deployments.http.problems import ApiProblem, Fault
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import line, paragraphs
-from domain.gyms.machines import MachineText
-from domain.gyms.numbers import NumberedMachine
-from domain.images import Shelf, Size
+from domain.images.model import Shelf, Size
+from domain.machines.model import MachineText
+from domain.machines.numbered_repository import NumberedMachine
 
 UPLOADS = (("POST", "/api/gyms/machine"),)
 """The call that takes an upload."""

@@ -33,7 +33,7 @@ from deployments.qr.relay import Relay
 from deployments.qr.scan_batching import ScanBatching
 from deployments.qr.scan_exchange import ScanExchange
 from domain.clock import Clock
-from domain.images import ImageStore
+from domain.images.model import ImageStore
 from integrations.settings import Settings
 from integrations.tally import Tally
 

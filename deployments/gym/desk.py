@@ -15,15 +15,15 @@ from deployments.gym.numbered_desk import NumberedDesk
 from deployments.gym.records_desk import RecordsDesk
 from domain import idempotency
 from domain.clock import Clock, system_clock
-from domain.code_answers import code_answer, keep_code_answer
 from domain.door.queries import Ambiguous, DoorQueries, Inside, KeptScan, Occupancy, ScanFilter, Visit
-from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository
+from domain.gyms.service import UNKNOWN_GYM
 from domain.idempotency import KeyClaim
+from domain.identity.code_answer_repository import code_answer, keep_code_answer
 from domain.identity.model import SessionState
-from domain.identity.sessions import SessionRepository
-from domain.images import ImageStore
+from domain.identity.session_repository import SessionRepository
+from domain.images.model import ImageStore
 from domain.paging import Page, PageRequest
 from domain.unit_of_work import Store
 from integrations.settings import ImageSettings

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
-from domain.gyms import pairing, service
-from domain.gyms.managing import UNKNOWN_GYM
+from domain.gyms import gate_service, pairing_service
+from domain.gyms.gate_service import UNKNOWN_GATE
 from domain.gyms.model import (
     Device,
     DeviceAtGate,
@@ -20,9 +20,9 @@ from domain.gyms.model import (
     NewDevice,
     Serves,
 )
-from domain.gyms.pairing import Pairing, PairingRepository
+from domain.gyms.pairing_service import Pairing, PairingRepository
 from domain.gyms.repository import GymRepository
-from domain.gyms.service import UNKNOWN_GATE
+from domain.gyms.service import UNKNOWN_GYM
 from domain.paging import Page, PageRequest
 from integrations.rendering.pass_images import svg
 
@@ -73,7 +73,7 @@ class GatesDesk(StoreDesk):
         return self._written_once(
             call,
             Gate,
-            lambda connection: service.create_gate(GymRepository(connection), gym_id, name, serves, self._clock()),
+            lambda connection: gate_service.create_gate(GymRepository(connection), gym_id, name, serves, self._clock()),
         )
 
     def change_gate(
@@ -81,13 +81,13 @@ class GatesDesk(StoreDesk):
     ) -> Gate | GymRefusal:
         """Change a gate's name or the ways it serves; None leaves them."""
         return self._written(
-            lambda connection: service.change_gate(GymRepository(connection), gate_id, name, serves, expected)
+            lambda connection: gate_service.change_gate(GymRepository(connection), gate_id, name, serves, expected)
         )
 
     def retire_gate(self, gate_id: UUID, expected: int | None) -> GymRefusal | None:
         """Use a gate and its devices no more."""
         return self._written(
-            lambda connection: service.retire_gate(GymRepository(connection), gate_id, expected, self._clock())
+            lambda connection: gate_service.retire_gate(GymRepository(connection), gate_id, expected, self._clock())
         )
 
     def devices(self, gate_id: UUID, request: PageRequest) -> Page[Device] | GymRefusal:
@@ -113,13 +113,13 @@ class GatesDesk(StoreDesk):
         return self._written_once(
             call,
             NewDevice,
-            lambda connection: service.create_device(GymRepository(connection), gate_id, name, self._clock()),
+            lambda connection: gate_service.create_device(GymRepository(connection), gate_id, name, self._clock()),
         )
 
     def revoke_device(self, device_id: UUID) -> GymRefusal | None:
         """Take a device's credential back."""
         with self._writing() as connection:
-            return service.revoke_device(GymRepository(connection), device_id, self._clock())
+            return gate_service.revoke_device(GymRepository(connection), device_id, self._clock())
 
     def create_pairing(
         self, gate_id: UUID, name: str, by: UUID, page: str, *, call: KeyedCall | None = None
@@ -131,7 +131,7 @@ class GatesDesk(StoreDesk):
         """
 
         def create(connection: Connection) -> IssuedPairing | GymRefusal:
-            made = pairing.create_pairing(connection, gate_id, name, by, self._clock())
+            made = pairing_service.create_pairing(connection, gate_id, name, by, self._clock())
             if isinstance(made, GymRefusal):
                 return made
             waiting, code = made
@@ -150,9 +150,9 @@ class GatesDesk(StoreDesk):
     def claim_pairing(self, code: str, *, call: KeyedCall | None = None) -> NewDevice | GymRefusal:
         """Make the device of a code, once."""
         return self._written_once(
-            call, NewDevice, lambda connection: pairing.claim_pairing(connection, code, self._clock())
+            call, NewDevice, lambda connection: pairing_service.claim_pairing(connection, code, self._clock())
         )
 
     def withdraw_pairing(self, pairing_id: UUID) -> GymRefusal | None:
         """Take a code back before anybody has claimed it."""
-        return self._written(lambda connection: pairing.withdraw_pairing(connection, pairing_id, self._clock()))
+        return self._written(lambda connection: pairing_service.withdraw_pairing(connection, pairing_id, self._clock()))

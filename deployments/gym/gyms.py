@@ -5,8 +5,8 @@ from uuid import UUID
 
 from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
-from domain.gyms import managing
-from domain.gyms.hours import HoursRepository
+from domain.gyms import service
+from domain.gyms.hours_repository import HoursRepository
 from domain.gyms.model import Gym, GymDetails, GymRefusal
 from domain.gyms.registry import GymRegistry
 from domain.gyms.repository import GymRepository
@@ -30,40 +30,40 @@ class GymsDesk(StoreDesk):
     def create_gym(self, details: GymDetails, *, call: KeyedCall | None = None) -> Gym:
         """Set a gym up."""
         return self._written_once(
-            call, Gym, lambda connection: managing.create_gym(GymRegistry(connection), details, self._clock())
+            call, Gym, lambda connection: service.create_gym(GymRegistry(connection), details, self._clock())
         )
 
     def change_gym(
         self, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None
     ) -> Gym | GymRefusal:
         """Change some of a gym's details, named as in `GymDetails`."""
-        return self._written(lambda connection: managing.change_gym(GymRegistry(connection), gym_id, changes, expected))
+        return self._written(lambda connection: service.change_gym(GymRegistry(connection), gym_id, changes, expected))
 
     def retire_gym(self, gym_id: UUID, *, force: bool = False) -> Gym | GymRefusal:
         """Let nobody into a gym any more; one with people inside is retired by `force` only."""
         return self._written(
-            lambda connection: managing.retire_gym(GymRegistry(connection), gym_id, self._clock(), force=force)
+            lambda connection: service.retire_gym(GymRegistry(connection), gym_id, self._clock(), force=force)
         )
 
     def reopen_gym(self, gym_id: UUID) -> Gym | GymRefusal:
         """Take a retirement back."""
-        return self._written(lambda connection: managing.reopen_gym(GymRegistry(connection), gym_id))
+        return self._written(lambda connection: service.reopen_gym(GymRegistry(connection), gym_id))
 
     def delete_gym(self, gym_id: UUID, expected: int | None) -> GymRefusal | None:
         """Remove a gym to which nothing refers."""
-        return self._written(lambda connection: managing.delete_gym(GymRegistry(connection), gym_id, expected))
+        return self._written(lambda connection: service.delete_gym(GymRegistry(connection), gym_id, expected))
 
     def opening_hours(self, gym_id: UUID, *, retired: bool = False) -> GymHours | GymRefusal:
         """The opening hours of a gym in operation; with `retired` also of one that is not."""
         with self._reading() as connection:
             # The gym first: hours that are newer than its version are refused when they are changed, never lost.
             gym = GymRepository(connection).gym(gym_id, retired=retired)
-            return managing.UNKNOWN_GYM if gym is None else GymHours(gym, HoursRepository(connection).of(gym_id))
+            return service.UNKNOWN_GYM if gym is None else GymHours(gym, HoursRepository(connection).of(gym_id))
 
     def set_opening_hours(self, gym_id: UUID, timetable: Timetable, expected: int | None) -> GymHours | GymRefusal:
         """Set all opening hours of a gym anew."""
         gym = self._written(
-            lambda connection: managing.set_hours(
+            lambda connection: service.set_hours(
                 GymRegistry(connection), HoursRepository(connection), gym_id, timetable, expected
             )
         )

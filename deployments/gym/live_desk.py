@@ -5,11 +5,11 @@ from uuid import UUID
 
 from deployments.store_desk import StoreDesk
 from domain.door.queries import DoorQueries
-from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository
+from domain.gyms.service import UNKNOWN_GYM
 from domain.live.model import LiveReading
-from domain.live.queries import LiveQueries
+from domain.live.repository import LiveQueries
 from domain.live.service_level import Looked, ServiceLevel, level_of
 from domain.live.trend import filled, first_minute, minute_of
 from domain.paging import PageRequest

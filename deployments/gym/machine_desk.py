@@ -6,13 +6,13 @@ from uuid import UUID
 
 from deployments.gym.picture_desk import PictureDesk
 from deployments.keyed_call import KeyedCall
-from domain.gyms import machine_service
-from domain.gyms.machine_repository import MachineRepository
-from domain.gyms.machines import Machine, MachineChange, MachineFilter, MachineText
-from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
 from domain.gyms.repository import GymRepository
-from domain.images import ImageRefusal, Shelf
+from domain.gyms.service import UNKNOWN_GYM
+from domain.images.model import ImageRefusal, Shelf
+from domain.machines import service
+from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
+from domain.machines.repository import MachineRepository
 from domain.paging import Page, PageRequest
 from integrations.rendering.labels import Label, label_picture, label_sheets
 
@@ -36,7 +36,7 @@ class MachineDesk(PictureDesk):
     def machine(self, machine_id: UUID) -> Machine | GymRefusal:
         """One machine, retired ones too."""
         with self._reading() as connection:
-            return MachineRepository(connection).machine(machine_id) or machine_service.UNKNOWN_MACHINE
+            return MachineRepository(connection).machine(machine_id) or service.UNKNOWN_MACHINE
 
     def create_machine(
         self, gym_id: UUID, text: MachineText, upload: str, *, call: KeyedCall | None = None
@@ -51,7 +51,7 @@ class MachineDesk(PictureDesk):
         return self._written_once(
             call,
             Machine,
-            lambda connection: machine_service.create_machine(
+            lambda connection: service.create_machine(
                 GymRepository(connection), MachineRepository(connection), gym_id, text, image, self._clock()
             ),
         )
@@ -60,9 +60,7 @@ class MachineDesk(PictureDesk):
         self, machine_id: UUID, change: MachineChange, expected_version: int | None
     ) -> Machine | GymRefusal:
         """Change what is written of a machine."""
-        return self._changed(
-            lambda machines: machine_service.edit_machine(machines, machine_id, change, expected_version)
-        )
+        return self._changed(lambda machines: service.edit_machine(machines, machine_id, change, expected_version))
 
     def set_machine_image(
         self, machine_id: UUID, upload: str, expected_version: int | None
@@ -72,23 +70,21 @@ class MachineDesk(PictureDesk):
         image = self._published(upload, Shelf.MACHINES) if isinstance(found, Machine) else found
         if isinstance(image, GymRefusal | ImageRefusal):
             return image
-        return self._changed(lambda machines: machine_service.set_image(machines, machine_id, image, expected_version))
+        return self._changed(lambda machines: service.set_image(machines, machine_id, image, expected_version))
 
     def set_out_of_order(self, machine_id: UUID, reason: str | None) -> Machine | GymRefusal:
         """Say that a machine cannot be used, and why; None: it can again."""
-        return self._changed(
-            lambda machines: machine_service.set_out_of_order(machines, machine_id, reason, self._clock())
-        )
+        return self._changed(lambda machines: service.set_out_of_order(machines, machine_id, reason, self._clock()))
 
     def set_machine_retired(self, machine_id: UUID, retired: bool) -> Machine | GymRefusal:  # noqa: FBT001 - crosses a handle
         """Take a machine out of service or bring it back."""
         return self._changed(
-            lambda machines: machine_service.set_retired(machines, machine_id, retired=retired, now=self._clock())
+            lambda machines: service.set_retired(machines, machine_id, retired=retired, now=self._clock())
         )
 
     def delete_machine(self, machine_id: UUID, expected_version: int | None) -> GymRefusal | None:
         """Forget a machine that nobody is on."""
-        return self._changed(lambda machines: machine_service.delete_machine(machines, machine_id, expected_version))
+        return self._changed(lambda machines: service.delete_machine(machines, machine_id, expected_version))
 
     def machine_label(self, machine_id: UUID, public_url: str) -> bytes | GymRefusal:
         """The label of a machine as a PNG: name, type, and a QR code of its address."""

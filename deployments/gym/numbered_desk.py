@@ -5,7 +5,7 @@ from uuid import UUID
 
 from deployments.store_desk import StoreDesk
 from domain.door.entitlement import entitled_until
-from domain.gyms.numbers import NumberedGym, NumberedMachine, Numbers
+from domain.machines.numbered_repository import NumberedGym, NumberedMachine, Numbers
 
 
 class NumberedDesk(StoreDesk):

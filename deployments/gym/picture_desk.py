@@ -12,7 +12,7 @@ from domain.clock import Clock, system_clock
 from domain.identity.model import IdentityRefusal
 from domain.identity.repository import UserRepository
 from domain.identity.service import UNKNOWN_USER
-from domain.images import (
+from domain.images.model import (
     PICTURE_ADDRESS,
     ImageProblem,
     ImageRefusal,

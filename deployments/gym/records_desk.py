@@ -5,9 +5,9 @@ from uuid import UUID
 
 from deployments.store_desk import StoreDesk
 from domain.door.records import DoorRecords, GymVisit, HeadCount, ListedConflict, MachinePlace, RollCall
-from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymProblem, GymRefusal
 from domain.gyms.repository import GymRepository
+from domain.gyms.service import UNKNOWN_GYM
 from domain.paging import Page, PageRequest
 
 _MOST_IN_A_ROLL_CALL = 20_000

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import BinaryIO, ParamSpec, TypeVar
 
-from domain.images import ImageStore, StoredImage
+from domain.images.model import ImageStore, StoredImage
 
 P = ParamSpec("P")
 R = TypeVar("R")

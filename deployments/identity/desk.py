@@ -17,7 +17,7 @@ from deployments.identity.tries import Tries
 from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
 from domain.clock import Clock, system_clock
-from domain.identity import leaving, service
+from domain.identity import personal_data_service, service
 from domain.identity.addresses import usable_address
 from domain.identity.attempts import Purpose
 from domain.identity.model import (
@@ -37,7 +37,7 @@ from domain.identity.model import (
 from domain.identity.ports import AccountPage, FunctionCaller, Mail, MailAwayError, RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.service import LAST_ADMIN, UNKNOWN_USER
-from domain.identity.sessions import SessionRepository
+from domain.identity.session_repository import SessionRepository
 from domain.ids import new_id
 from domain.paging import Page, PageRequest
 from domain.unit_of_work import Store
@@ -306,7 +306,7 @@ class IdentityDesk(StoreDesk):
     def export(self, user_id: UUID) -> dict[str, Any]:
         """Everything personal that is kept of a user, as JSON can say it."""
         with self._reading() as connection:
-            return leaving.export_account(connection, user_id)
+            return personal_data_service.export_account(connection, user_id)
 
     def users(self, wanted: UserFilter, request: PageRequest) -> Page[User]:
         """Users, as far as they have signed in once."""
@@ -362,12 +362,14 @@ class IdentityDesk(StoreDesk):
         is_admin = account is not None and account.enabled and Role.ADMIN in account.groups
         if is_admin and not self._disabled_with_an_admin_left(user_id):
             return LAST_ADMIN
-        return self._written(lambda connection: leaving.begin_deleting(connection, by_id, user_id, self._clock()))
+        return self._written(
+            lambda connection: personal_data_service.begin_deleting(connection, by_id, user_id, self._clock())
+        )
 
     def finish_deleting(self, user_id: UUID) -> None:
         """Delete the account at the provider and whatever is personal here; what accounts must keep stays."""
         self._provider.delete(user_id)
-        self._written(lambda connection: leaving.finish_deleting(connection, user_id, self._clock()))
+        self._written(lambda connection: personal_data_service.finish_deleting(connection, user_id, self._clock()))
 
     def _continued(
         self, answer: Tokens | IdentityRefusal | ReusedCredential, refusal: IdentityRefusal, client: Client

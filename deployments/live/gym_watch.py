@@ -16,8 +16,8 @@ from deployments.live.frames import End, snapshot_frame
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument, encoded
 from deployments.live.stream import Stream, View
 from domain.clock import Clock
-from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
+from domain.gyms.service import UNKNOWN_GYM
 from domain.live.model import LiveReading, TrendMinute
 from domain.live.service_level import ServiceLevel
 from domain.live.trend import joined

@@ -12,8 +12,8 @@ from domain.clock import Clock, system_clock
 from domain.memberships.bookings import FreezeLimits
 from domain.payments.model import PaymentProblem, PaymentRefusal
 from domain.payments.ports import BadSignatureError, PaymentProvider
-from domain.payments.reconcile import Reconciled, Reconciliation
-from domain.payments.webhooks import TOPIC, store_happened
+from domain.payments.provider_events import TOPIC, store_happened
+from domain.payments.reconciliation import Reconciled, Reconciliation
 from domain.unit_of_work import Store
 
 

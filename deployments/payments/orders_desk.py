@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk, away_is_plain
 from domain.clock import Clock, system_clock
-from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymRefusal
+from domain.gyms.service import UNKNOWN_GYM
 from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.refusals import MembershipRefusal
@@ -18,13 +18,13 @@ from domain.memberships.repository import LedgerRepository
 from domain.money import Money
 from domain.paging import Page, PageRequest
 from domain.payments.checkout import CLOSED_MEANWHILE, TOO_MANY_OPEN, Checkouts, WantedCheckout
-from domain.payments.desk import Takings, end_of_day, reverse_at_desk, sell_at_desk
-from domain.payments.fulfilment import Settlement
+from domain.payments.desk_payments import Takings, end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import Invoice, InvoiceRepository
 from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal, Refund
-from domain.payments.orders import OrderRepository
 from domain.payments.ports import Buyer, PaymentProvider, PaymentsAwayError
-from domain.payments.refunding import Refunds, ask_refund
+from domain.payments.refunds import Refunds, ask_refund
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import Settlement
 from domain.tables import gyms
 from domain.unit_of_work import Store
 

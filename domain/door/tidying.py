@@ -14,7 +14,7 @@ from domain.door.machine_uses import MachineUses
 from domain.door.model import Inferred, TidyAnswer
 from domain.door.open_visits import OpenVisits
 from domain.door.repository import GymRow
-from domain.gyms.hours import HoursRepository
+from domain.gyms.hours_repository import HoursRepository
 from domain.gyms.opening_hours import closing_after
 from domain.gyms.timetable import Timetable
 from domain.outbox import store_events

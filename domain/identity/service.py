@@ -21,7 +21,7 @@ from domain.identity.model import (
 from domain.identity.names import fitting_name
 from domain.identity.ports import RoleAction
 from domain.identity.repository import UserRepository
-from domain.identity.sessions import SessionRepository
+from domain.identity.session_repository import SessionRepository
 
 SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
 UNKNOWN_USER = IdentityRefusal(IdentityProblem.UNKNOWN_USER, "There is no such user.")

@@ -16,8 +16,6 @@ from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN, Plan, refuse_plan_price
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
-from domain.payments.booking import OrderBooking
-from domain.payments.fulfilment import Settlement
 from domain.payments.model import (
     AWAITED,
     MOST_AWAITED,
@@ -27,8 +25,10 @@ from domain.payments.model import (
     PaymentProblem,
     PaymentRefusal,
 )
-from domain.payments.orders import OrderRepository
+from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import Settlement
 from domain.tables import companies, users
 from domain.unit_of_work import Store
 

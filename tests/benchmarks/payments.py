@@ -26,9 +26,9 @@ from domain.ids import new_id
 from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
 from domain.payments.checkout import Checkouts, WantedCheckout
-from domain.payments.fulfilment import Settlement
 from domain.payments.model import Order
-from domain.payments.reconcile import Reconciliation
+from domain.payments.reconciliation import Reconciliation
+from domain.payments.settlement import Settlement
 from domain.tables import orders, stripe_events, users
 from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token

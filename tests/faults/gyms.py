@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
 
+from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.repository import GymRepository
-from domain.gyms.service import create_device, create_gate
 from domain.ids import new_id
 from domain.tables import companies, gyms, memberships, plans, users
 

@@ -32,7 +32,7 @@ from domain.door.model import (
 )
 from domain.door.reconcile import disagreements
 from domain.door.service import Request, decide_batch
-from domain.identity.leaving import begin_deleting, finish_deleting
+from domain.identity.personal_data_service import begin_deleting, finish_deleting
 from domain.ids import new_id
 from domain.literals import read_id, read_instant
 from domain.tables import gyms

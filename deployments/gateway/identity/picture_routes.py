@@ -20,7 +20,7 @@ from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
-from domain.images import Shelf, Size
+from domain.images.model import Shelf, Size
 
 
 def router() -> APIRouter:

@@ -28,7 +28,7 @@ from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
-from domain.images import Shelf, Size
+from domain.images.model import Shelf, Size
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _TEXTS = NewMachine.model_json_schema()["properties"]

@@ -16,7 +16,7 @@ from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from domain.gyms.machines import Machine, MachineFilter
+from domain.machines.model import Machine, MachineFilter
 
 
 def router() -> APIRouter:

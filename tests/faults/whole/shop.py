@@ -15,7 +15,7 @@ from sqlalchemy import insert, select
 from domain.clock import system_clock
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.memberships.check import check_ledger
+from domain.memberships.ledger_check import check_ledger
 from domain.tables import invoices, ledger_entries, memberships, orders, users
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings

@@ -8,19 +8,19 @@ from uuid import UUID
 from sqlalchemy import select
 
 from consumers.payments import PaymentHandler
-from domain.memberships.check import Disagreement, check_ledger
 from domain.memberships.ledger import Account
+from domain.memberships.ledger_check import Disagreement, check_ledger
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.payments.checkout import Checkouts, WantedCheckout
-from domain.payments.fulfilment import Settlement
 from domain.payments.invoices import InvoiceRepository, InvoiceText
 from domain.payments.model import Order, PaymentRefusal, Refund
-from domain.payments.orders import OrderRepository
 from domain.payments.ports import Happened
-from domain.payments.reconcile import Reconciliation
-from domain.payments.refunding import Refunds, ask_refund
-from domain.payments.webhooks import TOPIC, PaymentEvent, store_happened
+from domain.payments.provider_events import TOPIC, PaymentEvent, store_happened
+from domain.payments.reconciliation import Reconciliation
+from domain.payments.refunds import Refunds, ask_refund
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import Settlement
 from domain.tables import ledger_entries, outbox, stripe_events
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import StandInProvider

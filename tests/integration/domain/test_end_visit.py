@@ -20,7 +20,7 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.reconcile import disagreements
-from domain.identity.leaving import begin_deleting, finish_deleting
+from domain.identity.personal_data_service import begin_deleting, finish_deleting
 from domain.ids import new_id
 from domain.tables import outbox, scans, users, visits
 from tests.world import World

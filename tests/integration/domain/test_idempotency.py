@@ -27,8 +27,8 @@ from domain.idempotency import (
     KeyState,
 )
 from domain.ids import new_id
-from domain.memberships.check import check_ledger
 from domain.memberships.ledger import Method
+from domain.memberships.ledger_check import check_ledger
 from domain.memberships.repository import Who
 from domain.payments.model import Order, PaymentRefusal
 from domain.payments.ports import Buyer, PaymentsAwayError

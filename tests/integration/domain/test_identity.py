@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from deployments.store_desk import StoreDesk
-from domain.code_answers import code_answer, keep_code_answer
 from domain.door.model import Direction, EndVisitRequest, Inferred
-from domain.identity import leaving, service
+from domain.identity import personal_data_service, service
+from domain.identity.code_answer_repository import code_answer, keep_code_answer
 from domain.identity.model import (
     Caller,
     Client,
@@ -27,7 +27,7 @@ from domain.identity.model import (
 )
 from domain.identity.ports import RoleAction
 from domain.identity.repository import UserRepository
-from domain.identity.sessions import SessionRepository
+from domain.identity.session_repository import SessionRepository
 from domain.ids import new_id
 from domain.paging import PageRequest
 from domain.tables import metadata, scans, users, visits
@@ -126,7 +126,7 @@ def test_an_ended_session_a_disabled_and_a_deleted_user_are_refused(desk: Desk) 
     desk.write(lambda connection: service.set_enabled(connection, None, user.id, enabled=False, now=START))
     assert problem(know(caller(user.id))) is IdentityProblem.ACCOUNT_DISABLED
     desk.write(lambda connection: service.set_enabled(connection, None, user.id, enabled=True, now=START))
-    desk.write(lambda connection: leaving.begin_deleting(connection, user.id, user.id, START))
+    desk.write(lambda connection: personal_data_service.begin_deleting(connection, user.id, user.id, START))
     assert problem(know(caller(user.id))) is IdentityProblem.SESSION_OVER
 
 
@@ -205,11 +205,11 @@ def test_a_user_is_found_by_the_present_name_alone(desk: Desk, world: World) -> 
     assert (found("ruiz"), found("ozlem")) == ([], [user.id])
     known(desk, caller(user.id, name="\u0418\u0432\u0430\u043d"))
     assert (found("ozlem"), found("\u0438\u0432\u0430\u043d")) == ([], [user.id])
-    desk.write(lambda connection: leaving.begin_deleting(connection, user.id, user.id, START))
-    desk.write(lambda connection: leaving.finish_deleting(connection, user.id, START))
+    desk.write(lambda connection: personal_data_service.begin_deleting(connection, user.id, user.id, START))
+    desk.write(lambda connection: personal_data_service.finish_deleting(connection, user.id, START))
     with world.store.reading() as connection:
         kept = connection.execute(select(users.c.search_name).where(users.c.id == user.id)).scalar_one()
-    assert kept == search_key(leaving.DELETED_NAME), "nothing is left of the name"
+    assert kept == search_key(personal_data_service.DELETED_NAME), "nothing is left of the name"
 
 
 def test_addresses_are_compared_code_point_for_code_point(world: World) -> None:
@@ -247,7 +247,7 @@ def test_a_user_without_a_usable_address_has_none(
         for text in filter(None, ("", "none", "null", email, username)):
             assert repository.user_of(text) is None
         assert {one.id for one in repository.users(UserFilter(name), ALL).items} == {user.id, second.id}
-        assert leaving.export_account(connection, user.id)["account"][0]["email"] is None
+        assert personal_data_service.export_account(connection, user.id)["account"][0]["email"] is None
     assert known(desk, replace(who, session_id=new_id())).email is None
 
 
@@ -265,8 +265,8 @@ def test_an_address_that_the_provider_learns_or_loses_is_followed(desk: Desk, wo
 
 def test_a_deleted_user_has_no_address_and_another_may_take_it(desk: Desk, world: World) -> None:
     gone = known(desk, caller())
-    desk.write(lambda connection: leaving.begin_deleting(connection, gone.id, gone.id, START))
-    desk.write(lambda connection: leaving.finish_deleting(connection, gone.id, START))
+    desk.write(lambda connection: personal_data_service.begin_deleting(connection, gone.id, gone.id, START))
+    desk.write(lambda connection: personal_data_service.finish_deleting(connection, gone.id, START))
     with world.store.reading() as connection:
         assert connection.execute(select(users.c.email).where(users.c.id == gone.id)).scalar_one() is None
     assert known(desk, caller()).email == "mia@example.org"
@@ -303,24 +303,29 @@ def test_a_deleted_member_leaves_facts_without_a_person(desk: Desk, world: World
     gym, member = world.gym(), world.member()
     known(desk, caller(member, email="gone@example.org"))
     world.answer(world.scan(gym, world.code(member), Direction.ENTER))
-    gym_inside = desk.write(lambda connection: leaving.begin_deleting(connection, member, member, START))
+    gym_inside = desk.write(lambda connection: personal_data_service.begin_deleting(connection, member, member, START))
     assert gym_inside == gym
     with pytest.raises(ValueError, match="open visit"):
-        desk.write(lambda connection: leaving.finish_deleting(connection, member, START))
+        desk.write(lambda connection: personal_data_service.finish_deleting(connection, member, START))
     world.clock.forward(60)
     now = world.clock()
     world.ask(EndVisitRequest(member, gym, Inferred.ACCOUNT_DELETED, now, now + timedelta(seconds=1)))
     for _ in range(2):  # whoever was cut off asks again
-        assert desk.write(lambda connection: leaving.begin_deleting(connection, member, member, START)) is None
-        desk.write(lambda connection: leaving.finish_deleting(connection, member, START))
+        assert (
+            desk.write(lambda connection: personal_data_service.begin_deleting(connection, member, member, START))
+            is None
+        )
+        desk.write(lambda connection: personal_data_service.finish_deleting(connection, member, START))
     with world.store.reading() as connection:
         assert set(connection.execute(select(scans.c.member_id)).scalars()) == {None}
         assert set(connection.execute(select(visits.c.member_id)).scalars()) == {None}
-        rest = str(leaving.export_account(connection, member))
+        rest = str(personal_data_service.export_account(connection, member))
     assert "gone@example.org" not in rest
     assert "Mia Ruiz" not in rest
     assert (
-        problem(desk.write(lambda connection: leaving.begin_deleting(connection, member, new_id(), START)))
+        problem(
+            desk.write(lambda connection: personal_data_service.begin_deleting(connection, member, new_id(), START))
+        )
         is IdentityProblem.UNKNOWN_USER
     )
 
@@ -337,7 +342,7 @@ NOT_EXPORTED = {
 def test_every_table_that_names_a_member_is_exported_or_says_why_not(desk: Desk, world: World) -> None:
     user = known(desk, caller())
     with world.store.reading() as connection:
-        exported = set(leaving.export_account(connection, user.id))
+        exported = set(personal_data_service.export_account(connection, user.id))
     names = {"users": "account", "user_roles": "roles", "user_changes": "history", "ledger_entries": "ledger"}
     of_members = {
         table.name

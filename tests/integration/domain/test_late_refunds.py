@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from domain.payments.model import Order, OrderState, Refund, RefundState
-from domain.payments.orders import OrderRepository
 from domain.payments.ports import PaymentRefusedError, PaymentsAwayError, ProvidedRefund
-from domain.payments.refunding import Refunds, ask_refund
+from domain.payments.refunds import Refunds, ask_refund
+from domain.payments.repository import OrderRepository
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.provider import StandInProvider
 from tests.world import World

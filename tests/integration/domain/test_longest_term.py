@@ -16,7 +16,7 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository, Who
 from domain.memberships.service import adjust, freeze
 from domain.money import Money
-from domain.payments.desk import sell_at_desk
+from domain.payments.desk_payments import sell_at_desk
 from domain.payments.model import Order, OrderState
 from domain.tables import orders
 from tests.integration.domain.cashbox import CANCEL, Cashbox, session

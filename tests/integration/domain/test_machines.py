@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import insert
 
 from deployments.gym.desk import GymDesk
-from domain.gyms.machines import Machine, MachineChange, MachineFilter, MachineText
 from domain.gyms.model import GymProblem, GymRefusal
 from domain.ids import new_id
-from domain.image_sweep import shown_names
-from domain.images import Shelf
+from domain.images.model import Shelf
+from domain.images.sweep import shown_names
+from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
 from domain.paging import PageRequest
 from domain.tables import gyms, open_machine_uses
 from domain.unit_of_work import Store

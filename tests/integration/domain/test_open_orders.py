@@ -15,8 +15,8 @@ from domain.ids import new_id
 from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
 from domain.payments.model import MOST_AWAITED, Order, OrderState
-from domain.payments.orders import OrderRepository
 from domain.payments.ports import PaymentsAwayError
+from domain.payments.repository import OrderRepository
 from domain.tables import plans
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
 from tests.world import World

@@ -12,22 +12,22 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from domain.door.model import Outcome, Reason, Remedy
-from domain.identity.leaving import export_account
+from domain.identity.personal_data_service import export_account
 from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import change_plan, create_plan, retire_plan
 from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
+from domain.memberships.reminders import due_reminders
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
 from domain.money import Money, vat_in
-from domain.payments.booking import OrderBooking
-from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
+from domain.payments.desk_payments import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind, InvoiceText
 from domain.payments.model import MOST_AWAITED, Order, OrderState, PaymentRefusal
-from domain.payments.orders import OrderRepository
+from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
-from domain.payments.reminders import due_reminders
-from domain.payments.webhooks import store_happened
+from domain.payments.provider_events import store_happened
+from domain.payments.repository import OrderRepository
 from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders, users
 from tests.integration.domain.cashbox import CANCEL, Cashbox, refused, session
 from tests.world import World

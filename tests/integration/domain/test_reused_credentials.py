@@ -16,7 +16,7 @@ from deployments.identity.local_functions import LocalFunctions
 from deployments.identity.outside import Outside
 from deployments.store_desk import StoreAwayError
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, ReusedCredential, Tokens
-from domain.identity.sessions import SessionRepository
+from domain.identity.session_repository import SessionRepository
 from domain.tables import sessions
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider

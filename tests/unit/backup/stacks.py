@@ -18,7 +18,7 @@ from cluster.backup.reading import Told, reading
 from cluster.backup.restoring import Restored, restore
 from cluster.backup.taking import take
 from cluster.backup.values import Kind, kind_of
-from domain.images import Shelf, Size, image_key, picture_address
+from domain.images.model import Shelf, Size, image_key, picture_address
 from domain.tables import metadata
 from domain.unit_of_work import Store
 from integrations.images.choice import open_images

@@ -23,7 +23,7 @@ from cluster.backup.writing import writing
 from cluster.errors import CommandError
 from cluster.local.record import stack_lock
 from domain.identity.model import Tokens
-from domain.images import Shelf, Size, image_key
+from domain.images.model import Shelf, Size, image_key
 from domain.migrations.run import at_head
 from domain.tables import ledger_entries, memberships, metadata, users
 from domain.unit_of_work import Store

@@ -18,10 +18,10 @@ from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
 from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
 from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
 from domain.memberships.refusals import MembershipRefusal
+from domain.memberships.reminders import Reminder, send_reminders
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
 from domain.payments.model import OrderState
-from domain.payments.reminders import Reminder, send_reminders
 from domain.tables import reminders, users
 from integrations.lease import Lease
 from integrations.settings import Settings, StripeSettings

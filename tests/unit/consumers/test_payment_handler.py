@@ -12,7 +12,7 @@ from consumers.payments import PaymentHandler
 from consumers.verdict import Verdict, verdict
 from domain.payments.model import OrderState
 from domain.payments.ports import Happened, PaymentsAwayError
-from domain.payments.webhooks import PaymentEvent
+from domain.payments.provider_events import PaymentEvent
 from domain.tables import stripe_events
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.stores import sqlite_store

@@ -29,7 +29,7 @@ from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
 from domain.identity.model import Caller, Role
 from domain.ids import new_id
-from domain.images import ImagesAwayError, StoredImage
+from domain.images.model import ImagesAwayError, StoredImage
 from domain.tables import gate_devices, gates
 from integrations.device_cookies import DeviceCookies
 from integrations.images.directory import DirectoryImages

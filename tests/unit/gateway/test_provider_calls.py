@@ -16,7 +16,7 @@ from deployments.gateway.payments.checkout_pages import PAGE_POLICY
 from deployments.payments.desk import PaymentsDesk
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.payments.webhooks import TOPIC
+from domain.payments.provider_events import TOPIC
 from domain.tables import outbox, stripe_events
 from integrations.kafka.messages import decode_payment_event
 from integrations.settings import StripeSettings

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from deployments.gym.desk import GymDesk
 from domain.gyms.model import DeviceSighting, Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
-from domain.gyms.pairing import hash_code, new_code
+from domain.gyms.pairing_service import hash_code, new_code
 from domain.ids import new_id
 from domain.paging import PageRequest
 from domain.tables import companies, device_pairings, head_counts, machines, plan_gyms, plans

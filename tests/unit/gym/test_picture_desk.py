@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from deployments.gym.desk import GymDesk
-from domain.gyms.machines import Machine, MachineFilter, MachineText
 from domain.gyms.model import GymRefusal
 from domain.identity.model import IdentityRefusal
 from domain.ids import new_id
-from domain.images import ImageProblem, ImageRefusal, ImagesAwayError, StoredImage
+from domain.images.model import ImageProblem, ImageRefusal, ImagesAwayError, StoredImage
+from domain.machines.model import Machine, MachineFilter, MachineText
 from domain.paging import PageRequest
 from integrations.images.directory import DirectoryImages
 from integrations.settings import ImageSettings

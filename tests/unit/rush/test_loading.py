@@ -15,7 +15,7 @@ from cluster.rush.world import RushWorld
 from domain.clock import system_clock
 from domain.gyms.registry import GymRegistry
 from domain.ids import new_id
-from domain.memberships.check import check_ledger
+from domain.memberships.ledger_check import check_ledger
 from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
 from domain.tables import gate_devices, gyms, memberships, open_visits, users, visits

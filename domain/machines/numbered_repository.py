@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from domain.gyms.machine_repository import MachineRepository
-from domain.gyms.machines import Machine, MachineFilter
 from domain.gyms.model import Gym
 from domain.gyms.registry import GYM_COLUMNS, gym_of
+from domain.machines.model import Machine, MachineFilter
+from domain.machines.repository import MachineRepository
 from domain.paging import PageRequest
 from domain.tables import gyms, machines, open_machine_uses, open_visits
 

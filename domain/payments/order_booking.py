@@ -15,8 +15,8 @@ from domain.memberships.repository import Held, LedgerRepository, Who
 from domain.money import Money
 from domain.payments.invoices import InvoiceKind, InvoiceRepository
 from domain.payments.model import DisputeState, Order, OrderState, Refund, RefundState
-from domain.payments.orders import OrderRepository
 from domain.payments.ports import Buyer, Checkout, ProvidedDispute, ProvidedRefund
+from domain.payments.repository import OrderRepository
 
 
 class OrderBooking:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, select, update
 
-from domain.gyms.machines import Machine, MachineFilter
+from domain.machines.model import Machine, MachineFilter
 from domain.paging import Page, PageRequest, page
 from domain.tables import companies, gyms, machines, open_machine_uses
 from domain.text import search_key

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, delete, select, update
 from domain.identity.model import Change, IdentityRefusal
 from domain.identity.repository import UserRepository
 from domain.identity.service import UNKNOWN_USER
-from domain.identity.sessions import SessionRepository
+from domain.identity.session_repository import SessionRepository
 from domain.tables import (
     invoices,
     ledger_entries,

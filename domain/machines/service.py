@@ -4,13 +4,13 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from domain.gyms.machine_repository import MachineRepository
-from domain.gyms.machines import Machine, MachineChange, MachineText
-from domain.gyms.managing import UNKNOWN_GYM
 from domain.gyms.model import GymProblem, GymRefusal
 from domain.gyms.repository import GymRepository
 from domain.gyms.rules import refuse_change
+from domain.gyms.service import UNKNOWN_GYM
 from domain.ids import new_id
+from domain.machines.model import Machine, MachineChange, MachineText
+from domain.machines.repository import MachineRepository
 
 UNKNOWN_MACHINE = GymRefusal(GymProblem.UNKNOWN_MACHINE, "There is no such machine.")
 IN_USE = GymRefusal(GymProblem.MACHINE_IN_USE, "Somebody is on this machine. It can be deleted once it is free.")

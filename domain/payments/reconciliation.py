@@ -13,12 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.clock import Clock
 from domain.leases import LeaseLostError
 from domain.paging import parts
-from domain.payments.fulfilment import Settlement
 from domain.payments.model import AWAITED, Order, PaymentRefusal, Refund
-from domain.payments.orders import OrderRepository
 from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
-from domain.payments.refunding import Refunds
-from domain.payments.webhooks import (
+from domain.payments.provider_events import (
     FAILED,
     HANDLED,
     RECEIVED,
@@ -28,6 +25,9 @@ from domain.payments.webhooks import (
     store_happened,
     told_of,
 )
+from domain.payments.refunds import Refunds
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import Settlement
 from domain.tables import stripe_events
 from domain.unit_of_work import Store
 

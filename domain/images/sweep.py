@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from domain.images import PICTURE_ADDRESS, QUARANTINE, ImageStore, Shelf, name_in, picture_address
+from domain.images.model import PICTURE_ADDRESS, QUARANTINE, ImageStore, Shelf, name_in, picture_address
 from domain.paging import parts
 from domain.tables import machines, users
 

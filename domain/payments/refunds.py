@@ -11,8 +11,6 @@ from domain.currencies import currency_of
 from domain.ids import new_id
 from domain.memberships.ledger import Method
 from domain.memberships.repository import Who
-from domain.payments.booking import OrderBooking
-from domain.payments.fulfilment import Settlement
 from domain.payments.model import (
     UNKNOWN_ORDER,
     Order,
@@ -22,8 +20,10 @@ from domain.payments.model import (
     Refund,
     RefundState,
 )
-from domain.payments.orders import OrderRepository
+from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import PaymentProvider, PaymentRefusedError
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import Settlement
 from domain.unit_of_work import Store
 
 _REMEMBERED = timedelta(hours=23)  # Stripe removes idempotency keys after 24 h at the earliest

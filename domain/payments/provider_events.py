@@ -9,10 +9,10 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, insert, select, update
 
 from domain.outbox import store_events
-from domain.payments.fulfilment import Settlement
 from domain.payments.model import PaymentRefusal
-from domain.payments.orders import OrderRepository
 from domain.payments.ports import Happened, PaymentProvider
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import Settlement
 from domain.tables import stripe_events
 from domain.unit_of_work import Store
 

@@ -15,9 +15,8 @@ from sqlalchemy import Connection
 
 from domain.clock import Clock
 from domain.memberships.ledger import Method
-from domain.payments.booking import OrderBooking
 from domain.payments.model import MOST_AWAITED, UNKNOWN_ORDER, Order, OrderState, PaymentRefusal
-from domain.payments.orders import OrderRepository
+from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import (
     Checkout,
     PaymentProvider,
@@ -25,6 +24,7 @@ from domain.payments.ports import (
     ProvidedDispute,
     ProvidedRefund,
 )
+from domain.payments.repository import OrderRepository
 from domain.unit_of_work import Store
 
 _log = structlog.get_logger(__name__)

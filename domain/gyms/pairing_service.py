@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from domain.gyms.gate_service import create_device
 from domain.gyms.model import GymProblem, GymRefusal, NewDevice
 from domain.gyms.repository import GymRepository
 from domain.gyms.rules import hash_secret
-from domain.gyms.service import create_device
 from domain.ids import new_id
 from domain.paging import Page, PageRequest, page
 from domain.tables import device_pairings
