@@ -13,9 +13,12 @@ from sqlalchemy import Connection, func, insert, select
 
 from cluster.demo_accounts import add_demo_accounts
 from domain.clock import system_clock
+from domain.companies.tables import companies
 from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.repository import GymRepository
+from domain.gyms.tables import gyms
+from domain.identity.tables import user_roles, users
 from domain.ids import new_id
 from domain.memberships.ledger import Draft, EntryKind
 from domain.memberships.periods import Period
@@ -23,7 +26,6 @@ from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.repository import LedgerRepository, Who
 from domain.money import Money
-from domain.tables import companies, gyms, user_roles, users
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 

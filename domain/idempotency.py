@@ -8,11 +8,25 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, Text, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from domain.tables import idempotency_keys
+from domain.column_types import Id, Instant, code
+from domain.metadata import metadata
 from domain.unit_of_work import is_locked
+
+# What was answered to a call that may be repeated; `answer` is sealed with the key, of which only a hash is here.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", code(64), primary_key=True),
+    Column("request_hash", code(64), nullable=False),
+    Column("subject_id", Id),  # the row that the call has written, where an answer needs another system first
+    Column("held_until", Instant),  # an attempt runs until then; null: none does
+    Column("answer", Text),  # sealed; null: there is none yet
+    Column("created_at", Instant, nullable=False, index=True),
+)
+
 
 # Longer than an attempt usually takes; a replica that died frees its key after this time. Two attempts at once are
 # safe: they continue with one row, under one key of the other system.

@@ -10,10 +10,22 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Table, insert, literal_column, select, update
 
-from domain.tables import leases
+from domain.column_types import Instant, code
+from domain.metadata import metadata
 from domain.unit_of_work import Store
+
+# Who does what one process of all does at a time; see domain/leases.py. Times are those of the database's own clock.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", code(32), primary_key=True),
+    Column("owner", code(255)),  # null once it was given back
+    Column("number", BigInteger, nullable=False),  # rises whenever the lease is taken
+    Column("expires_at", Instant, nullable=False),
+)
+
 
 Check = Callable[[Connection], None]
 _MICROSECOND = timedelta(microseconds=1)

@@ -9,10 +9,25 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import BigInteger, Column, Connection, Table, Text, func, select, text
+from sqlalchemy.dialects import sqlite
 
+from domain.column_types import Instant, code
 from domain.literals import instant_literal
-from domain.tables import outbox
+from domain.metadata import metadata
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # A gym's own events are written under its lock: their numbers rise in the order of their commits. Those that
+    # another gym's scan brings (a visit ended or reopened elsewhere) are not: never page by "number > last".
+    Column("id", BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("topic", code(64), nullable=False),
+    Column("key", code(64), nullable=False),
+    Column("payload", Text, nullable=False),  # JSON
+    Column("created_at", Instant, nullable=False),
+)
+
 
 Order = tuple[str, str]  # topic and key: within one, events keep the order in which they were written
 

@@ -10,8 +10,9 @@ from cluster.backup.reading import BackupFile, Told
 from cluster.backup.snapshot import ROWS_AT_ONCE
 from cluster.backup.writing import BackupWriter
 from cluster.errors import CommandError
+from domain.identity.tables import users
 from domain.images.model import PICTURE_ADDRESS, ImagesAwayError, ImageStore, Shelf, Size, image_key
-from domain.tables import machines, users
+from domain.machines.tables import machines
 
 _FOLDER = "pictures/"
 _AWAY = "look at FITMONITOR_IMAGES__BUCKET and its keys, or at the folder in FITMONITOR_IMAGES__FOLDER, and try again"

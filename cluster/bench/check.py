@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from cluster.bench.job import Answer, Driven
 from cluster.bench.plan import Lane, PlannedScan
 from domain.door.model import Outcome, ScanAnswer, ShownMember
-from domain.tables import open_visits, scans
+from domain.door.tables import open_visits, scans
 
 _OK = 200
 _CLOCK = timedelta(milliseconds=50)  # between this process's reading of the clock and the generator's

@@ -9,10 +9,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, func, insert, select, update
 
 from cluster.bench.world import BenchDevice, BenchGate, BenchMember, BenchWorld, Kind, kind_at
+from domain.companies.tables import companies
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
+from domain.gyms.tables import gate_devices, gates, gyms
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import companies, gate_devices, gates, gyms, memberships, plans, users
+from domain.memberships.tables import memberships, plans
 
 COMPANY = "FIT Monitor bench"
 GATES_A_GYM = 2

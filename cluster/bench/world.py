@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from domain.tables import open_visits, visits
+from domain.door.tables import open_visits, visits
 
 
 class Kind(StrEnum):

@@ -14,15 +14,19 @@ from cluster.bench.world import Kind
 from cluster.rush.membership import members_of_rush
 from cluster.rush.people import GATES_A_GYM
 from cluster.rush.world import RushGate, RushGym, RushMember, RushWorld
+from domain.companies.tables import companies
+from domain.door.tables import open_visits
 from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.registry import GymRegistry
 from domain.gyms.repository import GymRepository
+from domain.gyms.tables import gate_devices, gates, gyms
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan, PlanDetails
+from domain.memberships.tables import plans
 from domain.money import Money
-from domain.tables import companies, gate_devices, gates, gyms, open_visits, plans, users
 from domain.unit_of_work import Store
 
 COMPANY = "FIT Monitor rush"

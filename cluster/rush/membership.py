@@ -10,12 +10,13 @@ from sqlalchemy import Connection, func, insert, select
 from cluster.bench.world import Kind
 from cluster.rush.people import kind_at
 from cluster.rush.world import RushMember
+from domain.door.tables import visits
+from domain.identity.tables import user_roles, users
 from domain.ids import new_id
 from domain.memberships.ledger import Draft, EntryKind
 from domain.memberships.periods import Period
 from domain.memberships.plans import Plan
 from domain.memberships.repository import LedgerRepository, Who
-from domain.tables import user_roles, users, visits
 from domain.unit_of_work import Store
 
 MAIL = "rush.example"

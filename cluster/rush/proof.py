@@ -12,7 +12,7 @@ from cluster.rush.books import Books
 from cluster.rush.world import RushWorld
 from domain.door.model import Outcome
 from domain.door.reconcile import disagreements
-from domain.tables import open_visits, scans
+from domain.door.tables import open_visits, scans
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
+from domain.identity.tables import users
 from domain.memberships import service
 from domain.memberships.bookings import FreezeLimits
 from domain.memberships.days import begin_of
@@ -17,7 +18,6 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import Held, LedgerRepository, Who, projection
 from domain.memberships.rules import Standing, standing
 from domain.paging import Page, PageRequest
-from domain.tables import users
 
 
 @dataclass(frozen=True, slots=True)

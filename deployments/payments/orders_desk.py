@@ -11,6 +11,7 @@ from deployments.store_desk import StoreDesk, away_is_plain
 from domain.clock import Clock, system_clock
 from domain.gyms.model import GymRefusal
 from domain.gyms.service import UNKNOWN_GYM
+from domain.gyms.tables import gyms
 from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.refusals import MembershipRefusal
@@ -25,7 +26,6 @@ from domain.payments.ports import Buyer, PaymentProvider, PaymentsAwayError
 from domain.payments.refunds import Refunds, ask_refund
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import Settlement
-from domain.tables import gyms
 from domain.unit_of_work import Store
 
 DISABLED = PaymentRefusal(

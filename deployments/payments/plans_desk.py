@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from deployments.keyed_call import KeyedCall
 from deployments.store_desk import StoreDesk
+from domain.companies.tables import companies
 from domain.gyms.registry import GymRegistry
 from domain.memberships.plan_repository import (
     PlanRepository,
@@ -20,7 +21,6 @@ from domain.memberships.plan_repository import (
 from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
 from domain.paging import Page, PageRequest
-from domain.tables import companies
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from domain.door.corrections import correct_visits
 from domain.door.events import TOPIC, ScanAnnulled
 from domain.door.model import AnnulAnswer, AnnulRequest, DoorLimits, Outcome, Problem, Reason, Rejected, Remedy
 from domain.door.repository import DoorRepository, GymRow, MemberRow
+from domain.door.tables import scans, visits
 from domain.door.timeline_repository import drop_conflict, happened_at
 from domain.ids import new_id
 from domain.outbox import store_events
-from domain.tables import scans, visits
 
 _REPEATED_WITHIN = timedelta(minutes=10)  # far longer than a phone is held up
 

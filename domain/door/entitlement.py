@@ -7,8 +7,9 @@ from sqlalchemy import Connection, select
 
 from domain.door.repository import DoorRepository
 from domain.door.rules import entitlement
+from domain.gyms.tables import gyms
 from domain.memberships.days import day_of
-from domain.tables import gyms, memberships
+from domain.memberships.tables import memberships
 
 
 def entitled_until(connection: Connection, member_id: UUID, gym_id: UUID, now: datetime) -> date | None:

@@ -11,9 +11,9 @@ from domain.door.model import HeadCountAnswer, HeadCountRequest, Inferred, Probl
 from domain.door.open_visits import OpenVisits
 from domain.door.repository import DoorRepository, GymRow
 from domain.door.rows import NewVisit
+from domain.door.tables import head_counts
 from domain.ids import new_id
 from domain.outbox import store_events
-from domain.tables import head_counts
 
 # A slip of the hand, such as a digit too many, would fill the gym for everybody else.
 _TIMES_CAPACITY, _BESIDE = 3, 50

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from domain.door.events import DoorEvent, MachineFreed
 from domain.door.machine_model import MachineAnswer, MachineRequest, OpenUse, UseEnded
+from domain.door.tables import machine_requests, machine_uses, open_machine_uses
 from domain.ids import new_id
-from domain.tables import machine_requests, machine_uses, machines, open_machine_uses
+from domain.machines.tables import machines
 
 _OPEN = (
     open_machine_uses.c.use_id,

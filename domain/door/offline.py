@@ -27,11 +27,11 @@ from domain.door.model import (
     ScanRequest,
 )
 from domain.door.repository import DoorRepository, GymRow, MemberRow
+from domain.door.tables import scan_conflicts, scans
 from domain.door.timeline import occurred_at
 from domain.door.timeline_repository import TimelineRepository, happened_at, list_conflict
 from domain.ids import new_id
 from domain.outbox import store_events
-from domain.tables import scan_conflicts, scans
 
 MOST_RECENT = 200
 MOST_SINCE = 2000  # accepted scans of any kind that a correction replays

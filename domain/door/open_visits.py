@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from domain.door.repository import DoorRepository
-from domain.tables import open_visits
+from domain.door.tables import open_visits
 
 OfMember = tuple[UUID, UUID | None]
 """A visit and its member; None of one that a head count has added."""

@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import Boolean, Connection, RowMapping, Select, func, select, type_coerce
 
 from domain.door.model import Direction, Outcome, Reason, Remedy, ScanAnswer, ShownMember
+from domain.door.tables import open_visits, scans, visits
+from domain.gyms.tables import gates, gyms
+from domain.identity.tables import users
 from domain.paging import Page, PageRequest, page
-from domain.tables import gates, gyms, open_visits, scans, users, visits
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,12 @@ from sqlalchemy import Connection, Select, select, update
 
 from domain.door.model import Conflict, Direction, Outcome
 from domain.door.queries import Inside, whoever_is_inside
+from domain.door.tables import head_counts, open_machine_uses, open_visits, scan_conflicts, scans, visits
 from domain.door.timeline_repository import happened_at
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
+from domain.machines.tables import machines
 from domain.paging import Page, PageRequest, page
-from domain.tables import (
-    gyms,
-    head_counts,
-    machines,
-    open_machine_uses,
-    open_visits,
-    scan_conflicts,
-    scans,
-    users,
-    visits,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from sqlalchemy import Connection, Row, select, tuple_
 from domain.door.model import Inferred, ShownMember
 from domain.door.rows import NewScan, NewVisit
 from domain.door.state import OpenVisit
+from domain.door.tables import scans
 from domain.gyms.opening_hours import OpeningException, OpeningHours
+from domain.identity.tables import users
 from domain.literals import (
     day_literal,
     id_literal,
@@ -27,7 +29,6 @@ from domain.literals import (
     word_literal,
 )
 from domain.memberships.model import HeldMembership
-from domain.tables import scans, users
 
 _DAYS_AROUND = 2  # a gym's own day is at most one away from that of UTC; the night before and the day after count
 

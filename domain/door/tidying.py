@@ -14,11 +14,12 @@ from domain.door.machine_uses import MachineUses
 from domain.door.model import Inferred, TidyAnswer
 from domain.door.open_visits import OpenVisits
 from domain.door.repository import GymRow
+from domain.door.tables import open_machine_uses, open_visits
 from domain.gyms.hours_repository import HoursRepository
 from domain.gyms.opening_hours import closing_after
+from domain.gyms.tables import gyms
 from domain.gyms.timetable import Timetable
 from domain.outbox import store_events
-from domain.tables import gyms, open_machine_uses, open_visits
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 
 from domain.door.model import Conflict, Direction, Inferred, Outcome
+from domain.door.tables import open_visits, scan_conflicts, scans, visits
 from domain.door.timeline import GateScan, OfflineEntry, RuleEnd, occurred_at
-from domain.tables import gyms, open_visits, scan_conflicts, scans, users, visits
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
 
 
 @dataclass(frozen=True, slots=True)

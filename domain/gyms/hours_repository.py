@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, insert, select
 
 from domain.gyms.opening_hours import OpeningException, OpeningHours
+from domain.gyms.tables import opening_exceptions, opening_hours
 from domain.gyms.timetable import Timetable
 from domain.ids import new_id
-from domain.tables import opening_exceptions, opening_hours
 
 
 class HoursRepository:

@@ -13,9 +13,9 @@ from domain.gyms.gate_service import create_device
 from domain.gyms.model import GymProblem, GymRefusal, NewDevice
 from domain.gyms.repository import GymRepository
 from domain.gyms.rules import hash_secret
+from domain.gyms.tables import device_pairings
 from domain.ids import new_id
 from domain.paging import Page, PageRequest, page
-from domain.tables import device_pairings
 
 GOOD_FOR = timedelta(minutes=10)
 

@@ -7,21 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from domain.companies.tables import companies
+from domain.door.tables import head_counts, open_visits, scans, visits
 from domain.gyms.model import Gym
+from domain.gyms.tables import gate_devices, gates, gyms
 from domain.ids import new_id
-from domain.tables import (
-    companies,
-    gate_devices,
-    gates,
-    gyms,
-    head_counts,
-    machines,
-    open_visits,
-    plan_gyms,
-    plans,
-    scans,
-    visits,
-)
+from domain.machines.tables import machines
+from domain.memberships.tables import plan_gyms, plans
 
 GYM_COLUMNS = (
     *(gyms.c.name, gyms.c.address, gyms.c.time_zone, gyms.c.capacity, gyms.c.reentry_after_s),

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 
 from domain.gyms.model import Device, DeviceAtGate, DeviceKey, DeviceSighting, Gate, Gym, Serves
 from domain.gyms.registry import GYM_COLUMNS, gym_of
+from domain.gyms.tables import gate_devices, gates, gyms
 from domain.paging import Page, PageRequest, page
-from domain.tables import gate_devices, gates, gyms
 
 _DEVICE = (
     gate_devices.c.id,

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from domain.identity.addresses import account_name
-from domain.tables import sign_in_attempts
+from domain.identity.tables import sign_in_attempts
 
 FORGOTTEN_AFTER = timedelta(hours=24)
 AN_HOUR = timedelta(hours=1)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from domain.tables import code_answers
+from domain.identity.tables import code_answers
 
 _SWEPT_AT_ONCE = 200
 

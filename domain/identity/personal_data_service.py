@@ -6,25 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table, delete, select, update
 
+from domain.door.tables import machine_requests, machine_uses, open_visits, scans, visits
 from domain.identity.model import Change, IdentityRefusal
 from domain.identity.repository import UserRepository
 from domain.identity.service import UNKNOWN_USER
 from domain.identity.session_repository import SessionRepository
-from domain.tables import (
-    invoices,
-    ledger_entries,
-    machine_requests,
-    machine_uses,
-    memberships,
-    open_visits,
-    orders,
-    scans,
-    sessions,
-    user_changes,
-    user_roles,
-    users,
-    visits,
-)
+from domain.identity.tables import sessions, user_changes, user_roles, users
+from domain.memberships.tables import ledger_entries, memberships
+from domain.payments.tables import invoices, orders
 
 DELETED_NAME = "Deleted member"
 

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, false, in
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import Change, Role, User, UserChange, UserFilter, UserState
 from domain.identity.names import fitting
+from domain.identity.tables import user_changes, user_roles, users
 from domain.ids import new_id
 from domain.paging import Page, PageRequest, page
-from domain.tables import user_changes, user_roles, users
 from domain.text import search_key
 
 _USER = (

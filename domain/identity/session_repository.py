@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from domain.identity.model import Session, SessionState, roles_of
+from domain.identity.tables import sessions, user_roles, users
 from domain.paging import Page, PageRequest, page, parts
-from domain.tables import sessions, user_roles, users
 
 _AT_ONCE = 1000
 _LONGEST_DEVICE = 200

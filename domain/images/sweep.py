@@ -6,9 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from domain.identity.tables import users
 from domain.images.model import PICTURE_ADDRESS, QUARANTINE, ImageStore, Shelf, name_in, picture_address
+from domain.machines.tables import machines
 from domain.paging import parts
-from domain.tables import machines, users
 
 _AT_ONCE = 500
 

@@ -7,10 +7,12 @@ from uuid import UUID
 from sqlalchemy import Connection, String, and_, case, cast, func, select
 
 from domain.door.model import Outcome
+from domain.door.tables import open_machine_uses, scans
+from domain.gyms.tables import gate_devices, gates
 from domain.ids import first_id_of
 from domain.live.model import MachineCount, TrendMinute
 from domain.live.service_level import DeviceInUse, ScanTiming
-from domain.tables import gate_devices, gates, machines, open_machine_uses, scans
+from domain.machines.tables import machines
 
 # Ids are made by the clock of whoever decided; a row's own times say exactly.
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)

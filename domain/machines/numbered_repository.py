@@ -5,12 +5,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from domain.door.tables import open_machine_uses, open_visits
 from domain.gyms.model import Gym
 from domain.gyms.registry import GYM_COLUMNS, gym_of
+from domain.gyms.tables import gyms
 from domain.machines.model import Machine, MachineFilter
 from domain.machines.repository import MachineRepository
+from domain.machines.tables import machines
 from domain.paging import PageRequest
-from domain.tables import gyms, machines, open_machine_uses, open_visits
 
 _MOST = 10_000
 

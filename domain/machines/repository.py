@@ -6,9 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, select, update
 
+from domain.companies.tables import companies
+from domain.door.tables import open_machine_uses
+from domain.gyms.tables import gyms
 from domain.machines.model import Machine, MachineFilter
+from domain.machines.tables import machines
 from domain.paging import Page, PageRequest, page
-from domain.tables import companies, gyms, machines, open_machine_uses
 from domain.text import search_key
 
 _MACHINE = (

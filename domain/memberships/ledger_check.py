@@ -9,7 +9,8 @@ from sqlalchemy import Connection, func, select
 from domain.memberships.ledger import account_of
 from domain.memberships.periods import CoverageError
 from domain.memberships.repository import entry_of, projection
-from domain.tables import ledger_entries, memberships, orders
+from domain.memberships.tables import ledger_entries, memberships
+from domain.payments.tables import orders
 
 _PROJECTED = ("starts_at", "ends_at", "frozen_from", "frozen_until", "in_arrears_since", "without_grace")
 _AT_ONCE = 500

@@ -9,12 +9,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from domain.gyms.registry import GymRegistry
+from domain.gyms.tables import gyms
 from domain.ids import new_id
 from domain.memberships.plans import UNKNOWN_PLAN, Plan, PlanDetails, changed_plan, refuse_plan_price, refuse_version
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
+from domain.memberships.tables import memberships, plan_gyms, plans
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
-from domain.tables import gyms, memberships, orders, plan_gyms, plans
+from domain.payments.tables import orders
 
 
 class PlanRepository:

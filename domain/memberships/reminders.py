@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from domain.identity.ports import MailAwayError, MailDeferredError, MailRefusedError
+from domain.identity.tables import users
 from domain.memberships.days import day_of
-from domain.tables import memberships, plans, reminders, users
+from domain.memberships.tables import memberships, plans, reminders
 from domain.unit_of_work import Store
 
 DAYS_BEFORE = (7, 1)

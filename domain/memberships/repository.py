@@ -8,15 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.days import begin_of, day_of
 from domain.memberships.ledger import Account, Draft, Entry, EntryKind, Method, account_of
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan
+from domain.memberships.tables import ledger_entries, memberships
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
-from domain.tables import ledger_entries, memberships, users
 
 
 @dataclass(frozen=True, slots=True)

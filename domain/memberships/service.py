@@ -5,13 +5,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
+from domain.identity.tables import users
 from domain.memberships import bookings
 from domain.memberships.bookings import FreezeLimits
 from domain.memberships.ledger import Draft, EntryKind
 from domain.memberships.periods import days_from
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from domain.memberships.repository import Held, LedgerRepository, Who
-from domain.tables import users
 
 UNKNOWN_MEMBER = MembershipRefusal(
     MembershipProblem.UNKNOWN_MEMBER, "There is no such user. Whoever never signed in is not there yet."

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from domain.clock import Clock
+from domain.companies.tables import companies
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.bookings import refuse_grant
 from domain.memberships.days import day_of
@@ -29,7 +31,6 @@ from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import Settlement
-from domain.tables import companies, users
 from domain.unit_of_work import Store
 
 UNKNOWN_MEMBER = PaymentRefusal(

@@ -12,11 +12,11 @@ from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository, Who
+from domain.memberships.tables import ledger_entries
 from domain.payments.checkout import UNKNOWN_MEMBER, new_order
 from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
 from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Buyer
-from domain.tables import ledger_entries
 
 
 def sell_at_desk(

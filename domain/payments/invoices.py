@@ -10,13 +10,15 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
+from domain.companies.tables import companies
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.periods import Period
 from domain.money import Money, vat_in
 from domain.paging import Page, PageRequest, page
 from domain.payments.model import Order
 from domain.payments.ports import Buyer
-from domain.tables import companies, invoices, users
+from domain.payments.tables import invoices
 
 
 class InvoiceKind(StrEnum):

@@ -13,7 +13,7 @@ from domain.payments.model import PaymentRefusal
 from domain.payments.ports import Happened, PaymentProvider
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import Settlement
-from domain.tables import stripe_events
+from domain.payments.tables import stripe_events
 from domain.unit_of_work import Store
 
 TOPIC = "payment-events"

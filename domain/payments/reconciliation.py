@@ -28,7 +28,7 @@ from domain.payments.provider_events import (
 from domain.payments.refunds import Refunds
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import Settlement
-from domain.tables import stripe_events
+from domain.payments.tables import stripe_events
 from domain.unit_of_work import Store
 
 _ONE_BY_ONE = 20  # so many open orders are asked for each; more are found in the list of all pages

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.ledger import Method
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
 from domain.payments.model import AWAITED, DisputeState, Order, OrderState, Refund, RefundState
 from domain.payments.ports import ProvidedDispute, ProvidedRefund
-from domain.tables import disputes, open_orders, orders, refunds, users
+from domain.payments.tables import disputes, open_orders, orders, refunds
 
 
 class OrderRepository:

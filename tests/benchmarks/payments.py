@@ -22,6 +22,7 @@ from sqlalchemy import Connection, event, func, insert, select
 
 from domain.clock import system_clock
 from domain.identity.model import Role
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
@@ -29,7 +30,7 @@ from domain.payments.checkout import Checkouts, WantedCheckout
 from domain.payments.model import Order
 from domain.payments.reconciliation import Reconciliation
 from domain.payments.settlement import Settlement
-from domain.tables import orders, stripe_events, users
+from domain.payments.tables import orders, stripe_events
 from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings, StripeSettings

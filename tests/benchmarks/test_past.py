@@ -12,8 +12,10 @@ from cluster.bench.past_rows import Past, member_at
 from cluster.bench.world import BenchWorld, Kind
 from cluster.local.mariadb import MariaDbServer
 from domain.door.reconcile import disagreements
+from domain.door.tables import open_visits, scans, visits
+from domain.identity.tables import users
+from domain.memberships.tables import memberships
 from domain.migrations.run import upgrade
-from domain.tables import memberships, open_visits, scans, users, visits
 from domain.unit_of_work import Store
 from tests.servers import fresh_database
 

@@ -6,11 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
 
+from domain.companies.tables import companies
 from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
 from domain.gyms.repository import GymRepository
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import companies, gyms, memberships, plans, users
+from domain.memberships.tables import memberships, plans
 
 _HAVE_NO_MEMBERSHIP = 20  # one in so many
 

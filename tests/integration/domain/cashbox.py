@@ -12,6 +12,8 @@ from domain.memberships.ledger import Account
 from domain.memberships.ledger_check import Disagreement, check_ledger
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
+from domain.memberships.tables import ledger_entries
+from domain.outbox import outbox
 from domain.payments.checkout import Checkouts, WantedCheckout
 from domain.payments.invoices import InvoiceRepository, InvoiceText
 from domain.payments.model import Order, PaymentRefusal, Refund
@@ -21,7 +23,7 @@ from domain.payments.reconciliation import Reconciliation
 from domain.payments.refunds import Refunds, ask_refund
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import Settlement
-from domain.tables import ledger_entries, outbox, stripe_events
+from domain.payments.tables import stripe_events
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import StandInProvider
 from tests.world import World

@@ -8,8 +8,9 @@ from domain.door.model import AnnulAnswer, Direction, Inferred, Outcome, Problem
 from domain.door.queries import DoorQueries
 from domain.door.reconcile import disagreements
 from domain.door.records import DoorRecords
+from domain.door.tables import open_visits, visits
+from domain.outbox import outbox
 from domain.paging import PageRequest
-from domain.tables import open_visits, outbox, visits
 from tests.world import START, World
 
 ENTER, LEAVE = Direction.ENTER, Direction.LEAVE

@@ -17,8 +17,8 @@ from domain.identity.attempts import Purpose, Scope, delay_after
 from domain.identity.model import Change, Client, IdentityProblem, IdentityRefusal, User
 from domain.identity.ports import ProviderAwayError
 from domain.identity.repository import UserRepository
+from domain.identity.tables import sign_in_attempts
 from domain.ids import new_id
-from domain.tables import sign_in_attempts
 from integrations.device_cookies import DeviceCookies
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import IdentitySettings

@@ -9,8 +9,8 @@ from domain.clock import system_clock
 from domain.door.model import Direction, DoorLimits, PassReading, PassStatus, ScanAnswer, ScanRequest
 from domain.door.reconcile import disagreements
 from domain.door.service import decide_batch
+from domain.door.tables import open_visits, scans
 from domain.ids import new_id
-from domain.tables import open_visits, scans
 from domain.unit_of_work import Store, should_decide_again
 from tests.world import START, HeldClock, World
 

@@ -21,8 +21,11 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.reconcile import DisagreementKind, disagreements
+from domain.door.tables import open_visits, scans, visits
+from domain.gyms.tables import gyms, opening_exceptions, opening_hours
 from domain.ids import new_id
-from domain.tables import gyms, open_visits, opening_exceptions, opening_hours, outbox, plan_gyms, scans, visits
+from domain.memberships.tables import plan_gyms
+from domain.outbox import outbox
 from domain.unit_of_work import should_decide_again
 from tests.world import START, World
 

@@ -8,13 +8,15 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 
 from deployments.gym.desk import GymDesk
+from domain.companies.tables import companies
 from domain.door.model import Direction, DoorResult, Reason, ScanAnswer
 from domain.door.service import decide_batch
 from domain.gyms.model import Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
 from domain.gyms.opening_hours import OpeningHours
+from domain.gyms.tables import gate_devices, opening_hours
 from domain.gyms.timetable import GymHours, Timetable
 from domain.ids import new_id
-from domain.tables import companies, gate_devices, memberships, opening_hours, plans
+from domain.memberships.tables import memberships, plans
 from tests.world import World
 
 T = TypeVar("T")

@@ -25,14 +25,16 @@ from domain.idempotency import (
     HELD_FOR,
     IdempotentRequest,
     KeyState,
+    idempotency_keys,
 )
 from domain.ids import new_id
 from domain.memberships.ledger import Method
 from domain.memberships.ledger_check import check_ledger
 from domain.memberships.repository import Who
+from domain.memberships.tables import ledger_entries
 from domain.payments.model import Order, PaymentRefusal
 from domain.payments.ports import Buyer, PaymentsAwayError
-from domain.tables import idempotency_keys, ledger_entries, orders, refunds
+from domain.payments.tables import orders, refunds
 from domain.unit_of_work import Store
 from tests.provider import StandInProvider
 from tests.servers import migrated_database

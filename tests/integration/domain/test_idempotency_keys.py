@@ -15,12 +15,12 @@ from domain.idempotency import (
     KeyState,
     claim_key,
     free_key,
+    idempotency_keys,
     keep_answer,
     let_go,
     set_subject,
 )
 from domain.ids import new_id
-from domain.tables import idempotency_keys
 from domain.unit_of_work import Store
 from tests.servers import migrated_database
 from tests.world import START, World

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from deployments.store_desk import StoreDesk
 from domain.door.model import Direction, EndVisitRequest, Inferred
+from domain.door.tables import scans, visits
 from domain.identity import personal_data_service, service
 from domain.identity.code_answer_repository import code_answer, keep_code_answer
 from domain.identity.model import (
@@ -28,9 +29,10 @@ from domain.identity.model import (
 from domain.identity.ports import RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.session_repository import SessionRepository
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.paging import PageRequest
-from domain.tables import metadata, scans, users, visits
+from domain.tables import metadata
 from domain.text import search_key
 from tests.world import START, World
 

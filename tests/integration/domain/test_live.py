@@ -8,11 +8,13 @@ from sqlalchemy import insert
 
 from deployments.gym.desk import GymDesk
 from domain.door.model import Direction, PassReading, PassStatus
+from domain.door.tables import open_machine_uses
 from domain.gyms.model import GymProblem, GymRefusal
+from domain.gyms.tables import gate_devices, gates
 from domain.ids import new_id
 from domain.live.model import LiveReading, MachineCount
 from domain.live.service_level import ServiceLevel
-from domain.tables import gate_devices, gates, machines, open_machine_uses
+from domain.machines.tables import machines
 from tests.world import START, World
 
 ENTER, LEAVE = Direction.ENTER, Direction.LEAVE

@@ -18,7 +18,7 @@ from domain.memberships.service import adjust, freeze
 from domain.money import Money
 from domain.payments.desk_payments import sell_at_desk
 from domain.payments.model import Order, OrderState
-from domain.tables import orders
+from domain.payments.tables import orders
 from tests.integration.domain.cashbox import CANCEL, Cashbox, session
 from tests.world import World
 

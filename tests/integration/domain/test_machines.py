@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import insert
 
 from deployments.gym.desk import GymDesk
+from domain.door.tables import open_machine_uses
 from domain.gyms.model import GymProblem, GymRefusal
+from domain.gyms.tables import gyms
 from domain.ids import new_id
 from domain.images.model import Shelf
 from domain.images.sweep import shown_names
 from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
 from domain.paging import PageRequest
-from domain.tables import gyms, open_machine_uses
 from domain.unit_of_work import Store
 from integrations.images.directory import DirectoryImages
 from tests.unit.images.drawn import file_of, halves

@@ -13,11 +13,11 @@ from deployments.payments.desk import PaymentsDesk
 from domain.idempotency import IdempotentRequest
 from domain.ids import new_id
 from domain.memberships.refusals import MembershipRefusal
+from domain.memberships.tables import plans
 from domain.money import Money
 from domain.payments.model import MOST_AWAITED, Order, OrderState
 from domain.payments.ports import PaymentsAwayError
 from domain.payments.repository import OrderRepository
-from domain.tables import plans
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
 from tests.world import World
 

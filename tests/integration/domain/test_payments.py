@@ -11,8 +11,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, select, update
 
+from domain.companies.tables import companies
 from domain.door.model import Outcome, Reason, Remedy
 from domain.identity.personal_data_service import export_account
+from domain.identity.tables import users
 from domain.memberships.ledger import Method
 from domain.memberships.plan_repository import change_plan, create_plan, retire_plan
 from domain.memberships.plans import Plan, PlanDetails
@@ -20,6 +22,7 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.reminders import due_reminders
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
+from domain.memberships.tables import ledger_entries, memberships
 from domain.money import Money, vat_in
 from domain.payments.desk_payments import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind, InvoiceText
@@ -28,7 +31,7 @@ from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
 from domain.payments.provider_events import store_happened
 from domain.payments.repository import OrderRepository
-from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders, users
+from domain.payments.tables import invoices, open_orders, orders
 from tests.integration.domain.cashbox import CANCEL, Cashbox, refused, session
 from tests.world import World
 
@@ -615,7 +618,7 @@ def test_missed_events_are_kept_in_parts(box: Cashbox, monkeypatch: pytest.Monke
     bought = [box.order() for _ in range(5)]
     for order in bought:
         box.provider.pay(session(order))
-    monkeypatch.setattr("domain.payments.reconcile._AT_ONCE", 2)
+    monkeypatch.setattr("domain.payments.reconciliation._AT_ONCE", 2)
     done = box.reconciliation.run(timedelta(seconds=60))
     assert (done.events_missed, len(done.mended), done.failures) == (5, 5, 0)
     assert {box.event_state(event) for event in box.provider.events} == {"handled"}

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
+from domain.identity.tables import user_changes, users
 from domain.ids import new_id
-from domain.tables import user_changes, users
 from domain.unit_of_work import should_decide_again
 from tests.world import START, World
 

@@ -17,7 +17,7 @@ from deployments.identity.outside import Outside
 from deployments.store_desk import StoreAwayError
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, ReusedCredential, Tokens
 from domain.identity.session_repository import SessionRepository
-from domain.tables import sessions
+from domain.identity.tables import sessions
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
 from tests.mailbox import Mailbox

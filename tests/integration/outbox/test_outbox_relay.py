@@ -14,8 +14,10 @@ from consumers.deployment import ConsumerUnhealthyError, DoorConsumer
 from consumers.outbox_relay import OutboxRelay, outbox_relay
 from domain.door.model import AnnulRequest, Direction, ScanRequest
 from domain.door.service import decide_batch
+from domain.door.tables import scans
 from domain.ids import new_id
-from domain.tables import leases, outbox, scans
+from domain.leases import leases
+from domain.outbox import outbox
 from domain.unit_of_work import Store, should_decide_again
 from integrations.settings import Settings
 from tests.events import Published, first_appearances, published, stored, wait_until, with_small_events

@@ -17,12 +17,13 @@ from sqlalchemy.exc import OperationalError
 from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
 from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
 from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
+from domain.identity.tables import users
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.reminders import Reminder, send_reminders
 from domain.memberships.repository import Who
 from domain.memberships.service import freeze
+from domain.memberships.tables import reminders
 from domain.payments.model import OrderState
-from domain.tables import reminders, users
 from integrations.lease import Lease
 from integrations.settings import Settings, StripeSettings
 from tests.integration.domain.cashbox import Cashbox, session
@@ -446,7 +447,7 @@ def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
 ) -> None:
     members = [box.bought().member_id for _ in range(7)]
     box.days_pass(24)
-    monkeypatch.setattr("domain.payments.reminders._AT_ONCE", 3)
+    monkeypatch.setattr("domain.memberships.reminders._AT_ONCE", 3)
     sizes: list[int] = []
 
     @listens_for(box.world.store.engine, "before_cursor_execute")

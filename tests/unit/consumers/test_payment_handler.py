@@ -13,7 +13,7 @@ from consumers.verdict import Verdict, verdict
 from domain.payments.model import OrderState
 from domain.payments.ports import Happened, PaymentsAwayError
 from domain.payments.provider_events import PaymentEvent
-from domain.tables import stripe_events
+from domain.payments.tables import stripe_events
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.stores import sqlite_store
 from tests.unit.consumers.fakes import Bench, message

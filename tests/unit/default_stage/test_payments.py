@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from domain.identity.model import Role
-from domain.tables import orders, outbox, plans, stripe_events, users
+from domain.identity.tables import users
+from domain.memberships.tables import plans
+from domain.outbox import outbox
+from domain.payments.tables import orders, stripe_events
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import sent
 from tests.unit.default_stage.stage import Stage

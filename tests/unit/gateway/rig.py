@@ -27,10 +27,10 @@ from deployments.qr.questions import ScanQuestion, decode_questions, encode_prod
 from domain.door.model import OfflineScan, PassReading, PassStatus, TidyRequest
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
+from domain.gyms.tables import gate_devices, gates
 from domain.identity.model import Caller, Role
 from domain.ids import new_id
 from domain.images.model import ImagesAwayError, StoredImage
-from domain.tables import gate_devices, gates
 from integrations.device_cookies import DeviceCookies
 from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime

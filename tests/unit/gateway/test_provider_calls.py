@@ -16,8 +16,9 @@ from deployments.gateway.payments.checkout_pages import PAGE_POLICY
 from deployments.payments.desk import PaymentsDesk
 from domain.identity.model import Role
 from domain.ids import new_id
+from domain.outbox import outbox
 from domain.payments.provider_events import TOPIC
-from domain.tables import outbox, stripe_events
+from domain.payments.tables import stripe_events
 from integrations.kafka.messages import decode_payment_event
 from integrations.settings import StripeSettings
 from integrations.stripe.provider import StripePayments

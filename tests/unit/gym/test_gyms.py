@@ -7,11 +7,15 @@ import pytest
 from sqlalchemy import insert, select
 
 from deployments.gym.desk import GymDesk
+from domain.companies.tables import companies
+from domain.door.tables import head_counts
 from domain.gyms.model import DeviceSighting, Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
 from domain.gyms.pairing_service import hash_code, new_code
+from domain.gyms.tables import device_pairings
 from domain.ids import new_id
+from domain.machines.tables import machines
+from domain.memberships.tables import plan_gyms, plans
 from domain.paging import PageRequest
-from domain.tables import companies, device_pairings, head_counts, machines, plan_gyms, plans
 from domain.unit_of_work import Store
 from tests.servers import migrate
 from tests.world import START, World

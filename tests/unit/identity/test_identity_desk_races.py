@@ -20,8 +20,8 @@ from deployments.store_desk import StoreAwayError
 from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefusal, Role, User
 from domain.identity.ports import MailAwayError
 from domain.identity.repository import UserRepository
+from domain.identity.tables import sessions, user_roles
 from domain.ids import new_id
-from domain.tables import sessions, user_roles
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
 from tests.stores import sqlite_store

@@ -13,12 +13,15 @@ from cluster.rush.loading import DEVICES_A_GATE, set_up, withdraw_devices
 from cluster.rush.people import GATES_A_GYM
 from cluster.rush.world import RushWorld
 from domain.clock import system_clock
+from domain.door.tables import open_visits, visits
 from domain.gyms.registry import GymRegistry
+from domain.gyms.tables import gate_devices, gyms
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.ledger_check import check_ledger
 from domain.memberships.plan_repository import PlanRepository
+from domain.memberships.tables import memberships
 from domain.paging import PageRequest
-from domain.tables import gate_devices, gyms, memberships, open_visits, users, visits
 from domain.unit_of_work import Store
 from tests.stores import sqlite_store
 

@@ -25,8 +25,8 @@ from cluster.rush.summary import Summary, summary_of
 from cluster.rush.wire import NoResponseError
 from cluster.rush.world import RushWorld
 from domain.door.model import Outcome, Reason, ScanAnswer
+from domain.door.tables import open_visits
 from domain.ids import new_id
-from domain.tables import open_visits
 from domain.unit_of_work import Store
 from tests.held_time import HeldLoop
 from tests.unit.rush.conftest import WISH, Answering, PlainSigns, StoreDoor, as_told, ask_again
