@@ -10,7 +10,8 @@ from consumers.payments import patient
 from consumers.ports import LeaderLease
 from domain.clock import Clock, system_clock
 from domain.identity.ports import Mail, MailAwayError, Mailer
-from domain.memberships.reminders import Reminder, send_reminders
+from domain.memberships.reminder_repository import Reminder
+from domain.memberships.reminders import send_reminders
 from domain.payments.ports import PaymentProvider, PaymentsAwayError
 from domain.payments.reconciliation import Reconciliation
 from integrations.mail import mailer_of

@@ -8,7 +8,7 @@ from consumers.loop import ConsumerLoop, LoopLimits
 from domain.clock import Clock, system_clock
 from domain.payments.ports import PaymentProvider
 from domain.payments.provider_events import FAILED, EventHandling, PaymentEvent, mark_handled
-from domain.payments.settlement import Settlement
+from domain.payments.settlement import OrderSettlement
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
@@ -38,7 +38,7 @@ class PaymentHandler:
     def __init__(self, store: Store, provider: PaymentProvider, clock: Clock, at_once: int = _AT_ONCE) -> None:
         self._store = store
         self._clock = clock
-        self._handling = EventHandling(store, provider, Settlement(store, provider, clock))
+        self._handling = EventHandling(store, provider, OrderSettlement(store, provider, clock))
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="settling")
 
     def handle(self, messages: Sequence[PaymentEvent]) -> Sequence[bool]:

@@ -126,7 +126,7 @@ def keep_answer(connection: Connection, key: str, answer: str) -> None:
     _change(connection, key, answer=answer, held_until=None)
 
 
-def let_go(connection: Connection, key: str) -> None:
+def end_attempt(connection: Connection, key: str) -> None:
     """End an attempt that has no answer: the next call with the key continues at once."""
     _change(connection, key, held_until=None)
 

@@ -83,6 +83,11 @@ class Store:
                     raise
         raise AssertionError("unreachable")
 
+    def ping(self) -> None:
+        """Return once the database has answered."""
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()

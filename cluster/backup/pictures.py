@@ -11,7 +11,8 @@ from cluster.backup.snapshot import ROWS_AT_ONCE
 from cluster.backup.writing import BackupWriter
 from cluster.errors import CommandError
 from domain.identity.tables import users
-from domain.images.model import PICTURE_ADDRESS, ImagesAwayError, ImageStore, Shelf, Size, image_key
+from domain.images.model import PICTURE_ADDRESS, Shelf, Size, image_key
+from domain.images.ports import ImagesAwayError, ImageStore
 from domain.machines.tables import machines
 
 _FOLDER = "pictures/"

@@ -13,7 +13,7 @@ from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from deployments.gateway.identity.schemas import Email, PersonName
-from deployments.identity.outside import Outside, outside_of
+from deployments.identity.backend import IdentityBackend, open_backend
 from domain.clock import system_clock
 from domain.identity.model import IdentityRefusal, Role
 from domain.identity.ports import Account, Directory, IdentityProvider, ProviderAwayError, RoleAction
@@ -93,9 +93,9 @@ def _checked(value: str, kind: Any, wrong: str, mend: str) -> str:  # noqa: ANN4
 
 
 @contextmanager
-def _outside(settings: Settings) -> Iterator[Outside]:
+def _outside(settings: Settings) -> Iterator[IdentityBackend]:
     try:
-        outside = outside_of(settings)
+        outside = open_backend(settings)
         try:
             yield outside
         finally:

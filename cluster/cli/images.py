@@ -12,8 +12,10 @@ from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
-from domain.images.model import ImagesAwayError, Shelf
-from domain.images.sweep import Swept, shown_names
+from domain.images.model import Shelf
+from domain.images.ports import ImagesAwayError
+from domain.images.repository import shown_names
+from domain.images.sweep import Swept
 from domain.images.sweep import sweep as sweep_images
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store

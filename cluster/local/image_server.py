@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from cluster.local.ports import LOOPBACK, is_free
 from cluster.local.process import ChildProcess
-from domain.images.model import ImagesAwayError
+from domain.images.ports import ImagesAwayError
 from integrations.settings import ImageSettings
 
 _BUCKET = "fitmonitor-images"

@@ -14,12 +14,12 @@ from cluster.bench.world import Kind
 from cluster.rush.membership import members_of_rush
 from cluster.rush.people import GATES_A_GYM
 from cluster.rush.world import RushGate, RushGym, RushMember, RushWorld
+from domain.companies.repository import CompanyRepository
 from domain.companies.tables import companies
 from domain.door.tables import open_visits
+from domain.gyms.gate_repository import GateRepository
 from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
-from domain.gyms.registry import GymRegistry
-from domain.gyms.repository import GymRepository
 from domain.gyms.tables import gate_devices, gates, gyms
 from domain.identity.tables import users
 from domain.ids import new_id
@@ -72,7 +72,7 @@ def _withdraw(connection: Connection, now: datetime) -> None:
 
 def _company(connection: Connection, now: datetime) -> Plan:
     """A company of its own, and its plan, which is not for sale."""
-    GymRegistry(connection).locked_company(now)  # the one that others' gyms are of comes first
+    CompanyRepository(connection).lock_or_create(now)  # the one that others' gyms are of comes first
     repository = PlanRepository(connection)
     query = select(plans.c.id).join(companies, companies.c.id == plans.c.company_id).where(companies.c.name == COMPANY)
     found = connection.execute(query).scalars().first()
@@ -127,21 +127,20 @@ def _new_gym(connection: Connection, company_id: UUID, place: int, settings: dic
 
 
 def _gates(connection: Connection, gym: int, gym_id: UUID, now: datetime) -> tuple[RushGate, ...]:
-    repository = GymRepository(connection)
-    found = {gate.name: gate for gate in repository.gates_of(gym_id)}
+    found = {gate.name: gate for gate in GateRepository(connection).gates_of(gym_id)}
     made = []
     for place in range(GATES_A_GYM):
         name = f"Gate {place + 1}"
-        gate = found.get(name) or create_gate(repository, gym_id, name, Serves.BOTH, now)
+        gate = found.get(name) or create_gate(connection, gym_id, name, Serves.BOTH, now)
         if isinstance(gate, GymRefusal):
             raise TypeError(gate.detail)
-        devices = [_device(repository, gate.id, number, now) for number in range(1, DEVICES_A_GATE + 1)]
+        devices = [_device(connection, gate.id, number, now) for number in range(1, DEVICES_A_GATE + 1)]
         made.append(RushGate(gate.id, name, gym, gym_id, tuple(devices)))
     return tuple(made)
 
 
-def _device(repository: GymRepository, gate_id: UUID, number: int, now: datetime) -> tuple[UUID, str]:
-    made = create_device(repository, gate_id, f"Rush scanner {number}", now)
+def _device(connection: Connection, gate_id: UUID, number: int, now: datetime) -> tuple[UUID, str]:
+    made = create_device(connection, gate_id, f"Rush scanner {number}", now)
     if isinstance(made, GymRefusal):
         raise TypeError(made.detail)
     return made.device.id, made.credential

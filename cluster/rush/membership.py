@@ -13,10 +13,11 @@ from cluster.rush.world import RushMember
 from domain.door.tables import visits
 from domain.identity.tables import user_roles, users
 from domain.ids import new_id
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.ledger import Draft, EntryKind
 from domain.memberships.periods import Period
 from domain.memberships.plans import Plan
-from domain.memberships.repository import LedgerRepository, Who
+from domain.memberships.repository import LedgerRepository
 from domain.unit_of_work import Store
 
 MAIL = "rush.example"
@@ -67,7 +68,9 @@ def _made(connection: Connection, plan: Plan, places: Sequence[int], now: dateti
             held = ledger.to_prolong(made[_email(place)], plan, now)
             today = held.today(now)
             period = Period(today + timedelta(days=first), today + timedelta(days=last))
-            ledger.book(held, [Draft(EntryKind.OPENING, period, grants=True)], Who(None, "part of a rush"), now)
+            ledger.book(
+                held, [Draft(EntryKind.OPENING, period, grants=True)], BookingOrigin(None, "part of a rush"), now
+            )
     return made
 
 

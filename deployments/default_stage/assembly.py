@@ -23,7 +23,7 @@ from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, Toke
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import Uploads
 from domain.clock import Clock
-from domain.images.model import ImageStore
+from domain.images.ports import ImageStore
 from integrations.settings import Settings
 
 _AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, payment_calls, docs_calls)
@@ -55,7 +55,7 @@ def assemble_stage(
     )
     docs_calls.add_document(app)
     stage = settings.default_stage
-    codes = CodeAnswers(others.gym, others.identity, settings, clock)
+    codes = CodeAnswers(others.identity, settings, clock)
     images = ImagesByThread(others.images)
     app.state.parts = StageParts(
         gym=others.gym,

@@ -14,7 +14,7 @@ from deployments.gateway.payments.webhook_routes import LARGER_BODIES
 from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
-from deployments.gym.desk import GymDesk
+from deployments.gym.gates import GateService
 from deployments.http.asgi import WAY_BACK_S, Shell, ShellLimits
 from deployments.http.auth import callers_of
 from deployments.http.background_tasks import Lifespan, Step
@@ -26,14 +26,14 @@ from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, Door
 from deployments.http.rate_limits import RateLimit
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
-from deployments.payments.desk import PaymentsDesk
 from deployments.qr.answer_counts import AnswerCounts, CountedDesk, counted_calls
 from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
 from deployments.qr.relay import Relay
 from deployments.qr.scan_batching import ScanBatching
 from deployments.qr.scan_exchange import ScanExchange
+from deployments.service_host import HealthService
 from domain.clock import Clock
-from domain.images.model import ImageStore
+from domain.images.ports import ImageStore
 from integrations.settings import Settings
 from integrations.tally import Tally
 
@@ -83,7 +83,7 @@ def assemble(
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
     tally = tally or Tally()
-    gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
+    gates = ConfirmedCache(lambda ids: others.gym(GateService.gates_by_id, ids), freshness=freshness)
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     door = settings.door
     batching = ScanBatching(
@@ -147,10 +147,10 @@ def _sender(qr: AskQr) -> Callable[[Sequence[ScanQuestion]], Awaitable[list[bool
 
 def _readiness(others: Others) -> Readiness:
     async def gym() -> bool:
-        return await others.gym(GymDesk.ping)
+        return await others.gym(HealthService.ping)
 
     async def database() -> bool:
-        return await others.gym(GymDesk.ping_database)
+        return await others.gym(HealthService.ping_database)
 
     async def qr() -> bool:
         await others.qr.ping()
@@ -160,7 +160,7 @@ def _readiness(others: Others) -> Readiness:
         return others.replies.ready and others.replies.healthy
 
     async def payments() -> bool:
-        return await others.payments(PaymentsDesk.ping)  # asks no provider: what hangs there says nothing of this part
+        return await others.payments(HealthService.ping)  # asks no provider: what hangs there says nothing of this part
 
     required = {"gym": gym, "database": database, "qr": qr, "kafka_replies": kafka_replies}
     return Readiness(required, shown={"payments": payments})

@@ -8,7 +8,8 @@ from fastapi import Header, Path, Response
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem
 from deployments.http.uploads import images_away
-from domain.images.model import ImagesAwayError, Shelf, Size, image_key
+from domain.images.model import Shelf, Size, image_key
+from domain.images.ports import ImagesAwayError
 
 PROBLEMS = ("unknown_image", "images_away")
 """What a call that shows a picture may be answered."""

@@ -17,7 +17,8 @@ from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem, Fault, later
 from deployments.http.upload_forms import UploadForm, boundary_of
 from domain.ids import new_id
-from domain.images.model import ImagesAwayError, quarantine_key
+from domain.images.model import quarantine_key
+from domain.images.ports import ImagesAwayError
 from integrations.settings import ImageSettings
 
 FORM = "multipart/form-data"

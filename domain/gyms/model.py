@@ -146,3 +146,21 @@ class GymRefusal:
 
     problem: GymProblem
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """A code that waits for its device, without the code itself."""
+
+    id: UUID
+    gate_id: UUID
+    name: str
+    created_by: UUID
+    created_at: datetime
+    expires_at: datetime
+
+
+UNKNOWN_GYM = GymRefusal(GymProblem.UNKNOWN_GYM, "There is no such gym.")
+
+
+UNKNOWN_GATE = GymRefusal(GymProblem.UNKNOWN_GATE, "There is no such gate.")

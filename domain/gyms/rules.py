@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import secrets
+from base64 import b32encode
 from collections.abc import Iterable
 from functools import lru_cache
 from uuid import UUID
@@ -78,3 +80,20 @@ def read_credential(credential: str) -> tuple[UUID, str] | None:
     except ValueError:
         return None
     return (device_id, secret) if dot and secret else None
+
+
+_CODE_BYTES = 10  # 80 bits: within ten minutes, and with tries limited, nobody guesses one
+
+
+_GROUP = 4
+
+
+def new_code() -> str:
+    """A code as it is shown: four groups of four letters and digits (RFC 4648 section 6)."""
+    letters = b32encode(secrets.token_bytes(_CODE_BYTES)).decode()
+    return "-".join(letters[start : start + _GROUP] for start in range(0, len(letters), _GROUP))
+
+
+def hash_code(code: str) -> str:
+    """What is stored of a code, however it was typed: small letters, spaces and dashes make no difference."""
+    return hash_secret("".join(code.upper().replace("-", " ").split()))

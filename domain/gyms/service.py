@@ -5,30 +5,32 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Connection
+
+from domain.companies.repository import CompanyRepository
 from domain.gyms.hours_repository import HoursRepository
-from domain.gyms.model import Gym, GymDetails, GymProblem, GymRefusal
-from domain.gyms.registry import GymRegistry
+from domain.gyms.model import UNKNOWN_GYM, Gym, GymDetails, GymProblem, GymRefusal
+from domain.gyms.repository import GymRepository
 from domain.gyms.rules import refuse_change
 from domain.gyms.timetable import Timetable, refuse_timetable
 from domain.ids import new_id
 
-UNKNOWN_GYM = GymRefusal(GymProblem.UNKNOWN_GYM, "There is no such gym.")
 
-
-def create_gym(registry: GymRegistry, details: GymDetails, now: datetime) -> Gym:
+def create_gym(connection: Connection, details: GymDetails, now: datetime) -> Gym:
     """Set a gym up, in the company that there is, with the next free number.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another one was first: roll back and do it again.
     """
-    company_id = registry.locked_company(now)
-    gym = Gym(**asdict(details), id=new_id(), legacy_number=registry.next_number(), version=1)
-    registry.add(gym, company_id, now)
+    company_id = CompanyRepository(connection).lock_or_create(now)
+    gyms = GymRepository(connection)
+    gym = Gym(**asdict(details), id=new_id(), legacy_number=gyms.next_number(), version=1)
+    gyms.add(gym, company_id, now)
     return gym
 
 
 def change_gym(
-    registry: GymRegistry, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None
+    connection: Connection, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None
 ) -> Gym | GymRefusal:
     """Change some of a gym's details. A capacity below the number of those inside lets nobody out and nobody in.
 
@@ -36,7 +38,7 @@ def change_gym(
         changes: of the fields of `GymDetails`, each of its type.
         expected: the version that was read; None: any.
     """
-    gym = _in_operation(registry, gym_id)
+    gym = GymRepository(connection).locked(gym_id)
     if gym is None:
         return UNKNOWN_GYM
     if refusal := refuse_change("The gym", gym.version, expected):
@@ -45,74 +47,70 @@ def change_gym(
     if details == gym.details:
         return gym
     changed = replace(gym, **asdict(details), version=gym.version + 1)
-    registry.change(changed)
+    GymRepository(connection).change(changed)
     return changed
 
 
-def retire_gym(registry: GymRegistry, gym_id: UUID, now: datetime, *, force: bool = False) -> Gym | GymRefusal:
+def retire_gym(connection: Connection, gym_id: UUID, now: datetime, *, force: bool = False) -> Gym | GymRefusal:
     """Let nobody into a gym any more; who is inside can leave. Idempotent.
 
     Args:
         force: retire it also while people are inside.
     """
-    gym = registry.locked(gym_id)
+    gyms = GymRepository(connection)
+    gym = gyms.locked(gym_id, retired=True)
     if gym is None:
         return UNKNOWN_GYM
     # The door locks the gym too: nobody enters between the count and the retirement.
-    inside = 0 if force or gym.retired_at is not None else registry.inside(gym_id)
+    inside = 0 if force or gym.retired_at is not None else gyms.inside(gym_id)
     if inside:
         return GymRefusal(
             GymProblem.GYM_NOT_EMPTY,
             f"People inside: {inside}. Retire the gym once they have left, or with `force=true`: they can still leave.",
         )
-    return _set_retired(registry, gym, now)
+    return _set_retired(gyms, gym, now)
 
 
-def reopen_gym(registry: GymRegistry, gym_id: UUID) -> Gym | GymRefusal:
+def reopen_gym(connection: Connection, gym_id: UUID) -> Gym | GymRefusal:
     """Take a retirement back. Idempotent."""
-    gym = registry.locked(gym_id)
-    return UNKNOWN_GYM if gym is None else _set_retired(registry, gym, None)
+    gyms = GymRepository(connection)
+    gym = gyms.locked(gym_id, retired=True)
+    return UNKNOWN_GYM if gym is None else _set_retired(gyms, gym, None)
 
 
-def delete_gym(registry: GymRegistry, gym_id: UUID, expected: int | None) -> GymRefusal | None:
+def delete_gym(connection: Connection, gym_id: UUID, expected: int | None) -> GymRefusal | None:
     """Remove a gym to which nothing refers, such as one set up by mistake; any other is retired instead."""
-    gym = registry.locked(gym_id)
+    gyms = GymRepository(connection)
+    gym = gyms.locked(gym_id, retired=True)
     if gym is None:
         return UNKNOWN_GYM
     if refusal := refuse_change("The gym", gym.version, expected):
         return refusal
-    if referring := registry.referring(gym_id):
+    if referring := gyms.referring(gym_id):
         return GymRefusal(
             GymProblem.GYM_IN_USE, f"There are {', '.join(referring)} of this gym. Retire it instead: they stay."
         )
-    registry.remove(gym_id)
+    gyms.remove(gym_id)
     return None
 
 
-def set_hours(
-    registry: GymRegistry, hours: HoursRepository, gym_id: UUID, timetable: Timetable, expected: int | None
-) -> Gym | GymRefusal:
+def set_hours(connection: Connection, gym_id: UUID, timetable: Timetable, expected: int | None) -> Gym | GymRefusal:
     """Set all opening hours of a gym anew; they are a part of it, its version rises."""
-    gym = _in_operation(registry, gym_id)
+    gym = GymRepository(connection).locked(gym_id)
     if gym is None:
         return UNKNOWN_GYM
     refusal = refuse_change("The gym", gym.version, expected) or refuse_timetable(timetable)
     if refusal:
         return refusal
     changed = replace(gym, version=gym.version + 1)
-    hours.set(gym_id, timetable)
-    registry.change(changed)
+    HoursRepository(connection).set(gym_id, timetable)
+    GymRepository(connection).change(changed)
     return changed
 
 
-def _in_operation(registry: GymRegistry, gym_id: UUID) -> Gym | None:
-    gym = registry.locked(gym_id)
-    return None if gym is None or gym.retired_at is not None else gym
-
-
-def _set_retired(registry: GymRegistry, gym: Gym, retired_at: datetime | None) -> Gym:
+def _set_retired(gyms: GymRepository, gym: Gym, retired_at: datetime | None) -> Gym:
     if (gym.retired_at is None) == (retired_at is None):
         return gym
     changed = replace(gym, retired_at=retired_at, version=gym.version + 1)
-    registry.change(changed)
+    gyms.change(changed)
     return changed

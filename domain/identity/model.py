@@ -127,7 +127,13 @@ class User:
     disabled_at: datetime | None = None
     deleted_at: datetime | None = None
     roles_changed_at: datetime | None = None
+    reminders_off_at: datetime | None = None
     roles: frozenset[Role] = frozenset()
+
+    @property
+    def wants_reminders(self) -> bool:
+        """Whether the user gets mails before a membership ends."""
+        return self.reminders_off_at is None
 
     @property
     def state(self) -> UserState:

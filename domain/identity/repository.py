@@ -27,6 +27,7 @@ _USER = (
     users.c.disabled_at,
     users.c.deleted_at,
     users.c.roles_changed_at,
+    users.c.reminders_off_at,
 )
 _LONGEST_DETAIL = 200
 

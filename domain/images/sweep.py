@@ -4,11 +4,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
-
-from domain.identity.tables import users
-from domain.images.model import PICTURE_ADDRESS, QUARANTINE, ImageStore, Shelf, name_in, picture_address
-from domain.machines.tables import machines
+from domain.images.model import QUARANTINE, Shelf, name_in
+from domain.images.ports import ImageStore
 from domain.paging import parts
 
 _AT_ONCE = 500
@@ -61,13 +58,3 @@ def sweep(
                 else:
                     kept += 1
     return Swept(tuple(taken), kept)
-
-
-def shown_names(connection: Connection, shelf: Shelf, names: Collection[str]) -> set[str]:
-    """Those of the names that some machine or member shows."""
-    if shelf is Shelf.MACHINES:
-        found = connection.execute(select(machines.c.image).where(machines.c.image.in_(names)))
-        return {str(row.image) for row in found}
-    addresses = [picture_address(name) for name in names]
-    found = connection.execute(select(users.c.picture_url).where(users.c.picture_url.in_(addresses)))
-    return {str(row.picture_url).removeprefix(PICTURE_ADDRESS) for row in found}

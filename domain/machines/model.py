@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.gyms.model import GymProblem, GymRefusal
+
 
 @dataclass(frozen=True, slots=True)
 class MachineText:
@@ -67,3 +69,6 @@ class MachineFilter:
     type: str | None = None
     free: bool | None = None
     retired: bool = False
+
+
+UNKNOWN_MACHINE = GymRefusal(GymProblem.UNKNOWN_MACHINE, "There is no such machine.")

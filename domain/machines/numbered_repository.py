@@ -7,8 +7,7 @@ from sqlalchemy import Connection, select
 
 from domain.door.tables import open_machine_uses, open_visits
 from domain.gyms.model import Gym
-from domain.gyms.registry import GYM_COLUMNS, gym_of
-from domain.gyms.tables import gyms
+from domain.gyms.repository import GymRepository
 from domain.machines.model import Machine, MachineFilter
 from domain.machines.repository import MachineRepository
 from domain.machines.tables import machines
@@ -35,7 +34,7 @@ class NumberedMachine:
     used_by: UUID | None
 
 
-class Numbers:
+class NumberedRepository:
     """Questions within one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
@@ -43,7 +42,7 @@ class Numbers:
 
     def gym(self, number: int) -> NumberedGym | None:
         """The gym of a number."""
-        found = self._gym(number)
+        found = GymRepository(self._connection).of_number(number)
         if found is None:
             return None
         rows = self._connection.execute(
@@ -55,7 +54,7 @@ class Numbers:
 
     def machines(self, gym_number: int) -> list[NumberedMachine]:
         """The machines in service of the gym of a number, in the order in which they came."""
-        gym = self._gym(gym_number)
+        gym = GymRepository(self._connection).of_number(gym_number)
         if gym is None:
             return []
         found = MachineRepository(self._connection).machines(gym.id, MachineFilter(), PageRequest(_MOST)).items
@@ -69,7 +68,7 @@ class Numbers:
 
     def machine(self, gym_number: int, number: int) -> NumberedMachine | None:
         """One machine in service of that gym."""
-        gym = self._gym(gym_number)
+        gym = GymRepository(self._connection).of_number(gym_number)
         if gym is None:
             return None
         row = self._connection.execute(
@@ -79,9 +78,3 @@ class Numbers:
         ).one_or_none()
         machine = MachineRepository(self._connection).machine(row.id) if row else None
         return NumberedMachine(machine, gym_number, row.member_id) if row and machine else None
-
-    def _gym(self, number: int) -> Gym | None:
-        row = self._connection.execute(
-            select(*GYM_COLUMNS).where(gyms.c.legacy_number == number, gyms.c.retired_at.is_(None))
-        ).one_or_none()
-        return gym_of(row) if row else None

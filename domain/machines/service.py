@@ -4,24 +4,25 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from domain.gyms.model import GymProblem, GymRefusal
+from sqlalchemy import Connection
+
+from domain.gyms.model import UNKNOWN_GYM, GymProblem, GymRefusal
 from domain.gyms.repository import GymRepository
 from domain.gyms.rules import refuse_change
-from domain.gyms.service import UNKNOWN_GYM
 from domain.ids import new_id
-from domain.machines.model import Machine, MachineChange, MachineText
+from domain.machines.model import UNKNOWN_MACHINE, Machine, MachineChange, MachineText
 from domain.machines.repository import MachineRepository
 
-UNKNOWN_MACHINE = GymRefusal(GymProblem.UNKNOWN_MACHINE, "There is no such machine.")
 IN_USE = GymRefusal(GymProblem.MACHINE_IN_USE, "Somebody is on this machine. It can be deleted once it is free.")
 
 
 def create_machine(
-    gyms: GymRepository, machines: MachineRepository, gym_id: UUID, text: MachineText, image: str, now: datetime
+    connection: Connection, gym_id: UUID, text: MachineText, image: str, now: datetime
 ) -> Machine | GymRefusal:
     """Put another machine into a gym in operation; `image` is the name of a picture that is published already."""
+    machines = MachineRepository(connection)
     number = machines.next_number()
-    if not gyms.lock_gym(gym_id):
+    if GymRepository(connection).locked(gym_id) is None:
         return UNKNOWN_GYM
     machine = Machine(
         id=new_id(),
@@ -42,9 +43,10 @@ def create_machine(
 
 
 def edit_machine(
-    machines: MachineRepository, machine_id: UUID, change: MachineChange, expected_version: int | None
+    connection: Connection, machine_id: UUID, change: MachineChange, expected_version: int | None
 ) -> Machine | GymRefusal:
     """Change what is written of a machine; `expected_version` None takes it whatever was changed meanwhile."""
+    machines = MachineRepository(connection)
     machine = _expected(machines, machine_id, expected_version)
     if isinstance(machine, GymRefusal):
         return machine
@@ -52,17 +54,19 @@ def edit_machine(
 
 
 def set_image(
-    machines: MachineRepository, machine_id: UUID, image: str, expected_version: int | None
+    connection: Connection, machine_id: UUID, image: str, expected_version: int | None
 ) -> Machine | GymRefusal:
     """Give a machine another picture, which is published already; `expected_version` as for `edit_machine`."""
+    machines = MachineRepository(connection)
     machine = _expected(machines, machine_id, expected_version)
     return machine if isinstance(machine, GymRefusal) else _changed(machines, machine, {"image": image})
 
 
 def set_out_of_order(
-    machines: MachineRepository, machine_id: UUID, reason: str | None, now: datetime
+    connection: Connection, machine_id: UUID, reason: str | None, now: datetime
 ) -> Machine | GymRefusal:
     """Say that a machine cannot be used, and why, or with None that it can again. The time of the first word stays."""
+    machines = MachineRepository(connection)
     machine = machines.locked(machine_id)
     if machine is None:
         return UNKNOWN_MACHINE
@@ -70,16 +74,18 @@ def set_out_of_order(
     return _changed(machines, machine, {"out_of_order_since": since, "out_of_order_reason": reason})
 
 
-def set_retired(machines: MachineRepository, machine_id: UUID, *, retired: bool, now: datetime) -> Machine | GymRefusal:
+def set_retired(connection: Connection, machine_id: UUID, *, retired: bool, now: datetime) -> Machine | GymRefusal:
     """Take a machine out of service or bring it back; once more changes nothing."""
+    machines = MachineRepository(connection)
     machine = machines.locked(machine_id)
     if machine is None:
         return UNKNOWN_MACHINE
     return _changed(machines, machine, {"retired_at": (machine.retired_at or now) if retired else None})
 
 
-def delete_machine(machines: MachineRepository, machine_id: UUID, expected_version: int | None) -> GymRefusal | None:
+def delete_machine(connection: Connection, machine_id: UUID, expected_version: int | None) -> GymRefusal | None:
     """Forget a machine that nobody is on. What members did on it stays theirs. `expected_version` as above."""
+    machines = MachineRepository(connection)
     machine = _expected(machines, machine_id, expected_version)
     if isinstance(machine, GymRefusal):
         return machine

@@ -1,4 +1,4 @@
-"""What is booked when something happens to a membership: pure functions from an account to rows.
+"""What is booked when something happens to a membership: pure functions from an balance to rows.
 
 The worked examples are those of docs/payments.md; each row states the days that it grants or takes back.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from domain.memberships.ledger import Account, Draft, EntryKind
+from domain.memberships.ledger import Draft, EntryKind, LedgerBalance
 from domain.memberships.periods import Coverage, Period, days_from
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from domain.money import Money
@@ -29,25 +29,25 @@ LONGEST_AHEAD_WHEN_PAID = 5 * LONGEST_AHEAD
 
 
 def refuse_grant(
-    account: Account, today: date, days: int, longest: timedelta = LONGEST_AHEAD
+    balance: LedgerBalance, today: date, days: int, longest: timedelta = LONGEST_AHEAD
 ) -> MembershipRefusal | None:
     """Why so many days more are not granted; None when they are.
 
     Args:
         longest: how far ahead of today the membership may end.
     """
-    room = (today + longest - _next_free(account, today)).days
+    room = (today + longest - _next_free(balance, today)).days
     return None if days <= room else _too_long(days, room, today + longest)
 
 
-def purchase(account: Account, today: date, days: int, money: Money, order_id: UUID) -> list[Draft]:
+def purchase(balance: LedgerBalance, today: date, days: int, money: Money, order_id: UUID) -> list[Draft]:
     """Days paid for: from the present end on, or from today where that has passed."""
-    start = _next_free(account, today)
+    start = _next_free(balance, today)
     return [Draft(EntryKind.PURCHASE, days_from(start, days), grants=True, money=money, order_id=order_id)]
 
 
 def refund(
-    account: Account, today: date, money: Money, order_id: UUID, paid: "Paid", provider_id: str | None = None
+    balance: LedgerBalance, today: date, money: Money, order_id: UUID, paid: "Paid", provider_id: str | None = None
 ) -> list[Draft]:
     """Money given back takes back the days that it paid for, as far as they are not used up.
 
@@ -56,11 +56,11 @@ def refund(
         paid: the payment and what was given back of it before.
     """
     share = paid.days_of(paid.refunded + money.amount) - paid.days_of(paid.refunded)
-    days = min(share, account.unused(order_id, today))
+    days = min(share, balance.unused(order_id, today))
     if paid.refunded + money.amount >= paid.amount:
-        days = account.unused(order_id, today)
+        days = balance.unused(order_id, today)
     return _taken_back(
-        account, today, days, EntryKind.REFUND, Money(-money.amount, money.currency), order_id, provider_id
+        balance, today, days, EntryKind.REFUND, Money(-money.amount, money.currency), order_id, provider_id
     )
 
 
@@ -78,37 +78,37 @@ class Paid:
 
 
 def refund_failed(
-    account: Account, today: date, money: Money, days: int, order_id: UUID, provider_id: str
+    balance: LedgerBalance, today: date, money: Money, days: int, order_id: UUID, provider_id: str
 ) -> list[Draft]:
     """A refund that did not arrive: the money is here again, and so are the days that it had taken back."""
     if not days:
         return [Draft(EntryKind.REFUND_FAILED, money=money, order_id=order_id, provider_id=provider_id)]
-    period = days_from(_next_free(account, today), days)
+    period = days_from(_next_free(balance, today), days)
     return [
         Draft(EntryKind.REFUND_FAILED, period, grants=True, money=money, order_id=order_id, provider_id=provider_id)
     ]
 
 
-def reversal(account: Account, today: date, money: Money, order_id: UUID, reverses_id: UUID) -> list[Draft]:
+def reversal(balance: LedgerBalance, today: date, money: Money, order_id: UUID, reverses_id: UUID) -> list[Draft]:
     """A payment at the desk that was a mistake: its days and its money, back."""
-    days = account.unused(order_id, today)
+    days = balance.unused(order_id, today)
     out = Money(-money.amount, money.currency)
-    return _taken_back(account, today, days, EntryKind.REVERSAL, out, order_id, None, reverses_id)
+    return _taken_back(balance, today, days, EntryKind.REVERSAL, out, order_id, None, reverses_id)
 
 
 def freeze(
-    account: Account, today: date, wanted: Period, limits: FreezeLimits | None
+    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits | None
 ) -> list[Draft] | MembershipRefusal:
     """Whole days without entry; the end moves by as many.
 
     Args:
         limits: of a member; None: an admin asks.
     """
-    if refusal := _refuse_freeze(account, today, wanted, limits):
+    if refusal := _refuse_freeze(balance, today, wanted, limits):
         return refusal
-    frozen = account.coverage.within(wanted.start, wanted.end)
+    frozen = balance.coverage.within(wanted.start, wanted.end)
     taken = [Draft(EntryKind.FREEZE, part, moves=True, freeze=wanted) for part in frozen]
-    left = _without(account.coverage, frozen)
+    left = _without(balance.coverage, frozen)
     start = max(left.end or wanted.end, wanted.end)
     days = sum(part.days for part in frozen)
     room = (today + LONGEST_AHEAD - start).days
@@ -117,18 +117,18 @@ def freeze(
     return [*taken, Draft(EntryKind.FREEZE, days_from(start, days), grants=True, moves=True, freeze=wanted)]
 
 
-def unfreeze(account: Account, today: date) -> list[Draft] | MembershipRefusal:
+def unfreeze(balance: LedgerBalance, today: date) -> list[Draft] | MembershipRefusal:
     """Enter again from today on: what is left of the freeze comes off the end."""
-    frozen = account.freeze
+    frozen = balance.freeze
     if frozen is None or frozen.end <= today:
         return MembershipRefusal(MembershipProblem.NOT_FROZEN, "The membership is not frozen, nor about to be.")
     first = max(today, frozen.start)
     kept = Period(frozen.start, first) if first > frozen.start else None
-    behind = account.coverage.within(frozen.end, date.max)
+    behind = balance.coverage.within(frozen.end, date.max)
     days = min((frozen.end - first).days, sum(part.days for part in behind))
     if not days:
         return [Draft(EntryKind.UNFREEZE, freeze=kept)]
-    taken = account.coverage.last(days, frozen.end)
+    taken = balance.coverage.last(days, frozen.end)
     return [
         *(Draft(EntryKind.UNFREEZE, part, moves=True, freeze=kept) for part in taken),
         Draft(EntryKind.UNFREEZE, days_from(first, days), grants=True, moves=True, freeze=kept),
@@ -140,37 +140,37 @@ def dispute_opened(dispute_id: str, order_id: UUID) -> list[Draft]:
     return [Draft(EntryKind.DISPUTE_OPENED, order_id=order_id, provider_id=dispute_id)]
 
 
-def dispute_won(account: Account, today: date, dispute_id: str, order_id: UUID) -> list[Draft]:
+def dispute_won(balance: LedgerBalance, today: date, dispute_id: str, order_id: UUID) -> list[Draft]:
     """The money stays: days withheld are given again, once no other dispute is open."""
     closing = Draft(EntryKind.DISPUTE_WON, order_id=order_id, provider_id=dispute_id)
-    return [closing, *_withheld(account, today, dispute_id, EntryKind.DISPUTE_WON)]
+    return [closing, *_withheld(balance, today, dispute_id, EntryKind.DISPUTE_WON)]
 
 
-def dispute_lost(account: Account, today: date, dispute_id: str, order_id: UUID, money: Money) -> list[Draft]:
+def dispute_lost(balance: LedgerBalance, today: date, dispute_id: str, order_id: UUID, money: Money) -> list[Draft]:
     """The money is gone, and with it the days that it paid for and that were not used up when the dispute began.
 
     Args:
         money: what the dispute took, positive.
     """
     out = Money(-money.amount, money.currency)
-    days = account.unused(order_id, today)
-    taken = _taken_back(account, today, days, EntryKind.DISPUTE_LOST, out, order_id, dispute_id)
-    after = account
+    days = balance.unused(order_id, today)
+    taken = _taken_back(balance, today, days, EntryKind.DISPUTE_LOST, out, order_id, dispute_id)
+    after = balance
     for draft in taken:
         after = _between(after, draft)
     return [*taken, *_withheld(after, today, dispute_id, EntryKind.DISPUTE_LOST)]
 
 
-def adjustment(account: Account, today: date, days: int) -> list[Draft] | MembershipRefusal:
+def adjustment(balance: LedgerBalance, today: date, days: int) -> list[Draft] | MembershipRefusal:
     """Days given by an admin, or taken back as far as they are not used up."""
     if days == 0:
         return []
     if days > 0:
-        if refusal := refuse_grant(account, today, days):
+        if refusal := refuse_grant(balance, today, days):
             return refusal
-        return [Draft(EntryKind.ADJUSTMENT, days_from(_next_free(account, today), days), grants=True)]
-    ahead = sum(part.days for part in account.coverage.within(account.counted_from(today), date.max))
-    return _taken_back(account, today, min(-days, ahead), EntryKind.ADJUSTMENT, None, None, None)
+        return [Draft(EntryKind.ADJUSTMENT, days_from(_next_free(balance, today), days), grants=True)]
+    ahead = sum(part.days for part in balance.coverage.within(balance.counted_from(today), date.max))
+    return _taken_back(balance, today, min(-days, ahead), EntryKind.ADJUSTMENT, None, None, None)
 
 
 def _too_long(days: int, room: int, latest: date) -> MembershipRefusal:
@@ -180,13 +180,13 @@ def _too_long(days: int, room: int, latest: date) -> MembershipRefusal:
     )
 
 
-def _next_free(account: Account, today: date) -> date:
+def _next_free(balance: LedgerBalance, today: date) -> date:
     """The first day that is neither past, nor held, nor frozen: a frozen day is none to use."""
-    return max(today, account.ends_on or today, account.freeze.end if account.freeze else today)
+    return max(today, balance.ends_on or today, balance.freeze.end if balance.freeze else today)
 
 
 def _taken_back(
-    account: Account,
+    balance: LedgerBalance,
     today: date,
     days: int,
     kind: EntryKind,
@@ -196,7 +196,7 @@ def _taken_back(
     reverses_id: UUID | None = None,
 ) -> list[Draft]:
     """Days off the end, the last ones first; the money stands in the first row."""
-    periods: list[Period | None] = [*account.coverage.last(days, account.counted_from(today))] if days else [None]
+    periods: list[Period | None] = [*balance.coverage.last(days, balance.counted_from(today))] if days else [None]
     return [
         Draft(
             kind,
@@ -210,16 +210,16 @@ def _taken_back(
     ]
 
 
-def _withheld(account: Account, today: date, dispute_id: str, kind: EntryKind) -> list[Draft]:
+def _withheld(balance: LedgerBalance, today: date, dispute_id: str, kind: EntryKind) -> list[Draft]:
     """Days that passed in suspension, given again from today on or behind the end."""
-    since = account.suspended_since
-    if since is None or account.disputes - {dispute_id}:
+    since = balance.suspended_since
+    if since is None or balance.disputes - {dispute_id}:
         return []
-    withheld = account.coverage.within(since, today)
+    withheld = balance.coverage.within(since, today)
     if not withheld:
         return []
-    left = _without(account.coverage, withheld)
-    frozen_until = account.freeze.end if account.freeze else today
+    left = _without(balance.coverage, withheld)
+    frozen_until = balance.freeze.end if balance.freeze else today
     start = max(left.end or today, today, frozen_until)
     days = sum(part.days for part in withheld)
     return [
@@ -228,10 +228,10 @@ def _withheld(account: Account, today: date, dispute_id: str, kind: EntryKind) -
     ]
 
 
-def _between(account: Account, draft: Draft) -> Account:
-    """The account after a row of a booking, with the dispute still open."""
-    after = account.after(draft, date.min)
-    return replace(after, disputes=account.disputes, suspended_since=account.suspended_since)
+def _between(balance: LedgerBalance, draft: Draft) -> LedgerBalance:
+    """The balance after a row of a booking, with the dispute still open."""
+    after = balance.after(draft, date.min)
+    return replace(after, disputes=balance.disputes, suspended_since=balance.suspended_since)
 
 
 def _without(coverage: Coverage, periods: list[Period]) -> Coverage:
@@ -241,32 +241,34 @@ def _without(coverage: Coverage, periods: list[Period]) -> Coverage:
 
 
 def _refuse_freeze(
-    account: Account, today: date, wanted: Period, limits: FreezeLimits | None
+    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits | None
 ) -> MembershipRefusal | None:
-    if account.suspended_since is not None:
+    if balance.suspended_since is not None:
         return MembershipRefusal(
             MembershipProblem.SUSPENDED, "A payment is disputed; until that is closed there is nothing to freeze."
         )
-    if account.freeze is not None and account.freeze.end > today:
-        frozen = account.freeze
+    if balance.freeze is not None and balance.freeze.end > today:
+        frozen = balance.freeze
         return MembershipRefusal(
             MembershipProblem.ALREADY_FROZEN,
             f"A freeze from {frozen.start} until {frozen.end} is there already. End it first.",
         )
     if wanted.start < today:
         return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, "A freeze begins today or later.")
-    if not account.coverage.within(wanted.start, wanted.start + timedelta(days=1)):
+    if not balance.coverage.within(wanted.start, wanted.start + timedelta(days=1)):
         return MembershipRefusal(
             MembershipProblem.NOTHING_TO_FREEZE, "No day that is paid for is left there: nothing is left to freeze."
         )
     if wanted.days > LONGEST_FREEZE:
         return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, f"A freeze lasts {LONGEST_FREEZE} days at most.")
-    return _refuse_member(account, today, wanted, limits) if limits is not None else None
+    return _refuse_member(balance, today, wanted, limits) if limits is not None else None
 
 
-def _refuse_member(account: Account, today: date, wanted: Period, limits: FreezeLimits) -> MembershipRefusal | None:
+def _refuse_member(
+    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits
+) -> MembershipRefusal | None:
     year_ago = today - timedelta(days=365)
-    lately = sum(days for start, days in account.frozen_days.items() if start >= year_ago)
+    lately = sum(days for start, days in balance.frozen_days.items() if start >= year_ago)
     too_long = MembershipProblem.FREEZE_TOO_LONG
     if wanted.days > limits.at_once:
         return MembershipRefusal(too_long, f"Members freeze {limits.at_once} days at most at once; an admin can more.")

@@ -101,7 +101,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class LedgerBalance:
     """What the rows of one membership add up to.
 
     Args:
@@ -143,7 +143,7 @@ class Account:
             used -= days - left
         return 0
 
-    def after(self, draft: Draft, booked_on: date) -> "Account":
+    def after(self, draft: Draft, booked_on: date) -> "LedgerBalance":
         """With one row more.
 
         Raises:
@@ -164,7 +164,7 @@ class Account:
         if draft.days:
             ended = (coverage.end or booked_on) <= booked_on
             without_grace = draft.days < 0 and draft.kind in _MONEY_BACK and ended
-        return Account(coverage, starts_on, freeze, disputes, since, held, frozen_days, without_grace)
+        return LedgerBalance(coverage, starts_on, freeze, disputes, since, held, frozen_days, without_grace)
 
     def _disputes_after(self, draft: Draft, booked_on: date) -> tuple[frozenset[str], date | None]:
         disputes, since = self.disputes, self.suspended_since
@@ -189,16 +189,16 @@ class Account:
         return freeze, lasted
 
 
-def account_of(rows: Iterable[tuple[Draft, date]]) -> Account:
+def balance_of(rows: Iterable[tuple[Draft, date]]) -> LedgerBalance:
     """What rows add up to, in the order in which they were written.
 
     Raises:
         CoverageError: they contradict one another.
     """
-    account = Account()
+    balance = LedgerBalance()
     for draft, booked_on in rows:
-        account = account.after(draft, booked_on)
-    return account
+        balance = balance.after(draft, booked_on)
+    return balance
 
 
 def money_kept(drafts: Iterable[Draft]) -> dict[str, int]:

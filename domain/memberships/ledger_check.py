@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
-from domain.memberships.ledger import account_of
+from domain.memberships.booked_membership import projection
+from domain.memberships.ledger import balance_of
 from domain.memberships.periods import CoverageError
-from domain.memberships.repository import entry_of, projection
+from domain.memberships.repository import entry_of
 from domain.memberships.tables import ledger_entries, memberships
 from domain.payments.tables import orders
 
@@ -17,20 +18,20 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class LedgerMismatch:
     """What does not add up: `about` is a membership's or an order's id."""
 
     about: UUID
     what: str
 
 
-def check_ledger(connection: Connection) -> Iterator[Disagreement]:
+def check_ledger(connection: Connection) -> Iterator[LedgerMismatch]:
     """Everything that does not add up; nothing, where all is well. Reads the ledger a part at a time."""
     yield from _memberships(connection)
     yield from _orders(connection)
 
 
-def _memberships(connection: Connection) -> Iterator[Disagreement]:
+def _memberships(connection: Connection) -> Iterator[LedgerMismatch]:
     after = UUID(int=0)
     while True:
         rows = connection.execute(
@@ -48,20 +49,20 @@ def _memberships(connection: Connection) -> Iterator[Disagreement]:
         for row in rows:
             try:
                 written = [entry_of(each) for each in entries.get(row.id, [])]  # type: ignore[arg-type] # rows of the ledger
-                account = account_of((entry.draft, entry.booked_on) for entry in written)
-                expected = projection(account, row.time_zone)
+                balance = balance_of((entry.draft, entry.booked_on) for entry in written)
+                expected = projection(balance, row.time_zone)
             except (CoverageError, ValueError) as error:
-                yield Disagreement(row.id, f"the ledger contradicts itself: {error}")
+                yield LedgerMismatch(row.id, f"the ledger contradicts itself: {error}")
                 continue
             for name in _PROJECTED:
                 if getattr(row, name) != expected[name]:
-                    yield Disagreement(row.id, f"{name} is {getattr(row, name)}, by the ledger {expected[name]}")
-            if account.coverage.days() != sum(account.held.values()):
-                yield Disagreement(row.id, "days were moved that nobody held")
+                    yield LedgerMismatch(row.id, f"{name} is {getattr(row, name)}, by the ledger {expected[name]}")
+            if balance.coverage.days() != sum(balance.held.values()):
+                yield LedgerMismatch(row.id, "days were moved that nobody held")
         after = rows[-1].id
 
 
-def _orders(connection: Connection) -> Iterator[Disagreement]:
+def _orders(connection: Connection) -> Iterator[LedgerMismatch]:
     """Of each fulfilled order the ledger keeps what was paid less what was given back."""
     kept = (
         select(ledger_entries.c.order_id, func.sum(ledger_entries.c.amount).label("kept"))
@@ -76,4 +77,4 @@ def _orders(connection: Connection) -> Iterator[Disagreement]:
     )
     for row in found:
         if row.kept is None or int(row.kept) != row.amount - row.refunded:
-            yield Disagreement(row.id, f"{row.amount - row.refunded} are left of it, by the ledger {row.kept}")
+            yield LedgerMismatch(row.id, f"{row.amount - row.refunded} are left of it, by the ledger {row.kept}")

@@ -1,18 +1,14 @@
 """Plans in the database, and what may be done with them."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from domain.gyms.registry import GymRegistry
 from domain.gyms.tables import gyms
-from domain.ids import new_id
-from domain.memberships.plans import UNKNOWN_PLAN, Plan, PlanDetails, changed_plan, refuse_plan_price, refuse_version
-from domain.memberships.refusals import MembershipProblem, MembershipRefusal
+from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.tables import memberships, plan_gyms, plans
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
@@ -102,79 +98,6 @@ class PlanRepository:
         for row in self._connection.execute(named) if listed else ():
             listed[row.plan_id].add(row.gym_id)
         return [_plan(row, frozenset(listed[row.id])) for row in rows]
-
-
-def create_plan(connection: Connection, details: PlanDetails, now: datetime) -> Plan | MembershipRefusal:
-    """Add a plan to the company that there is."""
-    if refusal := refuse_plan_price(details.price):
-        return refusal
-    repository = PlanRepository(connection)
-    company_id = GymRegistry(connection).locked_company(now)
-    if refusal := _refuse_gyms(repository, details, company_id):
-        return refusal
-    plan = Plan(new_id(), company_id, details)
-    repository.add(plan, now)
-    return plan
-
-
-def change_plan(
-    connection: Connection, plan_id: UUID, changes: Mapping[str, Any], expected: int | None
-) -> Plan | MembershipRefusal:
-    """Change a plan for those who buy it from now on.
-
-    Args:
-        changes: fields of `PlanDetails`, `amount` in place of the price.
-        expected: the version that was read; None: any.
-    """
-    repository = PlanRepository(connection)
-    plan = repository.plan(plan_id, lock=True)
-    if plan is None or plan.retired_at is not None:
-        return UNKNOWN_PLAN
-    if refusal := refuse_version(plan, expected):
-        return refusal
-    changed = changed_plan(plan, changes, sold=repository.is_sold(plan_id))
-    if isinstance(changed, MembershipRefusal) or changed == plan:
-        return changed
-    if refusal := _refuse_gyms(repository, changed.details, plan.company_id):
-        return refusal
-    repository.change(changed)
-    return changed
-
-
-def retire_plan(connection: Connection, plan_id: UUID, expected: int | None, now: datetime) -> Plan | MembershipRefusal:
-    """Sell a plan no more; those who have it keep it. Once more changes nothing."""
-    repository = PlanRepository(connection)
-    plan = repository.plan(plan_id, lock=True)
-    if plan is None:
-        return UNKNOWN_PLAN
-    if plan.retired_at is not None:
-        return plan
-    if refusal := refuse_version(plan, expected):
-        return refusal
-    retired = replace(plan, retired_at=now, version=plan.version + 1)
-    repository.change(retired)
-    return retired
-
-
-def reopen_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusal:
-    """Sell a retired plan again. Once more changes nothing."""
-    repository = PlanRepository(connection)
-    plan = repository.plan(plan_id, lock=True)
-    if plan is None:
-        return UNKNOWN_PLAN
-    if plan.retired_at is None:
-        return plan
-    reopened = replace(plan, retired_at=None, version=plan.version + 1)
-    repository.change(reopened)
-    return reopened
-
-
-def _refuse_gyms(repository: PlanRepository, details: PlanDetails, company_id: UUID) -> MembershipRefusal | None:
-    unknown = repository.unknown_gyms(details.gyms, company_id) if details.gyms else set()
-    if not unknown:
-        return None
-    named = ", ".join(sorted(map(str, unknown)))
-    return MembershipRefusal(MembershipProblem.UNKNOWN_GYM, f"There is no such gym: {named}.")
 
 
 def _columns(plan: Plan) -> dict[str, Any]:

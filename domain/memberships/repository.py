@@ -1,7 +1,6 @@
 """Memberships and their ledger in the database. Whoever books holds the member's row until the unit of work ends."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,44 +9,15 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from domain.identity.tables import users
 from domain.ids import new_id
-from domain.memberships.days import begin_of, day_of
-from domain.memberships.ledger import Account, Draft, Entry, EntryKind, Method, account_of
+from domain.memberships.booked_membership import BookedMembership, BookingOrigin, projection
+from domain.memberships.days import day_of
+from domain.memberships.ledger import Draft, Entry, EntryKind, LedgerBalance, Method, balance_of
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan
 from domain.memberships.tables import ledger_entries, memberships
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who books, and why.
-
-    Args:
-        by_id: None: the payment's provider, or the system by itself.
-        effect: what happened once; another booking of it collides.
-    """
-
-    by_id: UUID | None
-    reason: str
-    method: Method | None = None
-    effect: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A membership, and what its ledger adds up to."""
-
-    id: UUID
-    member_id: UUID
-    plan: Plan
-    time_zone: str
-    account: Account
-
-    def today(self, now: datetime) -> date:
-        """The day that it is where its days are counted."""
-        return day_of(now, self.time_zone)
 
 
 class LedgerRepository:
@@ -62,28 +32,28 @@ class LedgerRepository:
         query = select(users.c.id).where(users.c.id == member_id).with_for_update()
         return self._connection.execute(query).first() is not None
 
-    def held_by(self, member_id: UUID) -> list[Held]:
+    def held_by(self, member_id: UUID) -> list[BookedMembership]:
         """All memberships of a member, the oldest first."""
         query = select(memberships).where(memberships.c.member_id == member_id).order_by(memberships.c.id)
         return [self._held(row) for row in self._connection.execute(query).all()]
 
-    def held(self, membership_id: UUID) -> Held | None:
+    def held(self, membership_id: UUID) -> BookedMembership | None:
         """One membership."""
         row = self._connection.execute(select(memberships).where(memberships.c.id == membership_id)).one_or_none()
         return self._held(row) if row else None
 
-    def covering(self, member_id: UUID, plan: Plan) -> Held | None:
+    def covering(self, member_id: UUID, plan: Plan) -> BookedMembership | None:
         """A member's membership that is good for the same as a plan; None: there is none yet."""
         return next((held for held in self.held_by(member_id) if held.plan.covers == plan.covers), None)
 
-    def to_prolong(self, member_id: UUID, plan: Plan, now: datetime) -> Held:
+    def to_prolong(self, member_id: UUID, plan: Plan, now: datetime) -> BookedMembership:
         """The membership that a purchase of a plan prolongs; made where there is none that is good for the same."""
         held = self.covering(member_id, plan)
         if held is not None:
             if held.plan.id != plan.id:
                 self._connection.execute(update(memberships).where(memberships.c.id == held.id).values(plan_id=plan.id))
-            return Held(held.id, member_id, plan, held.time_zone, held.account)
-        made = Held(new_id(), member_id, plan, self._plans.time_zone_of(plan), Account())
+            return BookedMembership(held.id, member_id, plan, held.time_zone, held.balance)
+        made = BookedMembership(new_id(), member_id, plan, self._plans.time_zone_of(plan), LedgerBalance())
         self._connection.execute(
             insert(memberships).values(
                 id=made.id,
@@ -97,7 +67,7 @@ class LedgerRepository:
         )
         return made
 
-    def book(self, held: Held, drafts: Sequence[Draft], who: Who, now: datetime) -> UUID:
+    def book(self, held: BookedMembership, drafts: Sequence[Draft], who: BookingOrigin, now: datetime) -> UUID:
         """Write rows, and what the membership is by them.
 
         Raises:
@@ -105,15 +75,15 @@ class LedgerRepository:
             sqlalchemy.exc.IntegrityError: the effect was booked before.
         """
         today = held.today(now)
-        account = held.account
+        balance = held.balance
         for draft in drafts:
-            account = account.after(draft, today)
+            balance = balance.after(draft, today)
         booking_id = self._write(held.member_id, held.id, drafts, who, today, now)
-        projected = projection(account, held.time_zone)
+        projected = projection(balance, held.time_zone)
         self._connection.execute(update(memberships).where(memberships.c.id == held.id).values(**projected))
         return booking_id
 
-    def note(self, member_id: UUID, kind: EntryKind, who: Who, now: datetime) -> UUID:
+    def note(self, member_id: UUID, kind: EntryKind, who: BookingOrigin, now: datetime) -> UUID:
         """Write a row about a member that changes no days."""
         return self._write(member_id, None, [Draft(kind)], who, day_of(now, "UTC"), now)
 
@@ -130,7 +100,7 @@ class LedgerRepository:
         member_id: UUID,
         membership_id: UUID | None,
         drafts: Sequence[Draft],
-        who: Who,
+        who: BookingOrigin,
         today: date,
         now: datetime,
     ) -> UUID:
@@ -158,35 +128,19 @@ class LedgerRepository:
         self._connection.execute(insert(ledger_entries), rows)
         return booking_id
 
-    def _held(self, row: Row[*tuple[Any, ...]]) -> Held:
+    def _held(self, row: Row[*tuple[Any, ...]]) -> BookedMembership:
         plan = self._plans.plan(row.plan_id)
         assert plan is not None  # noqa: S101 - a foreign key holds it
-        return Held(row.id, row.member_id, plan, row.time_zone, self._account(row.id))
+        return BookedMembership(row.id, row.member_id, plan, row.time_zone, self._balance(row.id))
 
-    def _account(self, membership_id: UUID) -> Account:
+    def _balance(self, membership_id: UUID) -> LedgerBalance:
         query = (
             select(ledger_entries)
             .where(ledger_entries.c.membership_id == membership_id)
             .order_by(ledger_entries.c.number)
         )
         rows = [entry_of(row) for row in self._connection.execute(query)]
-        return account_of((entry.draft, entry.booked_on) for entry in rows)
-
-
-def projection(account: Account, time_zone: str) -> dict[str, Any]:
-    """What the door reads of a membership, from its rows alone."""
-    starts_on, ends_on = account.starts_on, account.ends_on
-    if starts_on is None or ends_on is None:
-        raise ValueError("nothing was ever granted")
-    freeze, since = account.freeze, account.suspended_since
-    return {
-        "starts_at": begin_of(min(starts_on, ends_on), time_zone),
-        "ends_at": begin_of(ends_on, time_zone),
-        "frozen_from": begin_of(freeze.start, time_zone) if freeze else None,
-        "frozen_until": begin_of(freeze.end, time_zone) if freeze else None,
-        "in_arrears_since": begin_of(since, time_zone) if since else None,
-        "without_grace": account.without_grace,
-    }
+        return balance_of((entry.draft, entry.booked_on) for entry in rows)
 
 
 def entry_of(row: Row[*tuple[Any, ...]]) -> Entry:

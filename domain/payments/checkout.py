@@ -13,7 +13,7 @@ from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.bookings import refuse_grant
 from domain.memberships.days import day_of
-from domain.memberships.ledger import Account, Method
+from domain.memberships.ledger import LedgerBalance, Method
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN, Plan, refuse_plan_price
 from domain.memberships.refusals import MembershipRefusal
@@ -21,6 +21,7 @@ from domain.memberships.repository import LedgerRepository
 from domain.payments.model import (
     AWAITED,
     MOST_AWAITED,
+    UNKNOWN_MEMBER,
     UNKNOWN_ORDER,
     Order,
     OrderState,
@@ -30,12 +31,9 @@ from domain.payments.model import (
 from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
 from domain.payments.repository import OrderRepository
-from domain.payments.settlement import Settlement
+from domain.payments.settlement import OrderSettlement
 from domain.unit_of_work import Store
 
-UNKNOWN_MEMBER = PaymentRefusal(
-    PaymentProblem.UNKNOWN_MEMBER, "There is no such user, or the account is being deleted."
-)
 TOO_MANY_OPEN = PaymentRefusal(
     PaymentProblem.TOO_MANY_OPEN,
     f"{MOST_AWAITED} orders wait for their payments, which are on their way. Order again when one has arrived.",
@@ -80,10 +78,10 @@ def new_order(
 def _refuse_days(connection: Connection, member_id: UUID, plan: Plan, now: datetime) -> MembershipRefusal | None:
     """Why a plan's days are not sold: with those of open orders the membership would end too far ahead."""
     held = LedgerRepository(connection).covering(member_id, plan)
-    account = held.account if held else Account()
+    balance = held.balance if held else LedgerBalance()
     zone = held.time_zone if held else PlanRepository(connection).time_zone_of(plan)
     ordered = OrderRepository(connection).open_days_of(member_id)
-    return refuse_grant(account, day_of(now, zone), ordered + plan.details.days)
+    return refuse_grant(balance, day_of(now, zone), ordered + plan.details.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ class Checkouts:
         self._store = store
         self._provider = provider
         self._clock = clock
-        self._settlement = Settlement(store, provider, clock)
+        self._settlement = OrderSettlement(store, provider, clock)
 
     def make_room(self, member_id: UUID, wanted: WantedCheckout) -> UUID | None:
         """Close as many of a member's oldest unpaid orders as are too many for another one.

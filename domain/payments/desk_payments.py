@@ -6,15 +6,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.days import begin_of, day_of
 from domain.memberships.ledger import EntryKind, Method
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN
 from domain.memberships.refusals import MembershipRefusal
-from domain.memberships.repository import LedgerRepository, Who
+from domain.memberships.repository import LedgerRepository
 from domain.memberships.tables import ledger_entries
-from domain.payments.checkout import UNKNOWN_MEMBER, new_order
-from domain.payments.model import UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
+from domain.payments.checkout import new_order
+from domain.payments.model import UNKNOWN_MEMBER, UNKNOWN_ORDER, Order, OrderState, PaymentProblem, PaymentRefusal
 from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Buyer
 
@@ -39,7 +40,7 @@ def sell_at_desk(
     if not isinstance(order, Order):
         return order
     booking = OrderBooking(connection, order, now)
-    booking.pay(buyer, Who(by_id, "paid at the desk", method, f"order:{order.id}"))
+    booking.pay(buyer, BookingOrigin(by_id, "paid at the desk", method, f"order:{order.id}"))
     return booking.order
 
 
@@ -65,7 +66,7 @@ def reverse_at_desk(
     booked = connection.execute(
         select(ledger_entries.c.booking_id).where(ledger_entries.c.effect == f"order:{order.id}")
     ).scalar_one()
-    booking.reverse(booked, Who(by_id, reason, order.method, f"reversal:{order.id}"))
+    booking.reverse(booked, BookingOrigin(by_id, reason, order.method, f"reversal:{order.id}"))
     return booking.order
 
 

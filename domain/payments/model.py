@@ -143,3 +143,13 @@ class PaymentRefusal:
 
 
 UNKNOWN_ORDER = PaymentRefusal(PaymentProblem.UNKNOWN_ORDER, "There is no such order, or it is somebody else's.")
+
+
+UNKNOWN_MEMBER = PaymentRefusal(
+    PaymentProblem.UNKNOWN_MEMBER, "There is no such user, or the account is being deleted."
+)
+
+PAYMENTS_DISABLED = PaymentRefusal(
+    PaymentProblem.DISABLED,
+    "Payments by card are disabled: FITMONITOR_STRIPE__API_KEY is not set. Pay at the desk.",
+)

@@ -7,13 +7,15 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.memberships import bookings
+from domain.memberships.booked_membership import BookedMembership, BookingOrigin
 from domain.memberships.bookings import LONGEST_AHEAD_WHEN_PAID, Paid, refuse_grant
 from domain.memberships.ledger import Draft
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
-from domain.memberships.repository import Held, LedgerRepository, Who
+from domain.memberships.repository import LedgerRepository
 from domain.money import Money
-from domain.payments.invoices import InvoiceKind, InvoiceRepository
+from domain.payments.invoice_repository import InvoiceRepository
+from domain.payments.invoices import InvoiceKind
 from domain.payments.model import DisputeState, Order, OrderState, Refund, RefundState
 from domain.payments.ports import Buyer, Checkout, ProvidedDispute, ProvidedRefund
 from domain.payments.repository import OrderRepository
@@ -45,7 +47,7 @@ class OrderBooking:
         order = orders.order(order_id, lock=True)
         return None if order is None else cls(connection, order, now)
 
-    def pay(self, buyer: Buyer | None, who: Who) -> None:
+    def pay(self, buyer: Buyer | None, who: BookingOrigin) -> None:
         """The money is there: book the days, issue the invoice. Once more changes nothing."""
         order = self.order
         if order.is_fulfilled:
@@ -54,10 +56,10 @@ class OrderBooking:
         assert plan is not None  # noqa: S101 - a foreign key holds it
         held = self._ledger.to_prolong(order.member_id, plan, self._now)
         today = held.today(self._now)
-        if refusal := refuse_grant(held.account, today, order.days, LONGEST_AHEAD_WHEN_PAID):
+        if refusal := refuse_grant(held.balance, today, order.days, LONGEST_AHEAD_WHEN_PAID):
             self._keep(problem=f"paid, but not booked: {refusal.detail}"[:200])
             return
-        drafts = bookings.purchase(held.account, today, order.days, order.price, order.id)
+        drafts = bookings.purchase(held.balance, today, order.days, order.price, order.id)
         self._ledger.book(held, drafts, who, self._now)
         self._keep(membership_id=held.id, state=OrderState.PAID, paid_at=self._now, problem=None)
         self._invoices.issue(
@@ -89,7 +91,7 @@ class OrderBooking:
             # Nobody pays a page that is over; until then the order waits for somebody to look at it.
             self._keep(problem=why[:200], state=OrderState.EXPIRED if checkout.is_over else order.state)
         elif checkout.is_paid:
-            self.pay(checkout.buyer, Who(None, "paid", order.method, f"order:{order.id}"))
+            self.pay(checkout.buyer, BookingOrigin(None, "paid", order.method, f"order:{order.id}"))
         elif checkout.has_failed:
             self._keep(state=OrderState.FAILED)
         elif checkout.is_over:
@@ -107,20 +109,22 @@ class OrderBooking:
         known = self._orders.same_refund(self.order.id, provided)
         refund = replace(known, provider_id=provided.provider_id, state=provided.state)
         if provided.state in {RefundState.SUCCEEDED, RefundState.PENDING} and known.booked_at is None:
-            refund = self.give_back(refund, Who(known.by_id, known.reason, self.order.method, f"refund:{known.id}"))
+            refund = self.give_back(
+                refund, BookingOrigin(known.by_id, known.reason, self.order.method, f"refund:{known.id}")
+            )
         elif provided.state is RefundState.FAILED and known.booked_at is not None:
             refund = self._take_again(refund)
         if refund != known:
             self._orders.change_refund(refund)
         self.settle_state()
 
-    def give_back(self, refund: Refund, who: Who) -> Refund:
+    def give_back(self, refund: Refund, who: BookingOrigin) -> Refund:
         """Book money given back: days, money, credit note. The caller keeps the refund that this returns."""
         order, held = self.order, self._held()
         money = Money(min(refund.amount, order.left.amount), order.price.currency)
         paid = Paid(order.price.amount, order.days, order.refunded)
         today = held.today(self._now)
-        drafts = bookings.refund(held.account, today, money, order.id, paid, refund.provider_id)
+        drafts = bookings.refund(held.balance, today, money, order.id, paid, refund.provider_id)
         self._ledger.book(held, drafts, who, self._now)
         self._keep(refunded=order.refunded + money.amount)
         self._credit(held, money, f"refund:{refund.id}", drafts, refund.reason)
@@ -131,10 +135,10 @@ class OrderBooking:
         money = Money(self._invoices.credited(f"refund:{refund.id}"), order.price.currency)
         today = held.today(self._now)
         drafts = bookings.refund_failed(
-            held.account, today, money, refund.days, order.id, refund.provider_id or str(refund.id)
+            held.balance, today, money, refund.days, order.id, refund.provider_id or str(refund.id)
         )
         effect = f"refund-failed:{refund.id}"
-        self._ledger.book(held, drafts, Who(None, "the refund failed", order.method, effect), self._now)
+        self._ledger.book(held, drafts, BookingOrigin(None, "the refund failed", order.method, effect), self._now)
         self._keep(refunded=order.refunded - money.amount)
         if money.amount:
             self._invoices.issue(
@@ -157,11 +161,11 @@ class OrderBooking:
             self._close(provided, won=provided.is_won)
         self.settle_state()
 
-    def reverse(self, reverses_id: UUID, who: Who) -> None:
+    def reverse(self, reverses_id: UUID, who: BookingOrigin) -> None:
         """Take back a payment at the desk: days, money, and a credit note."""
         order, held = self.order, self._held()
         today = held.today(self._now)
-        drafts = bookings.reversal(held.account, today, order.left, order.id, reverses_id)
+        drafts = bookings.reversal(held.balance, today, order.left, order.id, reverses_id)
         self._ledger.book(held, drafts, who, self._now)
         self._credit(held, order.left, f"reversal:{order.id}", drafts, who.reason)
         self._keep(refunded=order.price.amount, state=OrderState.REVERSED)
@@ -171,21 +175,21 @@ class OrderBooking:
         today = held.today(self._now)
         if won:
             self._orders.close_dispute(provided.provider_id, DisputeState.WON, self._now)
-            drafts = bookings.dispute_won(held.account, today, provided.provider_id, order.id)
+            drafts = bookings.dispute_won(held.balance, today, provided.provider_id, order.id)
             self._book_dispute(held, drafts, provided, "won")
             return
         money = Money(min(provided.amount, order.left.amount), order.price.currency)
         self._orders.close_dispute(provided.provider_id, DisputeState.LOST, self._now)
-        drafts = bookings.dispute_lost(held.account, today, provided.provider_id, order.id, money)
+        drafts = bookings.dispute_lost(held.balance, today, provided.provider_id, order.id, money)
         self._book_dispute(held, drafts, provided, "lost")
         self._credit(held, money, f"dispute:{provided.provider_id}", drafts, "The payment was charged back")
         self._keep(refunded=order.refunded + money.amount, state=OrderState.LOST)
 
-    def _book_dispute(self, held: Held, drafts: list[Draft], provided: ProvidedDispute, what: str) -> None:
+    def _book_dispute(self, held: BookedMembership, drafts: list[Draft], provided: ProvidedDispute, what: str) -> None:
         effect = f"dispute:{provided.provider_id}:{what}"
-        self._ledger.book(held, drafts, Who(None, f"dispute {what}", self.order.method, effect), self._now)
+        self._ledger.book(held, drafts, BookingOrigin(None, f"dispute {what}", self.order.method, effect), self._now)
 
-    def _credit(self, held: Held, money: Money, effect: str, drafts: list[Draft], reason: str) -> None:
+    def _credit(self, held: BookedMembership, money: Money, effect: str, drafts: list[Draft], reason: str) -> None:
         if not money.amount:
             return  # all of it went back before: a dispute and a refund may be about the same money
         periods = [draft.period for draft in drafts if draft.period and not draft.moves]
@@ -202,7 +206,7 @@ class OrderBooking:
         state = OrderState.REFUNDED if self.order.left.amount <= 0 else OrderState.PAID
         self._keep(state=OrderState.DISPUTED if self._orders.open_disputes(self.order.id) else state)
 
-    def _held(self) -> Held:
+    def _held(self) -> BookedMembership:
         membership_id = self.order.membership_id
         held = self._ledger.held(membership_id) if membership_id else None
         if held is None:

@@ -12,7 +12,7 @@ from domain.outbox import store_events
 from domain.payments.model import PaymentRefusal
 from domain.payments.ports import Happened, PaymentProvider
 from domain.payments.repository import OrderRepository
-from domain.payments.settlement import Settlement
+from domain.payments.settlement import OrderSettlement
 from domain.payments.tables import stripe_events
 from domain.unit_of_work import Store
 
@@ -96,7 +96,7 @@ class EventHandling:
         settlement: does it.
     """
 
-    def __init__(self, store: Store, provider: PaymentProvider, settlement: Settlement) -> None:
+    def __init__(self, store: Store, provider: PaymentProvider, settlement: OrderSettlement) -> None:
         self._store = store
         self._provider = provider
         self._settlement = settlement

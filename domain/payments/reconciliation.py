@@ -27,7 +27,7 @@ from domain.payments.provider_events import (
 )
 from domain.payments.refunds import Refunds
 from domain.payments.repository import OrderRepository
-from domain.payments.settlement import Settlement
+from domain.payments.settlement import OrderSettlement
 from domain.payments.tables import stripe_events
 from domain.unit_of_work import Store
 
@@ -78,7 +78,7 @@ class Reconciliation:
         self._provider = provider
         self._clock = clock
         self._said = said
-        self._settlement = Settlement(store, provider, clock)
+        self._settlement = OrderSettlement(store, provider, clock)
         self._handling = EventHandling(store, provider, self._settlement)
         self._refunds = Refunds(store, provider, clock)
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from domain.clock import Clock
 from domain.currencies import currency_of
 from domain.ids import new_id
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.ledger import Method
-from domain.memberships.repository import Who
 from domain.payments.model import (
     UNKNOWN_ORDER,
     Order,
@@ -23,7 +23,7 @@ from domain.payments.model import (
 from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import PaymentProvider, PaymentRefusedError
 from domain.payments.repository import OrderRepository
-from domain.payments.settlement import Settlement
+from domain.payments.settlement import OrderSettlement
 from domain.unit_of_work import Store
 
 _REMEMBERED = timedelta(hours=23)  # Stripe removes idempotency keys after 24 h at the earliest
@@ -42,7 +42,7 @@ class Refunds:
         self._store = store
         self._provider = provider
         self._clock = clock
-        self._settlement = Settlement(store, provider, clock)
+        self._settlement = OrderSettlement(store, provider, clock)
 
     def carry_out(self, refund: Refund) -> Order | PaymentRefusal:
         """Ask the provider for a refund that was written down. Asked again, it is the same refund.
@@ -96,7 +96,7 @@ def ask_refund(
         return refund
     refund = replace(refund, state=RefundState.SUCCEEDED)
     orders.add_refund(refund)
-    booked = booking.give_back(refund, Who(by_id, reason, order.method, f"refund:{refund.id}"))
+    booked = booking.give_back(refund, BookingOrigin(by_id, reason, order.method, f"refund:{refund.id}"))
     orders.change_refund(booked)
     booking.settle_state()
     return booking.order

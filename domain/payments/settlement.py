@@ -30,7 +30,7 @@ from domain.unit_of_work import Store
 _log = structlog.get_logger(__name__)
 
 
-class Settlement:
+class OrderSettlement:
     """Asks the provider outside of any unit of work, and books what it says in one.
 
     Args:

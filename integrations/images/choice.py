@@ -1,6 +1,6 @@
 """Which store of images the settings want."""
 
-from domain.images.model import ImageStore
+from domain.images.ports import ImageStore
 from integrations.images.directory import DirectoryImages
 from integrations.settings import Settings
 

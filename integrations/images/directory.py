@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from domain.ids import new_id
-from domain.images.model import ImagesAwayError, StoredImage
+from domain.images.model import StoredImage
+from domain.images.ports import ImagesAwayError
 from integrations.folders import sync_folder
 
 _TYPES = {".webp": "image/webp"}

@@ -9,7 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from domain.images.model import ImagesAwayError, StoredImage
+from domain.images.model import StoredImage
+from domain.images.ports import ImagesAwayError
 from integrations.settings import ImageSettings
 
 # Two tries of at most 2 + 5 s: whoever waits for a picture would rather be told to come again.

@@ -24,6 +24,7 @@ import uvicorn
 from PIL import Image
 
 from deployments.gym.desk import GymDesk
+from deployments.gym.pictures import PictureService
 from domain.identity.model import Role
 from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
@@ -47,7 +48,7 @@ class ThreadedDesk(LocalDesk[GymDesk]):
         self._looks = looks
 
     async def __call__(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever is asked
-        if method is GymDesk.set_picture and not self._looks:
+        if method is PictureService.set and not self._looks:
             return "/api/pictures/unseen"
         return await asyncio.to_thread(method, self.desk, *args, **kwargs)
 

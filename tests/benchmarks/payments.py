@@ -29,7 +29,7 @@ from domain.paging import PageRequest
 from domain.payments.checkout import Checkouts, WantedCheckout
 from domain.payments.model import Order
 from domain.payments.reconciliation import Reconciliation
-from domain.payments.settlement import Settlement
+from domain.payments.settlement import OrderSettlement
 from domain.payments.tables import orders, stripe_events
 from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token
@@ -160,7 +160,7 @@ class Bench:
         member = new_id()
         with self.store.writing() as connection:
             connection.execute(insert(users).values(id=member, email=f"{member}@e.org", name="Mia", created_at=now))
-        settlement = Settlement(self.store, self.provider, system_clock)
+        settlement = OrderSettlement(self.store, self.provider, system_clock)
         order = self._ordered(member)
         self.control("PUT", "switches", {"drop": -1})
         self.control("POST", f"sessions/{order.session_id}/pay", {})

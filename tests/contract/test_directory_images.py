@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.images.model import ImagesAwayError
+from domain.images.ports import ImagesAwayError
 from integrations.images.directory import DirectoryImages
 from tests.contract.image_store_contract import KEY, LATER, WEBP, ImageStoreContract
 

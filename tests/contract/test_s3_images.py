@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from cluster.local.image_server import make_bucket
 from cluster.local.ports import free_port
-from domain.images.model import ImagesAwayError
+from domain.images.ports import ImagesAwayError
 from integrations.images.s3 import S3Images, open_s3
 from integrations.settings import ImageSettings
 from tests.contract.image_store_contract import KEY, LATER, WEBP, ImageStoreContract

@@ -94,11 +94,11 @@ def _gym(connection: Connection, company: UUID, number: int, capacity: int, now:
 
 def _devices(connection: Connection, gym_id: UUID, number: int, now: datetime) -> list[Device]:
     repository = GymRepository(connection)
-    gate = create_gate(repository, gym_id, "Door", Serves.BOTH, now)
+    gate = create_gate(connection, gym_id, "Door", Serves.BOTH, now)
     assert not isinstance(gate, GymRefusal)
     made = []
     for place in range(number):
-        new = create_device(repository, gate.id, f"Scanner {place}", now)
+        new = create_device(connection, gate.id, f"Scanner {place}", now)
         assert not isinstance(new, GymRefusal)
         made.append(Device(new.device.id, gym_id, gate.id, new.credential))
     return made

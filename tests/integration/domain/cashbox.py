@@ -8,21 +8,22 @@ from uuid import UUID
 from sqlalchemy import select
 
 from consumers.payments import PaymentHandler
-from domain.memberships.ledger import Account
-from domain.memberships.ledger_check import Disagreement, check_ledger
+from domain.memberships.ledger import LedgerBalance
+from domain.memberships.ledger_check import LedgerMismatch, check_ledger
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
 from domain.memberships.tables import ledger_entries
 from domain.outbox import outbox
 from domain.payments.checkout import Checkouts, WantedCheckout
-from domain.payments.invoices import InvoiceRepository, InvoiceText
+from domain.payments.invoice_repository import InvoiceRepository
+from domain.payments.invoices import InvoiceText
 from domain.payments.model import Order, PaymentRefusal, Refund
 from domain.payments.ports import Happened
 from domain.payments.provider_events import TOPIC, PaymentEvent, store_happened
 from domain.payments.reconciliation import Reconciliation
 from domain.payments.refunds import Refunds, ask_refund
 from domain.payments.repository import OrderRepository
-from domain.payments.settlement import Settlement
+from domain.payments.settlement import OrderSettlement
 from domain.payments.tables import stripe_events
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import StandInProvider
@@ -41,7 +42,7 @@ class Cashbox:
     def __post_init__(self) -> None:
         self.provider = StandInProvider(self.world.clock)
         parts = (self.world.store, self.provider, self.world.clock)
-        self.checkouts, self.settlement, self.refunds = Checkouts(*parts), Settlement(*parts), Refunds(*parts)
+        self.checkouts, self.settlement, self.refunds = Checkouts(*parts), OrderSettlement(*parts), Refunds(*parts)
         self.reconciliation = Reconciliation(*parts)
         self.handler = PaymentHandler(*parts)
 
@@ -85,7 +86,7 @@ class Cashbox:
         assert found is not None
         return found
 
-    def account(self, order: Order) -> Account:
+    def account(self, order: Order) -> LedgerBalance:
         with self.world.store.reading() as connection:
             held = LedgerRepository(connection).held_by(order.member_id)
         assert len(held) == 1
@@ -106,7 +107,7 @@ class Cashbox:
         with self.world.store.reading() as connection:
             return [each.text for each in InvoiceRepository(connection).of_order(order.id)]
 
-    def disagreements(self) -> list[Disagreement]:
+    def disagreements(self) -> list[LedgerMismatch]:
         with self.world.store.reading() as connection:
             return list(check_ledger(connection))
 

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from deployments.identity.tries import Tries, limits_of
+from deployments.identity.attempt_limiter import AttemptLimiter, limits_of
 from deployments.store_desk import StoreDesk
-from domain.identity.attempts import Purpose, Scope, delay_after
+from domain.identity.attempts import AttemptPurpose, Scope, delay_after
 from domain.identity.model import Change, Client, IdentityProblem, IdentityRefusal, User
 from domain.identity.ports import ProviderAwayError
 from domain.identity.repository import UserRepository
@@ -47,14 +47,14 @@ class Guard(StoreDesk):
         self.store = world.store
         ensure_pass_key(keys)
         self.devices = DeviceCookies(keys, timedelta(days=180))
-        self.tries = Tries(self._written, LIMITS, world.clock, self.devices)
+        self.tries = AttemptLimiter(self._written, LIMITS, world.clock, self.devices)
 
     def attempt(
         self,
         answer: IdentityRefusal | None = WRONG,
         email: str = MIA,
         address: str = "192.0.2.1",
-        purpose: Purpose = Purpose.SIGN_IN,
+        purpose: AttemptPurpose = AttemptPurpose.SIGN_IN,
         cookie: str = "",
     ) -> bool:
         """Whether a try was looked at."""
@@ -92,7 +92,7 @@ def test_each_wrong_try_beyond_the_free_ones_has_to_wait_twice_as_long_up_to_the
     for _ in range(3):
         assert guard.attempt()
     for _ in range(6):
-        waits.append(wait_of(guard.tries.of(Purpose.SIGN_IN, MIA, client, lambda: WRONG)))
+        waits.append(wait_of(guard.tries.of(AttemptPurpose.SIGN_IN, MIA, client, lambda: WRONG)))
         guard.clock.forward(waits[-1])
         assert guard.attempt()
     assert waits == [1, 2, 4, 8, 16, 20]
@@ -101,10 +101,10 @@ def test_each_wrong_try_beyond_the_free_ones_has_to_wait_twice_as_long_up_to_the
     assert [guard.attempt() for _ in range(4)] == [True, True, True, False], "the account is free again"
 
 
-@pytest.mark.parametrize("other", [purpose for purpose in Purpose if purpose is not Purpose.SIGN_IN])
+@pytest.mark.parametrize("other", [purpose for purpose in AttemptPurpose if purpose is not AttemptPurpose.SIGN_IN])
 @pytest.mark.parametrize("answer", [WRONG, WEAK, None], ids=["wrong", "weak", "right"])
 def test_nothing_for_another_purpose_frees_or_blocks(
-    guard: Guard, other: Purpose, answer: IdentityRefusal | None
+    guard: Guard, other: AttemptPurpose, answer: IdentityRefusal | None
 ) -> None:
     looked_at = 0
     for _ in range(20):
@@ -127,7 +127,7 @@ def test_while_the_provider_is_away_nothing_is_counted(guard: Guard) -> None:
 
     for _ in range(20):
         with pytest.raises(ProviderAwayError):
-            guard.tries.of(Purpose.SIGN_IN, MIA, Client("", "192.0.2.1"), away)
+            guard.tries.of(AttemptPurpose.SIGN_IN, MIA, Client("", "192.0.2.1"), away)
     assert guard.attempt()
 
 
@@ -150,9 +150,9 @@ def test_strangers_wait_for_the_end_of_the_hour_and_then_count_anew(guard: Guard
     address = elsewhere()
     assert [guard.attempt(address=address()) for _ in range(14)] == [True] * 12 + [False] * 2
     guard.clock.forward(1000)
-    refused = guard.tries.of(Purpose.SIGN_IN, MIA, Client("", address()), lambda: WRONG)
+    refused = guard.tries.of(AttemptPurpose.SIGN_IN, MIA, Client("", address()), lambda: WRONG)
     assert wait_of(refused) == 2600
-    assert guard.attempt(purpose=Purpose.RESET)
+    assert guard.attempt(purpose=AttemptPurpose.RESET)
     guard.clock.forward(2600)
     assert [guard.attempt(address=address()) for _ in range(13)] == [True] * 12 + [False]
 
@@ -191,7 +191,7 @@ def test_a_known_device_gets_in_while_all_others_wait(guard: Guard) -> None:
 
 def test_a_known_device_is_counted_for_each_purpose_by_itself(guard: Guard) -> None:
     cookie = guard.cookie()
-    for purpose in Purpose:
+    for purpose in AttemptPurpose:
         for _ in range(LIMITS.free_attempts):
             assert guard.attempt(purpose=purpose, cookie=cookie)
     assert guard.attempt(), "and takes nothing from strangers"
@@ -308,5 +308,5 @@ def test_a_right_try_frees_nobody_from_the_delay_of_a_wrong_one_made_meanwhile(g
     for _ in range(LIMITS.free_attempts + 2):
         guard.attempt()
         guard.clock.forward(LIMITS.longest_delay_s)
-    assert guard.tries.of(Purpose.SIGN_IN, MIA, Client("", "192.0.2.1"), slow) is WEAK
+    assert guard.tries.of(AttemptPurpose.SIGN_IN, MIA, Client("", "192.0.2.1"), slow) is WEAK
     assert not guard.attempt()

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, func, select
 from cluster.local.mariadb import MariaDbServer
 from deployments.http.idempotency import Once
 from deployments.http.problems import ApiProblem, later
-from deployments.keyed_call import KeyedAnswer, KeyedCall
+from deployments.idempotent_calls import IdempotentAnswer, IdempotentCall
 from deployments.payments.desk import PaymentsDesk
-from deployments.payments.orders_desk import OrderView
+from deployments.payments.desk_payments import DeskPaymentService
+from deployments.payments.orders import OrderView
 from deployments.store_desk import StoreDesk
 from domain.idempotency import (
     HELD_FOR,
@@ -28,9 +29,9 @@ from domain.idempotency import (
     idempotency_keys,
 )
 from domain.ids import new_id
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.ledger import Method
 from domain.memberships.ledger_check import check_ledger
-from domain.memberships.repository import Who
 from domain.memberships.tables import ledger_entries
 from domain.payments.model import Order, PaymentRefusal
 from domain.payments.ports import Buyer, PaymentsAwayError
@@ -166,7 +167,7 @@ async def _give_up_and_repeat(url: str, world: World) -> None:
         response = Response()
         once = Once(REQUEST, response)
         who = (member, world.plan, Method.CASH, UUID(int=7), Buyer())
-        sold = await once(payments, PaymentsDesk.sell_at_desk, *who)
+        sold = await once(payments, DeskPaymentService.sell, *who)
         assert isinstance(sold, OrderView)
         return sold, response
 
@@ -193,7 +194,7 @@ def test_of_many_repeated_calls_at_once_one_sells(on_mariadb: tuple[str, World])
     member, desk = world.newcomer(), desk_on(world.store, world)
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: sale(desk, member, world.plan), range(8)))
-    done = [answer for answer in answers if isinstance(answer, KeyedAnswer)]
+    done = [answer for answer in answers if isinstance(answer, IdempotentAnswer)]
     assert [answer for answer in answers if answer not in done] == [KeyState.RUNNING] * (8 - len(done))
     assert sorted(answer.replayed for answer in done) == [False] + [True] * (len(done) - 1)
     assert len({answer.value.order.id for answer in done}) == 1
@@ -218,7 +219,7 @@ class BreakingDesk(StoreDesk):
 
     breaks_off = True
 
-    def act(self, *, call: KeyedCall | None = None) -> str:
+    def act(self, *, call: IdempotentCall | None = None) -> str:
         def effect(_connection: Connection) -> str:
             if self.breaks_off:
                 raise RuntimeError("no memory left, says the test")
@@ -233,8 +234,8 @@ def test_an_effect_that_breaks_off_leaves_no_key(world: World) -> None:
         desk.once(REQUEST, "act", (), {})
     assert count(world, idempotency_keys) == 0
     desk.breaks_off = False
-    assert desk.once(REQUEST, "act", (), {}) == KeyedAnswer("done", replayed=False)
-    assert desk.once(REQUEST, "act", (), {}) == KeyedAnswer("done", replayed=True)
+    assert desk.once(REQUEST, "act", (), {}) == IdempotentAnswer("done", replayed=False)
+    assert desk.once(REQUEST, "act", (), {}) == IdempotentAnswer("done", replayed=True)
 
 
 def test_a_refused_call_leaves_no_key(world: World) -> None:
@@ -274,7 +275,7 @@ def test_a_checkout_killed_anywhere_is_continued_as_the_same_order(
     assert isinstance(again.value, Order)
     assert again.value.checkout_url
     assert (count(world, orders), len(provider.pages)) == (1, 1)
-    assert checkout(desk, member, world.plan) == KeyedAnswer(again.value, replayed=True)
+    assert checkout(desk, member, world.plan) == IdempotentAnswer(again.value, replayed=True)
 
 
 def test_a_checkout_whose_provider_was_away_is_continued_at_once(world: World, provider: StandInProvider) -> None:
@@ -316,20 +317,20 @@ def test_a_refund_killed_anywhere_gives_back_once(
     assert again.value.order.refunded == 400
     assert count(world, refunds) == 1
     assert sum(len(made) for made in provider.refunds.values()) == 1
-    assert refund(desk, bought.id) == KeyedAnswer(again.value, replayed=True)
+    assert refund(desk, bought.id) == IdempotentAnswer(again.value, replayed=True)
 
 
 def test_days_given_under_one_key_are_given_once(store_url: str, world: World) -> None:
     desk, member = desk_on(world.store, world), world.newcomer()
     held = sale(desk, member, world.plan).value.order.membership_id
-    gift = (member, held, 5, Who(UUID(int=7), "a gift"))
+    gift = (member, held, 5, BookingOrigin(UUID(int=7), "a gift"))
     request = replace(REQUEST, key="d" * 64)
     mortal = MortalStore(store_url, dies_after=1)
     with pytest.raises(KilledError):
         desk_on(mortal, world).once(request, "adjust", gift, {})
     mortal.close()
     again = desk.once(request, "adjust", gift, {})
-    assert isinstance(again, KeyedAnswer)
+    assert isinstance(again, IdempotentAnswer)
     assert again.replayed
     with world.store.reading() as connection:
         days = connection.execute(select(func.sum(ledger_entries.c.days)).where(ledger_entries.c.kind == "adjustment"))

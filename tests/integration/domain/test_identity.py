@@ -14,7 +14,7 @@ from deployments.store_desk import StoreDesk
 from domain.door.model import Direction, EndVisitRequest, Inferred
 from domain.door.tables import scans, visits
 from domain.identity import personal_data_service, service
-from domain.identity.code_answer_repository import code_answer, keep_code_answer
+from domain.identity.code_answer_repository import CodeAnswerRepository, code_answer
 from domain.identity.model import (
     Caller,
     Client,
@@ -356,7 +356,7 @@ def test_every_table_that_names_a_member_is_exported_or_says_why_not(desk: Desk,
 
 def test_a_code_s_answer_is_kept_until_it_expires(desk: Desk) -> None:
     until = START + timedelta(seconds=60)
-    desk.write(lambda connection: keep_code_answer(connection, "c", "sealed", until, START))
+    desk.write(lambda connection: CodeAnswerRepository(connection, "c", "sealed", until, START))
     for seconds, answer in ((0, "sealed"), (59, "sealed"), (60, None)):
         at = START + timedelta(seconds=seconds)
         assert desk.write(lambda connection: code_answer(connection, "c", at)) == answer  # noqa: B023 - run at once

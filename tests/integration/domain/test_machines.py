@@ -16,7 +16,7 @@ from domain.gyms.model import GymProblem, GymRefusal
 from domain.gyms.tables import gyms
 from domain.ids import new_id
 from domain.images.model import Shelf
-from domain.images.sweep import shown_names
+from domain.images.repository import shown_names
 from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
 from domain.paging import PageRequest
 from domain.unit_of_work import Store

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from deployments.keyed_call import KeyedAnswer
+from deployments.idempotent_calls import IdempotentAnswer
 from deployments.payments.desk import PaymentsDesk
 from domain.idempotency import IdempotentRequest
 from domain.ids import new_id
@@ -111,11 +111,11 @@ def test_a_repeated_call_whose_order_was_closed_for_others_makes_a_new_one(box: 
     for number in range(MOST_AWAITED):
         box.order(member, cancel=f"{CANCEL}/{number}")
     again = called()
-    assert isinstance(again, KeyedAnswer)
+    assert isinstance(again, IdempotentAnswer)
     assert isinstance(again.value, Order), again.value
     assert again.value.state is OrderState.OPEN
     assert not box.provider.pages[session(again.value)].is_over
-    assert called() == KeyedAnswer(again.value, replayed=True)
+    assert called() == IdempotentAnswer(again.value, replayed=True)
 
 
 def test_who_orders_the_same_twice_at_once_gets_one_order(box: Cashbox) -> None:

@@ -15,12 +15,12 @@ from domain.companies.tables import companies
 from domain.door.model import Outcome, Reason, Remedy
 from domain.identity.personal_data_service import export_account
 from domain.identity.tables import users
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.ledger import Method
-from domain.memberships.plan_repository import change_plan, create_plan, retire_plan
+from domain.memberships.plan_service import change_plan, create_plan, retire_plan
 from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.reminders import due_reminders
-from domain.memberships.repository import Who
 from domain.memberships.service import freeze
 from domain.memberships.tables import ledger_entries, memberships
 from domain.money import Money, vat_in
@@ -825,11 +825,11 @@ def test_a_freeze_takes_those_memberships_that_have_days_there(box: Cashbox) -> 
         box.bought(member)
     start = box.world.clock().date() + timedelta(days=40)
     with box.world.store.writing() as connection:
-        frozen = freeze(connection, member, 7, start, None, Who(member, "away"), box.world.clock())
+        frozen = freeze(connection, member, 7, start, None, BookingOrigin(member, "away"), box.world.clock())
     assert not isinstance(frozen, MembershipRefusal)
     left = {held.plan.id: (held.account.ends_on or start) - start for held in frozen}
     assert left == {plan.id: timedelta(days=-10), box.world.plan: timedelta(days=27)}
     with box.world.store.writing() as connection:
         late = start + timedelta(days=60)
-        refused_ = freeze(connection, member, 7, late, None, Who(member, "away"), box.world.clock())
+        refused_ = freeze(connection, member, 7, late, None, BookingOrigin(member, "away"), box.world.clock())
     assert isinstance(refused_, MembershipRefusal)

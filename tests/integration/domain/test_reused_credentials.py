@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from deployments.identity.backend import IdentityBackend
 from deployments.identity.desk import IdentityDesk
-from deployments.identity.issued import SignedIn
 from deployments.identity.local_functions import LocalFunctions
-from deployments.identity.outside import Outside
-from deployments.store_desk import StoreAwayError
+from deployments.identity.signed_in import SignedIn
+from deployments.service_host import DatabaseUnavailableError
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, ReusedCredential, Tokens
 from domain.identity.session_repository import SessionRepository
 from domain.identity.tables import sessions
@@ -60,8 +60,8 @@ def desk(world: World, provider: Slow) -> IdentityDesk:
     return IdentityDesk(world.store, _outside(provider), LIGHT, world.clock)
 
 
-def _outside(provider: LocalProvider) -> Outside:
-    return Outside(provider, provider, LocalFunctions(provider), Mailbox())
+def _outside(provider: LocalProvider) -> IdentityBackend:
+    return IdentityBackend(provider, provider, LocalFunctions(provider), Mailbox())
 
 
 def signed_in(desk: IdentityDesk) -> SignedIn:
@@ -151,9 +151,9 @@ def test_a_session_that_could_not_be_ended_is_ended_when_any_of_its_tokens_comes
 def test_a_token_is_not_spent_while_the_database_is_unavailable(desk: IdentityDesk, provider: Slow) -> None:
     first, code = signed_in(desk), code_of(provider)
     without = IdentityDesk(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), _outside(provider), LIGHT)
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(DatabaseUnavailableError):
         without.refresh(first.tokens.refresh_token, PHONE)
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(DatabaseUnavailableError):
         without.sign_in_by_code(code, REDIRECT, None, PHONE)
     assert isinstance(desk.refresh(first.tokens.refresh_token, THIEF), SignedIn)
     assert isinstance(desk.sign_in_by_code(code, REDIRECT, None, PHONE), SignedIn)

@@ -18,9 +18,10 @@ from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
 from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
 from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
 from domain.identity.tables import users
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.refusals import MembershipRefusal
-from domain.memberships.reminders import Reminder, send_reminders
-from domain.memberships.repository import Who
+from domain.memberships.reminder_repository import Reminder
+from domain.memberships.reminders import send_reminders
 from domain.memberships.service import freeze
 from domain.memberships.tables import reminders
 from domain.payments.model import OrderState
@@ -292,7 +293,7 @@ def test_who_prolongs_is_told_of_the_new_end_and_no_more_of_the_old_one(box: Cas
 def test_an_end_that_a_freeze_moves_is_told_of_where_it_is_then(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
     with box.world.store.writing() as connection:
-        who = Who(order.member_id, "asked for")
+        who = BookingOrigin(order.member_id, "asked for")
         done = freeze(connection, order.member_id, 10, None, None, who, box.world.clock())
     assert not isinstance(done, MembershipRefusal)
     reminding(box, lease, post, stopping=Rests(box, 50, seconds=86_400)).run()

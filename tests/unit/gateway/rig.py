@@ -18,9 +18,9 @@ from deployments.gym.desk import GymDesk
 from deployments.http.asgi import Shell
 from deployments.http.confirmed_cache import Freshness
 from deployments.http.problems import later
+from deployments.identity.backend import IdentityBackend
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
-from deployments.identity.outside import Outside
 from deployments.payments.desk import PaymentsDesk
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
@@ -30,7 +30,8 @@ from domain.gyms.rules import hash_secret, write_credential
 from domain.gyms.tables import gate_devices, gates
 from domain.identity.model import Caller, Role
 from domain.ids import new_id
-from domain.images.model import ImagesAwayError, StoredImage
+from domain.images.model import StoredImage
+from domain.images.ports import ImagesAwayError
 from integrations.device_cookies import DeviceCookies
 from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime
@@ -287,7 +288,7 @@ class Rig:
         self.mailbox = Mailbox()
         self.provider = LocalProvider(self.settings, self.mailbox, world.clock)
         self.provider.triggers = LocalTriggers(self.provider)
-        outside = Outside(self.provider, self.provider, LocalFunctions(self.provider), self.mailbox)
+        outside = IdentityBackend(self.provider, self.provider, LocalFunctions(self.provider), self.mailbox)
         assert self.settings.passes.key_dir is not None
         ensure_pass_key(self.settings.passes.key_dir)
         own = self.settings.identity

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from deployments.gym.desk import GymDesk
-from deployments.store_desk import StoreAwayError
+from deployments.service_host import DatabaseUnavailableError
 from domain.gyms.model import Gate, GymProblem, GymRefusal, NewDevice, Serves
 from domain.gyms.rules import read_credential, secret_matches
 from domain.ids import new_id
@@ -27,9 +27,9 @@ def test_a_database_that_is_away_is_said_plainly() -> None:
     desk = GymDesk(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"))
     assert desk.ping()
     for question in (desk.ping_database, lambda: desk.gym(new_id()), lambda: desk.revoke_device(new_id())):
-        with pytest.raises(StoreAwayError) as away:
+        with pytest.raises(DatabaseUnavailableError) as away:
             question()
-        assert isinstance(pickle.loads(pickle.dumps(away.value)), StoreAwayError)  # noqa: S301 - our own
+        assert isinstance(pickle.loads(pickle.dumps(away.value)), DatabaseUnavailableError)  # noqa: S301 - our own
 
 
 def test_a_locked_database_is_away(world: World, desk: GymDesk) -> None:
@@ -37,7 +37,7 @@ def test_a_locked_database_is_away(world: World, desk: GymDesk) -> None:
     holder.execute("BEGIN IMMEDIATE")
     with world.store.engine.connect() as connection:
         connection.execute(text("PRAGMA busy_timeout=10"))
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(DatabaseUnavailableError):
         desk.create_gate(new_id(), "x", Serves.IN)
     holder.close()
 

@@ -10,7 +10,7 @@ from deployments.gym.desk import GymDesk
 from domain.companies.tables import companies
 from domain.door.tables import head_counts
 from domain.gyms.model import DeviceSighting, Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
-from domain.gyms.pairing_service import hash_code, new_code
+from domain.gyms.rules import hash_code, new_code
 from domain.gyms.tables import device_pairings
 from domain.ids import new_id
 from domain.machines.tables import machines

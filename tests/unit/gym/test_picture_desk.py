@@ -10,7 +10,8 @@ from deployments.gym.desk import GymDesk
 from domain.gyms.model import GymRefusal
 from domain.identity.model import IdentityRefusal
 from domain.ids import new_id
-from domain.images.model import ImageProblem, ImageRefusal, ImagesAwayError, StoredImage
+from domain.images.model import ImageProblem, ImageRefusal, StoredImage
+from domain.images.ports import ImagesAwayError
 from domain.machines.model import Machine, MachineFilter, MachineText
 from domain.paging import PageRequest
 from integrations.images.directory import DirectoryImages

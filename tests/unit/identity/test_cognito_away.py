@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from deployments.identity.desk import ANSWERS_WITHIN_S, CALLERS_WAIT_S
+from deployments.identity.services import ANSWERS_WITHIN_S, CALLERS_WAIT_S
 from domain.identity.model import Tokens
 from domain.identity.ports import ProviderAwayError
 from integrations.cognito.client import (

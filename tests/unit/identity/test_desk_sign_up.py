@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 import pytest
 import structlog
 
+from deployments.idempotent_calls import IdempotentAnswer
+from deployments.identity.backend import IdentityBackend, open_backend
 from deployments.identity.desk import IdentityDesk
-from deployments.identity.issued import SignedIn
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
-from deployments.identity.outside import Outside, outside_of
-from deployments.keyed_call import KeyedAnswer
+from deployments.identity.signed_in import SignedIn
 from domain.idempotency import IdempotentRequest
 from domain.identity.model import Caller, Client, IdentityProblem, User
 from domain.ids import new_id
@@ -42,18 +42,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def outside(rig: Rig) -> Outside:
+def outside(rig: Rig) -> IdentityBackend:
     rig.provider.triggers = LocalTriggers(rig.provider)
-    return Outside(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
+    return IdentityBackend(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
 
 
 @pytest.fixture
-def desk(store: Store, rig: Rig, outside: Outside) -> IdentityDesk:
+def desk(store: Store, rig: Rig, outside: IdentityBackend) -> IdentityDesk:
     return IdentityDesk(store, outside, LIGHT, lambda: rig.now)
 
 
 @pytest.fixture
-def patient(store: Store, rig: Rig, outside: Outside) -> IdentityDesk:
+def patient(store: Store, rig: Rig, outside: IdentityBackend) -> IdentityDesk:
     """A desk that holds nobody off so soon: what a wrong code does to a code is to be seen."""
     limits = LIGHT.model_copy(update={"free_attempts": 1000, "free_attempts_of_address": 1000})
     return IdentityDesk(store, outside, limits, lambda: rig.now)
@@ -171,7 +171,7 @@ def test_a_wrong_code_is_answered_alike_for_an_account_an_open_sign_up_and_none(
 
 
 def test_the_minimum_time_of_an_answer_does_not_tell_whether_there_is_an_account(
-    store: Store, rig: Rig, outside: Outside
+    store: Store, rig: Rig, outside: IdentityBackend
 ) -> None:
     takes_s = 0.3
     desk = IdentityDesk(store, replace(outside, answer_takes_s=takes_s), LIGHT, lambda: rig.now)
@@ -193,8 +193,8 @@ def test_the_minimum_time_of_an_answer_does_not_tell_whether_there_is_an_account
 def test_with_either_provider_answers_take_a_minimum_time(tmp_path: Path) -> None:
     local = light_settings(tmp_path)
     pool = IdentitySettings(user_pool_id="eu-west-1_pool", client_id="app", region="eu-west-1")
-    assert outside_of(local).answer_takes_s > 0
-    assert outside_of(local.model_copy(update={"identity": pool})).answer_takes_s > 0
+    assert open_backend(local).answer_takes_s > 0
+    assert open_backend(local.model_copy(update={"identity": pool})).answer_takes_s > 0
 
 
 def test_sign_ups_until_they_are_held_off_are_alike_with_and_without_an_account(desk: IdentityDesk, rig: Rig) -> None:
@@ -334,10 +334,10 @@ def test_a_stranger_s_wrong_codes_leave_the_owner_s_sign_up_open(
 # Repeated calls
 
 
-def keyed(desk: IdentityDesk, secret: str = "key-1") -> KeyedAnswer[UUID]:  # noqa: S107 - of nobody
+def keyed(desk: IdentityDesk, secret: str = "key-1") -> IdempotentAnswer[UUID]:  # noqa: S107 - of nobody
     request = IdempotentRequest(f"hash of {secret}", "hash of the body", secret, "anyone POST /sign-up")
     done = desk.once(request, "sign_up", (EMAIL, PASSWORD, "Ana", OWNER), {})
-    assert isinstance(done, KeyedAnswer), done
+    assert isinstance(done, IdempotentAnswer), done
     return done
 
 

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from deployments.identity.backend import IdentityBackend
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
-from deployments.identity.outside import Outside
-from deployments.store_desk import StoreAwayError
+from deployments.service_host import DatabaseUnavailableError
 from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefusal, Role, User
 from domain.identity.ports import MailAwayError
 from domain.identity.repository import UserRepository
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def desk(store: Store, rig: Rig) -> IdentityDesk:
     rig.provider.triggers = LocalTriggers(rig.provider)
-    outside = Outside(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
+    outside = IdentityBackend(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
     return IdentityDesk(store, outside, LIGHT, lambda: START)
 
 
@@ -138,7 +138,7 @@ def test_two_admins_who_do_it_to_each_other_at_once_leave_one(store: Store, rig:
     directory = AtOnce(rig.provider, Barrier(2))
     desk = IdentityDesk(
         store,
-        Outside(rig.provider, directory, LocalFunctions(rig.provider), rig.mailbox),  # type: ignore[arg-type]
+        IdentityBackend(rig.provider, directory, LocalFunctions(rig.provider), rig.mailbox),  # type: ignore[arg-type]
         LIGHT,
         lambda: START,
     )
@@ -175,12 +175,12 @@ def test_whatever_is_away_is_said_plainly(desk: IdentityDesk, rig: Rig) -> None:
     rig.mailbox.is_away = False
     assert isinstance(desk.sign_up("ana@example.com", PASSWORD, "Ana", CLIENT), UUID), "nothing was left half done"
     assert rig.mailbox.to("ana@example.com")[-1].code
-    outside = Outside(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
+    outside = IdentityBackend(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
     without_store = IdentityDesk(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), outside, LIGHT)
     for question in (
         lambda: without_store.sign_in("ana@example.com", PASSWORD, CLIENT),
         lambda: without_store.user(new_id()),
         lambda: without_store.sign_out(new_id(), new_id(), None),
     ):
-        with pytest.raises(StoreAwayError):
+        with pytest.raises(DatabaseUnavailableError):
             question()

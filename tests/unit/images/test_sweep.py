@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     gym, member = world.gym(), world.member()
     with store.writing() as connection:
         text = MachineText("Bench", "bench")
-        create_machine(GymRepository(connection), MachineRepository(connection), gym, text, SHOWN, START)
+        create_machine(connection, gym, text, SHOWN, START)
         connection.execute(update(users).where(users.c.id == member).values(picture_url=f"/api/pictures/{SHOWN}"))
     store.close()
     images = DirectoryImages(tmp_path / "images")

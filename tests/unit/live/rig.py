@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from deployments.gym.desk import GymDesk
+from deployments.gym.live import LiveService
 from deployments.http.ports import AskGym
 from deployments.http.problems import later
 from deployments.live.counting import LiveCounts
@@ -51,7 +52,7 @@ class StandInGym:
         await asyncio.sleep(self.takes_s)
         if self.away:
             raise later("unavailable", "away")
-        if method is GymDesk.service_level:
+        if method is LiveService.service_level:
             self.levels += 1
             return level_of(Looked(args[0], START, START, 500, limited=False), [], [])
         self.asked_at.append(asyncio.get_running_loop().time())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.memberships import bookings
 from domain.memberships.bookings import LONGEST_AHEAD, LONGEST_AHEAD_WHEN_PAID, refuse_grant
-from domain.memberships.ledger import Account
+from domain.memberships.ledger import LedgerBalance
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from tests.unit.memberships.books import D0, Books
 
@@ -79,5 +79,5 @@ def test_paid_days_are_granted_past_fifty_years_but_not_near_the_end_of_the_cale
 
 
 def test_a_first_purchase_of_any_plan_fits() -> None:
-    assert refuse_grant(Account(), D0, 3660) is None
+    assert refuse_grant(LedgerBalance(), D0, 3660) is None
     assert timedelta(days=3660) < LONGEST_AHEAD

@@ -13,8 +13,8 @@ from cluster.rush.loading import DEVICES_A_GATE, set_up, withdraw_devices
 from cluster.rush.people import GATES_A_GYM
 from cluster.rush.world import RushWorld
 from domain.clock import system_clock
+from domain.companies.repository import CompanyRepository
 from domain.door.tables import open_visits, visits
-from domain.gyms.registry import GymRegistry
 from domain.gyms.tables import gate_devices, gyms
 from domain.identity.tables import users
 from domain.ids import new_id
@@ -85,7 +85,7 @@ def test_nothing_of_it_is_for_sale_and_others_gyms_are_of_another_company(store:
     with store.writing() as connection:
         sold = PlanRepository(connection).plans(PageRequest(10)).items
         assert "Rush" not in {plan.details.name for plan in sold}
-        company = GymRegistry(connection).locked_company(system_clock())
+        company = CompanyRepository(connection).lock_or_create(system_clock())
         ours = set(connection.execute(select(gyms.c.company_id)).scalars())
     assert company not in ours
     assert not {f"Rush gym {number}" for number in range(1, 9)} & {name for name, *_ in GYMS}

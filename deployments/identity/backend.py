@@ -1,4 +1,4 @@
-"""What stands behind identity: Cognito and AWS Lambda where a user pool is named, else the local provider."""
+"""The systems behind Identity: Cognito and AWS Lambda if a user pool is configured, else the local provider."""
 
 import time
 from collections.abc import Iterator
@@ -15,17 +15,16 @@ from integrations.local_identity.provider import LocalProvider
 from integrations.mail import mailer_of
 from integrations.settings import Settings
 
-# What the slower answer takes: a write and a mail handed over nearby, or several calls of Cognito.
+# How long the slower answer takes: a write and a mail nearby, or several calls of Cognito.
 _LOCAL_TAKES_S, _COGNITO_TAKES_S = 0.1, 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class IdentityBackend:
     """The provider of accounts, its directory, its functions, and mail.
 
     Args:
-        provider, directory, functions, mailer: see there.
-        answer_takes_s: how long answers take at least that must not tell whether an account exists.
+        answer_takes_s: minimum duration of answers that must not reveal whether an account exists.
     """
 
     provider: IdentityProvider
@@ -35,8 +34,8 @@ class Outside:
     answer_takes_s: float = 0.0
 
     @contextmanager
-    def same_time(self) -> Iterator[None]:
-        """Take a minimum time, so that the time of an answer does not tell whether an account exists."""
+    def equal_time(self) -> Iterator[None]:
+        """Take at least `answer_takes_s`, so that the duration does not reveal whether an account exists."""
         begun = time.monotonic()
         try:
             yield
@@ -45,17 +44,19 @@ class Outside:
 
     @property
     def local(self) -> LocalProvider | None:
-        """The provider, where it is the local one."""
+        """The local provider; None with Cognito."""
         return self.provider if isinstance(self.provider, LocalProvider) else None
 
 
-def outside_of(settings: Settings, clock: Clock = system_clock) -> Outside:
-    """What the settings name."""
+def open_backend(settings: Settings, clock: Clock = system_clock) -> IdentityBackend:
+    """Open the backend that the settings configure."""
     mailer = mailer_of(settings)
     identity = settings.identity
     if identity.user_pool_id:
         directory = CognitoDirectory(identity.user_pool_id, region=identity.region, endpoint_url=identity.endpoint_url)
-        return Outside(CognitoProvider(identity), directory, LambdaFunctions(identity), mailer, _COGNITO_TAKES_S)
+        return IdentityBackend(
+            CognitoProvider(identity), directory, LambdaFunctions(identity), mailer, _COGNITO_TAKES_S
+        )
     local = LocalProvider(settings, mailer, clock)
     local.triggers = LocalTriggers(local)
-    return Outside(local, local, LocalFunctions(local), mailer, _LOCAL_TAKES_S)
+    return IdentityBackend(local, local, LocalFunctions(local), mailer, _LOCAL_TAKES_S)

@@ -1,26 +1,30 @@
-"""What the Gym deployment answers about a gym as it is now, and how well its doors are served."""
+"""The service of the live view: a gym as it is now, and the service level of its doors."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from deployments.store_desk import StoreDesk
+from domain.clock import Clock
 from domain.door.queries import DoorQueries
-from domain.gyms.model import GymRefusal
+from domain.gyms.model import UNKNOWN_GYM, GymRefusal
 from domain.gyms.repository import GymRepository
-from domain.gyms.service import UNKNOWN_GYM
 from domain.live.model import LiveReading
 from domain.live.repository import LiveQueries
 from domain.live.service_level import Looked, ServiceLevel, level_of
 from domain.live.trend import filled, first_minute, minute_of
 from domain.paging import PageRequest
+from domain.unit_of_work import Store
 
 _FIRST_INSIDE = PageRequest(limit=200)
 
 
-class LiveDesk(StoreDesk):
-    """Answers about now."""
+class LiveService:
+    """The present state of gyms."""
 
-    def live_snapshot(
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def snapshot(
         self, gym_id: UUID, trend_known_to: datetime | None = None, *, names: bool = False
     ) -> LiveReading | GymRefusal:
         """A gym as it is now.
@@ -31,7 +35,7 @@ class LiveDesk(StoreDesk):
             names: for staff: also the first who are inside, by name, and also a retired gym.
         """
         now = self._clock()
-        with self._reading() as connection:
+        with self._store.reading() as connection:
             counted = DoorQueries(connection).occupancy(gym_id, retired=names)
             if counted is None:
                 return UNKNOWN_GYM
@@ -52,7 +56,7 @@ class LiveDesk(StoreDesk):
     def service_level(self, gym_id: UUID, over: timedelta, at_most: int) -> ServiceLevel | GymRefusal:
         """How well a gym's doors were served lately, by no more than so many scans, the newest."""
         now = self._clock()
-        with self._reading() as connection:
+        with self._store.reading() as connection:
             if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
             live = LiveQueries(connection)

@@ -1,4 +1,4 @@
-"""What tokens say that the provider has just handed over."""
+"""The result of a sign-in, and what its ID token says."""
 
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from domain.identity.model import Caller, Tokens, User
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A sign-in, or one that was refreshed.
+    """The result of a sign-in or a refresh.
 
     Args:
-        device_cookie: what the device is known by from now on; empty: no new one.
+        device_cookie: identifies the device at its next sign-in; empty: the device keeps the cookie it has.
     """
 
     tokens: Tokens = field(repr=False)
@@ -25,14 +25,14 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Authorized:
-    """What the local provider's own page gives: an authorization code, and a device cookie as of `SignedIn`."""
+class AuthorizationCode:
+    """An authorization code of the local provider, with a device cookie as in `SignedIn`."""
 
     code: str = field(repr=False)
     device_cookie: str = field(repr=False)
 
 
-class _Claims(msgspec.Struct, frozen=True):
+class _IdTokenClaims(msgspec.Struct, frozen=True):
     sub: UUID
     origin_jti: UUID
     iat: float
@@ -42,17 +42,17 @@ class _Claims(msgspec.Struct, frozen=True):
     groups: list[str] = msgspec.field(name="cognito:groups", default_factory=list)
 
 
-_decoder = msgspec.json.Decoder(_Claims, strict=False)
+_decoder = msgspec.json.Decoder(_IdTokenClaims, strict=False)
 
 
 def caller_of(tokens: Tokens) -> Caller:
-    """Whom an ID token speaks of.
+    """The caller that an ID token names.
 
-    Its signature is not looked at: it comes from the provider itself, over a connection of our own
+    The signature is not verified, because the token comes directly from the provider
     (OpenID Connect Core 1.0 section 3.1.3.7, point 6).
 
     Raises:
-        msgspec.DecodeError: it is no ID token of a user pool.
+        msgspec.DecodeError: the token is not an ID token of a user pool.
     """
     payload = tokens.id_token.split(".")[1]
     claims = _decoder.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
