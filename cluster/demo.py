@@ -16,7 +16,6 @@ from domain.clock import system_clock
 from domain.companies.tables import companies
 from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
-from domain.gyms.repository import GymRepository
 from domain.gyms.tables import gyms
 from domain.identity.tables import user_roles, users
 from domain.ids import new_id
@@ -163,7 +162,6 @@ def _gym(connection: Connection, company: UUID, number: int, now: datetime) -> d
 
 
 def _gate(connection: Connection, gym_id: UUID, name: str, now: datetime) -> dict[str, str]:
-    repository = GymRepository(connection)
     gate = create_gate(connection, gym_id, name, Serves.BOTH, now)
     if isinstance(gate, GymRefusal):
         raise TypeError(gate.detail)

@@ -13,6 +13,7 @@ from deployments.idempotent_calls import IdempotentAnswer, IdempotentCall, KeyRe
 from domain.clock import Clock, system_clock
 from domain.idempotency import IdempotentRequest, KeyState
 from domain.unit_of_work import Store, is_away
+from integrations.replica import Replica
 from integrations.settings import DatabaseSettings
 from integrations.time_limit import within
 
@@ -107,6 +108,26 @@ class ServiceHost:
         except KeyRefusedError as refused:
             return refused.state
         return IdempotentAnswer(value, call.replayed)
+
+
+class ServiceReplica(Replica):
+    """The base of a deployment that has a `ServiceHost`. Serve runs its methods on threads."""
+
+    host: ServiceHost
+
+    def call(self, name: MethodName, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - see `ServiceHost`
+        """See `ServiceHost.call`."""
+        return self.host.call(name, *args, **kwargs)
+
+    def call_once(
+        self,
+        request: IdempotentRequest,
+        name: MethodName,
+        *args: Any,  # noqa: ANN401 - see `ServiceHost`
+        **kwargs: Any,  # noqa: ANN401 - see `ServiceHost`
+    ) -> IdempotentAnswer[Any] | KeyState:
+        """See `ServiceHost.call_once`."""
+        return self.host.call_once(request, name, *args, **kwargs)
 
 
 def open_store(settings: DatabaseSettings) -> Store:

@@ -1,7 +1,8 @@
 """Calls that a client may repeat without doing something twice: `Idempotency-Key`.
 
-As in draft-ietf-httpapi-idempotency-key-header: the same key and the same request get the first answer again. The service
-that does the work claims the key in the transaction of its effect (decision 0022); this module adds what HTTP needs.
+As in draft-ietf-httpapi-idempotency-key-header: the same key and the same request get the first answer again. The
+service that does the work claims the key in the transaction of its effect (decision 0022); this module adds what HTTP
+needs.
 """
 
 import hashlib

@@ -23,8 +23,8 @@ from integrations.settings import IdentitySettings
 
 T = TypeVar("T")
 
-# `TOO_MANY_ATTEMPTS` is Cognito's own. `NOT_CONFIRMED` counts because anybody can sign up an address, and then knows the
-# password of that sign-up.
+# `TOO_MANY_ATTEMPTS` is Cognito's own. `NOT_CONFIRMED` counts because anybody can sign up an address, and then knows
+# the password of that sign-up.
 _COUNTED = {
     IdentityProblem.WRONG_CREDENTIALS,
     IdentityProblem.WRONG_CODE,

@@ -43,7 +43,7 @@ class IdentityDeployment(Replica):
         self._session_threads = ThreadPoolExecutor(_SESSION_THREADS, "sessions")
         self._threads = ThreadPoolExecutor(max(1, own.database.pool_size - _SESSION_THREADS), "identity")
         for threads in (self._session_threads, self._threads):
-            self.closing.add("threads", partial(threads.shutdown, cancel_futures=True))
+            self.closing.add("threads", partial(threads.shutdown, wait=False, cancel_futures=True))
 
     async def call(self, name: MethodName, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - see `ServiceHost`
         """See `ServiceHost.call`."""
@@ -55,8 +55,8 @@ class IdentityDeployment(Replica):
         self,
         request: IdempotentRequest,
         name: MethodName,
-        *args: Any,
-        **kwargs: Any,  # noqa: ANN401 - as above
+        *args: Any,  # noqa: ANN401 - see `ServiceHost`
+        **kwargs: Any,  # noqa: ANN401 - see `ServiceHost`
     ) -> IdempotentAnswer[Any] | KeyState:
         """See `ServiceHost.call_once`."""
         work = partial(self._host.call_once, request, name, *args, **kwargs)

@@ -48,7 +48,7 @@ class SignInService:
 
     def refresh(self, refresh_token: str, client: Client) -> SignedIn | IdentityRefusal:
         """Continue a session. A refresh token that is used again ends the session everywhere."""
-        self._store.ping()  # the provider accepts this credential once: fail before that, if the database is unavailable
+        self._store.ping()  # fail before the provider accepts a credential that is valid once
         return self._continued(self._provider.refresh(refresh_token, client), service.SESSION_OVER, client)
 
     def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
@@ -78,7 +78,7 @@ class SignInService:
         self, code: str, redirect_uri: str, code_verifier: str | None, client: Client
     ) -> SignedIn | IdentityRefusal:
         """Begin a session with an authorization code. A code that is used again ends the session."""
-        self._store.ping()  # the provider accepts this credential once: fail before that, if the database is unavailable
+        self._store.ping()  # fail before the provider accepts a credential that is valid once
         return self._continued(self._provider.exchange_code(code, redirect_uri, code_verifier), _WRONG_CODE, client)
 
     def know_caller(self, caller: Caller, client: Client) -> User | IdentityRefusal:

@@ -1,20 +1,16 @@
 """The Payments deployment as Ray Serve runs it: apart, so that a slow payment provider delays nobody at a door."""
 
 from datetime import timedelta
-from typing import Any
 
-from deployments.idempotent_calls import IdempotentAnswer
 from deployments.payments.services import payment_services
-from deployments.service_host import MethodName, ServiceHost, open_store
-from domain.idempotency import IdempotentRequest, KeyState
+from deployments.service_host import ServiceHost, ServiceReplica, open_store
 from domain.memberships.bookings import FreezeLimits
 from integrations.logs import configure_logging
-from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.stripe.provider import StripePayments
 
 
-class PaymentsDeployment(Replica):
+class PaymentsDeployment(ServiceReplica):
     """Answers calls by handle. Serve runs them on as many threads as requests may be ongoing.
 
     There are more threads than connections: most wait for the provider, and hold no connection meanwhile.
@@ -35,14 +31,4 @@ class PaymentsDeployment(Replica):
                 payments.freeze_at_once_days, payments.freeze_days_a_year, payments.freeze_ahead_days
             ),
         )
-        self._host = ServiceHost(services, keys_kept_for=timedelta(hours=own.api.idempotency_hours))
-
-    def call(self, name: MethodName, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - see `ServiceHost`
-        """See `ServiceHost.call`."""
-        return self._host.call(name, *args, **kwargs)
-
-    def call_once(
-        self, request: IdempotentRequest, name: MethodName, *args: Any, **kwargs: Any
-    ) -> IdempotentAnswer[Any] | KeyState:  # noqa: ANN401, E501 - see `ServiceHost`
-        """See `ServiceHost.call_once`."""
-        return self._host.call_once(request, name, *args, **kwargs)
+        self.host = ServiceHost(services, keys_kept_for=timedelta(hours=own.api.idempotency_hours))

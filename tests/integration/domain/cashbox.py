@@ -90,7 +90,7 @@ class Cashbox:
         with self.world.store.reading() as connection:
             held = LedgerRepository(connection).held_by(order.member_id)
         assert len(held) == 1
-        return held[0].account
+        return held[0].balance
 
     def days_left(self, order: Order) -> int:
         """From today to the end, in days."""

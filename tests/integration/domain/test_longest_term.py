@@ -105,8 +105,8 @@ def test_a_payment_whose_days_come_near_the_end_of_the_calendar_is_reported_and_
     late = box.order(order.member_id)
     with box.world.store.writing() as connection:  # as rows of before the limit have it
         (held,) = LedgerRepository(connection).held_by(order.member_id)
-        assert held.account.ends_on is not None
-        far = Draft(EntryKind.ADJUSTMENT, days_from(held.account.ends_on, 2_900_000), grants=True)
+        assert held.balance.ends_on is not None
+        far = Draft(EntryKind.ADJUSTMENT, days_from(held.balance.ends_on, 2_900_000), grants=True)
         LedgerRepository(connection).book(
             held, [far], BookingOrigin(None, "a gift", None, str(new_id())), box.world.clock()
         )

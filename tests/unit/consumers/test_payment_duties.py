@@ -448,7 +448,7 @@ def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
 ) -> None:
     members = [box.bought().member_id for _ in range(7)]
     box.days_pass(24)
-    monkeypatch.setattr("domain.memberships.reminders._AT_ONCE", 3)
+    monkeypatch.setattr("domain.memberships.reminder_repository._AT_ONCE", 3)
     sizes: list[int] = []
 
     @listens_for(box.world.store.engine, "before_cursor_execute")

@@ -8,10 +8,10 @@ from uuid import UUID
 import httpx
 
 from deployments.http.problems import later
-from deployments.payments.desk import PaymentsDesk
+from deployments.payments.services import PaymentServices, payment_services
 from domain.identity.model import Role
 from domain.payments.ports import PaymentsAwayError
-from tests.unit.gateway.rig import PUBLIC_URL, LocalDesk, Rig
+from tests.unit.gateway.rig import PUBLIC_URL, LocalServices, Rig
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,13 +22,13 @@ SUCCESS, CANCEL = f"{PUBLIC_URL}/paid", f"{PUBLIC_URL}/turned-back"
 
 
 class _ByHandle:
-    """A desk as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
+    """A services as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
 
-    def __init__(self, desk: LocalDesk[PaymentsDesk]) -> None:
-        self._desk = desk
+    def __init__(self, services: LocalServices[PaymentServices]) -> None:
+        self._desk = services
 
     async def __call__(
-        self, method: Callable[Concatenate[PaymentsDesk, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self, method: Callable[Concatenate[PaymentServices, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         try:
             return await self._desk(method, *args, **kwargs)
@@ -44,7 +44,7 @@ def by_handle(rig: Rig) -> None:
 
 def without_provider(rig: Rig) -> None:
     """Let nobody have set a key."""
-    rig.payments.desk = PaymentsDesk(rig.world.store, rig.world.clock)
+    rig.payments.services = payment_services(rig.world.store, rig.world.clock)
 
 
 def days_pass(rig: Rig, days: float) -> None:
@@ -97,7 +97,7 @@ async def sold_at_desk(
     rig: Rig, staff: dict[str, str], member: UUID, method: str = "cash", **wanted: object
 ) -> httpx.Response:
     body = {"member_id": str(member), "plan_id": str(rig.world.plan), "method": method} | wanted
-    return await rig.client.post("/desk-payments", json=body, headers=staff)
+    return await rig.client.post("/services-payments", json=body, headers=staff)
 
 
 async def made_plan(rig: Rig, admin: dict[str, str], **wanted: object) -> Json:

@@ -64,7 +64,7 @@ async def test_a_remembered_device_is_not_limited_at_an_address_that_is(rig: Rig
 async def test_a_revoked_device_that_goes_on_asking_holds_off_no_other_at_its_address(rig: Rig) -> None:
     at = rig.gym_with_gate()
     revoked = rig.device(at.gate)
-    rig.gym.desk.revoke_device(revoked)
+    rig.gym.services.devices.revoke(revoked)
     for _ in range(50):
         assert_problem(await scan_from(rig, GYM, at, f"{revoked}.{SECRET}"), 401, "unauthenticated")
     assert (await scan_from(rig, GYM, at)).status_code == 200

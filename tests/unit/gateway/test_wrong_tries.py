@@ -181,7 +181,7 @@ async def test_cookies_of_before_a_change_of_password_are_no_longer_known(rig: R
 
 async def test_cookies_end_with_the_password_of_an_account_that_nobody_has_used_yet(rig: Rig) -> None:
     rig.provider.create(EMAIL, "Ana", PASSWORD)
-    entered = rig.identity.desk.authorize(EMAIL, PASSWORD, REDIRECT, None, Client("", ATTACKER))
+    entered = rig.identity.services.sign_in.authorize(EMAIL, PASSWORD, REDIRECT, None, Client("", ATTACKER))
     assert isinstance(entered, AuthorizationCode), "but the code is never exchanged"
     rig.world.clock.forward(1)
     await forgot(rig, HOME)

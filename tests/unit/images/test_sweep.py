@@ -13,10 +13,8 @@ from typer.testing import CliRunner
 
 from cluster.cli.images import app
 from cluster.errors import CommandError
-from domain.gyms.repository import GymRepository
 from domain.identity.tables import users
 from domain.machines.model import MachineText
-from domain.machines.repository import MachineRepository
 from domain.machines.service import create_machine
 from domain.unit_of_work import Store
 from integrations.images.directory import DirectoryImages

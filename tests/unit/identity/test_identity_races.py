@@ -1,4 +1,4 @@
-"""What the Identity desk makes of many who come at once, and of races that it loses."""
+"""What the Identity services makes of many who come at once, and of races that it loses."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from deployments.identity.backend import IdentityBackend
-from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
+from deployments.identity.services import IdentityServices, identity_services
 from deployments.service_host import DatabaseUnavailableError
 from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefusal, Role, User
 from domain.identity.ports import MailAwayError
@@ -39,10 +39,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def desk(store: Store, rig: Rig) -> IdentityDesk:
+def services(store: Store, rig: Rig) -> IdentityServices:
     rig.provider.triggers = LocalTriggers(rig.provider)
     outside = IdentityBackend(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
-    return IdentityDesk(store, outside, LIGHT, lambda: START)
+    return identity_services(store, outside, LIGHT, lambda: START)
 
 
 def caller(**changes: object) -> Caller:
@@ -50,10 +50,12 @@ def caller(**changes: object) -> Caller:
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
-def test_a_user_seen_by_all_replicas_at_once_becomes_one_row_and_one_session(store: Store, desk: IdentityDesk) -> None:
+def test_a_user_seen_by_all_replicas_at_once_becomes_one_row_and_one_session(
+    store: Store, services: IdentityServices
+) -> None:
     one = caller()
     with ThreadPoolExecutor(4) as threads:
-        known = list(threads.map(lambda _: desk.know_caller(one, CLIENT), range(8)))
+        known = list(threads.map(lambda _: services.sign_in.know_caller(one, CLIENT), range(8)))
     assert len(set(known)) == 1
     assert isinstance(known[0], User)
     assert (known[0].email, known[0].name, known[0].roles) == ("mia@example.org", "mia", frozenset({Role.USER}))
@@ -62,7 +64,9 @@ def test_a_user_seen_by_all_replicas_at_once_becomes_one_row_and_one_session(sto
         assert UserRepository(connection).user_of("mia@example.org") == known[0]
 
 
-def test_a_race_lost_to_another_replica_is_run_again(desk: IdentityDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_lost_to_another_replica_is_run_again(
+    services: IdentityServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add, one = UserRepository.add, caller()
     races = 0
 
@@ -73,43 +77,43 @@ def test_a_race_lost_to_another_replica_is_run_again(desk: IdentityDesk, monkeyp
 
     monkeypatch.setattr(UserRepository, "add", raced)
     with pytest.raises(IntegrityError):
-        desk.know_caller(one, CLIENT)
+        services.sign_in.know_caller(one, CLIENT)
     assert races == 3
     monkeypatch.setattr(UserRepository, "add", add)
-    assert isinstance(desk.know_caller(one, CLIENT), User)
+    assert isinstance(services.sign_in.know_caller(one, CLIENT), User)
 
 
 def test_what_the_provider_says_is_followed_but_not_by_a_token_from_before_a_change_of_roles(
-    store: Store, desk: IdentityDesk
+    store: Store, services: IdentityServices
 ) -> None:
     one = caller()
-    desk.know_caller(one, CLIENT)
+    services.sign_in.know_caller(one, CLIENT)
     moved = replace(one, session_id=new_id(), email="mia@new.example", name="Mia Ruiz", groups=("User", "Staff"))
-    known = desk.know_caller(moved, CLIENT)
+    known = services.sign_in.know_caller(moved, CLIENT)
     assert isinstance(known, User)
     assert (known.email, known.name, known.roles) == ("mia@new.example", "Mia Ruiz", frozenset({Role.USER, Role.STAFF}))
     with store.writing() as connection:
         UserRepository(connection).change(one.user_id, roles_changed_at=START + timedelta(minutes=1))
         UserRepository(connection).set_roles(one.user_id, [Role.USER])
-    desk.know_caller(replace(moved, session_id=new_id()), CLIENT)
+    services.sign_in.know_caller(replace(moved, session_id=new_id()), CLIENT)
     with store.reading() as connection:
         kept = connection.execute(select(user_roles.c.role).where(user_roles.c.user_id == one.user_id)).scalars()
         assert set(kept) == {"User"}
 
 
-def test_an_address_is_one_account_s(desk: IdentityDesk) -> None:
-    desk.know_caller(caller(), CLIENT)
-    refused = desk.know_caller(caller(email="MIA@example.org"), CLIENT)
+def test_an_address_is_one_account_s(services: IdentityServices) -> None:
+    services.sign_in.know_caller(caller(), CLIENT)
+    refused = services.sign_in.know_caller(caller(email="MIA@example.org"), CLIENT)
     assert isinstance(refused, IdentityRefusal)
     assert refused.problem is IdentityProblem.EMAIL_IN_USE
 
 
-def test_a_token_that_says_no_address_is_completed_by_the_provider(desk: IdentityDesk, rig: Rig) -> None:
+def test_a_token_that_says_no_address_is_completed_by_the_provider(services: IdentityServices, rig: Rig) -> None:
     account = rig.member()
-    known = desk.know_caller(caller(user_id=account.sub, email=None), CLIENT)
+    known = services.sign_in.know_caller(caller(user_id=account.sub, email=None), CLIENT)
     assert isinstance(known, User)
     assert (known.email, known.name) == (account.email, account.name)
-    gone = desk.know_caller(caller(email=None), CLIENT)
+    gone = services.sign_in.know_caller(caller(email=None), CLIENT)
     assert isinstance(gone, IdentityRefusal)
     assert gone.problem is IdentityProblem.SESSION_OVER
 
@@ -136,7 +140,7 @@ class AtOnce:
 @pytest.mark.parametrize("what", ["disable", "delete"])
 def test_two_admins_who_do_it_to_each_other_at_once_leave_one(store: Store, rig: Rig, what: str) -> None:
     directory = AtOnce(rig.provider, Barrier(2))
-    desk = IdentityDesk(
+    services = identity_services(
         store,
         IdentityBackend(rig.provider, directory, LocalFunctions(rig.provider), rig.mailbox),  # type: ignore[arg-type]
         LIGHT,
@@ -145,10 +149,14 @@ def test_two_admins_who_do_it_to_each_other_at_once_leave_one(store: Store, rig:
     admins = [rig.member(f"{name}@example.com").sub for name in ("one", "two")]
     for admin in admins:
         rig.provider.add_to_group(admin, Role.ADMIN)
-        desk.know_caller(caller(user_id=admin, email=None, groups=("Admin",)), CLIENT)
+        services.sign_in.know_caller(caller(user_id=admin, email=None, groups=("Admin",)), CLIENT)
 
     def do(by: UUID, whom: UUID) -> object:
-        return desk.set_enabled(by, whom, enabled=False) if what == "disable" else desk.begin_deleting(by, whom)
+        return (
+            services.users.set_enabled(by, whom, enabled=False)
+            if what == "disable"
+            else services.users.begin_deleting(by, whom)
+        )
 
     with ThreadPoolExecutor(2) as threads:
         answers = list(threads.map(do, admins, reversed(admins)))
@@ -160,27 +168,31 @@ def test_two_admins_who_do_it_to_each_other_at_once_leave_one(store: Store, rig:
     assert any(state and state.disabled_at is None and state.deleted_at is None for state in states)
 
 
-def test_somebody_who_never_signed_in_is_not_disabled_behind_the_store_s_back(desk: IdentityDesk, rig: Rig) -> None:
+def test_somebody_who_never_signed_in_is_not_disabled_behind_the_store_s_back(
+    services: IdentityServices, rig: Rig
+) -> None:
     account = rig.member()
-    refused = desk.set_enabled(new_id(), account.sub, enabled=False)
+    refused = services.users.set_enabled(new_id(), account.sub, enabled=False)
     assert isinstance(refused, IdentityRefusal)
     assert refused.problem is IdentityProblem.UNKNOWN_USER
     assert rig.provider.account(account.sub) == account
 
 
-def test_whatever_is_away_is_said_plainly(desk: IdentityDesk, rig: Rig) -> None:
+def test_whatever_is_away_is_said_plainly(services: IdentityServices, rig: Rig) -> None:
     rig.mailbox.is_away = True
     with pytest.raises(MailAwayError):
-        desk.sign_up("ana@example.com", PASSWORD, "Ana", CLIENT)
+        services.sign_up.sign_up("ana@example.com", PASSWORD, "Ana", CLIENT)
     rig.mailbox.is_away = False
-    assert isinstance(desk.sign_up("ana@example.com", PASSWORD, "Ana", CLIENT), UUID), "nothing was left half done"
+    assert isinstance(services.sign_up.sign_up("ana@example.com", PASSWORD, "Ana", CLIENT), UUID), (
+        "nothing was left half done"
+    )
     assert rig.mailbox.to("ana@example.com")[-1].code
     outside = IdentityBackend(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
-    without_store = IdentityDesk(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), outside, LIGHT)
+    without_store = identity_services(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), outside, LIGHT)
     for question in (
-        lambda: without_store.sign_in("ana@example.com", PASSWORD, CLIENT),
-        lambda: without_store.user(new_id()),
-        lambda: without_store.sign_out(new_id(), new_id(), None),
+        lambda: without_store.sign_in.sign_in("ana@example.com", PASSWORD, CLIENT),
+        lambda: without_store.users.user(new_id()),
+        lambda: without_store.sign_in.sign_out(new_id(), new_id(), None),
     ):
         with pytest.raises(DatabaseUnavailableError):
             question()
