@@ -6,8 +6,9 @@ from uuid import UUID
 
 from consumers.loop import ConsumerLoop, LoopLimits
 from domain.clock import Clock, system_clock
+from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.ports import PaymentProvider
-from domain.payments.provider_events import FAILED, EventHandling, PaymentEvent, mark_handled
+from domain.payments.provider_events import EventHandling, PaymentEvent
 from domain.payments.settlement import OrderSettlement
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
@@ -63,7 +64,7 @@ class PaymentHandler:
         }
         with self._store.writing() as connection:
             for event_id, (state, detail) in done.items():
-                mark_handled(connection, event_id, state, detail, self._clock())
+                EventRepository(connection).mark(event_id, state, detail, self._clock())
         for failure in failures:
             raise failure
         return [True] * len(messages)
@@ -71,7 +72,7 @@ class PaymentHandler:
     def dead_lettered(self, message: PaymentEvent) -> bool:
         """Keep that an event could not be handled; the reconciliation tries it again, and reports it."""
         with self._store.writing() as connection:
-            mark_handled(connection, message.event_id, FAILED, "it lies with the dead letters", None)
+            EventRepository(connection).mark(message.event_id, EventState.FAILED, "it lies with the dead letters", None)
         return False
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, Tokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, VerifiesTokens
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import Uploads
 from domain.clock import Clock
@@ -38,7 +38,7 @@ class StageOthers:
     qr: AskQr
     payments: AskPayments
     door: Door
-    tokens: Tokens
+    tokens: VerifiesTokens
     images: ImageStore
 
 

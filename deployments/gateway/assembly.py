@@ -22,7 +22,7 @@ from deployments.http.confirmed_cache import USUAL, ConfirmedCache, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, VerifiesTokens
 from deployments.http.rate_limits import RateLimit
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
@@ -47,7 +47,7 @@ class Others:
     qr: AskQr
     replies: Replies
     commands: DoorCommands
-    tokens: Tokens
+    tokens: VerifiesTokens
     payments: AskPayments
     images: ImageStore
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from deployments.gym.devices import DeviceService
 from deployments.http.confirmed_cache import ConfirmedCache, Freshness
 from deployments.http.device_look_ups import DeviceLookUps
-from deployments.http.ports import AskGym, AskIdentity, Tokens
+from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
 from deployments.http.problems import ApiProblem, later, unauthenticated
 from deployments.http.rate_limits import RateLimit
 from deployments.http.rights import Right
@@ -68,7 +68,7 @@ class Callers:
     """
 
     def __init__(
-        self, devices: ConfirmedCache[DeviceKey], unknown_rate: RateLimit, tokens: Tokens, sessions: Sessions
+        self, devices: ConfirmedCache[DeviceKey], unknown_rate: RateLimit, tokens: VerifiesTokens, sessions: Sessions
     ) -> None:
         self._devices = devices
         self._look_ups = DeviceLookUps(devices, unknown_rate)
@@ -147,7 +147,7 @@ class Callers:
 
 
 def callers_of(
-    gym: AskGym, identity: AskIdentity, tokens: Tokens, freshness: Freshness, settings: ApiSettings
+    gym: AskGym, identity: AskIdentity, tokens: VerifiesTokens, freshness: Freshness, settings: ApiSettings
 ) -> Callers:
     """Those whom one application recognises, by what Gym confirms of devices, and Identity of sessions."""
     devices = ConfirmedCache(lambda ids: gym(DeviceService.keys, ids), freshness=freshness)

@@ -128,7 +128,7 @@ class DoorCommands(Protocol):
         """Send a command and wait for its reply."""
 
 
-class Tokens(Protocol):
+class VerifiesTokens(Protocol):
     """Tokens of one kind."""
 
     async def verify(self, token: str) -> Caller:

@@ -1,6 +1,7 @@
 """Memberships and their ledger in the database. Whoever books holds the member's row until the unit of work ends."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,31 @@ from domain.memberships.plans import Plan
 from domain.memberships.tables import ledger_entries, memberships
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
+from domain.payments.tables import orders
+
+_PROJECTED = ("starts_at", "ends_at", "frozen_from", "frozen_until", "in_arrears_since", "without_grace")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMembership:
+    """The row of a membership with the rows of its ledger, as they are stored.
+
+    Args:
+        columns: those that follow from the ledger.
+    """
+
+    id: UUID
+    time_zone: str
+    columns: dict[str, Any]
+    rows: list[Row[*tuple[Any, ...]]]
+
+    def entries(self) -> list[Entry]:
+        """The entries of the ledger.
+
+        Raises:
+            ValueError: a row makes no sense.
+        """
+        return [entry_of(row) for row in self.rows]
 
 
 class LedgerRepository:
@@ -82,6 +108,60 @@ class LedgerRepository:
         projected = projection(balance, held.time_zone)
         self._connection.execute(update(memberships).where(memberships.c.id == held.id).values(**projected))
         return booking_id
+
+    def booking_of(self, effect: str) -> UUID:
+        """The booking that made an effect.
+
+        Raises:
+            sqlalchemy.exc.NoResultFound: there is none.
+        """
+        query = select(ledger_entries.c.booking_id).where(ledger_entries.c.effect == effect)
+        booking_id: UUID = self._connection.execute(query).scalar_one()
+        return booking_id
+
+    def desk_entries(self, begin: datetime, end: datetime) -> list[tuple[UUID, Method, EntryKind, Money]]:
+        """The money that staff took or gave back at desks in `[begin, end)`: who, how, why, how much."""
+        rows = self._connection.execute(
+            select(ledger_entries)
+            .where(
+                ledger_entries.c.method.in_([Method.CASH, Method.CARD_TERMINAL]),
+                ledger_entries.c.amount.is_not(None),
+                ledger_entries.c.created_at >= begin,
+                ledger_entries.c.created_at < end,
+                ledger_entries.c.by_id.is_not(None),
+            )
+            .order_by(ledger_entries.c.id)
+        )
+        return [(row.by_id, Method(row.method), EntryKind(row.kind), Money(row.amount, row.currency)) for row in rows]
+
+    def stored(self, after: UUID, limit: int) -> list[StoredMembership]:
+        """The memberships that follow an id, with their ledgers."""
+        query = select(memberships).where(memberships.c.id > after).order_by(memberships.c.id).limit(limit)
+        found = self._connection.execute(query).all()
+        rows: dict[UUID, list[Row[*tuple[Any, ...]]]] = {row.id: [] for row in found}
+        entries = select(ledger_entries).where(ledger_entries.c.membership_id.in_(rows))
+        for row in self._connection.execute(entries.order_by(ledger_entries.c.number)) if found else ():
+            rows[row.membership_id].append(row)
+        return [
+            StoredMembership(row.id, row.time_zone, {name: getattr(row, name) for name in _PROJECTED}, rows[row.id])
+            for row in found
+        ]
+
+    def kept_of_orders(self) -> Iterator[tuple[UUID, int, int | None]]:
+        """Of each fulfilled order: what was paid less what was refunded, and the same by the ledger."""
+        kept = (
+            select(ledger_entries.c.order_id, func.sum(ledger_entries.c.amount).label("kept"))
+            .where(ledger_entries.c.order_id.is_not(None))
+            .group_by(ledger_entries.c.order_id)
+            .subquery()
+        )
+        found = self._connection.execute(
+            select(orders.c.id, orders.c.amount, orders.c.refunded, kept.c.kept)
+            .outerjoin(kept, kept.c.order_id == orders.c.id)
+            .where(orders.c.membership_id.is_not(None))
+        )
+        for row in found:
+            yield row.id, row.amount - row.refunded, None if row.kept is None else int(row.kept)
 
     def note(self, member_id: UUID, kind: EntryKind, who: BookingOrigin, now: datetime) -> UUID:
         """Write a row about a member that changes no days."""

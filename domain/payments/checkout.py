@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import TypeGuard
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from domain.clock import Clock
-from domain.companies.tables import companies
-from domain.identity.tables import users
+from domain.companies.repository import CompanyRepository
+from domain.identity.repository import UserRepository
 from domain.ids import new_id
 from domain.memberships.bookings import refuse_grant
 from domain.memberships.days import day_of
@@ -49,14 +49,11 @@ def new_order(
     connection: Connection, member_id: UUID, plan: Plan, method: Method, now: datetime, *, by_id: UUID | None = None
 ) -> Order | PaymentRefusal | MembershipRefusal:
     """An order of a plan at the price that it has now; kept. The caller holds the member."""
-    user = connection.execute(select(users.c.deleted_at).where(users.c.id == member_id)).one_or_none()
+    user = UserRepository(connection).user(member_id)
     if user is None or user.deleted_at is not None:
         return UNKNOWN_MEMBER
     if refusal := _refuse_days(connection, member_id, plan, now):
         return refusal
-    rate: int = connection.execute(
-        select(companies.c.vat_rate_bp).where(companies.c.id == plan.company_id)
-    ).scalar_one()
     order = Order(
         id=new_id(),
         member_id=member_id,
@@ -65,7 +62,7 @@ def new_order(
         plan_name=plan.details.name,
         days=plan.details.days,
         price=plan.details.price,
-        vat_rate_bp=rate,
+        vat_rate_bp=CompanyRepository(connection).company(plan.company_id).vat_rate_bp,
         method=method,
         state=OrderState.OPEN,
         created_at=now,

@@ -1,4 +1,4 @@
-"""Events of the provider: stored once, answered at once, handed on, and handled later by asking anew."""
+"""Events of the payment provider: stored once, published, and handled later by reading the order from the provider."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,28 +6,26 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection
 
 from domain.outbox import store_events
+from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.model import PaymentRefusal
 from domain.payments.ports import Happened, PaymentProvider
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import OrderSettlement
-from domain.payments.tables import stripe_events
 from domain.unit_of_work import Store
 
 TOPIC = "payment-events"
-_NAMESPACE = UUID("8f1d6f0e-6f0b-5b51-9a53-6c1f6a3a9b57")  # of keys for events whose order is not known yet
+_NAMESPACE = UUID("8f1d6f0e-6f0b-5b51-9a53-6c1f6a3a9b57")  # for message keys of events whose order is not known yet
 
-HANDLED, IGNORED, RECEIVED, FAILED = "handled", "ignored", "received", "failed"
-
-# Those that can change an order; others are stored and left alone.
+# Event types that can change an order. Others are only stored.
 _CONCERNS_ORDERS = ("checkout.session.", "charge.refund", "charge.dispute.", "refund.", "payment_intent.")
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent:
-    """What travels on `payment-events`: that something has happened, and to what."""
+    """A message on `payment-events`: which object has changed, not how."""
 
     event_id: str
     kind: str
@@ -39,62 +37,26 @@ class PaymentEvent:
 
 
 def store_happened(connection: Connection, events: Sequence[Happened], now: datetime, topic: str | None = TOPIC) -> int:
-    """Keep events, and hand on those that are new and concern an order.
+    """Store events, and publish those that are new and concern an order.
 
     Args:
-        topic: where they are handed on; None: nowhere, the caller handles them.
+        topic: where they are published; None: nowhere, because the caller handles them.
 
     Returns:
-        How many were new.
+        The number of new events.
     """
-    if not events:
-        return 0
-    known = set(
-        connection.execute(
-            select(stripe_events.c.id).where(stripe_events.c.id.in_([event.id for event in events]))
-        ).scalars()
-    )
+    repository = EventRepository(connection)
+    known = repository.known([event.id for event in events]) if events else set()
     new = {event.id: event for event in events if event.id not in known}
-    rows = [
-        {
-            "id": event.id,
-            "type": event.type[:64],
-            "api_version": event.api_version and event.api_version[:64],
-            "object_id": event.object_id,
-            "order_id": event.order_id,
-            "payment_intent_id": event.payment_intent_id,
-            "created_at": event.created_at,
-            "received_at": now,
-            "state": RECEIVED if concerns_orders(event) else IGNORED,
-            "detail": "" if concerns_orders(event) else "of a kind that changes no order",
-        }
-        for event in new.values()
-    ]
-    if rows:
-        connection.execute(insert(stripe_events), rows)
-    told = [(_key(event), told_of(event)) for event in new.values() if concerns_orders(event)]
+    repository.add([(event, *_first_state(event)) for event in new.values()], now)
     if topic is not None:
-        store_events(connection, topic, told, now)
+        published = [(_key(event), published_event(event)) for event in new.values() if concerns_orders(event)]
+        store_events(connection, topic, published, now)
     return len(new)
 
 
-def mark_handled(connection: Connection, event_id: str, state: str, detail: str, now: datetime | None) -> None:
-    """Keep what became of an event. `now` is None of one that is to be tried again."""
-    connection.execute(
-        update(stripe_events)
-        .where(stripe_events.c.id == event_id)
-        .values(state=state, detail=detail[:200], handled_at=now)
-    )
-
-
 class EventHandling:
-    """Brings the order that an event is about up to date.
-
-    Args:
-        store: the database.
-        provider: of payments.
-        settlement: does it.
-    """
+    """Updates the order that an event is about."""
 
     def __init__(self, store: Store, provider: PaymentProvider, settlement: OrderSettlement) -> None:
         self._store = store
@@ -102,10 +64,10 @@ class EventHandling:
         self._settlement = settlement
 
     def order_of(self, event: PaymentEvent) -> UUID | None:
-        """The order that an event is about; None: none of ours.
+        """The order that an event is about; None: no order of this system.
 
         Raises:
-            PaymentsAwayError: the provider has to be asked, and cannot be.
+            PaymentsAwayError: only the provider knows, and it does not answer.
         """
         with self._store.reading() as connection:
             orders = OrderRepository(connection)
@@ -116,21 +78,21 @@ class EventHandling:
                 known = orders.of_payment(event.payment_intent_id)
         if known is not None or event.payment_intent_id is None:
             return known.id if known else None
-        # A refund or a dispute that is here before its payment was booked.
+        # A refund or a dispute may arrive before its payment is booked.
         return self._provider.order_of(event.payment_intent_id)
 
-    def settle(self, order_id: UUID | None) -> tuple[str, str]:
-        """Bring an order up to date; what to keep of the events that told of it.
+    def settle(self, order_id: UUID | None) -> tuple[EventState, str]:
+        """Update an order from the provider; returns the state and detail of its events.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked.
+            PaymentsAwayError: the provider does not answer.
         """
         if order_id is None:
-            return IGNORED, "of no order of ours"
+            return EventState.IGNORED, "not about an order of this system"
         settled = self._settlement.settle(order_id)
         if isinstance(settled, PaymentRefusal):
-            return IGNORED, settled.detail
-        return HANDLED, f"the order is {settled.state}"
+            return EventState.IGNORED, settled.detail
+        return EventState.HANDLED, f"the order is {settled.state}"
 
 
 def concerns_orders(event: Happened) -> bool:
@@ -138,10 +100,16 @@ def concerns_orders(event: Happened) -> bool:
     return event.type.startswith(_CONCERNS_ORDERS)
 
 
+def _first_state(event: Happened) -> tuple[EventState, str]:
+    if concerns_orders(event):
+        return EventState.RECEIVED, ""
+    return EventState.IGNORED, "of a type that changes no order"
+
+
 def _key(event: Happened) -> UUID:
     return event.order_id or uuid5(_NAMESPACE, event.payment_intent_id or event.object_id or event.id)
 
 
-def told_of(event: Happened) -> PaymentEvent:
-    """An event as it is handed on."""
+def published_event(event: Happened) -> PaymentEvent:
+    """An event as it is published."""
     return PaymentEvent(event.id, event.type, event.order_id, event.payment_intent_id, event.session_id)

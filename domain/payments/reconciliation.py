@@ -1,4 +1,4 @@
-"""What the provider knows against what the ledger knows: missed events are made up for, the rest is reported."""
+"""Compares the payment provider with the ledger: catches up on missed events, and reports what does not match."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,31 +7,26 @@ from functools import partial
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.clock import Clock
 from domain.leases import LeaseLostError
 from domain.paging import parts
+from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.model import AWAITED, Order, PaymentRefusal, Refund
 from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
 from domain.payments.provider_events import (
-    FAILED,
-    HANDLED,
-    RECEIVED,
     EventHandling,
     concerns_orders,
-    mark_handled,
+    published_event,
     store_happened,
-    told_of,
 )
 from domain.payments.refunds import Refunds
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import OrderSettlement
-from domain.payments.tables import stripe_events
 from domain.unit_of_work import Store
 
-_ONE_BY_ONE = 20  # so many open orders are asked for each; more are found in the list of all pages
+_ONE_BY_ONE = 20  # up to so many open orders are read one by one; more are found in the list of all pages
 _OVERLAP = timedelta(hours=1)  # events arrive a little out of order
 _KEPT_BY_PROVIDER = timedelta(days=29)
 _AT_ONCE = 1000
@@ -46,12 +41,12 @@ class Reconciled:
 
     Args:
         events_missed: events that had not been received.
-        orders_checked: whose end was not known.
-        mended: orders that are paid, failed or over now and were open before.
-        refunds_asked: refunds that had been written down and were asked for now.
-        unknown: payments at the provider that are for no order of ours.
-        problems: orders that somebody has to look at, and why.
-        failures: events, orders and refunds that could not be dealt with; the log says why. They are tried again.
+        orders_checked: open orders that were compared.
+        mended: orders that were open and are now paid, failed or expired.
+        refunds_asked: stored refunds that were sent to the provider now.
+        unknown: payments at the provider that belong to no order of this system.
+        problems: orders that need attention, with the reason.
+        failures: events, orders and refunds that failed and are tried again; the log has the reasons.
     """
 
     events_missed: int = 0
@@ -67,10 +62,7 @@ class Reconciliation:
     """Compares the provider with the ledger.
 
     Args:
-        store: the database.
-        provider: of payments.
-        clock: the present.
-        said: is told of progress.
+        said: called with a line about the progress.
     """
 
     def __init__(self, store: Store, provider: PaymentProvider, clock: Clock, said: Said = lambda _line: None) -> None:
@@ -83,16 +75,16 @@ class Reconciliation:
         self._refunds = Refunds(store, provider, clock)
 
     def run(self, unchecked_for: timedelta = timedelta(0), since: datetime | None = None) -> Reconciled:
-        """Make up for what was missed. What fails by itself is counted, and holds up nothing else.
+        """Catch up on what was missed. A single failure is counted and does not stop the rest.
 
         Args:
-            unchecked_for: leave alone open orders that were asked about within that time.
-            since: look at events from then on; None: from the latest that was received.
+            unchecked_for: skip open orders that were compared within this time.
+            since: read events from this time on; None: from the latest that was received.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked; what was mended until then stays so.
-            sqlalchemy.exc.SQLAlchemyError: nor can the database.
-            LeaseLostError: the store is a fenced one, and somebody else reconciles.
+            PaymentsAwayError: the provider does not answer; what was done until then stays.
+            sqlalchemy.exc.SQLAlchemyError: the database does not answer.
+            LeaseLostError: the store is a fenced one, and another process holds the lease.
         """
         done = Reconciled()
         self._attempt(done, "events", partial(self._make_up_for_events, done, since, unchecked_for))
@@ -101,17 +93,16 @@ class Reconciliation:
         return done
 
     def _attempt(self, done: Reconciled, what: str, work: Callable[[], None], order_id: UUID | None = None) -> None:
-        """Do a part of the whole, and go on with the next one if it alone fails."""
+        """Do one part; if only this part fails, count the failure and return."""
         try:
             work()
         except LeaseLostError:
             raise
-        except Exception as error:  # noqa: BLE001 - one that is beyond understanding holds up no other
+        except Exception as error:  # noqa: BLE001 - an unexpected failure must not stop the other parts
             if isinstance(error, PaymentsAwayError):
-                self._provider.happened_since(self._clock())  # which fails too where it is not this one alone
+                self._provider.happened_since(self._clock())  # raises too, unless only this part fails
             elif isinstance(error, SQLAlchemyError):
-                with self._store.reading() as connection:
-                    connection.execute(select(1))
+                self._store.ping()
             done.failures += 1
             if order_id is not None:
                 done.problems[order_id] = f"could not be brought up to date ({type(error).__name__})"
@@ -120,7 +111,7 @@ class Reconciliation:
     def _make_up_for_events(self, done: Reconciled, since: datetime | None, unchecked_for: timedelta) -> None:
         now = self._clock()
         with self._store.reading() as connection:
-            since = since or _from_where(connection)
+            since = since or EventRepository(connection).resume_from()
         since = max(since - _OVERLAP if since else now - _KEPT_BY_PROVIDER, now - _KEPT_BY_PROVIDER)
         happened = [event for event in self._provider.happened_since(since) if concerns_orders(event)]
         missed = self._unhandled(happened, now - unchecked_for)
@@ -142,37 +133,29 @@ class Reconciliation:
             )
 
     def _sort(self, event: Happened, by_order: dict[UUID | None, list[Happened]]) -> None:
-        by_order.setdefault(self._handling.order_of(told_of(event)), []).append(event)
+        by_order.setdefault(self._handling.order_of(published_event(event)), []).append(event)
 
     def _settle_missed(self, done: Reconciled, order_id: UUID | None, events: list[Happened]) -> None:
         state, detail = self._handling.settle(order_id)
         if order_id is None:
             completed = [event for event in events if event.type == "checkout.session.completed"]
             done.unknown += [event.object_id or event.id for event in completed]
-        elif state == HANDLED:
+        elif state is EventState.HANDLED:
             done.mended.append(order_id)
         for event in events:
             self._keep(event.id, state, detail)
 
-    def _keep(self, event_id: str, state: str, detail: str) -> None:
-        self._store.written(lambda connection: mark_handled(connection, event_id, state, detail, self._clock()))
+    def _keep(self, event_id: str, state: EventState, detail: str) -> None:
+        self._store.written(lambda connection: EventRepository(connection).mark(event_id, state, detail, self._clock()))
 
     def _unhandled(self, happened: list[Happened], before: datetime) -> list[Happened]:
-        """Those that were not received, or some time ago and not handled."""
+        """The events that were not received, or received some time ago and not handled."""
         if not happened:
             return []
         known: set[str] = set()
         with self._store.reading() as connection:
             for part in parts(happened, _AT_ONCE):
-                ids = [event.id for event in part]
-                known |= set(
-                    connection.execute(
-                        select(stripe_events.c.id).where(
-                            stripe_events.c.id.in_(ids),
-                            or_(stripe_events.c.handled_at.is_not(None), stripe_events.c.received_at > before),
-                        )
-                    ).scalars()
-                )
+                known |= EventRepository(connection).handled_or_recent([event.id for event in part], before)
         return [event for event in happened if event.id not in known]
 
     def _check_open_orders(self, done: Reconciled, unchecked_for: timedelta) -> None:
@@ -225,16 +208,3 @@ def _says_something(order: Order, page: Checkout) -> bool:
     if page.is_paid or page.is_over or page.has_failed or page.on_its_way:
         return True
     return page.price != order.price or page.order_id != order.id
-
-
-def _from_where(connection: Connection) -> datetime | None:
-    """The latest event, or the oldest that waits to be handled."""
-    waiting: datetime | None = connection.execute(
-        select(func.min(stripe_events.c.created_at)).where(stripe_events.c.state.in_([RECEIVED, FAILED]))
-    ).scalar_one_or_none()
-    if waiting is not None:
-        return waiting
-    latest: datetime | None = connection.execute(
-        select(stripe_events.c.created_at).order_by(stripe_events.c.created_at.desc()).limit(1)
-    ).scalar_one_or_none()
-    return latest

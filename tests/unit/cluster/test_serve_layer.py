@@ -32,10 +32,9 @@ def test_port_and_host_are_laid_over_the_shipped_configuration(tmp_path: Path) -
     assert config["applications"][0]["import_path"] == "deployments.gateway.app:build"
 
 
-@pytest.mark.parametrize("name", ["Gym", "Identity"])
-def test_what_asks_the_database_has_no_more_threads_than_connections(tmp_path: Path, name: str) -> None:
+def test_gym_has_no_more_threads_than_connections(tmp_path: Path) -> None:
     (api,) = (app for app in laid_over(tmp_path)["applications"] if app["name"] == "api")
-    (found,) = (each for each in api["deployments"] if each["name"] == name)
+    (found,) = (each for each in api["deployments"] if each["name"] == "Gym")
     assert found["max_ongoing_requests"] <= DatabaseSettings().pool_size
 
 
