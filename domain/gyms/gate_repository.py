@@ -38,7 +38,7 @@ class GateRepository:
         return {row.id: _gate(row) for row in rows}
 
     def gates(self, gym_id: UUID, request: PageRequest) -> Page[Gate]:
-        """The gates of a gym, in the order in which they were set up."""
+        """The gates of a gym, in the order of their creation."""
         query = (
             select(gates)
             .where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None))
@@ -51,14 +51,14 @@ class GateRepository:
         return page(rows, request, lambda gate: gate.id)
 
     def gates_of(self, gym_id: UUID) -> list[Gate]:
-        """All gates in use of a gym; there are as many as there are doors."""
+        """All gates in use of a gym; there are few."""
         rows = self._connection.execute(
             select(gates).where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None)).order_by(gates.c.id)
         )
         return [_gate(row) for row in rows]
 
     def gate_of_numbered_gym(self, number: int) -> Gate | None:
-        """The oldest gate of both directions of the gym of this number; a retired one still lets people out."""
+        """The oldest gate in both directions of the gym with this legacy number, which may be retired."""
         row = self._connection.execute(
             select(gates)
             .join(gyms, gyms.c.id == gates.c.gym_id)
@@ -73,7 +73,7 @@ class GateRepository:
         return _gate(row) if row else None
 
     def add_gate(self, gate: Gate) -> None:
-        """Keep a new gate."""
+        """Insert a gate."""
         self._connection.execute(
             insert(gates).values(
                 id=gate.id, gym_id=gate.gym_id, name=gate.name, serves=gate.serves.value, created_at=gate.created_at
@@ -81,7 +81,7 @@ class GateRepository:
         )
 
     def change_gate(self, gate: Gate) -> None:
-        """Keep a gate as it is now."""
+        """Update a gate."""
         self._connection.execute(
             update(gates)
             .where(gates.c.id == gate.id)
@@ -89,7 +89,7 @@ class GateRepository:
         )
 
     def retire_gate(self, gate_id: UUID, now: datetime) -> None:
-        """A gate is used no more, and neither are its devices."""
+        """Retire a gate and revoke its devices."""
         self._connection.execute(
             update(gates).where(gates.c.id == gate_id).values(retired_at=now, version=gates.c.version + 1)
         )
@@ -100,7 +100,7 @@ class GateRepository:
         )
 
     def devices_of(self, gate_id: UUID, request: PageRequest) -> Page[Device]:
-        """The devices of a gate, revoked ones too, oldest first."""
+        """The devices of a gate, including revoked ones, oldest first."""
         query = (
             select(*_DEVICE).where(gate_devices.c.gate_id == gate_id).order_by(gate_devices.c.id).limit(request.fetch)
         )
@@ -124,7 +124,7 @@ class GateRepository:
         return page(rows, request, lambda one: one.device.id)
 
     def devices_seen(self, sightings: Sequence[DeviceSighting]) -> None:
-        """Remember when devices were seen last; what is older than what is known changes nothing."""
+        """Store when devices were last seen. Older sightings than the stored ones change nothing."""
         if not sightings:
             return
         seen_at = bindparam("seen_at", type_=gate_devices.c.last_seen_at.type)
@@ -143,7 +143,7 @@ class GateRepository:
         )
 
     def device_keys(self, device_ids: Collection[UUID]) -> dict[UUID, DeviceKey]:
-        """What is needed to recognise those of the devices that exist and are not revoked, at gates in use."""
+        """The keys of those devices that are not revoked, at gates in use."""
         rows = self._connection.execute(
             select(gate_devices.c.id, gate_devices.c.gate_id, gates.c.gym_id, gate_devices.c.secret_hash)
             .join(gates, gates.c.id == gate_devices.c.gate_id)
@@ -156,7 +156,7 @@ class GateRepository:
         return {row.id: DeviceKey(*row) for row in rows}
 
     def add_device(self, device: Device, secret_hash: str) -> None:
-        """Keep a new device."""
+        """Insert a device."""
         self._connection.execute(
             insert(gate_devices).values(
                 id=device.id,
@@ -168,7 +168,7 @@ class GateRepository:
         )
 
     def revoke_device(self, device_id: UUID, now: datetime) -> bool:
-        """Revoke a device; one revoked before keeps its time. Whether there is such a device."""
+        """Revoke a device; the first time counts. Returns whether the device exists."""
         known = self._connection.execute(
             select(gate_devices.c.id).where(gate_devices.c.id == device_id).with_for_update()
         ).one_or_none()

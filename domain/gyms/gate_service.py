@@ -1,4 +1,4 @@
-"""What can be done about gates and devices."""
+"""Use cases of gates and devices."""
 
 import secrets
 from dataclasses import replace
@@ -17,7 +17,7 @@ _SECRET_BYTES = 32
 
 
 def create_gate(connection: Connection, gym_id: UUID, name: str, serves: Serves, now: datetime) -> Gate | GymRefusal:
-    """Give a gym another gate; its name is unique there."""
+    """Create a gate. Its name is unique within its gym."""
     if GymRepository(connection).locked(gym_id) is None:
         return UNKNOWN_GYM
     gates = GateRepository(connection)
@@ -31,11 +31,11 @@ def create_gate(connection: Connection, gym_id: UUID, name: str, serves: Serves,
 def change_gate(
     connection: Connection, gate_id: UUID, name: str | None, serves: Serves | None, expected: int | None
 ) -> Gate | GymRefusal:
-    """Change a gate's name, which stays unique in its gym, or the ways it serves.
+    """Change the name of a gate, which stays unique within its gym, or its directions.
 
     Args:
-        name, serves: None: as it is.
-        expected: the version that was read; None: any.
+        name, serves: None keeps what is stored.
+        expected: the version that the caller has read; None accepts any version.
     """
     gate = _locked(connection, gate_id)
     if gate is None:
@@ -55,7 +55,7 @@ def change_gate(
 
 
 def retire_gate(connection: Connection, gate_id: UUID, expected: int | None, now: datetime) -> GymRefusal | None:
-    """Use a gate no more: nobody scans there, its devices are revoked, its name is free. Its past stays."""
+    """Retire a gate: its devices are revoked and its name becomes free. Its records stay."""
     gate = _locked(connection, gate_id)
     if gate is None:
         return UNKNOWN_GATE
@@ -66,7 +66,7 @@ def retire_gate(connection: Connection, gate_id: UUID, expected: int | None, now
 
 
 def create_device(connection: Connection, gate_id: UUID, name: str, now: datetime) -> NewDevice | GymRefusal:
-    """Give a gate another device. Its secret leaves here once; what stays is a hash."""
+    """Create a device. The secret is returned once; only its hash is stored."""
     gates = GateRepository(connection)
     if gates.gate(gate_id) is None:
         return UNKNOWN_GATE
@@ -77,14 +77,14 @@ def create_device(connection: Connection, gate_id: UUID, name: str, now: datetim
 
 
 def revoke_device(connection: Connection, device_id: UUID, now: datetime) -> GymRefusal | None:
-    """Take a device's credential back; once more changes nothing."""
+    """Revoke a device. Idempotent."""
     if GateRepository(connection).revoke_device(device_id, now):
         return None
     return GymRefusal(GymProblem.UNKNOWN_DEVICE, "There is no such device.")
 
 
 def _locked(connection: Connection, gate_id: UUID) -> Gate | None:
-    """A gate in use; its gym, and so all gates of that gym, are held until the unit of work ends."""
+    """A gate in use, with its gym, and so all gates of that gym, locked until the unit of work ends."""
     gates = GateRepository(connection)
     gate = gates.gate(gate_id)
     if gate is None:

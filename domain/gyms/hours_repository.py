@@ -12,13 +12,13 @@ from domain.ids import new_id
 
 
 class HoursRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes opening hours in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def of(self, gym_id: UUID) -> Timetable:
-        """All hours of a gym, in the order of the week and of the calendar."""
+        """All opening hours of a gym, in the order of the week and of the calendar."""
         week, days = opening_hours.c, opening_exceptions.c
         spans = self._connection.execute(
             select(week.weekday, week.opens_minute, week.closes_minute)
@@ -36,7 +36,7 @@ class HoursRepository:
         )
 
     def set(self, gym_id: UUID, timetable: Timetable) -> None:
-        """Put these in the place of those that there are."""
+        """Replace all opening hours of a gym."""
         for table in (opening_hours, opening_exceptions):
             self._connection.execute(delete(table).where(table.c.gym_id == gym_id))
         spans = [

@@ -18,13 +18,13 @@ _SWEPT_AT_ONCE = 200
 
 
 class PairingRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes pairings in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, pairing: Pairing, code: str) -> None:
-        """Keep a new pairing, and forget those that are long over."""
+        """Insert a pairing, and delete those that expired long ago."""
         over = device_pairings.c.expires_at < pairing.created_at - _KEPT_FOR
         old = self._connection.execute(select(device_pairings.c.id).where(over).limit(_SWEPT_AT_ONCE)).scalars().all()
         if old:
@@ -42,7 +42,7 @@ class PairingRepository:
         )
 
     def waiting(self, gate_id: UUID, now: datetime, request: PageRequest) -> Page[Pairing]:
-        """The pairings of a gate that nobody has claimed and that are not over, oldest first."""
+        """The pairings of a gate that are neither claimed nor expired, oldest first."""
         query = (
             select(device_pairings)
             .where(
@@ -58,20 +58,20 @@ class PairingRepository:
         return page([_pairing(row) for row in self._connection.execute(query)], request, lambda one: one.id)
 
     def locked_by_code(self, code: str) -> Pairing | None:
-        """The unclaimed pairing of a code, held until the unit of work ends."""
+        """The unclaimed pairing of a code, locked until the unit of work ends."""
         row = self._connection.execute(
             select(device_pairings).where(device_pairings.c.code_hash == hash_code(code)).with_for_update()
         ).one_or_none()
         return _pairing(row) if row is not None and row.device_id is None else None
 
     def claimed(self, pairing_id: UUID, device_id: UUID) -> None:
-        """A pairing has become a device."""
+        """Store which device a pairing has become."""
         self._connection.execute(
             update(device_pairings).where(device_pairings.c.id == pairing_id).values(device_id=device_id)
         )
 
     def withdraw(self, pairing_id: UUID, now: datetime) -> bool:
-        """Remove a pairing that waits; whether there was one."""
+        """Delete an unclaimed pairing; returns whether there was one."""
         removed = self._connection.execute(
             delete(device_pairings).where(
                 device_pairings.c.id == pairing_id,

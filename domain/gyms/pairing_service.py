@@ -1,4 +1,4 @@
-"""Codes that make one device of whoever shows them first: how a door is set up without typing a secret."""
+"""Use cases of pairing codes: a device is set up by a code, without typing a secret."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,17 +15,17 @@ from domain.ids import new_id
 GOOD_FOR = timedelta(minutes=10)
 
 _NOT_GOOD = GymRefusal(
-    GymProblem.UNKNOWN_PAIRING, "This is no pairing that waits: it was used, withdrawn, is over, or never was."
+    GymProblem.UNKNOWN_PAIRING, "There is no such pairing, or it was used, withdrawn, or has expired."
 )
 
 
 def create_pairing(
     connection: Connection, gate_id: UUID, name: str, by: UUID, now: datetime
 ) -> tuple[Pairing, str] | GymRefusal:
-    """Let whoever shows a new code within ten minutes become a device of a gate.
+    """Create a code that becomes a device of a gate when it is claimed within ten minutes.
 
     Returns:
-        The pairing and its code, which leaves here once; what stays is a hash.
+        The pairing and its code. Only a hash of the code is stored.
     """
     if GateRepository(connection).gate(gate_id) is None:
         return UNKNOWN_GATE
@@ -36,7 +36,7 @@ def create_pairing(
 
 
 def claim_pairing(connection: Connection, code: str, now: datetime) -> NewDevice | GymRefusal:
-    """Make the device of a code. Of several who show it at once one gets the device; nobody learns why not."""
+    """Create the device of a code. Of several concurrent claims one succeeds; the others do not learn why."""
     pairings = PairingRepository(connection)
     pairing = pairings.locked_by_code(code)
     if pairing is None or pairing.expires_at <= now:
@@ -49,5 +49,5 @@ def claim_pairing(connection: Connection, code: str, now: datetime) -> NewDevice
 
 
 def withdraw_pairing(connection: Connection, pairing_id: UUID, now: datetime) -> GymRefusal | None:
-    """Take a code back before anybody has claimed it."""
+    """Withdraw a code that nobody has claimed."""
     return None if PairingRepository(connection).withdraw(pairing_id, now) else _NOT_GOOD

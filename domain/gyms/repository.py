@@ -35,7 +35,7 @@ class GymRepository:
         self._connection = connection
 
     def gyms(self, request: PageRequest, *, retired: bool = False) -> Page[Gym]:
-        """The gyms in operation, or those retired, in the order in which they were set up."""
+        """The gyms in operation, or the retired ones, in the order of their creation."""
         wanted = gyms.c.retired_at.is_not(None) if retired else gyms.c.retired_at.is_(None)
         query = select(*_GYM).where(wanted).order_by(gyms.c.id).limit(request.fetch)
         if request.after:
@@ -68,12 +68,12 @@ class GymRepository:
         return None if gym is not None and gym.retired_at is not None and not retired else gym
 
     def next_number(self) -> int:
-        """The small running number of the next gym. Two that make the first gym at once collide in it: one waits."""
+        """The next free legacy number. Two transactions that create the first gym at once collide in it."""
         last: int | None = self._connection.execute(select(func.max(gyms.c.legacy_number))).scalar_one()
         return (last or 0) + 1
 
     def add(self, gym: Gym, company_id: UUID, now: datetime) -> None:
-        """Keep a new gym.
+        """Insert a gym.
 
         Raises:
             sqlalchemy.exc.IntegrityError: its number was taken meanwhile.
@@ -90,7 +90,7 @@ class GymRepository:
         )
 
     def change(self, gym: Gym) -> None:
-        """Keep a gym as it is now."""
+        """Update a gym."""
         self._connection.execute(
             update(gyms)
             .where(gyms.c.id == gym.id)
@@ -98,7 +98,7 @@ class GymRepository:
         )
 
     def referring(self, gym_id: UUID) -> list[str]:
-        """What there is that names a gym, and would name nothing without it."""
+        """The kinds of records that refer to a gym."""
         return [
             what
             for what, column in _REFERRING.items()
@@ -106,12 +106,12 @@ class GymRepository:
         ]
 
     def inside(self, gym_id: UUID) -> int:
-        """How many are inside a gym."""
+        """The number of open visits at a gym."""
         query = select(func.count()).select_from(open_visits).where(open_visits.c.gym_id == gym_id)
         return self._connection.execute(query).scalar_one()
 
     def remove(self, gym_id: UUID) -> None:
-        """Remove a gym with its hours, gates and devices; nothing else refers to it."""
+        """Delete a gym with its hours, gates and devices; nothing else may refer to it."""
         own = select(gates.c.id).where(gates.c.gym_id == gym_id)
         self._connection.execute(delete(gate_devices).where(gate_devices.c.gate_id.in_(own)))
         self._connection.execute(delete(gates).where(gates.c.gym_id == gym_id))

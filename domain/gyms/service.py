@@ -1,4 +1,4 @@
-"""What an admin can do about a gym: make it, change it, retire it and take that back, remove it, set its hours."""
+"""What admins do with gyms: create, change, retire, reopen, delete, and set opening hours."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -17,10 +17,10 @@ from domain.ids import new_id
 
 
 def create_gym(connection: Connection, details: GymDetails, now: datetime) -> Gym:
-    """Set a gym up, in the company that there is, with the next free number.
+    """Create a gym of the company, with the next free legacy number.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: another one was first: roll back and do it again.
+        sqlalchemy.exc.IntegrityError: the number was taken meanwhile: roll back and try again.
     """
     company_id = CompanyRepository(connection).lock_or_create(now)
     gyms = GymRepository(connection)
@@ -32,18 +32,20 @@ def create_gym(connection: Connection, details: GymDetails, now: datetime) -> Gy
 def change_gym(
     connection: Connection, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None
 ) -> Gym | GymRefusal:
-    """Change some of a gym's details. A capacity below the number of those inside lets nobody out and nobody in.
+    """Change details of a gym.
+
+    If the capacity falls below the number of people inside, nobody may enter until some leave.
 
     Args:
-        changes: of the fields of `GymDetails`, each of its type.
-        expected: the version that was read; None: any.
+        changes: fields of `GymDetails`, each of its type.
+        expected: the version that the caller has read; None accepts any version.
     """
     gym = GymRepository(connection).locked(gym_id)
     if gym is None:
         return UNKNOWN_GYM
     if refusal := refuse_change("The gym", gym.version, expected):
         return refusal
-    details = replace(gym.details, **changes)  # type: ignore[arg-type] # checked where it came in
+    details = replace(gym.details, **changes)  # type: ignore[arg-type] # the schema checks it
     if details == gym.details:
         return gym
     changed = replace(gym, **asdict(details), version=gym.version + 1)
@@ -52,34 +54,34 @@ def change_gym(
 
 
 def retire_gym(connection: Connection, gym_id: UUID, now: datetime, *, force: bool = False) -> Gym | GymRefusal:
-    """Let nobody into a gym any more; who is inside can leave. Idempotent.
+    """Close a gym to entries. People inside can still leave. Idempotent.
 
     Args:
-        force: retire it also while people are inside.
+        force: retire the gym even while people are inside.
     """
     gyms = GymRepository(connection)
     gym = gyms.locked(gym_id, retired=True)
     if gym is None:
         return UNKNOWN_GYM
-    # The door locks the gym too: nobody enters between the count and the retirement.
+    # The door locks the gym too, so nobody enters between the count and the retirement.
     inside = 0 if force or gym.retired_at is not None else gyms.inside(gym_id)
     if inside:
         return GymRefusal(
             GymProblem.GYM_NOT_EMPTY,
-            f"People inside: {inside}. Retire the gym once they have left, or with `force=true`: they can still leave.",
+            f"People inside: {inside}. Retire the gym after they have left, or use `force=true`: they can still leave.",
         )
     return _set_retired(gyms, gym, now)
 
 
 def reopen_gym(connection: Connection, gym_id: UUID) -> Gym | GymRefusal:
-    """Take a retirement back. Idempotent."""
+    """Undo a retirement. Idempotent."""
     gyms = GymRepository(connection)
     gym = gyms.locked(gym_id, retired=True)
     return UNKNOWN_GYM if gym is None else _set_retired(gyms, gym, None)
 
 
 def delete_gym(connection: Connection, gym_id: UUID, expected: int | None) -> GymRefusal | None:
-    """Remove a gym to which nothing refers, such as one set up by mistake; any other is retired instead."""
+    """Delete a gym that nothing refers to, such as one created by mistake. Retire any other gym instead."""
     gyms = GymRepository(connection)
     gym = gyms.locked(gym_id, retired=True)
     if gym is None:
@@ -87,15 +89,13 @@ def delete_gym(connection: Connection, gym_id: UUID, expected: int | None) -> Gy
     if refusal := refuse_change("The gym", gym.version, expected):
         return refusal
     if referring := gyms.referring(gym_id):
-        return GymRefusal(
-            GymProblem.GYM_IN_USE, f"There are {', '.join(referring)} of this gym. Retire it instead: they stay."
-        )
+        return GymRefusal(GymProblem.GYM_IN_USE, f"The gym has {', '.join(referring)}. Retire it instead; they stay.")
     gyms.remove(gym_id)
     return None
 
 
 def set_hours(connection: Connection, gym_id: UUID, timetable: Timetable, expected: int | None) -> Gym | GymRefusal:
-    """Set all opening hours of a gym anew; they are a part of it, its version rises."""
+    """Replace all opening hours of a gym. They are part of the gym, so its version rises."""
     gym = GymRepository(connection).locked(gym_id)
     if gym is None:
         return UNKNOWN_GYM

@@ -12,7 +12,7 @@ _SWEPT_AT_ONCE = 500
 
 
 class AttemptRepository:
-    """Wrong tries, on one connection. Every method locks the counters that it names until the unit of work ends."""
+    """Counters in one unit of work. Every method locks the counters that it names until the unit of work ends."""
 
     def __init__(self, connection: Connection, limits: AttemptLimits) -> None:
         self._connection = connection
@@ -56,7 +56,7 @@ class AttemptRepository:
                 self._keep(counter, count.one_fewer(counter, self._limits, own))
 
     def _counts(self, counters: Collection[Counter], now: datetime) -> dict[Counter, _Count]:
-        """What each counter says, in the order of their keys: so no two units of work wait for each other."""
+        """The values of counters, locked in the order of their keys to avoid deadlocks."""
         table = sign_in_attempts
         ordered = sorted(counters, key=lambda counter: counter.key)
         query = select(table).where(table.c.key.in_([counter.key for counter in ordered])).order_by(table.c.key)
@@ -74,11 +74,11 @@ class AttemptRepository:
         if count.is_kept:
             this = sign_in_attempts.c.key == counter.key
             self._connection.execute(update(sign_in_attempts).where(this).values(**values))
-        else:  # a row that another one has inserted meanwhile is not locked, so it must not be updated: this fails
+        else:  # fails if another transaction has inserted the row meanwhile
             self._connection.execute(insert(sign_in_attempts).values(key=counter.key, **values))
 
     def _sweep(self, now: datetime) -> None:
-        """Delete some that are forgotten, more than one try adds: there are never more than those of a day."""
+        """Delete some expired counters, more than one attempt adds, so that no more than those of a day are stored."""
         forgotten = sign_in_attempts.c.last_failed_at < now - FORGOTTEN_AFTER
         query = select(sign_in_attempts.c.key).where(forgotten).limit(_SWEPT_AT_ONCE)
         keys: Iterable[str] = list(self._connection.execute(query).scalars())

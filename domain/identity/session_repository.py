@@ -15,18 +15,18 @@ _LONGEST_DEVICE = 200
 
 
 class SessionRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes sessions in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def session(self, session_id: UUID) -> Session | None:
-        """One session, ended ones too."""
+        """One session, ended or not."""
         row = self._connection.execute(select(sessions).where(sessions.c.id == session_id)).one_or_none()
         return Session(*row) if row else None
 
     def add(self, session: Session) -> None:
-        """Keep a new session.
+        """Insert a session.
 
         Raises:
             sqlalchemy.exc.IntegrityError: the id was taken meanwhile.
@@ -51,7 +51,7 @@ class SessionRepository:
             .limit(request.fetch)
         )
         before = self.session(request.after) if request.after else None
-        if before is not None:  # the ids are the provider's and have no order in time
+        if before is not None:  # the ids come from the provider and are not ordered by time
             query = query.where(
                 or_(
                     sessions.c.created_at < before.created_at,
@@ -62,7 +62,7 @@ class SessionRepository:
         return page(found, request, lambda session: session.id)
 
     def states(self, session_ids: Collection[UUID]) -> dict[UUID, SessionState]:
-        """Those sessions that live, of users who are neither disabled nor deleted."""
+        """The states of those sessions that have not ended and whose users are enabled."""
         if not session_ids:
             return {}
         rows = self._connection.execute(
@@ -81,12 +81,12 @@ class SessionRepository:
         return {row.id: SessionState(row.user_id, roles_of(groups[row.id]), row.roles_changed_at) for row in rows}
 
     def used(self, session_ids: Collection[UUID], now: datetime) -> None:
-        """Remember that sessions were used just now."""
+        """Store when sessions were last used."""
         for part in parts(sorted(session_ids), _AT_ONCE):
             self._connection.execute(update(sessions).where(sessions.c.id.in_(part)).values(last_used_at=now))
 
     def end(self, user_id: UUID, session_id: UUID, now: datetime) -> bool:
-        """End a user's session; one that has ended keeps its time. Whether it is theirs."""
+        """End a session of a user; the first end counts. Returns whether the session is the user's."""
         session = self.session(session_id)
         if session is None or session.user_id != user_id:
             return False

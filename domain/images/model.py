@@ -1,25 +1,25 @@
-"""Pictures of machines and members: where they are kept, what they are called there, and why one is not taken."""
+"""Pictures of machines and members: their keys in the image store, and refusals."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 QUARANTINE = "quarantine/"
-"""What was uploaded and nobody has looked at; no picture is ever shown from here."""
+"""Prefix of uploads that were not checked yet. No picture is served from here."""
 
 PICTURE_ADDRESS = "/api/pictures/"
-"""What the address of a member's picture begins with."""
+"""Prefix of the URL path of a member's picture."""
 
 
 class Shelf(StrEnum):
-    """What a published picture is of; kept apart, because different people may see them."""
+    """Prefixes of published pictures, apart because different people may see them."""
 
     MACHINES = "images/"
     MEMBERS = "pictures/"
 
 
 class Size(StrEnum):
-    """In which sizes a picture is published."""
+    """The sizes of a published picture."""
 
     LARGE = "large"
     SMALL = "small"
@@ -27,7 +27,7 @@ class Size(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """What the store has under a key."""
+    """A stored file."""
 
     data: bytes
     content_type: str
@@ -35,10 +35,10 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A picture made anew, in both sizes.
+    """A picture that was encoded again, in both sizes.
 
     Args:
-        sha256: of `large`, hexadecimal; the picture's name.
+        sha256: of `large`, hexadecimal; the name of the picture.
         large, small: files of the type `content_type`.
     """
 
@@ -49,7 +49,7 @@ class Encoded:
 
 
 class ImageProblem(StrEnum):
-    """Why a picture is not taken or not there. Stable: clients compare these."""
+    """Reasons for a refusal. Stable, because clients compare them."""
 
     IMAGE_UNREADABLE = "image_unreadable"
     IMAGES_AWAY = "images_away"
@@ -59,27 +59,27 @@ class ImageProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageRefusal:
-    """A picture that is not taken, and why."""
+    """A refused picture and the reason."""
 
     problem: ImageProblem
     detail: str
 
 
 def quarantine_key(upload_id: UUID) -> str:
-    """Where an upload waits until somebody has looked at it."""
+    """The key of an upload that was not checked yet."""
     return f"{QUARANTINE}{upload_id}"
 
 
 def image_key(shelf: Shelf, sha256: str, size: Size) -> str:
-    """Where a published picture is: its name says what is in it, so nothing there ever changes."""
+    """The key of a published picture. Its name is a hash of its content, so the file never changes."""
     return f"{shelf}{sha256}/{size}"
 
 
 def name_in(shelf: Shelf, key: str) -> str:
-    """The name of the picture that a key of a shelf belongs to."""
+    """The name of the picture with a key."""
     return key.removeprefix(shelf).partition("/")[0]
 
 
 def picture_address(sha256: str) -> str:
-    """What a member's row says of the picture: the address that shows it."""
+    """The URL path of a member's picture, as `users.picture_url` has it."""
     return PICTURE_ADDRESS + sha256

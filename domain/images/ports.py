@@ -1,4 +1,4 @@
-"""The store of images as the domain sees it."""
+"""The port of the image store."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,29 +8,29 @@ from domain.images.model import StoredImage
 
 
 class ImagesAwayError(Exception):
-    """The store of images cannot be had for now. Plain, so that it crosses processes."""
+    """The image store does not answer. Can be pickled, so it crosses processes."""
 
 
 class ImageStore(Protocol):
-    """Files under keys. Every method may block, and raises `ImagesAwayError` while the store cannot be had.
+    """Files by key. Every method may block, and raises `ImagesAwayError` if the store does not answer.
 
     A key is a path of letters, digits, dashes and slashes.
     """
 
     def put(self, key: str, source: BinaryIO, content_type: str) -> None:
-        """Keep what is read from `source`, whole or not at all; what was under the key before is replaced."""
+        """Store what `source` has, completely or not at all. Replaces an earlier file."""
 
     def get(self, key: str) -> StoredImage | None:
-        """What is kept under a key."""
+        """The file with a key."""
 
     def exists(self, key: str) -> bool:
-        """Whether something is kept under a key."""
+        """Whether there is a file with a key."""
 
     def delete(self, key: str, written_before: datetime | None = None) -> bool:
-        """Forget a key, or only if it was last written before then. Whether nothing is kept under it now."""
+        """Delete a file, or only if it was last written before a moment. Returns whether there is no file now."""
 
     def keys(self, prefix: str, written_before: datetime) -> Iterator[str]:
-        """The keys that begin so and were last written before then."""
+        """The keys with a prefix that were last written before a moment."""
 
     def address(self, key: str, lifetime: timedelta) -> str | None:
-        """Where a browser gets it without us for so long; None where there is no such address."""
+        """A URL by which a browser gets the file from the store for a limited time; None if the store has none."""

@@ -1,4 +1,4 @@
-"""Which pictures are shown, in the database."""
+"""Which pictures are in use, in the database."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from domain.machines.tables import machines
 
 
 def shown_names(connection: Connection, shelf: Shelf, names: Collection[str]) -> set[str]:
-    """Those of the names that some machine or member shows."""
+    """Those of the names that a machine or a member uses."""
     if shelf is Shelf.MACHINES:
         found = connection.execute(select(machines.c.image).where(machines.c.image.in_(names)))
         return {str(row.image) for row in found}

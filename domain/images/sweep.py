@@ -1,4 +1,4 @@
-"""Takes away what lies in the store of images and nobody shows: given up uploads, replaced and deleted pictures."""
+"""Deletes unused files of the image store: abandoned uploads, replaced and deleted pictures."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from domain.paging import parts
 _AT_ONCE = 500
 
 ShownOf = Callable[[Shelf, Collection[str]], set[str]]
-"""Those names of a shelf that are shown; asked in a transaction of its own, and no store is waited for meanwhile."""
+"""Returns which of the names are in use. Runs in its own transaction, which never waits for the image store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep found. `keys` were taken away, or would be; `kept` counts what is old enough but shown."""
+    """The result of a sweep. `keys` were deleted, or would be; `kept` counts old files that are in use."""
 
     keys: tuple[str, ...]
     kept: int
@@ -30,18 +30,17 @@ def sweep(
     dry_run: bool,
     check: Callable[[], None] = lambda: None,
 ) -> Swept:
-    """Take away what was written before then and is shown by nobody.
+    """Delete files that were written before a moment and are not in use.
 
-    What is younger stays: its row may be about to be written. Whoever uploads a picture again writes its files again,
-    and a file that was written since it was listed is left alone.
+    Newer files stay, because their row may be about to be written. An upload of the same picture writes its files
+    again, and a file that was written after it was listed stays.
 
     Args:
-        shown_of: see there.
-        dry_run: only say what would be taken away.
-        check: called before some hundred files are taken away; raises where they must not be.
+        dry_run: only report what would be deleted.
+        check: called before each part of some hundred files; raises to stop the sweep.
 
     Raises:
-        ImagesAwayError: the store cannot be had; what was taken away until then is gone.
+        ImagesAwayError: the store does not answer; earlier deletions stay.
     """
     taken: list[str] = []
     for keys in parts(images.keys(QUARANTINE, written_before), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""What the live view asks of the database. Every question goes by an index and is bounded by time or by number."""
+"""Queries of the live view. Every query uses an index and is limited by time or number."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,19 +14,19 @@ from domain.live.model import MachineCount, TrendMinute
 from domain.live.service_level import DeviceInUse, ScanTiming
 from domain.machines.tables import machines
 
-# Ids are made by the clock of whoever decided; a row's own times say exactly.
+# Ids come from the clock of the deciding process; the times of a row are exact.
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 _MINUTE = func.substr(cast(scans.c.decided_at, String), 1, len("2026-03-02 12:00")).label("minute")
 
 
 class LiveQueries:
-    """Questions within one unit of work."""
+    """Reads in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def minutes(self, gym_id: UUID, since: datetime) -> list[TrendMinute]:
-        """Those minutes since then that have scans, in order, counted by the database."""
+        """The minutes with scans since a moment, in order."""
         counted = (
             select(
                 _MINUTE,
@@ -38,7 +38,7 @@ class LiveQueries:
                 *_since(gym_id, since),
                 scans.c.decided_at >= since,
                 scans.c.annulled_at.is_(None),
-                # An answer given again lets nobody in twice; what is uploaded was not now.
+                # Repeated answers do not count twice, and offline scans did not happen now.
                 scans.c.repeats_id.is_(None),
                 scans.c.offline.is_(None),
             )
@@ -56,7 +56,7 @@ class LiveQueries:
         ]
 
     def free_machines(self, gym_id: UUID) -> dict[str, MachineCount]:
-        """A gym's machines by type, those retired left out."""
+        """The machines of a gym by type, without retired ones."""
         is_free = and_(open_machine_uses.c.machine_id.is_(None), machines.c.out_of_order_since.is_(None))
         rows = self._connection.execute(
             select(machines.c.type, func.sum(case((is_free, 1), else_=0)), func.count())
@@ -68,7 +68,7 @@ class LiveQueries:
         return {type_: MachineCount(int(free), total) for type_, free, total in rows}
 
     def timings(self, gym_id: UUID, since: datetime, at_most: int) -> list[ScanTiming]:
-        """The newest scans at a gym's gates since then, newest first."""
+        """The newest scans at the gates of a gym since a moment, newest first."""
         rows = self._connection.execute(
             select(
                 scans.c.gate_id,
@@ -87,7 +87,7 @@ class LiveQueries:
         return [ScanTiming(*row[:7], bool(row.offline)) for row in rows]
 
     def devices(self, gym_id: UUID) -> list[DeviceInUse]:
-        """The devices in use at a gym's gates, in the order in which they were set up."""
+        """The devices in use at the gates of a gym, in the order of their creation."""
         rows = self._connection.execute(
             select(
                 gate_devices.c.id,

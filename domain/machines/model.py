@@ -1,4 +1,4 @@
-"""Machines: what stands in a gym, and what may be wished for of it."""
+"""Machines of gyms."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from domain.gyms.model import GymProblem, GymRefusal
 
 @dataclass(frozen=True, slots=True)
 class MachineText:
-    """What people write of a machine. `name` up to 100 letters, `type` up to 50."""
+    """The texts of a machine. `name` has up to 100 characters, `type` up to 50."""
 
     name: str
     type: str
@@ -18,7 +18,7 @@ class MachineText:
 
 @dataclass(frozen=True, slots=True)
 class MachineChange:
-    """What is to be different; None stays as it is."""
+    """Changed texts; None keeps what is stored."""
 
     name: str | None = None
     type: str | None = None
@@ -27,13 +27,13 @@ class MachineChange:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine as it is shown.
+    """A machine as it is stored.
 
     Args:
-        legacy_number: what the existing web client calls it; unique among all gyms.
-        image: the SHA-256 of its picture, hexadecimal.
-        version: counts its changes; an edit names the one that it began with.
-        in_use: whether somebody is on it now.
+        legacy_number: how the existing web client names it; unique among all gyms.
+        image: SHA-256 of its picture, hexadecimal.
+        version: rises with every change.
+        in_use: whether a member uses it now.
     """
 
     id: UUID
@@ -52,18 +52,18 @@ class Machine:
 
     @property
     def free(self) -> bool:
-        """Whether somebody may begin to use it."""
+        """Whether a member can begin to use it."""
         return not self.in_use and self.out_of_order_since is None and self.retired_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class MachineFilter:
-    """Which machines of a gym are wanted.
+    """Which machines of a gym to list.
 
     Args:
-        type: of this one only, whatever its capitals.
-        free: those that may be used now, or those that may not.
-        retired: also those that were taken out of service.
+        type: only this type, compared without regard to case.
+        free: only those that can be used now, or only the others.
+        retired: also retired ones.
     """
 
     type: str | None = None

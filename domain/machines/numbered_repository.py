@@ -1,4 +1,4 @@
-"""Gyms and machines by the small running numbers by which the existing web client knows them."""
+"""Gyms and machines by legacy numbers, for the existing web client."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,7 +18,7 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class NumberedGym:
-    """A gym in operation, and the members inside it; visits without a name count as well."""
+    """A gym in operation and the members inside. `occupancy` also counts visits without a member."""
 
     gym: Gym
     occupancy: int
@@ -35,13 +35,13 @@ class NumberedMachine:
 
 
 class NumberedRepository:
-    """Questions within one unit of work."""
+    """Reads gyms and machines in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def gym(self, number: int) -> NumberedGym | None:
-        """The gym of a number."""
+        """The gym in operation with this number."""
         found = GymRepository(self._connection).of_number(number)
         if found is None:
             return None
@@ -53,7 +53,7 @@ class NumberedRepository:
         return NumberedGym(found, len(rows), tuple(row.member_id for row in rows if row.member_id is not None))
 
     def machines(self, gym_number: int) -> list[NumberedMachine]:
-        """The machines in service of the gym of a number, in the order in which they came."""
+        """The machines in service of the gym with this number, in the order of their creation."""
         gym = GymRepository(self._connection).of_number(gym_number)
         if gym is None:
             return []

@@ -32,27 +32,27 @@ _MACHINE = (
 
 
 class MachineRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes machines in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def machine(self, machine_id: UUID) -> Machine | None:
-        """One machine, retired ones too."""
+        """One machine, retired or not."""
         return _machine(self._connection.execute(_shown().where(machines.c.id == machine_id)).one_or_none())
 
     def locked(self, machine_id: UUID) -> Machine | None:
-        """One machine that nobody else changes, and that nobody begins to use, until the unit of work ends."""
+        """One machine, locked until the unit of work ends. Its gym is locked too, so nobody begins to use it."""
         found = self.machine(machine_id)
         if found is None:
             return None
-        # The door holds the gym while it decides of its machines: the gym comes first here as well.
+        # The gym first, in the same order as the door locks them.
         self._connection.execute(select(gyms.c.id).where(gyms.c.id == found.gym_id).with_for_update())
         self._connection.execute(select(machines.c.id).where(machines.c.id == machine_id).with_for_update())
         return self.machine(machine_id)
 
     def machines(self, gym_id: UUID, wanted: MachineFilter, request: PageRequest) -> Page[Machine]:
-        """The machines of a gym, in the order in which they came."""
+        """The machines of a gym, in the order of their creation."""
         query = _shown().where(machines.c.gym_id == gym_id, *_conditions(wanted)).order_by(machines.c.id)
         if request.after:
             query = query.where(machines.c.id > request.after)
@@ -60,21 +60,21 @@ class MachineRepository:
         return page(rows, request, lambda machine: machine.id)
 
     def next_number(self) -> int:
-        """The next free running number, which is this unit of work's alone until it ends."""
-        # A handful of rows that the door never holds.
+        """The next free legacy number, reserved until the unit of work ends."""
+        # Locks a few rows that the door never locks.
         self._connection.execute(select(companies.c.id).order_by(companies.c.id).with_for_update()).all()
         highest: int | None = self._connection.execute(select(func.max(machines.c.legacy_number))).scalar_one()
         return (highest or 0) + 1
 
     def add(self, machine: Machine) -> None:
-        """Keep a new machine."""
+        """Insert a machine."""
         values = {
             column.name: getattr(machine, column.name) for column in machines.columns if column.name != "search_type"
         }
         self._connection.execute(insert(machines).values(**values))
 
     def change(self, machine_id: UUID, **values: object) -> None:
-        """Change some columns; the version counts it."""
+        """Update some columns and raise the version."""
         if "type" in values:
             values["search_type"] = search_key(str(values["type"]))
         self._connection.execute(
@@ -82,7 +82,7 @@ class MachineRepository:
         )
 
     def remove(self, machine_id: UUID) -> None:
-        """Forget a machine; what was done on it stays in `machine_uses`."""
+        """Delete a machine. `machine_uses` keeps its records."""
         self._connection.execute(delete(machines).where(machines.c.id == machine_id))
 
 

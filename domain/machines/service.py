@@ -1,4 +1,4 @@
-"""What can be done about machines; their use goes by the door."""
+"""Use cases of machines. The door decides about their use."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -13,13 +13,13 @@ from domain.ids import new_id
 from domain.machines.model import UNKNOWN_MACHINE, Machine, MachineChange, MachineText
 from domain.machines.repository import MachineRepository
 
-IN_USE = GymRefusal(GymProblem.MACHINE_IN_USE, "Somebody is on this machine. It can be deleted once it is free.")
+IN_USE = GymRefusal(GymProblem.MACHINE_IN_USE, "The machine is in use. Delete it when it is free.")
 
 
 def create_machine(
     connection: Connection, gym_id: UUID, text: MachineText, image: str, now: datetime
 ) -> Machine | GymRefusal:
-    """Put another machine into a gym in operation; `image` is the name of a picture that is published already."""
+    """Create a machine in a gym in operation. `image` is the name of a published picture."""
     machines = MachineRepository(connection)
     number = machines.next_number()
     if GymRepository(connection).locked(gym_id) is None:
@@ -45,7 +45,7 @@ def create_machine(
 def edit_machine(
     connection: Connection, machine_id: UUID, change: MachineChange, expected_version: int | None
 ) -> Machine | GymRefusal:
-    """Change what is written of a machine; `expected_version` None takes it whatever was changed meanwhile."""
+    """Change the texts of a machine. `expected_version` None accepts any version."""
     machines = MachineRepository(connection)
     machine = _expected(machines, machine_id, expected_version)
     if isinstance(machine, GymRefusal):
@@ -56,7 +56,7 @@ def edit_machine(
 def set_image(
     connection: Connection, machine_id: UUID, image: str, expected_version: int | None
 ) -> Machine | GymRefusal:
-    """Give a machine another picture, which is published already; `expected_version` as for `edit_machine`."""
+    """Replace the picture of a machine by a published one. `expected_version` as in `edit_machine`."""
     machines = MachineRepository(connection)
     machine = _expected(machines, machine_id, expected_version)
     return machine if isinstance(machine, GymRefusal) else _changed(machines, machine, {"image": image})
@@ -65,7 +65,7 @@ def set_image(
 def set_out_of_order(
     connection: Connection, machine_id: UUID, reason: str | None, now: datetime
 ) -> Machine | GymRefusal:
-    """Say that a machine cannot be used, and why, or with None that it can again. The time of the first word stays."""
+    """Mark a machine as out of order with a reason; None ends that. A new reason keeps the time of the first one."""
     machines = MachineRepository(connection)
     machine = machines.locked(machine_id)
     if machine is None:
@@ -75,7 +75,7 @@ def set_out_of_order(
 
 
 def set_retired(connection: Connection, machine_id: UUID, *, retired: bool, now: datetime) -> Machine | GymRefusal:
-    """Take a machine out of service or bring it back; once more changes nothing."""
+    """Retire a machine or bring it back into service. Idempotent."""
     machines = MachineRepository(connection)
     machine = machines.locked(machine_id)
     if machine is None:
@@ -84,7 +84,7 @@ def set_retired(connection: Connection, machine_id: UUID, *, retired: bool, now:
 
 
 def delete_machine(connection: Connection, machine_id: UUID, expected_version: int | None) -> GymRefusal | None:
-    """Forget a machine that nobody is on. What members did on it stays theirs. `expected_version` as above."""
+    """Delete a machine that nobody uses. Records of its use stay. `expected_version` as in `edit_machine`."""
     machines = MachineRepository(connection)
     machine = _expected(machines, machine_id, expected_version)
     if isinstance(machine, GymRefusal):
@@ -103,7 +103,7 @@ def _expected(machines: MachineRepository, machine_id: UUID, expected_version: i
 
 
 def _changed(machines: MachineRepository, machine: Machine, values: dict[str, object]) -> Machine | GymRefusal:
-    """The machine after a change; one that changes nothing is none, and leaves the version."""
+    """The machine after a change. A change without effect leaves the version."""
     if any(getattr(machine, name) != value for name, value in values.items()):
         machines.change(machine.id, **values)
     return machines.machine(machine.id) or UNKNOWN_MACHINE

@@ -1,4 +1,4 @@
-"""Plans in the database, and what may be done with them."""
+"""Plans in the database."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,7 +16,7 @@ from domain.payments.tables import orders
 
 
 class PlanRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes plans in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -28,7 +28,7 @@ class PlanRepository:
         return self._with_gyms([row])[0] if row else None
 
     def plans(self, asked: PageRequest, *, retired: bool = False) -> Page[Plan]:
-        """Plans that are sold, or those that were, in the order in which they were made."""
+        """The plans on sale, or the retired ones, in the order of their creation."""
         query = select(plans).where(plans.c.retired_at.is_not(None) if retired else plans.c.retired_at.is_(None))
         if asked.after is not None:
             query = query.where(plans.c.id > asked.after)
@@ -36,7 +36,7 @@ class PlanRepository:
         return page(self._with_gyms(rows), asked, lambda plan: plan.id)
 
     def of_price(self, price: Money) -> Plan | None:
-        """The plan that is sold for a price: the oldest, where several are."""
+        """The plan on sale at a price; the oldest, if there are several."""
         row = self._connection.execute(
             select(plans)
             .where(
@@ -50,7 +50,7 @@ class PlanRepository:
         return self._with_gyms([row])[0] if row else None
 
     def time_zone_of(self, plan: Plan) -> str:
-        """Whose days are a plan's days: those of the first of its gyms; UTC where there is none."""
+        """The time zone of a plan's days: that of its first gym, or UTC if it has no gym."""
         query = select(gyms.c.time_zone).where(gyms.c.company_id == plan.company_id)
         if not plan.details.covers_all_gyms:
             query = query.where(gyms.c.id.in_(plan.details.gyms))
@@ -58,32 +58,32 @@ class PlanRepository:
         return found or "UTC"
 
     def unknown_gyms(self, wanted: Collection[UUID], company_id: UUID) -> set[UUID]:
-        """Those that the company does not have."""
+        """Those of the gyms that the company does not have."""
         known = select(gyms.c.id).where(gyms.c.id.in_(wanted), gyms.c.company_id == company_id)
         return set(wanted) - set(self._connection.execute(known).scalars())
 
     def is_sold(self, plan_id: UUID) -> bool:
-        """Whether somebody has bought it, or is about to."""
+        """Whether there is an order or a membership of a plan."""
         return any(
             self._connection.execute(select(column).where(column == plan_id).limit(1)).first()
             for column in (orders.c.plan_id, memberships.c.plan_id)
         )
 
     def add(self, plan: Plan, now: datetime) -> None:
-        """Keep a new plan."""
+        """Insert a plan."""
         self._connection.execute(
             insert(plans).values(id=plan.id, company_id=plan.company_id, created_at=now, **_columns(plan))
         )
         self._set_gyms(plan)
 
     def change(self, plan: Plan) -> None:
-        """Keep a plan as it is now."""
+        """Update a plan."""
         self._connection.execute(update(plans).where(plans.c.id == plan.id).values(**_columns(plan)))
         self._connection.execute(delete(plan_gyms).where(plan_gyms.c.plan_id == plan.id))
         self._set_gyms(plan)
 
     def remove(self, plan_id: UUID) -> None:
-        """Remove a plan that nobody has bought."""
+        """Delete a plan that nobody has bought."""
         self._connection.execute(delete(plan_gyms).where(plan_gyms.c.plan_id == plan_id))
         self._connection.execute(delete(plans).where(plans.c.id == plan_id))
 

@@ -16,7 +16,7 @@ from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 
 
 def create_plan(connection: Connection, details: PlanDetails, now: datetime) -> Plan | MembershipRefusal:
-    """Add a plan to the company that there is."""
+    """Create a plan of the company."""
     if refusal := refuse_plan_price(details.price):
         return refusal
     repository = PlanRepository(connection)
@@ -31,11 +31,11 @@ def create_plan(connection: Connection, details: PlanDetails, now: datetime) -> 
 def change_plan(
     connection: Connection, plan_id: UUID, changes: Mapping[str, Any], expected: int | None
 ) -> Plan | MembershipRefusal:
-    """Change a plan for those who buy it from now on.
+    """Change a plan for later buyers.
 
     Args:
-        changes: fields of `PlanDetails`, `amount` in place of the price.
-        expected: the version that was read; None: any.
+        changes: fields of `PlanDetails`.
+        expected: the version that the caller has read; None accepts any version.
     """
     repository = PlanRepository(connection)
     plan = repository.plan(plan_id, lock=True)
@@ -53,7 +53,7 @@ def change_plan(
 
 
 def retire_plan(connection: Connection, plan_id: UUID, expected: int | None, now: datetime) -> Plan | MembershipRefusal:
-    """Sell a plan no more; those who have it keep it. Once more changes nothing."""
+    """Stop selling a plan. Members who have it keep it. Idempotent."""
     repository = PlanRepository(connection)
     plan = repository.plan(plan_id, lock=True)
     if plan is None:
@@ -68,7 +68,7 @@ def retire_plan(connection: Connection, plan_id: UUID, expected: int | None, now
 
 
 def reopen_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusal:
-    """Sell a retired plan again. Once more changes nothing."""
+    """Sell a retired plan again. Idempotent."""
     repository = PlanRepository(connection)
     plan = repository.plan(plan_id, lock=True)
     if plan is None:

@@ -1,4 +1,4 @@
-"""Memberships and their ledger in the database. Whoever books holds the member's row until the unit of work ends."""
+"""Memberships and their ledger in the database. Lock the member before booking."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,19 +47,19 @@ class StoredMembership:
 
 
 class LedgerRepository:
-    """Questions and bookings within one unit of work."""
+    """Reads memberships and writes bookings in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._plans = PlanRepository(connection)
 
     def lock_member(self, member_id: UUID) -> bool:
-        """Hold a member's row; False where there is none."""
+        """Lock a member until the unit of work ends; False if there is none."""
         query = select(users.c.id).where(users.c.id == member_id).with_for_update()
         return self._connection.execute(query).first() is not None
 
     def held_by(self, member_id: UUID) -> list[BookedMembership]:
-        """All memberships of a member, the oldest first."""
+        """The memberships of a member, oldest first."""
         query = select(memberships).where(memberships.c.member_id == member_id).order_by(memberships.c.id)
         return [self._held(row) for row in self._connection.execute(query).all()]
 
@@ -69,11 +69,11 @@ class LedgerRepository:
         return self._held(row) if row else None
 
     def covering(self, member_id: UUID, plan: Plan) -> BookedMembership | None:
-        """A member's membership that is good for the same as a plan; None: there is none yet."""
+        """The membership of a member that is valid where a plan is; None if there is none."""
         return next((held for held in self.held_by(member_id) if held.plan.covers == plan.covers), None)
 
     def to_prolong(self, member_id: UUID, plan: Plan, now: datetime) -> BookedMembership:
-        """The membership that a purchase of a plan prolongs; made where there is none that is good for the same."""
+        """The membership that a purchase of a plan extends; created if there is none."""
         held = self.covering(member_id, plan)
         if held is not None:
             if held.plan.id != plan.id:
@@ -86,7 +86,7 @@ class LedgerRepository:
                 member_id=member_id,
                 plan_id=plan.id,
                 time_zone=made.time_zone,
-                starts_at=now,  # until something is booked, which is in this unit of work
+                starts_at=now,  # the booking in this unit of work sets both
                 ends_at=now,
                 created_at=now,
             )
@@ -94,10 +94,10 @@ class LedgerRepository:
         return made
 
     def book(self, held: BookedMembership, drafts: Sequence[Draft], who: BookingOrigin, now: datetime) -> UUID:
-        """Write rows, and what the membership is by them.
+        """Write entries, and the columns of the membership that follow from them.
 
         Raises:
-            CoverageError: the rows contradict those that are there.
+            CoverageError: the entries contradict earlier ones.
             sqlalchemy.exc.IntegrityError: the effect was booked before.
         """
         today = held.today(now)
@@ -164,11 +164,11 @@ class LedgerRepository:
             yield row.id, row.amount - row.refunded, None if row.kept is None else int(row.kept)
 
     def note(self, member_id: UUID, kind: EntryKind, who: BookingOrigin, now: datetime) -> UUID:
-        """Write a row about a member that changes no days."""
+        """Write an entry about a member that changes no days."""
         return self._write(member_id, None, [Draft(kind)], who, day_of(now, "UTC"), now)
 
     def entries(self, member_id: UUID, asked: PageRequest) -> Page[Entry]:
-        """The rows of a member, newest first."""
+        """The entries of a member, newest first."""
         query = select(ledger_entries).where(ledger_entries.c.member_id == member_id)
         if asked.after is not None:
             query = query.where(ledger_entries.c.id < asked.after)
@@ -224,7 +224,7 @@ class LedgerRepository:
 
 
 def entry_of(row: Row[*tuple[Any, ...]]) -> Entry:
-    """A row of the ledger."""
+    """An entry from its row."""
     draft = Draft(
         kind=EntryKind(row.kind),
         period=_period(row.from_day, row.until_day),

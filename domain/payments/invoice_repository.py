@@ -25,23 +25,23 @@ _decoder = msgspec.json.Decoder(InvoiceText)
 
 
 class InvoiceRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and issues invoices in one unit of work. Numbers have no gaps within a company."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def invoice(self, invoice_id: UUID) -> Invoice | None:
-        """One of them."""
+        """An invoice."""
         row = self._connection.execute(select(invoices).where(invoices.c.id == invoice_id)).one_or_none()
         return _invoice(row) if row else None
 
     def of_order(self, order_id: UUID) -> list[Invoice]:
-        """Those of an order, the oldest first."""
+        """The invoices of an order, oldest first."""
         query = select(invoices).where(invoices.c.order_id == order_id).order_by(invoices.c.number)
         return [_invoice(row) for row in self._connection.execute(query)]
 
     def credited(self, effect: str) -> int:
-        """How much a credit note gave back, in minor units; 0 where there is none.
+        """The amount of a credit note in minor units; 0 if there is none.
 
         Args:
             effect: the refund, dispute or reversal that it is for.
@@ -51,7 +51,7 @@ class InvoiceRepository:
         return -(amount or 0)
 
     def of_member(self, member_id: UUID, asked: PageRequest) -> Page[Invoice]:
-        """Those of a member, newest first."""
+        """The invoices of a member, newest first."""
         query = select(invoices).where(invoices.c.member_id == member_id)
         if asked.after is not None:
             query = query.where(invoices.c.id < asked.after)
@@ -71,12 +71,12 @@ class InvoiceRepository:
         buyer: Buyer | None = None,
         reason: str = "",
     ) -> Invoice:
-        """Issue one, under the company's next number. The company is held until the unit of work ends: no gaps.
+        """Issue a document under the company's next number. The company stays locked until the unit of work ends.
 
         Args:
-            gross: positive; a credit note gives it back.
-            effect: the payment or refund that it is for; a second one for it collides.
-            buyer: None: as on the order's first invoice, or as the member is called.
+            gross: positive, also for a credit note.
+            effect: the payment or refund that it is for; the database refuses a second document for it.
+            buyer: None: as on the first invoice of the order, or the member's own data.
         """
         companies = CompanyRepository(self._connection)
         number = companies.next_invoice_number(order.company_id)

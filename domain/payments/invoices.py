@@ -1,4 +1,4 @@
-"""Invoices and credit notes: what is on them, and their numbers, which have no gaps within a company."""
+"""Invoices and credit notes, and the rule of their VAT."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from domain.payments.ports import Buyer
 
 
 class InvoiceKind(StrEnum):
-    """What is said with it."""
+    """Kinds of documents."""
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
@@ -19,7 +19,7 @@ class InvoiceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """Who sold."""
+    """The seller on an invoice."""
 
     name: str
     address: str
@@ -28,11 +28,11 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceText:
-    """All that is written on an invoice (Directive 2006/112/EC, article 226). Amounts in minor units.
+    """The content of an invoice (Directive 2006/112/EC, article 226). Amounts are in minor units.
 
     Args:
-        period: of the service, `[from, until)`; None: none is left of it.
-        refers_to: the number of the invoice that a credit note is about.
+        period: of the service, `[from, until)`; None if no day is left.
+        refers_to: the number of the invoice that a credit note corrects.
     """
 
     kind: InvoiceKind
@@ -65,10 +65,10 @@ class Invoice:
 
 
 def next_vat(issued: Sequence[InvoiceText], gross: int, rate_bp: int) -> int:
-    """The VAT of an order's next document, so that all of them together carry the VAT of the money that was kept.
+    """The VAT of an order's next document. Together, all documents of an order have the VAT of the money kept.
 
     Args:
-        issued: the order's documents so far.
+        issued: the earlier documents of the order.
         gross: of the next one, in minor units; negative on a credit note.
         rate_bp: the order's rate in hundredths of a percent.
     """

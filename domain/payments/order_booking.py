@@ -1,4 +1,4 @@
-"""What becomes of an order, written in one unit of work: days, money, invoice. The member's row is held throughout."""
+"""Books what happens to an order in one unit of work: days, money, invoice. The member is locked."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -22,11 +22,10 @@ from domain.payments.repository import OrderRepository
 
 
 class OrderBooking:
-    """An order and its member's ledger, held until the unit of work ends. Every step done before changes nothing.
+    """An order and its member's ledger, locked until the unit of work ends. Every step is idempotent.
 
     Args:
-        connection: of the unit of work.
-        order: as it was read after its member was held.
+        order: read after its member was locked.
     """
 
     def __init__(self, connection: Connection, order: Order, now: datetime) -> None:
@@ -39,7 +38,7 @@ class OrderBooking:
 
     @classmethod
     def locked(cls, connection: Connection, order_id: UUID, now: datetime) -> "OrderBooking | None":
-        """Hold an order's member, then the order."""
+        """Lock the member of an order, then the order."""
         orders = OrderRepository(connection)
         known = orders.order(order_id)
         if known is None or not LedgerRepository(connection).lock_member(known.member_id):
@@ -48,7 +47,7 @@ class OrderBooking:
         return None if order is None else cls(connection, order, now)
 
     def pay(self, buyer: Buyer | None, who: BookingOrigin) -> None:
-        """The money is there: book the days, issue the invoice. Once more changes nothing."""
+        """Book a payment: days and invoice."""
         order = self.order
         if order.is_fulfilled:
             return
@@ -74,7 +73,7 @@ class OrderBooking:
         )
 
     def see(self, checkout: Checkout) -> None:
-        """What a page to pay at says of an order that is not fulfilled yet."""
+        """Apply the state of a checkout page to an order that is not fulfilled yet."""
         order = self.order
         if order.is_fulfilled:
             return
@@ -88,7 +87,7 @@ class OrderBooking:
         self._keep(**seen)
         if checkout.price != order.price or checkout.order_id != order.id:
             why = f"the provider's page {checkout.session_id} is about {checkout.price}, the order about {order.price}"
-            # Nobody pays a page that is over; until then the order waits for somebody to look at it.
+            # Until the page has expired it could still be paid, so the order stays open and needs attention.
             self._keep(problem=why[:200], state=OrderState.EXPIRED if checkout.is_over else order.state)
         elif checkout.is_paid:
             self.pay(checkout.buyer, BookingOrigin(None, "paid", order.method, f"order:{order.id}"))
@@ -100,12 +99,12 @@ class OrderBooking:
             self._keep(state=OrderState.PROCESSING)
 
     def end(self, state: OrderState, problem: str | None = None) -> None:
-        """Nothing will be paid."""
+        """Close an order that will not be paid."""
         if not self.order.is_fulfilled:
             self._keep(state=state, problem=problem and problem[:200])
 
     def refund(self, provided: ProvidedRefund) -> None:
-        """What the provider says of a refund."""
+        """Apply the state of a refund at the provider."""
         known = self._orders.same_refund(self.order.id, provided)
         refund = replace(known, provider_id=provided.provider_id, state=provided.state)
         if provided.state in {RefundState.SUCCEEDED, RefundState.PENDING} and known.booked_at is None:
@@ -119,7 +118,7 @@ class OrderBooking:
         self.settle_state()
 
     def give_back(self, refund: Refund, who: BookingOrigin) -> Refund:
-        """Book money given back: days, money, credit note. The caller keeps the refund that this returns."""
+        """Book a refund: days, money, credit note. The caller stores the returned refund."""
         order, held = self.order, self._held()
         money = Money(min(refund.amount, order.left.amount), order.price.currency)
         paid = Paid(order.price.amount, order.days, order.refunded)
@@ -148,7 +147,7 @@ class OrderBooking:
         return replace(refund, booked_at=None, days=0)
 
     def dispute(self, provided: ProvidedDispute) -> None:
-        """What the provider says of a dispute; a question that took no money is none."""
+        """Apply the state of a dispute at the provider. An inquiry, which takes no money, is ignored."""
         state = self._orders.dispute_state(provided.provider_id)
         if state is None:
             if provided.is_inquiry:
@@ -162,7 +161,7 @@ class OrderBooking:
         self.settle_state()
 
     def reverse(self, reverses_id: UUID, who: BookingOrigin) -> None:
-        """Take back a payment at the desk: days, money, and a credit note."""
+        """Reverse a payment at the desk: days, money, credit note."""
         order, held = self.order, self._held()
         today = held.today(self._now)
         drafts = bookings.reversal(held.balance, today, order.left, order.id, reverses_id)
@@ -200,7 +199,7 @@ class OrderBooking:
         )  # fmt: skip
 
     def settle_state(self) -> None:
-        """Call the order what its refunds and disputes have made of it."""
+        """Set the state of the order from its refunds and disputes."""
         if self.order.state in {OrderState.LOST, OrderState.REVERSED}:
             return
         state = OrderState.REFUNDED if self.order.left.amount <= 0 else OrderState.PAID
@@ -210,7 +209,7 @@ class OrderBooking:
         membership_id = self.order.membership_id
         held = self._ledger.held(membership_id) if membership_id else None
         if held is None:
-            raise ValueError("an order is fulfilled before anything is given back of it")
+            raise ValueError("the order is not fulfilled")
         return held
 
     def _keep(self, **changes: object) -> None:

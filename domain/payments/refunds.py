@@ -1,4 +1,4 @@
-"""Money given back, by the staff's wish."""
+"""Refunds that staff request."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,13 +30,7 @@ _REMEMBERED = timedelta(hours=23)  # Stripe removes idempotency keys after 24 h 
 
 
 class Refunds:
-    """Gives money back: written down first, then asked of the provider, then booked by what it says.
-
-    Args:
-        store: the database.
-        provider: of payments.
-        clock: the present.
-    """
+    """Refunds orders: first stored, then sent to the provider, then booked as the provider reports."""
 
     def __init__(self, store: Store, provider: PaymentProvider, clock: Clock) -> None:
         self._store = store
@@ -45,17 +39,17 @@ class Refunds:
         self._settlement = OrderSettlement(store, provider, clock)
 
     def carry_out(self, refund: Refund) -> Order | PaymentRefusal:
-        """Ask the provider for a refund that was written down. Asked again, it is the same refund.
+        """Send a stored refund to the provider. Sent again, it stays one refund.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked. The refund is kept, and asked for again by itself.
+            PaymentsAwayError: the provider does not answer. The refund stays stored and is sent again later.
         """
         with self._store.reading() as connection:
             order = OrderRepository(connection).order(refund.order_id)
         if order is None:
             return UNKNOWN_ORDER
         if self._clock() - refund.created_at > _REMEMBERED:
-            # Asked once more it would be a second refund: whatever was made of the first is seen before.
+            # The provider may have forgotten the key, so sending again could refund twice: read the order first.
             settled = self._settlement.settle(order.id)
             if not self._is_asked(refund):
                 return settled
@@ -63,7 +57,7 @@ class Refunds:
             self._provider.refund(order, refund.amount, refund.id)
         except PaymentRefusedError as refused:
             if self._store.written(lambda connection: _failed(connection, refund, self._clock())):
-                return PaymentRefusal(PaymentProblem.REFUSED, f"The payment's provider refuses the refund ({refused}).")
+                return PaymentRefusal(PaymentProblem.REFUSED, f"The payment provider refuses the refund ({refused}).")
         return self._settlement.settle(order.id)
 
     def _is_asked(self, refund: Refund) -> bool:
@@ -75,7 +69,7 @@ class Refunds:
 def ask_refund(
     connection: Connection, order_id: UUID, amount: int | None, reason: str, by_id: UUID | None, now: datetime
 ) -> Refund | Order | PaymentRefusal:
-    """Write a wish to give money back down. At the desk that is all: the order comes back as it is then.
+    """Store a refund. A refund at the desk is booked at once, and the order is returned.
 
     Args:
         amount: minor units; None: all that is left.
@@ -105,23 +99,24 @@ def ask_refund(
 def _refuse(order: Order, amount: int | None, left: int) -> PaymentRefusal | None:
     if order.state is OrderState.DISPUTED:
         return PaymentRefusal(
-            PaymentProblem.DISPUTED, "The payment is disputed: its bank decides. Refund it once that is closed."
+            PaymentProblem.DISPUTED,
+            "The payment is disputed and its bank decides. Refund it after the dispute is closed.",
         )
     if not order.is_fulfilled or order.state in {OrderState.LOST, OrderState.REVERSED}:
-        return PaymentRefusal(PaymentProblem.NOT_PAID, f"The order is {order.state}: there is no money to give back.")
+        return PaymentRefusal(PaymentProblem.NOT_PAID, f"The order is {order.state}, so there is no money to refund.")
     step_refusal = currency_of(order.price.currency).refuse_step(amount) if amount is not None else None
     if step_refusal and amount != left:
         return PaymentRefusal(PaymentProblem.AMOUNT_NOT_PAYABLE, f"Refund of {step_refusal}")
     if left <= 0 or (amount is not None and amount > left):
         return PaymentRefusal(
             PaymentProblem.REFUND_TOO_LARGE,
-            f"At most {max(0, left)} {order.price.currency} (minor units) can be given back.",
+            f"At most {max(0, left)} {order.price.currency} (minor units) can be refunded.",
         )
     return None
 
 
 def _failed(connection: Connection, refund: Refund, now: datetime) -> bool:
-    """Keep that a refund was refused; False where another attempt was booked or had failed before."""
+    """Store that a refund was refused; False if another attempt was booked or has failed before."""
     booking = OrderBooking.locked(connection, refund.order_id, now)
     known = OrderRepository(connection).refund(refund.id)
     if booking is None or known is None or known.state is not RefundState.ASKED:

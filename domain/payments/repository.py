@@ -19,30 +19,30 @@ from domain.payments.tables import disputes, open_orders, orders, refunds
 
 
 class OrderRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes orders in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def order(self, order_id: UUID, *, lock: bool = False) -> Order | None:
-        """An order; held until the unit of work ends, if wanted."""
+        """An order; with `lock` locked until the unit of work ends."""
         return self._one(orders.c.id == order_id, lock=lock)
 
     def of_payment(self, payment_intent_id: str) -> Order | None:
-        """The order that a payment is known to be for."""
+        """The order with a payment."""
         return self._one(orders.c.payment_intent_id == payment_intent_id)
 
     def of_session(self, session_id: str) -> Order | None:
-        """The order that a checkout page is for."""
+        """The order with a checkout page."""
         return self._one(orders.c.session_id == session_id)
 
     def email_of(self, member_id: UUID) -> str | None:
-        """Where a member gets mail; None: nowhere."""
+        """The mail address of a member; None if there is none."""
         email: str | None = self._connection.execute(select(users.c.email).where(users.c.id == member_id)).scalar_one()
         return email
 
     def orders_of(self, member_id: UUID, asked: PageRequest) -> Page[Order]:
-        """A member's orders, newest first."""
+        """The orders of a member, newest first."""
         query = select(orders).where(orders.c.member_id == member_id)
         if asked.after is not None:
             query = query.where(orders.c.id < asked.after)
@@ -50,26 +50,26 @@ class OrderRepository:
         return page([order_of(row) for row in rows], asked, lambda order: order.id)
 
     def add(self, order: Order) -> None:
-        """Keep a new order."""
+        """Insert an order."""
         self._connection.execute(insert(orders).values(_columns(order)))
         if order.state in AWAITED:
             row = {"order_id": order.id, "member_id": order.member_id, "checked_at": order.created_at}
             self._connection.execute(insert(open_orders).values(**row))
 
     def change(self, order: Order) -> None:
-        """Keep an order as it is now."""
+        """Update an order."""
         self._connection.execute(update(orders).where(orders.c.id == order.id).values(_columns(order)))
         if order.state not in AWAITED:
             self._connection.execute(delete(open_orders).where(open_orders.c.order_id == order.id))
 
     def checked(self, order_ids: Collection[UUID], now: datetime) -> None:
-        """Remember that the provider was asked about open orders just now."""
+        """Store that open orders were compared with the provider."""
         self._connection.execute(
             update(open_orders).where(open_orders.c.order_id.in_(order_ids)).values(checked_at=now)
         )
 
     def asked_refunds(self, before: datetime, at_most: int) -> list[Refund]:
-        """Refunds that the provider was asked for before then and has not answered, or not to us."""
+        """Refunds that were sent before a moment and have no answer."""
         query = (
             select(refunds)
             .where(refunds.c.state == RefundState.ASKED, refunds.c.created_at < before)
@@ -79,20 +79,20 @@ class OrderRepository:
         return [_refund(row) for row in self._connection.execute(query)]
 
     def open_of(self, member_id: UUID) -> list[UUID]:
-        """A member's orders whose end is not known yet, the newest first."""
+        """The open orders of a member, newest first."""
         query = select(open_orders.c.order_id).where(open_orders.c.member_id == member_id)
         return list(self._connection.execute(query.order_by(open_orders.c.order_id.desc())).scalars())
 
     def open_days_of(self, member_id: UUID) -> int:
-        """How many days a member's open orders are for."""
+        """The sum of the days of a member's open orders."""
         query = select(func.sum(orders.c.days)).join(open_orders, open_orders.c.order_id == orders.c.id)
         return int(self._connection.execute(query.where(open_orders.c.member_id == member_id)).scalar_one() or 0)
 
     def open_unchecked_since(self, moment: datetime) -> tuple[list[UUID], datetime | None]:
-        """Orders whose end is not known and that nobody has asked about since then; who waits longest comes first.
+        """Open orders that were last compared before a moment; the least recently compared comes first.
 
         Returns:
-            Their ids, and when the oldest of them was made.
+            Their ids, and when the oldest of them was created.
         """
         unchecked = open_orders.c.checked_at <= moment
         ids = select(open_orders.c.order_id).where(unchecked).order_by(open_orders.c.checked_at)
@@ -101,12 +101,12 @@ class OrderRepository:
         return list(self._connection.execute(ids).scalars()), oldest
 
     def orders_by_id(self, order_ids: Collection[UUID]) -> list[Order]:
-        """Those of the orders that there are."""
+        """Those of the orders that exist."""
         query = select(orders).where(orders.c.id.in_(order_ids)).order_by(orders.c.id)
         return [order_of(row) for row in self._connection.execute(query)]
 
     def refunds_of(self, order_id: UUID) -> list[Refund]:
-        """The refunds of an order, the oldest first."""
+        """The refunds of an order, oldest first."""
         query = select(refunds).where(refunds.c.order_id == order_id).order_by(refunds.c.id)
         return [_refund(row) for row in self._connection.execute(query)]
 
@@ -116,15 +116,15 @@ class OrderRepository:
         return _refund(row) if row else None
 
     def add_refund(self, refund: Refund) -> None:
-        """Keep a new refund."""
+        """Insert a refund."""
         self._connection.execute(insert(refunds).values(asdict(refund)))
 
     def change_refund(self, refund: Refund) -> None:
-        """Keep a refund as it is now."""
+        """Update a refund."""
         self._connection.execute(update(refunds).where(refunds.c.id == refund.id).values(asdict(refund)))
 
     def same_refund(self, order_id: UUID, provided: ProvidedRefund) -> Refund:
-        """The refund that the provider speaks of; kept as one made there, where it is new."""
+        """The refund with the id of a refund at the provider; inserted if it was made there."""
         found = self._connection.execute(
             select(refunds).where(
                 (refunds.c.provider_id == provided.provider_id)
@@ -141,18 +141,18 @@ class OrderRepository:
         return made
 
     def dispute_state(self, provider_id: str) -> DisputeState | None:
-        """What is known of a dispute; None: nothing yet."""
+        """The state of a dispute; None if it is new."""
         query = select(disputes.c.state).where(disputes.c.provider_id == provider_id)
         found: str | None = self._connection.execute(query).scalar_one_or_none()
         return DisputeState(found) if found else None
 
     def open_disputes(self, order_id: UUID) -> int:
-        """How many disputes of an order are open."""
+        """The number of open disputes of an order."""
         query = select(disputes.c.id).where(disputes.c.order_id == order_id, disputes.c.state == DisputeState.OPEN)
         return len(self._connection.execute(query).all())
 
     def add_dispute(self, order_id: UUID, dispute: ProvidedDispute, now: datetime) -> None:
-        """Keep a new dispute, open."""
+        """Insert an open dispute."""
         self._connection.execute(
             insert(disputes).values(
                 id=new_id(), order_id=order_id, provider_id=dispute.provider_id, amount=dispute.amount,
@@ -161,7 +161,7 @@ class OrderRepository:
         )  # fmt: skip
 
     def close_dispute(self, provider_id: str, state: DisputeState, now: datetime) -> None:
-        """Keep how a dispute ended."""
+        """Close a dispute."""
         self._connection.execute(
             update(disputes).where(disputes.c.provider_id == provider_id).values(state=state, closed_at=now)
         )
@@ -173,7 +173,7 @@ class OrderRepository:
 
 
 def order_of(row: Row[*tuple[Any, ...]]) -> Order:
-    """An order of its row."""
+    """An order from its row."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     price = Money(values.pop("amount"), values.pop("currency"))
     return Order(**{**values, "price": price, "method": Method(row.method), "state": OrderState(row.state)})

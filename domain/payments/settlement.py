@@ -1,7 +1,7 @@
-"""The one function that brings an order up to date with the provider. Safe to call any number of times, and at once.
+"""Updates orders from the payment provider. Safe to call any number of times, also concurrently.
 
-Called by the webhook's consumer, by the success page, by the door, and by the reconciliation
-(docs.stripe.com/checkout/fulfillment). What an event said is never believed: the provider is asked anew.
+The consumer of webhooks, the success page, the door and the reconciliation call it
+(docs.stripe.com/checkout/fulfillment). The content of events is not trusted: the order is read from the provider.
 """
 
 from collections.abc import Callable
@@ -31,13 +31,7 @@ _log = structlog.get_logger(__name__)
 
 
 class OrderSettlement:
-    """Asks the provider outside of any unit of work, and books what it says in one.
-
-    Args:
-        store: the database.
-        provider: of payments.
-        clock: the present.
-    """
+    """Reads orders from the provider outside of a transaction, and books the result in one."""
 
     def __init__(self, store: Store, provider: PaymentProvider, clock: Clock) -> None:
         self._store = store
@@ -45,10 +39,10 @@ class OrderSettlement:
         self._clock = clock
 
     def settle(self, order_id: UUID) -> Order | PaymentRefusal:
-        """An order, up to date.
+        """Update an order.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked; nothing has changed.
+            PaymentsAwayError: the provider does not answer; nothing has changed.
         """
         with self._store.reading() as connection:
             order = OrderRepository(connection).order(order_id)
@@ -59,10 +53,10 @@ class OrderSettlement:
         return self._settle(order, self._provider.checkout)
 
     def close(self, order: Order) -> Order | PaymentRefusal:
-        """Have nobody pay an open order any more. One that was paid meanwhile is booked.
+        """Expire the checkout page of an open order. If it was paid meanwhile, the payment is booked.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked; nothing has changed.
+            PaymentsAwayError: the provider does not answer; nothing has changed.
         """
         return self._settle(order, self._provider.close_checkout)
 
@@ -75,7 +69,7 @@ class OrderSettlement:
             return self._store.written(lambda connection: _ended(connection, order_id, why, self._clock()))
         with self._store.reading() as connection:
             refunds = OrderRepository(connection).refunds_of(order_id)
-        # A refund that failed is one no more at the provider; here it may have been booked, or be awaited.
+        # The provider does not list failed refunds; such a refund may be booked or awaited here.
         has_refunds = order.refunded > 0 or any(refund.is_awaited for refund in refunds)
         return self._apply(order_id, replace(checkout, was_refunded=checkout.was_refunded or has_refunds))
 
@@ -107,12 +101,12 @@ class OrderSettlement:
         return settled
 
     def settle_member(self, member_id: UUID) -> None:
-        """Bring a member's open orders up to date: they may have paid a second ago.
+        """Update the open orders of a member, who may have paid a second ago.
 
-        The provider is asked about all of them at once, for somebody waits at a door.
+        Calls the provider for all orders at once, because the member waits at a door.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked about one of them; the others are up to date.
+            PaymentsAwayError: the provider does not answer for one order; the others are updated.
         """
         with self._store.reading() as connection:
             waiting = OrderRepository(connection).open_of(member_id)
@@ -124,7 +118,7 @@ class OrderSettlement:
     def _session_of(self, order: Order) -> str:
         if order.session_id is not None:
             return order.session_id
-        # We were stopped between the provider's answer and our commit: the same key gets the same page.
+        # An earlier attempt stopped between the provider's answer and the commit. The same key gets the same page.
         with self._store.reading() as connection:
             email = OrderRepository(connection).email_of(order.member_id)
         return self._provider.open_checkout(order, email).session_id
