@@ -1,8 +1,8 @@
 """Leases: work that only one process does at a time.
 
 A lease is a row: its holder, its expiry by the database's clock, and a fencing number that rises with every holder.
-Each effect checks number and expiry in its own transaction. So a holder that was suspended, or lost its connection, changes
-nothing after another process can have the lease.
+Each effect checks number and expiry in its own transaction. So a holder that was suspended, or lost its connection,
+changes nothing after another process can have the lease.
 """
 
 from collections.abc import Callable, Iterator
