@@ -16,7 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from deployments.identity.backend import IdentityBackend
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
 from deployments.identity.services import IdentityServices, identity_services
-from deployments.service_host import DatabaseUnavailableError
+from deployments.identity.sign_in import SignInService
+from deployments.identity.users import UserService
+from deployments.service_host import DatabaseUnavailableError, ServiceHost, name_of
 from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefusal, Role, User
 from domain.identity.ports import MailAwayError
 from domain.identity.repository import UserRepository
@@ -188,11 +190,11 @@ def test_whatever_is_away_is_said_plainly(services: IdentityServices, rig: Rig) 
     )
     assert rig.mailbox.to("ana@example.com")[-1].code
     outside = IdentityBackend(rig.provider, rig.provider, LocalFunctions(rig.provider), rig.mailbox)
-    without_store = identity_services(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), outside, LIGHT)
-    for question in (
-        lambda: without_store.sign_in.sign_in("ana@example.com", PASSWORD, CLIENT),
-        lambda: without_store.users.user(new_id()),
-        lambda: without_store.sign_in.sign_out(new_id(), new_id(), None),
+    host = ServiceHost(identity_services(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), outside, LIGHT))
+    for method, *args in (
+        (SignInService.sign_in, "ana@example.com", PASSWORD, CLIENT),
+        (UserService.user, new_id()),
+        (SignInService.sign_out, new_id(), new_id(), None),
     ):
         with pytest.raises(DatabaseUnavailableError):
-            question()
+            host.call(name_of(method), *args)
