@@ -345,5 +345,5 @@ async def test_days_given_again_and_again_are_refused_fifty_years_ahead(rig: Rig
     assert statuses == [200, 200, 200, 200, 409]
     problem = assert_problem(await rig.client.post(url, json=body, headers=admin), 409, "membership_too_long")
     assert problem["detail"] == (
-        "3660 more days end after 2076-03-01, the latest day that is allowed. Use 3592 days or fewer."
+        "3660 more days end after 2076-03-01, the last day that is allowed. Use 3592 days or fewer."
     )

@@ -1,6 +1,7 @@
 """A way to Cognito that fails, over HTTP: nothing but `ProviderAwayError` comes of it, and seldom even that."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -8,6 +9,7 @@ import pytest
 from botocore.config import Config
 
 from deployments.identity.services import ANSWERS_WITHIN_S, CALLERS_WAIT_S
+from deployments.service_host import MethodName, ServiceHost
 from domain.identity.model import Tokens
 from domain.identity.ports import ProviderAwayError
 from integrations.cognito.client import (
@@ -23,7 +25,7 @@ from integrations.cognito.client import (
 from integrations.cognito.directory import CognitoDirectory
 from integrations.cognito.provider import CognitoProvider
 from integrations.settings import IdentitySettings
-from integrations.time_limit import each_call_within, is_time_for, left_s, within
+from integrations.time_limit import is_time_for, left_s, within
 from tests.moto_server import NOBODYS_KEYS
 from tests.unit.identity.answering_server import AnsweringServer, answering_server
 from tests.unit.identity.cognito_rig import APP, EMAIL, OTHER_PASSWORD, PASSWORD, POOL, REGION, SUB
@@ -176,21 +178,19 @@ def test_the_hosted_page_is_not_asked_either_when_no_time_is_left(server: Answer
 def test_a_limit_is_that_of_the_whole_answer_and_ends_with_it() -> None:
     now = 0.0
 
-    @each_call_within(10)
-    class Answers:
-        def outer(self) -> bool:
-            return self.inner()
-
-        def inner(self) -> bool:
+    class LimitedService:
+        def has_time(self) -> bool:
             return is_time_for(11)
 
-        def _private(self) -> bool:
-            return is_time_for(11)
+    @dataclass(frozen=True)
+    class Services:
+        limited: LimitedService
 
-    answers = Answers()
-    assert (answers.outer(), answers.inner(), answers._private()) == (False, False, True)  # noqa: SLF001 - its rule
+    host = ServiceHost(Services(LimitedService()), within_s=10)
+    has_time = MethodName("LimitedService", "has_time")
+    assert not host.call(has_time)
     with within(20, lambda: now):
-        assert answers.inner(), "the outer limit counts"
+        assert host.call(has_time), "the outer limit counts"
         now = 15.0
         with within(20, lambda: now):
             assert not is_time_for(6)

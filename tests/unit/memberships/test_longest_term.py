@@ -32,7 +32,7 @@ def test_days_up_to_fifty_years_ahead_are_given_and_one_more_is_refused() -> Non
     answer = refusal(given_days(books, 1))
     assert (answer.problem, answer.detail) == (
         MembershipProblem.TOO_LONG,
-        "1 more days end after 2076-02-29, the latest day that is allowed. Wait, or take days back first.",
+        "1 more days end after 2076-02-29, the last day that is allowed. Take days back first, or wait.",
     )
     books.on(1)
     assert refusal(given_days(books, 5)).detail.endswith("Use 1 days or fewer.")
