@@ -1,6 +1,7 @@
 """Plans bought over the interface, as tests want them, and a payment provider that can be away as Serve tells of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -8,7 +9,9 @@ from uuid import UUID
 import httpx
 
 from deployments.http.problems import later
+from deployments.idempotent_calls import IdempotentAnswer
 from deployments.payments.services import PaymentServices, payment_services
+from domain.idempotency import IdempotentRequest, KeyState
 from domain.identity.model import Role
 from domain.payments.ports import PaymentsAwayError
 from tests.unit.gateway.rig import PUBLIC_URL, LocalServices, Rig
@@ -22,18 +25,33 @@ SUCCESS, CANCEL = f"{PUBLIC_URL}/paid", f"{PUBLIC_URL}/turned-back"
 
 
 class _ByHandle:
-    """A services as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
+    """Services as `deployments.http.handles` reaches them in Serve; that module needs Ray."""
 
     def __init__(self, services: LocalServices[PaymentServices]) -> None:
-        self._desk = services
+        self._services = services
 
-    async def __call__(
-        self, method: Callable[Concatenate[PaymentServices, P], R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        try:
-            return await self._desk(method, *args, **kwargs)
-        except PaymentsAwayError as error:
-            raise later("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
+    async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with _unavailable_provider():
+            return await self._services(method, *args, **kwargs)
+
+    async def once(
+        self,
+        request: IdempotentRequest,
+        method: Callable[Concatenate[Any, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> IdempotentAnswer[R] | KeyState:
+        with _unavailable_provider():
+            return await self._services.once(request, method, *args, **kwargs)
+
+
+@contextmanager
+def _unavailable_provider() -> Iterator[None]:
+    try:
+        yield
+    except PaymentsAwayError as error:
+        raise later("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
 
 
 def by_handle(rig: Rig) -> None:
@@ -97,7 +115,7 @@ async def sold_at_desk(
     rig: Rig, staff: dict[str, str], member: UUID, method: str = "cash", **wanted: object
 ) -> httpx.Response:
     body = {"member_id": str(member), "plan_id": str(rig.world.plan), "method": method} | wanted
-    return await rig.client.post("/services-payments", json=body, headers=staff)
+    return await rig.client.post("/desk-payments", json=body, headers=staff)
 
 
 async def made_plan(rig: Rig, admin: dict[str, str], **wanted: object) -> Json:
