@@ -13,8 +13,9 @@ from sqlalchemy import select
 from deployments.identity.backend import IdentityBackend
 from deployments.identity.local_functions import LocalFunctions
 from deployments.identity.services import IdentityServices, identity_services
+from deployments.identity.sign_in import SignInService
 from deployments.identity.signed_in import SignedIn
-from deployments.service_host import DatabaseUnavailableError
+from deployments.service_host import DatabaseUnavailableError, ServiceHost, name_of
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, ReusedCredential, Tokens
 from domain.identity.session_repository import SessionRepository
 from domain.identity.tables import sessions
@@ -154,10 +155,12 @@ def test_a_session_that_could_not_be_ended_is_ended_when_any_of_its_tokens_comes
 
 def test_a_token_is_not_spent_while_the_database_is_unavailable(services: IdentityServices, provider: Slow) -> None:
     first, code = signed_in(services), code_of(provider)
-    without = identity_services(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), _outside(provider), LIGHT)
+    host = ServiceHost(
+        identity_services(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), _outside(provider), LIGHT)
+    )
     with pytest.raises(DatabaseUnavailableError):
-        without.sign_in.refresh(first.tokens.refresh_token, PHONE)
+        host.call(name_of(SignInService.refresh), first.tokens.refresh_token, PHONE)
     with pytest.raises(DatabaseUnavailableError):
-        without.sign_in.sign_in_by_code(code, REDIRECT, None, PHONE)
+        host.call(name_of(SignInService.sign_in_by_code), code, REDIRECT, None, PHONE)
     assert isinstance(services.sign_in.refresh(first.tokens.refresh_token, THIEF), SignedIn)
     assert isinstance(services.sign_in.sign_in_by_code(code, REDIRECT, None, PHONE), SignedIn)
