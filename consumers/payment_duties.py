@@ -9,10 +9,10 @@ from consumers.duty import Duty, duty_lease
 from consumers.payments import patient
 from consumers.ports import LeaderLease
 from domain.clock import Clock, system_clock
-from domain.identity.ports import Mail, MailAwayError, Mailer
+from domain.identity.ports import Mail, Mailer, MailUnavailableError
 from domain.memberships.reminder_repository import Reminder
 from domain.memberships.reminders import send_reminders
-from domain.payments.ports import PaymentProvider, PaymentsAwayError
+from domain.payments.ports import PaymentProvider, PaymentsUnavailableError
 from domain.payments.reconciliation import Reconciliation
 from integrations.mail import mailer_of
 from integrations.settings import Settings
@@ -49,7 +49,7 @@ class Reconciler(Duty):
         """One reconciliation."""
         try:
             done = self._reconciliation.run(self._unchecked_for)
-        except PaymentsAwayError as error:
+        except PaymentsUnavailableError as error:
             _log.warning("reconciler_waits", reason=str(error))
             return
         self.failures += done.failures
@@ -96,7 +96,7 @@ class Reminding(Duty):
             told = send_reminders(
                 self._lease.store, lambda one: self._mailer.send(mail_of(one, self._url)), self._clock()
             )
-        except MailAwayError as error:
+        except MailUnavailableError as error:
             _log.warning("reminders_wait", reason=str(error))
             return
         if any(told):

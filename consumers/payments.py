@@ -46,7 +46,7 @@ class PaymentHandler:
         """Settle the orders that events are about; whatever was done before changes nothing.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked about one of them; the others are done.
+            PaymentsUnavailableError: the provider cannot be asked about one of them; the others are done.
         """
         sought = {event.event_id: self._pool.submit(self._handling.order_of, event) for event in messages}
         # One whose order the provider would have to name holds up no other.

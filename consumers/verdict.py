@@ -5,8 +5,8 @@ from enum import Enum, auto
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
-from domain.payments.ports import PaymentsAwayError
-from domain.unit_of_work import is_away, should_decide_again
+from domain.payments.ports import PaymentsUnavailableError
+from domain.unit_of_work import is_unavailable, should_retry
 
 
 class Verdict(Enum):
@@ -27,11 +27,11 @@ def verdict(error: Exception, attempt: int, attempts: int, size: int) -> Verdict
         attempts: how often a batch that lost a race is tried before it is split.
         size: messages in the batch.
     """
-    if isinstance(error, NoConnectionFreeError | PaymentsAwayError) or (
-        isinstance(error, DBAPIError) and is_away(error)
+    if isinstance(error, NoConnectionFreeError | PaymentsUnavailableError) or (
+        isinstance(error, DBAPIError) and is_unavailable(error)
     ):
         return Verdict.WAIT
-    lost_race = isinstance(error, DBAPIError) and should_decide_again(error)
+    lost_race = isinstance(error, DBAPIError) and should_retry(error)
     if lost_race and attempt < attempts:
         return Verdict.AGAIN
     if size > 1:

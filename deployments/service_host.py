@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 from deployments.idempotent_calls import IdempotentAnswer, IdempotentCall, KeyRefusedError
 from domain.clock import Clock, system_clock
 from domain.idempotency import IdempotentRequest, KeyState
-from domain.unit_of_work import Store, is_away
+from domain.unit_of_work import Store, is_unavailable
 from integrations.replica import Replica
 from integrations.settings import DatabaseSettings
 from integrations.time_limit import within
@@ -146,6 +146,6 @@ def _plain_database_errors() -> Iterator[None]:
     except NoConnectionFreeError as error:
         raise DatabaseUnavailableError("no connection became free") from error
     except DBAPIError as error:
-        if is_away(error):
+        if is_unavailable(error):
             raise DatabaseUnavailableError("the database does not answer") from error
         raise

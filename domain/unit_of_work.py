@@ -10,9 +10,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-DECIDE_AGAIN = {1062, 1205, 1213}  # duplicate key, lock wait timeout, deadlock: another transaction was first
+RETRYABLE = {1062, 1205, 1213}  # duplicate key, lock wait timeout, deadlock: another transaction was first
 # No connection, a lost or refused connection, a server that stops, interrupts, or has no space: retry later.
-AWAY = {
+UNAVAILABLE = {
     *(1021, 1037, 1040, 1041, 1045, 1053, 1077, 1079, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1206, 1226),
     *(1290, 1317, 1836, 1969, 2002, 2003, 2006, 2013, 2055, 3024),
 }
@@ -43,7 +43,7 @@ _OF_THE_CLIENT = range(2000, 3000)
 _NAME_LAST = {1062, 1292, 1366}
 _KEY_OR_COLUMN = re.compile(r" for (?:key|column) \S+(?: at row \d+)?$")
 T = TypeVar("T")
-_SQLITE_AWAY = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
+_SQLITE_UNAVAILABLE = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
 
 
 class Store:
@@ -78,7 +78,7 @@ class Store:
                 with self.writing() as connection:
                     return use_case(connection)
             except DBAPIError as error:
-                if not should_decide_again(error) or attempt == _ATTEMPTS - 1:
+                if not should_retry(error) or attempt == _ATTEMPTS - 1:
                     raise
         raise AssertionError("unreachable")
 
@@ -92,9 +92,9 @@ class Store:
         self.engine.dispose()
 
 
-def should_decide_again(error: DBAPIError) -> bool:
+def should_retry(error: DBAPIError) -> bool:
     """Whether a unit of work lost a race and should be run again (MySQL errors 1062, 1205, 1213)."""
-    return _number(error) in DECIDE_AGAIN or (
+    return _number(error) in RETRYABLE or (
         error.orig.__class__.__module__ == "sqlite3" and "UNIQUE constraint failed" in str(error.orig)
     )
 
@@ -104,11 +104,11 @@ def is_locked(error: DBAPIError) -> bool:
     return _number(error) in {1205, 3572}
 
 
-def is_away(error: DBAPIError) -> bool:
+def is_unavailable(error: DBAPIError) -> bool:
     """Whether the database is unavailable, as opposed to having refused a statement."""
-    if error.connection_invalidated or _number(error) in AWAY:
+    if error.connection_invalidated or _number(error) in UNAVAILABLE:
         return True
-    return isinstance(error, OperationalError) and any(word in str(error.orig) for word in _SQLITE_AWAY)
+    return isinstance(error, OperationalError) and any(word in str(error.orig) for word in _SQLITE_UNAVAILABLE)
 
 
 def _number(error: DBAPIError) -> int | None:
@@ -135,7 +135,7 @@ def _without_values(context: ExceptionContext) -> None:
     if len(original.args) < 2 or not isinstance(original.args[1], str):  # noqa: PLR2004 - a number and a message
         return
     number, message, *others = original.args
-    if number in _NAMES_ONLY or number in AWAY or number in _OF_THE_CLIENT:
+    if number in _NAMES_ONLY or number in UNAVAILABLE or number in _OF_THE_CLIENT:
         return
     named = _KEY_OR_COLUMN.search(message) if number in _NAME_LAST else None
     told = re.split("['\"]", message, maxsplit=1)[0].rstrip() + ("…" + named[0] if named else "")

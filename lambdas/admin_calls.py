@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from domain.identity.model import IdentityProblem, Role
-from domain.identity.ports import Directory, FunctionCaller, ProviderAwayError
+from domain.identity.ports import Directory, FunctionCaller, ProviderUnavailableError
 from integrations.cognito.client import IN_A_FUNCTION
 from integrations.cognito.directory import CognitoDirectory
 
@@ -82,9 +82,9 @@ def answer(body: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     }
 
 
-def problem(error: AnsweredError | ProviderAwayError, logger: Logger) -> Answer:
+def problem(error: AnsweredError | ProviderUnavailableError, logger: Logger) -> Answer:
     """A problem as API Gateway takes it; one line in the log, without personal data."""
-    if isinstance(error, ProviderAwayError):
+    if isinstance(error, ProviderUnavailableError):
         error = AnsweredError(UNAVAILABLE, "The user pool cannot be had for now. Try again in a moment.")
     status = _STATUS[error.code]
     logger.info("refused", extra={"code": error.code})

@@ -12,7 +12,7 @@ from cluster.backup.writing import BackupWriter
 from cluster.errors import CommandError
 from domain.identity.tables import users
 from domain.images.model import PICTURE_ADDRESS, Shelf, Size, image_key
-from domain.images.ports import ImagesAwayError, ImageStore
+from domain.images.ports import ImageStore, ImagesUnavailableError
 from domain.machines.tables import machines
 
 _FOLDER = "pictures/"
@@ -41,7 +41,7 @@ def copy_pictures(
                 continue
             copied.append(writer.add(_FOLDER + key, [found.data], found.content_type))
             told("pictures", 1)
-    except ImagesAwayError as error:
+    except ImagesUnavailableError as error:
         raise CommandError(str(error), _AWAY) from error
     return copied, missing
 
@@ -66,7 +66,7 @@ def put_pictures_back(backup: BackupFile, images: ImageStore, told: Told) -> int
             key = member.name.removeprefix(_FOLDER)
             images.put(key, io.BytesIO(backup.whole(member)), member.content_type)
             told("pictures", 1)
-    except ImagesAwayError as error:
+    except ImagesUnavailableError as error:
         raise CommandError(str(error), _AWAY) from error
     return len(members)
 

@@ -16,7 +16,7 @@ from deployments.gateway.identity.schemas import Email, PersonName
 from deployments.identity.backend import IdentityBackend, open_backend
 from domain.clock import system_clock
 from domain.identity.model import IdentityRefusal, Role
-from domain.identity.ports import Account, Directory, IdentityProvider, ProviderAwayError, RoleAction
+from domain.identity.ports import Account, Directory, IdentityProvider, ProviderUnavailableError, RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.service import record_role
 from integrations.local_identity.keys import NoLocalIdentityError
@@ -103,7 +103,7 @@ def _outside(settings: Settings) -> Iterator[IdentityBackend]:
                 outside.local.close()
     except NoLocalIdentityError as error:
         raise CommandError(str(error), _NO_PROVIDER) from error
-    except ProviderAwayError as error:
+    except ProviderUnavailableError as error:
         raise CommandError(f"the identity provider cannot be asked ({error})", _AWAY) from error
 
 

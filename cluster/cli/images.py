@@ -13,7 +13,7 @@ from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
 from domain.images.model import Shelf
-from domain.images.ports import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from domain.images.repository import shown_names
 from domain.images.sweep import Swept
 from domain.images.sweep import sweep as sweep_images
@@ -59,7 +59,7 @@ def sweep(
         try:
             with _alone(store, dry_run=dry_run) as check:
                 swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run, check=check)
-        except ImagesAwayError as error:
+        except ImagesUnavailableError as error:
             raise CommandError(str(error), _AWAY) from error
     if as_json:
         print_json(swept)

@@ -16,7 +16,7 @@ from domain.clock import system_clock
 from domain.memberships.ledger_check import check_ledger
 from domain.money import Money
 from domain.payments.desk_payments import end_of_day
-from domain.payments.ports import PaymentRefusedError, PaymentsAwayError
+from domain.payments.ports import PaymentRefusedError, PaymentsUnavailableError
 from domain.payments.reconciliation import Reconciliation
 from integrations.settings import Settings
 from integrations.stripe.provider import StripePayments
@@ -116,7 +116,7 @@ def _provider(settings: Settings) -> Iterator[StripePayments]:
         raise CommandError("no key of Stripe's is set", "set FITMONITOR_STRIPE__API_KEY, or start the stack")
     try:
         yield StripePayments(settings.stripe)
-    except (PaymentsAwayError, PaymentRefusedError) as error:
+    except (PaymentsUnavailableError, PaymentRefusedError) as error:
         raise CommandError(str(error), "is the stack up, and the key good? Then try again") from error
 
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from cluster.local.ports import LOOPBACK, is_free
 from cluster.local.process import ChildProcess
-from domain.images.ports import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.settings import ImageSettings
 
 _BUCKET = "fitmonitor-images"
@@ -68,7 +68,7 @@ def make_bucket(settings: ImageSettings) -> None:
     """Make the bucket of a server that has none; once more changes nothing.
 
     Raises:
-        ImagesAwayError: the server cannot be asked.
+        ImagesUnavailableError: the server cannot be asked.
     """
     # Imported here: boto3 takes a second, which every other stack would wait for in its supervisor.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -81,4 +81,4 @@ def make_bucket(settings: ImageSettings) -> None:
     except client.exceptions.BucketAlreadyOwnedByYou:
         return
     except (BotoCoreError, ClientError) as error:
-        raise ImagesAwayError(f"the bucket cannot be made ({type(error).__name__})") from error
+        raise ImagesUnavailableError(f"the bucket cannot be made ({type(error).__name__})") from error

@@ -7,7 +7,7 @@ from io import BytesIO
 from time import monotonic
 
 from domain.images.model import ImageProblem, ImageRefusal, Shelf, Size, image_key
-from domain.images.ports import ImagesAwayError, ImageStore
+from domain.images.ports import ImageStore, ImagesUnavailableError
 from integrations.images.encoding import encode_anew
 
 # A picture of forty million pixels takes 200 to 370 MB while it is encoded, and Gym has other requests to answer.
@@ -50,7 +50,7 @@ class ImagePublisher:
                 return _BUSY
             try:
                 name = self._encoded(self._images, upload, shelf)
-            except ImagesAwayError:
+            except ImagesUnavailableError:
                 return _UNAVAILABLE
         return name if monotonic() - began < self.publish_within_s else _UNAVAILABLE
 

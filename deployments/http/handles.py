@@ -24,8 +24,8 @@ from deployments.service_host import DatabaseUnavailableError, MethodName, name_
 from domain.door.machine_model import MachineAction
 from domain.door.model import PassReading
 from domain.idempotency import IdempotentRequest, KeyState
-from domain.identity.ports import MailAwayError, ProviderAwayError
-from domain.payments.ports import PaymentsAwayError
+from domain.identity.ports import MailUnavailableError, ProviderUnavailableError
+from domain.payments.ports import PaymentsUnavailableError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,9 +44,9 @@ _MAKES_PICTURES: tuple[Callable[..., Any], ...] = (
 )
 _BEHIND = {
     DatabaseUnavailableError: "database",
-    ProviderAwayError: "identity provider",
-    MailAwayError: "mail",
-    PaymentsAwayError: "payment provider",
+    ProviderUnavailableError: "identity provider",
+    MailUnavailableError: "mail",
+    PaymentsUnavailableError: "payment provider",
 }
 _log = structlog.get_logger(__name__)
 

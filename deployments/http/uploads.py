@@ -18,7 +18,7 @@ from deployments.http.problems import ApiProblem, Fault, later
 from deployments.http.upload_forms import UploadForm, boundary_of
 from domain.ids import new_id
 from domain.images.model import quarantine_key
-from domain.images.ports import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.settings import ImageSettings
 
 FORM = "multipart/form-data"
@@ -147,14 +147,14 @@ class Uploads:
         file.seek(0)
         try:
             await self._images.put(key, file, "application/octet-stream")
-        except ImagesAwayError as error:
+        except ImagesUnavailableError as error:
             raise images_away(error) from error
 
     async def _discard(self, key: str) -> None:
         # What is left behind, also by a gateway that was killed, goes with the next sweep.
         try:
             await self._images.delete(key)
-        except ImagesAwayError as error:
+        except ImagesUnavailableError as error:
             _log.warning("quarantine_left", key=key, error=str(error))
 
     async def _write(self, file: BinaryIO, held: bytearray) -> None:
@@ -177,7 +177,7 @@ def _hash(file: BinaryIO, texts: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def images_away(error: ImagesAwayError) -> ApiProblem:
+def images_away(error: ImagesUnavailableError) -> ApiProblem:
     """That pictures can be neither kept nor shown for now."""
     _log.warning("part_away", part="images", error=str(error))
     return later("images_away", "Pictures can be neither kept nor shown for now. Nothing was changed.", seconds=5)

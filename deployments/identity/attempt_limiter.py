@@ -15,9 +15,9 @@ from domain.identity.addresses import account_name
 from domain.identity.attempt_repository import AttemptRepository
 from domain.identity.attempts import AttemptLimits, AttemptPurpose, Counted, Counter, of_device, of_stranger
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from domain.identity.repository import UserRepository
-from domain.unit_of_work import Store, should_decide_again
+from domain.unit_of_work import Store, should_retry
 from integrations.device_cookies import DeviceCookies
 from integrations.settings import IdentitySettings
 
@@ -73,7 +73,7 @@ class AttemptLimiter:
             return _refusal(counted)
         try:
             result = action()
-        except ProviderAwayError:
+        except ProviderUnavailableError:
             self._undo(counted, proven=False)  # nothing was learned about the password
             raise
         if not (isinstance(result, IdentityRefusal) and result.problem in _COUNTED):
@@ -108,7 +108,7 @@ class AttemptLimiter:
         try:
             return self._store.written(use_case)
         except DBAPIError as error:
-            if not should_decide_again(error):
+            if not should_retry(error):
                 raise
             return _A_MOMENT  # it lost every race for the counters; an attempt that is not counted is not made
 
@@ -136,7 +136,7 @@ class AttemptLimiter:
         try:
             self._store.written(use_case)
         except DBAPIError as error:
-            if not should_decide_again(error):
+            if not should_retry(error):
                 raise
             _log.warning("attempt_count_not_undone")  # the next delay is too long; the attempt itself stands
 

@@ -16,7 +16,7 @@ from domain.unit_of_work import Store
 
 
 class PasswordService:
-    """Passwords. Every method may raise `ProviderAwayError`."""
+    """Passwords. Every method may raise `ProviderUnavailableError`."""
 
     def __init__(self, store: Store, clock: Clock, backend: IdentityBackend, limiter: AttemptLimiter) -> None:
         self._store = store

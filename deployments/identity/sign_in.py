@@ -26,7 +26,7 @@ _NO_PAGE = IdentityRefusal(IdentityProblem.WRONG_CODE, "This provider has its ow
 
 
 class SignInService:
-    """Signs users in and out. Every method may raise `ProviderAwayError`."""
+    """Signs users in and out. Every method may raise `ProviderUnavailableError`."""
 
     def __init__(self, store: Store, clock: Clock, backend: IdentityBackend, limiter: AttemptLimiter) -> None:
         self._store = store

@@ -11,7 +11,7 @@ from deployments.identity.attempt_limiter import AttemptLimiter
 from deployments.identity.backend import IdentityBackend
 from domain.identity.attempts import AttemptPurpose
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal
-from domain.identity.ports import Mail, MailAwayError
+from domain.identity.ports import Mail, MailUnavailableError
 from domain.ids import new_id
 from domain.unit_of_work import Store
 
@@ -95,7 +95,7 @@ class SignUpService:
     def _send_welcome(self, email: str) -> None:
         try:
             self._backend.mailer.send(_welcome(email))
-        except MailAwayError as error:
+        except MailUnavailableError as error:
             # The account exists and its code is used: a refusal would say otherwise.
             _log.warning("welcome_not_sent", error=type(error).__name__)
 

@@ -26,7 +26,7 @@ from domain.payments.model import (
     PaymentRefusal,
     Refund,
 )
-from domain.payments.ports import PaymentProvider, PaymentsAwayError
+from domain.payments.ports import PaymentProvider, PaymentsUnavailableError
 from domain.payments.refunds import Refunds, ask_refund
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import OrderSettlement
@@ -72,7 +72,7 @@ class OrderService:
         """Order a plan and open the page where it is paid. A repeated call continues with the first order.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         if self._provider is None:
             return PAYMENTS_DISABLED
@@ -101,7 +101,7 @@ class OrderService:
         """Order the plan that is sold at a price.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         with self._store.reading() as connection:
             plan = PlanRepository(connection).of_price(price)
@@ -124,7 +124,7 @@ class OrderService:
         """Update an order from the provider.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         if self._provider is None:
             return PAYMENTS_DISABLED
@@ -134,7 +134,7 @@ class OrderService:
         """Update the open orders of a member. The door calls this before it refuses somebody for want of payment.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         if self._provider is not None:
             OrderSettlement(self._store, self._provider, self._clock).settle_member(member_id)
@@ -143,7 +143,7 @@ class OrderService:
         """What a buyer sees after the payment page; None: the page does not belong to this order.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         view = self.order(order_id)
         if view is None or view.order.session_id != session_id:
@@ -191,7 +191,7 @@ class OrderService:
         if refund is not None and refund.booked_at is None:
             try:
                 done = Refunds(self._store, provider, self._clock).carry_out(refund)
-            except PaymentsAwayError:
+            except PaymentsUnavailableError:
                 done = None
             if isinstance(done, PaymentRefusal):
                 return done

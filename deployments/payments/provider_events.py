@@ -3,7 +3,7 @@
 from domain.clock import Clock
 from domain.payments.model import PAYMENTS_DISABLED, PaymentProblem, PaymentRefusal
 from domain.payments.ports import BadSignatureError, PaymentProvider
-from domain.payments.provider_events import store_happened
+from domain.payments.provider_events import store_provider_events
 from domain.payments.reconciliation import Reconciled, Reconciliation
 from domain.unit_of_work import Store
 
@@ -41,14 +41,14 @@ class ProviderEventService:
             return PaymentRefusal(PaymentProblem.BAD_SIGNATURE, f"The event was refused: {error}")
         except (ValueError, TypeError):  # not an event, or a signature that cannot be compared
             return PaymentRefusal(PaymentProblem.BAD_SIGNATURE, "The event was refused: it cannot be decoded.")
-        self._store.written(lambda connection: store_happened(connection, [event], self._clock(), self._topic))
+        self._store.written(lambda connection: store_provider_events(connection, [event], self._clock(), self._topic))
         return None
 
     def reconcile(self) -> Reconciled | PaymentRefusal:
         """Compare the provider with the ledger and catch up on what was missed.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         if self._provider is None:
             return PAYMENTS_DISABLED

@@ -12,19 +12,19 @@ from uuid import UUID
 from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityRefusal, ReusedCredential, Role, Tokens
 
 
-class ProviderAwayError(Exception):
+class ProviderUnavailableError(Exception):
     """The identity provider does not answer, or limits the rate of calls. Can be pickled, so it crosses processes."""
 
 
-class MailAwayError(Exception):
+class MailUnavailableError(Exception):
     """The mail could not be sent. Can be pickled, so it crosses processes."""
 
 
-class MailDeferredError(MailAwayError):
+class MailDeferredError(MailUnavailableError):
     """The server takes no mail for this recipient now, but may later. It takes mail for others."""
 
 
-class MailRefusedError(MailAwayError):
+class MailRefusedError(MailUnavailableError):
     """The server refuses this mail permanently. It takes other mails."""
 
 
@@ -57,8 +57,8 @@ class AccountPage:
 class IdentityProvider(Protocol):
     """Accounts, passwords and tokens.
 
-    Every method may raise `ProviderAwayError`. Addresses are compared without regard to case. Refusals are returned.
-    Safe to share between threads.
+    Every method may raise `ProviderUnavailableError`. Addresses are compared without regard to case. Refusals are
+    returned. Safe to share between threads.
     """
 
     def sign_up(self, email: str, password: str, name: str, network: str = "") -> UUID | IdentityRefusal:
@@ -180,7 +180,7 @@ class IdentityProvider(Protocol):
 
 
 class Directory(Protocol):
-    """All accounts and their groups, as the three functions use them. May raise `ProviderAwayError`."""
+    """All accounts and their groups, as the three functions use them. May raise `ProviderUnavailableError`."""
 
     def page(self, limit: int, after: str | None) -> AccountPage:
         """A part of all accounts, with their groups. `limit` at most 1,000; ValueError on an `after` that is none."""
@@ -216,7 +216,7 @@ class FunctionCaller:
 class IdentityFunctions(Protocol):
     """`list_users` and `change_role`: AWS Lambda functions in production, the same handlers in process elsewhere.
 
-    May raise `ProviderAwayError`.
+    May raise `ProviderUnavailableError`.
     """
 
     def list_users(self, caller: FunctionCaller, limit: int, after: str | None) -> AccountPage | IdentityRefusal:
@@ -245,6 +245,5 @@ class Mailer(Protocol):
         """Hand it over.
 
         Raises:
-            MailAwayError: it could not be handed over; `MailDeferredError` and `MailRefusedError` say that only this
-                mail could not.
+            MailUnavailableError: the mail could not be sent. `MailDeferredError` and `MailRefusedError`: only this mail.
         """

@@ -7,12 +7,12 @@ from typing import BinaryIO, Protocol
 from domain.images.model import StoredImage
 
 
-class ImagesAwayError(Exception):
+class ImagesUnavailableError(Exception):
     """The image store does not answer. Can be pickled, so it crosses processes."""
 
 
 class ImageStore(Protocol):
-    """Files by key. Every method may block, and raises `ImagesAwayError` if the store does not answer.
+    """Files by key. Every method may block, and raises `ImagesUnavailableError` if the store does not answer.
 
     A key is a path of letters, digits, dashes and slashes.
     """

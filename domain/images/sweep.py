@@ -40,7 +40,7 @@ def sweep(
         check: called before each part of some hundred files; raises to stop the sweep.
 
     Raises:
-        ImagesAwayError: the store does not answer; earlier deletions stay.
+        ImagesUnavailableError: the store does not answer; earlier deletions stay.
     """
     taken: list[str] = []
     for keys in parts(images.keys(QUARANTINE, written_before), _AT_ONCE):

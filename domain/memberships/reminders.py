@@ -7,7 +7,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from domain.identity.ports import MailAwayError, MailDeferredError, MailRefusedError
+from domain.identity.ports import MailDeferredError, MailRefusedError, MailUnavailableError
 from domain.memberships.reminder_repository import Reminder, ReminderCursor, ReminderRepository
 from domain.unit_of_work import Store
 
@@ -33,7 +33,7 @@ def send_reminders(store: Store, send: Callable[[Reminder], None], now: datetime
         send: sends one mail, or raises.
 
     Raises:
-        MailAwayError: the server takes no mail; the rest stays due.
+        MailUnavailableError: the server takes no mail; the rest stays due.
         LeaseLostError: the store is a fenced one, and another process holds the lease.
     """
     sent = refused = failed = in_a_row = 0
@@ -55,10 +55,12 @@ def send_reminders(store: Store, send: Callable[[Reminder], None], now: datetime
             except Exception as error:
                 with store.writing() as connection:
                     ReminderRepository(connection).release(reminder)
-                if not isinstance(error, MailAwayError):
+                if not isinstance(error, MailUnavailableError):
                     _log.exception("reminder_failed", membership_id=str(reminder.membership_id))
                 failed += 1
-                in_a_row = 0 if isinstance(error, MailDeferredError) else in_a_row + isinstance(error, MailAwayError)
+                in_a_row = (
+                    0 if isinstance(error, MailDeferredError) else in_a_row + isinstance(error, MailUnavailableError)
+                )
                 if in_a_row == _SERVER_FAILS_AFTER:
                     raise
             else:

@@ -116,7 +116,7 @@ class Checkouts:
             An equal open order, which `order` reuses; None if there is none.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         with self._store.reading() as connection:
             plan = _sold_plan(connection, wanted.plan_id)
@@ -164,7 +164,7 @@ class Checkouts:
         """Open the page of an order. Safe to repeat: it is the same page.
 
         Raises:
-            PaymentsAwayError: the provider does not answer. The order stays open until it expires.
+            PaymentsUnavailableError: the provider does not answer. The order stays open until it expires.
         """
         with self._store.reading() as connection:
             order = OrderRepository(connection).order(order_id)

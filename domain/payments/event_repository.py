@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from domain.payments.ports import Happened
+from domain.payments.ports import ProviderEvent
 from domain.payments.tables import stripe_events
 
 _LONGEST_WORD = 64
@@ -33,7 +33,7 @@ class EventRepository:
         query = select(stripe_events.c.id).where(stripe_events.c.id.in_(event_ids))
         return set(self._connection.execute(query).scalars())
 
-    def add(self, events: Sequence[tuple[Happened, EventState, str]], now: datetime) -> None:
+    def add(self, events: Sequence[tuple[ProviderEvent, EventState, str]], now: datetime) -> None:
         """Store new events, each with its state and a detail for operators."""
         rows = [
             {

@@ -9,7 +9,7 @@ from domain.money import Money
 from domain.payments.model import Order, RefundState
 
 
-class PaymentsAwayError(Exception):
+class PaymentsUnavailableError(Exception):
     """The provider does not answer, is overloaded, or fails. It is safe to call it again."""
 
 
@@ -86,7 +86,7 @@ class ProvidedDispute:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class ProviderEvent:
     """An event of the provider: which object it is about. The rest of an event is not used."""
 
     id: str
@@ -100,7 +100,7 @@ class Happened:
 
 
 class PaymentProvider(Protocol):
-    """Every method raises `PaymentsAwayError`, and `PaymentRefusedError` unless it says otherwise."""
+    """Every method raises `PaymentsUnavailableError`, and `PaymentRefusedError` unless it says otherwise."""
 
     def open_checkout(self, order: Order, email: str | None) -> Checkout:
         """Open the checkout page of an order; the same order always has the same page.
@@ -127,7 +127,7 @@ class PaymentProvider(Protocol):
     def disputes_of(self, payment_intent_id: str) -> list[ProvidedDispute]:
         """All disputes of a payment, oldest first."""
 
-    def happened(self, payload: bytes, signature: str) -> Happened:
+    def happened(self, payload: bytes, signature: str) -> ProviderEvent:
         """Verify and decode an event.
 
         Raises:
@@ -135,7 +135,7 @@ class PaymentProvider(Protocol):
             ValueError: it is not an event.
         """
 
-    def happened_since(self, moment: datetime) -> list[Happened]:
+    def happened_since(self, moment: datetime) -> list[ProviderEvent]:
         """The relevant events since a moment, oldest first. The provider keeps events for 30 days."""
 
     def checkouts_since(self, moment: datetime) -> list[Checkout]:

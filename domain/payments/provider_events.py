@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from domain.outbox import store_events
 from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.model import PaymentRefusal
-from domain.payments.ports import Happened, PaymentProvider
+from domain.payments.ports import PaymentProvider, ProviderEvent
 from domain.payments.repository import OrderRepository
 from domain.payments.settlement import OrderSettlement
 from domain.unit_of_work import Store
@@ -36,7 +36,9 @@ class PaymentEvent:
     version: Literal[1] = 1
 
 
-def store_happened(connection: Connection, events: Sequence[Happened], now: datetime, topic: str | None = TOPIC) -> int:
+def store_provider_events(
+    connection: Connection, events: Sequence[ProviderEvent], now: datetime, topic: str | None = TOPIC
+) -> int:
     """Store events, and publish those that are new and concern an order.
 
     Args:
@@ -67,7 +69,7 @@ class EventHandling:
         """The order that an event is about; None: no order of this system.
 
         Raises:
-            PaymentsAwayError: only the provider knows, and it does not answer.
+            PaymentsUnavailableError: only the provider knows, and it does not answer.
         """
         with self._store.reading() as connection:
             orders = OrderRepository(connection)
@@ -85,7 +87,7 @@ class EventHandling:
         """Update an order from the provider; returns the state and detail of its events.
 
         Raises:
-            PaymentsAwayError: the provider does not answer.
+            PaymentsUnavailableError: the provider does not answer.
         """
         if order_id is None:
             return EventState.IGNORED, "not about an order of this system"
@@ -95,21 +97,21 @@ class EventHandling:
         return EventState.HANDLED, f"the order is {settled.state}"
 
 
-def concerns_orders(event: Happened) -> bool:
+def concerns_orders(event: ProviderEvent) -> bool:
     """Whether an event can change an order."""
     return event.type.startswith(_CONCERNS_ORDERS)
 
 
-def _first_state(event: Happened) -> tuple[EventState, str]:
+def _first_state(event: ProviderEvent) -> tuple[EventState, str]:
     if concerns_orders(event):
         return EventState.RECEIVED, ""
     return EventState.IGNORED, "of a type that changes no order"
 
 
-def _key(event: Happened) -> UUID:
+def _key(event: ProviderEvent) -> UUID:
     return event.order_id or uuid5(_NAMESPACE, event.payment_intent_id or event.object_id or event.id)
 
 
-def published_event(event: Happened) -> PaymentEvent:
+def published_event(event: ProviderEvent) -> PaymentEvent:
     """An event as it is published."""
     return PaymentEvent(event.id, event.type, event.order_id, event.payment_intent_id, event.session_id)

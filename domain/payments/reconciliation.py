@@ -14,12 +14,12 @@ from domain.leases import LeaseLostError
 from domain.paging import parts
 from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.model import AWAITED, Order, PaymentRefusal, Refund
-from domain.payments.ports import Checkout, Happened, PaymentProvider, PaymentsAwayError
+from domain.payments.ports import Checkout, PaymentProvider, PaymentsUnavailableError, ProviderEvent
 from domain.payments.provider_events import (
     EventHandling,
     concerns_orders,
     published_event,
-    store_happened,
+    store_provider_events,
 )
 from domain.payments.refunds import Refunds
 from domain.payments.repository import OrderRepository
@@ -82,7 +82,7 @@ class Reconciliation:
             since: read events from this time on; None: from the latest that was received.
 
         Raises:
-            PaymentsAwayError: the provider does not answer; what was done until then stays.
+            PaymentsUnavailableError: the provider does not answer; what was done until then stays.
             sqlalchemy.exc.SQLAlchemyError: the database does not answer.
             LeaseLostError: the store is a fenced one, and another process holds the lease.
         """
@@ -99,7 +99,7 @@ class Reconciliation:
         except LeaseLostError:
             raise
         except Exception as error:  # noqa: BLE001 - an unexpected failure must not stop the other parts
-            if isinstance(error, PaymentsAwayError):
+            if isinstance(error, PaymentsUnavailableError):
                 self._provider.happened_since(self._clock())  # raises too, unless only this part fails
             elif isinstance(error, SQLAlchemyError):
                 self._store.ping()
@@ -120,8 +120,8 @@ class Reconciliation:
             return
         self._said(f"{len(missed)} events were not handled")
         for part in parts(missed, _AT_ONCE):
-            self._store.written(partial(store_happened, events=part, now=now, topic=None))
-        by_order: dict[UUID | None, list[Happened]] = {}
+            self._store.written(partial(store_provider_events, events=part, now=now, topic=None))
+        by_order: dict[UUID | None, list[ProviderEvent]] = {}
         for event in missed:
             self._attempt(done, event.id, partial(self._sort, event, by_order))
         for order_id, events in by_order.items():
@@ -132,10 +132,10 @@ class Reconciliation:
                 order_id,
             )
 
-    def _sort(self, event: Happened, by_order: dict[UUID | None, list[Happened]]) -> None:
+    def _sort(self, event: ProviderEvent, by_order: dict[UUID | None, list[ProviderEvent]]) -> None:
         by_order.setdefault(self._handling.order_of(published_event(event)), []).append(event)
 
-    def _settle_missed(self, done: Reconciled, order_id: UUID | None, events: list[Happened]) -> None:
+    def _settle_missed(self, done: Reconciled, order_id: UUID | None, events: list[ProviderEvent]) -> None:
         state, detail = self._handling.settle(order_id)
         if order_id is None:
             completed = [event for event in events if event.type == "checkout.session.completed"]
@@ -148,7 +148,7 @@ class Reconciliation:
     def _keep(self, event_id: str, state: EventState, detail: str) -> None:
         self._store.written(lambda connection: EventRepository(connection).mark(event_id, state, detail, self._clock()))
 
-    def _unhandled(self, happened: list[Happened], before: datetime) -> list[Happened]:
+    def _unhandled(self, happened: list[ProviderEvent], before: datetime) -> list[ProviderEvent]:
         """The events that were not received, or received some time ago and not handled."""
         if not happened:
             return []

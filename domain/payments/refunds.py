@@ -42,7 +42,7 @@ class Refunds:
         """Send a stored refund to the provider. Sent again, it stays one refund.
 
         Raises:
-            PaymentsAwayError: the provider does not answer. The refund stays stored and is sent again later.
+            PaymentsUnavailableError: the provider does not answer. The refund stays stored and is sent again later.
         """
         with self._store.reading() as connection:
             order = OrderRepository(connection).order(refund.order_id)

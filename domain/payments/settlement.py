@@ -42,7 +42,7 @@ class OrderSettlement:
         """Update an order.
 
         Raises:
-            PaymentsAwayError: the provider does not answer; nothing has changed.
+            PaymentsUnavailableError: the provider does not answer; nothing has changed.
         """
         with self._store.reading() as connection:
             order = OrderRepository(connection).order(order_id)
@@ -56,7 +56,7 @@ class OrderSettlement:
         """Expire the checkout page of an open order. If it was paid meanwhile, the payment is booked.
 
         Raises:
-            PaymentsAwayError: the provider does not answer; nothing has changed.
+            PaymentsUnavailableError: the provider does not answer; nothing has changed.
         """
         return self._settle(order, self._provider.close_checkout)
 
@@ -106,7 +106,7 @@ class OrderSettlement:
         Calls the provider for all orders at once, because the member waits at a door.
 
         Raises:
-            PaymentsAwayError: the provider does not answer for one order; the others are updated.
+            PaymentsUnavailableError: the provider does not answer for one order; the others are updated.
         """
         with self._store.reading() as connection:
             waiting = OrderRepository(connection).open_of(member_id)

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal
-from domain.identity.ports import Account, ProviderAwayError
+from domain.identity.ports import Account, ProviderUnavailableError
 from integrations.time_limit import is_time_for
 
 
@@ -137,23 +137,23 @@ def open_client(
 
 @contextmanager
 def plainly(*passing: str) -> Iterator[None]:
-    """Turn whatever Cognito or the way to it says into `ProviderAwayError`.
+    """Turn whatever Cognito or the way to it says into `ProviderUnavailableError`.
 
     Args:
         passing: names of refusals that are left as they are.
 
     Raises:
         ClientError: one of `passing`.
-        ProviderAwayError: see there.
+        ProviderUnavailableError: see there.
     """
     try:
         yield
     except ClientError as error:
         if error_code(error) in passing:
             raise
-        raise ProviderAwayError(f"Cognito refused ({error_code(error)})") from error
+        raise ProviderUnavailableError(f"Cognito refused ({error_code(error)})") from error
     except BotoCoreError as error:
-        raise ProviderAwayError(f"Cognito cannot be had ({type(error).__name__})") from error
+        raise ProviderUnavailableError(f"Cognito cannot be had ({type(error).__name__})") from error
 
 
 def refusal_of(error: ClientError) -> IdentityRefusal | None:

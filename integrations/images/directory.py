@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from domain.ids import new_id
 from domain.images.model import StoredImage
-from domain.images.ports import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.folders import sync_folder
 
 _TYPES = {".webp": "image/webp"}
@@ -114,4 +114,4 @@ def _plainly() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ImagesAwayError(f"images cannot be kept ({error.strerror})") from error
+        raise ImagesUnavailableError(f"images cannot be kept ({error.strerror})") from error

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.images.model import StoredImage
-from domain.images.ports import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.settings import ImageSettings
 
 # Two tries of at most 2 + 5 s: whoever waits for a picture would rather be told to come again.
@@ -120,7 +120,7 @@ def _plainly() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         # Without the cause: the client's own words may hold an address with a signature in it.
-        raise ImagesAwayError(f"images cannot be kept ({_name(error)})") from None
+        raise ImagesUnavailableError(f"images cannot be kept ({_name(error)})") from None
 
 
 def _name(error: Exception) -> str:

@@ -18,8 +18,8 @@ from domain.payments.checkout import Checkouts, WantedCheckout
 from domain.payments.invoice_repository import InvoiceRepository
 from domain.payments.invoices import InvoiceText
 from domain.payments.model import Order, PaymentRefusal, Refund
-from domain.payments.ports import Happened
-from domain.payments.provider_events import TOPIC, PaymentEvent, store_happened
+from domain.payments.ports import ProviderEvent
+from domain.payments.provider_events import TOPIC, PaymentEvent, store_provider_events
 from domain.payments.reconciliation import Reconciliation
 from domain.payments.refunds import Refunds, ask_refund
 from domain.payments.repository import OrderRepository
@@ -114,22 +114,22 @@ class Cashbox:
     def days_pass(self, days: float) -> None:
         self.world.clock.now += timedelta(days=days)
 
-    def receive(self, *events: Happened) -> list[PaymentEvent]:
+    def receive(self, *events: ProviderEvent) -> list[PaymentEvent]:
         """Store events as the webhook does; what was handed on, as the consumer reads it."""
         with self.world.store.writing() as connection:
-            store_happened(connection, events, self.world.clock())
+            store_provider_events(connection, events, self.world.clock())
         with self.world.store.reading() as connection:
             rows = connection.execute(
                 select(outbox.c.payload).where(outbox.c.topic == TOPIC).order_by(outbox.c.id)
             ).scalars()
             return [decode_payment_event(payload.encode()) for payload in rows]
 
-    def handle(self, *events: Happened) -> Sequence[bool]:
+    def handle(self, *events: ProviderEvent) -> Sequence[bool]:
         """Receive events and handle them in this order."""
         told = {event.event_id: event for event in self.receive(*events)}
         return self.handler.handle([told[event.id] for event in events])
 
-    def event_state(self, event: Happened) -> str:
+    def event_state(self, event: ProviderEvent) -> str:
         with self.world.store.reading() as connection:
             query = select(stripe_events.c.state).where(stripe_events.c.id == event.id)
             state: str = connection.execute(query).scalar_one()

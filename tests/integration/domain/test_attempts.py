@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from deployments.identity.attempt_limiter import AttemptLimiter, limits_of
 from domain.identity.attempts import AttemptPurpose, Scope, delay_after
 from domain.identity.model import Change, Client, IdentityProblem, IdentityRefusal, User
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from domain.identity.repository import UserRepository
 from domain.identity.tables import sign_in_attempts
 from domain.ids import new_id
@@ -121,10 +121,10 @@ def test_what_proves_nothing_takes_only_itself_back(guard: Guard) -> None:
 
 def test_while_the_provider_is_away_nothing_is_counted(guard: Guard) -> None:
     def away() -> None:
-        raise ProviderAwayError("away")
+        raise ProviderUnavailableError("away")
 
     for _ in range(20):
-        with pytest.raises(ProviderAwayError):
+        with pytest.raises(ProviderUnavailableError):
             guard.limiter.attempt(AttemptPurpose.SIGN_IN, MIA, Client("", "192.0.2.1"), away)
     assert guard.attempt()
 

@@ -36,7 +36,7 @@ from domain.memberships.ledger import Method
 from domain.memberships.ledger_check import check_ledger
 from domain.memberships.tables import ledger_entries
 from domain.payments.model import Order, PaymentRefusal
-from domain.payments.ports import Buyer, PaymentsAwayError
+from domain.payments.ports import Buyer, PaymentsUnavailableError
 from domain.payments.tables import orders, refunds
 from domain.unit_of_work import Store
 from tests.provider import StandInProvider
@@ -327,7 +327,7 @@ def test_a_checkout_whose_provider_was_away_is_continued_at_once(world: World, p
     services, member = services_on(world.store, world, provider), world.newcomer()
     for fault in ("away", "loses_answer"):
         setattr(provider, fault, lambda _call: True)
-        with pytest.raises(PaymentsAwayError):
+        with pytest.raises(PaymentsUnavailableError):
             checkout(services, member, world.plan)
         setattr(provider, fault, lambda _call: False)
     assert isinstance(checkout(services, member, world.plan).value, Order)

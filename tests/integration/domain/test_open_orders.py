@@ -17,7 +17,7 @@ from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.tables import plans
 from domain.money import Money
 from domain.payments.model import MOST_AWAITED, Order, OrderState
-from domain.payments.ports import PaymentsAwayError
+from domain.payments.ports import PaymentsUnavailableError
 from domain.payments.repository import OrderRepository
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
 from tests.service_calls import call_once
@@ -109,7 +109,7 @@ def test_a_repeated_call_whose_order_was_closed_for_others_makes_a_new_one(box: 
         )
 
     box.provider.away = lambda call: call == "open_checkout"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         called()
     box.provider.away = lambda _call: False
     for number in range(MOST_AWAITED):
@@ -144,7 +144,7 @@ def test_who_orders_again_because_the_provider_was_away_gets_the_first_order(box
     member = box.world.newcomer()
     box.provider.away = lambda call: call == "open_checkout"
     for _ in range(MOST_AWAITED + 1):
-        with pytest.raises(PaymentsAwayError):
+        with pytest.raises(PaymentsUnavailableError):
             box.checkout(member)
     box.provider.away = lambda _call: False
     ordered = box.order(member)

@@ -29,8 +29,8 @@ from domain.payments.desk_payments import end_of_day, reverse_at_desk, sell_at_d
 from domain.payments.invoices import InvoiceKind, InvoiceText
 from domain.payments.model import MOST_AWAITED, Order, OrderState, PaymentRefusal
 from domain.payments.order_booking import OrderBooking
-from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
-from domain.payments.provider_events import store_happened
+from domain.payments.ports import Buyer, Checkout, PaymentsUnavailableError, ProviderEvent
+from domain.payments.provider_events import store_provider_events
 from domain.payments.repository import OrderRepository
 from domain.payments.tables import invoices, open_orders, orders
 from tests.integration.domain.cashbox import CANCEL, Cashbox, refused, session
@@ -310,7 +310,7 @@ def test_a_part_that_is_refunded_is_a_multiple_of_the_currencys_step(box: Cashbo
 def test_refund_that_the_provider_lost_the_answer_of_is_made_once(box: Cashbox) -> None:
     order = box.bought()
     box.provider.loses_answer = lambda call: call == "refund"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.give_back(order, 400, "ill")
     assert refused(box.give_back(order, 700, "again")) == "refund_too_large", "400 are asked"
     box.provider.loses_answer = lambda _call: False
@@ -495,15 +495,15 @@ def test_an_event_that_could_not_be_handed_on_is_new_when_it_is_sent_again(box: 
     assert [told.event_id for told in box.receive(event)] == [event.id]
 
 
-def _stored_and_rolled_back(connection: Connection, box: Cashbox, event: Happened) -> float:
-    assert store_happened(connection, [event], box.world.clock()) == 1
+def _stored_and_rolled_back(connection: Connection, box: Cashbox, event: ProviderEvent) -> float:
+    assert store_provider_events(connection, [event], box.world.clock()) == 1
     return 1 / 0
 
 
 def test_stopped_between_the_providers_answer_and_our_commit(box: Cashbox) -> None:
     box.provider.loses_answer = lambda call: call == "open_checkout"
     member = box.world.newcomer()
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.checkout(member)
     box.provider.loses_answer = lambda _call: False
     (session_id,) = box.provider.pages
@@ -521,7 +521,7 @@ def test_while_the_provider_is_away_nothing_is_lost(box: Cashbox) -> None:
     order = box.order()
     event = box.provider.pay(session(order))
     box.provider.away = lambda call: call == "checkout"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.handle(event)
     assert box.event_state(event) == "received"
     box.provider.away = lambda _call: False
@@ -558,13 +558,13 @@ def test_an_order_that_fails_by_itself_holds_up_neither_later_orders_nor_refunds
     broken, odd, paid = box.order(), box.order(), box.order()
     given_back = box.bought()
     box.provider.away = lambda call: call == "refund"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.give_back(given_back, None, "moved away")
     asking = box.provider.checkout
 
     def checkout(session_id: str) -> Checkout:
         if session_id == broken.session_id:
-            raise PaymentsAwayError("500, for this one only")
+            raise PaymentsUnavailableError("500, for this one only")
         if session_id == odd.session_id:
             raise ValueError("nobody has thought of that")
         return asking(session_id)
@@ -577,7 +577,7 @@ def test_an_order_that_fails_by_itself_holds_up_neither_later_orders_nor_refunds
     done = box.reconciliation.run()
     assert (done.failures, done.refunds_asked, done.mended) == (2, 1, [paid.id])
     assert done.problems == {
-        broken.id: "could not be brought up to date (PaymentsAwayError)",
+        broken.id: "could not be brought up to date (PaymentsUnavailableError)",
         odd.id: "could not be brought up to date (ValueError)",
     }
     assert box.read(given_back).state is OrderState.REFUNDED
@@ -590,7 +590,7 @@ def test_a_refund_that_fails_by_itself_holds_up_no_later_one(box: Cashbox) -> No
     first, second = box.bought(), box.bought()
     box.provider.away = lambda call: call == "refund"
     for order in (first, second):
-        with pytest.raises(PaymentsAwayError):
+        with pytest.raises(PaymentsUnavailableError):
             box.give_back(order, None, "moved away")
     box.provider.away = lambda call: call == "refund" and box.provider.calls["refund"] == 3
     box.days_pass(0.1)
@@ -631,7 +631,7 @@ def test_a_provider_that_is_away_ends_the_run_at_its_first_order(box: Cashbox) -
     box.days_pass(0.1)
     box.provider.calls.clear()
     box.provider.away = lambda call: call == "checkout" or box.provider.calls["happened_since"] > 1
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.reconciliation.run()
     assert box.provider.calls["checkout"] == 1
 
@@ -683,12 +683,12 @@ def test_an_open_order_that_cannot_be_asked_about_keeps_none_of_the_others_from_
 
     def checkout(session_id: str) -> Checkout:
         if session_id == bought[2].session_id:
-            raise PaymentsAwayError("for this one only")
+            raise PaymentsUnavailableError("for this one only")
         return asking(session_id)
 
     box.provider.pay(session(bought[0]))
     box.provider.checkout = checkout  # type: ignore[method-assign] # for one of its pages
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.settlement.settle_member(member)
     assert box.read(bought[0]).state is OrderState.PAID
 
@@ -788,7 +788,7 @@ def test_after_a_refund_no_days_of_grace_follow(box: Cashbox) -> None:
 def test_a_key_that_is_not_accepted_ends_no_order(box: Cashbox) -> None:
     order = box.order()
     box.provider.away = lambda _call: True
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.settlement.settle(order.id)
     assert box.read(order).state is OrderState.OPEN
 

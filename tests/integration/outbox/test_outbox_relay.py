@@ -18,7 +18,7 @@ from domain.door.tables import scans
 from domain.ids import new_id
 from domain.leases import leases
 from domain.outbox import outbox
-from domain.unit_of_work import Store, should_decide_again
+from domain.unit_of_work import Store, should_retry
 from integrations.settings import Settings
 from tests.events import Published, first_appearances, published, stored, wait_until, with_small_events
 from tests.integration.kafka.parties import dead_letters
@@ -71,7 +71,7 @@ def decide(store: Store, world: World, request: ScanRequest | AnnulRequest) -> N
                 decide_batch(connection, [request], world.clock, world.limits)
                 return
         except DBAPIError as error:
-            if not should_decide_again(error):
+            if not should_retry(error):
                 raise
 
 

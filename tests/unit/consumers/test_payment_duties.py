@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from consumers.duty import ASK_EVERY_S, LEASE_LASTS, Duty
 from consumers.payment_duties import Reconciler, Reminding, duties, mail_of
-from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
+from domain.identity.ports import Mail, MailDeferredError, MailRefusedError, MailUnavailableError
 from domain.identity.tables import users
 from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.refusals import MembershipRefusal
@@ -70,7 +70,7 @@ class Post:
 
     def send(self, mail: Mail) -> None:
         if self.away(mail):
-            raise MailAwayError("away, says the test")
+            raise MailUnavailableError("away, says the test")
         self.mails.append((self.box.world.clock().date(), mail))
 
     def told(self) -> list[tuple[str, str]]:
@@ -431,7 +431,13 @@ def test_a_server_that_answers_between_failures_has_not_failed_in_a_row(
         box.bought()
     box.days_pass(24)
     post = Post(box)
-    answers: list[Exception] = [MailAwayError("451"), answer, MailAwayError("451"), answer, MailAwayError("451")]
+    answers: list[Exception] = [
+        MailUnavailableError("451"),
+        answer,
+        MailUnavailableError("451"),
+        answer,
+        MailUnavailableError("451"),
+    ]
 
     def fails(_mail: Mail) -> bool:
         if answers:

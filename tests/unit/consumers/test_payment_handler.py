@@ -11,7 +11,7 @@ from sqlalchemy import select
 from consumers.payments import PaymentHandler
 from consumers.verdict import Verdict, verdict
 from domain.payments.model import OrderState
-from domain.payments.ports import Happened, PaymentsAwayError
+from domain.payments.ports import PaymentsUnavailableError, ProviderEvent
 from domain.payments.provider_events import PaymentEvent
 from domain.payments.tables import stripe_events
 from tests.integration.domain.cashbox import Cashbox, session
@@ -31,14 +31,14 @@ def box(tmp_path: Path) -> Iterator[Cashbox]:
     store.close()
 
 
-def handled_at(box: Cashbox, event: Happened) -> datetime | None:
+def handled_at(box: Cashbox, event: ProviderEvent) -> datetime | None:
     with box.world.store.reading() as connection:
         query = select(stripe_events.c.handled_at).where(stripe_events.c.id == event.id)
         found: datetime | None = connection.execute(query).scalar_one()
     return found
 
 
-def told(box: Cashbox, event: Happened) -> PaymentEvent:
+def told(box: Cashbox, event: ProviderEvent) -> PaymentEvent:
     """An event as Kafka brings it."""
     return next(each for each in box.receive(event) if each.event_id == event.id)
 
@@ -87,7 +87,7 @@ def test_one_order_that_cannot_be_asked_about_holds_up_no_other_and_is_done_late
     bought = [box.order() for _ in range(4)]
     events = [box.provider.pay(session(order)) for order in bought]
     away_once(box, "checkout")
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.handle(*events)
     assert sorted(box.event_state(event) for event in events) == ["handled", "handled", "handled", "received"]
     assert sorted(box.read(order).state for order in bought) == ["open", "paid", "paid", "paid"]
@@ -103,7 +103,7 @@ def test_one_event_whose_order_only_the_provider_knows_holds_up_no_other(box: Ca
     refund = box.provider.give_back(session(unknown), 1000)  # its payment was not booked yet
     paid = box.provider.pay(session(known))
     away_once(box, "order_of")
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.handle(refund, paid)
     assert (box.event_state(refund), box.event_state(paid)) == ("received", "handled")
     assert (box.read(unknown).state, box.read(known).state) == (OrderState.OPEN, OrderState.PAID)
@@ -124,7 +124,7 @@ def test_an_event_of_no_order_of_ours_is_kept_as_ignored_and_asks_for_no_page(bo
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
 @pytest.mark.parametrize("size", [1, 32])
 def test_a_provider_that_is_away_is_waited_for(attempt: int, size: int) -> None:
-    assert verdict(PaymentsAwayError("away"), attempt, 3, size) is Verdict.WAIT
+    assert verdict(PaymentsUnavailableError("away"), attempt, 3, size) is Verdict.WAIT
 
 
 def test_while_the_provider_is_away_the_whole_batch_waits_and_nothing_is_buried() -> None:
@@ -134,7 +134,7 @@ def test_while_the_provider_is_away_the_whole_batch_waits_and_nothing_is_buried(
     def fails(_messages: Sequence[str]) -> None:
         if left:
             left.pop()
-            raise PaymentsAwayError("away")
+            raise PaymentsUnavailableError("away")
 
     bench.handler.fails = fails
     bench.run(message(0), message(1))

@@ -35,7 +35,7 @@ from domain.idempotency import IdempotentRequest, KeyState
 from domain.identity.model import Caller, Role
 from domain.ids import new_id
 from domain.images.model import StoredImage
-from domain.images.ports import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.device_cookies import DeviceCookies
 from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime
@@ -209,7 +209,7 @@ class StandInImages:
     def delete(self, key: str, written_before: datetime | None = None) -> bool:
         self._reach(key)
         if not self.deletes:
-            raise ImagesAwayError("nothing is deleted, says the test")
+            raise ImagesUnavailableError("nothing is deleted, says the test")
         return self.store.delete(key, written_before)
 
     def keys(self, prefix: str, written_before: datetime) -> Iterator[str]:
@@ -225,7 +225,7 @@ class StandInImages:
 
     def _reach(self, key: str) -> None:
         if self.away_for(key):
-            raise ImagesAwayError("away, says the test")
+            raise ImagesUnavailableError("away, says the test")
 
 
 class LocalServices(Generic[D]):

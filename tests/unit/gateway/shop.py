@@ -13,7 +13,7 @@ from deployments.idempotent_calls import IdempotentAnswer
 from deployments.payments.services import PaymentServices, payment_services
 from domain.idempotency import IdempotentRequest, KeyState
 from domain.identity.model import Role
-from domain.payments.ports import PaymentsAwayError
+from domain.payments.ports import PaymentsUnavailableError
 from tests.unit.gateway.rig import PUBLIC_URL, LocalServices, Rig
 
 P = ParamSpec("P")
@@ -50,7 +50,7 @@ class _ByHandle:
 def _unavailable_provider() -> Iterator[None]:
     try:
         yield
-    except PaymentsAwayError as error:
+    except PaymentsUnavailableError as error:
         raise later("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
 
 

@@ -12,7 +12,7 @@ from domain.gyms.model import GymRefusal
 from domain.identity.model import IdentityRefusal
 from domain.ids import new_id
 from domain.images.model import ImageProblem, ImageRefusal, StoredImage
-from domain.images.ports import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from domain.machines.model import Machine, MachineFilter, MachineText
 from domain.paging import PageRequest
 from integrations.images.directory import DirectoryImages
@@ -103,4 +103,4 @@ def test_answers_and_failures_cross_processes(world: World, images: DirectoryIma
     services = gym_services(world.store, world.clock, images=images)
     made = services.machines.create(world.gym(), TEXT, UPLOAD)
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301 - our own
-    assert str(pickle.loads(pickle.dumps(ImagesAwayError("x")))) == "x"  # noqa: S301 - our own
+    assert str(pickle.loads(pickle.dumps(ImagesUnavailableError("x")))) == "x"  # noqa: S301 - our own

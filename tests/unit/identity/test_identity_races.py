@@ -20,7 +20,7 @@ from deployments.identity.sign_in import SignInService
 from deployments.identity.users import UserService
 from deployments.service_host import DatabaseUnavailableError, ServiceHost, name_of
 from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefusal, Role, User
-from domain.identity.ports import MailAwayError
+from domain.identity.ports import MailUnavailableError
 from domain.identity.repository import UserRepository
 from domain.identity.tables import sessions, user_roles
 from domain.ids import new_id
@@ -182,7 +182,7 @@ def test_somebody_who_never_signed_in_is_not_disabled_behind_the_store_s_back(
 
 def test_whatever_is_away_is_said_plainly(services: IdentityServices, rig: Rig) -> None:
     rig.mailbox.is_away = True
-    with pytest.raises(MailAwayError):
+    with pytest.raises(MailUnavailableError):
         services.sign_up.sign_up("ana@example.com", PASSWORD, "Ana", CLIENT)
     rig.mailbox.is_away = False
     assert isinstance(services.sign_up.sign_up("ana@example.com", PASSWORD, "Ana", CLIENT), UUID), (
