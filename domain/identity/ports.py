@@ -242,8 +242,8 @@ class Mailer(Protocol):
     """Where mail goes."""
 
     def send(self, mail: Mail) -> None:
-        """Hand it over.
+        """Hand a mail to the mail server.
 
         Raises:
-            MailUnavailableError: the mail could not be sent. `MailDeferredError` and `MailRefusedError`: only this mail.
+            MailUnavailableError: the mail could not be sent. `MailDeferredError`, `MailRefusedError`: only this mail.
         """
