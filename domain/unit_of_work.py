@@ -138,8 +138,8 @@ def _without_values(context: ExceptionContext) -> None:
     if number in _NAMES_ONLY or number in UNAVAILABLE or number in _OF_THE_CLIENT:
         return
     named = _KEY_OR_COLUMN.search(message) if number in _NAME_LAST else None
-    told = re.split("['\"]", message, maxsplit=1)[0].rstrip() + ("…" + named[0] if named else "")
-    original.args = (number, told, *others)
+    shown = re.split("['\"]", message, maxsplit=1)[0].rstrip() + ("…" + named[0] if named else "")
+    original.args = (number, shown, *others)
     if error is not None:
         kind = type(original)
         error.args = (f"({kind.__module__}.{kind.__qualname__}) {original}", *error.args[1:])

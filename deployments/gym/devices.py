@@ -82,7 +82,7 @@ class IssuedPairing:
 
 
 class PairingService:
-    """Codes that turn whoever enters them first into a device of a gate."""
+    """Codes that become a device of a gate when they are claimed."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store

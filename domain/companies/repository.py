@@ -22,7 +22,7 @@ class CompanyRepository:
         self._connection = connection
 
     def lock_or_create(self, now: datetime) -> UUID:
-        """Lock the company until the unit of work ends; create it, with the default plans, where there is none."""
+        """Lock the company until the unit of work ends; create it, with the default plans, if there is none."""
         query = select(companies.c.id).order_by(companies.c.id).limit(1).with_for_update()
         found: UUID | None = self._connection.execute(query).scalar_one_or_none()
         if found is not None:

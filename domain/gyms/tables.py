@@ -72,12 +72,12 @@ gate_devices = Table(
     Column("secret_hash", code(64), nullable=False),  # SHA-256, hexadecimal, of 256 random bits
     Column("revoked_at", Instant),
     Column("last_seen_at", Instant),  # by the server's clock, some seconds late
-    Column("clock_skew_ms", Integer),  # of the device's clock when it last told the time; positive: fast
+    Column("clock_skew_ms", Integer),  # of the device's clock when it last sent the time; positive: fast
     Column("created_at", Instant, nullable=False),
 )
 
 
-# A code that makes one device of whoever shows it first.
+# Codes that become a device when they are claimed.
 device_pairings = Table(
     "device_pairings",
     metadata,

@@ -110,7 +110,7 @@ class UserState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user: whoever has signed in at least once.
+    """A user: a person who has signed in at least once.
 
     Args:
         id: the identity provider's `sub`.

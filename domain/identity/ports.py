@@ -183,23 +183,27 @@ class Directory(Protocol):
     """All accounts and their groups, as the three functions use them. May raise `ProviderUnavailableError`."""
 
     def page(self, limit: int, after: str | None) -> AccountPage:
-        """A part of all accounts, with their groups. `limit` at most 1,000; ValueError on an `after` that is none."""
+        """A page of all accounts with their groups. `limit` is at most 1,000.
+
+        Raises:
+            ValueError: `after` is invalid.
+        """
 
     def account(self, sub: UUID) -> Account | None:
         """One account with its groups."""
 
     def enabled_members_of(self, group: str) -> set[UUID]:
-        """Whoever is in a group and enabled."""
+        """The enabled accounts in a group."""
 
     def add_to_group(self, sub: UUID, group: str) -> None:
-        """Put an account into a group, which is made where there is none; twice is harmless."""
+        """Add an account to a group, which is created if it is missing. Idempotent."""
 
     def remove_from_group(self, sub: UUID, group: str) -> None:
-        """Take an account out of a group; twice is harmless."""
+        """Remove an account from a group. Idempotent."""
 
 
 class RoleAction(StrEnum):
-    """What `change_role` does."""
+    """Actions of `change_role`."""
 
     ADD = "add"
     REMOVE = "remove"
@@ -207,14 +211,14 @@ class RoleAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FunctionCaller:
-    """On whose behalf a function is called: claims of a verified token."""
+    """The caller of a function: claims of a verified token."""
 
     sub: UUID
     groups: tuple[str, ...]
 
 
 class IdentityFunctions(Protocol):
-    """`list_users` and `change_role`: AWS Lambda functions in production, the same handlers in process elsewhere.
+    """`list_users` and `change_role`: AWS Lambda functions with Cognito, otherwise the same handlers in process.
 
     May raise `ProviderUnavailableError`.
     """
@@ -230,7 +234,7 @@ class IdentityFunctions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail in plain text. `code` is what the log of an embedded stack shows of it."""
+    """A mail in plain text. `code` is shown in the log of an embedded stack."""
 
     to: str
     subject: str
@@ -239,7 +243,7 @@ class Mail:
 
 
 class Mailer(Protocol):
-    """Where mail goes."""
+    """The port of the mail server."""
 
     def send(self, mail: Mail) -> None:
         """Hand a mail to the mail server.

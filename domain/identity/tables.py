@@ -19,7 +19,7 @@ users = Table(
     Column("id", Id, primary_key=True),  # the identity provider's `sub`
     Column("email", exact(LONGEST_ADDRESS), unique=True),  # `normal_address`; null: none that can be used
     Column("name", String(200), nullable=False),
-    # `search_key` of the name: whoever changes one changes the other.
+    # `search_key` of the name; both are always written together.
     Column("search_name", exact(LONGEST_KEY), nullable=False, index=True, server_default="", default=_searched_by_name),
     Column("picture_url", String(500)),
     Column("banned_at", Instant),
@@ -52,8 +52,8 @@ sessions = Table(
 )
 
 
-# No account is named here: a key is a hash of what is counted, be there such an account or not. Where tries of an hour
-# are counted, `last_failed_at` is the beginning of that hour.
+# Rows name no account: a key is a hash of what is counted, whether or not the account exists. For counters per hour,
+# `last_failed_at` is the beginning of that hour.
 sign_in_attempts = Table(
     "sign_in_attempts",
     metadata,

@@ -30,7 +30,7 @@ plan_gyms = Table(
 )
 
 
-# What the rows of its ledger add up to, for the door; written with them, never by itself.
+# The sum of the ledger entries, for the door. Always written together with them.
 memberships = Table(
     "memberships",
     metadata,
@@ -82,7 +82,7 @@ ledger_entries = Table(
 )
 
 
-# That a member was, or is being, told; one row for each mail.
+# One row for each reminder mail that was, or is being, sent.
 reminders = Table(
     "reminders",
     metadata,

@@ -121,10 +121,10 @@ class InvoiceRepository:
         )
         return invoice
 
-    def _buyer(self, member_id: UUID, told: Buyer | None) -> Buyer:
+    def _buyer(self, member_id: UUID, entered: Buyer | None) -> Buyer:
         user = self._connection.execute(select(users.c.name, users.c.email).where(users.c.id == member_id)).one()
-        told = told or Buyer()
-        return Buyer(told.name or user.name, told.email or user.email or "", told.address)
+        entered = entered or Buyer()
+        return Buyer(entered.name or user.name, entered.email or user.email or "", entered.address)
 
 
 def _invoice(row: Row[*tuple[Any, ...]]) -> Invoice:
