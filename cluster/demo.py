@@ -13,17 +13,19 @@ from sqlalchemy import Connection, func, insert, select
 
 from cluster.demo_accounts import add_demo_accounts
 from domain.clock import system_clock
+from domain.companies.tables import companies
+from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
-from domain.gyms.repository import GymRepository
-from domain.gyms.service import create_device, create_gate
+from domain.gyms.tables import gyms
+from domain.identity.tables import user_roles, users
 from domain.ids import new_id
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.ledger import Draft, EntryKind
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan, PlanDetails
-from domain.memberships.repository import LedgerRepository, Who
+from domain.memberships.repository import LedgerRepository
 from domain.money import Money
-from domain.tables import companies, gyms, user_roles, users
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 
@@ -169,11 +171,10 @@ def _gym(connection: Connection, company: UUID, number: int, now: datetime) -> d
 
 
 def _gate(connection: Connection, gym_id: UUID, name: str, now: datetime) -> dict[str, str]:
-    repository = GymRepository(connection)
-    gate = create_gate(repository, gym_id, name, Serves.BOTH, now)
+    gate = create_gate(connection, gym_id, name, Serves.BOTH, now)
     if isinstance(gate, GymRefusal):
         raise TypeError(gate.detail)
-    device = create_device(repository, gate.id, f"Scanner, {name.lower()}", now)
+    device = create_device(connection, gate.id, f"Scanner, {name.lower()}", now)
     if isinstance(device, GymRefusal):
         raise TypeError(device.detail)
     return {"id": str(gate.id), "name": gate.name, "serves": gate.serves, "device": device.credential}
@@ -225,7 +226,7 @@ def _membership(connection: Connection, member_id: UUID, plan: Plan, kind: _Kind
         drafts.append(Draft(EntryKind.FREEZE, freeze=freeze))
     if kind.arrears:
         drafts.append(Draft(EntryKind.DISPUTE_OPENED, provider_id=f"demo-{member_id}"))
-    ledger.book(held, drafts, Who(None, "part of the demo"), now)
+    ledger.book(held, drafts, BookingOrigin(None, "part of the demo"), now)
 
 
 def _staff(connection: Connection, role: str, now: datetime) -> dict[str, str]:

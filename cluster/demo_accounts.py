@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from domain.identity.ports import Account
-from domain.tables import user_roles, users
+from domain.identity.tables import user_roles, users
 from integrations.local_identity.provider import LocalProvider
 from integrations.mail import mailer_of
 from integrations.settings import Settings

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from domain.errors import UnavailableError
-from domain.unit_of_work import is_away, should_decide_again
+from domain.unit_of_work import is_unavailable, should_retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def next_step(error: Exception, attempt: int, max_attempts: int, batch_size: int
     """
     if _is_unavailable(error):
         return NextStep.WAIT
-    lost_race = isinstance(error, DBAPIError) and should_decide_again(error)
+    lost_race = isinstance(error, DBAPIError) and should_retry(error)
     if lost_race and attempt < max_attempts:
         return NextStep.RETRY
     if batch_size > 1:
@@ -86,4 +86,4 @@ class Backoff:
 def _is_unavailable(error: Exception) -> bool:
     if isinstance(error, UnavailableError | PoolTimeoutError):
         return True
-    return isinstance(error, DBAPIError) and is_away(error)
+    return isinstance(error, DBAPIError) and is_unavailable(error)

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from consumers.loop import ConsumerLoop, LoopLimits
 from domain.clock import Clock, system_clock
-from domain.payments.fulfilment import Settlement
+from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.ports import PaymentProvider
-from domain.payments.webhooks import FAILED, EventHandling, PaymentEvent, mark_handled
+from domain.payments.provider_events import EventHandling, PaymentEvent
+from domain.payments.settlement import OrderSettlement
 from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
@@ -41,14 +42,14 @@ class PaymentHandler:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._handling = EventHandling(store, provider, Settlement(store, provider, clock))
+        self._handling = EventHandling(store, provider, OrderSettlement(store, provider, clock))
         self._pool = ThreadPoolExecutor(parallel_orders, thread_name_prefix="orders")
 
     def handle(self, messages: Sequence[PaymentEvent]) -> Sequence[bool]:
         """Update the orders that events are about. An event that was handled before changes nothing.
 
         Raises:
-            PaymentsAwayError: the provider is unavailable for one of the orders; the others are done.
+            PaymentsUnavailableError: the provider is unavailable for one of the orders; the others are done.
         """
         order_lookups = {event.event_id: self._pool.submit(self._handling.order_of, event) for event in messages}
         # A failed lookup of one order must not block the other orders.
@@ -66,7 +67,7 @@ class PaymentHandler:
         }
         with self._store.writing() as connection:
             for event_id, (state, detail) in done.items():
-                mark_handled(connection, event_id, state, detail, self._clock())
+                EventRepository(connection).mark(event_id, state, detail, self._clock())
         for failure in failures:
             raise failure
         return [True] * len(messages)
@@ -74,7 +75,7 @@ class PaymentHandler:
     def dead_lettered(self, message: PaymentEvent) -> bool:
         """Mark an event as failed. The reconciliation tries it again and reports it."""
         with self._store.writing() as connection:
-            mark_handled(connection, message.event_id, FAILED, "moved to the dead letters", None)
+            EventRepository(connection).mark(message.event_id, EventState.FAILED, "moved to the dead letters", None)
         return False
 
     def close(self) -> None:

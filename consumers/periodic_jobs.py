@@ -16,12 +16,13 @@ from domain.clock import Clock, system_clock
 from domain.door.model import TidyRequest
 from domain.door.service import gyms_to_tidy
 from domain.errors import UnavailableError
-from domain.identity.ports import Mail, MailAwayError, Mailer
+from domain.identity.ports import Mail, Mailer, MailUnavailableError
 from domain.ids import new_id
 from domain.leases import LeaseLostError
+from domain.memberships.reminder_repository import Reminder
+from domain.memberships.reminders import send_reminders
 from domain.payments.ports import PaymentProvider
-from domain.payments.reconcile import Reconciliation
-from domain.payments.reminders import Reminder, send_reminders
+from domain.payments.reconciliation import Reconciliation
 from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.messages import TidyCommand
 from integrations.lease import Lease
@@ -220,7 +221,7 @@ class ReminderJob(PeriodicJob):
                 lambda reminder: self._mailer.send(reminder_mail(reminder, self._url)),
                 self._clock(),
             )
-        except MailAwayError as error:
+        except MailUnavailableError as error:
             _log.warning("job_postponed", job=self._name, reason=str(error))
             return
         if any(result):

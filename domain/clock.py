@@ -1,4 +1,4 @@
-"""The clock: what asks for the time is handed one of these, so that tests can hold it still."""
+"""The clock, an argument of everything that needs the time, so that tests can replace it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

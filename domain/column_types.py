@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite, MariaDB and MySQL."""
+"""Column types with the same meaning on SQLite, MariaDB and MySQL."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ class Id(TypeDecorator[UUID]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """BINARY(16) where there is one: InnoDB cannot key a BLOB."""
+        """BINARY(16) on MariaDB and MySQL: InnoDB has no index on a BLOB."""
         if dialect.name in {"mysql", "mariadb"}:
             return dialect.type_descriptor(mysql.BINARY(16))
         return dialect.type_descriptor(LargeBinary(16))
@@ -31,17 +31,17 @@ class Id(TypeDecorator[UUID]):
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware time, kept in UTC with microseconds.
+    """An aware time, stored in UTC with microseconds.
 
     Raises:
-        ValueError: on a time without a zone; it could mean anything.
+        ValueError: the time has no time zone.
     """
 
     impl = DateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """DATETIME(6): without the six, MySQL rounds to seconds."""
+        """DATETIME(6), because MySQL's DATETIME has whole seconds."""
         if dialect.name in {"mysql", "mariadb"}:
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
@@ -51,7 +51,7 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored")
+            raise ValueError("a time without a time zone cannot be stored")
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
@@ -64,14 +64,14 @@ Amount = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 
 
 def exact(length: int) -> TypeEngine[str]:
-    """A text that is compared code point for code point: a normalised address, a key that is searched."""
+    """A text that is compared by code points: a normalised address, a search key."""
     return String(length).with_variant(
         mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
     )
 
 
 def code(length: int = 32) -> TypeEngine[str]:
-    """A short ASCII word that code compares, letter for letter: a reason, a state, a client's own id."""
+    """A short ASCII text that is compared exactly: a reason, a state, an id of a client."""
     return String(length).with_variant(
         mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
     )

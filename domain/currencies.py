@@ -1,4 +1,4 @@
-"""The currencies that can be charged, and the amounts of each: the one table of the project.
+"""The currencies that can be charged, with the amounts of each. It is the only such table of the project.
 
 Source: Stripe, "Supported currencies" (https://docs.stripe.com/currencies): the presentment currencies and the sections
 "Zero-decimal currencies", "Three-decimal currencies", "Special cases", "Minimum and maximum charge amounts".
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """How amounts of a currency are written, and which of them can be charged.
+    """A currency: how its amounts are written, and which of them can be charged.
 
     Args:
         code: ISO 4217, upper case.
         decimals: 0, 2 or 3.
         step: every amount that is charged or refunded is a multiple of it.
-        minimum: the least that one payment can be.
-        maximum: the most that one payment can be, by every payment method.
+        minimum: the smallest possible payment.
+        maximum: the largest payment that every payment method accepts.
     """
 
     code: str
@@ -28,7 +28,7 @@ class Currency:
     maximum: int
 
     def refuse_step(self, amount: int) -> str | None:
-        """Why an amount is no multiple of the step; None when it is."""
+        """Why an amount is refused because it is not a multiple of the step; None if it is one."""
         if amount % self.step == 0:
             return None
         lower = amount - amount % self.step
@@ -37,7 +37,7 @@ class Currency:
         return f"{amount} {self.code} is not a multiple of {self.step} {self.code}.{advice}"
 
     def refuse_charge(self, amount: int) -> str | None:
-        """Why an amount cannot be charged; None when it can."""
+        """Why an amount cannot be charged; None if it can."""
         if amount < self.minimum:
             return f"{amount} {self.code} is less than the minimum charge. Use {self.minimum} or more (minor units)."
         if amount > self.maximum:
@@ -82,12 +82,12 @@ LARGEST_AMOUNT = max(currency.maximum for currency in CURRENCIES.values())
 
 
 def currency_of(code: str) -> Currency:
-    """A currency of the table; one that is not there, as kept in old rows, is taken for one of two decimals."""
+    """A currency of the table. A currency of old rows that is not in the table counts as one with two decimals."""
     return CURRENCIES.get(code) or _currency(code, 2)
 
 
 def refuse_price(amount: int, code: str) -> str | None:
-    """Why a price cannot be charged; None when it can.
+    """Why a price cannot be charged; None if it can.
 
     Args:
         amount: minor units.

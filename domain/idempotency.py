@@ -1,6 +1,6 @@
-"""Idempotency keys: claimed in the unit of work of their effect, with the answer that a repeated call gets.
+"""Idempotency keys: claimed in the unit of work of their effect, with the answer for repeated calls.
 
-Keys are stored as hashes. Answers are sealed by the caller with the client's own key, so the database cannot read them.
+Keys are stored as hashes. The caller seals answers with the client's key, so they cannot be read from the database.
 """
 
 from dataclasses import dataclass, field
@@ -8,14 +8,27 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, Text, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from domain.tables import idempotency_keys
+from domain.column_types import Id, Instant, code
+from domain.metadata import metadata
 from domain.unit_of_work import is_locked
 
-# Longer than an attempt usually takes; a replica that died frees its key after this time. Two attempts at once are
-# safe: they continue with one row, under one key of the other system.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", code(64), primary_key=True),
+    Column("request_hash", code(64), nullable=False),
+    Column("subject_id", Id),  # the row of a call that needs another system before it can answer
+    Column("held_until", Instant),  # until then an attempt is running; null: none is
+    Column("answer", Text),  # sealed; null: no answer yet
+    Column("created_at", Instant, nullable=False, index=True),
+)
+
+
+# Longer than an attempt usually takes; the key of a dead replica becomes free after it. Two attempts at once are safe,
+# because they continue with the same row, under the same key of the other system.
 HELD_FOR = timedelta(seconds=60)
 _SWEPT_AT_ONCE = 200
 
@@ -25,10 +38,10 @@ class IdempotentRequest:
     """A request that its client may repeat.
 
     Args:
-        key: hash of the client's key, of who asks, and of what is called.
-        request_hash: hash of the whole request: the same key with another one is refused.
+        key: hash of the client's key, the caller and the called resource.
+        request_hash: hash of the whole request; the same key with another request is refused.
         secret: the client's key, which opens the stored answer.
-        purpose: who asks and what is called; the same secret opens no answer to something else.
+        purpose: caller and called resource; the secret opens no answer to another call.
     """
 
     key: str
@@ -38,7 +51,7 @@ class IdempotentRequest:
 
 
 class KeyState(StrEnum):
-    """What is known of a key."""
+    """States of a key."""
 
     NEW = "new"
     RUNNING = "running"
@@ -52,9 +65,9 @@ class KeyClaim:
     """The state of a key.
 
     Args:
-        state: `UNFINISHED`: an attempt ended without an answer, the caller continues it.
-        subject_id: of `UNFINISHED`: the row that the first attempt has written.
-        answer: of `ANSWERED`: sealed.
+        state: with `UNFINISHED` an attempt has ended without an answer, and the caller continues it.
+        subject_id: with `UNFINISHED`: the row that the first attempt has written.
+        answer: with `ANSWERED`: the sealed answer.
     """
 
     state: KeyState
@@ -63,9 +76,9 @@ class KeyClaim:
 
 
 def claim_key(connection: Connection, key: str, request_hash: str, now: datetime, kept_for: timedelta) -> KeyClaim:
-    """Claim a key in the unit of work of its effect, or learn what became of the call that has it.
+    """Claim a key in the unit of work of its effect, or return the state of the call that has it.
 
-    A key that another unit of work has claimed and not committed is `RUNNING`; nobody waits for its lock.
+    A key that another unit of work has claimed and not committed is `RUNNING`; this call does not wait for its lock.
 
     Raises:
         sqlalchemy.exc.DBAPIError: another call was first: roll back and claim again.
@@ -103,7 +116,7 @@ def is_known(connection: Connection, key: str) -> bool:
 
 
 def set_subject(connection: Connection, key: str, subject_id: UUID) -> None:
-    """Store which row the call has written, so that a repeated call continues with it."""
+    """Store the row that the call has written, so that a repeated call continues with it."""
     _change(connection, key, subject_id=subject_id)
 
 
@@ -112,13 +125,13 @@ def keep_answer(connection: Connection, key: str, answer: str) -> None:
     _change(connection, key, answer=answer, held_until=None)
 
 
-def let_go(connection: Connection, key: str) -> None:
-    """End an attempt that has no answer: the next call with the key continues at once."""
+def end_attempt(connection: Connection, key: str) -> None:
+    """End an attempt without an answer: the next call with the key continues at once."""
     _change(connection, key, held_until=None)
 
 
 def free_key(connection: Connection, key: str) -> None:
-    """Remove a key: nothing was done."""
+    """Delete a key of a call without effect."""
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.key == key))
 
 
@@ -127,7 +140,7 @@ def _change(connection: Connection, key: str, **values: object) -> None:
 
 
 def _sweep(connection: Connection, before: datetime) -> None:
-    # Rows that another unit of work has locked are left: it may stay open for long.
+    # Skips locked rows, because their transactions may stay open for long.
     query = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at < before).limit(_SWEPT_AT_ONCE)
     old = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
     if old:

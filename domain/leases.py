@@ -1,8 +1,8 @@
-"""Leases: work that one process of all does at a time, and whose effects nobody else makes meanwhile.
+"""Leases: work that only one process does at a time.
 
-A lease is a row: who has it, until when by the database's clock, and a fencing number that rises whenever it is taken.
-Each effect checks number and time in its own transaction, so a holder that was frozen, or whose connection was closed,
-changes nothing once somebody else can have the lease.
+A lease is a row: its holder, its expiry by the database's clock, and a fencing number that rises with every holder.
+Each effect checks number and expiry in its own transaction. So a holder that was suspended, or lost its connection,
+changes nothing after another process can have the lease.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,24 +10,35 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Table, insert, literal_column, select, update
 
-from domain.tables import leases
+from domain.column_types import Instant, code
+from domain.metadata import metadata
 from domain.unit_of_work import Store
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", code(32), primary_key=True),
+    Column("owner", code(255)),  # null after it was returned
+    Column("number", BigInteger, nullable=False),  # rises with every holder
+    Column("expires_at", Instant, nullable=False),
+)
+
 
 Check = Callable[[Connection], None]
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class LeaseLostError(Exception):
-    """The lease has expired, or somebody else has it: what was about to happen did not."""
+    """The lease has expired or has another holder, so the effect did not happen."""
 
 
 class FencedStore(Store):
-    """A store whose units of work change nothing once the lease is lost.
+    """A store whose units of work change nothing after the lease is lost.
 
     Args:
-        store: whose connections it uses.
+        store: its connections are used.
         check: raises `LeaseLostError` unless the lease is held; called at the beginning of each unit of work.
     """
 
@@ -40,7 +51,7 @@ class FencedStore(Store):
         """A unit of work of the holder.
 
         Raises:
-            LeaseLostError: nothing was done.
+            LeaseLostError: nothing was written.
         """
         with super().writing() as connection:
             self._check(connection)
@@ -51,14 +62,14 @@ def take_lease(connection: Connection, name: str, owner: str, lasts: timedelta) 
     """Take a lease that is free or has expired.
 
     Returns:
-        Its fencing number; None while somebody has it.
+        Its fencing number; None if there is another holder.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: somebody else took it for the first time in this very moment.
+        sqlalchemy.exc.IntegrityError: another process created the lease at the same time.
     """
     own = {"owner": owner, "expires_at": _now(connection, lasts)}
     is_free = leases.c.owner.is_(None) | (leases.c.expires_at <= _now(connection))
-    # Without a lock: whoever only asks must not wait for a holder that is at work.
+    # Without a lock, so that this call does not wait for a transaction of the holder.
     found = connection.execute(select(leases.c.number, is_free).where(leases.c.name == name)).one_or_none()
     if found is None:
         connection.execute(insert(leases).values(name=name, number=1, **own))
@@ -72,7 +83,7 @@ def take_lease(connection: Connection, name: str, owner: str, lasts: timedelta) 
 
 
 def renew_lease(connection: Connection, name: str, number: int, lasts: timedelta) -> bool:
-    """Have a lease last from now on; False where it has expired, was given back, or somebody else has it."""
+    """Extend a lease from now on; False if it has expired, was returned, or has another holder."""
     renewed = connection.execute(
         update(leases).where(*_held(connection, name, number)).values(expires_at=_now(connection, lasts))
     )
@@ -80,10 +91,10 @@ def renew_lease(connection: Connection, name: str, number: int, lasts: timedelta
 
 
 def check_lease(connection: Connection, name: str, number: int) -> None:
-    """See that a lease is held. Nobody else can take it before this transaction has ended.
+    """Check that a lease is held. No other process can take it before this transaction has ended.
 
     Raises:
-        LeaseLostError: it is not.
+        LeaseLostError: the lease is not held.
     """
     held = select(leases.c.number).where(*_held(connection, name, number)).with_for_update(read=True)
     if connection.execute(held).one_or_none() is None:
@@ -91,7 +102,7 @@ def check_lease(connection: Connection, name: str, number: int) -> None:
 
 
 def give_back_lease(connection: Connection, name: str, number: int) -> None:
-    """Let whoever asks next have a lease at once; nothing happens where it is held no more."""
+    """Return a lease, so that another process can take it at once. Does nothing if it is no longer held."""
     connection.execute(update(leases).where(leases.c.name == name, leases.c.number == number).values(owner=None))
 
 
@@ -101,7 +112,7 @@ def _held(connection: Connection, name: str, number: int) -> tuple[ColumnElement
 
 
 def _now(connection: Connection, later: timedelta = timedelta(0)) -> ColumnElement[Any]:
-    """The database's own clock: holders on several machines have no other in common."""
+    """The clock of the database, the only one that holders on several machines share."""
     if connection.dialect.name == "sqlite":
         return literal_column(f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{later.total_seconds():+.3f} seconds')")
     return literal_column(f"TIMESTAMPADD(MICROSECOND, {later // _MICROSECOND}, UTC_TIMESTAMP(6))")

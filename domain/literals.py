@@ -1,9 +1,8 @@
-"""Values written into SQL text.
+"""Literals in SQL text.
 
-The door decides in batches, and binding some hundred values one by one costs more than the database needs for the whole
-batch (docs/benchmarks.md). So its statements are text with these literals in them. Nothing that a client chose is ever
-written here: ids become hexadecimal digits, times and numbers digits, words are those of our own enumerations.
-Strings from outside are bound.
+The door decides in batches. To bind some hundred values one by one takes longer than the database needs for the whole
+batch (docs/benchmarks.md), so its statements contain these literals. No text of a client is ever written as a literal:
+ids become hexadecimal digits, times and numbers digits, words come from enumerations. Other strings are bound.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,43 +29,43 @@ def instant_literal(value: datetime | None) -> str:
     """A `domain.column_types.Instant`.
 
     Raises:
-        ValueError: on a time without a zone; it could mean anything.
+        ValueError: the time has no time zone.
     """
     if value is None:
         return NULL
     if value.tzinfo is None:
-        raise ValueError("a time without a zone cannot be stored")
+        raise ValueError("a time without a time zone cannot be stored")
     moment = value if value.tzinfo is UTC else value.astimezone(UTC)
     return f"'{moment.replace(tzinfo=None).isoformat(' ', 'microseconds')}'"
 
 
 def day_literal(value: date) -> str:
-    """A day as `opening_exceptions` has it."""
+    """A day as in `opening_exceptions`."""
     return f"'{value.isoformat()}'"
 
 
 def word_literal(value: StrEnum | None) -> str:
-    """A word of our own: never a client's string."""
+    """A member of an enumeration, never a string of a client."""
     return NULL if value is None else f"'{value.value}'"
 
 
 def pairs_literal(connection: Connection, pairs: Sequence[str]) -> str:
-    """What follows `(a, b) IN`, as each dialect has it.
+    """The right side of `(a, b) IN`, by dialect.
 
     Args:
-        pairs: literals, each in its brackets.
+        pairs: literals, each in parentheses.
     """
     listed = ",".join(pairs)
     return f"(VALUES {listed})" if connection.dialect.name == "sqlite" else f"({listed})"
 
 
 def read_id(value: bytes | None) -> UUID | None:
-    """An id as the driver gives it."""
+    """An id from the driver's value."""
     return None if value is None else UUID(bytes=value)
 
 
 def read_instant(value: datetime | str | None) -> datetime | None:
-    """A time as the driver gives it: MySQL's as a `datetime`, SQLite's as text."""
+    """A time from the driver's value: a `datetime` of MySQL, a text of SQLite."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return None if value is None else value.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ class Money:
     currency: str
 
     def __str__(self) -> str:
-        """As on an invoice: `10.00 EUR`, `1,000 JPY`."""
+        """The amount as on an invoice: `10.00 EUR`, `1,000 JPY`."""
         decimals = currency_of(self.currency).decimals
         return f"{Decimal(self.amount).scaleb(-decimals):,.{decimals}f} {self.currency}"
 

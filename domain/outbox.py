@@ -1,6 +1,6 @@
-"""Events that are told only if the change that they tell of was committed.
+"""The outbox: events that are published if, and only if, their change was committed.
 
-An event is a row, written in the transaction of its change, published afterwards, and removed once it was.
+An event is a row that is written in the transaction of its change, published afterwards, and then deleted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,17 +9,32 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import BigInteger, Column, Connection, Table, Text, func, select, text
+from sqlalchemy.dialects import sqlite
 
+from domain.column_types import Instant, code
 from domain.literals import instant_literal
-from domain.tables import outbox
+from domain.metadata import metadata
 
-Order = tuple[str, str]  # topic and key: within one, events keep the order in which they were written
+outbox = Table(
+    "outbox",
+    metadata,
+    # A gym's own events are written under its lock: their numbers rise in the order of their commits. Those that
+    # another gym's scan brings (a visit ended or reopened elsewhere) are not: never page by "number > last".
+    Column("id", BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("topic", code(64), nullable=False),
+    Column("key", code(64), nullable=False),
+    Column("payload", Text, nullable=False),  # JSON
+    Column("created_at", Instant, nullable=False),
+)
+
+
+Order = tuple[str, str]  # topic and key; events of the same topic and key keep their order
 
 _encoder = msgspec.json.Encoder()
 _OLDEST = select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.payload).order_by(outbox.c.id)
-# Each row is gone to by its key, alone. With `IN (…)` or `BETWEEN` the server reads rows beside those that are meant,
-# in a small table all of them, and waits for every transaction that has written one and not committed yet.
+# Reads each row by its key alone. With `IN (…)` or `BETWEEN` the server reads neighbouring rows too, in a small table
+# all of them, and waits for every transaction that has written one and not committed yet.
 _REMOVE_ON_SERVER = text(
     "DELETE o FROM JSON_TABLE(:ids, '$[*]' COLUMNS (id BIGINT PATH '$')) AS gone"
     " STRAIGHT_JOIN outbox AS o FORCE INDEX (PRIMARY) WHERE o.id = gone.id"
@@ -28,7 +43,7 @@ _REMOVE_IN_FILE = text("DELETE FROM outbox WHERE id IN (SELECT value FROM json_e
 
 
 class WaitingEvent(NamedTuple):
-    """An event that was committed and is not published yet. `payload` is its JSON."""
+    """An event that was committed and not published yet. `payload` is JSON."""
 
     id: int
     topic: str
@@ -37,23 +52,23 @@ class WaitingEvent(NamedTuple):
 
     @property
     def order(self) -> Order:
-        """Whose order it keeps."""
+        """The events with which it keeps its order."""
         return self.topic, self.key
 
 
 class Waiting(NamedTuple):
-    """How much waits: a number of events, counted no further than asked, and when the oldest was written."""
+    """The number of waiting events, up to a limit, and when the oldest was written."""
 
     events: int
     oldest: datetime | None
 
 
 def store_events(connection: Connection, topic: str, events: Iterable[tuple[UUID, Any]], now: datetime) -> None:
-    """Write events to be published in this order.
+    """Write events, which are published in this order.
 
     Args:
-        topic: a topic's name in the protocol, such as `gym-events`.
-        events: pairs of the key that gives order, and a dataclass.
+        topic: such as `gym-events`.
+        events: pairs of a message key and a dataclass.
     """
     bound: list[str] = []
     for key, event in events:
@@ -62,7 +77,7 @@ def store_events(connection: Connection, topic: str, events: Iterable[tuple[UUID
         mark = "?" if connection.dialect.name == "sqlite" else "%s"
         row = f"({mark},{mark},{mark},{instant_literal(now)})"
         rows = ",".join([row] * (len(bound) // 3))
-        # Text, as on the whole way of a scan: see domain/literals.py.
+        # SQL text, for speed: see domain/literals.py.
         connection.exec_driver_sql(
             f"INSERT INTO outbox (topic, `key`, payload, created_at) VALUES {rows}",  # noqa: S608
             tuple(bound),
@@ -70,15 +85,15 @@ def store_events(connection: Connection, topic: str, events: Iterable[tuple[UUID
 
 
 def oldest_events(connection: Connection, at_most: int) -> list[WaitingEvent]:
-    """The events that have waited longest, oldest first.
+    """The oldest events.
 
-    Always from the head: a transaction that commits late brings a smaller number than those that were read before.
+    Always read from the head: a transaction that commits late has a smaller number than events that were read before.
     """
     return [WaitingEvent._make(row) for row in connection.execute(_OLDEST.limit(at_most))]
 
 
 def remove_events(connection: Connection, ids: Sequence[int]) -> None:
-    """Remove exactly these events; waits for no transaction that is writing others."""
+    """Delete these events. Does not wait for transactions that write others."""
     if ids:
         on_server = connection.dialect.name in {"mysql", "mariadb"}
         statement = _REMOVE_ON_SERVER if on_server else _REMOVE_IN_FILE
@@ -86,7 +101,7 @@ def remove_events(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def count_waiting(connection: Connection, at_most: int) -> Waiting:
-    """Count the waiting events, but not beyond a limit; the cost does not grow with those past it."""
+    """Count the waiting events up to a limit; the cost does not grow beyond it."""
     head = select(outbox.c.created_at).order_by(outbox.c.id).limit(at_most).subquery()
     row = connection.execute(select(func.count(), func.min(head.c.created_at))).one()
     return Waiting(row[0], row[1])

@@ -1,4 +1,4 @@
-"""Lists that are read a page at a time and stay right while rows arrive."""
+"""Pages of lists, by key, so that new rows neither repeat nor hide an item."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which part of a list is asked for.
+    """A request for a page.
 
     Args:
-        limit: how many items at most.
-        after: the key of the last item already seen; rows are found by it, never counted, so
-            that what arrives meanwhile neither repeats nor hides one.
+        limit: maximum number of items.
+        after: the key of the last item of the previous page; None: the first page.
     """
 
     limit: int = 50
@@ -24,26 +23,26 @@ class PageRequest:
 
     @property
     def fetch(self) -> int:
-        """How many rows to read: one more than wanted tells whether there are further ones."""
+        """The number of rows to read: one more than `limit`, to know whether there is a next page."""
         return self.limit + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A part of a list, and the key after which the next part begins; None at the end."""
+    """A page of a list. `next` is the `after` of the next page, None at the end."""
 
     items: tuple[T, ...]
     next: UUID | None
 
 
 def page(rows: Sequence[T], request: PageRequest, key: Callable[[T], UUID]) -> Page[T]:
-    """Cut what was fetched to what was asked for."""
+    """Make a page of the rows that were read."""
     items = tuple(rows[: request.limit])
     return Page(items, key(items[-1]) if len(rows) > request.limit else None)
 
 
 def parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut what is there into parts of at most that size, so that no statement grows with it."""
+    """Split items into parts of limited size, which keeps SQL statements short."""
     left = iter(items)
     while part := list(islice(left, size)):
         yield part

@@ -10,15 +10,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-DECIDE_AGAIN = {1062, 1205, 1213}  # duplicate key, lock wait over, deadlock: somebody else was first
-# No connection, a lost one, one refused while a password changes, a server that stops, interrupts, or has no room:
-# the same question may be answered later.
-AWAY = {
+RETRYABLE = {1062, 1205, 1213}  # duplicate key, lock wait timeout, deadlock: another transaction was first
+# No connection, a lost or refused connection, a server that stops, interrupts, or has no space: retry later.
+UNAVAILABLE = {
     *(1021, 1037, 1040, 1041, 1045, 1053, 1077, 1079, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1206, 1226),
     *(1290, 1317, 1836, 1969, 2002, 2003, 2006, 2013, 2055, 3024),
 }
 _ATTEMPTS = 3
-# Messages of MariaDB and MySQL that quote names of tables, columns, users and hosts, but no values.
+# Errors of MariaDB and MySQL whose messages have names of tables, columns, users and hosts, but no values.
 _NAMES_ONLY = {
     1044,
     1048,
@@ -40,11 +39,11 @@ _NAMES_ONLY = {
     1452,
 }
 _OF_THE_CLIENT = range(2000, 3000)
-# Those that end with such a name, after the value.
+# Errors whose messages end with such a name, after a value.
 _NAME_LAST = {1062, 1292, 1366}
 _KEY_OR_COLUMN = re.compile(r" for (?:key|column) \S+(?: at row \d+)?$")
 T = TypeVar("T")
-_SQLITE_AWAY = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
+_SQLITE_UNAVAILABLE = ("locked", "busy", "disk is full", "disk I/O error", "unable to open", "readonly database")
 
 
 class Store:
@@ -68,29 +67,34 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for questions; whatever is written on it is rolled back."""
+        """A connection for reading. Writes are rolled back."""
         with self.engine.connect() as connection:
             yield connection
 
     def written(self, use_case: Callable[[Connection], T]) -> T:
-        """A use case in a unit of work of its own, run again when another one was first."""
+        """Run a use case in its own unit of work; again if another transaction was first."""
         for attempt in range(_ATTEMPTS):
             try:
                 with self.writing() as connection:
                     return use_case(connection)
             except DBAPIError as error:
-                if not should_decide_again(error) or attempt == _ATTEMPTS - 1:
+                if not should_retry(error) or attempt == _ATTEMPTS - 1:
                     raise
         raise AssertionError("unreachable")
 
+    def ping(self) -> None:
+        """Return once the database has answered."""
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         self.engine.dispose()
 
 
-def should_decide_again(error: DBAPIError) -> bool:
-    """Whether a unit of work lost a race and has only to be run again (MySQL errors 1062, 1205, 1213)."""
-    return _number(error) in DECIDE_AGAIN or (
+def should_retry(error: DBAPIError) -> bool:
+    """Whether a unit of work lost a race and should be run again (MySQL errors 1062, 1205, 1213)."""
+    return _number(error) in RETRYABLE or (
         error.orig.__class__.__module__ == "sqlite3" and "UNIQUE constraint failed" in str(error.orig)
     )
 
@@ -100,11 +104,11 @@ def is_locked(error: DBAPIError) -> bool:
     return _number(error) in {1205, 3572}
 
 
-def is_away(error: DBAPIError) -> bool:
-    """Whether the database cannot be had for now, as opposed to having refused what was asked of it."""
-    if error.connection_invalidated or _number(error) in AWAY:
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether the database is unavailable, as opposed to having refused a statement."""
+    if error.connection_invalidated or _number(error) in UNAVAILABLE:
         return True
-    return isinstance(error, OperationalError) and any(word in str(error.orig) for word in _SQLITE_AWAY)
+    return isinstance(error, OperationalError) and any(word in str(error.orig) for word in _SQLITE_UNAVAILABLE)
 
 
 def _number(error: DBAPIError) -> int | None:
@@ -120,10 +124,10 @@ def _engine(url: str, pool_size: int, statement_timeout_s: float) -> Engine:
 
 
 def _without_values(context: ExceptionContext) -> None:
-    """Take what was written or asked for out of an error: whoever logs it, or shows it, names nobody.
+    """Remove values from an error, so that logs have no personal data.
 
-    MariaDB and MySQL quote values (`Duplicate entry 'mia@example.org' for key …`), and parts of statements, into which
-    the driver writes them. SQLite names columns only.
+    MariaDB and MySQL quote values (`Duplicate entry 'mia@example.org' for key …`) and parts of statements. SQLite only
+    names columns.
     """
     original, error = context.original_exception, context.sqlalchemy_exception
     if not isinstance(original, Exception) or original.__class__.__module__.partition(".")[0] != "pymysql":
@@ -131,11 +135,11 @@ def _without_values(context: ExceptionContext) -> None:
     if len(original.args) < 2 or not isinstance(original.args[1], str):  # noqa: PLR2004 - a number and a message
         return
     number, message, *others = original.args
-    if number in _NAMES_ONLY or number in AWAY or number in _OF_THE_CLIENT:
+    if number in _NAMES_ONLY or number in UNAVAILABLE or number in _OF_THE_CLIENT:
         return
     named = _KEY_OR_COLUMN.search(message) if number in _NAME_LAST else None
-    told = re.split("['\"]", message, maxsplit=1)[0].rstrip() + ("…" + named[0] if named else "")
-    original.args = (number, told, *others)
+    shown = re.split("['\"]", message, maxsplit=1)[0].rstrip() + ("…" + named[0] if named else "")
+    original.args = (number, shown, *others)
     if error is not None:
         kind = type(original)
         error.args = (f"({kind.__module__}.{kind.__qualname__}) {original}", *error.args[1:])
@@ -170,7 +174,7 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        # The driver's own BEGIN is a deferred one: two writers that read first would both fail.
+        # The driver's own BEGIN is deferred: two writers that read first would both fail.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):

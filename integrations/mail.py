@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from domain.identity.ports import Mail, MailAwayError, MailDeferredError, Mailer, MailRefusedError
+from domain.identity.ports import Mail, MailDeferredError, Mailer, MailRefusedError, MailUnavailableError
 from domain.ids import new_id
 from integrations.settings import MailSettings, Settings
 from integrations.time_limit import left_s
@@ -44,7 +44,7 @@ class FolderMailer:
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                 out.write(content)
         except OSError as error:
-            raise MailAwayError(f"mail cannot be written ({error.strerror})") from error
+            raise MailUnavailableError(f"mail cannot be written ({error.strerror})") from error
         _log.info("mail_written", file=str(file), code=mail.code)
 
 
@@ -70,7 +70,7 @@ class SmtpMailer:
                 _close(server)
         except (OSError, smtplib.SMTPException) as error:
             # The server's own words may hold the address.
-            raise MailAwayError(f"mail cannot be sent ({type(error).__name__})") from None
+            raise MailUnavailableError(f"mail cannot be sent ({type(error).__name__})") from None
 
 
 def _close(server: smtplib.SMTP) -> None:

@@ -3,18 +3,11 @@
 A limit applies to the current request, across all calls that it makes.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import wraps
 from time import monotonic
-from typing import ParamSpec, TypeVar
-
-C = TypeVar("C")
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +46,3 @@ def left_s(most: float) -> float:
     """Seconds until the limit, never negative, at most `most`."""
     limit = _limit.get()
     return most if limit is None else max(0.0, min(most, limit.ends_at - limit.clock()))
-
-
-def each_call_within(seconds: float) -> Callable[[type[C]], type[C]]:
-    """Class decorator that limits each public method."""
-
-    def limit(limited: type[C]) -> type[C]:
-        for name, method in list(vars(limited).items()):
-            if inspect.isfunction(method) and not name.startswith("_"):
-                setattr(limited, name, _limited(method, seconds))
-        return limited
-
-    return limit
-
-
-def _limited(method: Callable[P, R], seconds: float) -> Callable[P, R]:
-    @wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with within(seconds):
-            return method(*args, **kwargs)
-
-    return call

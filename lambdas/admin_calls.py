@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from domain.identity.model import IdentityProblem, Role
-from domain.identity.ports import Directory, FunctionCaller, ProviderAwayError
+from domain.identity.ports import Directory, FunctionCaller, ProviderUnavailableError
 from integrations.cognito.client import IN_A_FUNCTION
 from integrations.cognito.directory import CognitoDirectory
 
@@ -85,9 +85,9 @@ def response(body: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     }
 
 
-def problem(error: ProblemError | ProviderAwayError, logger: Logger) -> Response:
+def problem(error: ProblemError | ProviderUnavailableError, logger: Logger) -> Response:
     """A problem response in the format of API Gateway, and a log line without personal data."""
-    if isinstance(error, ProviderAwayError):
+    if isinstance(error, ProviderUnavailableError):
         error = ProblemError(UNAVAILABLE, "The user pool is unavailable. Try again in a moment.")
     status = _STATUS[error.code]
     logger.info("refused", extra={"code": error.code})

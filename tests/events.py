@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from sqlalchemy import select
 
-from domain.tables import outbox
+from domain.outbox import outbox
 from domain.unit_of_work import Store
 from integrations.kafka.clients import assigned_consumer_config
 from integrations.kafka.leader_retry import retry_until_leader

@@ -1,6 +1,6 @@
 """A mailer that keeps what it is given."""
 
-from domain.identity.ports import Mail, MailAwayError
+from domain.identity.ports import Mail, MailUnavailableError
 
 
 class Mailbox:
@@ -12,7 +12,7 @@ class Mailbox:
 
     def send(self, mail: Mail) -> None:
         if self.is_away:
-            raise MailAwayError("mail cannot be sent (out of order)")
+            raise MailUnavailableError("mail cannot be sent (out of order)")
         self.mails.append(mail)
 
     def to(self, email: str) -> list[Mail]:

@@ -15,11 +15,11 @@ from domain.payments.ports import (
     BadSignatureError,
     Buyer,
     Checkout,
-    Happened,
     PaymentRefusedError,
-    PaymentsAwayError,
+    PaymentsUnavailableError,
     ProvidedDispute,
     ProvidedRefund,
+    ProviderEvent,
 )
 
 
@@ -32,7 +32,7 @@ class StandInProvider:
         self.addresses: dict[UUID, str | None] = {}  # of the buyers, by order
         self.refunds: dict[str, list[ProvidedRefund]] = {}
         self.disputes: dict[str, list[ProvidedDispute]] = {}
-        self.events: list[Happened] = []
+        self.events: list[ProviderEvent] = []
         self.calls: Counter[str] = Counter()
         self.away: Callable[[str], bool] = lambda _call: False
         self.loses_answer: Callable[[str], bool] = lambda _call: False
@@ -92,12 +92,12 @@ class StandInProvider:
         self._called("disputes_of")
         return list(self.disputes.get(payment_intent_id, []))
 
-    def happened(self, payload: bytes, signature: str) -> Happened:
+    def happened(self, payload: bytes, signature: str) -> ProviderEvent:
         if signature != "signed":
             raise BadSignatureError("the signature does not fit")
-        return msgspec.json.decode(payload, type=Happened)
+        return msgspec.json.decode(payload, type=ProviderEvent)
 
-    def happened_since(self, moment: datetime) -> list[Happened]:
+    def happened_since(self, moment: datetime) -> list[ProviderEvent]:
         self._called("happened_since")
         return [event for event in self.events if event.created_at >= moment]
 
@@ -107,7 +107,7 @@ class StandInProvider:
 
     # What tests let happen.
 
-    def pay(self, session_id: str, *, later: bool = False, buyer: Buyer | None = None) -> Happened:
+    def pay(self, session_id: str, *, later: bool = False, buyer: Buyer | None = None) -> ProviderEvent:
         page = self.pages[session_id]
         self._change(
             session_id,
@@ -120,34 +120,34 @@ class StandInProvider:
         )
         return self._tell("checkout.session.completed", session_id)
 
-    def finish(self, session_id: str, *, succeeds: bool) -> Happened:
+    def finish(self, session_id: str, *, succeeds: bool) -> ProviderEvent:
         self._change(session_id, is_paid=succeeds, has_failed=not succeeds, on_its_way=False, charge_id="ch_1")
         word = "succeeded" if succeeds else "failed"
         return self._tell(f"checkout.session.async_payment_{word}", session_id)
 
-    def expire(self, session_id: str) -> Happened:
+    def expire(self, session_id: str) -> ProviderEvent:
         self._change(session_id, is_over=True, url=None)
         return self._tell("checkout.session.expired", session_id)
 
-    def give_back(self, session_id: str, amount: int) -> Happened:
+    def give_back(self, session_id: str, amount: int) -> ProviderEvent:
         intent = self.pages[session_id].payment_intent_id or ""
         self._refunded(intent, amount, None)
         return self._tell("charge.refunded", session_id, names_order=False)
 
-    def refund_fails(self, session_id: str) -> Happened:
+    def refund_fails(self, session_id: str) -> ProviderEvent:
         intent = self.pages[session_id].payment_intent_id or ""
         self.refunds[intent] = [replace(each, state=RefundState.FAILED) for each in self.refunds[intent]]
         self._change(session_id, was_refunded=False)
         return self._tell("refund.failed", session_id, names_order=False)
 
-    def dispute(self, session_id: str, *, inquiry: bool = False) -> Happened:
+    def dispute(self, session_id: str, *, inquiry: bool = False) -> ProviderEvent:
         page = self.pages[session_id]
         dispute = ProvidedDispute(f"dp_{uuid4().hex}", page.price.amount, None, inquiry, self.clock())
         self.disputes.setdefault(page.payment_intent_id or "", []).append(dispute)
         self._change(session_id, was_disputed=True)
         return self._tell("charge.dispute.created", session_id, names_order=False)
 
-    def close_dispute(self, session_id: str, *, won: bool) -> Happened:
+    def close_dispute(self, session_id: str, *, won: bool) -> ProviderEvent:
         intent = self.pages[session_id].payment_intent_id or ""
         self.disputes[intent] = [replace(each, is_won=won) for each in self.disputes[intent]]
         return self._tell("charge.dispute.closed", session_id, names_order=False)
@@ -163,9 +163,9 @@ class StandInProvider:
     def _change(self, session_id: str, **values: object) -> None:
         self.pages[session_id] = replace(self.pages[session_id], **values)  # type: ignore[arg-type]
 
-    def _tell(self, kind: str, session_id: str, *, names_order: bool = True) -> Happened:
+    def _tell(self, kind: str, session_id: str, *, names_order: bool = True) -> ProviderEvent:
         page = self.pages[session_id]
-        event = Happened(
+        event = ProviderEvent(
             id=f"evt_{uuid4().hex}",
             type=kind,
             api_version="2026-10-28.endive",
@@ -181,13 +181,13 @@ class StandInProvider:
     def _called(self, call: str) -> None:
         self.calls[call] += 1
         if self.away(call):
-            raise PaymentsAwayError(f"{call}: away, says the test")
+            raise PaymentsUnavailableError(f"{call}: away, says the test")
 
     def _answered(self, call: str) -> None:
         if self.loses_answer(call):
-            raise PaymentsAwayError(f"{call}: the answer was lost, says the test")
+            raise PaymentsUnavailableError(f"{call}: the answer was lost, says the test")
 
 
-def sent(event: Happened) -> bytes:
+def sent(event: ProviderEvent) -> bytes:
     """An event as it is sent to the webhook, to be signed with `signed`."""
     return msgspec.json.encode(event)

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, insert, select, update
 
+from domain.companies.tables import companies
 from domain.door.machine_model import MachineAction, MachineRequest
 from domain.door.model import (
     AnnulRequest,
@@ -21,8 +22,12 @@ from domain.door.model import (
     ScanRequest,
 )
 from domain.door.service import decide_batch
+from domain.door.tables import open_visits
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import companies, gyms, machines, memberships, open_visits, plans, users
+from domain.machines.tables import machines
+from domain.memberships.tables import memberships, plans
 from domain.unit_of_work import Store
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

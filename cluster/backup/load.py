@@ -20,7 +20,7 @@ from cluster.backup.snapshot import count
 from cluster.errors import CommandError
 from cluster.late_indexes import drop_indexes
 from domain.door.reconcile import disagreements
-from domain.memberships.check import check_ledger
+from domain.memberships.ledger_check import check_ledger
 from domain.unit_of_work import Store
 
 _LARGE_TABLE = 10_000

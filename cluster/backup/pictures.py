@@ -11,8 +11,10 @@ from cluster.backup.reader import BackupFile
 from cluster.backup.snapshot import ROWS_PER_READ
 from cluster.backup.writer import BackupWriter
 from cluster.errors import CommandError
-from domain.images import PICTURE_ADDRESS, ImagesAwayError, ImageStore, Shelf, Size, image_key
-from domain.tables import machines, users
+from domain.identity.tables import users
+from domain.images.model import PICTURE_ADDRESS, Shelf, Size, image_key
+from domain.images.ports import ImageStore, ImagesUnavailableError
+from domain.machines.tables import machines
 
 _FOLDER = "pictures/"
 _HINT = "check FITMONITOR_IMAGES__BUCKET and its keys, or the folder FITMONITOR_IMAGES__FOLDER, and try again"
@@ -40,7 +42,7 @@ def copy_pictures(
                 continue
             copied.append(writer.add(_FOLDER + key, [found.data], found.content_type))
             progress("pictures", 1)
-    except ImagesAwayError as error:
+    except ImagesUnavailableError as error:
         raise CommandError(str(error), _HINT) from error
     return copied, missing
 
@@ -65,7 +67,7 @@ def restore_pictures(backup: BackupFile, images: ImageStore, progress: Progress)
             key = member.name.removeprefix(_FOLDER)
             images.put(key, io.BytesIO(backup.whole(member)), member.content_type)
             progress("pictures", 1)
-    except ImagesAwayError as error:
+    except ImagesUnavailableError as error:
         raise CommandError(str(error), _HINT) from error
     return len(members)
 

@@ -13,10 +13,10 @@ from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from deployments.gateway.identity.schemas import Email, PersonName
-from deployments.identity.outside import Outside, outside_of
+from deployments.identity.backend import IdentityBackend, open_backend
 from domain.clock import system_clock
 from domain.identity.model import IdentityRefusal, Role
-from domain.identity.ports import Account, Directory, IdentityProvider, ProviderAwayError, RoleAction
+from domain.identity.ports import Account, Directory, IdentityProvider, ProviderUnavailableError, RoleAction
 from domain.identity.repository import UserRepository
 from domain.identity.service import record_role
 from integrations.local_identity.keys import NoLocalIdentityError
@@ -95,9 +95,9 @@ def _validated(value: str, annotation: Any, problem: str, hint: str) -> str:  # 
 
 
 @contextmanager
-def _providers(settings: Settings) -> Iterator[Outside]:
+def _providers(settings: Settings) -> Iterator[IdentityBackend]:
     try:
-        providers = outside_of(settings)
+        providers = open_backend(settings)
         try:
             yield providers
         finally:
@@ -105,7 +105,7 @@ def _providers(settings: Settings) -> Iterator[Outside]:
                 providers.local.close()
     except NoLocalIdentityError as error:
         raise CommandError(str(error), _NO_PROVIDER) from error
-    except ProviderAwayError as error:
+    except ProviderUnavailableError as error:
         raise CommandError(f"the identity provider is unavailable ({error})", _UNAVAILABLE) from error
 
 

@@ -12,9 +12,11 @@ from cluster.cli.output import print_result
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
-from domain.image_sweep import Swept, shown_names
-from domain.image_sweep import sweep as sweep_images
-from domain.images import ImagesAwayError, Shelf
+from domain.images.model import Shelf
+from domain.images.ports import ImagesUnavailableError
+from domain.images.repository import shown_names
+from domain.images.sweep import Swept
+from domain.images.sweep import sweep as sweep_images
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store
 from integrations.images.choice import open_images
@@ -59,7 +61,7 @@ def sweep(
         try:
             with _lease(store, dry_run=dry_run) as check:
                 swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run, check=check)
-        except ImagesAwayError as error:
+        except ImagesUnavailableError as error:
             raise CommandError(str(error), _UNAVAILABLE) from error
     print_result(swept, "\n".join([*swept.keys, _summary(swept, dry_run=dry_run)]), as_json=as_json)
 

@@ -20,7 +20,7 @@ from cluster.cli.output import (
     printable,
 )
 from domain.ids import new_id
-from domain.images import Size
+from domain.images.model import Size
 
 app = command_group("Machines of a gym, their pictures and labels.")
 

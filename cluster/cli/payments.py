@@ -17,11 +17,11 @@ from cluster.errors import CommandError, ExitCode
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
 from domain.identity.repository import UserRepository
-from domain.memberships.check import check_ledger
+from domain.memberships.ledger_check import check_ledger
 from domain.money import Money
-from domain.payments.desk import end_of_day
-from domain.payments.ports import PaymentRefusedError, PaymentsAwayError
-from domain.payments.reconcile import Reconciliation
+from domain.payments.desk_payments import end_of_day
+from domain.payments.ports import PaymentRefusedError, PaymentsUnavailableError
+from domain.payments.reconciliation import Reconciliation
 from integrations.settings import Settings
 from integrations.stripe.provider import StripePayments
 
@@ -139,7 +139,7 @@ def _stripe(settings: Settings) -> Iterator[StripePayments]:
         raise CommandError("the key of Stripe's API is missing", "set FITMONITOR_STRIPE__API_KEY, or start the stack")
     try:
         yield StripePayments(settings.stripe)
-    except (PaymentsAwayError, PaymentRefusedError) as error:
+    except (PaymentsUnavailableError, PaymentRefusedError) as error:
         raise CommandError(str(error), "check that the stack runs and that the key is valid, then try again") from error
 
 

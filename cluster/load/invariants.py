@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from cluster.load.oracle import AnswerLog
 from domain.door.model import Outcome
-from domain.tables import open_visits, scans
+from domain.door.tables import open_visits, scans
 
 
 @dataclass(frozen=True, slots=True)

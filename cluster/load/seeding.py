@@ -13,31 +13,23 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, func, insert, select, update
 
 from cluster.load.world import Device, Gate, Gym, Member, MemberKind, Shares, World, kind_at
+from domain.companies.repository import CompanyRepository
+from domain.companies.tables import companies
+from domain.door.tables import open_visits, visits
+from domain.gyms.gate_repository import GateRepository
+from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
-from domain.gyms.registry import GymRegistry
-from domain.gyms.repository import GymRepository
-from domain.gyms.service import create_device, create_gate
+from domain.gyms.tables import gate_devices, gates, gyms
+from domain.identity.tables import user_roles, users
 from domain.ids import new_id
+from domain.memberships.booked_membership import projection
 from domain.memberships.days import day_of
-from domain.memberships.ledger import Draft, EntryKind, account_of
+from domain.memberships.ledger import Draft, EntryKind, balance_of
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan, PlanDetails
-from domain.memberships.repository import projection
+from domain.memberships.tables import ledger_entries, memberships, plans
 from domain.money import Money
-from domain.tables import (
-    companies,
-    gate_devices,
-    gates,
-    gyms,
-    ledger_entries,
-    memberships,
-    open_visits,
-    plans,
-    user_roles,
-    users,
-    visits,
-)
 from domain.unit_of_work import Store
 
 GATES_PER_GYM = 2
@@ -134,7 +126,7 @@ def retire_world(connection: Connection, world: World, now: datetime) -> None:
 
 def _plan(connection: Connection, spec: WorldSpec, now: datetime) -> Plan:
     """The company and its plan, which is not for sale."""
-    GymRegistry(connection).locked_company(now)  # the company of the real gyms must be the first one
+    CompanyRepository(connection).lock_or_create(now)  # the company of the real gyms must be the first one
     repository = PlanRepository(connection)
     query = select(plans.c.id).join(companies, companies.c.id == plans.c.company_id)
     found = connection.execute(query.where(companies.c.name == spec.company)).scalars().first()
@@ -182,22 +174,21 @@ def _gyms(connection: Connection, spec: WorldSpec, company_id: UUID, now: dateti
 
 def _gates(connection: Connection, spec: WorldSpec, gym_id: UUID, capacity: int, now: datetime) -> tuple[Gate, ...]:
     """The gates of a gym, each with new devices: a credential is known only to the run that made it."""
-    repository = GymRepository(connection)
-    known = {gate.name: gate for gate in repository.gates_of(gym_id)}
+    known = {gate.name: gate for gate in GateRepository(connection).gates_of(gym_id)}
     seeded = []
     for number in range(1, GATES_PER_GYM + 1):
         name = f"Gate {number}"
-        gate = known.get(name) or create_gate(repository, gym_id, name, Serves.BOTH, now)
+        gate = known.get(name) or create_gate(connection, gym_id, name, Serves.BOTH, now)
         if isinstance(gate, GymRefusal):
             raise TypeError(gate.detail)
         names = (f"{spec.label} scanner {number}" for number in range(1, spec.devices_per_gate + 1))
-        devices = tuple(_device(repository, gate.id, name, now) for name in names)
+        devices = tuple(_device(connection, gate.id, name, now) for name in names)
         seeded.append(Gate(gate.id, name, gym_id, capacity, devices))
     return tuple(seeded)
 
 
-def _device(repository: GymRepository, gate_id: UUID, name: str, now: datetime) -> Device:
-    made = create_device(repository, gate_id, name, now)
+def _device(connection: Connection, gate_id: UUID, name: str, now: datetime) -> Device:
+    made = create_device(connection, gate_id, name, now)
     if isinstance(made, GymRefusal):
         raise TypeError(made.detail)
     return Device(made.device.id, made.credential)
@@ -251,7 +242,7 @@ def _add_members(
         first, last = ENDED_DAYS if kind is MemberKind.ENDED else ACTIVE_DAYS
         draft = Draft(EntryKind.OPENING, Period(today + timedelta(first), today + timedelta(last)), grants=True)
         membership = {"id": new_id(), "member_id": row["id"], "plan_id": plan.id, "time_zone": time_zone}
-        held.append({**membership, **projection(account_of([(draft, today)]), time_zone), "created_at": now})
+        held.append({**membership, **projection(balance_of([(draft, today)]), time_zone), "created_at": now})
         booked.append(
             {
                 "id": new_id(),

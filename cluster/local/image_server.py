@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from cluster.local.ports import LOOPBACK, is_free
 from cluster.local.process import ChildProcess
 from cluster.local.server import Server
-from domain.images import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.settings import ImageSettings
 
 _BUCKET = "fitmonitor-images"
@@ -62,7 +62,7 @@ def make_bucket(settings: ImageSettings) -> None:
     """Create the bucket if it is missing.
 
     Raises:
-        ImagesAwayError: the server does not answer.
+        ImagesUnavailableError: the server does not answer.
     """
     # Imported here: boto3 takes a second, which the supervisor of every other stack would wait for.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -75,4 +75,4 @@ def make_bucket(settings: ImageSettings) -> None:
     except client.exceptions.BucketAlreadyOwnedByYou:
         return
     except (BotoCoreError, ClientError) as error:
-        raise ImagesAwayError(f"the bucket cannot be created ({type(error).__name__})") from error
+        raise ImagesUnavailableError(f"the bucket cannot be created ({type(error).__name__})") from error

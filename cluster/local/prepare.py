@@ -10,7 +10,7 @@ from cluster.backup.schema import refuse_half_filled
 from cluster.demo import seed_demo
 from cluster.errors import CommandError
 from cluster.local.topics import create_topics
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from domain.migrations.run import upgrade
 from integrations.local_identity.keys import ensure_signing_key
 from integrations.local_identity.tables import AccountsFile
@@ -33,7 +33,7 @@ def accounts(chosen: Settings) -> None:
         try:
             with file.reading():
                 pass
-        except ProviderAwayError as error:
+        except ProviderUnavailableError as error:
             raise CommandError(f"{error}: {chosen.identity.accounts_file}") from error
         finally:
             file.close()

@@ -19,11 +19,11 @@ from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, Tokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, VerifiesTokens
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import Uploads
 from domain.clock import Clock
-from domain.images import ImageStore
+from domain.images.ports import ImageStore
 from integrations.settings import Settings
 
 _AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, payment_calls, docs_calls)
@@ -38,7 +38,7 @@ class StageOthers:
     qr: AskQr
     payments: AskPayments
     door: Door
-    tokens: Tokens
+    tokens: VerifiesTokens
     images: ImageStore
 
 
@@ -55,7 +55,7 @@ def assemble_stage(
     )
     docs_calls.add_document(app)
     stage = settings.default_stage
-    codes = CodeAnswers(others.gym, others.identity, settings, clock)
+    codes = CodeAnswers(others.identity, settings, clock)
     images = ImagesByThread(others.images)
     app.state.parts = StageParts(
         gym=others.gym,

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import msgspec
 
-from deployments.gym.desk import GymDesk
-from deployments.http.ports import AskGym, AskIdentity
+from deployments.http.ports import AskIdentity
 from deployments.http.problems import ApiProblem, later
 from deployments.http.redirect_urls import redirect_of
 from deployments.http.refusals import granted
-from deployments.identity.desk import IdentityDesk
-from deployments.identity.issued import SignedIn
+from deployments.identity.authorization_codes import AuthorizationCodeService
+from deployments.identity.sign_in import SignInService
+from deployments.identity.signed_in import SignedIn
 from domain.clock import Clock
 from domain.idempotency import KeyState
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, Role
@@ -35,14 +35,12 @@ class CodeAnswers:
     """Exchanges a code once.
 
     Args:
-        gym: keeps answers, sealed with the code itself.
         identity: exchanges codes.
         settings: name the pages to which the provider's own page may have given the code.
         clock: the present.
     """
 
-    def __init__(self, gym: AskGym, identity: AskIdentity, settings: Settings, clock: Clock) -> None:
-        self._gym = gym
+    def __init__(self, identity: AskIdentity, settings: Settings, clock: Clock) -> None:
         self._identity = identity
         self._settings = settings
         self._clock = clock
@@ -59,14 +57,14 @@ class CodeAnswers:
             ApiProblem: it is known and may not sign in, or cannot be exchanged now.
         """
         key = hashlib.sha256(f"{_PURPOSE} {code}".encode()).hexdigest()
-        claim = await self._gym(GymDesk.claim_key, key, key)
+        claim = await self._identity(AuthorizationCodeService.claim, key)
         if claim.state is KeyState.NEW:
             return await self._exchanged(key, code, client, redirect_of(self._settings, page_origin))
         looks = _LOOKS if claim.state is KeyState.RUNNING else 1
         for look in range(looks):
             if look:
                 await asyncio.sleep(_LOOK_EVERY_S)
-            sealed = await self._gym(GymDesk.code_answer, key)
+            sealed = await self._identity(AuthorizationCodeService.answer, key)
             if sealed is not None:
                 return _opened(sealed, code)
         if claim.state is KeyState.RUNNING:
@@ -75,19 +73,18 @@ class CodeAnswers:
 
     async def _exchanged(self, key: str, code: str, client: Client, redirect_uri: str) -> CodeAnswer | None:
         try:
-            signed_in = await self._identity(IdentityDesk.sign_in_by_code, code, redirect_uri, None, client)
+            signed_in = await self._identity(SignInService.sign_in_by_code, code, redirect_uri, None, client)
         except ApiProblem:
-            await self._gym(GymDesk.free_key, key)  # nobody knows whether it was used; the provider says so next time
+            # Whether the code was used is unknown; the provider knows at the next attempt.
+            await self._identity(AuthorizationCodeService.release, key)
             raise
         if isinstance(signed_in, IdentityRefusal):
-            await self._gym(GymDesk.free_key, key)
+            await self._identity(AuthorizationCodeService.release, key)
             if signed_in.problem is IdentityProblem.WRONG_CODE:
                 return None
         answer = _answer(granted(signed_in))
         sealed = seal(msgspec.json.encode(answer), code, _PURPOSE)
-        await self._gym(GymDesk.keep_code_answer, key, sealed, self._clock() + KEPT_FOR)
-        # A code that was answered is not put to the provider again, who would take it for stolen.
-        await self._gym(GymDesk.keep_answer, key, "")
+        await self._identity(AuthorizationCodeService.keep_answer, key, sealed, self._clock() + KEPT_FOR)
         return answer
 
 

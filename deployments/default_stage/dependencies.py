@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from deployments.default_stage.code_answers import CodeAnswers
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, Tokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, VerifiesTokens
 from deployments.http.uploads import Uploads
 from deployments.qr.relay import Relayed
 from domain.door.machine_model import MachineAction
@@ -34,7 +34,7 @@ class StageParts:
     qr: AskQr
     payments: AskPayments
     door: Door
-    tokens: Tokens
+    tokens: VerifiesTokens
     codes: CodeAnswers
     pictures: Pictures
     uploads: Uploads

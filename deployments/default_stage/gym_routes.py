@@ -7,11 +7,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from deployments.default_stage.dependencies import OfStage
-from deployments.gym.desk import GymDesk
+from deployments.gym.legacy_numbers import LegacyNumberService
 from deployments.http.dependencies import TheUser
 from deployments.http.problems import ApiProblem
 from deployments.http.route_guard import guarded_router
-from domain.gyms.numbers import NumberedGym
+from domain.machines.numbered_repository import NumberedGym
 
 Number = Annotated[int, Query(alias="id", ge=0, le=2**31 - 1, description="The small running number.")]
 
@@ -51,7 +51,7 @@ def router() -> APIRouter:
 
 
 async def _found(parts: OfStage, number: int) -> NumberedGym:
-    found = await parts.gym(GymDesk.numbered_gym, number)
+    found = await parts.gym(LegacyNumberService.gym, number)
     if found is None:
         raise ApiProblem("unknown_gym", "There is no gym of this number.")
     return found

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from deployments.default_stage.dependencies import OfStage, StageParts
 from deployments.default_stage.gym_routes import Number
-from deployments.gym.desk import GymDesk
+from deployments.gym.legacy_numbers import LegacyNumberService
+from deployments.gym.machines import MachineService
 from deployments.http.auth import UserAsker
 from deployments.http.dependencies import TheUser
 from deployments.http.pictures import ASK_AGAIN, no_picture
@@ -17,9 +18,9 @@ from deployments.http.problems import ApiProblem, Fault
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import line, paragraphs
-from domain.gyms.machines import MachineText
-from domain.gyms.numbers import NumberedMachine
-from domain.images import Shelf, Size
+from domain.images.model import Shelf, Size
+from domain.machines.model import MachineText
+from domain.machines.numbered_repository import NumberedMachine
 
 UPLOADS = (("POST", "/api/gyms/machine"),)
 """The call that takes an upload."""
@@ -55,7 +56,7 @@ def router() -> APIRouter:
     @routes.get("/api/gyms/machine/all")
     async def machines(user: TheUser, parts: OfStage) -> list[StageMachine]:
         """All machines."""
-        found = await parts.gym(GymDesk.numbered_machines, parts.settings.gym_number)
+        found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
         return [_shown(one, user) for one in found]
 
     @routes.get("/api/gyms/machine")
@@ -69,7 +70,7 @@ def router() -> APIRouter:
         """The machine that somebody uses, or null: one's own, or for staff anybody's."""
         if sub != user.id and not user.is_staff:
             raise ApiProblem("forbidden", "Which machine somebody uses, is told to themselves and to staff.")
-        found = await parts.gym(GymDesk.numbered_machines, parts.settings.gym_number)
+        found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
         return next((_shown(one, user) for one in found if one.used_by == sub), None)
 
     @routes.delete("/api/gyms/machine")
@@ -78,7 +79,7 @@ def router() -> APIRouter:
         found = await _numbered(parts, number)
         if found is None:
             raise ApiProblem("unknown_machine", "There is no machine of this number.")
-        granted(await parts.gym(GymDesk.delete_machine, found.machine.id, found.machine.version))
+        granted(await parts.gym(MachineService.delete, found.machine.id, found.machine.version))
         return _shown(found, user)
 
     _add_pictures(routes)
@@ -89,14 +90,14 @@ def _add_pictures(routes: APIRouter) -> None:
     @routes.post("/api/gyms/machine")
     async def create(request: Request, user: TheUser, parts: OfStage) -> StageMachine:
         """Put a machine into the default gym, with its picture: `name`, `description`, `available`, `image`."""
-        gym = await parts.gym(GymDesk.numbered_gym, parts.settings.gym_number)
+        gym = await parts.gym(LegacyNumberService.gym, parts.settings.gym_number)
         if gym is None:
             raise ApiProblem("unknown_gym", "The default gym is not there.")
         async with parts.uploads.quarantined(request, "name", "description", "available") as upload:
             text = _text(upload.texts)
-            made = granted(await parts.gym(GymDesk.create_machine, gym.gym.id, text, upload.key))
+            made = granted(await parts.gym(MachineService.create, gym.gym.id, text, upload.key))
         if upload.texts.get("available", "true").strip().lower() == "false":
-            made = granted(await parts.gym(GymDesk.set_out_of_order, made.id, _UNAVAILABLE))
+            made = granted(await parts.gym(MachineService.set_out_of_order, made.id, _UNAVAILABLE))
         return _shown(NumberedMachine(made, gym.gym.legacy_number, None), user)
 
     @routes.get("/api/gyms/machine/image", response_class=Response)
@@ -109,7 +110,7 @@ def _add_pictures(routes: APIRouter) -> None:
 
 
 async def _numbered(parts: StageParts, number: int) -> NumberedMachine | None:
-    return await parts.gym(GymDesk.numbered_machine, parts.settings.gym_number, number)
+    return await parts.gym(LegacyNumberService.machine, parts.settings.gym_number, number)
 
 
 def _text(texts: dict[str, str]) -> MachineText:

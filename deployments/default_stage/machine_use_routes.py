@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
 from deployments.default_stage.dependencies import OfStage
-from deployments.gym.desk import GymDesk
+from deployments.gym.legacy_numbers import LegacyNumberService
 from deployments.http.dependencies import TheUser
 from deployments.http.problems import later
 from deployments.http.request_body import not_a_boolean
@@ -45,7 +45,7 @@ def router() -> APIRouter:
     async def code(named: NamedMachine, parts: OfStage) -> Response:
         """A machine's QR code; what it holds is the number."""
         gym_number = parts.settings.gym_number
-        if await parts.gym(GymDesk.numbered_machine, gym_number, named.machineId) is None:
+        if await parts.gym(LegacyNumberService.machine, gym_number, named.machineId) is None:
             return PlainTextResponse("There is no machine of this number.", _BAD)
         return Response(png(str(named.machineId), _PIXELS), media_type="image/png")
 
@@ -53,7 +53,7 @@ def router() -> APIRouter:
     async def wish(wanted: MachineWish, user: TheUser, parts: OfStage) -> Response:
         """Use a machine, or leave it."""
         gym_number = parts.settings.gym_number
-        found = await parts.gym(GymDesk.numbered_machine, gym_number, wanted.machineId)
+        found = await parts.gym(LegacyNumberService.machine, gym_number, wanted.machineId)
         if found is None:
             return PlainTextResponse("False")
         decided = await parts.door.machine_by_member(user.id, found.machine.id, _ACTIONS[wanted.intention])

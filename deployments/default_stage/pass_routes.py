@@ -10,13 +10,13 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from deployments.default_stage.dependencies import OfStage
-from deployments.gym.desk import GymDesk
+from deployments.gym.gates import GateService
 from deployments.http.auth import UserAsker
 from deployments.http.dependencies import TheUser
 from deployments.http.problems import ApiProblem, unauthenticated
 from deployments.http.request_body import RequestBody
 from deployments.http.route_guard import guarded_router
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.users import UserService
 from deployments.qr.passes import ImageKind
 from deployments.qr.scan_bodies import LONGEST_CODE
 from domain.door.model import Direction, Outcome, PassReading, PassStatus, Reason, ScanAnswer
@@ -81,7 +81,7 @@ def router() -> APIRouter:
         member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
         if member_id != user.id:
             _staff_only(user)
-        member = await parts.identity(IdentityDesk.user, member_id)
+        member = await parts.identity(UserService.user, member_id)
         if member is None:
             raise unauthenticated("The member of this pass is not known.")
         return PassHolder(username=member.email or member.name, roles=sorted(member.roles), expiration=expiration)
@@ -89,7 +89,7 @@ def router() -> APIRouter:
     @routes.post("/api/qr/gym_entrance", response_class=PlainTextResponse)
     async def entrance(read: Entrance, user: TheUser, parts: OfStage) -> Response:
         """A scan at the default gym's default gate."""
-        gate = await parts.gym(GymDesk.gate_of_numbered_gym, parts.settings.gym_number)
+        gate = await parts.gym(GateService.gate_of_numbered_gym, parts.settings.gym_number)
         if gate is None:
             raise ApiProblem("unknown_gate", "The default gym has no gate that serves both directions.")
         scan = {"code": read.token, "gate_id": gate.id, "direction": Direction.AUTO, "scan_id": str(new_id())}

@@ -10,14 +10,15 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from deployments.default_stage.dependencies import OfStage
 from deployments.gateway.payments import webhook_routes as provider_calls
-from deployments.gym.desk import GymDesk
+from deployments.gym.legacy_numbers import LegacyNumberService
 from deployments.http.dependencies import TheUser
 from deployments.http.problems import ApiProblem, Fault
 from deployments.http.redirect_urls import own_address
 from deployments.http.refusals import granted
 from deployments.http.request_body import not_a_boolean
 from deployments.http.route_guard import guarded_router
-from deployments.payments.desk import PaymentsDesk
+from deployments.payments.orders import OrderService
+from deployments.payments.provider_events import ProviderEventService
 from domain.currencies import LARGEST_AMOUNT
 from domain.money import Money
 
@@ -54,13 +55,13 @@ def router() -> APIRouter:
         except ApiProblem as problem:
             # That client knows 400 alone.
             raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None
-        opened = granted(await parts.payments(PaymentsDesk.open_checkout_for, user.id, price, success, cancel))
+        opened = granted(await parts.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
         return CheckoutPage(url=opened.checkout_url or "")
 
     @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
     async def subscription_date(user: TheUser, parts: OfStage) -> Response:
         """The end of the membership by which the door would let its member in today; empty where it would not."""
-        ends_on = await parts.gym(GymDesk.entitled_until, parts.settings.gym_number, user.id)
+        ends_on = await parts.gym(LegacyNumberService.entitled_until, parts.settings.gym_number, user.id)
         return PlainTextResponse(ends_on.isoformat() if ends_on else "")
 
     @routes.post("/api/payments/webhooks", status_code=204)
@@ -70,7 +71,7 @@ def router() -> APIRouter:
         signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
     ) -> Response:
         """An event of Stripe, as under `/api`."""
-        granted(await parts.payments(PaymentsDesk.take_event, await request.body(), signature))
+        granted(await parts.payments(ProviderEventService.accept, await request.body(), signature))
         return Response(status_code=204)
 
     return routes

@@ -12,7 +12,7 @@ from deployments.http.dependencies import TheClient, TheUser
 from deployments.http.refusals import granted
 from deployments.http.request_body import RequestBody
 from deployments.http.route_guard import guarded_router
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.users import UserService
 from domain.identity.model import Role
 from domain.identity.ports import RoleAction
 
@@ -66,7 +66,7 @@ def router() -> APIRouter:
         found: list[ListedUser] = []
         after = None
         while True:
-            page = granted(await parts.identity(IdentityDesk.list_accounts, by, _AT_ONCE, after))
+            page = granted(await parts.identity(UserService.list_accounts, by, _AT_ONCE, after))
             found += [ListedUser(sub=one.sub, email=one.email or "", groups=list(one.groups)) for one in page.items]
             after = page.next
             if after is None:
@@ -76,7 +76,7 @@ def router() -> APIRouter:
     async def change_group(wanted: GroupChange, user: TheUser, parts: OfStage) -> GroupChange:
         """Put somebody into a group, or take them out of it."""
         by = user.as_function_caller
-        granted(await parts.identity(IdentityDesk.change_role, by, wanted.userId, wanted.groupName, wanted.action))
+        granted(await parts.identity(UserService.change_role, by, wanted.userId, wanted.groupName, wanted.action))
         return wanted
 
     return routes

@@ -6,9 +6,9 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from deployments.gateway.deployment import Gateway
-from deployments.gym.deployment import Gym
-from deployments.identity.deployment import Identity
-from deployments.payments.deployment import Payments
+from deployments.gym.deployment import GymDeployment
+from deployments.identity.deployment import IdentityDeployment
+from deployments.payments.deployment import PaymentsDeployment
 from deployments.qr.deployment import Qr
 from integrations.settings import settings
 
@@ -16,9 +16,11 @@ from integrations.settings import settings
 def build(args: dict[str, str]) -> Application:  # noqa: ARG001 - Serve hands its `args` over; there are none yet
     """Bind the deployments to each other."""
     # As many threads as connections: one that waits for a connection would only hide the queue.
-    gym = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=512)(Gym)
-    identity = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=256)(Identity)
-    payments = serve.deployment(max_ongoing_requests=32, max_queued_requests=256)(Payments)
+    gym = serve.deployment(name="Gym", max_ongoing_requests=settings().database.pool_size, max_queued_requests=512)(
+        GymDeployment
+    )
+    identity = serve.deployment(name="Identity", max_ongoing_requests=64, max_queued_requests=256)(IdentityDeployment)
+    payments = serve.deployment(name="Payments", max_ongoing_requests=32, max_queued_requests=256)(PaymentsDeployment)
     gateway = serve.deployment(max_ongoing_requests=1024, max_queued_requests=1024)(serve.ingress()(Gateway))
     qr = cast("Deployment", Qr)  # decorated as one
     return gateway.bind(gym.bind(), qr.bind(), identity.bind(), payments.bind())

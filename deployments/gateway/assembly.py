@@ -14,7 +14,7 @@ from deployments.gateway.payments.webhook_routes import LARGER_BODIES
 from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
-from deployments.gym.desk import GymDesk
+from deployments.gym.gates import GateService
 from deployments.http.asgi import WAY_BACK_S, Shell, ShellLimits
 from deployments.http.auth import callers_of
 from deployments.http.background_tasks import Lifespan, Step
@@ -22,18 +22,18 @@ from deployments.http.confirmed_cache import USUAL, ConfirmedCache, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, VerifiesTokens
 from deployments.http.rate_limits import RateLimit
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
-from deployments.payments.desk import PaymentsDesk
 from deployments.qr.answer_counts import AnswerCounts, CountedDesk, counted_calls
 from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
 from deployments.qr.relay import Relay
 from deployments.qr.scan_batching import ScanBatching
 from deployments.qr.scan_exchange import ScanExchange
+from deployments.service_host import HealthService
 from domain.clock import Clock
-from domain.images import ImageStore
+from domain.images.ports import ImageStore
 from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
 
@@ -47,7 +47,7 @@ class Others:
     qr: AskQr
     replies: Replies
     commands: DoorCommands
-    tokens: Tokens
+    tokens: VerifiesTokens
     payments: AskPayments
     images: ImageStore
 
@@ -83,7 +83,7 @@ def assemble(
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
     tally = tally or MetricsRegistry()
-    gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
+    gates = ConfirmedCache(lambda ids: others.gym(GateService.gates_by_id, ids), freshness=freshness)
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     door = settings.door
     batching = ScanBatching(
@@ -147,10 +147,10 @@ def _sender(qr: AskQr) -> Callable[[Sequence[ScanQuestion]], Awaitable[list[bool
 
 def _readiness(others: Others) -> Readiness:
     async def gym() -> bool:
-        return await others.gym(GymDesk.ping)
+        return await others.gym(HealthService.ping)
 
     async def database() -> bool:
-        return await others.gym(GymDesk.ping_database)
+        return await others.gym(HealthService.ping_database)
 
     async def qr() -> bool:
         await others.qr.ping()
@@ -160,7 +160,7 @@ def _readiness(others: Others) -> Readiness:
         return others.replies.ready and others.replies.healthy
 
     async def payments() -> bool:
-        return await others.payments(PaymentsDesk.ping)  # asks no provider: what hangs there says nothing of this part
+        return await others.payments(HealthService.ping)  # asks no provider: what hangs there says nothing of this part
 
     required = {"gym": gym, "database": database, "qr": qr, "kafka_replies": kafka_replies}
     return Readiness(required, shown={"payments": payments})

@@ -1,1 +1,1 @@
-"""Gyms, users, and the lists that are read of the database."""
+"""Gyms, gates, devices, machines, pictures, and lists that are read from the database."""

@@ -1,20 +1,19 @@
-"""The Gym as Ray Serve runs it."""
+"""The Gym deployment as Ray Serve runs it."""
 
 from datetime import timedelta
 
-from deployments.gym.desk import GymDesk
-from deployments.store_desk import open_store
+from deployments.gym.services import gym_services
+from deployments.service_host import ServiceHost, ServiceReplica, open_store
 from integrations.images.choice import open_images
 from integrations.logs import configure_logging
-from integrations.replica import Replica
 from integrations.settings import settings
 
 
-class Gym(Replica, GymDesk):
-    """Answers by handle. Serve runs its methods on as many threads as requests may be ongoing.
+class GymDeployment(ServiceReplica):
+    """Answers calls by handle. Serve runs them on as many threads as requests may be ongoing.
 
-    That is set to the size of the pool of connections, see `deployments.gateway.app`: a thread
-    that waits for a connection would only hide the queue.
+    That number equals the size of the connection pool, see `deployments.gateway.app`: a thread that waits for a
+    connection would only hide the queue.
     """
 
     def __init__(self) -> None:
@@ -22,9 +21,7 @@ class Gym(Replica, GymDesk):
         configure_logging(own)
         store = open_store(own.database)
         self.closing.add("store", store.close)
-        super().__init__(
-            store,
+        self.host = ServiceHost(
+            gym_services(store, images=open_images(own), image_settings=own.images),
             keys_kept_for=timedelta(hours=own.api.idempotency_hours),
-            images=open_images(own),
-            image_settings=own.images,
         )

@@ -4,14 +4,15 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from deployments.gym.desk import GymDesk
+from deployments.gym.devices import DeviceService
 from deployments.http.confirmed_cache import ConfirmedCache, Freshness
 from deployments.http.device_look_ups import DeviceLookUps
-from deployments.http.ports import AskGym, AskIdentity, Tokens
+from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
 from deployments.http.problems import ApiProblem, later, unauthenticated
 from deployments.http.rate_limits import RateLimit
 from deployments.http.rights import Right
 from deployments.http.session_checks import Sessions
+from deployments.identity.sessions import SessionService
 from domain.gyms.model import DeviceKey
 from domain.gyms.rules import read_credential, secret_matches
 from domain.identity.model import Client, Role
@@ -67,7 +68,7 @@ class Callers:
     """
 
     def __init__(
-        self, devices: ConfirmedCache[DeviceKey], unknown_rate: RateLimit, tokens: Tokens, sessions: Sessions
+        self, devices: ConfirmedCache[DeviceKey], unknown_rate: RateLimit, tokens: VerifiesTokens, sessions: Sessions
     ) -> None:
         self._devices = devices
         self._look_ups = DeviceLookUps(devices, unknown_rate)
@@ -146,13 +147,13 @@ class Callers:
 
 
 def callers_of(
-    gym: AskGym, identity: AskIdentity, tokens: Tokens, freshness: Freshness, settings: ApiSettings
+    gym: AskGym, identity: AskIdentity, tokens: VerifiesTokens, freshness: Freshness, settings: ApiSettings
 ) -> Callers:
-    """Those whom one application recognises, by what Gym confirms of devices and sessions."""
-    devices = ConfirmedCache(lambda ids: gym(GymDesk.device_keys, ids), freshness=freshness)
-    states = ConfirmedCache(lambda ids: gym(GymDesk.session_states, ids), freshness=freshness)
+    """Those whom one application recognises, by what Gym confirms of devices, and Identity of sessions."""
+    devices = ConfirmedCache(lambda ids: gym(DeviceService.keys, ids), freshness=freshness)
+    states = ConfirmedCache(lambda ids: identity(SessionService.states, ids), freshness=freshness)
     unknown_rate = RateLimit(settings.sign_ins_per_address_per_second)
-    return Callers(devices, unknown_rate, tokens, Sessions(states, gym, identity))
+    return Callers(devices, unknown_rate, tokens, Sessions(states, identity))
 
 
 def permit(asker: Asker, right: Right) -> None:

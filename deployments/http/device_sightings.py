@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from deployments.gym.desk import GymDesk
+from deployments.gym.devices import DeviceService
 from deployments.http.background_tasks import BackgroundTask, repeating
 from deployments.http.ports import AskGym
 from deployments.http.problems import ApiProblem
@@ -63,7 +63,7 @@ class DeviceSightings:
             return
         sightings = [DeviceSighting(device, at, _skew_ms(times.get(device))) for device, at in seen.items()]
         try:
-            await self._gym(GymDesk.devices_seen, sightings)
+            await self._gym(DeviceService.mark_seen, sightings)
         except ApiProblem as error:
             # They will be seen again; until then they look silent.
             _log.warning("devices_not_told", error=error.code)

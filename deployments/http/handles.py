@@ -1,9 +1,9 @@
 """The other deployments, reached by their handles. Whatever fails on the way is `unavailable`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
@@ -11,19 +11,22 @@ from ray.exceptions import RayActorError, RaySystemError, RayTaskError, TaskCanc
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.gym.desk import GymDesk
+from deployments.gym.machines import MachineService
+from deployments.gym.pictures import PictureService
 from deployments.http.problems import ApiProblem, later
-from deployments.identity.desk import CALLERS_WAIT_S, IdentityDesk
-from deployments.payments.desk import PaymentsDesk
+from deployments.idempotent_calls import IdempotentAnswer
+from deployments.identity.services import CALLERS_WAIT_S
+from deployments.payments.orders import OrderService
+from deployments.payments.provider_events import ProviderEventService
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.qr.relay import Relayed
-from deployments.store_desk import StoreAwayError, StoreDesk
+from deployments.service_host import DatabaseUnavailableError, MethodName, name_of
 from domain.door.machine_model import MachineAction
 from domain.door.model import PassReading
-from domain.identity.ports import MailAwayError, ProviderAwayError
-from domain.payments.ports import PaymentsAwayError
+from domain.idempotency import IdempotentRequest, KeyState
+from domain.identity.ports import MailUnavailableError, ProviderUnavailableError
+from domain.payments.ports import PaymentsUnavailableError
 
-D = TypeVar("D")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -32,18 +35,18 @@ _PICTURE_WITHIN_S = 15.0  # made anew, and written to a store that may be far aw
 _PAYMENTS_WITHIN_S = 8.0
 _PROVIDER_WITHIN_S = 27.0  # Stripe's SDK asks again by itself; Serve ends a request after 30 s
 _ASKS_PROVIDER: tuple[Callable[..., Any], ...] = (
-    *(PaymentsDesk.open_checkout, PaymentsDesk.open_checkout_for, PaymentsDesk.settle, PaymentsDesk.returned),
-    *(PaymentsDesk.refund, PaymentsDesk.reconcile),
+    *(OrderService.open_checkout, OrderService.open_checkout_for, OrderService.settle, OrderService.returned),
+    *(OrderService.refund, ProviderEventService.reconcile),
 )
-_SLOW: tuple[Callable[..., Any], ...] = (
-    *(GymDesk.create_machine, GymDesk.set_machine_image, GymDesk.set_picture),
-    GymDesk.machine_labels,
+_MAKES_PICTURES: tuple[Callable[..., Any], ...] = (
+    *(MachineService.create, MachineService.set_image, MachineService.labels),
+    PictureService.set,
 )
 _BEHIND = {
-    StoreAwayError: "database",
-    ProviderAwayError: "identity provider",
-    MailAwayError: "mail",
-    PaymentsAwayError: "payment provider",
+    DatabaseUnavailableError: "database",
+    ProviderUnavailableError: "identity provider",
+    MailUnavailableError: "mail",
+    PaymentsUnavailableError: "payment provider",
 }
 _log = structlog.get_logger(__name__)
 
@@ -67,43 +70,64 @@ def _away(part: str, error: Exception) -> ApiProblem:
     return later("unavailable", f"A part of the system is away: {part}.", seconds=2)
 
 
-class DeskByHandle(Generic[D]):
-    """A deployment that answers as a desk does; see `ports.AskDesk`.
+class ServicesByHandle:
+    """A deployment with services (`deployments.service_host`), called by its handle; see `ports.AskGym`.
 
     Args:
         handle: of the deployment.
         within_s: how long an answer may take.
-        patience: of which methods it may take otherwise.
+        slow_within_s: how long the answers of `slow` methods may take.
     """
 
     def __init__(
-        self, handle: DeploymentHandle[Any], within_s: float, patience: Mapping[str, float] | None = None
+        self,
+        handle: DeploymentHandle[Any],
+        within_s: float,
+        slow_within_s: float = 0.0,
+        slow: Iterable[Callable[..., Any]] = (),
     ) -> None:
         self._handle = handle
         self._within_s = within_s
-        self._patience = patience or {}
+        self._slow = dict.fromkeys(map(name_of, slow), slow_within_s)
 
-    async def __call__(self, method: Callable[Concatenate[D, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """See `ports.AskDesk`."""
-        name = method.__name__
-        does = str(args[1]) if name == StoreDesk.once.__name__ else name
-        answer: R = await _call(self._handle, self._patience.get(does, self._within_s), name, *args, **kwargs)
+    async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """See `ports.AskGym`."""
+        name = name_of(method)
+        answer: R = await _call(self._handle, self._limit_of(name), "call", name, *args, **kwargs)
         return answer
 
+    async def once(
+        self,
+        request: IdempotentRequest,
+        method: Callable[Concatenate[Any, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> IdempotentAnswer[R] | KeyState:
+        """See `ports.AskOnce`."""
+        name = name_of(method)
+        answer: IdempotentAnswer[R] | KeyState = await _call(
+            self._handle, self._limit_of(name), "call_once", request, name, *args, **kwargs
+        )
+        return answer
 
-def gym_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[GymDesk]:
+    def _limit_of(self, name: MethodName) -> float:
+        return self._slow.get(name, self._within_s)
+
+
+def gym_by_handle(handle: DeploymentHandle[Any]) -> ServicesByHandle:
     """The Gym deployment."""
-    return DeskByHandle(handle, _ANSWER_WITHIN_S, {method.__name__: _PICTURE_WITHIN_S for method in _SLOW})
+    return ServicesByHandle(handle, _ANSWER_WITHIN_S, _PICTURE_WITHIN_S, _MAKES_PICTURES)
 
 
-def identity_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[IdentityDesk]:
-    """The Identity deployment."""
-    return DeskByHandle(handle, CALLERS_WAIT_S)
+def identity_by_handle(handle: DeploymentHandle[Any]) -> ServicesByHandle:
+    """The Identity deployment. Sessions wait for nobody but the database."""
+    return ServicesByHandle(handle, CALLERS_WAIT_S)
 
 
-def payments_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[PaymentsDesk]:
+def payments_by_handle(handle: DeploymentHandle[Any]) -> ServicesByHandle:
     """The Payments deployment."""
-    return DeskByHandle(handle, _PAYMENTS_WITHIN_S, {method.__name__: _PROVIDER_WITHIN_S for method in _ASKS_PROVIDER})
+    return ServicesByHandle(handle, _PAYMENTS_WITHIN_S, _PROVIDER_WITHIN_S, _ASKS_PROVIDER)
 
 
 class DoorByHandle:

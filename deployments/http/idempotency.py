@@ -1,7 +1,8 @@
 """Calls that a client may repeat without doing something twice: `Idempotency-Key`.
 
-As in draft-ietf-httpapi-idempotency-key-header: the same key and the same request get the first answer again. The desk
-that does the work claims the key in the transaction of its effect (decision 0022); this module adds what HTTP needs.
+As in draft-ietf-httpapi-idempotency-key-header: the same key and the same request get the first answer again. The
+service that does the work claims the key in the transaction of its effect (decision 0022); this module adds what HTTP
+needs.
 """
 
 import hashlib
@@ -10,10 +11,9 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 
-from deployments.http.ports import AskDesk
+from deployments.http.ports import AskService
 from deployments.http.problems import ApiProblem, later
-from deployments.keyed_call import KeyedAnswer
-from deployments.store_desk import StoreDesk
+from deployments.idempotent_calls import IdempotentAnswer
 from domain.idempotency import IdempotentRequest, KeyState
 
 HEADER = "Idempotency-Key"
@@ -22,7 +22,6 @@ PROBLEMS = ("idempotency_key_reused", "idempotency_key_in_use")
 
 _LONGEST = 255
 _ID_DIGITS = 32
-D = TypeVar("D", bound=StoreDesk)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -50,23 +49,21 @@ class Once:
         self._response = response
 
     async def __call__(
-        self, ask: AskDesk[D], method: Callable[Concatenate[D, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self, ask: AskService, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """The answer of a desk's method, which takes a `call`: done now, or given again.
+        """Call a service's method that takes a `call`, or repeat its first answer.
 
         Raises:
             ApiProblem: the key is used for another request, or for the same one just now.
         """
         if self._request is None:
             return await ask(method, *args, **kwargs)
-        once: Callable[..., KeyedAnswer[Any] | KeyState] = StoreDesk.once
-        done = await ask(once, self._request, method.__name__, args, kwargs)
-        if not isinstance(done, KeyedAnswer):
+        done = await ask.once(self._request, method, *args, **kwargs)
+        if not isinstance(done, IdempotentAnswer):
             raise _refused(done)
         if done.replayed:
             self._response.headers[REPLAYED] = "true"
-        answer: R = done.value
-        return answer
+        return done.value
 
 
 def once_of(http: Request, response: Response, key: str | None, body_hash: str, bound_to: str = "") -> Once:

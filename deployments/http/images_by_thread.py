@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import BinaryIO, ParamSpec, TypeVar
 
-from domain.images import ImageStore, StoredImage
+from domain.images.model import StoredImage
+from domain.images.ports import ImageStore
 
 P = ParamSpec("P")
 R = TypeVar("R")

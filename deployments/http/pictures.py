@@ -8,7 +8,8 @@ from fastapi import Header, Path, Response
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem
 from deployments.http.uploads import images_away
-from domain.images import ImagesAwayError, Shelf, Size, image_key
+from domain.images.model import Shelf, Size, image_key
+from domain.images.ports import ImagesUnavailableError
 
 PROBLEMS = ("unknown_image", "images_away")
 """What a call that shows a picture may be answered."""
@@ -70,7 +71,7 @@ class Pictures:
                     elsewhere = {"Location": address, "Cache-Control": "private, no-store"}
                     return Response(status_code=_FOUND_ELSEWHERE, headers=elsewhere)
             found = await self._images.get(key)
-        except ImagesAwayError as error:
+        except ImagesUnavailableError as error:
             raise images_away(error) from error
         if found is None:
             raise no_picture()

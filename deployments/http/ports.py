@@ -3,36 +3,76 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
-from deployments.gym.desk import GymDesk
-from deployments.identity.desk import IdentityDesk
-from deployments.payments.desk import PaymentsDesk
+from deployments.gym.services import AnyGymService
+from deployments.idempotent_calls import IdempotentAnswer
+from deployments.identity.services import AnyIdentityService
+from deployments.payments.services import AnyPaymentService
 from deployments.qr.passes import ImageKind, IssuedPass
 from domain.door.model import PassReading
+from domain.idempotency import IdempotentRequest, KeyState
 from domain.identity.model import Caller
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo
 
-D_co = TypeVar("D_co", covariant=True)
+GymService_ = TypeVar("GymService_", bound=AnyGymService)
+IdentityService_ = TypeVar("IdentityService_", bound=AnyIdentityService)
+PaymentService_ = TypeVar("PaymentService_", bound=AnyPaymentService)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AskDesk(Protocol[D_co]):
-    """A question to a deployment, named by the method that answers it."""
+class AskOnce(Protocol):
+    """A deployment that answers calls under an idempotency key."""
 
-    async def __call__(self, method: Callable[Concatenate[D_co, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """The answer.
+    async def once(
+        self,
+        request: IdempotentRequest,
+        method: Callable[Concatenate[Any, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> IdempotentAnswer[R] | KeyState:
+        """Call a service's method that takes a `call`; see `ServiceHost.call_once`."""
+
+
+class AskService(AskOnce, Protocol):
+    """Any of the deployments below."""
+
+    async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """See `AskGym`."""
+
+
+class AskGym(AskOnce, Protocol):
+    """The Gym deployment. A call names a method of one of its services, such as `gym(GymService.create, details)`."""
+
+    async def __call__(
+        self, method: Callable[Concatenate[GymService_, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call the method.
 
         Raises:
-            ApiProblem: `unavailable` when there is none.
+            ApiProblem: `unavailable`, if there is no answer.
         """
 
 
-AskGym = AskDesk[GymDesk]
-AskIdentity = AskDesk[IdentityDesk]
-AskPayments = AskDesk[PaymentsDesk]
+class AskIdentity(AskOnce, Protocol):
+    """The Identity deployment, called as `AskGym` is."""
+
+    async def __call__(
+        self, method: Callable[Concatenate[IdentityService_, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """See `AskGym`."""
+
+
+class AskPayments(AskOnce, Protocol):
+    """The Payments deployment, called as `AskGym` is."""
+
+    async def __call__(
+        self, method: Callable[Concatenate[PaymentService_, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """See `AskGym`."""
 
 
 class AskQr(Protocol):
@@ -88,7 +128,7 @@ class DoorCommands(Protocol):
         """Send a command and wait for its reply."""
 
 
-class Tokens(Protocol):
+class VerifiesTokens(Protocol):
     """Tokens of one kind."""
 
     async def verify(self, token: str) -> Caller:

@@ -6,7 +6,7 @@ from deployments.http.problem_kinds import KINDS
 from deployments.http.problems import ApiProblem, later
 from domain.gyms.model import GymRefusal
 from domain.identity.model import IdentityRefusal
-from domain.images import ImageRefusal
+from domain.images.model import ImageRefusal
 from domain.memberships.refusals import MembershipRefusal
 from domain.payments.model import PaymentRefusal
 

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import structlog
 
-from deployments.gym.desk import GymDesk
 from deployments.http.background_tasks import BackgroundTask, repeating
 from deployments.http.confirmed_cache import ConfirmedCache
-from deployments.http.ports import AskGym, AskIdentity
+from deployments.http.ports import AskIdentity
 from deployments.http.problems import ApiProblem, unauthenticated
 from deployments.http.refusals import granted
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.sessions import SessionService
+from deployments.identity.sign_in import SignInService
 from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefusal, SessionState
 
 _TOLD_EVERY_S = 60.0
@@ -25,16 +25,12 @@ class Sessions:
 
     Args:
         cache: their states.
-        gym: is told which were used.
-        identity: makes the row of one that is seen for the first time.
+        identity: creates the row of a session that is new, and stores which sessions were used.
         denied_for: so long, in seconds, a session that was refused stays so without another question.
     """
 
-    def __init__(
-        self, cache: ConfirmedCache[SessionState], gym: AskGym, identity: AskIdentity, *, denied_for: float = 2.0
-    ) -> None:
+    def __init__(self, cache: ConfirmedCache[SessionState], identity: AskIdentity, *, denied_for: float = 2.0) -> None:
         self._cache = cache
-        self._gym = gym
         self._identity = identity
         self._denied_for = denied_for
         self._denied: dict[UUID, tuple[float, IdentityRefusal]] = {}
@@ -91,7 +87,7 @@ class Sessions:
         session_id = caller.session_id
         until, refusal = self._denied.get(session_id, (0.0, None))
         if refusal is None or monotonic() >= until:
-            known = await self._identity(IdentityDesk.know_caller, caller, client)
+            known = await self._identity(SignInService.know_caller, caller, client)
             refusal = known if isinstance(known, IdentityRefusal) else None
         if refusal is not None:
             self._deny(session_id, refusal)
@@ -114,7 +110,7 @@ class Sessions:
         if not used:
             return
         try:
-            await self._gym(GymDesk.sessions_used, list(used))
+            await self._identity(SessionService.mark_used, list(used))
         except ApiProblem as error:
             # Only the time of the last use is lost.
             _log.warning("sessions_not_told", error=error.code)

@@ -17,7 +17,8 @@ from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem, Fault, later
 from deployments.http.upload_forms import UploadForm, boundary_of
 from domain.ids import new_id
-from domain.images import ImagesAwayError, quarantine_key
+from domain.images.model import quarantine_key
+from domain.images.ports import ImagesUnavailableError
 from integrations.settings import ImageSettings
 
 FORM = "multipart/form-data"
@@ -146,14 +147,14 @@ class Uploads:
         file.seek(0)
         try:
             await self._images.put(key, file, "application/octet-stream")
-        except ImagesAwayError as error:
+        except ImagesUnavailableError as error:
             raise images_away(error) from error
 
     async def _discard(self, key: str) -> None:
         # What is left behind, also by a gateway that was killed, goes with the next sweep.
         try:
             await self._images.delete(key)
-        except ImagesAwayError as error:
+        except ImagesUnavailableError as error:
             _log.warning("quarantine_left", key=key, error=str(error))
 
     async def _write(self, file: BinaryIO, held: bytearray) -> None:
@@ -176,7 +177,7 @@ def _hash(file: BinaryIO, texts: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def images_away(error: ImagesAwayError) -> ApiProblem:
+def images_away(error: ImagesUnavailableError) -> ApiProblem:
     """That pictures can be neither kept nor shown for now."""
     _log.warning("part_away", part="images", error=str(error))
     return later("images_away", "Pictures can be neither kept nor shown for now. Nothing was changed.", seconds=5)

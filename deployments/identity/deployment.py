@@ -1,24 +1,47 @@
 """The Identity deployment as Ray Serve runs it."""
 
 from datetime import timedelta
+from typing import Any
 
-from deployments.identity.desk import IdentityDesk
-from deployments.identity.outside import outside_of
-from deployments.store_desk import open_store
+from deployments.idempotent_calls import IdempotentAnswer
+from deployments.identity.backend import open_backend
+from deployments.identity.call_threads import CallThreads
+from deployments.identity.services import ANSWERS_WITHIN_S, identity_services
+from deployments.service_host import MethodName, ServiceHost, open_store
+from domain.idempotency import IdempotentRequest, KeyState
 from integrations.device_cookies import DeviceCookies
 from integrations.logs import configure_logging
 from integrations.replica import Replica
 from integrations.settings import settings
 
 
-class Identity(Replica, IdentityDesk):
-    """Answers by handle. Serve runs its methods on as many threads as requests may be ongoing."""
+class IdentityDeployment(Replica):
+    """Answers calls by handle, on its own threads (decision 0010)."""
 
     def __init__(self) -> None:
         own = settings()
         configure_logging(own)
         store = open_store(own.database)
         self.closing.add("store", store.close)
-        lifetime = timedelta(days=own.identity.known_device_days)
-        super().__init__(store, outside_of(own), own.identity, devices=DeviceCookies(own.passes.key_dir, lifetime))
-        self.keys_kept_for = timedelta(hours=own.api.idempotency_hours)
+        keys_kept_for = timedelta(hours=own.api.idempotency_hours)
+        devices = DeviceCookies(own.passes.key_dir, timedelta(days=own.identity.known_device_days))
+        services = identity_services(
+            store, open_backend(own), own.identity, devices=devices, keys_kept_for=keys_kept_for
+        )
+        host = ServiceHost(services, keys_kept_for=keys_kept_for, within_s=ANSWERS_WITHIN_S)
+        self._threads = CallThreads(host, own.database.pool_size)
+        self.closing.add("threads", self._threads.close)
+
+    async def call(self, name: MethodName, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - see `ServiceHost`
+        """See `ServiceHost.call`."""
+        return await self._threads.call(name, *args, **kwargs)
+
+    async def call_once(
+        self,
+        request: IdempotentRequest,
+        name: MethodName,
+        *args: Any,  # noqa: ANN401 - see `ServiceHost`
+        **kwargs: Any,  # noqa: ANN401 - see `ServiceHost`
+    ) -> IdempotentAnswer[Any] | KeyState:
+        """See `ServiceHost.call_once`."""
+        return await self._threads.call_once(request, name, *args, **kwargs)

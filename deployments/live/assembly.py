@@ -9,7 +9,7 @@ from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
 from deployments.http.openapi import complete_document
-from deployments.http.ports import AskGym, AskIdentity, Tokens
+from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
 from deployments.http.route_guard import Gatekeeper
 from deployments.live import routes as stream_calls
 from deployments.live.dependencies import LiveParts
@@ -33,7 +33,7 @@ class LiveOthers:
 
     gym: AskGym
     identity: AskIdentity
-    tokens: Tokens
+    tokens: VerifiesTokens
     events: Events
 
 

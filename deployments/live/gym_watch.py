@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from deployments.gym.desk import GymDesk
+from deployments.gym.live import LiveService
 from deployments.http.ports import AskGym
 from deployments.http.problems import ApiProblem, later
 from deployments.live.frames import End, snapshot_frame
@@ -16,8 +16,7 @@ from deployments.live.metrics import LiveMetrics
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument, encoded
 from deployments.live.stream import Stream, View
 from domain.clock import Clock
-from domain.gyms.managing import UNKNOWN_GYM
-from domain.gyms.model import GymRefusal
+from domain.gyms.model import UNKNOWN_GYM, GymRefusal
 from domain.live.model import LiveReading, TrendMinute
 from domain.live.service_level import ServiceLevel
 from domain.live.trend import joined
@@ -140,7 +139,7 @@ class GymWatch:
         known_to = self._trend[-1].minute if self._trend else None
         try:
             async with self._sources.turns:
-                found = await self._sources.gym(GymDesk.live_snapshot, self._gym_id, known_to, names=for_staff)
+                found = await self._sources.gym(LiveService.snapshot, self._gym_id, known_to, names=for_staff)
             if isinstance(found, GymRefusal):
                 self._refuse(found)
                 return
@@ -171,7 +170,7 @@ class GymWatch:
             return
         self._service_at = now
         async with self._sources.turns:
-            found = await self._sources.gym(GymDesk.service_level, self._gym_id, SERVICE_OVER, SERVICE_OF_SCANS)
+            found = await self._sources.gym(LiveService.service_level, self._gym_id, SERVICE_OVER, SERVICE_OF_SCANS)
         if isinstance(found, ServiceLevel):
             self._service = found
 

@@ -1,1 +1,1 @@
-"""Plans, orders, memberships, invoices: everything about money."""
+"""Plans, memberships, orders, invoices, and events of the payment provider."""

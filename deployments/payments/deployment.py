@@ -1,20 +1,19 @@
-"""Payments as Ray Serve runs it: apart, so that a provider that hangs holds up nobody at a door."""
+"""The Payments deployment as Ray Serve runs it: apart, so that a slow payment provider delays nobody at a door."""
 
 from datetime import timedelta
 
-from deployments.payments.desk import PaymentsDesk
-from deployments.store_desk import open_store
+from deployments.payments.services import payment_services
+from deployments.service_host import ServiceHost, ServiceReplica, open_store
 from domain.memberships.bookings import FreezeLimits
 from integrations.logs import configure_logging
-from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.stripe.provider import StripePayments
 
 
-class Payments(Replica, PaymentsDesk):
-    """Answers by handle. Serve runs its methods on as many threads as requests may be ongoing.
+class PaymentsDeployment(ServiceReplica):
+    """Answers calls by handle. Serve runs them on as many threads as requests may be ongoing.
 
-    Those are more than there are connections: most wait for the provider, and hold none meanwhile.
+    There are more threads than connections: most wait for the provider, and hold no connection meanwhile.
     """
 
     def __init__(self) -> None:
@@ -23,13 +22,13 @@ class Payments(Replica, PaymentsDesk):
         store = open_store(own.database)
         self.closing.add("store", store.close)
         payments = own.payments
-        super().__init__(
+        services = payment_services(
             store,
             provider=StripePayments(own.stripe) if own.stripe.api_key.get_secret_value() else None,
-            takes_events=bool(own.stripe.webhook_secret.get_secret_value()),
-            keys_kept_for=timedelta(hours=own.api.idempotency_hours),
+            accepts_events=bool(own.stripe.webhook_secret.get_secret_value()),
             topic=own.kafka.payments_topic,
             freeze_limits=FreezeLimits(
                 payments.freeze_at_once_days, payments.freeze_days_a_year, payments.freeze_ahead_days
             ),
         )
+        self.host = ServiceHost(services, keys_kept_for=timedelta(hours=own.api.idempotency_hours))

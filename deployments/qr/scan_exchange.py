@@ -10,7 +10,7 @@ import structlog
 
 from deployments.http.ports import AskPayments, Replies
 from deployments.http.problems import ApiProblem, later
-from deployments.payments.desk import PaymentsDesk
+from deployments.payments.orders import OrderService
 from deployments.qr.deadlines import Deadlines
 from deployments.qr.questions import ScanQuestion
 from deployments.qr.scan_batching import ScanBatching, Waiter
@@ -97,7 +97,7 @@ class ScanExchange:
         now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(now + (until - now) / 2):  # the other half is the door's
-                await self._payments(PaymentsDesk.settle_member, member_id)
+                await self._payments(OrderService.settle_member, member_id)
         except Exception as error:  # noqa: BLE001 - the door then decides by what it knows
             _log.warning("payments_not_settled", error=type(error).__name__)
 

@@ -23,10 +23,12 @@ from domain.door.machine_use_repository import MachineUseRepository
 from domain.door.model import Conflict, Direction, Inferred, OfflineScan, Outcome
 from domain.door.repository import DoorRepository
 from domain.door.state import LockedMember
+from domain.door.tables import open_visits, scan_conflicts, scans, visits
 from domain.door.timeline import GateScan, OfflineEntry, RuleEnd, occurred_at
 from domain.door.visit_repository import VisitRepository
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
 from domain.memberships.model import HeldMembership
-from domain.tables import gyms, open_visits, scan_conflicts, scans, users, visits
 
 
 class HistoryRepository:

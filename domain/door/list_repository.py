@@ -22,19 +22,11 @@ from domain.door.list_model import (
 from domain.door.model import Conflict
 from domain.door.repository import SCANS_WITH_MEMBERS, stored_scan
 from domain.door.state import StoredScan
+from domain.door.tables import head_counts, open_machine_uses, open_visits, scan_conflicts, scans, visits
+from domain.gyms.tables import gates, gyms
+from domain.identity.tables import users
+from domain.machines.tables import machines
 from domain.paging import Page, PageRequest, page
-from domain.tables import (
-    gates,
-    gyms,
-    head_counts,
-    machines,
-    open_machine_uses,
-    open_visits,
-    scan_conflicts,
-    scans,
-    users,
-    visits,
-)
 
 
 class ListRepository:

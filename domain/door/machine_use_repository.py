@@ -21,9 +21,10 @@ from domain.door.machine_model import (
     UseReason,
 )
 from domain.door.machine_rules import MachineChanges, MachineState, StoredMachineRequest
+from domain.door.tables import machine_requests, machine_uses, open_machine_uses, open_visits
 from domain.ids import new_id
+from domain.machines.tables import machines
 from domain.outbox import store_events
-from domain.tables import machine_requests, machine_uses, machines, open_machine_uses, open_visits
 
 _OPEN_USE = (
     open_machine_uses.c.use_id,

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from domain.door.model import Outcome
-from domain.tables import machine_uses, open_machine_uses, open_visits, scans, visits
+from domain.door.tables import machine_uses, open_machine_uses, open_visits, scans, visits
 
 
 class DisagreementKind(StrEnum):

@@ -39,8 +39,11 @@ from domain.door.state import (
     ScanRow,
     StoredScan,
 )
+from domain.door.tables import scans
 from domain.door.visit_repository import VisitRepository
 from domain.gyms.opening_hours import OpeningException, OpeningHours
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
 from domain.literals import (
     day_literal,
     id_literal,
@@ -51,8 +54,8 @@ from domain.literals import (
     word_literal,
 )
 from domain.memberships.model import HeldMembership
+from domain.memberships.tables import memberships
 from domain.outbox import store_events
-from domain.tables import gyms, memberships, scans, users
 
 SCANS_WITH_MEMBERS = select(
     scans, users.c.name.label("member_name"), users.c.picture_url.label("member_picture")

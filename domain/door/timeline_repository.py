@@ -16,11 +16,11 @@ from domain.door.model import AnnulRequest, OfflineScan, Outcome, Reason, Remedy
 from domain.door.offline import UploadState
 from domain.door.repository import DoorRepository
 from domain.door.state import LockedRows, ScanKey, StoredScan
+from domain.door.tables import scans, visits
 from domain.door.timeline import occurred_at
 from domain.door.visit_repository import VisitRepository
 from domain.ids import new_id
 from domain.outbox import store_events
-from domain.tables import scans, visits
 
 _JOINED_WITHIN = timedelta(minutes=10)  # far longer than an answer is repeated
 

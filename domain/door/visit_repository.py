@@ -16,6 +16,7 @@ from domain.door.lock_repository import LockRepository
 from domain.door.machine_use_repository import MachineUseRepository
 from domain.door.model import EndVisitRequest, HeadCountAnswer, HeadCountRequest, Inferred
 from domain.door.state import LockedGym, VisitEnd, VisitRow
+from domain.door.tables import head_counts, open_machine_uses, open_visits
 from domain.door.visit_rules import (
     EndVisitState,
     ForgottenState,
@@ -25,10 +26,10 @@ from domain.door.visit_rules import (
     StayLimits,
     VisitChanges,
 )
-from domain.gyms.hours import HoursRepository
+from domain.gyms.hours_repository import HoursRepository
+from domain.gyms.tables import gyms
 from domain.literals import id_literal, id_literals, instant_literal, word_literal
 from domain.outbox import store_events
-from domain.tables import gyms, head_counts, open_machine_uses, open_visits
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Gyms, the gates in their walls, and the devices that scan at them."""
+"""Gyms, their gates, the devices at the gates, and refusals about them."""
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Serves(StrEnum):
-    """Which ways a gate lets people through."""
+    """The directions that a gate is for."""
 
     IN = "in"
     OUT = "out"
@@ -16,15 +16,16 @@ class Serves(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GymDetails:
-    """What an admin says of a gym.
+    """The settings of a gym.
 
     Args:
-        time_zone: of the IANA's database, such as Europe/Berlin.
+        time_zone: a name of the IANA database, such as Europe/Berlin.
         capacity: how many people may be inside at once.
-        reentry_after_s: so long after an entry another one ends the forgotten visit; None: it is always refused.
-        grace_after_closing_s: how long after closing somebody may still be inside.
-        longest_visit_s: a visit that is open for longer was forgotten.
-        longest_use_s: the same of a machine in use.
+        reentry_after_s: from so many seconds after an entry on, another entry ends the forgotten visit and begins a new
+            one; None: it is always refused.
+        grace_after_closing_s: how long after closing members may still be inside.
+        longest_visit_s: a visit that is open for longer counts as forgotten.
+        longest_use_s: the use of a machine that is open for longer counts as forgotten.
     """
 
     name: str
@@ -39,11 +40,11 @@ class GymDetails:
 
 @dataclass(frozen=True, slots=True)
 class Gym(GymDetails):
-    """A gym as it is shown.
+    """A gym as it is stored.
 
     Args:
-        legacy_number: what the existing web client calls it.
-        retired_at: since when nobody is let in any more; None: in operation.
+        legacy_number: how the existing web client names it.
+        retired_at: since when nobody may enter; None: the gym is in operation.
         version: rises with every change.
     """
 
@@ -54,13 +55,13 @@ class Gym(GymDetails):
 
     @property
     def details(self) -> GymDetails:
-        """What can be changed of it."""
+        """The settings that admins can change."""
         return GymDetails(**{one.name: getattr(self, one.name) for one in fields(GymDetails)})
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One way into or out of a gym. `version` rises with every change."""
+    """A gate of a gym. `version` rises with every change."""
 
     id: UUID
     gym_id: UUID
@@ -75,8 +76,8 @@ class Device:
     """A scanner at a gate, without its secret.
 
     Args:
-        last_seen_at: when it last asked something, by the server's clock, some seconds late; None: never yet.
-        clock_skew_ms: how far its clock was ahead when it last told the time.
+        last_seen_at: its last request, by the server's clock, written some seconds later; None: none yet.
+        clock_skew_ms: how far its clock was ahead when it last sent the time.
     """
 
     id: UUID
@@ -98,7 +99,7 @@ class DeviceAtGate:
 
 @dataclass(frozen=True, slots=True)
 class DeviceSighting:
-    """That a device asked something; `clock_skew_ms` is None where it did not tell the time."""
+    """A request of a device. `clock_skew_ms` is None if the device did not send its time."""
 
     device_id: UUID
     seen_at: datetime
@@ -107,7 +108,7 @@ class DeviceSighting:
 
 @dataclass(frozen=True, slots=True)
 class NewDevice:
-    """A device just made, and its credential, which is shown this once and never again."""
+    """A new device with its credential, which is shown only once."""
 
     device: Device
     credential: str
@@ -115,7 +116,7 @@ class NewDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceKey:
-    """What it takes to recognise a device that is not revoked."""
+    """What authenticates a device that is not revoked."""
 
     id: UUID
     gate_id: UUID
@@ -124,7 +125,7 @@ class DeviceKey:
 
 
 class GymProblem(StrEnum):
-    """Why something about a gym cannot be done. Stable: clients compare these."""
+    """Reasons for a refusal. Stable, because clients compare them."""
 
     UNKNOWN_GYM = "unknown_gym"
     UNKNOWN_GATE = "unknown_gate"
@@ -142,7 +143,25 @@ class GymProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GymRefusal:
-    """A wish that is not fulfilled, and why."""
+    """A refused request and its reason."""
 
     problem: GymProblem
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """A pairing that nobody has claimed, without its code."""
+
+    id: UUID
+    gate_id: UUID
+    name: str
+    created_by: UUID
+    created_at: datetime
+    expires_at: datetime
+
+
+UNKNOWN_GYM = GymRefusal(GymProblem.UNKNOWN_GYM, "There is no such gym.")
+
+
+UNKNOWN_GATE = GymRefusal(GymProblem.UNKNOWN_GATE, "There is no such gate.")

@@ -1,4 +1,4 @@
-"""When a gym is open, in its own time zone, on the nights on which clocks change too."""
+"""When a gym is open, in its own time zone, also on nights when the clocks change."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 MINUTES_A_DAY = 24 * 60
 
 _DAY = timedelta(days=1)
-_SET_BACK_AT_MOST = 3 * 60  # minutes; no clock of the last century was, at once
+_SET_BACK_AT_MOST = 3 * 60  # minutes; more than any clock was set back at once in the last hundred years
 _ALL_DAY = ((0, MINUTES_A_DAY),)
-# Two weeks after the last exception show every gap that a week has: whoever stays open through them never closes.
+# Two weeks after the last exception contain every gap of a week: a gym that stays open through them never closes.
 _LOOKED_AHEAD = timedelta(days=16)
 
 Span = tuple[datetime, datetime]
@@ -18,12 +18,12 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class OpeningHours:
-    """One span of one weekday.
+    """One span of hours on a weekday.
 
     Args:
         weekday: 0 is Monday.
         opens_minute: minutes after local midnight, 0 to 1439.
-        closes_minute: past 1440 when the gym closes after midnight; at most 2880.
+        closes_minute: more than 1440 if the gym closes after midnight; at most 2880.
     """
 
     weekday: int
@@ -33,12 +33,12 @@ class OpeningHours:
 
 @dataclass(frozen=True, slots=True)
 class OpeningException:
-    """One span of one day of the calendar; whatever is said of a day stands in place of its weekday's spans.
+    """One span of hours on a day of the calendar. Exceptions of a day replace the spans of its weekday.
 
     Args:
-        day: of the gym's own calendar.
+        day: in the time zone of the gym.
         opens_minute, closes_minute: as in `OpeningHours`; None: closed all day.
-        note: for people, such as the name of a holiday.
+        note: free text, such as the name of a holiday.
     """
 
     day: date
@@ -50,13 +50,13 @@ class OpeningException:
 def is_open(
     hours: Sequence[OpeningHours], exceptions: Sequence[OpeningException], time_zone: str, now: datetime
 ) -> bool:
-    """Whether the gym is open; one without any hours is, on every day of which nothing else is said.
+    """Whether the gym is open. Without any hours it is open on every day that has no exception.
 
-    The clock on the wall decides: on the night of a change to summer time a gym that closes at six closes at six. An
-    hour that comes twice is one long hour, and a time that never comes is the moment at which the clock jumps over it.
+    The local clock decides: on the night when summer time begins, a gym that closes at six closes at six. An hour that
+    occurs twice is one long hour. A time that is skipped is the moment of the skip.
 
     Args:
-        exceptions: of the two days before and after at least.
+        exceptions: at least those from two days before to two days after.
 
     Raises:
         zoneinfo.ZoneInfoNotFoundError: there is no such time zone.
@@ -67,7 +67,7 @@ def is_open(
     shown = now.astimezone(zone)
     minute = shown.hour * 60 + shown.minute
     return any(
-        # Most spans are told by what the wall shows; what it shows may have been shown before.
+        # The local clock time rules out most spans cheaply; the second line is exact when a clock time occurs twice.
         opens - _SET_BACK_AT_MOST <= minute - days * MINUTES_A_DAY < closes
         and _at(day, opens, zone) <= now < _at(day, closes, zone)
         for days in (0, -1, 1)
@@ -79,9 +79,10 @@ def is_open(
 def closing_after(
     hours: Sequence[OpeningHours], exceptions: Sequence[OpeningException], time_zone: str, moment: datetime
 ) -> datetime | None:
-    """When the gym next closes after a moment; None: it never does.
+    """When the gym next closes after a moment; None: never.
 
-    Spans that touch are one, at midnight too. Who is inside while the gym is closed sees it open and close once more.
+    Adjacent spans count as one, also at midnight. If the gym is closed at the moment, this is the end of its next
+    opening.
 
     Args:
         exceptions: all from the day before the moment on.
@@ -101,7 +102,7 @@ def closing_after(
 def change_after(
     hours: Sequence[OpeningHours], exceptions: Sequence[OpeningException], time_zone: str, moment: datetime
 ) -> datetime | None:
-    """When the gym next opens, if it is closed, or closes, if it is open; None: never. As `closing_after`."""
+    """When the gym next opens, if it is closed, or closes, if it is open; None: never. See `closing_after`."""
     for opens, closes in _periods(hours, exceptions, ZoneInfo(time_zone), moment):
         if opens > moment:
             return opens
@@ -113,7 +114,7 @@ def change_after(
 def _periods(
     hours: Sequence[OpeningHours], exceptions: Sequence[OpeningException], zone: ZoneInfo, moment: datetime
 ) -> Iterator[tuple[datetime, datetime | None]]:
-    """From when to when the gym is open, from around a moment on; the last one may have no end."""
+    """The periods in which the gym is open, from around a moment on; the last one may have no end."""
     if not hours and not exceptions:
         return
     day = moment.astimezone(zone).date() - _DAY
@@ -135,7 +136,7 @@ def _periods(
 def _spans(
     day: date, hours: Sequence[OpeningHours], exceptions: Sequence[OpeningException], zone: ZoneInfo
 ) -> list[Span]:
-    """The spans that begin on a day, in their order; those of which a change of the clocks leaves nothing are none."""
+    """The spans that begin on a day, in order, without those that a change of the clocks skips completely."""
     spans = [
         (_at(day, opens, zone), _at(day, closes, zone)) for opens, closes in sorted(_minutes(day, hours, exceptions))
     ]
@@ -160,13 +161,13 @@ def _minutes(
 
 
 def _at(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """The first moment at which the clock on the wall shows this time of this day, or a later one."""
+    """The first moment at which the local clock shows this time of this day, or a later time."""
     days, minute = divmod(minute, MINUTES_A_DAY)
     shown = datetime.combine(day + timedelta(days=days), time(minute // 60, minute % 60))
     moment = shown.replace(tzinfo=zone).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) == shown:
         return moment
-    # The clock jumps over this time (PEP 495): the jump lies between what it is by the old offset and by the new one.
+    # The clock skips this time (PEP 495): the skip lies between the moments by the old and the new offset.
     before = shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
     while moment - before > timedelta(seconds=1):
         middle = before + (moment - before) // 2

@@ -1,211 +1,123 @@
-"""Gyms, gates and devices in the database."""
+"""Gyms in the database."""
 
-from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from domain.gyms.model import Device, DeviceAtGate, DeviceKey, DeviceSighting, Gate, Gym, Serves
-from domain.gyms.registry import GYM_COLUMNS, gym_of
+from domain.door.tables import head_counts, open_visits, scans, visits
+from domain.gyms.model import Gym
+from domain.gyms.tables import gate_devices, gates, gyms
+from domain.machines.tables import machines
+from domain.memberships.tables import plan_gyms
 from domain.paging import Page, PageRequest, page
-from domain.tables import gate_devices, gates, gyms
 
-_DEVICE = (
-    gate_devices.c.id,
-    gate_devices.c.gate_id,
-    gate_devices.c.name,
-    gate_devices.c.created_at,
-    gate_devices.c.revoked_at,
-    gate_devices.c.last_seen_at,
-    gate_devices.c.clock_skew_ms,
+_GYM = (
+    *(gyms.c.name, gyms.c.address, gyms.c.time_zone, gyms.c.capacity, gyms.c.reentry_after_s),
+    *(gyms.c.grace_after_closing_s, gyms.c.longest_visit_s, gyms.c.longest_use_s),
+    *(gyms.c.id, gyms.c.legacy_number, gyms.c.version, gyms.c.retired_at),
 )
+_REFERRING = {
+    "scans": scans.c.gym_id,
+    "visits": visits.c.gym_id,
+    "machines": machines.c.gym_id,
+    "plans": plan_gyms.c.gym_id,
+    "head counts": head_counts.c.gym_id,
+}
 
 
 class GymRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes gyms in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def gyms(self, request: PageRequest, *, retired: bool = False) -> Page[Gym]:
-        """The gyms in operation, or those retired, in the order in which they were set up."""
+        """The gyms in operation, or the retired ones, in the order of their creation."""
         wanted = gyms.c.retired_at.is_not(None) if retired else gyms.c.retired_at.is_(None)
-        query = select(*GYM_COLUMNS).where(wanted).order_by(gyms.c.id).limit(request.fetch)
+        query = select(*_GYM).where(wanted).order_by(gyms.c.id).limit(request.fetch)
         if request.after:
             query = query.where(gyms.c.id > request.after)
-        rows = [gym_of(row) for row in self._connection.execute(query)]
+        rows = [_gym(row) for row in self._connection.execute(query)]
         return page(rows, request, lambda gym: gym.id)
 
     def gym(self, gym_id: UUID, *, retired: bool = False) -> Gym | None:
         """A gym in operation; with `retired` also one that is not."""
-        query = select(*GYM_COLUMNS).where(gyms.c.id == gym_id)
+        query = select(*_GYM).where(gyms.c.id == gym_id)
         if not retired:
             query = query.where(gyms.c.retired_at.is_(None))
         row = self._connection.execute(query).one_or_none()
-        return gym_of(row) if row else None
+        return _gym(row) if row else None
 
-    def lock_gym(self, gym_id: UUID) -> bool:
-        """Hold a gym's row until the unit of work ends; whether there is such a gym."""
-        query = select(gyms.c.id).where(gyms.c.id == gym_id, gyms.c.retired_at.is_(None)).with_for_update()
-        return self._connection.execute(query).one_or_none() is not None
+    def of_number(self, number: int) -> Gym | None:
+        """The gym in operation with this legacy number."""
+        query = select(*_GYM).where(gyms.c.legacy_number == number, gyms.c.retired_at.is_(None))
+        row = self._connection.execute(query).one_or_none()
+        return _gym(row) if row else None
 
-    def hold_gym(self, gym_id: UUID) -> None:
-        """Hold a gym's row until the unit of work ends, whether or not it is retired."""
-        self._connection.execute(select(gyms.c.id).where(gyms.c.id == gym_id).with_for_update())
+    def time_zone(self, gym_id: UUID) -> str | None:
+        """The time zone of a gym, retired or not."""
+        return self._connection.execute(select(gyms.c.time_zone).where(gyms.c.id == gym_id)).scalar_one_or_none()
 
-    def gate(self, gate_id: UUID) -> Gate | None:
-        """One gate in use."""
-        return self.gates_by_id([gate_id]).get(gate_id)
+    def locked(self, gym_id: UUID, *, retired: bool = False) -> Gym | None:
+        """A gym in operation, locked until the unit of work ends; with `retired` also one that is not."""
+        row = self._connection.execute(select(*_GYM).where(gyms.c.id == gym_id).with_for_update()).one_or_none()
+        gym = _gym(row) if row else None
+        return None if gym is not None and gym.retired_at is not None and not retired else gym
 
-    def gates_by_id(self, gate_ids: Collection[UUID]) -> dict[UUID, Gate]:
-        """Those of the gates that exist and are not retired."""
-        rows = self._connection.execute(select(gates).where(gates.c.id.in_(gate_ids), gates.c.retired_at.is_(None)))
-        return {row.id: _gate(row) for row in rows}
+    def next_number(self) -> int:
+        """The next free legacy number. Two transactions that create the first gym at once collide in it."""
+        last: int | None = self._connection.execute(select(func.max(gyms.c.legacy_number))).scalar_one()
+        return (last or 0) + 1
 
-    def gates(self, gym_id: UUID, request: PageRequest) -> Page[Gate]:
-        """The gates of a gym, in the order in which they were set up."""
-        query = (
-            select(gates)
-            .where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None))
-            .order_by(gates.c.id)
-            .limit(request.fetch)
-        )
-        if request.after:
-            query = query.where(gates.c.id > request.after)
-        rows = [_gate(row) for row in self._connection.execute(query)]
-        return page(rows, request, lambda gate: gate.id)
+    def add(self, gym: Gym, company_id: UUID, now: datetime) -> None:
+        """Insert a gym.
 
-    def gates_of(self, gym_id: UUID) -> list[Gate]:
-        """All gates in use of a gym; there are as many as there are doors."""
-        rows = self._connection.execute(
-            select(gates).where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None)).order_by(gates.c.id)
-        )
-        return [_gate(row) for row in rows]
-
-    def gate_of_numbered_gym(self, number: int) -> Gate | None:
-        """The oldest gate of both directions of the gym of this number; a retired one still lets people out."""
-        row = self._connection.execute(
-            select(gates)
-            .join(gyms, gyms.c.id == gates.c.gym_id)
-            .where(
-                gyms.c.legacy_number == number,
-                gates.c.serves == Serves.BOTH.value,
-                gates.c.retired_at.is_(None),
-            )
-            .order_by(gates.c.id)
-            .limit(1)
-        ).one_or_none()
-        return _gate(row) if row else None
-
-    def add_gate(self, gate: Gate) -> None:
-        """Keep a new gate."""
+        Raises:
+            sqlalchemy.exc.IntegrityError: its number was taken meanwhile.
+        """
         self._connection.execute(
-            insert(gates).values(
-                id=gate.id, gym_id=gate.gym_id, name=gate.name, serves=gate.serves.value, created_at=gate.created_at
+            insert(gyms).values(
+                id=gym.id,
+                legacy_number=gym.legacy_number,
+                company_id=company_id,
+                version=gym.version,
+                created_at=now,
+                **asdict(gym.details),
             )
         )
 
-    def change_gate(self, gate: Gate) -> None:
-        """Keep a gate as it is now."""
+    def change(self, gym: Gym) -> None:
+        """Update a gym."""
         self._connection.execute(
-            update(gates)
-            .where(gates.c.id == gate.id)
-            .values(name=gate.name, serves=gate.serves.value, version=gate.version)
+            update(gyms)
+            .where(gyms.c.id == gym.id)
+            .values(version=gym.version, retired_at=gym.retired_at, **asdict(gym.details))
         )
 
-    def retire_gate(self, gate_id: UUID, now: datetime) -> None:
-        """A gate is used no more, and neither are its devices."""
-        self._connection.execute(
-            update(gates).where(gates.c.id == gate_id).values(retired_at=now, version=gates.c.version + 1)
-        )
-        self._connection.execute(
-            update(gate_devices)
-            .where(gate_devices.c.gate_id == gate_id, gate_devices.c.revoked_at.is_(None))
-            .values(revoked_at=now)
-        )
+    def referring(self, gym_id: UUID) -> list[str]:
+        """The kinds of records that refer to a gym."""
+        return [
+            what
+            for what, column in _REFERRING.items()
+            if self._connection.execute(select(column).where(column == gym_id).limit(1)).first()
+        ]
 
-    def devices_of(self, gate_id: UUID, request: PageRequest) -> Page[Device]:
-        """The devices of a gate, revoked ones too, oldest first."""
-        query = (
-            select(*_DEVICE).where(gate_devices.c.gate_id == gate_id).order_by(gate_devices.c.id).limit(request.fetch)
-        )
-        if request.after:
-            query = query.where(gate_devices.c.id > request.after)
-        rows = [Device(*row) for row in self._connection.execute(query)]
-        return page(rows, request, lambda device: device.id)
+    def inside(self, gym_id: UUID) -> int:
+        """The number of open visits at a gym."""
+        query = select(func.count()).select_from(open_visits).where(open_visits.c.gym_id == gym_id)
+        return self._connection.execute(query).scalar_one()
 
-    def devices_at(self, gym_id: UUID, request: PageRequest) -> Page[DeviceAtGate]:
-        """The devices of a gym that are in use, oldest first."""
-        query = (
-            select(*_DEVICE, gates.c.name.label("gate_name"))
-            .join(gates, gates.c.id == gate_devices.c.gate_id)
-            .where(gates.c.gym_id == gym_id, gates.c.retired_at.is_(None), gate_devices.c.revoked_at.is_(None))
-            .order_by(gate_devices.c.id)
-            .limit(request.fetch)
-        )
-        if request.after:
-            query = query.where(gate_devices.c.id > request.after)
-        rows = [DeviceAtGate(Device(*row[:-1]), row.gate_name) for row in self._connection.execute(query)]
-        return page(rows, request, lambda one: one.device.id)
-
-    def devices_seen(self, sightings: Sequence[DeviceSighting]) -> None:
-        """Remember when devices were seen last; what is older than what is known changes nothing."""
-        if not sightings:
-            return
-        seen_at = bindparam("seen_at", type_=gate_devices.c.last_seen_at.type)
-        skew = bindparam("skew", type_=gate_devices.c.clock_skew_ms.type)
-        self._connection.execute(
-            update(gate_devices)
-            .where(
-                gate_devices.c.id == bindparam("device", type_=gate_devices.c.id.type),
-                or_(gate_devices.c.last_seen_at.is_(None), gate_devices.c.last_seen_at < seen_at),
-            )
-            .values(last_seen_at=seen_at, clock_skew_ms=func.coalesce(skew, gate_devices.c.clock_skew_ms)),
-            [
-                {"device": one.device_id, "seen_at": one.seen_at, "skew": one.clock_skew_ms}
-                for one in sorted(sightings, key=lambda one: one.device_id)
-            ],
-        )
-
-    def device_keys(self, device_ids: Collection[UUID]) -> dict[UUID, DeviceKey]:
-        """What is needed to recognise those of the devices that exist and are not revoked, at gates in use."""
-        rows = self._connection.execute(
-            select(gate_devices.c.id, gate_devices.c.gate_id, gates.c.gym_id, gate_devices.c.secret_hash)
-            .join(gates, gates.c.id == gate_devices.c.gate_id)
-            .where(
-                gate_devices.c.id.in_(device_ids),
-                gate_devices.c.revoked_at.is_(None),
-                gates.c.retired_at.is_(None),
-            )
-        )
-        return {row.id: DeviceKey(*row) for row in rows}
-
-    def add_device(self, device: Device, secret_hash: str) -> None:
-        """Keep a new device."""
-        self._connection.execute(
-            insert(gate_devices).values(
-                id=device.id,
-                gate_id=device.gate_id,
-                name=device.name,
-                secret_hash=secret_hash,
-                created_at=device.created_at,
-            )
-        )
-
-    def revoke_device(self, device_id: UUID, now: datetime) -> bool:
-        """Revoke a device; one revoked before keeps its time. Whether there is such a device."""
-        known = self._connection.execute(
-            select(gate_devices.c.id).where(gate_devices.c.id == device_id).with_for_update()
-        ).one_or_none()
-        self._connection.execute(
-            update(gate_devices)
-            .where(gate_devices.c.id == device_id, gate_devices.c.revoked_at.is_(None))
-            .values(revoked_at=now)
-        )
-        return known is not None
+    def remove(self, gym_id: UUID) -> None:
+        """Delete a gym with its hours, gates and devices; nothing else may refer to it."""
+        own = select(gates.c.id).where(gates.c.gym_id == gym_id)
+        self._connection.execute(delete(gate_devices).where(gate_devices.c.gate_id.in_(own)))
+        self._connection.execute(delete(gates).where(gates.c.gym_id == gym_id))
+        self._connection.execute(delete(gyms).where(gyms.c.id == gym_id))
 
 
-def _gate(row: Row[Any]) -> Gate:
-    return Gate(row.id, row.gym_id, row.name, Serves(row.serves), row.created_at, row.version)
+def _gym(row: Row[*tuple[Any, ...]]) -> Gym:
+    """A gym of its columns."""
+    return Gym(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it

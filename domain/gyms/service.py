@@ -1,88 +1,116 @@
-"""What can be done about gates and devices."""
+"""What admins do with gyms: create, change, retire, reopen, delete, and set opening hours."""
 
-import secrets
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from uuid import UUID
 
-from domain.gyms.managing import UNKNOWN_GYM
-from domain.gyms.model import Device, Gate, GymProblem, GymRefusal, NewDevice, Serves
+from sqlalchemy import Connection
+
+from domain.companies.repository import CompanyRepository
+from domain.gyms.hours_repository import HoursRepository
+from domain.gyms.model import UNKNOWN_GYM, Gym, GymDetails, GymProblem, GymRefusal
 from domain.gyms.repository import GymRepository
-from domain.gyms.rules import hash_secret, refuse_change, refuse_gate, write_credential
+from domain.gyms.rules import refuse_change
+from domain.gyms.timetable import Timetable, refuse_timetable
 from domain.ids import new_id
 
-_SECRET_BYTES = 32
-UNKNOWN_GATE = GymRefusal(GymProblem.UNKNOWN_GATE, "There is no such gate.")
+
+def create_gym(connection: Connection, details: GymDetails, now: datetime) -> Gym:
+    """Create a gym of the company, with the next free legacy number.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the number was taken meanwhile: roll back and try again.
+    """
+    company_id = CompanyRepository(connection).lock_or_create(now)
+    gyms = GymRepository(connection)
+    gym = Gym(**asdict(details), id=new_id(), legacy_number=gyms.next_number(), version=1)
+    gyms.add(gym, company_id, now)
+    return gym
 
 
-def create_gate(gyms: GymRepository, gym_id: UUID, name: str, serves: Serves, now: datetime) -> Gate | GymRefusal:
-    """Give a gym another gate; its name is unique there."""
-    if not gyms.lock_gym(gym_id):
-        return UNKNOWN_GYM
-    if refusal := refuse_gate(gyms.gates_of(gym_id), name):
-        return refusal
-    gate = Gate(id=new_id(), gym_id=gym_id, name=name, serves=serves, created_at=now)
-    gyms.add_gate(gate)
-    return gate
+def change_gym(
+    connection: Connection, gym_id: UUID, changes: Mapping[str, str | int | None], expected: int | None
+) -> Gym | GymRefusal:
+    """Change details of a gym.
 
-
-def change_gate(
-    gyms: GymRepository, gate_id: UUID, name: str | None, serves: Serves | None, expected: int | None
-) -> Gate | GymRefusal:
-    """Change a gate's name, which stays unique in its gym, or the ways it serves.
+    If the capacity falls below the number of people inside, nobody may enter until some leave.
 
     Args:
-        name, serves: None: as it is.
-        expected: the version that was read; None: any.
+        changes: fields of `GymDetails`, each of its type.
+        expected: the version that the caller has read; None accepts any version.
     """
-    gate = _locked(gyms, gate_id)
-    if gate is None:
-        return UNKNOWN_GATE
-    if refusal := refuse_change("The gate", gate.version, expected):
+    gym = GymRepository(connection).locked(gym_id)
+    if gym is None:
+        return UNKNOWN_GYM
+    if refusal := refuse_change("The gym", gym.version, expected):
         return refusal
-    others = [other for other in gyms.gates_of(gate.gym_id) if other.id != gate.id]
-    if name is not None and (refusal := refuse_gate(others, name)):
-        return refusal
-    changed = replace(gate, name=name or gate.name, serves=serves or gate.serves)
-    if changed == gate:
-        return gate
-    changed = replace(changed, version=gate.version + 1)
-    gyms.change_gate(changed)
+    details = replace(gym.details, **changes)  # type: ignore[arg-type] # the schema checks it
+    if details == gym.details:
+        return gym
+    changed = replace(gym, **asdict(details), version=gym.version + 1)
+    GymRepository(connection).change(changed)
     return changed
 
 
-def retire_gate(gyms: GymRepository, gate_id: UUID, expected: int | None, now: datetime) -> GymRefusal | None:
-    """Use a gate no more: nobody scans there, its devices are revoked, its name is free. Its past stays."""
-    gate = _locked(gyms, gate_id)
-    if gate is None:
-        return UNKNOWN_GATE
-    if refusal := refuse_change("The gate", gate.version, expected):
+def retire_gym(connection: Connection, gym_id: UUID, now: datetime, *, force: bool = False) -> Gym | GymRefusal:
+    """Close a gym to entries. People inside can still leave. Idempotent.
+
+    Args:
+        force: retire the gym even while people are inside.
+    """
+    gyms = GymRepository(connection)
+    gym = gyms.locked(gym_id, retired=True)
+    if gym is None:
+        return UNKNOWN_GYM
+    # The door locks the gym too, so nobody enters between the count and the retirement.
+    inside = 0 if force or gym.retired_at is not None else gyms.inside(gym_id)
+    if inside:
+        return GymRefusal(
+            GymProblem.GYM_NOT_EMPTY,
+            f"People inside: {inside}. Retire the gym after they have left, or use `force=true`: they can still leave.",
+        )
+    return _set_retired(gyms, gym, now)
+
+
+def reopen_gym(connection: Connection, gym_id: UUID) -> Gym | GymRefusal:
+    """Undo a retirement. Idempotent."""
+    gyms = GymRepository(connection)
+    gym = gyms.locked(gym_id, retired=True)
+    return UNKNOWN_GYM if gym is None else _set_retired(gyms, gym, None)
+
+
+def delete_gym(connection: Connection, gym_id: UUID, expected: int | None) -> GymRefusal | None:
+    """Delete a gym that nothing refers to, such as one created by mistake. Retire any other gym instead."""
+    gyms = GymRepository(connection)
+    gym = gyms.locked(gym_id, retired=True)
+    if gym is None:
+        return UNKNOWN_GYM
+    if refusal := refuse_change("The gym", gym.version, expected):
         return refusal
-    gyms.retire_gate(gate_id, now)
+    if referring := gyms.referring(gym_id):
+        return GymRefusal(GymProblem.GYM_IN_USE, f"The gym has {', '.join(referring)}. Retire it instead; they stay.")
+    gyms.remove(gym_id)
     return None
 
 
-def create_device(gyms: GymRepository, gate_id: UUID, name: str, now: datetime) -> NewDevice | GymRefusal:
-    """Give a gate another device. Its secret leaves here once; what stays is a hash."""
-    if gyms.gate(gate_id) is None:
-        return UNKNOWN_GATE
-    device = Device(id=new_id(), gate_id=gate_id, name=name, created_at=now, revoked_at=None)
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
-    gyms.add_device(device, hash_secret(secret))
-    return NewDevice(device, write_credential(device.id, secret))
+def set_hours(connection: Connection, gym_id: UUID, timetable: Timetable, expected: int | None) -> Gym | GymRefusal:
+    """Replace all opening hours of a gym. They are part of the gym, so its version rises."""
+    gym = GymRepository(connection).locked(gym_id)
+    if gym is None:
+        return UNKNOWN_GYM
+    refusal = refuse_change("The gym", gym.version, expected) or refuse_timetable(timetable)
+    if refusal:
+        return refusal
+    changed = replace(gym, version=gym.version + 1)
+    HoursRepository(connection).set(gym_id, timetable)
+    GymRepository(connection).change(changed)
+    return changed
 
 
-def revoke_device(gyms: GymRepository, device_id: UUID, now: datetime) -> GymRefusal | None:
-    """Take a device's credential back; once more changes nothing."""
-    if gyms.revoke_device(device_id, now):
-        return None
-    return GymRefusal(GymProblem.UNKNOWN_DEVICE, "There is no such device.")
-
-
-def _locked(gyms: GymRepository, gate_id: UUID) -> Gate | None:
-    """A gate in use; its gym, and so all gates of that gym, are held until the unit of work ends."""
-    gate = gyms.gate(gate_id)
-    if gate is None:
-        return None
-    gyms.hold_gym(gate.gym_id)
-    return gyms.gate(gate_id)  # as it is now
+def _set_retired(gyms: GymRepository, gym: Gym, retired_at: datetime | None) -> Gym:
+    if (gym.retired_at is None) == (retired_at is None):
+        return gym
+    changed = replace(gym, retired_at=retired_at, version=gym.version + 1)
+    gyms.change(changed)
+    return changed

@@ -1,4 +1,4 @@
-"""A gym's opening hours as they are set: what cannot be set, and why."""
+"""Opening hours as admins set them, and why some are refused."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MINUTES_A_WEEK = 7 * MINUTES_A_DAY
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The spans of the weekdays, and the days that are not as their weekday is. No hours at all: always open."""
+    """The hours of the weekdays, and the exceptional days. Without any hours the gym is always open."""
 
     hours: tuple[OpeningHours, ...] = ()
     exceptions: tuple[OpeningException, ...] = ()
@@ -24,15 +24,15 @@ class Timetable:
 
 @dataclass(frozen=True, slots=True)
 class GymHours:
-    """A gym and when it is open; they have one version."""
+    """A gym and its opening hours, which share one version."""
 
     gym: Gym
     timetable: Timetable
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """A span in minutes of the week, or of the calendar, and how people call it."""
+class _NamedSpan:
+    """A span in minutes of the week or of the calendar, with its name in messages."""
 
     opens: int
     closes: int
@@ -40,7 +40,7 @@ class _Named:
 
 
 def refuse_timetable(timetable: Timetable) -> GymRefusal | None:
-    """Why hours cannot be set, and what would mend them; None when they can."""
+    """Why opening hours are refused, with a hint for each fault; None if they are not."""
     faults = [
         *_faults_of_spans(timetable),
         *_overlaps(_weekly(timetable.hours)),
@@ -51,7 +51,7 @@ def refuse_timetable(timetable: Timetable) -> GymRefusal | None:
 
 
 def clock_time(minute: int) -> str:
-    """Minutes after midnight as people write them; past midnight the hours go on: 26:00."""
+    """Minutes after midnight as a clock time; hours after midnight continue, such as 26:00."""
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
@@ -66,33 +66,33 @@ def _faults_of_spans(timetable: Timetable) -> Iterator[str]:
     ]
     for name, opens, closes in spans:
         if not 0 <= opens < MINUTES_A_DAY:
-            yield f"{name}: a span opens from 00:00 to 23:59; let it begin on the day before or after."
+            yield f"{name}: opening time must be from 00:00 to 23:59. Begin on the day before or after."
         elif not opens < closes <= LATEST_MINUTE:
             later = clock_time(closes % MINUTES_A_DAY + MINUTES_A_DAY)
-            yield f"{_span(name, opens, closes)} does not end after it begins; past midnight hours go on: {later}."
+            yield f"{_span(name, opens, closes)} does not end after it begins. For a time after midnight use {later}."
 
 
 def _closed_and_open(exceptions: Sequence[OpeningException]) -> Iterator[str]:
     closed = [one.day for one in exceptions if one.opens_minute is None]
     for day in sorted(set(closed)):
         if len([one for one in exceptions if one.day == day]) > 1:
-            yield f"{day.isoformat()} is closed all day and named again: keep one of the two."
+            yield f"{day.isoformat()} is both closed all day and listed with hours. Keep one of the two."
 
 
-def _weekly(hours: Sequence[OpeningHours]) -> list[_Named]:
-    """Every span of the week, and those of its first days once more after its end: Sunday night runs into Monday."""
+def _weekly(hours: Sequence[OpeningHours]) -> list[_NamedSpan]:
+    """The spans of two weeks in a row, because Sunday night may reach into Monday."""
     return [
-        _Named(start + span.opens_minute, start + span.closes_minute, _name(span))
+        _NamedSpan(start + span.opens_minute, start + span.closes_minute, _name(span))
         for week in (0, 1)
         for span in hours
         for start in (week * _MINUTES_A_WEEK + span.weekday * MINUTES_A_DAY,)
     ]
 
 
-def _by_calendar(exceptions: Sequence[OpeningException]) -> list[_Named]:
+def _by_calendar(exceptions: Sequence[OpeningException]) -> list[_NamedSpan]:
     first = min((one.day for one in exceptions), default=date.min)
     return [
-        _Named(start + one.opens_minute, start + one.closes_minute, _span(one.day.isoformat(), *minutes))
+        _NamedSpan(start + one.opens_minute, start + one.closes_minute, _span(one.day.isoformat(), *minutes))
         for one in exceptions
         if one.opens_minute is not None and one.closes_minute is not None
         for start, minutes in (
@@ -101,16 +101,16 @@ def _by_calendar(exceptions: Sequence[OpeningException]) -> list[_Named]:
     ]
 
 
-def _overlaps(spans: list[_Named]) -> Iterator[str]:
+def _overlaps(spans: list[_NamedSpan]) -> Iterator[str]:
     ordered = sorted(spans, key=lambda span: span.opens)
-    told = set()
+    reported = set()
     for one, following in pairwise(ordered):
         pair = (one.name, following.name)
-        if following.opens < one.closes and pair not in told:
-            told.add(pair)
+        if following.opens < one.closes and pair not in reported:
+            reported.add(pair)
             apart = following.opens - one.opens
             latest = clock_time(one.opens % MINUTES_A_DAY + apart)
-            yield f"{one.name} and {following.name} overlap: join them" + (
+            yield f"{one.name} and {following.name} overlap. Join them" + (
                 f", or end the first by {latest}." if apart else "."
             )
 

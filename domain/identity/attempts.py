@@ -1,58 +1,53 @@
-"""Wrong tries: a few are free, after that each one has to wait.
+"""Limits on failed attempts: a few are free, later ones are delayed.
 
-Each purpose has counters of its own, so that nothing that is done for one purpose frees or blocks another one. What is
-counted is named by a hash, whether or not there is such an account, so that neither an answer nor a row tells which
-addresses have one.
+Each purpose has its own counters, so one purpose neither frees nor blocks another. A counter is named by a hash,
+whether or not the account exists, so neither an answer nor a row reveals which addresses have an account.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
-
 from domain.identity.addresses import account_name
-from domain.tables import sign_in_attempts
 
 FORGOTTEN_AFTER = timedelta(hours=24)
 AN_HOUR = timedelta(hours=1)
-_SWEPT_AT_ONCE = 500
 _SEPARATOR = "\0"
 
 
-class Purpose(StrEnum):
-    """What somebody tries to do."""
+class AttemptPurpose(StrEnum):
+    """What an attempt is for."""
 
     SIGN_IN = "sign_in"
     CONFIRM = "confirm"
     RESET = "reset"
     CHANGE = "change"
-    MAIL = "mail"  # asks for a mail to be sent: nothing is proven by that, so nothing clears it
+    MAIL = "mail"  # requests a mail; this proves nothing, so nothing clears the counter
 
 
 class Scope(StrEnum):
-    """Whose tries one counter counts."""
+    """Which attempts one counter counts."""
 
-    DEVICE = "device"  # of one device that has signed in to the account before
+    DEVICE = "device"  # by one device that has signed in to the account before
     HERE = "here"  # for one account from one network
-    STRANGERS = "strangers"  # for one account, or a record that is named, from everywhere; known devices left out
-    NETWORK = "network"  # for all accounts from one network, known devices left out
+    STRANGERS = "strangers"  # for one account, or one named record, from everywhere, without known devices
+    NETWORK = "network"  # for all accounts from one network, without known devices
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """How many wrong tries are free, and what those that are not wait for.
+    """How many failed attempts are free, and how long later ones are delayed.
 
     Args:
-        free: for one account from one network; of a known device before it counts as a stranger.
+        free: for one account from one network; also of a known device before it counts as unknown.
         free_of_network: from one network for all accounts.
-        longest_delay: after a wrong try that was not free.
-        strangers_an_hour: for one account from everywhere.
-        mails_an_hour: that strangers have sent to one address.
-        mails_of_network_an_hour: that one network has sent to all addresses.
+        longest_delay: after a failed attempt that was not free.
+        strangers_an_hour: attempts of unknown devices for one account, from everywhere.
+        mails_an_hour: to one address, requested by unknown devices.
+        mails_of_network_an_hour: to all addresses, requested from one network.
     """
 
     free: int
@@ -65,36 +60,35 @@ class AttemptLimits:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One thing by which tries are counted."""
+    """One counter of attempts."""
 
-    purpose: Purpose
+    purpose: AttemptPurpose
     scope: Scope
     value: str
 
     @property
     def key(self) -> str:
-        """What is kept of it."""
+        """The hash that names the counter in the database."""
         named = _SEPARATOR.join([self.purpose, self.scope, self.value])
         return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
 
     def most_an_hour(self, limits: AttemptLimits) -> int | None:
-        """How many there may be in an hour; None where delays grow instead."""
+        """The limit per hour; None if delays grow instead."""
         if self.scope is Scope.STRANGERS:
-            return limits.mails_an_hour if self.purpose is Purpose.MAIL else limits.strangers_an_hour
-        if self.scope is Scope.NETWORK and self.purpose is Purpose.MAIL:
+            return limits.mails_an_hour if self.purpose is AttemptPurpose.MAIL else limits.strangers_an_hour
+        if self.scope is Scope.NETWORK and self.purpose is AttemptPurpose.MAIL:
             return limits.mails_of_network_an_hour
         return None
 
 
-def of_stranger(purpose: Purpose, email: str, network: str, record: UUID | None = None) -> tuple[Counter, ...]:
-    """By what a try is counted that no known device makes.
+def of_stranger(purpose: AttemptPurpose, email: str, network: str, record: UUID | None = None) -> tuple[Counter, ...]:
+    """The counters of an attempt by an unknown device.
 
     Args:
-        purpose: see there.
         email: of the account.
-        network: from where.
-        record: the sign-up or reset that the try names, with whose code alone it is compared. Strangers, who cannot
-            name the owner's, then never use up the owner's tries.
+        network: see `Client.network`.
+        record: the sign-up or reset that the attempt names. Its code is compared with this record only, so strangers,
+            who do not know the owner's record, cannot use up the owner's attempts.
     """
     account = account_name(email)
     return (
@@ -104,27 +98,27 @@ def of_stranger(purpose: Purpose, email: str, network: str, record: UUID | None 
     )
 
 
-def of_device(purpose: Purpose, device: str) -> Counter:
-    """By what a try of a known device is counted."""
+def of_device(purpose: AttemptPurpose, device: str) -> Counter:
+    """The counter of an attempt by a known device."""
     return Counter(purpose, Scope.DEVICE, device)
 
 
 def delay_after(failures: int, scope: Scope, limits: AttemptLimits) -> timedelta:
-    """How long the next try has to wait: nothing while tries are free, then 1 s, 2 s, 4 s … up to the longest."""
+    """The delay before the next attempt: none while attempts are free, then 1 s, 2 s, 4 s … up to the longest."""
     beyond = failures - (limits.free_of_network if scope is Scope.NETWORK else limits.free)
     if beyond < 0:
         return timedelta(0)
-    # Past 2**30 s nothing grows any more, whatever the longest delay.
+    # No growth past 2**30 s, whatever the longest delay is.
     return min(timedelta(seconds=2 ** min(beyond, 30)), limits.longest_delay)
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """What one counter says.
+    """The present value of one counter.
 
     Args:
-        is_kept: whether there is a row of it, which this unit of work has locked.
-        since: the last wrong try, or the beginning of the hour in which they are counted.
+        is_kept: whether there is a row, which this unit of work has locked.
+        since: the last failed attempt, or the beginning of the hour that is counted.
     """
 
     is_kept: bool
@@ -133,104 +127,29 @@ class _Count:
     blocked_until: datetime | None
 
     def one_more(self, counter: Counter, limits: AttemptLimits, now: datetime) -> "_Count":
-        """The same after another wrong try."""
+        """The value after another failed attempt."""
         failures = self.failures + 1
         most = counter.most_an_hour(limits)
         if most is not None:
             until = self.since + AN_HOUR if failures >= most else None
             return replace(self, failures=failures, blocked_until=until)
-        if counter.scope is Scope.DEVICE:  # it never waits: with too many it is a stranger
+        if counter.scope is Scope.DEVICE:  # a known device never waits: after too many failures it counts as unknown
             return replace(self, failures=failures, since=now, blocked_until=None)
         delay = delay_after(failures, counter.scope, limits)
         return replace(self, failures=failures, since=now, blocked_until=now + delay if delay else None)
 
     def one_fewer(self, counter: Counter, limits: AttemptLimits, blocked_until: datetime | None) -> "_Count":
-        """The same without a try that was not wrong. `blocked_until`: what that try itself has set."""
+        """The value without an attempt that did not fail. `blocked_until` is what this attempt has set."""
         failures = max(0, self.failures - 1)
         most = counter.most_an_hour(limits)
         free = failures < most if most is not None else not delay_after(failures, counter.scope, limits)
-        # A delay that another try has set in the meantime stays.
+        # A delay that another attempt has set meanwhile stays.
         own = most is None and self.blocked_until == blocked_until
         return replace(self, failures=failures, blocked_until=None if free or own else self.blocked_until)
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A try that was counted: until when each counter blocks others because of it."""
+    """A counted attempt: until when each counter blocks others because of it."""
 
     blocked_until: Mapping[Counter, datetime | None]
-
-
-class AttemptRepository:
-    """Wrong tries, on one connection. Every method locks the counters that it names until the unit of work ends."""
-
-    def __init__(self, connection: Connection, limits: AttemptLimits) -> None:
-        self._connection = connection
-        self._limits = limits
-
-    def is_trusted(self, device: Counter, now: datetime) -> bool:
-        """Whether a known device has wrong tries left before it counts as a stranger."""
-        return self._counts([device], now)[device].failures < self._limits.free
-
-    def attempt(self, counters: Sequence[Counter], now: datetime) -> Counted | timedelta:
-        """Count one wrong try, or say how long until the next one is looked at; then none is counted.
-
-        Raises:
-            sqlalchemy.exc.DBAPIError: another one was first: roll back and try again.
-        """
-        counts = self._counts(counters, now)
-        waits = [one.blocked_until - now for one in counts.values() if one.blocked_until and one.blocked_until > now]
-        if waits:
-            return max(waits)
-        more = {counter: count.one_more(counter, self._limits, now) for counter, count in counts.items()}
-        for counter, count in more.items():
-            self._keep(counter, count)
-        if not all(count.is_kept for count in more.values()):
-            self._sweep(now)
-        return Counted({counter: count.blocked_until for counter, count in more.items()})
-
-    def take_back(self, counted: Counted, now: datetime, *, proven: bool) -> None:
-        """Take a counted try back, for it was not wrong.
-
-        Args:
-            counted: the try.
-            now: the present.
-            proven: it was right: the device, or the account from this network, is free again. What counts strangers
-                and networks has one fewer and no more: others' wrong tries stay counted.
-        """
-        for counter, count in self._counts(counted.blocked_until, now).items():
-            if proven and counter.scope in {Scope.DEVICE, Scope.HERE}:
-                self._connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.key == counter.key))
-            elif count.failures:
-                own = counted.blocked_until[counter]
-                self._keep(counter, count.one_fewer(counter, self._limits, own))
-
-    def _counts(self, counters: Collection[Counter], now: datetime) -> dict[Counter, _Count]:
-        """What each counter says, in the order of their keys: so no two units of work wait for each other."""
-        table = sign_in_attempts
-        ordered = sorted(counters, key=lambda counter: counter.key)
-        query = select(table).where(table.c.key.in_([counter.key for counter in ordered])).order_by(table.c.key)
-        rows = {row.key: row for row in self._connection.execute(query.with_for_update())}
-        return {counter: self._count(counter, rows.get(counter.key), now) for counter in ordered}
-
-    def _count(self, counter: Counter, row: Row[*tuple[object, ...]] | None, now: datetime) -> _Count:
-        lasts = FORGOTTEN_AFTER if counter.most_an_hour(self._limits) is None else AN_HOUR
-        if row is None or now - row.last_failed_at >= lasts:
-            return _Count(row is not None, 0, now, None)
-        return _Count(is_kept=True, failures=row.failures, since=row.last_failed_at, blocked_until=row.blocked_until)
-
-    def _keep(self, counter: Counter, count: _Count) -> None:
-        values = {"failures": count.failures, "last_failed_at": count.since, "blocked_until": count.blocked_until}
-        if count.is_kept:
-            this = sign_in_attempts.c.key == counter.key
-            self._connection.execute(update(sign_in_attempts).where(this).values(**values))
-        else:  # a row that another one has inserted meanwhile is not locked, so it must not be updated: this fails
-            self._connection.execute(insert(sign_in_attempts).values(key=counter.key, **values))
-
-    def _sweep(self, now: datetime) -> None:
-        """Delete some that are forgotten, more than one try adds: there are never more than those of a day."""
-        forgotten = sign_in_attempts.c.last_failed_at < now - FORGOTTEN_AFTER
-        query = select(sign_in_attempts.c.key).where(forgotten).limit(_SWEPT_AT_ONCE)
-        keys: Iterable[str] = list(self._connection.execute(query).scalars())
-        if keys:
-            self._connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.key.in_(keys), forgotten))

@@ -3,13 +3,13 @@
 import unicodedata
 
 _IGNORED = {"Cc", "Cf", "Pd", "Zl", "Zp", "Zs"}  # spaces, line ends, zero-width characters, hyphens and dashes
-_MINUS = "\N{MINUS SIGN}"  # a sign of mathematics to Unicode, a hyphen to whoever types it
+_MINUS = "\N{MINUS SIGN}"  # Unicode: a mathematical symbol; people type it as a hyphen
 
 
 def normal_code(typed: str) -> str:
-    """A code as it is compared: `123 456`, `123-456` and full-width or other decimal digits are `123456`.
+    """The normal form of a typed code: `123 456`, `123-456` and other decimal digits become `123456`.
 
-    Text that is no number stays as it was typed, apart from spaces around it.
+    Other text only loses surrounding spaces.
     """
     letters = unicodedata.normalize("NFKC", typed).replace(_MINUS, "")
     kept = [letter for letter in letters if unicodedata.category(letter) not in _IGNORED]

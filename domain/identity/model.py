@@ -1,4 +1,4 @@
-"""Who calls, in which roles, and what is known of users and their sessions."""
+"""Callers, users, their roles and sessions, and refusals about them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 class Role(StrEnum):
-    """What somebody may do. The words are the groups of the identity provider."""
+    """Roles. The values are the names of groups at the identity provider."""
 
     USER = "User"
     STAFF = "Staff"
@@ -24,27 +24,27 @@ _INCLUDES = {
 
 
 def own_roles(groups: Iterable[str]) -> frozenset[Role]:
-    """The roles that are named by groups, without those that they include; other groups are none."""
+    """The roles that groups name, without included ones. Unknown groups are ignored."""
     known = {role.value: role for role in Role}
     return frozenset(known[group] for group in groups if group in known)
 
 
 def roles_of(groups: Iterable[str]) -> frozenset[Role]:
-    """The roles that groups give: Admin includes Staff, Staff includes User; other groups give none."""
+    """The roles that groups grant, with included ones: Admin includes Staff, Staff includes User."""
     return frozenset().union(*(_INCLUDES[role] for role in own_roles(groups)))
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever stands behind a verified token.
+    """The caller of a verified token.
 
     Args:
         user_id: the identity provider's `sub`, which is also the id in `users`.
         groups: the provider's, as the token names them.
-        session_id: the provider's `origin_jti`: one sign-in, however often it is refreshed.
+        session_id: the provider's `origin_jti`; it stays the same when tokens are refreshed.
         issued_at, expires_at: of this token.
-        email: None where the token does not say it, empty where the account has none.
-        username, name: where the token says them.
+        email: None if the token has none, empty if the account has none.
+        username, name: None if the token has none.
     """
 
     user_id: UUID
@@ -58,11 +58,11 @@ class Caller:
 
     @property
     def roles(self) -> frozenset[Role]:
-        """What the groups give, with everything that they include."""
+        """The roles that the groups grant, with included ones."""
         return roles_of(self.groups)
 
     def with_account(self, email: str, name: str) -> "Caller":
-        """The same, with what the provider says of the account."""
+        """The caller with data from the provider's account."""
         return replace(self, email=email, name=name)
 
 
@@ -71,12 +71,12 @@ UNKNOWN_NETWORK = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """From where somebody signs in or tries to.
+    """The client of a sign-in or an attempt.
 
     Args:
         device: what the client calls itself (User-Agent), shortened.
-        address: its IP address; empty where nobody knows it.
-        device_cookie: what it shows of an earlier sign-in, as it came: nothing is believed of it yet.
+        address: its IP address; empty if unknown.
+        device_cookie: of an earlier sign-in, as it was sent; not verified.
     """
 
     device: str = ""
@@ -85,9 +85,9 @@ class Client:
 
     @property
     def network(self) -> str:
-        """What limits count by: an IPv4 address, or the 64 bits of an IPv6 network, in which each host has many.
+        """What limits count by: an IPv4 address, or the first 64 bits of an IPv6 address.
 
-        Clients without an address share one, so that no limit is off for them.
+        Clients with an unknown address share one network, so limits hold for them too.
         """
         if ":" not in self.address:
             return self.address or UNKNOWN_NETWORK
@@ -97,11 +97,11 @@ class Client:
 
 
 UNKNOWN_CLIENT = Client()
-"""Of which nothing is known."""
+"""A client without any data."""
 
 
 class UserState(StrEnum):
-    """How an account stands."""
+    """The state of an account."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -110,12 +110,12 @@ class UserState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whoever signed in once.
+    """A user: a person who has signed in at least once.
 
     Args:
         id: the identity provider's `sub`.
-        email: None: no address that can be used.
-        roles: those given, without included ones.
+        email: None if there is no usable address.
+        roles: without included ones.
     """
 
     id: UUID
@@ -127,11 +127,17 @@ class User:
     disabled_at: datetime | None = None
     deleted_at: datetime | None = None
     roles_changed_at: datetime | None = None
+    reminders_off_at: datetime | None = None
     roles: frozenset[Role] = frozenset()
 
     @property
+    def wants_reminders(self) -> bool:
+        """Whether the user gets mails before a membership ends."""
+        return self.reminders_off_at is None
+
+    @property
     def state(self) -> UserState:
-        """How the account stands."""
+        """The state of the account."""
         if self.disabled_at is not None:
             return UserState.DISABLED
         return UserState.ACTIVE if self.banned_at is None else UserState.BANNED
@@ -139,7 +145,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which users are listed; None is no condition. `search` begins a mail address, a name or a word of one."""
+    """Which users to list; None is no condition. `search`: the beginning of an address, a name, or a word of it."""
 
     search: str | None = None
     role: Role | None = None
@@ -161,11 +167,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """What every replica must know of a session to trust its tokens.
+    """What a replica must know about a session to trust its tokens.
 
     Args:
-        roles: the user's present ones, with what they include.
-        roles_changed_at: tokens issued before then give no more than `roles`.
+        roles: the user's present roles, with included ones.
+        roles_changed_at: tokens issued before this time grant no more than `roles`.
     """
 
     user_id: UUID
@@ -173,14 +179,14 @@ class SessionState:
     roles_changed_at: datetime | None
 
     def allowed(self, caller: Caller) -> frozenset[Role]:
-        """The roles that a token of the session still gives."""
+        """The roles that a token of the session still grants."""
         if self.roles_changed_at is None or caller.issued_at > self.roles_changed_at:
             return caller.roles
         return caller.roles & self.roles
 
 
 class Change(StrEnum):
-    """What was done to an account."""
+    """Kinds of changes of an account."""
 
     CREATED = "created"
     ROLE_GIVEN = "role_given"
@@ -195,7 +201,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserChange:
-    """One entry of an account's history. `by_id` is None where it came from the provider or the command line."""
+    """One entry of an account's history. `by_id` is None for changes by the provider or the command line."""
 
     id: UUID
     user_id: UUID
@@ -206,7 +212,7 @@ class UserChange:
 
 
 class IdentityProblem(StrEnum):
-    """Why something about an account cannot be done. Stable: clients compare these; they are codes of the API."""
+    """Reasons for a refusal. Stable, because clients compare them; they are codes of the API."""
 
     EMAIL_IN_USE = "email_in_use"
     WRONG_CREDENTIALS = "wrong_credentials"
@@ -225,10 +231,10 @@ class IdentityProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IdentityRefusal:
-    """A wish that is not fulfilled, and why.
+    """A refused request and its reason.
 
     Args:
-        retry_after_s: for `too_many_attempts`: seconds until another try is looked at.
+        retry_after_s: of `too_many_attempts`: seconds until the next attempt is accepted.
     """
 
     problem: IdentityProblem
@@ -238,9 +244,9 @@ class IdentityRefusal:
 
 @dataclass(frozen=True, slots=True)
 class ReusedCredential:
-    """A refresh token or an authorization code that is valid once was presented again: its session must end.
+    """A refresh token or authorization code was used again, so its session must end.
 
-    Two parties have it, and nobody can tell which of them is the owner (RFC 9700 section 4.14.2).
+    Two parties have it, and it is unknown which of them is the owner (RFC 9700 section 4.14.2).
     """
 
     sub: UUID
@@ -249,7 +255,7 @@ class ReusedCredential:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a sign-in gives. `expires_in` is the access token's life in seconds."""
+    """The tokens of a sign-in. `expires_in` is the lifetime of the access token in seconds."""
 
     access_token: str = field(repr=False)
     id_token: str = field(repr=False)

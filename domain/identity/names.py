@@ -1,4 +1,4 @@
-"""Names as they fit where they are kept, whatever a provider's token says."""
+"""Names shortened to the length that is stored."""
 
 import unicodedata
 
@@ -9,12 +9,12 @@ _JOINER = "\u200d"
 
 
 def fitting_name(text: str) -> str:
-    """A name as it is kept, not too long."""
+    """A name as it is stored."""
     return fitting(kept(text), LONGEST_NAME)
 
 
 def fitting(text: str, most: int) -> str:
-    """So much of a text as fits, in code points. What is read as one letter is left out whole."""
+    """The beginning of a text, at most `most` code points. Characters of several code points are not cut."""
     if len(text) <= most:
         return text
     end = most
@@ -24,7 +24,7 @@ def fitting(text: str, most: int) -> str:
 
 
 def _belongs_to_previous(text: str, at: int) -> bool:
-    """Whether a code point makes one letter with the one before it: the common cases of Unicode's annex 29."""
+    """Whether a code point forms one character with the previous one (the common cases of Unicode annex 29)."""
     letter, previous = text[at], text[at - 1]
     if unicodedata.category(letter).startswith("M") or _JOINER in (letter, previous) or _is_modifier(letter):
         return True

@@ -1,4 +1,4 @@
-"""Proof that who exchanges an authorization code is who asked for it (RFC 7636)."""
+"""PKCE: proof that the client that exchanges an authorization code is the one that requested it (RFC 7636)."""
 
 import hashlib
 from base64 import urlsafe_b64encode

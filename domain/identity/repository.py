@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, false, in
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import Change, Role, User, UserChange, UserFilter, UserState
 from domain.identity.names import fitting
+from domain.identity.tables import user_changes, user_roles, users
 from domain.ids import new_id
 from domain.paging import Page, PageRequest, page
-from domain.tables import user_changes, user_roles, users
 from domain.text import search_key
 
 _USER = (
@@ -27,33 +27,34 @@ _USER = (
     users.c.disabled_at,
     users.c.deleted_at,
     users.c.roles_changed_at,
+    users.c.reminders_off_at,
 )
 _LONGEST_DETAIL = 200
 
 
 class UserRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes users in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def user(self, user_id: UUID) -> User | None:
-        """One user, deleted ones too."""
+        """One user, deleted or not."""
         row = self._connection.execute(select(*_USER).where(users.c.id == user_id)).one_or_none()
         return self._with_roles([row])[0] if row else None
 
     def locked_user(self, user_id: UUID) -> User | None:
-        """One user, whom nobody else changes or lets in until the unit of work ends."""
+        """One user, locked until the unit of work ends. The door locks users too."""
         row = self._connection.execute(select(*_USER).where(users.c.id == user_id).with_for_update()).one_or_none()
         return self._with_roles([row])[0] if row else None
 
     def user_of(self, email: str) -> User | None:
-        """The user of an address."""
+        """The user with an address."""
         row = self._connection.execute(select(*_USER).where(users.c.email == email)).one_or_none()
         return self._with_roles([row])[0] if row else None
 
     def users(self, wanted: UserFilter, request: PageRequest) -> Page[User]:
-        """Users that are not deleted, in the order of their ids."""
+        """The users that are not deleted, in the order of their ids."""
         query = select(*_USER).where(users.c.deleted_at.is_(None), *_conditions(wanted)).order_by(users.c.id)
         if request.after:
             query = query.where(users.c.id > request.after)
@@ -61,7 +62,7 @@ class UserRepository:
         return page(self._with_roles(rows), request, lambda user: user.id)
 
     def add(self, user: User) -> None:
-        """Keep a new user.
+        """Insert a user.
 
         Raises:
             sqlalchemy.exc.IntegrityError: the id or the address was taken meanwhile.
@@ -79,18 +80,18 @@ class UserRepository:
         self._add_roles(user.id, user.roles)
 
     def change(self, user_id: UUID, **values: object) -> None:
-        """Write columns of a user."""
+        """Update columns of a user."""
         if "name" in values:
             values["search_name"] = search_key(str(values["name"]))
         self._connection.execute(update(users).where(users.c.id == user_id).values(**values))
 
     def set_roles(self, user_id: UUID, roles: Collection[Role]) -> None:
-        """Let a user have these roles and no others."""
+        """Replace the roles of a user."""
         self._connection.execute(delete(user_roles).where(user_roles.c.user_id == user_id))
         self._add_roles(user_id, roles)
 
     def record(self, user_id: UUID, by_id: UUID | None, what: Change, detail: str, now: datetime) -> None:
-        """Write an entry of an account's history."""
+        """Insert an entry of an account's history."""
         self._connection.execute(
             insert(user_changes).values(
                 id=new_id(),
@@ -103,13 +104,13 @@ class UserRepository:
         )
 
     def password_changed_at(self, user_id: UUID) -> datetime | None:
-        """When the user's password was changed last; None where it never was."""
+        """When the password was last changed; None: never."""
         theirs = (user_changes.c.user_id == user_id, user_changes.c.what == Change.PASSWORD_CHANGED.value)
         query = select(user_changes.c.at).where(*theirs).order_by(user_changes.c.at.desc()).limit(1)
         return self._connection.execute(query).scalar_one_or_none()
 
     def history(self, user_id: UUID, request: PageRequest) -> Page[UserChange]:
-        """What was done to an account, newest first."""
+        """The history of an account, newest first."""
         query = (
             select(user_changes)
             .where(user_changes.c.user_id == user_id)
@@ -123,7 +124,7 @@ class UserRepository:
         return page(changes, request, lambda change: change.id)
 
     def forget_details(self, user_id: UUID) -> None:
-        """Take out of a history what names the person: names and addresses that were changed."""
+        """Erase personal data from the history: former names and addresses."""
         self._connection.execute(
             update(user_changes)
             .where(
@@ -163,17 +164,17 @@ def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
 
 
 def _found(words: str) -> Iterator[ColumnElement[bool]]:
-    """Who is meant by what somebody has typed: the beginning of an address, or of a name or a word of it."""
+    """Conditions for a search text: the beginning of an address, a name, or a word of a name."""
     address, name = unicodedata.normalize("NFC", words.strip()).lower(), search_key(words)
     if address:
         yield users.c.email.like(_literal(address) + "%", escape="!")
     if whole := normal_address_or_none(words):
-        yield users.c.email == whole  # its domain may be typed in letters beyond ASCII
+        yield users.c.email == whole  # the domain may be typed in non-ASCII letters
     if name:
         yield users.c.search_name.like(_literal(name) + "%", escape="!")
         yield users.c.search_name.like("% " + _literal(name) + "%", escape="!")
 
 
 def _literal(words: str) -> str:
-    """As LIKE reads it: nobody's search has wildcards."""
+    """Escape the wildcards of LIKE."""
     return words.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -1,4 +1,4 @@
-"""What can be done about users and their sessions. The identity provider is not asked from here."""
+"""Use cases of users and their sessions. They do not call the identity provider."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -21,21 +21,21 @@ from domain.identity.model import (
 from domain.identity.names import fitting_name
 from domain.identity.ports import RoleAction
 from domain.identity.repository import UserRepository
-from domain.identity.sessions import SessionRepository
+from domain.identity.session_repository import SessionRepository
 
 SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
 UNKNOWN_USER = IdentityRefusal(IdentityProblem.UNKNOWN_USER, "There is no such user.")
-DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "This account was disabled; staff can help.")
+DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "The account is disabled. Ask the staff.")
 LAST_ADMIN = IdentityRefusal(
-    IdentityProblem.LAST_ADMIN, "This is the last admin who is not disabled. Make somebody else an admin first."
+    IdentityProblem.LAST_ADMIN, "This is the last enabled admin. Make another user an admin first."
 )
 
 
 def know_caller(connection: Connection, caller: Caller, client: Client, now: datetime) -> User | IdentityRefusal:
-    """The user behind a valid token; their row and their session's are made where there are none.
+    """The user of a valid token. Creates the rows of the user and the session if they are missing.
 
-    A session's first token brings what the provider knows: its address, name and groups are taken over, unless it was
-    issued before a change of roles made here.
+    Address, name and groups of the token are stored, except groups of a token that was issued before the roles were
+    changed here.
     """
     users, sessions = UserRepository(connection), SessionRepository(connection)
     session = sessions.session(caller.session_id)
@@ -58,8 +58,8 @@ def know_caller(connection: Connection, caller: Caller, client: Client, now: dat
 def _new_user(users: UserRepository, caller: Caller, now: datetime) -> User | IdentityRefusal:
     email = usable_address(caller.email)
     if email is not None and users.user_of(email):
-        # Two people would share one history.
-        return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
+        # Otherwise two people would share one history.
+        return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account has this address. Ask the staff.")
     user = User(
         id=caller.user_id,
         email=email,
@@ -79,7 +79,7 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
     name = _own_name(caller) or user.name
     if email != user.email:
         if email is not None and users.user_of(email):
-            return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account holds this address; staff can help.")
+            return IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "Another account has this address. Ask the staff.")
         users.record(user.id, None, Change.EMAIL_CHANGED, f"{user.email or 'none'} → {email or 'none'}", now)
     if (email, name) != (user.email, user.name):
         users.change(user.id, email=email, name=name)
@@ -92,12 +92,12 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
 
 
 def _own_name(caller: Caller) -> str:
-    """The name that the provider knows; it may be of any length."""
+    """The name that the provider sends, shortened if necessary."""
     return fitting_name(caller.name or "")
 
 
 def _account_name(caller: Caller) -> str:
-    """What somebody is called whose name the provider does not know."""
+    """The name of a user whose name the provider does not send."""
     called = (caller.email or caller.username or "").strip().lower()
     return fitting_name(called.partition("@")[0]) or str(caller.user_id)
 
@@ -105,7 +105,7 @@ def _account_name(caller: Caller) -> str:
 def record_role(
     connection: Connection, by_id: UUID | None, user_id: UUID, role: Role, action: RoleAction, now: datetime
 ) -> User | IdentityRefusal:
-    """Keep that a role was given or taken: from now on older tokens give no more than what is left."""
+    """Store that a role was added or removed. Older tokens then grant no more than the roles that are left."""
     users = UserRepository(connection)
     user = users.locked_user(user_id)
     if user is None or user.deleted_at is not None:
@@ -121,7 +121,7 @@ def record_role(
 def set_enabled(
     connection: Connection, by_id: UUID | None, user_id: UUID, *, enabled: bool, now: datetime
 ) -> User | IdentityRefusal:
-    """Disable an account, whose sessions end, or enable it; once more changes nothing."""
+    """Disable an account, which ends its sessions, or enable it. Idempotent."""
     users = UserRepository(connection)
     user = users.locked_user(user_id)
     if user is None or user.deleted_at is not None:

@@ -1,1 +1,1 @@
-"""What a gym is like at this moment, and how well its doors are served."""
+"""The live view of a gym, and the service level of its doors."""

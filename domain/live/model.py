@@ -1,4 +1,4 @@
-"""A gym as it is now, for those who watch it."""
+"""The live view of a gym."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from domain.door.list_model import Inside
 
 @dataclass(frozen=True, slots=True)
 class TrendMinute:
-    """One minute of a gym: who came, who left, and how many were inside at its end."""
+    """One minute of a gym: how many entered and left, and how many were inside at its end."""
 
     minute: datetime
     entered: int
@@ -19,7 +19,7 @@ class TrendMinute:
 
 @dataclass(frozen=True, slots=True)
 class MachineCount:
-    """How many machines of one type a gym has, and how many nobody uses; those out of order are not free."""
+    """The machines of one type: all, and the free ones. Machines out of order are not free."""
 
     free: int
     total: int
@@ -27,13 +27,13 @@ class MachineCount:
 
 @dataclass(frozen=True, slots=True)
 class LiveReading:
-    """A gym as it was read at one moment.
+    """The state of a gym at one moment.
 
     Args:
-        trend: minute by minute up to the present one; from the last hour's first minute, or only the present one.
+        trend: the minutes of the last hour, or only the present minute.
         free_machines: by type.
-        inside: the first who are inside, by name, oldest visit first; None where nobody asked for names.
-        retired: it is there for staff only.
+        inside: the first members inside, oldest visit first; None if names were not requested.
+        retired: only staff can see the gym.
     """
 
     gym_id: UUID

@@ -1,4 +1,4 @@
-"""How well the doors of a gym are served: how soon scans are decided, what is refused, which devices are silent."""
+"""The service level of a gym's doors: decision times, refusals, silent devices."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class ScanTiming(NamedTuple):
-    """What a decided scan says of the service. `scanned_at` is by its device's clock."""
+    """The times and the outcome of a decided scan. `scanned_at` is by its device's clock."""
 
     gate_id: UUID
     asked_by: UUID
@@ -27,7 +27,7 @@ class ScanTiming(NamedTuple):
 
 
 class DeviceInUse(NamedTuple):
-    """A device that is not revoked, and what is kept about when it was there."""
+    """A device that is not revoked, and when it was last seen."""
 
     id: UUID
     name: str
@@ -39,7 +39,7 @@ class DeviceInUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GateLevel:
-    """One gate. Times run from a scan's arrival to its decision; None where there was no scan."""
+    """One gate. Times are from the arrival of a scan to its decision; None without a scan."""
 
     gate_id: UUID
     name: str | None
@@ -51,7 +51,7 @@ class GateLevel:
 
 @dataclass(frozen=True, slots=True)
 class DeviceLevel:
-    """One device. A positive skew: its clock is fast. `silent`: nothing was heard of it for a minute."""
+    """One device. A positive skew means a fast clock. `silent`: not seen for a minute."""
 
     id: UUID
     name: str
@@ -65,16 +65,16 @@ class DeviceLevel:
 
 @dataclass(frozen=True, slots=True)
 class ServiceLevel:
-    """A gym's doors over a while.
+    """The service level of a gym over a period.
 
     Args:
-        since, as_of: which while.
-        scans: how many scans this is about, offline ones too; those have no share in times and clocks.
-        at_most: no more than so many, the newest, were looked at.
+        since, as_of: the period.
+        scans: number of scans, including offline ones, which do not count in times and clocks.
+        at_most: only so many of the newest scans were read.
         limited: there were more.
-        outcomes, reasons: how many of each.
+        outcomes, reasons: the number of each.
         p50_ms, p95_ms: from arrival to decision.
-        silent_devices: how many are.
+        silent_devices: their number.
     """
 
     gym_id: UUID
@@ -93,7 +93,7 @@ class ServiceLevel:
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that so large a share of all does not exceed; None of none."""
+    """The smallest value that a share of all values does not exceed; None without values."""
     if not values:
         return None
     return sorted(values)[max(0, ceil(share * len(values)) - 1)]
@@ -101,7 +101,7 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Which scans were looked at: the newest `at_most` of a gym since then; `limited` when there were more."""
+    """Which scans were read: the newest `at_most` of a gym in a period; `limited` if there were more."""
 
     gym_id: UUID
     since: datetime
@@ -114,7 +114,7 @@ def level_of(looked: Looked, timings: Sequence[ScanTiming], devices: Sequence[De
     """The service level.
 
     Args:
-        looked: which scans these are.
+        looked: which scans were read.
         timings: newest first.
         devices: those in use.
     """

@@ -1,4 +1,4 @@
-"""The last hour of a gym, minute by minute, from what its scans say."""
+"""The last hour of a gym by minutes, from its scans."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,27 +7,27 @@ from domain.live.model import TrendMinute
 
 _MINUTE = timedelta(minutes=1)
 LENGTH = timedelta(minutes=60)
-"""The present minute is the last of them."""
+"""Including the present minute."""
 
 
 def minute_of(moment: datetime) -> datetime:
-    """When its minute began."""
+    """The begin of the minute of a moment."""
     return moment.replace(second=0, microsecond=0)
 
 
 def first_minute(now: datetime) -> datetime:
-    """When the hour began that the trend shows."""
+    """The first minute of the trend."""
     return minute_of(now) - LENGTH + _MINUTE
 
 
 def filled(counted: Sequence[TrendMinute], since: datetime, now: datetime, occupancy: int) -> tuple[TrendMinute, ...]:
-    """Every minute of a while, also those in which nobody came or left.
+    """All minutes of a period, including those without scans.
 
     Args:
-        counted: the minutes that have scans, in order; `occupancy` as the last of each told it.
-        since: the first minute wanted.
-        now: the last one is the present.
-        occupancy: how many are inside now; an end without a scan is not among the scans, so this is what counts.
+        counted: the minutes with scans, in order; `occupancy` is that of the last scan.
+        since: the first minute.
+        now: in the last minute.
+        occupancy: how many are inside now. It overrides the scans, because visits can end without a scan.
     """
     by_minute = {one.minute: one for one in counted}
     inside = counted[0].occupancy - counted[0].entered + counted[0].left if counted else occupancy
@@ -42,7 +42,7 @@ def filled(counted: Sequence[TrendMinute], since: datetime, now: datetime, occup
 
 
 def joined(before: Sequence[TrendMinute], after: Sequence[TrendMinute]) -> tuple[TrendMinute, ...]:
-    """An hour up to the last minute of `after`, whose minutes take the place of those known before."""
+    """An hour up to the last minute of `after`, whose minutes replace earlier ones."""
     if not after:
         return tuple(before)
     began, first = after[0].minute, first_minute(after[-1].minute)

@@ -1,13 +1,13 @@
-"""What is booked when something happens to a membership: pure functions from an account to rows.
+"""Which ledger entries an event writes: pure functions from a balance to drafts.
 
-The worked examples are those of docs/payments.md; each row states the days that it grants or takes back.
+docs/payments.md has worked examples. Each entry states the days that it grants or takes back.
 """
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from domain.memberships.ledger import Account, Draft, EntryKind
+from domain.memberships.ledger import Draft, EntryKind, LedgerBalance
 from domain.memberships.periods import Coverage, Period, days_from
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from domain.money import Money
@@ -15,7 +15,7 @@ from domain.money import Money
 
 @dataclass(frozen=True, slots=True)
 class FreezeLimits:
-    """How far a member may freeze by themselves, in days; an admin is bound by `LONGEST_FREEZE` alone."""
+    """How long members may freeze, in days. Admins are only limited by `LONGEST_FREEZE`."""
 
     at_once: int = 31
     within_a_year: int = 62
@@ -24,91 +24,91 @@ class FreezeLimits:
 
 LONGEST_FREEZE = 366
 LONGEST_AHEAD = timedelta(days=18_262)  # 50 years
-# Days that are paid for are granted past `LONGEST_AHEAD` too, but not near the end of the calendar.
+# Paid days are granted beyond `LONGEST_AHEAD` too, but not near the end of the calendar.
 LONGEST_AHEAD_WHEN_PAID = 5 * LONGEST_AHEAD
 
 
 def refuse_grant(
-    account: Account, today: date, days: int, longest: timedelta = LONGEST_AHEAD
+    balance: LedgerBalance, today: date, days: int, longest: timedelta = LONGEST_AHEAD
 ) -> MembershipRefusal | None:
-    """Why so many days more are not granted; None when they are.
+    """Why a grant of days is refused; None if it is not.
 
     Args:
-        longest: how far ahead of today the membership may end.
+        longest: how far in the future the membership may end.
     """
-    room = (today + longest - _next_free(account, today)).days
+    room = (today + longest - _next_free(balance, today)).days
     return None if days <= room else _too_long(days, room, today + longest)
 
 
-def purchase(account: Account, today: date, days: int, money: Money, order_id: UUID) -> list[Draft]:
-    """Days paid for: from the present end on, or from today where that has passed."""
-    start = _next_free(account, today)
+def purchase(balance: LedgerBalance, today: date, days: int, money: Money, order_id: UUID) -> list[Draft]:
+    """Paid days: they begin at the present end, or today if that has passed."""
+    start = _next_free(balance, today)
     return [Draft(EntryKind.PURCHASE, days_from(start, days), grants=True, money=money, order_id=order_id)]
 
 
 def refund(
-    account: Account, today: date, money: Money, order_id: UUID, paid: "Paid", provider_id: str | None = None
+    balance: LedgerBalance, today: date, money: Money, order_id: UUID, paid: "Paid", provider_id: str | None = None
 ) -> list[Draft]:
-    """Money given back takes back the days that it paid for, as far as they are not used up.
+    """A refund takes back the days that the money paid for, as far as they are unused.
 
     Args:
-        money: given back now, positive.
-        paid: the payment and what was given back of it before.
+        money: the refund, positive.
+        paid: the payment with its earlier refunds.
     """
     share = paid.days_of(paid.refunded + money.amount) - paid.days_of(paid.refunded)
-    days = min(share, account.unused(order_id, today))
+    days = min(share, balance.unused(order_id, today))
     if paid.refunded + money.amount >= paid.amount:
-        days = account.unused(order_id, today)
+        days = balance.unused(order_id, today)
     return _taken_back(
-        account, today, days, EntryKind.REFUND, Money(-money.amount, money.currency), order_id, provider_id
+        balance, today, days, EntryKind.REFUND, Money(-money.amount, money.currency), order_id, provider_id
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """A payment: what it was, for how many days, and how much of it was given back before."""
+    """A payment: its amount, its days, and the sum of its earlier refunds."""
 
     amount: int
     days: int
     refunded: int = 0
 
     def days_of(self, amount: int) -> int:
-        """How many days a part of it paid for, rounded down."""
+        """The days that a part of the amount paid for, rounded down."""
         return self.days * amount // self.amount if self.amount else self.days
 
 
 def refund_failed(
-    account: Account, today: date, money: Money, days: int, order_id: UUID, provider_id: str
+    balance: LedgerBalance, today: date, money: Money, days: int, order_id: UUID, provider_id: str
 ) -> list[Draft]:
-    """A refund that did not arrive: the money is here again, and so are the days that it had taken back."""
+    """A refund that failed: money and days come back."""
     if not days:
         return [Draft(EntryKind.REFUND_FAILED, money=money, order_id=order_id, provider_id=provider_id)]
-    period = days_from(_next_free(account, today), days)
+    period = days_from(_next_free(balance, today), days)
     return [
         Draft(EntryKind.REFUND_FAILED, period, grants=True, money=money, order_id=order_id, provider_id=provider_id)
     ]
 
 
-def reversal(account: Account, today: date, money: Money, order_id: UUID, reverses_id: UUID) -> list[Draft]:
-    """A payment at the desk that was a mistake: its days and its money, back."""
-    days = account.unused(order_id, today)
+def reversal(balance: LedgerBalance, today: date, money: Money, order_id: UUID, reverses_id: UUID) -> list[Draft]:
+    """A reversal of a payment at the desk takes back its money and its unused days."""
+    days = balance.unused(order_id, today)
     out = Money(-money.amount, money.currency)
-    return _taken_back(account, today, days, EntryKind.REVERSAL, out, order_id, None, reverses_id)
+    return _taken_back(balance, today, days, EntryKind.REVERSAL, out, order_id, None, reverses_id)
 
 
 def freeze(
-    account: Account, today: date, wanted: Period, limits: FreezeLimits | None
+    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits | None
 ) -> list[Draft] | MembershipRefusal:
-    """Whole days without entry; the end moves by as many.
+    """A freeze for whole days. The membership ends as many days later.
 
     Args:
-        limits: of a member; None: an admin asks.
+        limits: of a member; None: of an admin, who has none.
     """
-    if refusal := _refuse_freeze(account, today, wanted, limits):
+    if refusal := _refuse_freeze(balance, today, wanted, limits):
         return refusal
-    frozen = account.coverage.within(wanted.start, wanted.end)
+    frozen = balance.coverage.within(wanted.start, wanted.end)
     taken = [Draft(EntryKind.FREEZE, part, moves=True, freeze=wanted) for part in frozen]
-    left = _without(account.coverage, frozen)
+    left = _without(balance.coverage, frozen)
     start = max(left.end or wanted.end, wanted.end)
     days = sum(part.days for part in frozen)
     room = (today + LONGEST_AHEAD - start).days
@@ -117,18 +117,20 @@ def freeze(
     return [*taken, Draft(EntryKind.FREEZE, days_from(start, days), grants=True, moves=True, freeze=wanted)]
 
 
-def unfreeze(account: Account, today: date) -> list[Draft] | MembershipRefusal:
-    """Enter again from today on: what is left of the freeze comes off the end."""
-    frozen = account.freeze
+def unfreeze(balance: LedgerBalance, today: date) -> list[Draft] | MembershipRefusal:
+    """The end of a freeze from today on. The remaining frozen days come off the end."""
+    frozen = balance.freeze
     if frozen is None or frozen.end <= today:
-        return MembershipRefusal(MembershipProblem.NOT_FROZEN, "The membership is not frozen, nor about to be.")
+        return MembershipRefusal(
+            MembershipProblem.NOT_FROZEN, "The membership is not frozen, and no freeze is planned."
+        )
     first = max(today, frozen.start)
     kept = Period(frozen.start, first) if first > frozen.start else None
-    behind = account.coverage.within(frozen.end, date.max)
+    behind = balance.coverage.within(frozen.end, date.max)
     days = min((frozen.end - first).days, sum(part.days for part in behind))
     if not days:
         return [Draft(EntryKind.UNFREEZE, freeze=kept)]
-    taken = account.coverage.last(days, frozen.end)
+    taken = balance.coverage.last(days, frozen.end)
     return [
         *(Draft(EntryKind.UNFREEZE, part, moves=True, freeze=kept) for part in taken),
         Draft(EntryKind.UNFREEZE, days_from(first, days), grants=True, moves=True, freeze=kept),
@@ -136,57 +138,57 @@ def unfreeze(account: Account, today: date) -> list[Draft] | MembershipRefusal:
 
 
 def dispute_opened(dispute_id: str, order_id: UUID) -> list[Draft]:
-    """The payer's bank wants the money back: nobody enters by this membership until that is closed."""
+    """A dispute by the payer's bank suspends the membership until it is closed."""
     return [Draft(EntryKind.DISPUTE_OPENED, order_id=order_id, provider_id=dispute_id)]
 
 
-def dispute_won(account: Account, today: date, dispute_id: str, order_id: UUID) -> list[Draft]:
-    """The money stays: days withheld are given again, once no other dispute is open."""
+def dispute_won(balance: LedgerBalance, today: date, dispute_id: str, order_id: UUID) -> list[Draft]:
+    """A dispute was won: withheld days come back, unless another dispute is open."""
     closing = Draft(EntryKind.DISPUTE_WON, order_id=order_id, provider_id=dispute_id)
-    return [closing, *_withheld(account, today, dispute_id, EntryKind.DISPUTE_WON)]
+    return [closing, *_withheld(balance, today, dispute_id, EntryKind.DISPUTE_WON)]
 
 
-def dispute_lost(account: Account, today: date, dispute_id: str, order_id: UUID, money: Money) -> list[Draft]:
-    """The money is gone, and with it the days that it paid for and that were not used up when the dispute began.
+def dispute_lost(balance: LedgerBalance, today: date, dispute_id: str, order_id: UUID, money: Money) -> list[Draft]:
+    """A dispute was lost: the money is gone, with its days that were unused when the dispute began.
 
     Args:
-        money: what the dispute took, positive.
+        money: the disputed amount, positive.
     """
     out = Money(-money.amount, money.currency)
-    days = account.unused(order_id, today)
-    taken = _taken_back(account, today, days, EntryKind.DISPUTE_LOST, out, order_id, dispute_id)
-    after = account
+    days = balance.unused(order_id, today)
+    taken = _taken_back(balance, today, days, EntryKind.DISPUTE_LOST, out, order_id, dispute_id)
+    after = balance
     for draft in taken:
         after = _between(after, draft)
     return [*taken, *_withheld(after, today, dispute_id, EntryKind.DISPUTE_LOST)]
 
 
-def adjustment(account: Account, today: date, days: int) -> list[Draft] | MembershipRefusal:
-    """Days given by an admin, or taken back as far as they are not used up."""
+def adjustment(balance: LedgerBalance, today: date, days: int) -> list[Draft] | MembershipRefusal:
+    """An adjustment by an admin: grants days, or takes back unused ones."""
     if days == 0:
         return []
     if days > 0:
-        if refusal := refuse_grant(account, today, days):
+        if refusal := refuse_grant(balance, today, days):
             return refusal
-        return [Draft(EntryKind.ADJUSTMENT, days_from(_next_free(account, today), days), grants=True)]
-    ahead = sum(part.days for part in account.coverage.within(account.counted_from(today), date.max))
-    return _taken_back(account, today, min(-days, ahead), EntryKind.ADJUSTMENT, None, None, None)
+        return [Draft(EntryKind.ADJUSTMENT, days_from(_next_free(balance, today), days), grants=True)]
+    ahead = sum(part.days for part in balance.coverage.within(balance.counted_from(today), date.max))
+    return _taken_back(balance, today, min(-days, ahead), EntryKind.ADJUSTMENT, None, None, None)
 
 
 def _too_long(days: int, room: int, latest: date) -> MembershipRefusal:
-    advice = f"Use {room} days or fewer." if room > 0 else "Wait, or take days back first."
+    advice = f"Use {room} days or fewer." if room > 0 else "Take days back first, or wait."
     return MembershipRefusal(
-        MembershipProblem.TOO_LONG, f"{days} more days end after {latest}, the latest day that is allowed. {advice}"
+        MembershipProblem.TOO_LONG, f"{days} more days end after {latest}, the last day that is allowed. {advice}"
     )
 
 
-def _next_free(account: Account, today: date) -> date:
-    """The first day that is neither past, nor held, nor frozen: a frozen day is none to use."""
-    return max(today, account.ends_on or today, account.freeze.end if account.freeze else today)
+def _next_free(balance: LedgerBalance, today: date) -> date:
+    """The first day that is not past, granted or frozen."""
+    return max(today, balance.ends_on or today, balance.freeze.end if balance.freeze else today)
 
 
 def _taken_back(
-    account: Account,
+    balance: LedgerBalance,
     today: date,
     days: int,
     kind: EntryKind,
@@ -195,8 +197,8 @@ def _taken_back(
     provider_id: str | None,
     reverses_id: UUID | None = None,
 ) -> list[Draft]:
-    """Days off the end, the last ones first; the money stands in the first row."""
-    periods: list[Period | None] = [*account.coverage.last(days, account.counted_from(today))] if days else [None]
+    """Days off the end, the last ones first. The first entry has the money."""
+    periods: list[Period | None] = [*balance.coverage.last(days, balance.counted_from(today))] if days else [None]
     return [
         Draft(
             kind,
@@ -210,16 +212,16 @@ def _taken_back(
     ]
 
 
-def _withheld(account: Account, today: date, dispute_id: str, kind: EntryKind) -> list[Draft]:
-    """Days that passed in suspension, given again from today on or behind the end."""
-    since = account.suspended_since
-    if since is None or account.disputes - {dispute_id}:
+def _withheld(balance: LedgerBalance, today: date, dispute_id: str, kind: EntryKind) -> list[Draft]:
+    """Days that passed during a suspension come back, from today or from the end on."""
+    since = balance.suspended_since
+    if since is None or balance.disputes - {dispute_id}:
         return []
-    withheld = account.coverage.within(since, today)
+    withheld = balance.coverage.within(since, today)
     if not withheld:
         return []
-    left = _without(account.coverage, withheld)
-    frozen_until = account.freeze.end if account.freeze else today
+    left = _without(balance.coverage, withheld)
+    frozen_until = balance.freeze.end if balance.freeze else today
     start = max(left.end or today, today, frozen_until)
     days = sum(part.days for part in withheld)
     return [
@@ -228,10 +230,10 @@ def _withheld(account: Account, today: date, dispute_id: str, kind: EntryKind) -
     ]
 
 
-def _between(account: Account, draft: Draft) -> Account:
-    """The account after a row of a booking, with the dispute still open."""
-    after = account.after(draft, date.min)
-    return replace(after, disputes=account.disputes, suspended_since=account.suspended_since)
+def _between(balance: LedgerBalance, draft: Draft) -> LedgerBalance:
+    """The balance after one draft of a booking, with the dispute still open."""
+    after = balance.after(draft, date.min)
+    return replace(after, disputes=balance.disputes, suspended_since=balance.suspended_since)
 
 
 def _without(coverage: Coverage, periods: list[Period]) -> Coverage:
@@ -241,40 +243,43 @@ def _without(coverage: Coverage, periods: list[Period]) -> Coverage:
 
 
 def _refuse_freeze(
-    account: Account, today: date, wanted: Period, limits: FreezeLimits | None
+    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits | None
 ) -> MembershipRefusal | None:
-    if account.suspended_since is not None:
+    if balance.suspended_since is not None:
         return MembershipRefusal(
-            MembershipProblem.SUSPENDED, "A payment is disputed; until that is closed there is nothing to freeze."
+            MembershipProblem.SUSPENDED, "A payment is disputed. Freeze after the dispute is closed."
         )
-    if account.freeze is not None and account.freeze.end > today:
-        frozen = account.freeze
+    if balance.freeze is not None and balance.freeze.end > today:
+        frozen = balance.freeze
         return MembershipRefusal(
             MembershipProblem.ALREADY_FROZEN,
-            f"A freeze from {frozen.start} until {frozen.end} is there already. End it first.",
+            f"There is already a freeze from {frozen.start} until {frozen.end}. End it first.",
         )
     if wanted.start < today:
-        return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, "A freeze begins today or later.")
-    if not account.coverage.within(wanted.start, wanted.start + timedelta(days=1)):
-        return MembershipRefusal(
-            MembershipProblem.NOTHING_TO_FREEZE, "No day that is paid for is left there: nothing is left to freeze."
-        )
+        return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, "A freeze must begin today or later.")
+    if not balance.coverage.within(wanted.start, wanted.start + timedelta(days=1)):
+        return MembershipRefusal(MembershipProblem.NOTHING_TO_FREEZE, "There is no paid day to freeze then.")
     if wanted.days > LONGEST_FREEZE:
-        return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, f"A freeze lasts {LONGEST_FREEZE} days at most.")
-    return _refuse_member(account, today, wanted, limits) if limits is not None else None
+        return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, f"A freeze lasts at most {LONGEST_FREEZE} days.")
+    return _refuse_member(balance, today, wanted, limits) if limits is not None else None
 
 
-def _refuse_member(account: Account, today: date, wanted: Period, limits: FreezeLimits) -> MembershipRefusal | None:
+def _refuse_member(
+    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits
+) -> MembershipRefusal | None:
     year_ago = today - timedelta(days=365)
-    lately = sum(days for start, days in account.frozen_days.items() if start >= year_ago)
+    lately = sum(days for start, days in balance.frozen_days.items() if start >= year_ago)
     too_long = MembershipProblem.FREEZE_TOO_LONG
     if wanted.days > limits.at_once:
-        return MembershipRefusal(too_long, f"Members freeze {limits.at_once} days at most at once; an admin can more.")
+        return MembershipRefusal(
+            too_long, f"Members can freeze at most {limits.at_once} days at once. Admins can freeze more."
+        )
     if lately + wanted.days > limits.within_a_year:
         left = max(0, limits.within_a_year - lately)
         return MembershipRefusal(
-            too_long, f"Members freeze {limits.within_a_year} days a year at most; {left} are left. An admin can more."
+            too_long,
+            f"Members can freeze at most {limits.within_a_year} days a year; {left} are left. Admins can freeze more.",
         )
     if (wanted.start - today).days > limits.ahead:
-        return MembershipRefusal(too_long, f"A freeze begins within {limits.ahead} days.")
+        return MembershipRefusal(too_long, f"A freeze must begin within {limits.ahead} days.")
     return None

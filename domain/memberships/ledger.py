@@ -1,4 +1,4 @@
-"""The ledger of a membership: what its rows are, and what they add up to."""
+"""The ledger of a membership: its entries and their balance."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,24 +11,24 @@ from domain.money import Money
 
 
 class EntryKind(StrEnum):
-    """What a row is about."""
+    """Kinds of entries."""
 
-    OPENING = "opening"  # held before there was a ledger
+    OPENING = "opening"  # granted before there was a ledger
     PURCHASE = "purchase"
     REFUND = "refund"
-    REFUND_FAILED = "refund_failed"  # what was given back did not arrive: the days are there again
-    REVERSAL = "reversal"  # of a payment at the desk, the same day
+    REFUND_FAILED = "refund_failed"  # the refund did not arrive, so the days come back
+    REVERSAL = "reversal"  # of a payment at the desk, on the same day
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_WON = "dispute_won"
     DISPUTE_LOST = "dispute_lost"
-    ADJUSTMENT = "adjustment"  # days given or taken by an admin
+    ADJUSTMENT = "adjustment"  # days granted or taken back by an admin
     BAN = "ban"
     UNBAN = "unban"
 
 
-# These move days that somebody has; every other kind gives them or takes them back.
+# These kinds move days of a member. All others grant days or take them back.
 MOVES = frozenset({EntryKind.FREEZE, EntryKind.UNFREEZE, EntryKind.DISPUTE_OPENED, EntryKind.DISPUTE_WON})
 
 
@@ -36,7 +36,7 @@ _MONEY_BACK = frozenset({EntryKind.REFUND, EntryKind.REVERSAL, EntryKind.DISPUTE
 
 
 class Method(StrEnum):
-    """How money came."""
+    """Payment methods."""
 
     STRIPE = "stripe"
     CASH = "cash"
@@ -45,18 +45,17 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A row that is to be written.
+    """An entry before it is written.
 
     Args:
-        kind: what it is about.
-        period: the days that it grants or takes back; None: none.
+        period: the days that it grants or takes back.
         grants: whether it grants them.
-        money: in, positive; out, negative.
-        moves: its days are moved from or to another row of the same booking.
-        order_id: from which payment.
-        provider_id: the refund's or the dispute's own.
-        freeze: what is frozen from now on; with a kind of `FREEZE` or `UNFREEZE` only.
-        reverses_id: the booking that this one takes back.
+        money: positive if received, negative if given back.
+        moves: its days move from or to another entry of the same booking.
+        order_id: the paid order.
+        provider_id: of the refund or the dispute at the provider.
+        freeze: the freeze from now on; only of the kinds `FREEZE` and `UNFREEZE`.
+        reverses_id: the booking that this one reverses.
     """
 
     kind: EntryKind
@@ -71,7 +70,7 @@ class Draft:
 
     @property
     def days(self) -> int:
-        """Days granted; negative: taken back."""
+        """The number of days granted; negative if they are taken back."""
         if self.period is None:
             return 0
         return self.period.days if self.grants else -self.period.days
@@ -79,13 +78,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row as it was written: who, what, why, from which payment, and the days. Never changed.
+    """An entry as it was written. It never changes.
 
     Args:
-        booking_id: shared by the rows that were written together.
-        booked_on: the day, in the membership's time zone.
-        by_id: None: the payment's provider, or the system by itself.
-        method: how the money came or went.
+        booking_id: shared by the entries that were written together.
+        booked_on: the day in the time zone of the membership.
+        by_id: who made it; None: the payment provider or the system.
+        method: of the payment.
     """
 
     id: UUID
@@ -101,18 +100,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What the rows of one membership add up to.
+class LedgerBalance:
+    """The sum of the entries of one membership.
 
     Args:
-        coverage: all days that were ever held and not taken back.
-        starts_on: the first day ever granted; None before there is one.
-        freeze: the latest freeze that has days behind it.
-        disputes: those that are open.
-        suspended_since: the day on which the first of them was opened.
-        held: net days of each payment, in the order of their first grant; None: of none.
+        coverage: all days that were granted and not taken back.
+        starts_on: the first day ever granted; None before the first grant.
+        freeze: the latest freeze that has days after it.
+        disputes: ids of the open ones.
+        suspended_since: the day on which the first open dispute began.
+        held: net days of each order, in the order of their first grant; the key None is for days without an order.
         frozen_days: how long each freeze lasted, by its first day.
-        without_grace: it ended because its money was given back: no days of grace follow.
+        without_grace: the membership ended by a refund, so no grace period follows.
     """
 
     coverage: Coverage = field(default_factory=Coverage)
@@ -126,15 +125,15 @@ class Account:
 
     @property
     def ends_on(self) -> date | None:
-        """The first day that is not held any more."""
+        """The first day that is not granted."""
         return self.coverage.end or self.starts_on
 
     def counted_from(self, today: date) -> date:
-        """The first day that is not used up: while a dispute suspends, none is."""
+        """The first unused day: today, or the begin of a suspension, during which no day is used."""
         return min(today, self.suspended_since) if self.suspended_since else today
 
     def unused(self, order_id: UUID | None, today: date) -> int:
-        """How many days of one payment are not used up. Days are used in the order in which they were paid for."""
+        """The unused days of one order. Days are used in the order of their payments."""
         used = self.coverage.days_before(self.counted_from(today))
         for order, days in self.held.items():
             left = max(0, days - used)
@@ -143,11 +142,11 @@ class Account:
             used -= days - left
         return 0
 
-    def after(self, draft: Draft, booked_on: date) -> "Account":
-        """With one row more.
+    def after(self, draft: Draft, booked_on: date) -> "LedgerBalance":
+        """The balance after one more entry.
 
         Raises:
-            CoverageError: the row contradicts those before it.
+            CoverageError: the entry contradicts earlier ones.
         """
         coverage = self.coverage
         if draft.period is not None:
@@ -164,7 +163,7 @@ class Account:
         if draft.days:
             ended = (coverage.end or booked_on) <= booked_on
             without_grace = draft.days < 0 and draft.kind in _MONEY_BACK and ended
-        return Account(coverage, starts_on, freeze, disputes, since, held, frozen_days, without_grace)
+        return LedgerBalance(coverage, starts_on, freeze, disputes, since, held, frozen_days, without_grace)
 
     def _disputes_after(self, draft: Draft, booked_on: date) -> tuple[frozenset[str], date | None]:
         disputes, since = self.disputes, self.suspended_since
@@ -185,24 +184,24 @@ class Account:
             days = draft.freeze.days if draft.freeze else 0
             lasted, freeze = {**lasted, freeze.start: days}, draft.freeze
         elif freeze and draft.days < 0 and not draft.moves and (coverage.end or date.min) <= freeze.start:
-            freeze = None  # no day is left behind it
+            freeze = None  # no day is left after it
         return freeze, lasted
 
 
-def account_of(rows: Iterable[tuple[Draft, date]]) -> Account:
-    """What rows add up to, in the order in which they were written.
+def balance_of(rows: Iterable[tuple[Draft, date]]) -> LedgerBalance:
+    """The balance of entries, in the order in which they were written.
 
     Raises:
-        CoverageError: they contradict one another.
+        CoverageError: they contradict each other.
     """
-    account = Account()
+    balance = LedgerBalance()
     for draft, booked_on in rows:
-        account = account.after(draft, booked_on)
-    return account
+        balance = balance.after(draft, booked_on)
+    return balance
 
 
 def money_kept(drafts: Iterable[Draft]) -> dict[str, int]:
-    """Money in less money out, in minor units of each currency."""
+    """Money received minus money given back, in minor units, by currency."""
     kept: dict[str, int] = {}
     for draft in drafts:
         if draft.money is not None:

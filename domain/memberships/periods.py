@@ -1,4 +1,4 @@
-"""Whole days: periods of them, and what several periods cover."""
+"""Periods of whole days, and the days that several periods cover."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """The days `[start, end)`; never empty.
+    """The days `[start, end)`.
 
     Raises:
-        ValueError: it would be.
+        ValueError: the period would be empty.
     """
 
     start: date
@@ -22,50 +22,50 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many."""
+        """The number of days."""
         return (self.end - self.start).days
 
     def cut(self, start: date, end: date) -> "Period | None":
-        """What of it lies in `[start, end)`."""
+        """The part of the period within `[start, end)`; None if there is none."""
         first, last = max(self.start, start), min(self.end, end)
         return Period(first, last) if first < last else None
 
 
 def days_from(start: date, days: int) -> Period:
-    """So many days from one on."""
+    """The period of so many days from a day on."""
     return Period(start, start + timedelta(days=days))
 
 
 class CoverageError(ValueError):
-    """A day was granted twice, or taken back that was not there: such rows contradict one another."""
+    """A day was granted twice, or taken back without a grant: the entries contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Days that are covered: periods in order, apart from one another."""
+    """Covered days, as ordered periods that do not touch."""
 
     periods: tuple[Period, ...] = ()
 
     @property
     def end(self) -> date | None:
-        """The first day after all of them."""
+        """The first day after all covered days."""
         return self.periods[-1].end if self.periods else None
 
     def with_(self, period: Period) -> "Coverage":
-        """With a period more.
+        """The coverage with one more period.
 
         Raises:
-            CoverageError: some of it is covered already.
+            CoverageError: a part of the period is already covered.
         """
         if self.within(period.start, period.end):
             raise CoverageError(f"{period.start} to {period.end} is covered in part already")
         return Coverage(_joined([*self.periods, period]))
 
     def without(self, period: Period) -> "Coverage":
-        """With a period less.
+        """The coverage without a period.
 
         Raises:
-            CoverageError: some of it is not covered.
+            CoverageError: a part of the period is not covered.
         """
         if sum(part.days for part in self.within(period.start, period.end)) != period.days:
             raise CoverageError(f"{period.start} to {period.end} is not covered throughout")
@@ -75,22 +75,22 @@ class Coverage:
         return Coverage(tuple(left))
 
     def within(self, start: date, end: date) -> list[Period]:
-        """What is covered in `[start, end)`."""
+        """The covered parts of `[start, end)`."""
         return [part for each in self.periods if start < end and (part := each.cut(start, end))]
 
     def days(self) -> int:
-        """How many days are covered."""
+        """The number of covered days."""
         return sum(each.days for each in self.periods)
 
     def days_before(self, day: date) -> int:
-        """How many of them come before a day."""
+        """The number of covered days before a day."""
         return sum(part.days for each in self.periods if (part := each.cut(date.min, day)))
 
     def last(self, days: int, not_before: date) -> list[Period]:
-        """The last so many covered days, none before a day, in the order of time.
+        """The last covered days, in order, none of them before `not_before`.
 
         Raises:
-            CoverageError: there are fewer.
+            CoverageError: fewer days are covered.
         """
         found: list[Period] = []
         for each in reversed(self.within(not_before, date.max)):

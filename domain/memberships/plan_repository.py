@@ -1,24 +1,22 @@
-"""Plans in the database, and what may be done with them."""
+"""Plans in the database."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from domain.gyms.registry import GymRegistry
-from domain.ids import new_id
-from domain.memberships.plans import UNKNOWN_PLAN, Plan, PlanDetails, changed_plan, refuse_plan_price, refuse_version
-from domain.memberships.refusals import MembershipProblem, MembershipRefusal
+from domain.gyms.tables import gyms
+from domain.memberships.plans import Plan, PlanDetails
+from domain.memberships.tables import memberships, plan_gyms, plans
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
-from domain.tables import gyms, memberships, orders, plan_gyms, plans
+from domain.payments.tables import orders
 
 
 class PlanRepository:
-    """Questions and changes within one unit of work."""
+    """Reads and writes plans in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -30,7 +28,7 @@ class PlanRepository:
         return self._with_gyms([row])[0] if row else None
 
     def plans(self, asked: PageRequest, *, retired: bool = False) -> Page[Plan]:
-        """Plans that are sold, or those that were, in the order in which they were made."""
+        """The plans on sale, or the retired ones, in the order of their creation."""
         query = select(plans).where(plans.c.retired_at.is_not(None) if retired else plans.c.retired_at.is_(None))
         if asked.after is not None:
             query = query.where(plans.c.id > asked.after)
@@ -38,7 +36,7 @@ class PlanRepository:
         return page(self._with_gyms(rows), asked, lambda plan: plan.id)
 
     def of_price(self, price: Money) -> Plan | None:
-        """The plan that is sold for a price: the oldest, where several are."""
+        """The plan on sale at a price; the oldest, if there are several."""
         row = self._connection.execute(
             select(plans)
             .where(
@@ -52,7 +50,7 @@ class PlanRepository:
         return self._with_gyms([row])[0] if row else None
 
     def time_zone_of(self, plan: Plan) -> str:
-        """Whose days are a plan's days: those of the first of its gyms; UTC where there is none."""
+        """The time zone of a plan's days: that of its first gym, or UTC if it has no gym."""
         query = select(gyms.c.time_zone).where(gyms.c.company_id == plan.company_id)
         if not plan.details.covers_all_gyms:
             query = query.where(gyms.c.id.in_(plan.details.gyms))
@@ -60,32 +58,32 @@ class PlanRepository:
         return found or "UTC"
 
     def unknown_gyms(self, wanted: Collection[UUID], company_id: UUID) -> set[UUID]:
-        """Those that the company does not have."""
+        """Those of the gyms that the company does not have."""
         known = select(gyms.c.id).where(gyms.c.id.in_(wanted), gyms.c.company_id == company_id)
         return set(wanted) - set(self._connection.execute(known).scalars())
 
     def is_sold(self, plan_id: UUID) -> bool:
-        """Whether somebody has bought it, or is about to."""
+        """Whether there is an order or a membership of a plan."""
         return any(
             self._connection.execute(select(column).where(column == plan_id).limit(1)).first()
             for column in (orders.c.plan_id, memberships.c.plan_id)
         )
 
     def add(self, plan: Plan, now: datetime) -> None:
-        """Keep a new plan."""
+        """Insert a plan."""
         self._connection.execute(
             insert(plans).values(id=plan.id, company_id=plan.company_id, created_at=now, **_columns(plan))
         )
         self._set_gyms(plan)
 
     def change(self, plan: Plan) -> None:
-        """Keep a plan as it is now."""
+        """Update a plan."""
         self._connection.execute(update(plans).where(plans.c.id == plan.id).values(**_columns(plan)))
         self._connection.execute(delete(plan_gyms).where(plan_gyms.c.plan_id == plan.id))
         self._set_gyms(plan)
 
     def remove(self, plan_id: UUID) -> None:
-        """Remove a plan that nobody has bought."""
+        """Delete a plan that nobody has bought."""
         self._connection.execute(delete(plan_gyms).where(plan_gyms.c.plan_id == plan_id))
         self._connection.execute(delete(plans).where(plans.c.id == plan_id))
 
@@ -100,79 +98,6 @@ class PlanRepository:
         for row in self._connection.execute(named) if listed else ():
             listed[row.plan_id].add(row.gym_id)
         return [_plan(row, frozenset(listed[row.id])) for row in rows]
-
-
-def create_plan(connection: Connection, details: PlanDetails, now: datetime) -> Plan | MembershipRefusal:
-    """Add a plan to the company that there is."""
-    if refusal := refuse_plan_price(details.price):
-        return refusal
-    repository = PlanRepository(connection)
-    company_id = GymRegistry(connection).locked_company(now)
-    if refusal := _refuse_gyms(repository, details, company_id):
-        return refusal
-    plan = Plan(new_id(), company_id, details)
-    repository.add(plan, now)
-    return plan
-
-
-def change_plan(
-    connection: Connection, plan_id: UUID, changes: Mapping[str, Any], expected: int | None
-) -> Plan | MembershipRefusal:
-    """Change a plan for those who buy it from now on.
-
-    Args:
-        changes: fields of `PlanDetails`, `amount` in place of the price.
-        expected: the version that was read; None: any.
-    """
-    repository = PlanRepository(connection)
-    plan = repository.plan(plan_id, lock=True)
-    if plan is None or plan.retired_at is not None:
-        return UNKNOWN_PLAN
-    if refusal := refuse_version(plan, expected):
-        return refusal
-    changed = changed_plan(plan, changes, sold=repository.is_sold(plan_id))
-    if isinstance(changed, MembershipRefusal) or changed == plan:
-        return changed
-    if refusal := _refuse_gyms(repository, changed.details, plan.company_id):
-        return refusal
-    repository.change(changed)
-    return changed
-
-
-def retire_plan(connection: Connection, plan_id: UUID, expected: int | None, now: datetime) -> Plan | MembershipRefusal:
-    """Sell a plan no more; those who have it keep it. Once more changes nothing."""
-    repository = PlanRepository(connection)
-    plan = repository.plan(plan_id, lock=True)
-    if plan is None:
-        return UNKNOWN_PLAN
-    if plan.retired_at is not None:
-        return plan
-    if refusal := refuse_version(plan, expected):
-        return refusal
-    retired = replace(plan, retired_at=now, version=plan.version + 1)
-    repository.change(retired)
-    return retired
-
-
-def reopen_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusal:
-    """Sell a retired plan again. Once more changes nothing."""
-    repository = PlanRepository(connection)
-    plan = repository.plan(plan_id, lock=True)
-    if plan is None:
-        return UNKNOWN_PLAN
-    if plan.retired_at is None:
-        return plan
-    reopened = replace(plan, retired_at=None, version=plan.version + 1)
-    repository.change(reopened)
-    return reopened
-
-
-def _refuse_gyms(repository: PlanRepository, details: PlanDetails, company_id: UUID) -> MembershipRefusal | None:
-    unknown = repository.unknown_gyms(details.gyms, company_id) if details.gyms else set()
-    if not unknown:
-        return None
-    named = ", ".join(sorted(map(str, unknown)))
-    return MembershipRefusal(MembershipProblem.UNKNOWN_GYM, f"There is no such gym: {named}.")
 
 
 def _columns(plan: Plan) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Plans: what is sold."""
+"""Plans that members buy, and rules about them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,23 +10,23 @@ from domain.currencies import refuse_price
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from domain.money import Money
 
-# What was sold was sold with these: another one is another plan.
+# Buyers have paid for these. A plan with other values is another plan.
 _FIXED_ONCE_SOLD = ("days", "grace_days", "covers_all_gyms", "gyms")
 UNKNOWN_PLAN = MembershipRefusal(
     MembershipProblem.UNKNOWN_PLAN,
-    "There is no such plan, or it is not sold any more. `GET /plans` lists those that are.",
+    "There is no such plan, or it is no longer on sale. `GET /plans` lists the plans on sale.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PlanDetails:
-    """What an admin says of a plan.
+    """The settings of a plan.
 
     Args:
-        days: whole days that it lasts.
+        days: its duration in whole days.
         price: gross.
-        grace_days: how long after the end the door still opens.
-        covers_all_gyms: of the company; else those of `gyms`.
+        grace_days: how long after the end members may still enter.
+        covers_all_gyms: all gyms of the company; otherwise those in `gyms`.
     """
 
     name: str
@@ -39,7 +39,7 @@ class PlanDetails:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan as it is kept. `version` rises with every change; one that is retired is not sold any more."""
+    """A plan as it is stored. `version` rises with every change. A retired plan is not on sale."""
 
     id: UUID
     company_id: UUID
@@ -49,32 +49,32 @@ class Plan:
 
     @property
     def covers(self) -> tuple[UUID, bool, frozenset[UUID]]:
-        """Where it is good: plans that are equal in this prolong one another."""
+        """Where the plan is valid. A purchase extends a membership whose plan is equal in this."""
         return self.company_id, self.details.covers_all_gyms, self.details.gyms
 
 
 def refuse_version(plan: Plan, expected: int | None) -> MembershipRefusal | None:
-    """Why a plan of another version than expected is not changed; None when it is."""
+    """Why a change is refused because of its expected version; None if it is not."""
     if expected is None or expected == plan.version:
         return None
     return MembershipRefusal(
         MembershipProblem.CHANGED_MEANWHILE,
-        f"The plan is version {plan.version} by now, not {expected}. Read it again and decide anew.",
+        f"The plan has changed: it is at version {plan.version}, not {expected}. Read it again and repeat the change.",
     )
 
 
 def refuse_plan_price(price: Money) -> MembershipRefusal | None:
-    """Why the payment provider cannot charge a price; None when it can."""
+    """Why the payment provider cannot charge a price; None if it can."""
     refusal = refuse_price(price.amount, price.currency)
     return MembershipRefusal(MembershipProblem.PRICE_NOT_PAYABLE, refusal) if refusal else None
 
 
 def changed_plan(plan: Plan, changes: Mapping[str, Any], *, sold: bool) -> Plan | MembershipRefusal:
-    """A plan with some of its details changed.
+    """A plan with changed details.
 
     Args:
         changes: fields of `PlanDetails`.
-        sold: whether anybody has bought it: then its name and price may change, for those who come.
+        sold: whether anybody has bought the plan. If so, only its name and price may change, for later buyers.
     """
     details = replace(plan.details, **changes)
     if details == plan.details:
@@ -85,7 +85,7 @@ def changed_plan(plan: Plan, changes: Mapping[str, Any], *, sold: bool) -> Plan 
     if sold and fixed:
         return MembershipRefusal(
             MembershipProblem.PLAN_SOLD,
-            f"The plan has been sold, so its {', '.join(fixed)} stays. Make another plan and retire this one.",
+            f"The plan was sold, so its {', '.join(fixed)} cannot change. Create another plan and retire this one.",
         )
     if details.price != plan.details.price and (refusal := refuse_plan_price(details.price)):
         return refusal

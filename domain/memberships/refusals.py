@@ -1,11 +1,11 @@
-"""Why something about a plan or a membership is not done."""
+"""Refusals about plans and memberships."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class MembershipProblem(StrEnum):
-    """Stable codes."""
+    """Reasons for a refusal. Stable, because clients compare them."""
 
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD = "plan_sold"
@@ -24,7 +24,7 @@ class MembershipProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MembershipRefusal:
-    """What is wrong, and what would mend it."""
+    """A refused request and its reason. The detail says how to resolve it."""
 
     problem: MembershipProblem
     detail: str

@@ -1,6 +1,6 @@
-"""Memberships and their ledger in the database. Whoever books holds the member's row until the unit of work ends."""
+"""Memberships and their ledger in the database. Lock the member before booking."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,116 +8,167 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.memberships.days import begin_of, day_of
-from domain.memberships.ledger import Account, Draft, Entry, EntryKind, Method, account_of
+from domain.memberships.booked_membership import BookedMembership, BookingOrigin, projection
+from domain.memberships.days import day_of
+from domain.memberships.ledger import Draft, Entry, EntryKind, LedgerBalance, Method, balance_of
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import Plan
+from domain.memberships.tables import ledger_entries, memberships
 from domain.money import Money
 from domain.paging import Page, PageRequest, page
-from domain.tables import ledger_entries, memberships, users
+from domain.payments.tables import orders
+
+_PROJECTED = ("starts_at", "ends_at", "frozen_from", "frozen_until", "in_arrears_since", "without_grace")
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
-    """Who books, and why.
+class StoredMembership:
+    """The row of a membership with the rows of its ledger, as they are stored.
 
     Args:
-        by_id: None: the payment's provider, or the system by itself.
-        effect: what happened once; another booking of it collides.
+        columns: those that follow from the ledger.
     """
 
-    by_id: UUID | None
-    reason: str
-    method: Method | None = None
-    effect: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A membership, and what its ledger adds up to."""
-
     id: UUID
-    member_id: UUID
-    plan: Plan
     time_zone: str
-    account: Account
+    columns: dict[str, Any]
+    rows: list[Row[*tuple[Any, ...]]]
 
-    def today(self, now: datetime) -> date:
-        """The day that it is where its days are counted."""
-        return day_of(now, self.time_zone)
+    def entries(self) -> list[Entry]:
+        """The entries of the ledger.
+
+        Raises:
+            ValueError: a row makes no sense.
+        """
+        return [entry_of(row) for row in self.rows]
 
 
 class LedgerRepository:
-    """Questions and bookings within one unit of work."""
+    """Reads memberships and writes bookings in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._plans = PlanRepository(connection)
 
     def lock_member(self, member_id: UUID) -> bool:
-        """Hold a member's row; False where there is none."""
+        """Lock a member until the unit of work ends; False if there is none."""
         query = select(users.c.id).where(users.c.id == member_id).with_for_update()
         return self._connection.execute(query).first() is not None
 
-    def held_by(self, member_id: UUID) -> list[Held]:
-        """All memberships of a member, the oldest first."""
+    def held_by(self, member_id: UUID) -> list[BookedMembership]:
+        """The memberships of a member, oldest first."""
         query = select(memberships).where(memberships.c.member_id == member_id).order_by(memberships.c.id)
         return [self._held(row) for row in self._connection.execute(query).all()]
 
-    def held(self, membership_id: UUID) -> Held | None:
+    def held(self, membership_id: UUID) -> BookedMembership | None:
         """One membership."""
         row = self._connection.execute(select(memberships).where(memberships.c.id == membership_id)).one_or_none()
         return self._held(row) if row else None
 
-    def covering(self, member_id: UUID, plan: Plan) -> Held | None:
-        """A member's membership that is good for the same as a plan; None: there is none yet."""
+    def covering(self, member_id: UUID, plan: Plan) -> BookedMembership | None:
+        """The membership of a member that is valid where a plan is; None if there is none."""
         return next((held for held in self.held_by(member_id) if held.plan.covers == plan.covers), None)
 
-    def to_prolong(self, member_id: UUID, plan: Plan, now: datetime) -> Held:
-        """The membership that a purchase of a plan prolongs; made where there is none that is good for the same."""
+    def to_prolong(self, member_id: UUID, plan: Plan, now: datetime) -> BookedMembership:
+        """The membership that a purchase of a plan extends; created if there is none."""
         held = self.covering(member_id, plan)
         if held is not None:
             if held.plan.id != plan.id:
                 self._connection.execute(update(memberships).where(memberships.c.id == held.id).values(plan_id=plan.id))
-            return Held(held.id, member_id, plan, held.time_zone, held.account)
-        made = Held(new_id(), member_id, plan, self._plans.time_zone_of(plan), Account())
+            return BookedMembership(held.id, member_id, plan, held.time_zone, held.balance)
+        made = BookedMembership(new_id(), member_id, plan, self._plans.time_zone_of(plan), LedgerBalance())
         self._connection.execute(
             insert(memberships).values(
                 id=made.id,
                 member_id=member_id,
                 plan_id=plan.id,
                 time_zone=made.time_zone,
-                starts_at=now,  # until something is booked, which is in this unit of work
+                starts_at=now,  # the booking in this unit of work sets both
                 ends_at=now,
                 created_at=now,
             )
         )
         return made
 
-    def book(self, held: Held, drafts: Sequence[Draft], who: Who, now: datetime) -> UUID:
-        """Write rows, and what the membership is by them.
+    def book(self, held: BookedMembership, drafts: Sequence[Draft], who: BookingOrigin, now: datetime) -> UUID:
+        """Write entries, and the columns of the membership that follow from them.
 
         Raises:
-            CoverageError: the rows contradict those that are there.
+            CoverageError: the entries contradict earlier ones.
             sqlalchemy.exc.IntegrityError: the effect was booked before.
         """
         today = held.today(now)
-        account = held.account
+        balance = held.balance
         for draft in drafts:
-            account = account.after(draft, today)
+            balance = balance.after(draft, today)
         booking_id = self._write(held.member_id, held.id, drafts, who, today, now)
-        projected = projection(account, held.time_zone)
+        projected = projection(balance, held.time_zone)
         self._connection.execute(update(memberships).where(memberships.c.id == held.id).values(**projected))
         return booking_id
 
-    def note(self, member_id: UUID, kind: EntryKind, who: Who, now: datetime) -> UUID:
-        """Write a row about a member that changes no days."""
+    def booking_of(self, effect: str) -> UUID:
+        """The booking that made an effect.
+
+        Raises:
+            sqlalchemy.exc.NoResultFound: there is none.
+        """
+        query = select(ledger_entries.c.booking_id).where(ledger_entries.c.effect == effect)
+        booking_id: UUID = self._connection.execute(query).scalar_one()
+        return booking_id
+
+    def desk_entries(self, begin: datetime, end: datetime) -> list[tuple[UUID, Method, EntryKind, Money]]:
+        """The money that staff took or gave back at desks in `[begin, end)`: who, how, why, how much."""
+        rows = self._connection.execute(
+            select(ledger_entries)
+            .where(
+                ledger_entries.c.method.in_([Method.CASH, Method.CARD_TERMINAL]),
+                ledger_entries.c.amount.is_not(None),
+                ledger_entries.c.created_at >= begin,
+                ledger_entries.c.created_at < end,
+                ledger_entries.c.by_id.is_not(None),
+            )
+            .order_by(ledger_entries.c.id)
+        )
+        return [(row.by_id, Method(row.method), EntryKind(row.kind), Money(row.amount, row.currency)) for row in rows]
+
+    def stored(self, after: UUID, limit: int) -> list[StoredMembership]:
+        """The memberships that follow an id, with their ledgers."""
+        query = select(memberships).where(memberships.c.id > after).order_by(memberships.c.id).limit(limit)
+        found = self._connection.execute(query).all()
+        rows: dict[UUID, list[Row[*tuple[Any, ...]]]] = {row.id: [] for row in found}
+        entries = select(ledger_entries).where(ledger_entries.c.membership_id.in_(rows))
+        for row in self._connection.execute(entries.order_by(ledger_entries.c.number)) if found else ():
+            rows[row.membership_id].append(row)
+        return [
+            StoredMembership(row.id, row.time_zone, {name: getattr(row, name) for name in _PROJECTED}, rows[row.id])
+            for row in found
+        ]
+
+    def kept_of_orders(self) -> Iterator[tuple[UUID, int, int | None]]:
+        """Of each fulfilled order: what was paid less what was refunded, and the same by the ledger."""
+        kept = (
+            select(ledger_entries.c.order_id, func.sum(ledger_entries.c.amount).label("kept"))
+            .where(ledger_entries.c.order_id.is_not(None))
+            .group_by(ledger_entries.c.order_id)
+            .subquery()
+        )
+        found = self._connection.execute(
+            select(orders.c.id, orders.c.amount, orders.c.refunded, kept.c.kept)
+            .outerjoin(kept, kept.c.order_id == orders.c.id)
+            .where(orders.c.membership_id.is_not(None))
+        )
+        for row in found:
+            yield row.id, row.amount - row.refunded, None if row.kept is None else int(row.kept)
+
+    def note(self, member_id: UUID, kind: EntryKind, who: BookingOrigin, now: datetime) -> UUID:
+        """Write an entry about a member that changes no days."""
         return self._write(member_id, None, [Draft(kind)], who, day_of(now, "UTC"), now)
 
     def entries(self, member_id: UUID, asked: PageRequest) -> Page[Entry]:
-        """The rows of a member, newest first."""
+        """The entries of a member, newest first."""
         query = select(ledger_entries).where(ledger_entries.c.member_id == member_id)
         if asked.after is not None:
             query = query.where(ledger_entries.c.id < asked.after)
@@ -129,7 +180,7 @@ class LedgerRepository:
         member_id: UUID,
         membership_id: UUID | None,
         drafts: Sequence[Draft],
-        who: Who,
+        who: BookingOrigin,
         today: date,
         now: datetime,
     ) -> UUID:
@@ -157,39 +208,23 @@ class LedgerRepository:
         self._connection.execute(insert(ledger_entries), rows)
         return booking_id
 
-    def _held(self, row: Row[*tuple[Any, ...]]) -> Held:
+    def _held(self, row: Row[*tuple[Any, ...]]) -> BookedMembership:
         plan = self._plans.plan(row.plan_id)
         assert plan is not None  # noqa: S101 - a foreign key holds it
-        return Held(row.id, row.member_id, plan, row.time_zone, self._account(row.id))
+        return BookedMembership(row.id, row.member_id, plan, row.time_zone, self._balance(row.id))
 
-    def _account(self, membership_id: UUID) -> Account:
+    def _balance(self, membership_id: UUID) -> LedgerBalance:
         query = (
             select(ledger_entries)
             .where(ledger_entries.c.membership_id == membership_id)
             .order_by(ledger_entries.c.number)
         )
         rows = [entry_of(row) for row in self._connection.execute(query)]
-        return account_of((entry.draft, entry.booked_on) for entry in rows)
-
-
-def projection(account: Account, time_zone: str) -> dict[str, Any]:
-    """What the door reads of a membership, from its rows alone."""
-    starts_on, ends_on = account.starts_on, account.ends_on
-    if starts_on is None or ends_on is None:
-        raise ValueError("nothing was ever granted")
-    freeze, since = account.freeze, account.suspended_since
-    return {
-        "starts_at": begin_of(min(starts_on, ends_on), time_zone),
-        "ends_at": begin_of(ends_on, time_zone),
-        "frozen_from": begin_of(freeze.start, time_zone) if freeze else None,
-        "frozen_until": begin_of(freeze.end, time_zone) if freeze else None,
-        "in_arrears_since": begin_of(since, time_zone) if since else None,
-        "without_grace": account.without_grace,
-    }
+        return balance_of((entry.draft, entry.booked_on) for entry in rows)
 
 
 def entry_of(row: Row[*tuple[Any, ...]]) -> Entry:
-    """A row of the ledger."""
+    """An entry from its row."""
     draft = Draft(
         kind=EntryKind(row.kind),
         period=_period(row.from_day, row.until_day),

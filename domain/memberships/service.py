@@ -1,24 +1,38 @@
-"""What members, staff and admins do about memberships."""
+"""What members, staff and admins do with memberships."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
+from domain.identity.repository import UserRepository
 from domain.memberships import bookings
+from domain.memberships.booked_membership import BookedMembership, BookingOrigin, view_of
 from domain.memberships.bookings import FreezeLimits
 from domain.memberships.ledger import Draft, EntryKind
+from domain.memberships.model import MemberView
 from domain.memberships.periods import days_from
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
-from domain.memberships.repository import Held, LedgerRepository, Who
-from domain.tables import users
+from domain.memberships.repository import LedgerRepository
+from domain.memberships.rules import member_state
 
 UNKNOWN_MEMBER = MembershipRefusal(
-    MembershipProblem.UNKNOWN_MEMBER, "There is no such user. Whoever never signed in is not there yet."
+    MembershipProblem.UNKNOWN_MEMBER, "There is no such user. A user exists from the first sign-in on."
 )
 _NOTHING = MembershipRefusal(
-    MembershipProblem.NOTHING_TO_FREEZE, "There is no membership that still runs: nothing is left to freeze."
+    MembershipProblem.NOTHING_TO_FREEZE, "There is nothing to freeze: no membership is running."
 )
+
+
+def member_view(connection: Connection, member_id: UUID, now: datetime) -> MemberView | MembershipRefusal:
+    """The memberships of a member as the member sees them."""
+    user = UserRepository(connection).user(member_id)
+    if user is None:
+        return UNKNOWN_MEMBER
+    booked = LedgerRepository(connection).held_by(member_id)
+    views = sorted((view_of(each, now) for each in booked), key=lambda view: view.ends_at, reverse=True)
+    state, remedy = member_state(views, banned=user.banned_at is not None)
+    return MemberView(member_id, state, remedy, user.wants_reminders, tuple(views))
 
 
 def freeze(
@@ -27,94 +41,92 @@ def freeze(
     days: int,
     start: date | None,
     limits: FreezeLimits | None,
-    who: Who,
+    origin: BookingOrigin,
     now: datetime,
-) -> list[Held] | MembershipRefusal:
-    """Freeze a member for whole days; every membership that still runs. The end of each moves by the days frozen.
+) -> MembershipRefusal | None:
+    """Freeze every running membership of a member for whole days. Each ends as many days later.
 
     Args:
         start: None: today.
-        limits: of a member; None: an admin asks.
+        limits: of a member; None: of an admin, who has none.
     """
     ledger = LedgerRepository(connection)
     if not ledger.lock_member(member_id):
         return UNKNOWN_MEMBER
-    running = [held for held in ledger.held_by(member_id) if (held.account.ends_on or date.min) > held.today(now)]
+    running = [each for each in ledger.held_by(member_id) if (each.balance.ends_on or date.min) > each.today(now)]
     if not running:
         return _NOTHING
-    frozen: list[tuple[Held, list[Draft]]] = []
+    frozen: list[tuple[BookedMembership, list[Draft]]] = []
     refusal = _NOTHING
-    for held in running:
-        today = held.today(now)
-        drafts = bookings.freeze(held.account, today, days_from(start or today, days), limits)
+    for each in running:
+        today = each.today(now)
+        drafts = bookings.freeze(each.balance, today, days_from(start or today, days), limits)
         if not isinstance(drafts, MembershipRefusal):
-            frozen.append((held, drafts))
+            frozen.append((each, drafts))
         elif drafts.problem is not MembershipProblem.NOTHING_TO_FREEZE:
             return drafts
         else:
-            refusal = drafts  # of this one; another may have days there
+            refusal = drafts  # another membership may have days to freeze
     if not frozen:
         return refusal
-    for held, drafts in frozen:
-        ledger.book(held, drafts, who, now)
-    return ledger.held_by(member_id)
+    for each, drafts in frozen:
+        ledger.book(each, drafts, origin, now)
+    return None
 
 
-def unfreeze(connection: Connection, member_id: UUID, who: Who, now: datetime) -> list[Held] | MembershipRefusal:
-    """End a member's freeze, begun or not: what is left of it comes off the end."""
+def unfreeze(connection: Connection, member_id: UUID, origin: BookingOrigin, now: datetime) -> MembershipRefusal | None:
+    """End the freeze of a member, or cancel one that has not begun. The unused frozen days come off the end."""
     ledger = LedgerRepository(connection)
     if not ledger.lock_member(member_id):
         return UNKNOWN_MEMBER
     refusal: MembershipRefusal | None = None
     done = 0
-    for held in ledger.held_by(member_id):
-        drafts = bookings.unfreeze(held.account, held.today(now))
+    for each in ledger.held_by(member_id):
+        drafts = bookings.unfreeze(each.balance, each.today(now))
         if isinstance(drafts, MembershipRefusal):
             refusal = drafts
         else:
-            ledger.book(held, drafts, who, now)
+            ledger.book(each, drafts, origin, now)
             done += 1
     if done:
-        return ledger.held_by(member_id)
+        return None
     return refusal or MembershipRefusal(MembershipProblem.NOT_FROZEN, "There is no membership to unfreeze.")
 
 
 def adjust(
-    connection: Connection, member_id: UUID, membership_id: UUID, days: int, who: Who, now: datetime
-) -> list[Held] | MembershipRefusal:
-    """Give days to a membership, or take back such as are not used up."""
+    connection: Connection, member_id: UUID, membership_id: UUID, days: int, origin: BookingOrigin, now: datetime
+) -> MembershipRefusal | None:
+    """Grant days to a membership, or take back unused ones."""
     ledger = LedgerRepository(connection)
     if not ledger.lock_member(member_id):
         return UNKNOWN_MEMBER
-    held = ledger.held(membership_id)
-    if held is None or held.member_id != member_id:
+    booked = ledger.held(membership_id)
+    if booked is None or booked.member_id != member_id:
         return MembershipRefusal(
-            MembershipProblem.UNKNOWN_MEMBERSHIP, "The member has no such membership. See what `membership` lists."
+            MembershipProblem.UNKNOWN_MEMBERSHIP, "The member has no such membership. Use one that `membership` lists."
         )
-    drafts = bookings.adjustment(held.account, held.today(now), days)
+    drafts = bookings.adjustment(booked.balance, booked.today(now), days)
     if isinstance(drafts, MembershipRefusal):
         return drafts
     if drafts:
-        ledger.book(held, drafts, who, now)
-    return ledger.held_by(member_id)
-
-
-def ban(connection: Connection, member_id: UUID, who: Who, now: datetime, *, banned: bool) -> MembershipRefusal | None:
-    """Let somebody in nowhere any more, or again. Once more changes nothing."""
-    ledger = LedgerRepository(connection)
-    if not ledger.lock_member(member_id):
-        return UNKNOWN_MEMBER
-    banned_at = connection.execute(select(users.c.banned_at).where(users.c.id == member_id)).scalar_one()
-    if (banned_at is not None) == banned:
-        return None
-    connection.execute(update(users).where(users.c.id == member_id).values(banned_at=now if banned else None))
-    ledger.note(member_id, EntryKind.BAN if banned else EntryKind.UNBAN, who, now)
+        ledger.book(booked, drafts, origin, now)
     return None
 
 
-def grace_until(held: Held) -> date | None:
-    """The first day on which the door stays shut, unless somebody pays."""
-    ends_on = held.account.ends_on
-    grace = 0 if held.account.without_grace else held.plan.details.grace_days
-    # An end that versions before `LONGEST_AHEAD` allowed may be close to the last day of the calendar.
-    return ends_on + min(timedelta(days=grace), date.max - ends_on) if ends_on else None
+def ban(
+    connection: Connection, member_id: UUID, origin: BookingOrigin, now: datetime, *, banned: bool
+) -> MembershipRefusal | None:
+    """Ban a member from every gym, or lift the ban. Idempotent."""
+    users = UserRepository(connection)
+    user = users.locked_user(member_id)
+    if user is None:
+        return UNKNOWN_MEMBER
+    if (user.banned_at is not None) != banned:
+        users.change(member_id, banned_at=now if banned else None)
+        LedgerRepository(connection).note(member_id, EntryKind.BAN if banned else EntryKind.UNBAN, origin, now)
+    return None
+
+
+def set_reminders(connection: Connection, member_id: UUID, now: datetime, *, wanted: bool) -> None:
+    """Switch the mails before the end of a membership on or off."""
+    UserRepository(connection).change(member_id, reminders_off_at=None if wanted else now)

@@ -1,1 +1,1 @@
-"""How a database becomes what `domain/tables.py` says."""
+"""Migrations: they bring a database to what the tables of `domain/` say."""

@@ -1,63 +1,59 @@
-"""An order, and the page at which it is paid."""
+"""Orders a plan and opens its checkout page."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeGuard
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from domain.clock import Clock
+from domain.companies.repository import CompanyRepository
+from domain.identity.repository import UserRepository
 from domain.ids import new_id
 from domain.memberships.bookings import refuse_grant
 from domain.memberships.days import day_of
-from domain.memberships.ledger import Account, Method
+from domain.memberships.ledger import LedgerBalance, Method
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN, Plan, refuse_plan_price
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
-from domain.payments.booking import OrderBooking
-from domain.payments.fulfilment import Settlement
 from domain.payments.model import (
     AWAITED,
     MOST_AWAITED,
+    UNKNOWN_MEMBER,
     UNKNOWN_ORDER,
     Order,
     OrderState,
     PaymentProblem,
     PaymentRefusal,
 )
-from domain.payments.orders import OrderRepository
+from domain.payments.order_booking import OrderBooking
 from domain.payments.ports import Checkout, PaymentProvider, PaymentRefusedError
-from domain.tables import companies, users
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import OrderSettlement
 from domain.unit_of_work import Store
 
-UNKNOWN_MEMBER = PaymentRefusal(
-    PaymentProblem.UNKNOWN_MEMBER, "There is no such user, or the account is being deleted."
-)
 TOO_MANY_OPEN = PaymentRefusal(
     PaymentProblem.TOO_MANY_OPEN,
-    f"{MOST_AWAITED} orders wait for their payments, which are on their way. Order again when one has arrived.",
+    f"The payments of {MOST_AWAITED} orders are still being processed. Order again when one has arrived.",
 )
 CLOSED_MEANWHILE = PaymentRefusal(
-    PaymentProblem.TOO_MANY_OPEN, "The order was closed unpaid, because newer orders took its place. Order again."
+    PaymentProblem.TOO_MANY_OPEN, "The order was closed because of newer orders. Order again."
 )
-_LEFT_TO_PAY = timedelta(minutes=30)  # a page with less left is not handed out once more
+_LEFT_TO_PAY = timedelta(minutes=30)  # a page with less time left is not reused
 _SAME_TIME = timedelta(minutes=1)
 
 
 def new_order(
     connection: Connection, member_id: UUID, plan: Plan, method: Method, now: datetime, *, by_id: UUID | None = None
 ) -> Order | PaymentRefusal | MembershipRefusal:
-    """An order of a plan at the price that it has now; kept. The caller holds the member."""
-    user = connection.execute(select(users.c.deleted_at).where(users.c.id == member_id)).one_or_none()
+    """Create an order of a plan at its present price. The caller must have locked the member."""
+    user = UserRepository(connection).user(member_id)
     if user is None or user.deleted_at is not None:
         return UNKNOWN_MEMBER
     if refusal := _refuse_days(connection, member_id, plan, now):
         return refusal
-    rate: int = connection.execute(
-        select(companies.c.vat_rate_bp).where(companies.c.id == plan.company_id)
-    ).scalar_one()
     order = Order(
         id=new_id(),
         member_id=member_id,
@@ -66,7 +62,7 @@ def new_order(
         plan_name=plan.details.name,
         days=plan.details.days,
         price=plan.details.price,
-        vat_rate_bp=rate,
+        vat_rate_bp=CompanyRepository(connection).company(plan.company_id).vat_rate_bp,
         method=method,
         state=OrderState.OPEN,
         created_at=now,
@@ -77,12 +73,12 @@ def new_order(
 
 
 def _refuse_days(connection: Connection, member_id: UUID, plan: Plan, now: datetime) -> MembershipRefusal | None:
-    """Why a plan's days are not sold: with those of open orders the membership would end too far ahead."""
+    """Why a plan is not sold: with the days of open orders the membership would end too far in the future."""
     held = LedgerRepository(connection).covering(member_id, plan)
-    account = held.account if held else Account()
+    balance = held.balance if held else LedgerBalance()
     zone = held.time_zone if held else PlanRepository(connection).time_zone_of(plan)
     ordered = OrderRepository(connection).open_days_of(member_id)
-    return refuse_grant(account, day_of(now, zone), ordered + plan.details.days)
+    return refuse_grant(balance, day_of(now, zone), ordered + plan.details.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ class WantedCheckout:
     """What a member wants to buy.
 
     Args:
-        success_url, cancel_url: where the page leads; `{ORDER_ID}` in them becomes the order's id.
+        success_url, cancel_url: where the page redirects to; `{ORDER_ID}` is replaced by the id of the order.
     """
 
     plan_id: UUID
@@ -98,41 +94,35 @@ class WantedCheckout:
     cancel_url: str
 
     def urls_of(self, order_id: UUID) -> tuple[str, str]:
-        """Where the page of an order leads when it is paid, and when it is cancelled."""
+        """The redirects of an order's page: after a payment, and after a cancellation."""
         return self.success_url.replace("{ORDER_ID}", str(order_id)), self.cancel_url.replace(
             "{ORDER_ID}", str(order_id)
         )
 
 
 class Checkouts:
-    """Opens checkouts in two steps: the order first, so that whatever is paid has one, then its page.
-
-    Args:
-        store: the database.
-        provider: of payments.
-        clock: the present.
-    """
+    """Opens checkouts in two steps: first the order, so that every payment has one, then its page."""
 
     def __init__(self, store: Store, provider: PaymentProvider, clock: Clock) -> None:
         self._store = store
         self._provider = provider
         self._clock = clock
-        self._settlement = Settlement(store, provider, clock)
+        self._settlement = OrderSettlement(store, provider, clock)
 
     def make_room(self, member_id: UUID, wanted: WantedCheckout) -> UUID | None:
-        """Close as many of a member's oldest unpaid orders as are too many for another one.
+        """Close the oldest unpaid orders of a member, as many as exceed the limit with another one.
 
         Returns:
-            The open order of the same, which nobody has paid: `order` gives it again. None: there is none.
+            An equal open order, which `order` reuses; None if there is none.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked about the open orders.
+            PaymentsUnavailableError: the provider does not answer.
         """
         with self._store.reading() as connection:
             plan = _sold_plan(connection, wanted.plan_id)
             waiting = OrderRepository(connection).orders_by_id(OrderRepository(connection).open_of(member_id))
         if isinstance(plan, MembershipRefusal):
-            return None  # `order` says so, and nothing has to make room for it
+            return None  # `order` refuses it, so no room is needed
         awaited: list[Order] = []
         for order in waiting:
             settled: Order | PaymentRefusal = order
@@ -144,14 +134,14 @@ class Checkouts:
         too_many = len(awaited) - MOST_AWAITED + 1
         for order in awaited:
             if too_many > 0 and order.state is OrderState.OPEN and not _is_awaited(self._settlement.close(order)):
-                too_many -= 1  # else it was paid by a method that takes days, or somebody has to look at it
+                too_many -= 1  # otherwise it was paid by a method that takes days, or needs attention
         return None
 
     def order(
         self, connection: Connection, member_id: UUID, wanted: WantedCheckout, same: UUID | None = None
     ) -> UUID | PaymentRefusal | MembershipRefusal:
-        """An order of a plan, without a page; `same` where it is still open. No more than `MOST_AWAITED` are open."""
-        # Locked first: a member who orders twice at once is counted once.
+        """Create an order without a page, or return `same` if it is still open. At most `MOST_AWAITED` are open."""
+        # Lock first, so that concurrent orders of a member are counted.
         if not LedgerRepository(connection).lock_member(member_id):
             return UNKNOWN_MEMBER
         plan = _sold_plan(connection, wanted.plan_id)
@@ -171,10 +161,10 @@ class Checkouts:
         return order.id
 
     def open_page(self, order_id: UUID) -> Order | PaymentRefusal:
-        """An order with the address of the page at which it is paid. Safe to repeat: it is the same page.
+        """Open the page of an order. Safe to repeat: it is the same page.
 
         Raises:
-            PaymentsAwayError: the provider cannot be asked. The order stays open, and ends by itself.
+            PaymentsUnavailableError: the provider does not answer. The order stays open until it expires.
         """
         with self._store.reading() as connection:
             order = OrderRepository(connection).order(order_id)
@@ -185,7 +175,7 @@ class Checkouts:
             return CLOSED_MEANWHILE
         if order.session_id is not None:
             return order
-        if order.state is OrderState.FAILED:  # the attempt that was refused ended before it could say so
+        if order.state is OrderState.FAILED:  # an earlier attempt was refused and ended before it could answer
             return _refused(order.problem)
         try:
             checkout = self._provider.open_checkout(order, email)
@@ -197,18 +187,18 @@ class Checkouts:
         return self._store.written(lambda connection: _opened(connection, order.id, opened, self._clock()))
 
     def _is_same(self, order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
-        """Whether an open order is for what is wanted, and has a page that can be paid still."""
+        """Whether an open order is equal to the wanted one and its page can still be paid."""
         ends_at = order.expires_at or order.created_at
         return _is_for(order, plan, wanted) and self._clock() < ends_at - _LEFT_TO_PAY
 
     def _is_just_ordered(self, order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
-        """Whether an order is of a call at the same time, as of a second click; it may have no page yet."""
+        """Whether an order comes from a call at the same time, such as a second click. It may have no page yet."""
         is_new = self._clock() - order.created_at < _SAME_TIME
         return is_new and order.problem is None and _is_for(order, plan, wanted)
 
 
 def _sold_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusal:
-    """A plan that can be paid by the provider, or why there is none."""
+    """A plan on sale that the provider can charge, or why it is refused."""
     plan = PlanRepository(connection).plan(plan_id)
     if plan is None or plan.retired_at is not None:
         return UNKNOWN_PLAN
@@ -216,7 +206,7 @@ def _sold_plan(connection: Connection, plan_id: UUID) -> Plan | MembershipRefusa
 
 
 def _is_for(order: Order, plan: Plan, wanted: WantedCheckout) -> bool:
-    """Whether an order is open, of the plan at its present price, and leads to the same pages."""
+    """Whether an order is open, of the plan at its present price, with the same redirects."""
     return (
         order.state is OrderState.OPEN
         and (order.plan_id, order.days, order.price) == (plan.id, plan.details.days, plan.details.price)
@@ -229,7 +219,7 @@ def _is_awaited(order: Order | PaymentRefusal) -> TypeGuard[Order]:
 
 
 def _refused(why: str | None) -> PaymentRefusal:
-    return PaymentRefusal(PaymentProblem.REFUSED, f"The payment's provider refuses this order ({why}). Ask the staff.")
+    return PaymentRefusal(PaymentProblem.REFUSED, f"The payment provider refuses the order ({why}). Ask the staff.")
 
 
 def _opened(connection: Connection, order_id: UUID, checkout: Checkout, now: datetime) -> Order | PaymentRefusal:

@@ -1,26 +1,17 @@
-"""Invoices and credit notes: what is on them, and their numbers, which have no gaps within a company."""
+"""Invoices and credit notes, and the rule of their VAT."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
-
-from domain.ids import new_id
-from domain.memberships.periods import Period
-from domain.money import Money, vat_in
-from domain.paging import Page, PageRequest, page
-from domain.payments.model import Order
+from domain.money import vat_in
 from domain.payments.ports import Buyer
-from domain.tables import companies, invoices, users
 
 
 class InvoiceKind(StrEnum):
-    """What is said with it."""
+    """Kinds of documents."""
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
@@ -28,7 +19,7 @@ class InvoiceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """Who sold."""
+    """The seller on an invoice."""
 
     name: str
     address: str
@@ -37,11 +28,11 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceText:
-    """All that is written on an invoice (Directive 2006/112/EC, article 226). Amounts in minor units.
+    """The content of an invoice (Directive 2006/112/EC, article 226). Amounts are in minor units.
 
     Args:
-        period: of the service, `[from, until)`; None: none is left of it.
-        refers_to: the number of the invoice that a credit note is about.
+        period: of the service, `[from, until)`; None if no day is left.
+        refers_to: the number of the invoice that a credit note corrects.
     """
 
     kind: InvoiceKind
@@ -73,128 +64,13 @@ class Invoice:
     issued_at: datetime
 
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(InvoiceText)
-
-
 def next_vat(issued: Sequence[InvoiceText], gross: int, rate_bp: int) -> int:
-    """The VAT of an order's next document, so that all of them together carry the VAT of the money that was kept.
+    """The VAT of an order's next document. Together, all documents of an order have the VAT of the money kept.
 
     Args:
-        issued: the order's documents so far.
+        issued: the earlier documents of the order.
         gross: of the next one, in minor units; negative on a credit note.
         rate_bp: the order's rate in hundredths of a percent.
     """
     kept = sum(each.gross for each in issued) + gross
     return vat_in(kept, rate_bp) - sum(each.vat for each in issued)
-
-
-class InvoiceRepository:
-    """Questions and changes within one unit of work."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def invoice(self, invoice_id: UUID) -> Invoice | None:
-        """One of them."""
-        row = self._connection.execute(select(invoices).where(invoices.c.id == invoice_id)).one_or_none()
-        return _invoice(row) if row else None
-
-    def of_order(self, order_id: UUID) -> list[Invoice]:
-        """Those of an order, the oldest first."""
-        query = select(invoices).where(invoices.c.order_id == order_id).order_by(invoices.c.number)
-        return [_invoice(row) for row in self._connection.execute(query)]
-
-    def credited(self, effect: str) -> int:
-        """How much a credit note gave back, in minor units; 0 where there is none.
-
-        Args:
-            effect: the refund, dispute or reversal that it is for.
-        """
-        query = select(invoices.c.amount).where(invoices.c.effect == effect)
-        amount: int | None = self._connection.execute(query).scalar_one_or_none()
-        return -(amount or 0)
-
-    def of_member(self, member_id: UUID, asked: PageRequest) -> Page[Invoice]:
-        """Those of a member, newest first."""
-        query = select(invoices).where(invoices.c.member_id == member_id)
-        if asked.after is not None:
-            query = query.where(invoices.c.id < asked.after)
-        rows = self._connection.execute(query.order_by(invoices.c.id.desc()).limit(asked.fetch)).all()
-        return page([_invoice(row) for row in rows], asked, lambda invoice: invoice.id)
-
-    def issue(
-        self,
-        order: Order,
-        kind: InvoiceKind,
-        gross: Money,
-        effect: str,
-        now: datetime,
-        *,
-        issued_on: date,
-        period: Period | None,
-        buyer: Buyer | None = None,
-        reason: str = "",
-    ) -> Invoice:
-        """Issue one, under the company's next number. The company is held until the unit of work ends: no gaps.
-
-        Args:
-            gross: positive; a credit note gives it back.
-            effect: the payment or refund that it is for; a second one for it collides.
-            buyer: None: as on the order's first invoice, or as the member is called.
-        """
-        company = self._connection.execute(
-            select(companies).where(companies.c.id == order.company_id).with_for_update()
-        ).one()
-        number = company.last_invoice_number + 1
-        self._connection.execute(
-            update(companies).where(companies.c.id == company.id).values(last_invoice_number=number)
-        )
-        before = self.of_order(order.id)
-        signed = -gross.amount if kind is InvoiceKind.CREDIT_NOTE else gross.amount
-        vat = next_vat([each.text for each in before], signed, order.vat_rate_bp)
-        text = InvoiceText(
-            kind=kind,
-            number=f"{number:06d}",
-            issued_on=issued_on,
-            seller=Seller(company.name, company.address, company.vat_number),
-            buyer=before[0].text.buyer if before else self._buyer(order.member_id, buyer),
-            description=f"Membership, {order.plan_name}",
-            period_from=period.start if period else None,
-            period_until=period.end if period else None,
-            currency=gross.currency,
-            gross=signed,
-            net=signed - vat,
-            vat=vat,
-            vat_rate_bp=order.vat_rate_bp,
-            paid_by=order.method,
-            refers_to=before[0].text.number if before else None,
-            reason=reason,
-        )
-        invoice = Invoice(new_id(), order.id, order.member_id, text, now)
-        self._connection.execute(
-            insert(invoices).values(
-                id=invoice.id,
-                company_id=company.id,
-                number=number,
-                effect=effect,
-                kind=kind,
-                order_id=order.id,
-                member_id=order.member_id,
-                refers_to_id=before[0].id if before else None,
-                amount=text.gross,
-                currency=text.currency,
-                document=_encoder.encode(text).decode(),
-                issued_at=now,
-            )
-        )
-        return invoice
-
-    def _buyer(self, member_id: UUID, told: Buyer | None) -> Buyer:
-        user = self._connection.execute(select(users.c.name, users.c.email).where(users.c.id == member_id)).one()
-        told = told or Buyer()
-        return Buyer(told.name or user.name, told.email or user.email or "", told.address)
-
-
-def _invoice(row: Row[*tuple[Any, ...]]) -> Invoice:
-    return Invoice(row.id, row.order_id, row.member_id, _decoder.decode(row.document), row.issued_at)

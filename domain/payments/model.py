@@ -1,4 +1,4 @@
-"""Orders and what becomes of them."""
+"""Orders, refunds, disputes, and refusals about payments."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,36 +10,36 @@ from domain.money import Money
 
 
 class OrderState(StrEnum):
-    """Where an order is."""
+    """States of an order."""
 
-    OPEN = "open"  # nothing is paid yet
-    PROCESSING = "processing"  # the payment is on its way, which may take days
+    OPEN = "open"  # not paid yet
+    PROCESSING = "processing"  # the payment takes some days
     PAID = "paid"
-    FAILED = "failed"  # a payment on its way did not arrive
-    EXPIRED = "expired"  # nobody paid in time
-    REFUNDED = "refunded"  # all of it
+    FAILED = "failed"  # the payment failed
+    EXPIRED = "expired"  # not paid in time
+    REFUNDED = "refunded"  # in full
     DISPUTED = "disputed"  # by the payer's bank
     LOST = "lost"  # to the payer's bank
     REVERSED = "reversed"  # a mistake at the desk
 
 
-# Nothing is expected of these any more unless the provider says so.
+# States in which the payment is still awaited.
 AWAITED = frozenset({OrderState.OPEN, OrderState.PROCESSING})
 
-# Awaited orders of one member: the door asks the provider about all of them before it refuses somebody.
+# Awaited orders of one member. The door checks all of them at the provider before it refuses the member.
 MOST_AWAITED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody wants, as it was offered: plan, days and price stay what they were.
+    """An order of a plan. Plan, days and price stay as they were offered.
 
     Args:
         price: gross.
         vat_rate_bp: in hundredths of a percent.
-        refunded: minor units given back.
-        by_id: of the staff who took the money; None: the member bought.
-        problem: why somebody has to look at it.
+        refunded: minor units.
+        by_id: the staff member who took the money; None: the member bought online.
+        problem: why the order needs attention.
     """
 
     id: UUID
@@ -68,19 +68,19 @@ class Order:
 
     @property
     def is_fulfilled(self) -> bool:
-        """Whether its days were booked."""
+        """Whether the days were booked."""
         return self.membership_id is not None
 
     @property
     def left(self) -> Money:
-        """What of the price was not given back."""
+        """The part of the price that was not refunded."""
         return Money(self.price.amount - self.refunded, self.price.currency)
 
 
 class RefundState(StrEnum):
-    """Where a refund is."""
+    """States of a refund."""
 
-    ASKED = "asked"  # of the provider, which has not answered yet
+    ASKED = "asked"  # stored; the provider has not answered yet
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -88,7 +88,7 @@ class RefundState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money given back. `days`: how many it took back; None of `booked_at`: none yet."""
+    """A refund. `days`: how many days it took back; `booked_at` is None until then."""
 
     id: UUID
     order_id: UUID
@@ -103,12 +103,12 @@ class Refund:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether the provider has not said yet that it arrived or failed."""
+        """Whether the provider has not yet reported success or failure."""
         return self.state in {RefundState.ASKED, RefundState.PENDING}
 
 
 class DisputeState(StrEnum):
-    """Where a dispute is."""
+    """States of a dispute."""
 
     OPEN = "open"
     WON = "won"
@@ -116,7 +116,7 @@ class DisputeState(StrEnum):
 
 
 class PaymentProblem(StrEnum):
-    """Why something about a payment is not done. Stable codes."""
+    """Reasons for a refusal. Stable, because clients compare them."""
 
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_INVOICE = "unknown_invoice"
@@ -136,10 +136,20 @@ class PaymentProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaymentRefusal:
-    """What is wrong, and what would mend it."""
+    """A refused request and its reason. The detail says how to resolve it."""
 
     problem: PaymentProblem
     detail: str
 
 
-UNKNOWN_ORDER = PaymentRefusal(PaymentProblem.UNKNOWN_ORDER, "There is no such order, or it is somebody else's.")
+UNKNOWN_ORDER = PaymentRefusal(PaymentProblem.UNKNOWN_ORDER, "There is no such order, or it belongs to another member.")
+
+
+UNKNOWN_MEMBER = PaymentRefusal(
+    PaymentProblem.UNKNOWN_MEMBER, "There is no such user, or the account is being deleted."
+)
+
+PAYMENTS_DISABLED = PaymentRefusal(
+    PaymentProblem.DISABLED,
+    "Payments by card are disabled: FITMONITOR_STRIPE__API_KEY is not set. Pay at the desk.",
+)

@@ -1,30 +1,29 @@
-"""The payment provider as the domain sees it. `integrations.stripe.provider` translates Stripe's own words."""
+"""The port of the payment provider. `integrations.stripe.provider` implements it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.errors import UnavailableError
 from domain.money import Money
 from domain.payments.model import Order, RefundState
 
 
-class PaymentsAwayError(UnavailableError):
-    """The provider cannot be asked for now: it does not answer, is too busy, or fails. Asking again is safe."""
+class PaymentsUnavailableError(Exception):
+    """The provider does not answer, is overloaded, or fails. It is safe to call it again."""
 
 
 class PaymentRefusedError(Exception):
-    """The provider refuses what was asked, and would again. Its words carry no secret."""
+    """The provider refuses the call, and would refuse it again. The message has no secrets."""
 
 
 class BadSignatureError(Exception):
-    """An event was not signed with our secret, or too long ago."""
+    """An event was not signed with the webhook secret, or too long ago."""
 
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who paid, as they wrote it: for the invoice."""
+    """The buyer as the invoice names them."""
 
     name: str = ""
     email: str = ""
@@ -33,14 +32,14 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A page to pay at.
+    """A checkout page.
 
     Args:
-        is_paid: the money is there, or nothing was due.
-        is_over: nobody can pay there any more, and nobody has.
-        on_its_way: paid by a method that takes days, and not there yet.
-        has_failed: it was on its way and did not arrive.
-        was_refunded, was_disputed: there is more to ask for.
+        is_paid: the money has arrived, or nothing was due.
+        is_over: expired without a payment.
+        on_its_way: paid by a method that takes days.
+        has_failed: a payment that takes days has failed.
+        was_refunded, was_disputed: the provider has refunds or disputes to read.
     """
 
     session_id: str
@@ -61,7 +60,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class ProvidedRefund:
-    """A refund as the provider has it. `ours`: the id that we gave it; None of one made at the provider."""
+    """A refund at the provider. `ours`: the id of our refund; None if it was made at the provider."""
 
     provider_id: str
     amount: int
@@ -72,11 +71,11 @@ class ProvidedRefund:
 
 @dataclass(frozen=True, slots=True)
 class ProvidedDispute:
-    """A dispute as the provider has it.
+    """A dispute at the provider.
 
     Args:
-        is_won: None while it is open.
-        is_inquiry: a question of the bank that has taken no money.
+        is_won: None while the dispute is open.
+        is_inquiry: a question of the bank, which takes no money.
     """
 
     provider_id: str
@@ -87,8 +86,8 @@ class ProvidedDispute:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """An event of the provider, as far as events are believed: what it is about, not what it says of it."""
+class ProviderEvent:
+    """An event of the provider: which object it is about. The rest of an event is not used."""
 
     id: str
     type: str
@@ -101,43 +100,43 @@ class Happened:
 
 
 class PaymentProvider(Protocol):
-    """Every method raises `PaymentsAwayError`, and `PaymentRefusedError` unless it says otherwise."""
+    """Every method raises `PaymentsUnavailableError`, and `PaymentRefusedError` unless it says otherwise."""
 
     def open_checkout(self, order: Order, email: str | None) -> Checkout:
-        """A page to pay an order at; for the same order always the same page.
+        """Open the checkout page of an order; the same order always has the same page.
 
         Args:
-            email: the buyer's; None: none, and the page asks for it.
+            email: of the buyer; None: the page asks for it.
         """
 
     def checkout(self, session_id: str) -> Checkout:
-        """A page as it is now."""
+        """Read a checkout page."""
 
     def close_checkout(self, session_id: str) -> Checkout:
-        """Have a page take no payment any more; the page as it is then, which may have been paid before."""
+        """Expire a checkout page. Returns the page, which may have been paid before."""
 
     def order_of(self, payment_intent_id: str) -> UUID | None:
-        """The order that a payment was made for; None: none of ours."""
+        """The order of a payment; None: no order of this system."""
 
     def refund(self, order: Order, amount: int, refund_id: UUID) -> ProvidedRefund:
-        """Give money back; for the same refund id once."""
+        """Refund an amount. Idempotent for the same refund id."""
 
     def refunds_of(self, payment_intent_id: str) -> list[ProvidedRefund]:
-        """All refunds of a payment, the oldest first."""
+        """All refunds of a payment, oldest first."""
 
     def disputes_of(self, payment_intent_id: str) -> list[ProvidedDispute]:
-        """All disputes of a payment, the oldest first."""
+        """All disputes of a payment, oldest first."""
 
-    def happened(self, payload: bytes, signature: str) -> Happened:
-        """An event that was sent here.
+    def happened(self, payload: bytes, signature: str) -> ProviderEvent:
+        """Verify and decode an event.
 
         Raises:
-            BadSignatureError: it was not signed with our secret.
-            ValueError: it is no event.
+            BadSignatureError: it was not signed with the webhook secret.
+            ValueError: it is not an event.
         """
 
-    def happened_since(self, moment: datetime) -> list[Happened]:
-        """The events that concern us since then, the oldest first; the provider keeps them for 30 days."""
+    def happened_since(self, moment: datetime) -> list[ProviderEvent]:
+        """The relevant events since a moment, oldest first. The provider keeps events for 30 days."""
 
     def checkouts_since(self, moment: datetime) -> list[Checkout]:
-        """All pages made since then."""
+        """All checkout pages created since a moment."""

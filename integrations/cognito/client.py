@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal
-from domain.identity.ports import Account, ProviderAwayError
+from domain.identity.ports import Account, ProviderUnavailableError
 from integrations.time_limit import is_time_for
 
 
@@ -137,23 +137,23 @@ def open_client(
 
 @contextmanager
 def plainly(*passing: str) -> Iterator[None]:
-    """Convert errors of Cognito and of the connection to `ProviderAwayError`.
+    """Convert errors of Cognito and of the connection to `ProviderUnavailableError`.
 
     Args:
         passing: names of Cognito errors to re-raise unchanged.
 
     Raises:
         ClientError: one of `passing`.
-        ProviderAwayError: any other error.
+        ProviderUnavailableError: any other error.
     """
     try:
         yield
     except ClientError as error:
         if error_code(error) in passing:
             raise
-        raise ProviderAwayError(f"Cognito refused ({error_code(error)})") from error
+        raise ProviderUnavailableError(f"Cognito refused ({error_code(error)})") from error
     except BotoCoreError as error:
-        raise ProviderAwayError(f"Cognito cannot be had ({type(error).__name__})") from error
+        raise ProviderUnavailableError(f"Cognito cannot be had ({type(error).__name__})") from error
 
 
 def refusal_of(error: ClientError) -> IdentityRefusal | None:

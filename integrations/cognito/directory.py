@@ -7,7 +7,7 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from domain.identity.model import Role
-from domain.identity.ports import Account, AccountPage, ProviderAwayError
+from domain.identity.ports import Account, AccountPage, ProviderUnavailableError
 from integrations.cognito.client import (
     FOR_IDENTITY,
     INVALID,
@@ -139,7 +139,7 @@ def _needs_pool(error: ClientError) -> None:
     """Cognito uses the same error name for a missing group and a missing pool.
 
     Raises:
-        ProviderAwayError: the pool is missing, so "the group is empty" would be wrong.
+        ProviderUnavailableError: the pool is missing, so "the group is empty" would be wrong.
     """
     if error_code(error) == _MISSING and "pool" in error_message(error).lower():
-        raise ProviderAwayError("Cognito has no such user pool") from error
+        raise ProviderUnavailableError("Cognito has no such user pool") from error

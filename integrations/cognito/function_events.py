@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from domain.identity.model import IdentityProblem, IdentityRefusal
-from domain.identity.ports import Account, AccountPage, FunctionCaller, ProviderAwayError
+from domain.identity.ports import Account, AccountPage, FunctionCaller, ProviderUnavailableError
 
 _OK = 200
 
@@ -118,8 +118,8 @@ def _body(answer: object) -> str | IdentityRefusal:
             return read.body
         problem = msgspec.json.decode(read.body, type=_Problem)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ProviderAwayError("a function answered nothing that can be read") from error
+        raise ProviderUnavailableError("a function answered nothing that can be read") from error
     try:
         return IdentityRefusal(IdentityProblem(problem.code), problem.detail)
     except ValueError as error:
-        raise ProviderAwayError(f"a function refused ({problem.code})") from error
+        raise ProviderUnavailableError(f"a function refused ({problem.code})") from error

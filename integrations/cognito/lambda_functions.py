@@ -8,7 +8,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.identity.model import IdentityRefusal, Role
-from domain.identity.ports import Account, AccountPage, FunctionCaller, ProviderAwayError, RoleAction
+from domain.identity.ports import Account, AccountPage, FunctionCaller, ProviderUnavailableError, RoleAction
 from integrations.cognito.client import FOR_INVOKING, open_client
 from integrations.cognito.function_events import function_event, read_account, read_page
 from integrations.settings import IdentitySettings
@@ -47,7 +47,7 @@ class LambdaFunctions:
         try:
             answer = self._client.invoke(FunctionName=name, Payload=msgspec.json.encode(event))
             if answer.get("FunctionError"):
-                raise ProviderAwayError(f"the function {name} failed")
+                raise ProviderUnavailableError(f"the function {name} failed")
             return read(msgspec.json.decode(answer["Payload"].read()))
         except (ClientError, BotoCoreError, msgspec.DecodeError) as error:
-            raise ProviderAwayError(f"the function {name} cannot be had ({type(error).__name__})") from error
+            raise ProviderUnavailableError(f"the function {name} cannot be had ({type(error).__name__})") from error

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from domain.identity.addresses import account_name, normal_address
 from domain.identity.codes import normal_code
 from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, IdentityRefusal, Role, Tokens
-from domain.identity.ports import Account, ProviderAwayError
+from domain.identity.ports import Account, ProviderUnavailableError
 from domain.text import kept
 from integrations.cognito.client import (
     FOR_IDENTITY,
@@ -223,7 +223,7 @@ class CognitoProvider:
             **({"code_verifier": code_verifier} if code_verifier else {}),
         }
         if not is_time_for(FOR_IDENTITY.attempt_s):
-            raise ProviderAwayError("no time is left to ask Cognito's page")
+            raise ProviderUnavailableError("no time is left to ask Cognito's page")
         try:
             answer = httpx.post(f"{self._hosted()}/oauth2/token", data=form, timeout=_PAGE_TIMEOUT)
             if answer.status_code == HTTPStatus.BAD_REQUEST:
@@ -232,7 +232,7 @@ class CognitoProvider:
                     return _WRONG_AUTHORIZATION
             said = msgspec.json.decode(answer.raise_for_status().content, type=_Granted)
         except (httpx.HTTPError, ValueError) as error:
-            raise ProviderAwayError(f"Cognito's page gives no tokens ({type(error).__name__})") from error
+            raise ProviderUnavailableError(f"Cognito's page gives no tokens ({type(error).__name__})") from error
         return Tokens(said.access_token, said.id_token, said.refresh_token, said.expires_in)
 
     def create(self, email: str, name: str, password: str | None) -> Account | IdentityRefusal:
@@ -316,7 +316,7 @@ class CognitoProvider:
             if challenge == "NEW_PASSWORD_REQUIRED":
                 return NEW_PASSWORD_NEEDED
             if challenge:
-                raise ProviderAwayError(f"Cognito asks for what nobody here can answer ({challenge})")
+                raise ProviderUnavailableError(f"Cognito asks for what nobody here can answer ({challenge})")
             result = answer["AuthenticationResult"]
             return Tokens(
                 result["AccessToken"],
@@ -334,7 +334,7 @@ class CognitoProvider:
         except ClientError as error:
             refusal = refusal_of(error)
             if refusal is None:
-                raise ProviderAwayError(f"Cognito refused ({error_code(error)})") from error
+                raise ProviderUnavailableError(f"Cognito refused ({error_code(error)})") from error
             return refusal
 
     def _quietly(self, call: Callable[[], object]) -> None:
@@ -346,7 +346,7 @@ class CognitoProvider:
 
     def _hosted(self) -> str:
         if not self._identity.hosted_url:
-            raise ProviderAwayError("the pool's sign-in page is not named (FITMONITOR_IDENTITY__HOSTED_URL)")
+            raise ProviderUnavailableError("the pool's sign-in page is not named (FITMONITOR_IDENTITY__HOSTED_URL)")
         return self._identity.hosted_url.rstrip("/")
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Chooses the image store from the settings."""
 
-from domain.images import ImageStore
+from domain.images.ports import ImageStore
 from integrations.images.directory import DirectoryImages
 from integrations.settings import Settings
 

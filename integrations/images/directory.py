@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from domain.ids import new_id
-from domain.images import ImagesAwayError, StoredImage
+from domain.images.model import StoredImage
+from domain.images.ports import ImagesUnavailableError
 from integrations.folders import sync_folder
 
 _TYPES = {".webp": "image/webp"}
@@ -113,4 +114,4 @@ def _plainly() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ImagesAwayError(f"images cannot be kept ({error.strerror})") from error
+        raise ImagesUnavailableError(f"images cannot be kept ({error.strerror})") from error

@@ -10,7 +10,7 @@ from io import BytesIO
 import structlog
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from domain.images import Encoded, ImageProblem, ImageRefusal, Size
+from domain.images.model import Encoded, ImageProblem, ImageRefusal, Size
 from integrations.images.points import eight_bit, has_alpha, without_extras
 
 CONTENT_TYPE = "image/webp"

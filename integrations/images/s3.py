@@ -9,7 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from domain.images import ImagesAwayError, StoredImage
+from domain.images.model import StoredImage
+from domain.images.ports import ImagesUnavailableError
 from integrations.settings import ImageSettings
 
 # Two attempts of at most 2 + 5 s: a quick 503 is better than a long wait for a picture.
@@ -119,7 +120,7 @@ def _plainly() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         # Without the cause: the client's own words may hold an address with a signature in it.
-        raise ImagesAwayError(f"images cannot be kept ({_name(error)})") from None
+        raise ImagesUnavailableError(f"images cannot be kept ({_name(error)})") from None
 
 
 def _name(error: Exception) -> str:

@@ -30,7 +30,7 @@ from domain.door.model import (
     TidyAnswer,
     TidyRequest,
 )
-from domain.payments.webhooks import PaymentEvent
+from domain.payments.provider_events import PaymentEvent
 
 T = TypeVar("T")
 

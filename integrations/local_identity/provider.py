@@ -22,7 +22,7 @@ from domain.identity.model import (
     Role,
     Tokens,
 )
-from domain.identity.ports import Account, MailAwayError, Mailer
+from domain.identity.ports import Account, Mailer, MailUnavailableError
 from domain.text import kept
 from integrations.local_identity.accounts import Accounts, new_account
 from integrations.local_identity.codes import Codes, Refreshable
@@ -115,7 +115,7 @@ class LocalProvider(LocalDirectory):
             return _IN_USE
         try:
             self._mailer.send(confirm_mail(normal_address(email), opened.code))
-        except MailAwayError:
+        except MailUnavailableError:
             with self._file.writing() as connection:
                 self._sign_ups(connection).drop(opened.id)  # its code is nowhere
             raise
@@ -198,7 +198,7 @@ class LocalProvider(LocalDirectory):
             return uuid4()
         try:
             self._mailer.send(reset_mail(normal_address(email), opened.code))
-        except MailAwayError:
+        except MailUnavailableError:
             with self._file.writing() as connection:
                 self._resets(connection).drop(opened.id)
             raise

@@ -29,8 +29,8 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from domain.column_types import Id, Instant
 from domain.identity.addresses import repaired_address
-from domain.identity.ports import ProviderAwayError
-from domain.unit_of_work import Store, is_away
+from domain.identity.ports import ProviderUnavailableError
+from domain.unit_of_work import Store, is_unavailable
 from integrations.local_identity.address_forms import normalise_addresses
 
 metadata = MetaData()
@@ -210,10 +210,10 @@ def _away() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if is_away(error):
-            raise ProviderAwayError("the local provider's file is busy") from error
+        if is_unavailable(error):
+            raise ProviderUnavailableError("the local provider's file is busy") from error
         raise
     except NoConnectionFreeError as error:
-        raise ProviderAwayError("the local provider has too much to do") from error
+        raise ProviderUnavailableError("the local provider has too much to do") from error
     except OSError as error:
-        raise ProviderAwayError("the local provider's file cannot be opened") from error
+        raise ProviderUnavailableError("the local provider's file cannot be opened") from error

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.payments.ports import Happened
+from domain.payments.ports import ProviderEvent
 
 _Name = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,255}\Z")]  # as the columns keep it
 _Second = Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800)]  # until the year 9999
@@ -35,7 +35,7 @@ class _Event(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_Event)
 
 
-def read_event(payload: bytes) -> Happened:
+def read_event(payload: bytes) -> ProviderEvent:
     """Parse an event as it was sent.
 
     Raises:
@@ -47,7 +47,7 @@ def read_event(payload: bytes) -> Happened:
         raise ValueError(f"not an event ({type(error).__name__})") from error
 
 
-def event_of(values: dict[str, Any]) -> Happened:
+def event_of(values: dict[str, Any]) -> ProviderEvent:
     """Convert an event of the SDK; raises as `read_event`."""
     try:
         return _happened(msgspec.convert(values, _Event))
@@ -63,12 +63,12 @@ def uuid_of(value: object) -> UUID | None:
         return None
 
 
-def _happened(event: _Event) -> Happened:
+def _happened(event: _Event) -> ProviderEvent:
     about = event.data.object
     is_session, is_intent = about.object == "checkout.session", about.object == "payment_intent"
     intent = about.payment_intent
     told = intent.get("id") if isinstance(intent, dict) else intent
-    return Happened(
+    return ProviderEvent(
         id=event.id,
         type=event.type,
         api_version=event.api_version,

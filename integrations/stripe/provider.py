@@ -19,11 +19,11 @@ from domain.payments.ports import (
     BadSignatureError,
     Buyer,
     Checkout,
-    Happened,
     PaymentRefusedError,
-    PaymentsAwayError,
+    PaymentsUnavailableError,
     ProvidedDispute,
     ProvidedRefund,
+    ProviderEvent,
 )
 from integrations.settings import StripeSettings
 from integrations.stripe.events import event_of, read_event, uuid_of
@@ -148,7 +148,7 @@ class StripePayments:
         found = _asked(lambda: list(self._client.v1.disputes.list(params).auto_paging_iter()))
         return sorted(map(_dispute, found), key=lambda dispute: (dispute.created_at, dispute.provider_id))
 
-    def happened(self, payload: bytes, signature: str) -> Happened:
+    def happened(self, payload: bytes, signature: str) -> ProviderEvent:
         """See `PaymentProvider`."""
         secret = self._secret.get_secret_value()
         try:
@@ -159,7 +159,7 @@ class StripePayments:
             raise BadSignatureError(told) from None
         return read_event(payload)
 
-    def happened_since(self, moment: datetime) -> list[Happened]:
+    def happened_since(self, moment: datetime) -> list[ProviderEvent]:
         """See `PaymentProvider`."""
         params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
         found = _asked(lambda: list(self._client.v1.events.list(params).auto_paging_iter()))
@@ -172,7 +172,7 @@ class StripePayments:
         return [_checkout(session) for session in found]
 
 
-def _readable(events: Iterable[dict[str, Any]]) -> Iterator[Happened]:
+def _readable(events: Iterable[dict[str, Any]]) -> Iterator[ProviderEvent]:
     for event in events:
         try:
             yield event_of(event)
@@ -186,10 +186,10 @@ def _asked(call: Callable[[], T]) -> T:
     except stripe.StripeError as error:
         status = error.http_status
         if status is None or status >= _FAILING or status in {_BUSY, _IN_USE}:
-            raise PaymentsAwayError(f"Stripe does not answer ({type(error).__name__}, {status})") from None
+            raise PaymentsUnavailableError(f"Stripe does not answer ({type(error).__name__}, {status})") from None
         if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
             # An operator mends that: no order ends by it. Stripe's sentence repeats a part of the key.
-            raise PaymentsAwayError("Stripe does not accept the API key") from None
+            raise PaymentsUnavailableError("Stripe does not accept the API key") from None
         about = getattr(error, "param", None)
         kind = _AddressRefusedError if about == "customer_email" else PaymentRefusedError
         raise kind(error.user_message or type(error).__name__) from None

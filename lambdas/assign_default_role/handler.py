@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.data_classes.cognito_user_pool_event import
 )
 
 from domain.identity.model import Role
-from domain.identity.ports import Directory, ProviderAwayError
+from domain.identity.ports import Directory, ProviderUnavailableError
 from integrations.cognito.client import TRIGGER_WITHIN_S
 from integrations.time_limit import within
 from lambdas.admin_calls import pool_directory
@@ -52,7 +52,7 @@ def assign(event: dict[str, Any], directory: Directory) -> dict[str, Any]:
         elif source.startswith("TokenGeneration_"):
             _add_to_tokens(event)
             _add_to_group(event, directory)
-    except (ProviderAwayError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (ProviderUnavailableError, KeyError, ValueError, TypeError, AttributeError) as error:
         logger.error("role_not_assigned", extra={"trigger": source, "error": type(error).__name__})  # noqa: TRY400 - as above
     return event
 

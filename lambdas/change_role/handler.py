@@ -13,7 +13,7 @@ import msgspec
 from aws_lambda_powertools import Logger
 
 from domain.identity.model import IdentityProblem, Role
-from domain.identity.ports import Account, Directory, ProviderAwayError, RoleAction
+from domain.identity.ports import Account, Directory, ProviderUnavailableError, RoleAction
 from integrations.cognito.client import FUNCTION_WITHIN_S
 from integrations.cognito.function_events import AccountItem
 from integrations.time_limit import within
@@ -46,7 +46,7 @@ def handle(event: Mapping[str, Any], directory: Directory) -> Response:
         caller = admin_of(event, directory)
         change = _parse(event)
         changed = _change_role(change, directory)
-    except (ProblemError, ProviderAwayError) as error:
+    except (ProblemError, ProviderUnavailableError) as error:
         return problem(error, logger)
     logger.info(
         "role_changed",

@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from domain.identity.ports import Directory, ProviderAwayError
+from domain.identity.ports import Directory, ProviderUnavailableError
 from integrations.cognito.client import FUNCTION_WITHIN_S
 from integrations.cognito.function_events import AccountItem, AccountItems
 from integrations.time_limit import within
@@ -36,7 +36,7 @@ def handle(event: Mapping[str, Any], directory: Directory) -> Response:
             page = directory.page(limit, after)
         except ValueError:
             raise ProblemError(INVALID_REQUEST, "`after` is not a `next` value of this list.") from None
-    except (ProblemError, ProviderAwayError) as error:
+    except (ProblemError, ProviderUnavailableError) as error:
         return problem(error, logger)
     return response(AccountItems([AccountItem.of(account) for account in page.items], page.next))
 

@@ -23,14 +23,16 @@ import httpx
 import uvicorn
 from PIL import Image
 
-from deployments.gym.desk import GymDesk
+from deployments.gym.pictures import PictureService
+from deployments.gym.services import GymServices
+from deployments.service_host import name_of
 from domain.identity.model import Role
 from domain.migrations.run import upgrade
 from domain.unit_of_work import Store
 from integrations.logs import configure_logging
 from integrations.settings import ImageSettings
 from tests.benchmarks.authenticated_get import _port, _wait_for
-from tests.unit.gateway.rig import API, LocalDesk, Rig
+from tests.unit.gateway.rig import API, LocalServices, Rig
 from tests.world import World
 
 ROUNDS, CONNECTIONS = 5, 4
@@ -39,17 +41,17 @@ LARGEST = ImageSettings().max_bytes
 PIECE = 64 * 1024
 
 
-class ThreadedDesk(LocalDesk[GymDesk]):
+class ThreadedServices(LocalServices[GymServices]):
     """Gym's class on threads, as Serve runs it; or nobody, who takes every picture unseen."""
 
-    def __init__(self, desk: GymDesk, *, looks: bool) -> None:
-        super().__init__(desk)
+    def __init__(self, rig: Rig, *, looks: bool) -> None:
+        super().__init__(rig.gym.services, rig.world.clock)
         self._looks = looks
 
     async def __call__(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever is asked
-        if method is GymDesk.set_picture and not self._looks:
+        if method is PictureService.set and not self._looks:
             return "/api/pictures/unseen"
-        return await asyncio.to_thread(method, self.desk, *args, **kwargs)
+        return await asyncio.to_thread(self.host.call, name_of(method), *args, **kwargs)
 
 
 def serve(port: int, answers: "multiprocessing.Queue[str]", *, looks: bool) -> None:
@@ -61,8 +63,8 @@ def serve(port: int, answers: "multiprocessing.Queue[str]", *, looks: bool) -> N
     rig = Rig(World(Store(url)), api=api, images=ImageSettings())
     configure_logging(rig.settings.model_copy(update={"log_level": "WARNING"}))
     rest: Any = rig.shell._rest  # noqa: SLF001 - a FastAPI application
-    desk = ThreadedDesk(rig.gym.desk, looks=looks)
-    rest.state.parts = replace(rest.state.parts, gym=desk)
+    services = ThreadedServices(rig, looks=looks)
+    rest.state.parts = replace(rest.state.parts, gym=services)
     answers.put(rig.bearer(Role.ADMIN)["Authorization"])
     uvicorn.run(rig.shell, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 

@@ -24,9 +24,9 @@ import psutil
 from sqlalchemy import select
 
 from domain.identity.model import Role
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.passes import issue_times
-from domain.tables import users
 from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token
 from integrations.pass_keys import PassSigner

@@ -22,14 +22,15 @@ from sqlalchemy import Connection, event, func, insert, select
 
 from domain.clock import system_clock
 from domain.identity.model import Role
+from domain.identity.tables import users
 from domain.ids import new_id
 from domain.memberships.plan_repository import PlanRepository
 from domain.paging import PageRequest
 from domain.payments.checkout import Checkouts, WantedCheckout
-from domain.payments.fulfilment import Settlement
 from domain.payments.model import Order
-from domain.payments.reconcile import Reconciliation
-from domain.tables import orders, stripe_events, users
+from domain.payments.reconciliation import Reconciliation
+from domain.payments.settlement import OrderSettlement
+from domain.payments.tables import orders, stripe_events
 from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings, StripeSettings
@@ -159,7 +160,7 @@ class Bench:
         member = new_id()
         with self.store.writing() as connection:
             connection.execute(insert(users).values(id=member, email=f"{member}@e.org", name="Mia", created_at=now))
-        settlement = Settlement(self.store, self.provider, system_clock)
+        settlement = OrderSettlement(self.store, self.provider, system_clock)
         order = self._ordered(member)
         self.control("PUT", "switches", {"drop": -1})
         self.control("POST", f"sessions/{order.session_id}/pay", {})

@@ -11,8 +11,10 @@ from cluster.load.seeding import WorldSpec, seed
 from cluster.load.world import MemberKind, World
 from cluster.local.mariadb import MariaDbServer
 from domain.door.reconcile import disagreements
+from domain.door.tables import open_visits, scans, visits
+from domain.identity.tables import users
+from domain.memberships.tables import memberships
 from domain.migrations.run import upgrade
-from domain.tables import memberships, open_visits, scans, users, visits
 from domain.unit_of_work import Store
 from tests.servers import fresh_database
 

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
-from domain.images import ImageStore, StoredImage
+from domain.images.model import StoredImage
+from domain.images.ports import ImageStore
 
 LONG_AGO, LATER = datetime(2020, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=2)
 KEY = "images/0a1b/large"

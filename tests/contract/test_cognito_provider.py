@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import pytest
 
 from domain.identity.model import Role
-from domain.identity.ports import Directory, IdentityProvider, ProviderAwayError
+from domain.identity.ports import Directory, IdentityProvider, ProviderUnavailableError
 from integrations.cognito.directory import CognitoDirectory
 from integrations.cognito.provider import CognitoProvider
 from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
@@ -110,9 +110,9 @@ def test_a_group_that_is_missing_is_made_by_the_first_who_joins_it(
 
 def test_a_pool_that_is_missing_is_not_an_empty_one(pool: MotoPool) -> None:
     nowhere = CognitoDirectory("eu-west-1_nowhere", client=pool.client)
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         nowhere.page(10, None)
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         nowhere.enabled_members_of(Role.ADMIN)
 
 

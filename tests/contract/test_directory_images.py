@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.images import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.images.directory import DirectoryImages
 from tests.contract.image_store_contract import KEY, LATER, WEBP, ImageStoreContract
 
@@ -29,7 +29,7 @@ class Breaks(BytesIO):
 
 def test_a_file_that_cannot_be_written_whole_is_not_there(images: DirectoryImages, tmp_path: Path) -> None:
     images.put(KEY, BytesIO(b"before"), WEBP)
-    with pytest.raises(ImagesAwayError, match="No space left"):
+    with pytest.raises(ImagesUnavailableError, match="No space left"):
         images.put(KEY, Breaks(), WEBP)
     assert [file.name for file in (tmp_path / "images").rglob("*") if file.is_file()] == ["large.webp"]
 
@@ -37,7 +37,7 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(images: DirectoryImage
 def test_a_folder_that_cannot_be_had_is_away(tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_bytes(b"")
     images = DirectoryImages(tmp_path / "in-the-way")
-    with pytest.raises(ImagesAwayError):
+    with pytest.raises(ImagesUnavailableError):
         images.put(KEY, BytesIO(b"points"), WEBP)
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from cluster.local.image_server import make_bucket
 from cluster.local.ports import free_port
-from domain.images import ImagesAwayError
+from domain.images.ports import ImagesUnavailableError
 from integrations.images.s3 import S3Images, open_s3
 from integrations.settings import ImageSettings
 from tests.contract.image_store_contract import KEY, LATER, WEBP, ImageStoreContract
@@ -83,16 +83,16 @@ def test_making_the_bucket_again_changes_nothing(images: S3Images, settings: Ima
 
 def test_a_bucket_that_is_missing_is_away(s3: str) -> None:
     images = S3Images(settings_of(s3))
-    with pytest.raises(ImagesAwayError, match="NoSuchBucket"):
+    with pytest.raises(ImagesUnavailableError, match="NoSuchBucket"):
         images.put(KEY, BytesIO(b"points"), WEBP)
-    with pytest.raises(ImagesAwayError):
+    with pytest.raises(ImagesUnavailableError):
         images.get(KEY)
-    with pytest.raises(ImagesAwayError):
+    with pytest.raises(ImagesUnavailableError):
         list(images.keys("", LATER))
 
 
 def test_a_server_that_is_down_is_away_and_says_no_more() -> None:
     images = S3Images(settings_of(f"http://127.0.0.1:{free_port()}"))
     for ask in (images.get, images.exists, images.delete, lambda key: images.put(key, BytesIO(b"x"), WEBP)):
-        with pytest.raises(ImagesAwayError, match=r"^images cannot be kept \(\w+\)$"):
+        with pytest.raises(ImagesUnavailableError, match=r"^images cannot be kept \(\w+\)$"):
             ask(KEY)

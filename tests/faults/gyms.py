@@ -6,11 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
 
+from domain.companies.tables import companies
+from domain.gyms.gate_service import create_device, create_gate
 from domain.gyms.model import GymRefusal, Serves
-from domain.gyms.repository import GymRepository
-from domain.gyms.service import create_device, create_gate
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import companies, gyms, memberships, plans, users
+from domain.memberships.tables import memberships, plans
 
 _HAVE_NO_MEMBERSHIP = 20  # one in so many
 
@@ -90,12 +92,11 @@ def _gym(connection: Connection, company: UUID, number: int, capacity: int, now:
 
 
 def _devices(connection: Connection, gym_id: UUID, number: int, now: datetime) -> list[Device]:
-    repository = GymRepository(connection)
-    gate = create_gate(repository, gym_id, "Door", Serves.BOTH, now)
+    gate = create_gate(connection, gym_id, "Door", Serves.BOTH, now)
     assert not isinstance(gate, GymRefusal)
     made = []
     for place in range(number):
-        new = create_device(repository, gate.id, f"Scanner {place}", now)
+        new = create_device(connection, gate.id, f"Scanner {place}", now)
         assert not isinstance(new, GymRefusal)
         made.append(Device(new.device.id, gym_id, gate.id, new.credential))
     return made

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from domain.door.model import Outcome, ScanAnswer
 from domain.door.reconcile import disagreements
-from domain.tables import gyms, open_visits, scans, visits
+from domain.door.tables import open_visits, scans, visits
+from domain.gyms.tables import gyms
 from domain.unit_of_work import Store
 
 Asked = tuple[str, UUID]

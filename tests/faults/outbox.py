@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from consumers.outbox_relay import OutboxRelay, open_outbox_relay
 from domain.ids import new_id
-from domain.tables import outbox
+from domain.outbox import outbox
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 from tests.world import START

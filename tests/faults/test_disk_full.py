@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from cluster.local.kafka import KafkaServer
 from consumers.door import DoorConsumerDependencies
 from domain.door.model import Direction, Outcome, Reason, ScanAnswer
-from domain.tables import scans
+from domain.door.tables import scans
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
 from tests.faults.asking import door, patient, until

@@ -25,8 +25,8 @@ from domain.door.model import (
     ScanAnswer,
     ScanRequest,
 )
+from domain.door.tables import scans
 from domain.ids import new_id
-from domain.tables import scans
 from integrations.kafka.dead_letter_reader import DeadLetterReader, StoredLetter, read_original
 from integrations.kafka.group_lag import group_lag
 from integrations.kafka.messages import DoorReply, ReplyTo, ScanCommand, encode

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from sqlalchemy import insert
 
-from domain.tables import outbox
+from domain.outbox import outbox
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 from tests.events import first_appearances, published, stored, wait_until

@@ -33,10 +33,10 @@ from domain.door.model import (
 )
 from domain.door.reconcile import disagreements
 from domain.door.service import decide_batch
-from domain.identity.leaving import begin_deleting, finish_deleting
+from domain.gyms.tables import gyms
+from domain.identity.personal_data_service import begin_deleting, finish_deleting
 from domain.ids import new_id
 from domain.literals import read_id, read_instant
-from domain.tables import gyms
 from domain.unit_of_work import Store
 from tests.histories.facts import Visit
 from tests.histories.oracle import Oracle

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from domain.unit_of_work import Store, is_away, should_decide_again
+from domain.unit_of_work import Store, is_unavailable, should_retry
 
 
 def error(number: int) -> DBAPIError:
@@ -16,13 +16,13 @@ def error(number: int) -> DBAPIError:
 
 @pytest.mark.parametrize("number", [2003, 2006, 2013, 1040, 1053, 1045, 1129, 1203, 1206, 1226, 1317, 1969, 3024])
 def test_a_server_that_cannot_be_had_now_is_away(number: int) -> None:
-    assert is_away(error(number))
-    assert not should_decide_again(error(number))
+    assert is_unavailable(error(number))
+    assert not should_retry(error(number))
 
 
 @pytest.mark.parametrize("number", [1021, 1037, 1041, 1114])
 def test_a_server_without_room_on_its_disk_or_in_its_memory_is_away(number: int) -> None:
-    assert is_away(error(number))
+    assert is_unavailable(error(number))
 
 
 def test_a_file_without_room_on_its_disk_is_away(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_file_without_room_on_its_disk_is_away(tmp_path: Path) -> None:
         connection.execute(text("CREATE TABLE kept (value BLOB)"))
     with pytest.raises(OperationalError) as full:
         _outgrow(store)
-    assert is_away(full.value)
+    assert is_unavailable(full.value)
     with store.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM kept")).scalar_one() == 0
     store.close()
@@ -47,11 +47,11 @@ def _outgrow(store: Store) -> None:
 
 @pytest.mark.parametrize("number", [1062, 1205, 1213])
 def test_a_lost_race_is_decided_again(number: int) -> None:
-    assert should_decide_again(error(number))
-    assert not is_away(error(number))
+    assert should_retry(error(number))
+    assert not is_unavailable(error(number))
 
 
 @pytest.mark.parametrize("number", [1064, 1146, 1406, 1452])
 def test_what_the_statement_itself_did_wrong_is_neither(number: int) -> None:
-    assert not is_away(error(number))
-    assert not should_decide_again(error(number))
+    assert not is_unavailable(error(number))
+    assert not should_retry(error(number))

@@ -17,7 +17,7 @@ from cluster.load.scans import Scan
 from cluster.load.world import World
 from domain.clock import system_clock
 from domain.door.model import ScanAnswer
-from domain.tables import open_visits, visits
+from domain.door.tables import open_visits, visits
 
 _OK = 200
 _CLOCK = timedelta(milliseconds=50)  # between this process's reading of the clock and the generator's

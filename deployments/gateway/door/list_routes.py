@@ -16,7 +16,7 @@ from deployments.gateway.door.list_schemas import (
     NewHeadCount,
     Settlement,
 )
-from deployments.gym.desk import GymDesk
+from deployments.gym.door_records import DoorRecordService
 from deployments.http.calendar_days import Day
 from deployments.http.dependencies import TheUser
 from deployments.http.idempotency import IdempotencyKey, id_of_key
@@ -41,17 +41,23 @@ def router() -> APIRouter:
         day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """The visits at a gym, newest first."""
-        return listing(granted(await parts.gym(GymDesk.visits_at, gym_id, day, asked)), GymVisitDocument.model_validate)
+        return listing(
+            granted(await parts.gym(DoorRecordService.visits_at, gym_id, day, asked)), GymVisitDocument.model_validate
+        )
 
     @routes.get("/users/{user_id}/visits")
     async def visits_of(user_id: UUID, parts: OfParts, asked: Asked) -> Listing[GymVisitDocument]:
         """A member's visits, newest first."""
-        return listing(await parts.gym(GymDesk.visits_of_member, user_id, asked), GymVisitDocument.model_validate)
+        return listing(
+            await parts.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
+        )
 
     @routes.get("/gyms/{gym_id}/head-counts", responses=declared("unknown_gym"))
     async def head_counts(gym_id: UUID, parts: OfParts, asked: Asked) -> Listing[HeadCountDocument]:
         """The head counts at a gym, newest first."""
-        return listing(granted(await parts.gym(GymDesk.head_counts, gym_id, asked)), HeadCountDocument.model_validate)
+        return listing(
+            granted(await parts.gym(DoorRecordService.head_counts, gym_id, asked)), HeadCountDocument.model_validate
+        )
 
     @routes.post(
         "/gyms/{gym_id}/head-counts",
@@ -92,13 +98,13 @@ def router() -> APIRouter:
         settled: Annotated[bool, Query(description="Those that staff have settled, instead of those open.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
         """Scans made without the server that do not fit, newest first."""
-        found = granted(await parts.gym(GymDesk.conflicts, gym_id, settled, asked))
+        found = granted(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
         return listing(found, ConflictDocument.model_validate)
 
     @routes.post("/conflicts/{conflict_id}/settle", responses=declared("unknown_conflict"))
     async def settle(conflict_id: UUID, wanted: Settlement, user: TheUser, parts: OfParts) -> ConflictDocument:
         """Note what staff have found out about a conflict. To undo its scan, annul that."""
-        found = await parts.gym(GymDesk.settle_conflict, conflict_id, user.id, wanted.note)
+        found = await parts.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)
         return ConflictDocument.model_validate(granted(found))
 
     return routes

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from deployments.gateway.dependencies import OfParts
 from deployments.gateway.door.roll_call_sheets import POLICY, page, sheet, table
-from deployments.gym.desk import GymDesk
+from deployments.gym.door_records import DoorRecordService
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
@@ -28,7 +28,7 @@ def router() -> APIRouter:
     )
     async def as_page(gym_id: UUID, parts: OfParts) -> Response:
         """Who is inside, as a page to be printed."""
-        as_of, call = parts.clock(), granted(await parts.gym(GymDesk.roll_call, gym_id))
+        as_of, call = parts.clock(), granted(await parts.gym(DoorRecordService.roll_call, gym_id))
         content = await asyncio.to_thread(page, call, as_of)
         return Response(content, media_type="text/html", headers={"Content-Security-Policy": POLICY})
 
@@ -39,7 +39,7 @@ def router() -> APIRouter:
     )
     async def as_table(gym_id: UUID, parts: OfParts) -> Response:
         """Who is inside, as CSV."""
-        content = await asyncio.to_thread(table, granted(await parts.gym(GymDesk.roll_call, gym_id)))
+        content = await asyncio.to_thread(table, granted(await parts.gym(DoorRecordService.roll_call, gym_id)))
         return Response(content, media_type="text/csv", headers=_named("csv"))
 
     @routes.get(
@@ -49,7 +49,7 @@ def router() -> APIRouter:
     )
     async def as_sheet(gym_id: UUID, parts: OfParts) -> Response:
         """Who is inside, as a PDF."""
-        as_of, call = parts.clock(), granted(await parts.gym(GymDesk.roll_call, gym_id))
+        as_of, call = parts.clock(), granted(await parts.gym(DoorRecordService.roll_call, gym_id))
         content = await asyncio.to_thread(sheet, call, as_of)
         return Response(content, media_type="application/pdf", headers=_named("pdf"))
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Path, Response
 from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.door.commands import ask_door
 from deployments.gateway.schemas import AnnulAnswerDocument, NewAnnulment, NewScan, ScanAnswerDocument, ScanDocument
-from deployments.gym.desk import GymDesk
+from deployments.gym.door_records import DoorRecordService
 from deployments.http.auth import DeviceAsker, UserAsker
 from deployments.http.dependencies import WhoeverAsks
 from deployments.http.problems import ApiProblem, Fault, declared
@@ -97,8 +97,8 @@ def router() -> APIRouter:
 
 async def _look_up(parts: Parts, asker: WhoeverAsks, scan_id: str) -> StoredScan | Ambiguous | None:
     if isinstance(asker, DeviceAsker):
-        return await parts.gym(GymDesk.scan_of, asker.id, scan_id)
-    return await parts.gym(GymDesk.scan_for_staff, asker.id, scan_id)
+        return await parts.gym(DoorRecordService.scan_of, asker.id, scan_id)
+    return await parts.gym(DoorRecordService.scan_for_staff, asker.id, scan_id)
 
 
 def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:

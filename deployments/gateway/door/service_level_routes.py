@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from deployments.gateway.dependencies import OfParts
 from deployments.gateway.door.service_level_schemas import ServiceLevelDocument
-from deployments.gym.desk import GymDesk
+from deployments.gym.live import LiveService
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
@@ -28,7 +28,7 @@ def router() -> APIRouter:
         minutes: Annotated[int, Query(ge=1, le=_DAY, description="How far to look back.")] = 60,
     ) -> ServiceLevelDocument:
         """Scans by outcome and reason, times to their decisions, gates and devices. Looks at 2,000 scans at most."""
-        found = await parts.gym(GymDesk.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
+        found = await parts.gym(LiveService.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
         return ServiceLevelDocument.model_validate(granted(found))
 
     return routes

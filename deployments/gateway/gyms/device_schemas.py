@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from deployments.gateway.schemas import DeviceDocument, Document, Name
-from deployments.gym.gates import IssuedPairing
+from deployments.gym.devices import IssuedPairing
 from deployments.http.request_body import RequestBody
 from domain.gyms.model import DeviceAtGate
 

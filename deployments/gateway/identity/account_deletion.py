@@ -6,7 +6,7 @@ from uuid import UUID
 from deployments.gateway.dependencies import Parts
 from deployments.gateway.door.commands import ask_door
 from deployments.http.refusals import granted
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.users import UserService
 from domain.door.model import EndVisitRequest, Inferred
 from domain.ids import new_id
 from integrations.kafka.messages import EndVisitCommand
@@ -18,10 +18,10 @@ async def delete_account(parts: Parts, by: UUID, user_id: UUID) -> None:
     Raises:
         ApiProblem: `unknown_user`, `last_admin`; `no_answer_in_time` or `unavailable`: ask again.
     """
-    gym_id = granted(await parts.identity(IdentityDesk.begin_deleting, by, user_id))
+    gym_id = granted(await parts.identity(UserService.begin_deleting, by, user_id))
     if gym_id is not None:
         await _end_visit(parts, user_id, gym_id)
-    await parts.identity(IdentityDesk.finish_deleting, user_id)
+    await parts.identity(UserService.finish_deleting, user_id)
 
 
 async def _end_visit(parts: Parts, member_id: UUID, gym_id: UUID) -> None:

@@ -15,7 +15,7 @@ from deployments.http.problems import ApiProblem, Fault, declared
 from deployments.http.redirect_urls import CALLBACK, callback_of
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.sign_in import SignInService
 from domain.identity.pkce import challenge_of
 
 _COOKIE = "fm_authorize"
@@ -32,7 +32,7 @@ def router() -> APIRouter:
         """Go to the provider's sign-in page; it comes back to `/sessions/callback`."""
         state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
         settings = parts.settings.api
-        page = await parts.identity(IdentityDesk.authorize_url, callback_of(settings), state, challenge_of(verifier))
+        page = await parts.identity(SignInService.authorize_url, callback_of(settings), state, challenge_of(verifier))
         answer = RedirectResponse(page, _FOUND)
         # The verifier is the browser's own secret: whoever steals the code elsewhere has no use for it.
         answer.set_cookie(
@@ -63,7 +63,7 @@ def router() -> APIRouter:
                 faults=[Fault("state", "is not the one that was given out")],
             )
         signed_in = await parts.identity(
-            IdentityDesk.sign_in_by_code, code, callback_of(parts.settings.api), verifier, client
+            SignInService.sign_in_by_code, code, callback_of(parts.settings.api), verifier, client
         )
         answer = JSONResponse(SessionTokens.of(granted(signed_in)).model_dump(mode="json"))
         answer.delete_cookie(_COOKIE, path=CALLBACK)

@@ -14,8 +14,8 @@ from deployments.gateway.dependencies import OfParts, Parts
 from deployments.http.dependencies import TheClient
 from deployments.http.redirect_urls import may_return_to
 from deployments.http.route_guard import guarded_router
-from deployments.identity.desk import IdentityDesk
-from deployments.identity.issued import SignedIn
+from deployments.identity.sign_in import SignInService
+from deployments.identity.signed_in import SignedIn
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal
 from integrations.local_identity.keys import JWKS_FILE
 
@@ -46,7 +46,7 @@ def router() -> APIRouter:
         if form.get("grant_type") == "authorization_code":
             return _token_answer(await _exchanged(form, parts, client))
         if form.get("grant_type") == "refresh_token":
-            return _token_answer(await parts.identity(IdentityDesk.refresh, form.get("refresh_token", ""), client))
+            return _token_answer(await parts.identity(SignInService.refresh, form.get("refresh_token", ""), client))
         return JSONResponse({"error": "unsupported_grant_type"}, _BAD)
 
     return routes
@@ -61,7 +61,7 @@ async def _exchanged(form: dict[str, str], parts: Parts, client: Client) -> Sign
     if not may_return_to(parts.settings, redirect_uri):
         return IdentityRefusal(IdentityProblem.WRONG_CODE, "The redirect_uri is not registered.")
     return await parts.identity(
-        IdentityDesk.sign_in_by_code, form.get("code", ""), redirect_uri, form.get("code_verifier"), client
+        SignInService.sign_in_by_code, form.get("code", ""), redirect_uri, form.get("code_verifier"), client
     )
 
 

@@ -8,14 +8,14 @@ from deployments.gateway.dependencies import OfParts
 from deployments.gateway.identity.account_deletion import delete_account
 from deployments.gateway.identity.schemas import NewName, sorted_roles
 from deployments.gateway.schemas import MeDocument, PassDocument, PassesDocument, VisitDocument
-from deployments.gym.desk import GymDesk
+from deployments.gym.door_records import DoorRecordService
 from deployments.http.auth import UserAsker
 from deployments.http.dependencies import TheUser
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.users import UserService
 from deployments.qr.passes import ImageKind
 from domain.identity.model import User
 
@@ -30,7 +30,7 @@ def router() -> APIRouter:
     @routes.get("/me", responses=declared("not_found"))
     async def me(user: TheUser, parts: OfParts) -> MeDocument:
         """Who I am here."""
-        row = await parts.identity(IdentityDesk.user, user.id)
+        row = await parts.identity(UserService.user, user.id)
         if row is None:
             raise ApiProblem("not_found", "This account was deleted.")
         return _me(row, user)
@@ -38,7 +38,7 @@ def router() -> APIRouter:
     @routes.patch("/me", responses=declared("unknown_user"))
     async def change_me(wanted: NewName, user: TheUser, parts: OfParts) -> MeDocument:
         """Change my name, as it is shown at the gates."""
-        return _me(granted(await parts.identity(IdentityDesk.rename, user.id, wanted.name, user.id)), user)
+        return _me(granted(await parts.identity(UserService.rename, user.id, wanted.name, user.id)), user)
 
     @routes.delete(
         "/me",
@@ -56,7 +56,7 @@ def router() -> APIRouter:
     @routes.get("/me/export")
     async def export(user: TheUser, parts: OfParts) -> dict[str, Any]:
         """Everything that is kept of me, table by table."""
-        return await parts.identity(IdentityDesk.export, user.id)
+        return await parts.identity(UserService.export, user.id)
 
     @routes.get("/me/passes")
     async def passes(
@@ -81,7 +81,7 @@ def router() -> APIRouter:
     @routes.get("/me/visits")
     async def visits(user: TheUser, parts: OfParts, asked: Asked) -> Listing[VisitDocument]:
         """My visits, newest first."""
-        return listing(await parts.gym(GymDesk.visits, user.id, asked), VisitDocument.model_validate)
+        return listing(await parts.gym(DoorRecordService.visits, user.id, asked), VisitDocument.model_validate)
 
     return routes
 

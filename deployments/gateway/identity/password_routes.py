@@ -9,7 +9,7 @@ from deployments.http.dependencies import TheClient, TheUser
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.passwords import PasswordService
 
 _DONE = 204
 
@@ -21,7 +21,7 @@ def router() -> APIRouter:
     @routes.post("/password/forgot", status_code=202, responses=declared("too_many_attempts"))
     async def forgot(to: AddressDocument, parts: OfParts, client: TheClient) -> ResetOpened:
         """Send a code to set a new password with. The answer does not tell whether there is an account."""
-        reset_id = granted(await parts.identity(IdentityDesk.forgot_password, to.email, client))
+        reset_id = granted(await parts.identity(PasswordService.forgot, to.email, client))
         return ResetOpened(email=to.email, reset_id=reset_id)
 
     @routes.post(
@@ -34,7 +34,7 @@ def router() -> APIRouter:
         """
         cookie = granted(
             await parts.identity(
-                IdentityDesk.reset_password,
+                PasswordService.reset,
                 wanted.email,
                 wanted.code,
                 wanted.password,
@@ -58,7 +58,7 @@ def router() -> APIRouter:
         token = request.headers["authorization"].split()[1]
         cookie = granted(
             await parts.identity(
-                IdentityDesk.change_password,
+                PasswordService.change,
                 user.id,
                 user.session_id,
                 token,

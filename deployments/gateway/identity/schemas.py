@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from deployments.gateway.schemas import Document
 from deployments.http.request_body import RequestBody
 from deployments.http.text import ADDRESS, LINE
-from deployments.identity.issued import SignedIn
+from deployments.identity.signed_in import SignedIn
 from domain.identity.addresses import LONGEST
 from domain.identity.model import Change, Role, Session, User, UserState
 

@@ -9,7 +9,7 @@ from deployments.http.idempotency import PROBLEMS, IdempotencyKey, once_of_anyon
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.sign_up import SignUpService
 
 _DONE = 204
 
@@ -33,7 +33,7 @@ def router() -> APIRouter:
         else's sign-up with the same address is refused then. An `Idempotency-Key` counts for this address and network.
         """
         once = await once_of_anyone(request, response, key, f"{client.network} {wanted.email}")
-        opened = await once(parts.identity, IdentityDesk.sign_up, wanted.email, wanted.password, wanted.name, client)
+        opened = await once(parts.identity, SignUpService.sign_up, wanted.email, wanted.password, wanted.name, client)
         return SignUpOpened(email=wanted.email, sign_up_id=granted(opened))
 
     @routes.post("/sign-up/confirm", status_code=_DONE, responses=declared("wrong_code", "too_many_attempts"))
@@ -44,16 +44,14 @@ def router() -> APIRouter:
         answer whether there is an open sign-up, an account, or neither.
         """
         granted(
-            await parts.identity(
-                IdentityDesk.confirm_sign_up, shown.email, shown.code, client, sign_up_id=shown.sign_up_id
-            )
+            await parts.identity(SignUpService.confirm, shown.email, shown.code, client, sign_up_id=shown.sign_up_id)
         )
         return Response(status_code=_DONE)
 
     @routes.post("/sign-up/resend", status_code=202, responses=declared("too_many_attempts"))
     async def resend(to: CodeRequest, parts: OfParts, client: TheClient) -> AddressDocument:
         """Send another code, if there is a sign-up that waits for one."""
-        granted(await parts.identity(IdentityDesk.resend_code, to.email, client, sign_up_id=to.sign_up_id))
+        granted(await parts.identity(SignUpService.resend_code, to.email, client, sign_up_id=to.sign_up_id))
         return AddressDocument(email=to.email)
 
     return routes

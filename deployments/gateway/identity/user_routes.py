@@ -14,7 +14,7 @@ from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import LINE
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.users import UserService
 from domain.identity.model import Role, UserFilter, UserState
 from domain.identity.ports import RoleAction
 
@@ -39,12 +39,12 @@ def router() -> APIRouter:
     ) -> Listing[UserDocument]:
         """All who have signed in once, in an order that stays while users come and go."""
         wanted = UserFilter(search, role, state)
-        return listing(await parts.identity(IdentityDesk.users, wanted, asked), UserDocument.of)
+        return listing(await parts.identity(UserService.users, wanted, asked), UserDocument.of)
 
     @routes.get("/users/{user_id}", responses=declared("unknown_user"))
     async def user(user_id: UUID, parts: OfParts) -> UserDocument:
         """One user."""
-        found = await parts.identity(IdentityDesk.user, user_id)
+        found = await parts.identity(UserService.user, user_id)
         if found is None:
             raise ApiProblem("unknown_user", "There is no such user.")
         return UserDocument.of(found)
@@ -62,7 +62,7 @@ def router() -> APIRouter:
     @routes.get("/users/{user_id}/history", responses=declared("unknown_user"))
     async def history(user_id: UUID, parts: OfParts, asked: Asked) -> Listing[UserChangeDocument]:
         """What was done to an account, newest first."""
-        page = granted(await parts.identity(IdentityDesk.history, user_id, asked))
+        page = granted(await parts.identity(UserService.history, user_id, asked))
         return listing(page, UserChangeDocument.model_validate)
 
     @routes.put("/users/{user_id}/roles/{role}", responses=declared("unknown_user"))
@@ -78,16 +78,16 @@ def router() -> APIRouter:
     @routes.post("/users/{user_id}/disable", responses=declared("unknown_user", "last_admin"))
     async def disable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
         """Disable an account: its sessions and passes are refused within 5 s. Once more changes nothing."""
-        return UserDocument.of(granted(await parts.identity(IdentityDesk.set_enabled, asker.id, user_id, False)))  # noqa: FBT003 - a handle's call
+        return UserDocument.of(granted(await parts.identity(UserService.set_enabled, asker.id, user_id, False)))  # noqa: FBT003 - a handle's call
 
     @routes.post("/users/{user_id}/enable", responses=declared("unknown_user"))
     async def enable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
         """Enable an account again. Once more changes nothing."""
-        return UserDocument.of(granted(await parts.identity(IdentityDesk.set_enabled, asker.id, user_id, True)))  # noqa: FBT003 - a handle's call
+        return UserDocument.of(granted(await parts.identity(UserService.set_enabled, asker.id, user_id, True)))  # noqa: FBT003 - a handle's call
 
     return routes
 
 
 async def _change_role(parts: Parts, asker: TheUser, user_id: UUID, role: Role, action: RoleAction) -> UserDocument:
     by = asker.as_function_caller
-    return UserDocument.of(granted(await parts.identity(IdentityDesk.change_role, by, user_id, role, action)))
+    return UserDocument.of(granted(await parts.identity(UserService.change_role, by, user_id, role, action)))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from deployments.gateway.dependencies import OfParts
 from deployments.gateway.machines.routes import shown as shown_machine
 from deployments.gateway.machines.schemas import MachineDocument, NewMachine
-from deployments.gym.desk import GymDesk
+from deployments.gym.machines import MachineService
 from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
 from deployments.http.etags import ExpectedVersion
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
@@ -28,7 +28,7 @@ from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
-from domain.images import Shelf, Size
+from domain.images.model import Shelf, Size
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _TEXTS = NewMachine.model_json_schema()["properties"]
@@ -51,7 +51,7 @@ def router() -> APIRouter:
         async with parts.uploads.quarantined(request, *NewMachine.model_fields) as upload:
             wanted = _new_machine(upload.texts)
             once = once_of(request, response, key, upload.content_hash)
-            made = granted(await once(parts.gym, GymDesk.create_machine, gym_id, wanted.as_text(), upload.key))
+            made = granted(await once(parts.gym, MachineService.create, gym_id, wanted.as_text(), upload.key))
         response.headers["Location"] = f"/api/machines/{made.id}"
         return shown_machine(made, response)
 
@@ -65,7 +65,7 @@ def router() -> APIRouter:
     ) -> MachineDocument:
         """Give a machine another picture."""
         async with parts.uploads.quarantined(request) as upload:
-            changed = granted(await parts.gym(GymDesk.set_machine_image, machine_id, upload.key, expected))
+            changed = granted(await parts.gym(MachineService.set_image, machine_id, upload.key, expected))
         return shown_machine(changed, response)
 
     @routes.get(
@@ -77,7 +77,7 @@ def router() -> APIRouter:
         machine_id: UUID, parts: OfParts, size: Size = Size.LARGE, if_none_match: NoneMatch = None
     ) -> Response:
         """The picture that a machine has now."""
-        machine = granted(await parts.gym(GymDesk.machine, machine_id))
+        machine = granted(await parts.gym(MachineService.machine, machine_id))
         if machine.image is None:
             raise no_picture()
         return await parts.pictures.show(Shelf.MACHINES, machine.image, size, ASK_AGAIN, if_none_match)
@@ -101,7 +101,7 @@ def _add_labels(routes: APIRouter) -> None:
     )
     async def label(machine_id: UUID, parts: OfParts) -> Response:
         """A machine's label: the QR code of its address, its name and type."""
-        label = granted(await parts.gym(GymDesk.machine_label, machine_id, parts.settings.api.public_url))
+        label = granted(await parts.gym(MachineService.label, machine_id, parts.settings.api.public_url))
         return Response(label, media_type="image/png")
 
     @routes.get(
@@ -111,7 +111,7 @@ def _add_labels(routes: APIRouter) -> None:
     )
     async def labels(gym_id: UUID, parts: OfParts) -> Response:
         """The labels of all machines of a gym on sheets of A4, 3 by 8 on each."""
-        sheets = granted(await parts.gym(GymDesk.machine_labels, gym_id, parts.settings.api.public_url))
+        sheets = granted(await parts.gym(MachineService.labels, gym_id, parts.settings.api.public_url))
         return Response(sheets, media_type="application/pdf")
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from deployments.gateway.dependencies import OfParts
 from deployments.gateway.machines.schemas import MachineDocument, MachineEdit, OutOfOrder
-from deployments.gym.desk import GymDesk
+from deployments.gym.machines import MachineService
 from deployments.http.auth import sees_retired
 from deployments.http.dependencies import WhoeverAsks
 from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
@@ -16,7 +16,7 @@ from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from domain.gyms.machines import Machine, MachineFilter
+from domain.machines.model import Machine, MachineFilter
 
 
 def router() -> APIRouter:
@@ -36,20 +36,20 @@ def router() -> APIRouter:
     ) -> Listing[MachineDocument]:
         """The machines of a gym."""
         wanted = MachineFilter(type, free, retired)
-        found = await parts.gym(GymDesk.machines, gym_id, wanted, asked, retired_gym=sees_retired(asker))
+        found = await parts.gym(MachineService.machines, gym_id, wanted, asked, retired_gym=sees_retired(asker))
         return listing(granted(found), MachineDocument.of)
 
     @routes.get("/machines/{machine_id}", responses=declared("unknown_machine"))
     async def machine(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
         """One machine, also one that is out of service. Its `ETag` is what a change expects."""
-        return shown(granted(await parts.gym(GymDesk.machine, machine_id)), response)
+        return shown(granted(await parts.gym(MachineService.machine, machine_id)), response)
 
     @routes.patch("/machines/{machine_id}", responses=declared("unknown_machine", *VERSION_PROBLEMS))
     async def edit(
         machine_id: UUID, wanted: MachineEdit, expected: ExpectedVersion, parts: OfParts, response: Response
     ) -> MachineDocument:
         """Change what is written of a machine."""
-        changed = await parts.gym(GymDesk.edit_machine, machine_id, wanted.as_change(), expected)
+        changed = await parts.gym(MachineService.edit, machine_id, wanted.as_change(), expected)
         return shown(granted(changed), response)
 
     @routes.delete(
@@ -59,7 +59,7 @@ def router() -> APIRouter:
     )
     async def delete(machine_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
         """Delete a machine that nobody is on. What members did on it stays theirs."""
-        granted(await parts.gym(GymDesk.delete_machine, machine_id, expected))
+        granted(await parts.gym(MachineService.delete, machine_id, expected))
         return Response(status_code=204)
 
     _add_states(routes)
@@ -70,22 +70,22 @@ def _add_states(routes: APIRouter) -> None:
     @routes.post("/machines/{machine_id}/retire", responses=declared("unknown_machine"))
     async def retire(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
         """Take a machine out of service; it is in no list then, but still there. Once more changes nothing."""
-        return shown(granted(await parts.gym(GymDesk.set_machine_retired, machine_id, True)), response)  # noqa: FBT003 - crosses a handle
+        return shown(granted(await parts.gym(MachineService.set_retired, machine_id, True)), response)  # noqa: FBT003 - crosses a handle
 
     @routes.post("/machines/{machine_id}/reopen", responses=declared("unknown_machine"))
     async def reopen(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
         """Bring a machine back into service. Once more changes nothing."""
-        return shown(granted(await parts.gym(GymDesk.set_machine_retired, machine_id, False)), response)  # noqa: FBT003 - crosses a handle
+        return shown(granted(await parts.gym(MachineService.set_retired, machine_id, False)), response)  # noqa: FBT003 - crosses a handle
 
     @routes.put("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
     async def out_of_order(machine_id: UUID, wanted: OutOfOrder, parts: OfParts, response: Response) -> MachineDocument:
         """Say that a machine cannot be used, and why."""
-        return shown(granted(await parts.gym(GymDesk.set_out_of_order, machine_id, wanted.reason)), response)
+        return shown(granted(await parts.gym(MachineService.set_out_of_order, machine_id, wanted.reason)), response)
 
     @routes.delete("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
     async def in_order(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
         """Say that a machine can be used again. Once more changes nothing."""
-        return shown(granted(await parts.gym(GymDesk.set_out_of_order, machine_id, None)), response)
+        return shown(granted(await parts.gym(MachineService.set_out_of_order, machine_id, None)), response)
 
 
 def shown(machine: Machine, response: Response) -> MachineDocument:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from deployments.gateway.schemas import Document, Name
 from deployments.http.request_body import RequestBody
 from deployments.http.text import LINE, PARAGRAPHS
-from domain.gyms.machines import Machine, MachineChange, MachineText
+from domain.machines.model import Machine, MachineChange, MachineText
 
 Type = Annotated[str, StringConstraints(min_length=1, max_length=50), LINE]
 Description = Annotated[str, StringConstraints(max_length=4000), PARAGRAPHS]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from deployments.gateway.dependencies import Parts
 from deployments.gateway.door.commands import ask_door
-from deployments.gym.desk import GymDesk
+from deployments.gym.door_records import DoorRecordService
 from deployments.http.problems import ApiProblem
 from domain.door.machine_model import MachineAction, MachineRequest
 from domain.ids import new_id
@@ -30,7 +30,7 @@ async def decide_wish(
     Raises:
         ApiProblem: there is no such machine, or no answer.
     """
-    place = await parts.gym(GymDesk.machine_place, machine_id)
+    place = await parts.gym(DoorRecordService.machine_place, machine_id)
     if place is None:
         raise ApiProblem("unknown_machine", "There is no such machine.")
     whose = user_id

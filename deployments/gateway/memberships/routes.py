@@ -21,11 +21,11 @@ from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from deployments.payments.desk import PaymentsDesk
-from deployments.payments.membership_desk import MemberView
+from deployments.payments.memberships import MembershipService
 from domain.identity.model import Role
+from domain.memberships.booked_membership import BookingOrigin
+from domain.memberships.model import MemberView
 from domain.memberships.refusals import MembershipRefusal
-from domain.memberships.repository import Who
 
 _FREEZE_PROBLEMS = (
     *("unknown_user", "nothing_to_freeze", "already_frozen", "freeze_too_long", "membership_suspended"),
@@ -45,24 +45,24 @@ def _add_reading(routes: APIRouter) -> None:
     @routes.get("/me/membership", responses=declared("unknown_user"))
     async def my_membership(user: TheUser, parts: OfParts) -> MemberMembershipDocument:
         """What I have, and until when."""
-        return _answered(await parts.payments(PaymentsDesk.membership, user.id))
+        return _answered(await parts.payments(MembershipService.membership, user.id))
 
     @routes.put("/me/reminders", responses=declared("unknown_user"))
     async def reminders(wanted: ReminderChoice, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
         """Whether I get a mail 7 days and a day before a membership ends."""
-        return _answered(await parts.payments(PaymentsDesk.set_reminders, user.id, wanted=wanted.mails))
+        return _answered(await parts.payments(MembershipService.set_reminders, user.id, wanted=wanted.mails))
 
     @routes.get("/members/{member_id}/membership", responses=declared("unknown_user"))
     async def membership(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
         """What a member has: oneself, or for staff anybody."""
         _own_or_staff(user, member_id)
-        return _answered(await parts.payments(PaymentsDesk.membership, member_id))
+        return _answered(await parts.payments(MembershipService.membership, member_id))
 
     @routes.get("/members/{member_id}/ledger")
     async def ledger(member_id: UUID, user: TheUser, parts: OfParts, asked: Asked) -> Listing[LedgerDocument]:
         """Every change of a member's memberships, newest first: one's own, or for staff anybody's."""
         _own_or_staff(user, member_id)
-        return listing(await parts.payments(PaymentsDesk.ledger, member_id, asked), LedgerDocument.of)
+        return listing(await parts.payments(MembershipService.ledger, member_id, asked), LedgerDocument.of)
 
 
 def _add_changing(routes: APIRouter) -> None:
@@ -72,9 +72,9 @@ def _add_changing(routes: APIRouter) -> None:
     ) -> MemberMembershipDocument:
         """Freeze for whole days: no entry, and the end moves by as many. Members within limits, admins anybody."""
         by_admin = _own_or_admin(user, member_id)
-        who = Who(user.id, wanted.reason or "asked for")
+        who = BookingOrigin(user.id, wanted.reason or "asked for")
         frozen = await once(
-            parts.payments, PaymentsDesk.freeze, member_id, wanted.days, wanted.from_day, who, by_admin=by_admin
+            parts.payments, MembershipService.freeze, member_id, wanted.days, wanted.from_day, who, by_admin=by_admin
         )
         return _answered(frozen)
 
@@ -82,7 +82,9 @@ def _add_changing(routes: APIRouter) -> None:
     async def unfreeze(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
         """End a freeze, begun or not: what is left of it comes off the end."""
         _own_or_admin(user, member_id)
-        return _answered(await parts.payments(PaymentsDesk.unfreeze, member_id, Who(user.id, "asked for")))
+        return _answered(
+            await parts.payments(MembershipService.unfreeze, member_id, BookingOrigin(user.id, "asked for"))
+        )
 
     @routes.post(
         "/members/{member_id}/adjustments",
@@ -92,21 +94,25 @@ def _add_changing(routes: APIRouter) -> None:
         member_id: UUID, wanted: NewAdjustment, user: TheUser, parts: OfParts, once: OnceOnly
     ) -> MemberMembershipDocument:
         """Give days, or take back such as are unused."""
-        who = Who(user.id, wanted.reason)
-        adjusted = await once(parts.payments, PaymentsDesk.adjust, member_id, wanted.membership_id, wanted.days, who)
+        who = BookingOrigin(user.id, wanted.reason)
+        adjusted = await once(
+            parts.payments, MembershipService.adjust, member_id, wanted.membership_id, wanted.days, who
+        )
         return _answered(adjusted)
 
     @routes.put("/members/{member_id}/ban", responses=declared("unknown_user"))
     async def ban(member_id: UUID, wanted: Ban, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
         """Let somebody in nowhere any more. Once more changes nothing."""
-        banned = await parts.payments(PaymentsDesk.ban, member_id, Who(user.id, wanted.reason), banned=True)
+        banned = await parts.payments(
+            MembershipService.ban, member_id, BookingOrigin(user.id, wanted.reason), banned=True
+        )
         return _answered(banned)
 
     @routes.delete("/members/{member_id}/ban", responses=declared("unknown_user"))
     async def unban(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
         """Let somebody in again. Once more changes nothing."""
-        who = Who(user.id, "let in again")
-        return _answered(await parts.payments(PaymentsDesk.ban, member_id, who, banned=False))
+        who = BookingOrigin(user.id, "let in again")
+        return _answered(await parts.payments(MembershipService.ban, member_id, who, banned=False))
 
 
 def _own_or_staff(user: UserAsker, member_id: UUID) -> None:

@@ -1,7 +1,6 @@
 """What a member has, and what is wished about it, as JSON."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -11,28 +10,7 @@ from deployments.gateway.payments.money_schemas import Reason
 from deployments.http.calendar_days import WrittenDay
 from deployments.http.request_body import RequestBody
 from deployments.http.text import PARAGRAPHS
-from deployments.payments.membership_desk import MembershipView, MemberView
-
-
-class MembershipState(StrEnum):
-    """What a member's memberships amount to, seen from a gym that they cover."""
-
-    NONE = "none"
-    NOT_STARTED = "not_started"
-    ACTIVE = "active"
-    GRACE = "grace"
-    FROZEN = "frozen"
-    SUSPENDED = "suspended"
-    ENDED = "ended"
-    BANNED = "banned"
-
-
-_STATES = {
-    "no_membership": MembershipState.NOT_STARTED,
-    "membership_ended": MembershipState.ENDED,
-    "membership_frozen": MembershipState.FROZEN,
-    "in_arrears": MembershipState.SUSPENDED,
-}
+from domain.memberships.model import MembershipState, MembershipView, MemberView
 
 
 class FreezeDocument(BaseModel):
@@ -74,33 +52,14 @@ class MemberMembershipDocument(BaseModel):
     @classmethod
     def of(cls, view: MemberView) -> Self:
         """As JSON."""
-        best = max(view.memberships, key=lambda each: (_RANK[_state(each)], each.ends_at), default=None)
-        state = _state(best) if best else MembershipState.NONE
-        remedy = best.standing.remedy if best else "buy_membership"
         return cls(
             member_id=view.member_id,
-            state=MembershipState.BANNED if view.banned else state,
+            state=view.state,
             ends_at=view.memberships[0].ends_at if view.memberships else None,
-            remedy="ask_staff" if view.banned else remedy,
+            remedy=view.remedy,
             reminder_mails=view.reminder_mails,
             memberships=[_held(each) for each in view.memberships],
         )
-
-
-_RANK = {
-    MembershipState.NOT_STARTED: 0,
-    MembershipState.ENDED: 1,
-    MembershipState.FROZEN: 2,
-    MembershipState.SUSPENDED: 3,
-    MembershipState.GRACE: 4,
-    MembershipState.ACTIVE: 5,
-}
-
-
-def _state(view: MembershipView) -> MembershipState:
-    if view.standing.reason is not None:
-        return _STATES[view.standing.reason]
-    return MembershipState.GRACE if view.standing.remedy else MembershipState.ACTIVE
 
 
 def _held(view: MembershipView) -> HeldDocument:
@@ -111,7 +70,7 @@ def _held(view: MembershipView) -> HeldDocument:
         plan_name=view.plan_name,
         covers_all_gyms=view.covers_all_gyms,
         gyms=list(view.gyms),
-        state=_state(view),
+        state=view.state,
         time_zone=view.time_zone,
         starts_on=view.starts_on,
         ends_on=view.ends_on,

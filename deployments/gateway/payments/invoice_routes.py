@@ -12,7 +12,7 @@ from deployments.http.dependencies import TheUser
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.route_guard import guarded_router
-from deployments.payments.desk import PaymentsDesk
+from deployments.payments.invoices import InvoiceService
 from domain.payments.invoices import Invoice
 from integrations.rendering.invoices import PAGE_POLICY, invoice_page, invoice_pdf
 
@@ -28,12 +28,12 @@ def router() -> APIRouter:
     @routes.get("/me/invoices")
     async def my_invoices(user: TheUser, parts: OfParts, asked: Asked) -> Listing[InvoiceDocument]:
         """My invoices and credit notes, newest first."""
-        return listing(await parts.payments(PaymentsDesk.invoices, user.id, asked), InvoiceDocument.of)
+        return listing(await parts.payments(InvoiceService.invoices, user.id, asked), InvoiceDocument.of)
 
     @routes.get("/members/{member_id}/invoices")
     async def invoices(member_id: UUID, parts: OfParts, asked: Asked) -> Listing[InvoiceDocument]:
         """A member's invoices and credit notes, newest first."""
-        return listing(await parts.payments(PaymentsDesk.invoices, member_id, asked), InvoiceDocument.of)
+        return listing(await parts.payments(InvoiceService.invoices, member_id, asked), InvoiceDocument.of)
 
     @routes.get(
         "/invoices/{invoice_id}.pdf",
@@ -68,7 +68,7 @@ def router() -> APIRouter:
 
 
 async def _visible(parts: Parts, user: UserAsker, invoice_id: UUID) -> Invoice:
-    found = await parts.payments(PaymentsDesk.invoice, invoice_id)
+    found = await parts.payments(InvoiceService.invoice, invoice_id)
     if found is None or not (user.is_staff or found.member_id == user.id):
         raise ApiProblem("unknown_invoice", "There is no such invoice, or it is somebody else's.")
     return found

@@ -26,8 +26,8 @@ from deployments.http.problems import ApiProblem, Fault, declared
 from deployments.http.redirect_urls import CANCELLED, SUCCESS, own_address
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from deployments.payments.desk import PaymentsDesk
-from deployments.payments.orders_desk import OrderView
+from deployments.payments.desk_payments import DeskPaymentService
+from deployments.payments.orders import OrderService, OrderView
 from domain.memberships.ledger import Method
 from domain.payments.model import UNKNOWN_ORDER
 from domain.payments.ports import Buyer
@@ -65,7 +65,7 @@ def _add_buying(routes: APIRouter) -> None:
         success = own_address(own, wanted.success_url, SUCCESS, "success_url")
         cancel = own_address(own, wanted.cancel_url, CANCELLED, "cancel_url")
         opened = granted(
-            await once(parts.payments, PaymentsDesk.open_checkout, user.id, wanted.plan_id, success, cancel)
+            await once(parts.payments, OrderService.open_checkout, user.id, wanted.plan_id, success, cancel)
         )
         response.headers["Location"] = f"/api/orders/{opened.id}"
         return OrderDocument.of(opened)
@@ -79,18 +79,18 @@ def _add_buying(routes: APIRouter) -> None:
     async def check(order_id: UUID, user: TheUser, parts: OfParts) -> WholeOrderDocument:
         """Ask the payment's provider about an order now, as after coming back from the checkout."""
         await _visible(parts, user, order_id)
-        granted(await parts.payments(PaymentsDesk.settle, order_id))
+        granted(await parts.payments(OrderService.settle, order_id))
         return WholeOrderDocument.whole(await _visible(parts, user, order_id))
 
     @routes.get("/me/orders")
     async def my_orders(user: TheUser, parts: OfParts, asked: Asked) -> Listing[OrderDocument]:
         """My orders, newest first."""
-        return listing(await parts.payments(PaymentsDesk.orders, user.id, asked), OrderDocument.of)
+        return listing(await parts.payments(OrderService.orders, user.id, asked), OrderDocument.of)
 
     @routes.get("/members/{member_id}/orders")
     async def orders(member_id: UUID, parts: OfParts, asked: Asked) -> Listing[OrderDocument]:
         """A member's orders, newest first."""
-        return listing(await parts.payments(PaymentsDesk.orders, member_id, asked), OrderDocument.of)
+        return listing(await parts.payments(OrderService.orders, member_id, asked), OrderDocument.of)
 
 
 def _add_giving_back(routes: APIRouter) -> None:
@@ -108,7 +108,7 @@ def _add_giving_back(routes: APIRouter) -> None:
 
         While the payment's provider is away the refund is kept as `asked`, and carried out by itself.
         """
-        done = await once(parts.payments, PaymentsDesk.refund, order_id, wanted.amount, wanted.reason, user.id)
+        done = await once(parts.payments, OrderService.refund, order_id, wanted.amount, wanted.reason, user.id)
         return WholeOrderDocument.whole(granted(done))
 
     @routes.post("/orders/{order_id}/reverse", responses=declared("unknown_order", "not_reversible", *KEY_PROBLEMS))
@@ -116,7 +116,7 @@ def _add_giving_back(routes: APIRouter) -> None:
         order_id: UUID, why: Reversal, user: TheUser, parts: OfParts, once: OnceOnly
     ) -> WholeOrderDocument:
         """Take back a payment at the desk that was a mistake, the same day. Once more changes nothing."""
-        done = await once(parts.payments, PaymentsDesk.reverse_at_desk, order_id, why.reason, user.id)
+        done = await once(parts.payments, DeskPaymentService.reverse, order_id, why.reason, user.id)
         return WholeOrderDocument.whole(granted(done))
 
 
@@ -134,7 +134,7 @@ def _add_desk(routes: APIRouter) -> None:
         method = Method(wanted.method)
         sold = granted(
             await once(
-                parts.payments, PaymentsDesk.sell_at_desk, wanted.member_id, wanted.plan_id, method, user.id, buyer
+                parts.payments, DeskPaymentService.sell, wanted.member_id, wanted.plan_id, method, user.id, buyer
             )
         )
         response.headers["Location"] = f"/api/orders/{sold.order.id}"
@@ -150,12 +150,12 @@ def _add_desk(routes: APIRouter) -> None:
         if day is not None and (day.tzinfo is None or day.year not in _YEARS):
             told = "Say a moment with its time zone as `day`, as in 2026-03-01T12:00:00Z."
             raise ApiProblem("invalid_request", told, faults=[Fault("day", "is no moment with a time zone")])
-        takings = granted(await parts.payments(PaymentsDesk.end_of_day, day, gym))
+        takings = granted(await parts.payments(DeskPaymentService.end_of_day, day, gym))
         return ReportDocument(takings=[TakingsDocument.model_validate(each) for each in takings])
 
 
 async def _visible(parts: Parts, user: UserAsker, order_id: UUID) -> OrderView:
-    view = await parts.payments(PaymentsDesk.order, order_id)
+    view = await parts.payments(OrderService.order, order_id)
     if view is None or not (user.is_staff or view.order.member_id == user.id):
         raise ApiProblem(UNKNOWN_ORDER.problem, UNKNOWN_ORDER.detail)
     return view

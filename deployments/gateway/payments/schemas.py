@@ -12,7 +12,7 @@ from deployments.gateway.payments.money_schemas import MoneyDocument, Reason
 from deployments.gateway.schemas import Document
 from deployments.http.request_body import RequestBody
 from deployments.http.text import LINE, PARAGRAPHS
-from deployments.payments.orders_desk import OrderView
+from deployments.payments.orders import OrderView
 from domain.currencies import LARGEST_AMOUNT
 from domain.memberships.ledger import Method
 from domain.payments.model import Order, OrderState, RefundState

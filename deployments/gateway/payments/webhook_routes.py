@@ -11,7 +11,8 @@ from deployments.gateway.payments.schemas import ReconciledDocument
 from deployments.http.problems import ApiProblem, declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from deployments.payments.desk import PaymentsDesk
+from deployments.payments.orders import OrderService
+from deployments.payments.provider_events import ProviderEventService
 from domain.payments.model import OrderState
 
 LARGER_BODIES = {"/payments/webhooks": 1024 * 1024}
@@ -36,7 +37,7 @@ def router() -> APIRouter:
         signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
     ) -> Response:
         """An event of Stripe, signed: kept, answered, and handled afterwards. Once more changes nothing."""
-        granted(await parts.payments(PaymentsDesk.take_event, await request.body(), signature))
+        granted(await parts.payments(ProviderEventService.accept, await request.body(), signature))
         return Response(status_code=204)
 
     @routes.get("/checkouts/success", response_class=Response, responses=_SHOWN)
@@ -48,7 +49,7 @@ def router() -> APIRouter:
         """The page after paying; asks the provider itself, so that it is true before the webhook is here."""
         home = f"{parts.settings.api.public_url}/"
         try:
-            found = await parts.payments(PaymentsDesk.returned, order, session_id)
+            found = await parts.payments(OrderService.returned, order, session_id)
         except ApiProblem:
             # Whoever has paid sees no error: what is true comes by the webhook.
             return _page(success_page(OrderState.OPEN, None, None, home))
@@ -64,7 +65,7 @@ def router() -> APIRouter:
     @routes.post("/payments/reconcile", responses=declared("payments_disabled"))
     async def reconcile(parts: OfParts) -> ReconciledDocument:
         """Compare the provider with the ledger now, and make up for what was missed."""
-        return ReconciledDocument.model_validate(granted(await parts.payments(PaymentsDesk.reconcile)))
+        return ReconciledDocument.model_validate(granted(await parts.payments(ProviderEventService.reconcile)))
 
     return routes
 

@@ -14,9 +14,11 @@ from sqlalchemy import insert, select
 
 from domain.clock import system_clock
 from domain.identity.model import Role
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.memberships.check import check_ledger
-from domain.tables import invoices, ledger_entries, memberships, orders, users
+from domain.memberships.ledger_check import check_ledger
+from domain.memberships.tables import ledger_entries, memberships
+from domain.payments.tables import invoices, orders
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings
 from tests.faults.whole.system import Whole, wait_for

@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.process import wait_gone
-from domain.tables import gyms, scans
+from domain.door.tables import scans
+from domain.gyms.tables import gyms
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, KafkaSettings, Settings
 from tests.faults.door_work import Plan, Said

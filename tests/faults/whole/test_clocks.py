@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.door.model import Outcome, Reason
-from domain.tables import scans
+from domain.door.tables import scans
 from tests.faults.door_work import clock_off
 from tests.faults.figures import Figures
 from tests.faults.gyms import load

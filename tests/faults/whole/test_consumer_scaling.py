@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from sqlalchemy import func, select
 
 from domain.door.model import Direction, ScanAnswer, ScanRequest
-from domain.tables import scans
+from domain.door.tables import scans
 from integrations.kafka.clients import common_config
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.leader_retry import retry_until_leader

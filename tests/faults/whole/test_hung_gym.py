@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from domain.tables import gyms
+from domain.gyms.tables import gyms
 from tests.faults.doors import p99
 from tests.faults.figures import Figures
 from tests.faults.whole.system import Whole

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from domain.door.tables import open_visits
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.tables import open_visits
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings
 from tests.faults.figures import Figures

@@ -17,9 +17,10 @@ from sqlalchemy import insert, select
 
 from domain.clock import system_clock
 from domain.door.reconcile import disagreements
+from domain.door.tables import machine_uses, open_machine_uses, open_visits
 from domain.identity.model import Role
+from domain.machines.tables import machines
 from domain.passes import issue_times
-from domain.tables import machine_uses, machines, open_machine_uses, open_visits
 from integrations.local_identity.tokens import mint_access_token
 from integrations.pass_keys import PassSigner
 from integrations.settings import DoorSettings, Settings

@@ -9,7 +9,8 @@ from sqlalchemy import func, insert, inspect, select
 
 from cluster.backup import load
 from cluster.errors import CommandError
-from domain.tables import metadata, users
+from domain.identity.tables import users
+from domain.tables import metadata
 from domain.unit_of_work import Store
 from tests.servers import migrate
 from tests.unit.backup.stacks import MOMENT, checksums, empty_settings, fill_store, restored, settings_in, taken

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.local.mariadb import MariaDbServer
 from cluster.local.record import read_record
-from domain.tables import users
+from domain.identity.tables import users
 from domain.unit_of_work import Store
 from tests.servers import migrate
 from tests.unit.backup.stacks import MOMENT, settings_in, taken

@@ -13,7 +13,7 @@ from cluster.errors import CommandError
 from domain.door.model import DoorLimits, ScanAnswer
 from domain.door.reconcile import disagreements
 from domain.door.service import decide_batch
-from domain.tables import scans
+from domain.door.tables import scans
 from domain.unit_of_work import Store
 from tests.integration.backup.scanning import Scanning
 from tests.servers import migrate

@@ -8,20 +8,23 @@ from uuid import UUID
 from sqlalchemy import select
 
 from consumers.payments import PaymentHandler
-from domain.memberships.check import Disagreement, check_ledger
-from domain.memberships.ledger import Account
+from domain.memberships.ledger import LedgerBalance
+from domain.memberships.ledger_check import LedgerMismatch, check_ledger
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository
+from domain.memberships.tables import ledger_entries
+from domain.outbox import outbox
 from domain.payments.checkout import Checkouts, WantedCheckout
-from domain.payments.fulfilment import Settlement
-from domain.payments.invoices import InvoiceRepository, InvoiceText
+from domain.payments.invoice_repository import InvoiceRepository
+from domain.payments.invoices import InvoiceText
 from domain.payments.model import Order, PaymentRefusal, Refund
-from domain.payments.orders import OrderRepository
-from domain.payments.ports import Happened
-from domain.payments.reconcile import Reconciliation
-from domain.payments.refunding import Refunds, ask_refund
-from domain.payments.webhooks import TOPIC, PaymentEvent, store_happened
-from domain.tables import ledger_entries, outbox, stripe_events
+from domain.payments.ports import ProviderEvent
+from domain.payments.provider_events import TOPIC, PaymentEvent, store_provider_events
+from domain.payments.reconciliation import Reconciliation
+from domain.payments.refunds import Refunds, ask_refund
+from domain.payments.repository import OrderRepository
+from domain.payments.settlement import OrderSettlement
+from domain.payments.tables import stripe_events
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import StandInProvider
 from tests.world import World
@@ -39,7 +42,7 @@ class Cashbox:
     def __post_init__(self) -> None:
         self.provider = StandInProvider(self.world.clock)
         parts = (self.world.store, self.provider, self.world.clock)
-        self.checkouts, self.settlement, self.refunds = Checkouts(*parts), Settlement(*parts), Refunds(*parts)
+        self.checkouts, self.settlement, self.refunds = Checkouts(*parts), OrderSettlement(*parts), Refunds(*parts)
         self.reconciliation = Reconciliation(*parts)
         self.handler = PaymentHandler(*parts)
 
@@ -83,11 +86,11 @@ class Cashbox:
         assert found is not None
         return found
 
-    def account(self, order: Order) -> Account:
+    def account(self, order: Order) -> LedgerBalance:
         with self.world.store.reading() as connection:
             held = LedgerRepository(connection).held_by(order.member_id)
         assert len(held) == 1
-        return held[0].account
+        return held[0].balance
 
     def days_left(self, order: Order) -> int:
         """From today to the end, in days."""
@@ -104,29 +107,29 @@ class Cashbox:
         with self.world.store.reading() as connection:
             return [each.text for each in InvoiceRepository(connection).of_order(order.id)]
 
-    def disagreements(self) -> list[Disagreement]:
+    def disagreements(self) -> list[LedgerMismatch]:
         with self.world.store.reading() as connection:
             return list(check_ledger(connection))
 
     def days_pass(self, days: float) -> None:
         self.world.clock.now += timedelta(days=days)
 
-    def receive(self, *events: Happened) -> list[PaymentEvent]:
+    def receive(self, *events: ProviderEvent) -> list[PaymentEvent]:
         """Store events as the webhook does; what was handed on, as the consumer reads it."""
         with self.world.store.writing() as connection:
-            store_happened(connection, events, self.world.clock())
+            store_provider_events(connection, events, self.world.clock())
         with self.world.store.reading() as connection:
             rows = connection.execute(
                 select(outbox.c.payload).where(outbox.c.topic == TOPIC).order_by(outbox.c.id)
             ).scalars()
             return [decode_payment_event(payload.encode()) for payload in rows]
 
-    def handle(self, *events: Happened) -> Sequence[bool]:
+    def handle(self, *events: ProviderEvent) -> Sequence[bool]:
         """Receive events and handle them in this order."""
         told = {event.event_id: event for event in self.receive(*events)}
         return self.handler.handle([told[event.id] for event in events])
 
-    def event_state(self, event: Happened) -> str:
+    def event_state(self, event: ProviderEvent) -> str:
         with self.world.store.reading() as connection:
             query = select(stripe_events.c.state).where(stripe_events.c.id == event.id)
             state: str = connection.execute(query).scalar_one()

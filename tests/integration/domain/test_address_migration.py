@@ -5,10 +5,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Insert, Table, column, insert, select, table
 
+from domain.companies.tables import companies
+from domain.gyms.tables import gyms
 from domain.identity.addresses import CollidingAddressesError
+from domain.identity.tables import users
 from domain.ids import new_id
+from domain.machines.tables import machines
 from domain.migrations.run import bring_to, known_steps
-from domain.tables import companies, gyms, machines, users
 from domain.text import search_key
 from domain.unit_of_work import Store
 from tests.world import START

@@ -7,8 +7,9 @@ from sqlalchemy import select
 from domain.door.list_repository import ListRepository
 from domain.door.model import AnnulAnswer, Direction, Inferred, Outcome, Problem, Reason, Rejected, ScanAnswer
 from domain.door.reconcile import disagreements
+from domain.door.tables import open_visits, visits
+from domain.outbox import outbox
 from domain.paging import PageRequest
-from domain.tables import open_visits, outbox, visits
 from tests.world import START, World
 
 ENTER, LEAVE = Direction.ENTER, Direction.LEAVE

@@ -11,14 +11,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from deployments.identity.tries import Tries, limits_of
-from deployments.store_desk import StoreDesk
-from domain.identity.attempts import Purpose, Scope, delay_after
+from deployments.identity.attempt_limiter import AttemptLimiter, limits_of
+from domain.identity.attempts import AttemptPurpose, Scope, delay_after
 from domain.identity.model import Change, Client, IdentityProblem, IdentityRefusal, User
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from domain.identity.repository import UserRepository
+from domain.identity.tables import sign_in_attempts
 from domain.ids import new_id
-from domain.tables import sign_in_attempts
 from integrations.device_cookies import DeviceCookies
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import IdentitySettings
@@ -38,32 +37,31 @@ WEAK = IdentityRefusal(IdentityProblem.WEAK_PASSWORD, "weak")
 AT_ONCE = 8
 
 
-class Guard(StoreDesk):
+class Guard:
     """Tries on a store, as the Identity deployment makes them."""
 
     def __init__(self, world: World, keys: Path) -> None:
-        super().__init__(world.store, world.clock)
         self.clock: HeldClock = world.clock
         self.store = world.store
         ensure_pass_key(keys)
         self.devices = DeviceCookies(keys, timedelta(days=180))
-        self.tries = Tries(self._written, LIMITS, world.clock, self.devices)
+        self.limiter = AttemptLimiter(self.store, LIMITS, world.clock, self.devices)
 
     def attempt(
         self,
         answer: IdentityRefusal | None = WRONG,
         email: str = MIA,
         address: str = "192.0.2.1",
-        purpose: Purpose = Purpose.SIGN_IN,
+        purpose: AttemptPurpose = AttemptPurpose.SIGN_IN,
         cookie: str = "",
     ) -> bool:
         """Whether a try was looked at."""
-        found = self.tries.of(purpose, email, Client("", address, cookie), lambda: answer)
+        found = self.limiter.attempt(purpose, email, Client("", address, cookie), lambda: answer)
         return not (isinstance(found, IdentityRefusal) and found.problem is IdentityProblem.TOO_MANY_ATTEMPTS)
 
     def cookie(self, user_id: UUID | None = None) -> str:
         """Of a device that signs in to Mia's account now."""
-        return self.tries.device_cookie(MIA, user_id or new_id(), self.clock())
+        return self.limiter.device_cookie(MIA, user_id or new_id(), self.clock())
 
     def rows(self) -> int:
         with self.store.reading() as connection:
@@ -92,7 +90,7 @@ def test_each_wrong_try_beyond_the_free_ones_has_to_wait_twice_as_long_up_to_the
     for _ in range(3):
         assert guard.attempt()
     for _ in range(6):
-        waits.append(wait_of(guard.tries.of(Purpose.SIGN_IN, MIA, client, lambda: WRONG)))
+        waits.append(wait_of(guard.limiter.attempt(AttemptPurpose.SIGN_IN, MIA, client, lambda: WRONG)))
         guard.clock.forward(waits[-1])
         assert guard.attempt()
     assert waits == [1, 2, 4, 8, 16, 20]
@@ -101,10 +99,10 @@ def test_each_wrong_try_beyond_the_free_ones_has_to_wait_twice_as_long_up_to_the
     assert [guard.attempt() for _ in range(4)] == [True, True, True, False], "the account is free again"
 
 
-@pytest.mark.parametrize("other", [purpose for purpose in Purpose if purpose is not Purpose.SIGN_IN])
+@pytest.mark.parametrize("other", [purpose for purpose in AttemptPurpose if purpose is not AttemptPurpose.SIGN_IN])
 @pytest.mark.parametrize("answer", [WRONG, WEAK, None], ids=["wrong", "weak", "right"])
 def test_nothing_for_another_purpose_frees_or_blocks(
-    guard: Guard, other: Purpose, answer: IdentityRefusal | None
+    guard: Guard, other: AttemptPurpose, answer: IdentityRefusal | None
 ) -> None:
     looked_at = 0
     for _ in range(20):
@@ -123,11 +121,11 @@ def test_what_proves_nothing_takes_only_itself_back(guard: Guard) -> None:
 
 def test_while_the_provider_is_away_nothing_is_counted(guard: Guard) -> None:
     def away() -> None:
-        raise ProviderAwayError("away")
+        raise ProviderUnavailableError("away")
 
     for _ in range(20):
-        with pytest.raises(ProviderAwayError):
-            guard.tries.of(Purpose.SIGN_IN, MIA, Client("", "192.0.2.1"), away)
+        with pytest.raises(ProviderUnavailableError):
+            guard.limiter.attempt(AttemptPurpose.SIGN_IN, MIA, Client("", "192.0.2.1"), away)
     assert guard.attempt()
 
 
@@ -150,9 +148,9 @@ def test_strangers_wait_for_the_end_of_the_hour_and_then_count_anew(guard: Guard
     address = elsewhere()
     assert [guard.attempt(address=address()) for _ in range(14)] == [True] * 12 + [False] * 2
     guard.clock.forward(1000)
-    refused = guard.tries.of(Purpose.SIGN_IN, MIA, Client("", address()), lambda: WRONG)
+    refused = guard.limiter.attempt(AttemptPurpose.SIGN_IN, MIA, Client("", address()), lambda: WRONG)
     assert wait_of(refused) == 2600
-    assert guard.attempt(purpose=Purpose.RESET)
+    assert guard.attempt(purpose=AttemptPurpose.RESET)
     guard.clock.forward(2600)
     assert [guard.attempt(address=address()) for _ in range(13)] == [True] * 12 + [False]
 
@@ -165,7 +163,7 @@ def test_refused_tries_are_not_counted_so_one_network_never_blocks_all(guard: Gu
 
 def test_one_network_has_so_many_mails_sent_and_no_mail_is_ever_taken_back(guard: Guard) -> None:
     def ask(email: str, address: str) -> bool:
-        return guard.tries.without_proof(email, Client("", address)) is None
+        return guard.limiter.count_mail(email, Client("", address)) is None
 
     assert [ask(f"m{number}@example.org", "192.0.2.1") for number in range(10)] == [True] * 9 + [False]
     address = elsewhere()
@@ -191,7 +189,7 @@ def test_a_known_device_gets_in_while_all_others_wait(guard: Guard) -> None:
 
 def test_a_known_device_is_counted_for_each_purpose_by_itself(guard: Guard) -> None:
     cookie = guard.cookie()
-    for purpose in Purpose:
+    for purpose in AttemptPurpose:
         for _ in range(LIMITS.free_attempts):
             assert guard.attempt(purpose=purpose, cookie=cookie)
     assert guard.attempt(), "and takes nothing from strangers"
@@ -308,5 +306,5 @@ def test_a_right_try_frees_nobody_from_the_delay_of_a_wrong_one_made_meanwhile(g
     for _ in range(LIMITS.free_attempts + 2):
         guard.attempt()
         guard.clock.forward(LIMITS.longest_delay_s)
-    assert guard.tries.of(Purpose.SIGN_IN, MIA, Client("", "192.0.2.1"), slow) is WEAK
+    assert guard.limiter.attempt(AttemptPurpose.SIGN_IN, MIA, Client("", "192.0.2.1"), slow) is WEAK
     assert not guard.attempt()

@@ -9,9 +9,9 @@ from domain.clock import system_clock
 from domain.door.model import Direction, DoorLimits, PassReading, PassStatus, ScanAnswer, ScanRequest
 from domain.door.reconcile import disagreements
 from domain.door.service import decide_batch
+from domain.door.tables import open_visits, scans
 from domain.ids import new_id
-from domain.tables import open_visits, scans
-from domain.unit_of_work import Store, should_decide_again
+from domain.unit_of_work import Store, should_retry
 from tests.world import START, HeldClock, World
 
 WRITERS, MEMBERS, PLACES = 4, 40, 7
@@ -44,7 +44,7 @@ def _decide(store: Store, request: ScanRequest, clock: HeldClock) -> None:
             with store.writing() as connection:
                 (result,) = decide_batch(connection, [request], clock, DoorLimits())
         except Exception as error:
-            if not should_decide_again(error):  # type: ignore[arg-type]
+            if not should_retry(error):  # type: ignore[arg-type]
                 raise
         else:
             if result is None:  # another writer has the gym or the member

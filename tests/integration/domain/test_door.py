@@ -21,9 +21,12 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.reconcile import DisagreementKind, disagreements
+from domain.door.tables import open_visits, scans, visits
+from domain.gyms.tables import gyms, opening_exceptions, opening_hours
 from domain.ids import new_id
-from domain.tables import gyms, open_visits, opening_exceptions, opening_hours, outbox, plan_gyms, scans, visits
-from domain.unit_of_work import should_decide_again
+from domain.memberships.tables import plan_gyms
+from domain.outbox import outbox
+from domain.unit_of_work import should_retry
 from tests.world import START, World
 
 ENTER, LEAVE, AUTO = Direction.ENTER, Direction.LEAVE, Direction.AUTO
@@ -296,7 +299,7 @@ def test_a_race_for_one_scan_id_is_a_reason_to_decide_again(world: World) -> Non
         row = connection.execute(select(scans)).mappings().one()
     with pytest.raises(DBAPIError) as raised, world.store.writing() as connection:
         connection.execute(scans.insert().values(**{**row, "id": new_id()}))
-    assert should_decide_again(raised.value)
+    assert should_retry(raised.value)
 
 
 def test_reconcile_names_every_disagreement(world: World) -> None:

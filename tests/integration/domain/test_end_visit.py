@@ -20,9 +20,11 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.reconcile import disagreements
-from domain.identity.leaving import begin_deleting, finish_deleting
+from domain.door.tables import scans, visits
+from domain.identity.personal_data_service import begin_deleting, finish_deleting
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import outbox, scans, users, visits
+from domain.outbox import outbox
 from tests.world import World
 
 ENTER, LEAVE, AUTO = Direction.ENTER, Direction.LEAVE, Direction.AUTO

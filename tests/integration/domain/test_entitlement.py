@@ -8,10 +8,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, update
 
+from domain.companies.tables import companies
 from domain.door.model import Direction, Outcome, Reason
 from domain.door.service import entitled_until
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import companies, memberships, plan_gyms, plans, users
+from domain.memberships.tables import memberships, plan_gyms, plans
 from tests.world import START, World
 
 DAY = timedelta(days=1)

@@ -19,7 +19,7 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.reconcile import disagreements
-from domain.tables import head_counts, visits
+from domain.door.tables import head_counts, visits
 from tests.world import World
 
 ENTER = Direction.ENTER

@@ -22,8 +22,9 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.service import decide_batch
+from domain.gyms.tables import gyms
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import gyms, users
 from domain.unit_of_work import Store
 from tests.servers import migrated_database
 from tests.world import World

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from threading import Event
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -17,25 +18,30 @@ from sqlalchemy import Connection, func, select
 from cluster.local.mariadb import MariaDbServer
 from deployments.http.idempotency import Once
 from deployments.http.problems import ApiProblem, later
-from deployments.keyed_call import KeyedAnswer, KeyedCall
-from deployments.payments.desk import PaymentsDesk
-from deployments.payments.orders_desk import OrderView
-from deployments.store_desk import StoreDesk
+from deployments.idempotent_calls import IdempotentAnswer, IdempotentCall, write_once
+from deployments.payments.desk_payments import DeskPaymentService
+from deployments.payments.memberships import MembershipService
+from deployments.payments.orders import OrderService, OrderView
+from deployments.payments.services import PaymentServices, payment_services
+from domain.clock import Clock
 from domain.idempotency import (
     HELD_FOR,
     IdempotentRequest,
     KeyState,
+    idempotency_keys,
 )
 from domain.ids import new_id
-from domain.memberships.check import check_ledger
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.ledger import Method
-from domain.memberships.repository import Who
+from domain.memberships.ledger_check import check_ledger
+from domain.memberships.tables import ledger_entries
 from domain.payments.model import Order, PaymentRefusal
-from domain.payments.ports import Buyer, PaymentsAwayError
-from domain.tables import idempotency_keys, ledger_entries, orders, refunds
+from domain.payments.ports import Buyer, PaymentsUnavailableError
+from domain.payments.tables import orders, refunds
 from domain.unit_of_work import Store
 from tests.provider import StandInProvider
 from tests.servers import migrated_database
+from tests.service_calls import call_once
 from tests.world import World
 
 T = TypeVar("T")
@@ -79,20 +85,43 @@ def provider(world: World) -> StandInProvider:
     return StandInProvider(world.clock)
 
 
-def desk_on(store: Store, world: World, provider: StandInProvider | None = None) -> PaymentsDesk:
-    return PaymentsDesk(store, world.clock, provider=provider)
+def services_on(store: Store, world: World, provider: StandInProvider | None = None) -> PaymentServices:
+    return payment_services(store, world.clock, provider=provider)
 
 
-def sale(desk: PaymentsDesk, member: UUID, plan: UUID, request: IdempotentRequest = REQUEST) -> Any:  # noqa: ANN401 - an answer or a state
-    return desk.once(request, "sell_at_desk", (member, plan, Method.CASH, UUID(int=7), Buyer("Firm", "", "")), {})
+def clock_of(services: PaymentServices) -> Clock:
+    return services.orders._clock  # noqa: SLF001 - the world's
 
 
-def checkout(desk: PaymentsDesk, member: UUID, plan: UUID) -> Any:  # noqa: ANN401 - as above
-    return desk.once(REQUEST, "open_checkout", (member, plan, "http://gym.test/ok", "http://gym.test/no"), {})
+def sale(services: PaymentServices, member: UUID, plan: UUID, request: IdempotentRequest = REQUEST) -> Any:  # noqa: ANN401 - an answer or a state
+    return call_once(
+        services,
+        clock_of(services),
+        request,
+        DeskPaymentService.sell,
+        member,
+        plan,
+        Method.CASH,
+        UUID(int=7),
+        Buyer("Firm", "", ""),
+    )
 
 
-def refund(desk: PaymentsDesk, order: UUID) -> Any:  # noqa: ANN401 - as above
-    return desk.once(REQUEST, "refund", (order, 400, "ill", UUID(int=7)), {})
+def checkout(services: PaymentServices, member: UUID, plan: UUID) -> Any:  # noqa: ANN401 - as above
+    return call_once(
+        services,
+        clock_of(services),
+        REQUEST,
+        OrderService.open_checkout,
+        member,
+        plan,
+        "http://gym.test/ok",
+        "http://gym.test/no",
+    )
+
+
+def refund(services: PaymentServices, order: UUID) -> Any:  # noqa: ANN401 - as above
+    return call_once(services, clock_of(services), REQUEST, OrderService.refund, order, 400, "ill", UUID(int=7))
 
 
 def count(world: World, table: Any) -> int:  # noqa: ANN401 - a table
@@ -118,12 +147,14 @@ def test_a_commit_that_takes_longer_than_the_gateway_waits_is_answered_to_the_re
     slow = MortalStore(url)
     slow.may_commit.clear()
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(sale, desk_on(slow, world), member, world.plan)
+        first = threads.submit(sale, services_on(slow, world), member, world.plan)
         assert slow.reached.wait(30)
-        assert sale(desk_on(world.store, world), member, world.plan) is KeyState.RUNNING, "nobody waits for its lock"
+        assert sale(services_on(world.store, world), member, world.plan) is KeyState.RUNNING, (
+            "nobody waits for its lock"
+        )
         slow.may_commit.set()
         done = first.result(timeout=30)
-    again = sale(desk_on(world.store, world), member, world.plan)
+    again = sale(services_on(world.store, world), member, world.plan)
     assert (done.replayed, again.replayed) == (False, True)
     assert again.value == done.value
     assert isinstance(again.value, OrderView)
@@ -131,20 +162,30 @@ def test_a_commit_that_takes_longer_than_the_gateway_waits_is_answered_to_the_re
     slow.close()
 
 
-class DeskInThread:
-    """A desk as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
+class ServicesInThread:
+    """Services as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
 
-    def __init__(self, desk: PaymentsDesk, threads: ThreadPoolExecutor, within_s: float) -> None:
-        self._desk = desk
+    def __init__(self, services: PaymentServices, threads: ThreadPoolExecutor, within_s: float) -> None:
+        self._services = services
         self._threads = threads
         self._within_s = within_s
 
-    async def __call__(
-        self, method: Callable[Concatenate[PaymentsDesk, P], R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R:
+    async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: ARG002 - as the port has it
+        raise AssertionError("every call here has a key")
+
+    async def once(
+        self,
+        request: IdempotentRequest,
+        method: Callable[Concatenate[Any, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> IdempotentAnswer[R] | KeyState:
+        assert not kwargs
+        work = partial(call_once, self._services, clock_of(self._services), request, method, *args)
         try:
             async with asyncio.timeout(self._within_s):
-                return await asyncio.wrap_future(self._threads.submit(method, self._desk, *args, **kwargs))
+                return await asyncio.wrap_future(self._threads.submit(work))
         except TimeoutError as error:
             raise later("unavailable", "Payments did not answer in time.") from error
 
@@ -160,17 +201,17 @@ async def _give_up_and_repeat(url: str, world: World) -> None:
     slow = MortalStore(url)
     slow.may_commit.clear()
 
-    async def sell(payments: DeskInThread) -> tuple[OrderView, Response]:
+    async def sell(payments: ServicesInThread) -> tuple[OrderView, Response]:
         response = Response()
         once = Once(REQUEST, response)
         who = (member, world.plan, Method.CASH, UUID(int=7), Buyer())
-        sold = await once(payments, PaymentsDesk.sell_at_desk, *who)
+        sold = await once(payments, DeskPaymentService.sell, *who)
         assert isinstance(sold, OrderView)
         return sold, response
 
     with ThreadPoolExecutor(4) as threads:
-        impatient = DeskInThread(desk_on(slow, world), threads, within_s=0.2)
-        patient = DeskInThread(desk_on(world.store, world), threads, within_s=30)
+        impatient = ServicesInThread(services_on(slow, world), threads, within_s=0.2)
+        patient = ServicesInThread(services_on(world.store, world), threads, within_s=30)
         with pytest.raises(ApiProblem, match="unavailable"):
             await sell(impatient)
         assert await asyncio.to_thread(slow.reached.wait, 30)
@@ -178,76 +219,83 @@ async def _give_up_and_repeat(url: str, world: World) -> None:
             await sell(patient)
         slow.may_commit.set()
     with ThreadPoolExecutor(4) as threads:
-        patient = DeskInThread(desk_on(world.store, world), threads, within_s=30)
+        patient = ServicesInThread(services_on(world.store, world), threads, within_s=30)
         again, response = await sell(patient)
     assert response.headers["idempotency-replayed"] == "true"
     assert count(world, orders) == 1
-    assert again == desk_on(world.store, world).order(again.order.id)
+    assert again == services_on(world.store, world).orders.order(again.order.id)
     slow.close()
 
 
 def test_of_many_repeated_calls_at_once_one_sells(on_mariadb: tuple[str, World]) -> None:
     _, world = on_mariadb
-    member, desk = world.newcomer(), desk_on(world.store, world)
+    member, services = world.newcomer(), services_on(world.store, world)
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda _: sale(desk, member, world.plan), range(8)))
-    done = [answer for answer in answers if isinstance(answer, KeyedAnswer)]
+        answers = list(threads.map(lambda _: sale(services, member, world.plan), range(8)))
+    done = [answer for answer in answers if isinstance(answer, IdempotentAnswer)]
     assert [answer for answer in answers if answer not in done] == [KeyState.RUNNING] * (8 - len(done))
     assert sorted(answer.replayed for answer in done) == [False] + [True] * (len(done) - 1)
     assert len({answer.value.order.id for answer in done}) == 1
     assert count(world, orders) == 1
-    assert sale(desk, member, world.plan).value == done[0].value
+    assert sale(services, member, world.plan).value == done[0].value
 
 
 def test_payments_killed_between_commit_and_reply_has_sold_once(store_url: str, world: World) -> None:
     member = world.newcomer()
     mortal = MortalStore(store_url, dies_after=1)
     with pytest.raises(KilledError):
-        sale(desk_on(mortal, world), member, world.plan)
+        sale(services_on(mortal, world), member, world.plan)
     mortal.close()
-    again = sale(desk_on(world.store, world), member, world.plan)
+    again = sale(services_on(world.store, world), member, world.plan)
     assert again.replayed
     assert count(world, orders) == 1
-    assert again.value == desk_on(world.store, world).order(again.value.order.id)
+    assert again.value == services_on(world.store, world).orders.order(again.value.order.id)
 
 
-class BreakingDesk(StoreDesk):
+class BreakingService:
     """Breaks off in the middle of its effect, as long as the test says so."""
 
-    breaks_off = True
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.breaks_off = True
 
-    def act(self, *, call: KeyedCall | None = None) -> str:
+    def act(self, *, call: IdempotentCall | None = None) -> str:
         def effect(_connection: Connection) -> str:
             if self.breaks_off:
                 raise RuntimeError("no memory left, says the test")
             return "done"
 
-        return self._written_once(call, str, effect)
+        return write_once(self._store, call, str, effect)
+
+
+@dataclass(frozen=True)
+class BreakingServices:
+    breaking: BreakingService
 
 
 def test_an_effect_that_breaks_off_leaves_no_key(world: World) -> None:
-    desk = BreakingDesk(world.store, world.clock)
+    services = BreakingServices(BreakingService(world.store))
     with pytest.raises(RuntimeError):
-        desk.once(REQUEST, "act", (), {})
+        call_once(services, world.clock, REQUEST, BreakingService.act)
     assert count(world, idempotency_keys) == 0
-    desk.breaks_off = False
-    assert desk.once(REQUEST, "act", (), {}) == KeyedAnswer("done", replayed=False)
-    assert desk.once(REQUEST, "act", (), {}) == KeyedAnswer("done", replayed=True)
+    services.breaking.breaks_off = False
+    assert call_once(services, world.clock, REQUEST, BreakingService.act) == IdempotentAnswer("done", replayed=False)
+    assert call_once(services, world.clock, REQUEST, BreakingService.act) == IdempotentAnswer("done", replayed=True)
 
 
 def test_a_refused_call_leaves_no_key(world: World) -> None:
-    desk, member = desk_on(world.store, world), world.newcomer()
-    assert not isinstance(sale(desk, member, new_id()).value, OrderView)
+    services, member = services_on(world.store, world), world.newcomer()
+    assert not isinstance(sale(services, member, new_id()).value, OrderView)
     assert count(world, idempotency_keys) == 0
-    assert isinstance(sale(desk, member, world.plan).value, OrderView)
+    assert isinstance(sale(services, member, world.plan).value, OrderView)
 
 
 def test_a_key_is_of_one_request_and_its_answer_opens_with_it_alone(world: World) -> None:
-    desk, member = desk_on(world.store, world), world.newcomer()
-    first = sale(desk, member, world.plan)
-    assert sale(desk, member, world.plan, replace(REQUEST, request_hash="o" * 64)) is KeyState.OTHER_REQUEST
+    services, member = services_on(world.store, world), world.newcomer()
+    first = sale(services, member, world.plan)
+    assert sale(services, member, world.plan, replace(REQUEST, request_hash="o" * 64)) is KeyState.OTHER_REQUEST
     stranger = replace(REQUEST, secret="another")  # noqa: S106 - no password
-    assert sale(desk, member, world.plan, stranger) is KeyState.ANSWERED
+    assert sale(services, member, world.plan, stranger) is KeyState.ANSWERED
     with world.store.reading() as connection:
         kept = str(connection.execute(select(idempotency_keys)).one())
     assert REQUEST.secret not in kept
@@ -262,36 +310,36 @@ def test_a_checkout_killed_anywhere_is_continued_as_the_same_order(
     member = world.newcomer()
     mortal = MortalStore(store_url, dies_after=dies_after)
     with pytest.raises(KilledError):
-        checkout(desk_on(mortal, world, provider), member, world.plan)
+        checkout(services_on(mortal, world, provider), member, world.plan)
     mortal.close()
-    desk = desk_on(world.store, world, provider)
+    services = services_on(world.store, world, provider)
     if dies_after < 3:
-        assert checkout(desk, member, world.plan) is KeyState.RUNNING
+        assert checkout(services, member, world.plan) is KeyState.RUNNING
         world.clock.forward(HELD_FOR.total_seconds())
-    again = checkout(desk, member, world.plan)
+    again = checkout(services, member, world.plan)
     assert isinstance(again.value, Order)
     assert again.value.checkout_url
     assert (count(world, orders), len(provider.pages)) == (1, 1)
-    assert checkout(desk, member, world.plan) == KeyedAnswer(again.value, replayed=True)
+    assert checkout(services, member, world.plan) == IdempotentAnswer(again.value, replayed=True)
 
 
 def test_a_checkout_whose_provider_was_away_is_continued_at_once(world: World, provider: StandInProvider) -> None:
-    desk, member = desk_on(world.store, world, provider), world.newcomer()
+    services, member = services_on(world.store, world, provider), world.newcomer()
     for fault in ("away", "loses_answer"):
         setattr(provider, fault, lambda _call: True)
-        with pytest.raises(PaymentsAwayError):
-            checkout(desk, member, world.plan)
+        with pytest.raises(PaymentsUnavailableError):
+            checkout(services, member, world.plan)
         setattr(provider, fault, lambda _call: False)
-    assert isinstance(checkout(desk, member, world.plan).value, Order)
+    assert isinstance(checkout(services, member, world.plan).value, Order)
     assert (count(world, orders), len(provider.pages)) == (1, 1)
 
 
 def test_a_checkout_that_the_provider_refuses_frees_its_key(world: World, provider: StandInProvider) -> None:
-    desk, member = desk_on(world.store, world, provider), world.newcomer()
+    services, member = services_on(world.store, world, provider), world.newcomer()
     provider.refuses = True
-    assert isinstance(checkout(desk, member, world.plan).value, PaymentRefusal)
+    assert isinstance(checkout(services, member, world.plan).value, PaymentRefusal)
     provider.refuses = False
-    assert isinstance(checkout(desk, member, world.plan).value, Order)
+    assert isinstance(checkout(services, member, world.plan).value, Order)
     assert count(world, orders) == 2
 
 
@@ -299,37 +347,37 @@ def test_a_checkout_that_the_provider_refuses_frees_its_key(world: World, provid
 def test_a_refund_killed_anywhere_gives_back_once(
     store_url: str, world: World, provider: StandInProvider, dies_after: int
 ) -> None:
-    desk = desk_on(world.store, world, provider)
-    bought = desk.open_checkout(world.newcomer(), world.plan, "http://gym.test/ok", "http://gym.test/no")
+    services = services_on(world.store, world, provider)
+    bought = services.orders.open_checkout(world.newcomer(), world.plan, "http://gym.test/ok", "http://gym.test/no")
     assert isinstance(bought, Order)
     provider.pay(str(bought.session_id))
-    desk.settle(bought.id)
+    services.orders.settle(bought.id)
     mortal = MortalStore(store_url, dies_after=dies_after)
     with pytest.raises(KilledError):
-        refund(desk_on(mortal, world, provider), bought.id)
+        refund(services_on(mortal, world, provider), bought.id)
     mortal.close()
     world.clock.forward(HELD_FOR.total_seconds())
-    again = refund(desk, bought.id)
+    again = refund(services, bought.id)
     assert isinstance(again.value, OrderView)
     assert again.value.order.refunded == 400
     assert count(world, refunds) == 1
     assert sum(len(made) for made in provider.refunds.values()) == 1
-    assert refund(desk, bought.id) == KeyedAnswer(again.value, replayed=True)
+    assert refund(services, bought.id) == IdempotentAnswer(again.value, replayed=True)
 
 
 def test_days_given_under_one_key_are_given_once(store_url: str, world: World) -> None:
-    desk, member = desk_on(world.store, world), world.newcomer()
-    held = sale(desk, member, world.plan).value.order.membership_id
-    gift = (member, held, 5, Who(UUID(int=7), "a gift"))
+    services, member = services_on(world.store, world), world.newcomer()
+    held = sale(services, member, world.plan).value.order.membership_id
+    gift = (member, held, 5, BookingOrigin(UUID(int=7), "a gift"))
     request = replace(REQUEST, key="d" * 64)
     mortal = MortalStore(store_url, dies_after=1)
     with pytest.raises(KilledError):
-        desk_on(mortal, world).once(request, "adjust", gift, {})
+        call_once(services_on(mortal, world), world.clock, request, MembershipService.adjust, *gift)
     mortal.close()
-    again = desk.once(request, "adjust", gift, {})
-    assert isinstance(again, KeyedAnswer)
+    again = call_once(services, clock_of(services), request, MembershipService.adjust, *gift)
+    assert isinstance(again, IdempotentAnswer)
     assert again.replayed
     with world.store.reading() as connection:
         days = connection.execute(select(func.sum(ledger_entries.c.days)).where(ledger_entries.c.kind == "adjustment"))
         assert days.scalar_one() == 5
-    assert again.value == desk.membership(member)
+    assert again.value == services.memberships.membership(member)

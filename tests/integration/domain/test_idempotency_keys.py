@@ -14,13 +14,13 @@ from domain.idempotency import (
     KeyClaim,
     KeyState,
     claim_key,
+    end_attempt,
     free_key,
+    idempotency_keys,
     keep_answer,
-    let_go,
     set_subject,
 )
 from domain.ids import new_id
-from domain.tables import idempotency_keys
 from domain.unit_of_work import Store
 from tests.servers import migrated_database
 from tests.world import START, World
@@ -75,7 +75,7 @@ def test_a_key_whose_attempt_ended_without_an_answer_is_continued_by_one(world: 
     assert claim().state is KeyState.NEW
     written(world, lambda connection: set_subject(connection, "k", row))
     assert claim().state is KeyState.RUNNING
-    written(world, lambda connection: let_go(connection, "k"))
+    written(world, lambda connection: end_attempt(connection, "k"))
     assert claim() == KeyClaim(KeyState.UNFINISHED, subject_id=row)
     assert claim().state is KeyState.RUNNING
     assert claim(HELD_FOR) == KeyClaim(KeyState.UNFINISHED, subject_id=row)

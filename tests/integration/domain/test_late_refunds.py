@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from domain.payments.model import Order, OrderState, Refund, RefundState
-from domain.payments.orders import OrderRepository
-from domain.payments.ports import PaymentRefusedError, PaymentsAwayError, ProvidedRefund
-from domain.payments.refunding import Refunds, ask_refund
+from domain.payments.ports import PaymentRefusedError, PaymentsUnavailableError, ProvidedRefund
+from domain.payments.refunds import Refunds, ask_refund
+from domain.payments.repository import OrderRepository
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.provider import StandInProvider
 from tests.world import World
@@ -39,7 +39,7 @@ def kept(box: Cashbox, order: Order) -> list[tuple[RefundState, bool]]:
 def test_a_refund_that_failed_before_we_knew_that_it_was_made_leaves_its_money_to_another(box: Cashbox) -> None:
     order = box.bought()
     box.provider.loses_answer = lambda call: call == "refund"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.give_back(order, 1000, "ill")
     box.provider.loses_answer = lambda _call: False
     box.provider.refund_fails(session(order))

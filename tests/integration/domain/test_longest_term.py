@@ -7,18 +7,19 @@ import pytest
 from sqlalchemy import select
 
 from domain.ids import new_id
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.bookings import LONGEST_AHEAD
 from domain.memberships.ledger import Draft, EntryKind, Method
 from domain.memberships.periods import days_from
-from domain.memberships.plan_repository import create_plan
+from domain.memberships.plan_service import create_plan
 from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
-from domain.memberships.repository import LedgerRepository, Who
+from domain.memberships.repository import LedgerRepository
 from domain.memberships.service import adjust, freeze
 from domain.money import Money
-from domain.payments.desk import sell_at_desk
+from domain.payments.desk_payments import sell_at_desk
 from domain.payments.model import Order, OrderState
-from domain.tables import orders
+from domain.payments.tables import orders
 from tests.integration.domain.cashbox import CANCEL, Cashbox, session
 from tests.world import World
 
@@ -47,7 +48,7 @@ def too_long(answer: object) -> None:
 def give(box: Cashbox, order: Order, days: int) -> object:
     with box.world.store.writing() as connection:
         (held,) = LedgerRepository(connection).held_by(order.member_id)
-        return adjust(connection, order.member_id, held.id, days, Who(None, "a gift"), box.world.clock())
+        return adjust(connection, order.member_id, held.id, days, BookingOrigin(None, "a gift"), box.world.clock())
 
 
 def test_days_given_again_and_again_end_in_a_refusal(box: Cashbox) -> None:
@@ -60,7 +61,7 @@ def test_days_given_again_and_again_end_in_a_refusal(box: Cashbox) -> None:
     give(box, order, LONGEST_AHEAD.days - 30 - 4 * 3660)
     assert box.days_left(order) == LONGEST_AHEAD.days
     with box.world.store.writing() as connection:
-        too_long(freeze(connection, order.member_id, 1, None, None, Who(None, "ill"), box.world.clock()))
+        too_long(freeze(connection, order.member_id, 1, None, None, BookingOrigin(None, "ill"), box.world.clock()))
     assert box.days_left(order) == LONGEST_AHEAD.days
 
 
@@ -104,9 +105,11 @@ def test_a_payment_whose_days_come_near_the_end_of_the_calendar_is_reported_and_
     late = box.order(order.member_id)
     with box.world.store.writing() as connection:  # as rows of before the limit have it
         (held,) = LedgerRepository(connection).held_by(order.member_id)
-        assert held.account.ends_on is not None
-        far = Draft(EntryKind.ADJUSTMENT, days_from(held.account.ends_on, 2_900_000), grants=True)
-        LedgerRepository(connection).book(held, [far], Who(None, "a gift", None, str(new_id())), box.world.clock())
+        assert held.balance.ends_on is not None
+        far = Draft(EntryKind.ADJUSTMENT, days_from(held.balance.ends_on, 2_900_000), grants=True)
+        LedgerRepository(connection).book(
+            held, [far], BookingOrigin(None, "a gift", None, str(new_id())), box.world.clock()
+        )
     too_long(box.checkout(order.member_id, cancel=f"{CANCEL}/late"))
     box.provider.pay(session(late))
     assert box.settled(late).state is OrderState.OPEN

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from domain.door.machine_model import MachineAction, MachineAnswer, MachineRequest, UseEnded, UseOutcome, UseReason
 from domain.door.model import Direction, Problem, Rejected
 from domain.door.reconcile import disagreements
-from domain.tables import machine_uses, open_machine_uses
+from domain.door.tables import machine_uses, open_machine_uses
 from tests.world import START, World
 
 USE, RELEASE = MachineAction.USE, MachineAction.RELEASE

@@ -10,14 +10,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert
 
-from deployments.gym.desk import GymDesk
-from domain.gyms.machines import Machine, MachineChange, MachineFilter, MachineText
+from deployments.gym.services import GymServices, gym_services
+from domain.door.tables import open_machine_uses
 from domain.gyms.model import GymProblem, GymRefusal
+from domain.gyms.tables import gyms
 from domain.ids import new_id
-from domain.image_sweep import shown_names
-from domain.images import Shelf
+from domain.images.model import Shelf
+from domain.images.repository import shown_names
+from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
 from domain.paging import PageRequest
-from domain.tables import gyms, open_machine_uses
 from domain.unit_of_work import Store
 from integrations.images.directory import DirectoryImages
 from tests.unit.images.drawn import file_of, halves
@@ -36,30 +37,30 @@ def hasty(store_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def desk(hasty: Store, world: World, tmp_path: Path) -> GymDesk:
+def services(hasty: Store, world: World, tmp_path: Path) -> GymServices:
     images = DirectoryImages(tmp_path / "images")
     images.put("quarantine/1", BytesIO(file_of(halves())), "application/octet-stream")
-    return GymDesk(hasty, world.clock, images=images)
+    return gym_services(hasty, world.clock, images=images)
 
 
-def machine(desk: GymDesk, gym: UUID) -> Machine:
-    made = desk.create_machine(gym, TEXT, "quarantine/1")
+def machine(services: GymServices, gym: UUID) -> Machine:
+    made = services.machines.create(gym, TEXT, "quarantine/1")
     assert isinstance(made, Machine), made
     return made
 
 
-def test_machines_put_up_at_once_get_numbers_of_their_own(world: World, desk: GymDesk) -> None:
+def test_machines_put_up_at_once_get_numbers_of_their_own(world: World, services: GymServices) -> None:
     places = [world.gym(), world.gym()]
     with ThreadPoolExecutor(EVERYONE) as threads:
-        made = list(threads.map(lambda number: machine(desk, places[number % 2]), range(8)))
+        made = list(threads.map(lambda number: machine(services, places[number % 2]), range(8)))
     assert sorted(one.legacy_number for one in made) == list(range(1, 9))
 
 
-def test_of_two_edits_that_began_alike_one_is_refused(world: World, desk: GymDesk) -> None:
-    made = machine(desk, world.gym())
+def test_of_two_edits_that_began_alike_one_is_refused(world: World, services: GymServices) -> None:
+    made = machine(services, world.gym())
     with ThreadPoolExecutor(EVERYONE) as threads:
         answers = list(
-            threads.map(lambda name: desk.edit_machine(made.id, MachineChange(name=name), made.version), "ABCD")
+            threads.map(lambda name: services.machines.edit(made.id, MachineChange(name=name), made.version), "ABCD")
         )
     assert [answer.problem for answer in answers if isinstance(answer, GymRefusal)] == [
         GymProblem.CHANGED_MEANWHILE
@@ -68,10 +69,10 @@ def test_of_two_edits_that_began_alike_one_is_refused(world: World, desk: GymDes
 
 
 def test_a_machine_that_somebody_begins_to_use_meanwhile_is_not_deleted(
-    world: World, desk: GymDesk, hasty: Store
+    world: World, services: GymServices, hasty: Store
 ) -> None:
     gym = world.gym()
-    made = machine(desk, gym)
+    made = machine(services, gym)
     held = Barrier(2)
 
     def begin() -> None:
@@ -92,25 +93,25 @@ def test_a_machine_that_somebody_begins_to_use_meanwhile_is_not_deleted(
     with ThreadPoolExecutor(2) as threads:
         begun = threads.submit(begin)
         held.wait(10)
-        deleted = desk.delete_machine(made.id, None)
+        deleted = services.machines.delete(made.id, None)
         begun.result()
     assert isinstance(deleted, GymRefusal)
     assert deleted.problem is GymProblem.MACHINE_IN_USE
 
 
-def test_lists_are_the_same_on_every_database(world: World, desk: GymDesk, hasty: Store) -> None:
+def test_lists_are_the_same_on_every_database(world: World, services: GymServices, hasty: Store) -> None:
     gym = world.gym()
-    first, second = machine(desk, gym), machine(desk, gym)
-    desk.set_out_of_order(second.id, "squeaks")
+    first, second = machine(services, gym), machine(services, gym)
+    services.machines.set_out_of_order(second.id, "squeaks")
 
     def listed(wanted: MachineFilter) -> list[UUID]:
-        page = desk.machines(gym, wanted, PageRequest())
+        page = services.machines.machines(gym, wanted, PageRequest())
         assert not isinstance(page, GymRefusal)
         return [one.id for one in page.items]
 
     assert listed(MachineFilter(type="bENCH")) == [first.id, second.id]
     assert listed(MachineFilter(type="other")) == []
-    renamed = desk.edit_machine(second.id, MachineChange(type="Ruderger\u00e4t"), None)
+    renamed = services.machines.edit(second.id, MachineChange(type="Ruderger\u00e4t"), None)
     assert not isinstance(renamed, GymRefusal)
     for typed in ("RUDERGERA\u0308T", "rudergerat", " Ruderger\u00e4t"):
         assert listed(MachineFilter(type=typed)) == [second.id]

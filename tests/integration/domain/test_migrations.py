@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy import Connection, column, insert, select, table, text
 
 from domain.column_types import Id, Instant
+from domain.companies.tables import companies
+from domain.identity.tables import user_roles, users
 from domain.ids import new_id
+from domain.memberships.tables import ledger_entries, plans
 from domain.migrations.run import bring_to, known_steps
-from domain.tables import companies, invoices, ledger_entries, orders, plans, refunds, user_roles, users
+from domain.payments.tables import invoices, orders, refunds
 from domain.unit_of_work import Store
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
+from domain.memberships.tables import ledger_entries
 from domain.money import vat_in
 from domain.payments.model import Order, RefundState
 from domain.payments.ports import ProvidedDispute, ProvidedRefund
-from domain.tables import ledger_entries
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.world import World
 

@@ -25,7 +25,7 @@ from domain.door.model import (
     ScanAnswer,
 )
 from domain.door.reconcile import disagreements
-from domain.tables import open_machine_uses, scan_conflicts, scans, visits
+from domain.door.tables import open_machine_uses, scan_conflicts, scans, visits
 from tests.world import World
 
 ENTER, LEAVE, AUTO = Direction.ENTER, Direction.LEAVE, Direction.AUTO

@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from deployments.keyed_call import KeyedAnswer
-from deployments.payments.desk import PaymentsDesk
+from deployments.idempotent_calls import IdempotentAnswer
+from deployments.payments.orders import OrderService
+from deployments.payments.services import payment_services
 from domain.idempotency import IdempotentRequest
 from domain.ids import new_id
 from domain.memberships.refusals import MembershipRefusal
+from domain.memberships.tables import plans
 from domain.money import Money
 from domain.payments.model import MOST_AWAITED, Order, OrderState
-from domain.payments.orders import OrderRepository
-from domain.payments.ports import PaymentsAwayError
-from domain.tables import plans
+from domain.payments.ports import PaymentsUnavailableError
+from domain.payments.repository import OrderRepository
 from tests.integration.domain.cashbox import CANCEL, SUCCESS, Cashbox, session
+from tests.service_calls import call_once
 from tests.world import World
 
 
@@ -79,17 +81,17 @@ def test_an_unpaid_page_about_another_amount_ends_with_its_order(box: Cashbox) -
 
 def test_who_orders_while_another_order_takes_the_room_gets_the_next(box: Cashbox) -> None:
     first, *_ = three_open(box)
-    desk = PaymentsDesk(box.world.store, box.world.clock, provider=box.provider)
+    services = payment_services(box.world.store, box.world.clock, provider=box.provider)
     between: list[object] = []
 
     def other_first(call: str) -> bool:
         if call == "close_checkout" and not between:
             between.append(None)
-            between.append(desk.open_checkout(first.member_id, box.world.plan, SUCCESS, f"{CANCEL}/other"))
+            between.append(services.orders.open_checkout(first.member_id, box.world.plan, SUCCESS, f"{CANCEL}/other"))
         return False
 
     box.provider.away = other_first
-    ordered = desk.open_checkout(first.member_id, box.world.plan, SUCCESS, CANCEL)
+    ordered = services.orders.open_checkout(first.member_id, box.world.plan, SUCCESS, CANCEL)
     assert isinstance(ordered, Order), ordered
     assert isinstance(between[1], Order)
     assert len({first.id, ordered.id, between[1].id}) == 3
@@ -97,40 +99,42 @@ def test_who_orders_while_another_order_takes_the_room_gets_the_next(box: Cashbo
 
 
 def test_a_repeated_call_whose_order_was_closed_for_others_makes_a_new_one(box: Cashbox) -> None:
-    desk = PaymentsDesk(box.world.store, box.world.clock, provider=box.provider)
+    services = payment_services(box.world.store, box.world.clock, provider=box.provider)
     member = box.world.newcomer()
     request = IdempotentRequest("k" * 64, "r" * 64, "the client's own", "somebody POST /something")
 
     def called() -> object:
-        return desk.once(request, "open_checkout", (member, box.world.plan, SUCCESS, CANCEL), {})
+        return call_once(
+            services, box.world.clock, request, OrderService.open_checkout, member, box.world.plan, SUCCESS, CANCEL
+        )
 
     box.provider.away = lambda call: call == "open_checkout"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         called()
     box.provider.away = lambda _call: False
     for number in range(MOST_AWAITED):
         box.order(member, cancel=f"{CANCEL}/{number}")
     again = called()
-    assert isinstance(again, KeyedAnswer)
+    assert isinstance(again, IdempotentAnswer)
     assert isinstance(again.value, Order), again.value
     assert again.value.state is OrderState.OPEN
     assert not box.provider.pages[session(again.value)].is_over
-    assert called() == KeyedAnswer(again.value, replayed=True)
+    assert called() == IdempotentAnswer(again.value, replayed=True)
 
 
 def test_who_orders_the_same_twice_at_once_gets_one_order(box: Cashbox) -> None:
-    desk = PaymentsDesk(box.world.store, box.world.clock, provider=box.provider)
+    services = payment_services(box.world.store, box.world.clock, provider=box.provider)
     member = box.world.newcomer()
     other: list[object] = []
 
     def second_meanwhile(call: str) -> bool:
         if call == "open_checkout" and not other:
             other.append(None)
-            other.append(desk.open_checkout(member, box.world.plan, SUCCESS, CANCEL))
+            other.append(services.orders.open_checkout(member, box.world.plan, SUCCESS, CANCEL))
         return False
 
     box.provider.away = second_meanwhile
-    ordered = desk.open_checkout(member, box.world.plan, SUCCESS, CANCEL)
+    ordered = services.orders.open_checkout(member, box.world.plan, SUCCESS, CANCEL)
     assert isinstance(ordered, Order)
     assert other[1] == ordered
     assert len(box.provider.pages) == 1
@@ -140,7 +144,7 @@ def test_who_orders_again_because_the_provider_was_away_gets_the_first_order(box
     member = box.world.newcomer()
     box.provider.away = lambda call: call == "open_checkout"
     for _ in range(MOST_AWAITED + 1):
-        with pytest.raises(PaymentsAwayError):
+        with pytest.raises(PaymentsUnavailableError):
             box.checkout(member)
     box.provider.away = lambda _call: False
     ordered = box.order(member)

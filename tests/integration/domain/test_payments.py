@@ -11,24 +11,28 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, select, update
 
+from domain.companies.tables import companies
 from domain.door.model import Outcome, Reason, Remedy
-from domain.identity.leaving import export_account
+from domain.identity.personal_data_service import export_account
+from domain.identity.tables import users
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.ledger import Method
-from domain.memberships.plan_repository import change_plan, create_plan, retire_plan
+from domain.memberships.plan_service import change_plan, create_plan, retire_plan
 from domain.memberships.plans import Plan, PlanDetails
 from domain.memberships.refusals import MembershipRefusal
-from domain.memberships.repository import Who
+from domain.memberships.reminder_repository import ReminderRepository
+from domain.memberships.repository import LedgerRepository
 from domain.memberships.service import freeze
+from domain.memberships.tables import ledger_entries, memberships
 from domain.money import Money, vat_in
-from domain.payments.booking import OrderBooking
-from domain.payments.desk import end_of_day, reverse_at_desk, sell_at_desk
+from domain.payments.desk_payments import end_of_day, reverse_at_desk, sell_at_desk
 from domain.payments.invoices import InvoiceKind, InvoiceText
 from domain.payments.model import MOST_AWAITED, Order, OrderState, PaymentRefusal
-from domain.payments.orders import OrderRepository
-from domain.payments.ports import Buyer, Checkout, Happened, PaymentsAwayError
-from domain.payments.reminders import due_reminders
-from domain.payments.webhooks import store_happened
-from domain.tables import companies, invoices, ledger_entries, memberships, open_orders, orders, users
+from domain.payments.order_booking import OrderBooking
+from domain.payments.ports import Buyer, Checkout, PaymentsUnavailableError, ProviderEvent
+from domain.payments.provider_events import store_provider_events
+from domain.payments.repository import OrderRepository
+from domain.payments.tables import invoices, open_orders, orders
 from tests.integration.domain.cashbox import CANCEL, Cashbox, refused, session
 from tests.world import World
 
@@ -265,7 +269,7 @@ def test_a_member_without_an_address_buys_and_gets_no_mail(box: Cashbox) -> None
     assert [text.buyer.email for text in box.invoices(with_address)] == [f"{with_address.member_id}@example.org"]
     box.days_pass(25)
     with box.world.store.reading() as connection:
-        due, _ = due_reminders(connection, box.world.clock())
+        due, _ = ReminderRepository(connection).due(box.world.clock())
     assert [reminder.email for reminder in due] == [f"{with_address.member_id}@example.org"]
 
 
@@ -306,7 +310,7 @@ def test_a_part_that_is_refunded_is_a_multiple_of_the_currencys_step(box: Cashbo
 def test_refund_that_the_provider_lost_the_answer_of_is_made_once(box: Cashbox) -> None:
     order = box.bought()
     box.provider.loses_answer = lambda call: call == "refund"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.give_back(order, 400, "ill")
     assert refused(box.give_back(order, 700, "again")) == "refund_too_large", "400 are asked"
     box.provider.loses_answer = lambda _call: False
@@ -491,15 +495,15 @@ def test_an_event_that_could_not_be_handed_on_is_new_when_it_is_sent_again(box: 
     assert [told.event_id for told in box.receive(event)] == [event.id]
 
 
-def _stored_and_rolled_back(connection: Connection, box: Cashbox, event: Happened) -> float:
-    assert store_happened(connection, [event], box.world.clock()) == 1
+def _stored_and_rolled_back(connection: Connection, box: Cashbox, event: ProviderEvent) -> float:
+    assert store_provider_events(connection, [event], box.world.clock()) == 1
     return 1 / 0
 
 
 def test_stopped_between_the_providers_answer_and_our_commit(box: Cashbox) -> None:
     box.provider.loses_answer = lambda call: call == "open_checkout"
     member = box.world.newcomer()
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.checkout(member)
     box.provider.loses_answer = lambda _call: False
     (session_id,) = box.provider.pages
@@ -517,7 +521,7 @@ def test_while_the_provider_is_away_nothing_is_lost(box: Cashbox) -> None:
     order = box.order()
     event = box.provider.pay(session(order))
     box.provider.away = lambda call: call == "checkout"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.handle(event)
     assert box.event_state(event) == "received"
     box.provider.away = lambda _call: False
@@ -554,13 +558,13 @@ def test_an_order_that_fails_by_itself_holds_up_neither_later_orders_nor_refunds
     broken, odd, paid = box.order(), box.order(), box.order()
     given_back = box.bought()
     box.provider.away = lambda call: call == "refund"
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.give_back(given_back, None, "moved away")
     asking = box.provider.checkout
 
     def checkout(session_id: str) -> Checkout:
         if session_id == broken.session_id:
-            raise PaymentsAwayError("500, for this one only")
+            raise PaymentsUnavailableError("500, for this one only")
         if session_id == odd.session_id:
             raise ValueError("nobody has thought of that")
         return asking(session_id)
@@ -573,7 +577,7 @@ def test_an_order_that_fails_by_itself_holds_up_neither_later_orders_nor_refunds
     done = box.reconciliation.run()
     assert (done.failures, done.refunds_asked, done.mended) == (2, 1, [paid.id])
     assert done.problems == {
-        broken.id: "could not be brought up to date (PaymentsAwayError)",
+        broken.id: "could not be brought up to date (PaymentsUnavailableError)",
         odd.id: "could not be brought up to date (ValueError)",
     }
     assert box.read(given_back).state is OrderState.REFUNDED
@@ -586,7 +590,7 @@ def test_a_refund_that_fails_by_itself_holds_up_no_later_one(box: Cashbox) -> No
     first, second = box.bought(), box.bought()
     box.provider.away = lambda call: call == "refund"
     for order in (first, second):
-        with pytest.raises(PaymentsAwayError):
+        with pytest.raises(PaymentsUnavailableError):
             box.give_back(order, None, "moved away")
     box.provider.away = lambda call: call == "refund" and box.provider.calls["refund"] == 3
     box.days_pass(0.1)
@@ -615,7 +619,7 @@ def test_missed_events_are_kept_in_parts(box: Cashbox, monkeypatch: pytest.Monke
     bought = [box.order() for _ in range(5)]
     for order in bought:
         box.provider.pay(session(order))
-    monkeypatch.setattr("domain.payments.reconcile._AT_ONCE", 2)
+    monkeypatch.setattr("domain.payments.reconciliation._AT_ONCE", 2)
     done = box.reconciliation.run(timedelta(seconds=60))
     assert (done.events_missed, len(done.mended), done.failures) == (5, 5, 0)
     assert {box.event_state(event) for event in box.provider.events} == {"handled"}
@@ -627,7 +631,7 @@ def test_a_provider_that_is_away_ends_the_run_at_its_first_order(box: Cashbox) -
     box.days_pass(0.1)
     box.provider.calls.clear()
     box.provider.away = lambda call: call == "checkout" or box.provider.calls["happened_since"] > 1
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.reconciliation.run()
     assert box.provider.calls["checkout"] == 1
 
@@ -679,12 +683,12 @@ def test_an_open_order_that_cannot_be_asked_about_keeps_none_of_the_others_from_
 
     def checkout(session_id: str) -> Checkout:
         if session_id == bought[2].session_id:
-            raise PaymentsAwayError("for this one only")
+            raise PaymentsUnavailableError("for this one only")
         return asking(session_id)
 
     box.provider.pay(session(bought[0]))
     box.provider.checkout = checkout  # type: ignore[method-assign] # for one of its pages
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.settlement.settle_member(member)
     assert box.read(bought[0]).state is OrderState.PAID
 
@@ -784,7 +788,7 @@ def test_after_a_refund_no_days_of_grace_follow(box: Cashbox) -> None:
 def test_a_key_that_is_not_accepted_ends_no_order(box: Cashbox) -> None:
     order = box.order()
     box.provider.away = lambda _call: True
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.settlement.settle(order.id)
     assert box.read(order).state is OrderState.OPEN
 
@@ -822,11 +826,12 @@ def test_a_freeze_takes_those_memberships_that_have_days_there(box: Cashbox) -> 
         box.bought(member)
     start = box.world.clock().date() + timedelta(days=40)
     with box.world.store.writing() as connection:
-        frozen = freeze(connection, member, 7, start, None, Who(member, "away"), box.world.clock())
-    assert not isinstance(frozen, MembershipRefusal)
-    left = {held.plan.id: (held.account.ends_on or start) - start for held in frozen}
+        frozen = freeze(connection, member, 7, start, None, BookingOrigin(member, "away"), box.world.clock())
+        booked = LedgerRepository(connection).held_by(member)
+    assert frozen is None
+    left = {each.plan.id: (each.balance.ends_on or start) - start for each in booked}
     assert left == {plan.id: timedelta(days=-10), box.world.plan: timedelta(days=27)}
     with box.world.store.writing() as connection:
         late = start + timedelta(days=60)
-        refused_ = freeze(connection, member, 7, late, None, Who(member, "away"), box.world.clock())
+        refused_ = freeze(connection, member, 7, late, None, BookingOrigin(member, "away"), box.world.clock())
     assert isinstance(refused_, MembershipRefusal)

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
+from domain.identity.tables import user_changes, users
 from domain.ids import new_id
-from domain.tables import user_changes, users
-from domain.unit_of_work import should_decide_again
+from domain.unit_of_work import should_retry
 from tests.world import START, World
 
 EMAIL, NAME = "mia.ruiz@example.org", "Mia Ruiz' for key 'mia"
@@ -40,7 +40,7 @@ def test_an_error_of_the_database_says_what_but_not_who(world: World, fault: Cal
     told = said.replace(f"SELEKT '{EMAIL}'", "")
     for word in ("mia.ruiz", "Ruiz", "mia'"):
         assert word not in told
-    assert should_decide_again(error) == (fault is _twice)
+    assert should_retry(error) == (fault is _twice)
     if fault is not _no_statement:
         assert ("email" if fault is _twice else "user_id") in str(error.orig), "which column or key is still said"
 

@@ -10,14 +10,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from deployments.identity.desk import IdentityDesk
-from deployments.identity.issued import SignedIn
+from deployments.identity.backend import IdentityBackend
 from deployments.identity.local_functions import LocalFunctions
-from deployments.identity.outside import Outside
-from deployments.store_desk import StoreAwayError
+from deployments.identity.services import IdentityServices, identity_services
+from deployments.identity.sign_in import SignInService
+from deployments.identity.signed_in import SignedIn
+from deployments.service_host import DatabaseUnavailableError, ServiceHost, name_of
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, ReusedCredential, Tokens
-from domain.identity.sessions import SessionRepository
-from domain.tables import sessions
+from domain.identity.session_repository import SessionRepository
+from domain.identity.tables import sessions
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
 from tests.mailbox import Mailbox
@@ -30,7 +31,7 @@ AT_ONCE = 20
 
 
 class Slow(LocalProvider):
-    """Lets something happen between what the provider has answered and what the desk makes of it."""
+    """Lets something happen between what the provider has answered and what the services makes of it."""
 
     meanwhile: Callable[[], object] | None = None
 
@@ -56,16 +57,16 @@ def provider(world: World, tmp_path: Path) -> Iterator[Slow]:
 
 
 @pytest.fixture
-def desk(world: World, provider: Slow) -> IdentityDesk:
-    return IdentityDesk(world.store, _outside(provider), LIGHT, world.clock)
+def services(world: World, provider: Slow) -> IdentityServices:
+    return identity_services(world.store, _outside(provider), LIGHT, world.clock)
 
 
-def _outside(provider: LocalProvider) -> Outside:
-    return Outside(provider, provider, LocalFunctions(provider), Mailbox())
+def _outside(provider: LocalProvider) -> IdentityBackend:
+    return IdentityBackend(provider, provider, LocalFunctions(provider), Mailbox())
 
 
-def signed_in(desk: IdentityDesk) -> SignedIn:
-    answer = desk.sign_in(EMAIL, PASSWORD, PHONE)
+def signed_in(services: IdentityServices) -> SignedIn:
+    answer = services.sign_in.sign_in(EMAIL, PASSWORD, PHONE)
     assert isinstance(answer, SignedIn)
     return answer
 
@@ -94,66 +95,72 @@ def at_once(call: Callable[[int], SignedIn | IdentityRefusal]) -> list[SignedIn 
         return list(threads.map(one, range(AT_ONCE)))
 
 
-def test_all_tabs_that_refresh_at_once_go_on_with_one_token(world: World, desk: IdentityDesk) -> None:
-    first = signed_in(desk)
-    answers = at_once(lambda _: desk.refresh(first.tokens.refresh_token, PHONE))
+def test_all_tabs_that_refresh_at_once_go_on_with_one_token(world: World, services: IdentityServices) -> None:
+    first = signed_in(services)
+    answers = at_once(lambda _: services.sign_in.refresh(first.tokens.refresh_token, PHONE))
     assert {each.session_id for each in answers if isinstance(each, SignedIn)} == {first.session_id}
     assert len({each.tokens.refresh_token if isinstance(each, SignedIn) else "refused" for each in answers}) == 1
     assert living(world) == {first.session_id}
 
 
-def test_a_token_that_is_used_from_everywhere_at_once_ends_its_session(world: World, desk: IdentityDesk) -> None:
-    first, other = signed_in(desk), signed_in(desk)
-    at_once(lambda number: desk.refresh(first.tokens.refresh_token, Client("phone", f"192.0.2.{number}")))
+def test_a_token_that_is_used_from_everywhere_at_once_ends_its_session(
+    world: World, services: IdentityServices
+) -> None:
+    first, other = signed_in(services), signed_in(services)
+    at_once(lambda number: services.sign_in.refresh(first.tokens.refresh_token, Client("phone", f"192.0.2.{number}")))
     assert living(world) == {other.session_id}
-    assert isinstance(desk.refresh(other.tokens.refresh_token, PHONE), SignedIn)
+    assert isinstance(services.sign_in.refresh(other.tokens.refresh_token, PHONE), SignedIn)
 
 
 def test_a_code_that_is_used_by_many_at_once_leaves_no_session(
-    world: World, desk: IdentityDesk, provider: Slow
+    world: World, services: IdentityServices, provider: Slow
 ) -> None:
     code = code_of(provider)
-    answers = at_once(lambda _: desk.sign_in_by_code(code, REDIRECT, None, PHONE))
+    answers = at_once(lambda _: services.sign_in.sign_in_by_code(code, REDIRECT, None, PHONE))
     assert sum(isinstance(each, SignedIn) for each in answers) <= 1
     assert living(world) == set()
 
 
-def test_reuse_ends_a_session_whose_row_is_not_written_yet(world: World, desk: IdentityDesk, provider: Slow) -> None:
+def test_reuse_ends_a_session_whose_row_is_not_written_yet(
+    world: World, services: IdentityServices, provider: Slow
+) -> None:
     code = code_of(provider)
-    provider.meanwhile = lambda: desk.sign_in_by_code(code, REDIRECT, None, THIEF)
-    answer = desk.sign_in_by_code(code, REDIRECT, None, PHONE)
+    provider.meanwhile = lambda: services.sign_in.sign_in_by_code(code, REDIRECT, None, THIEF)
+    answer = services.sign_in.sign_in_by_code(code, REDIRECT, None, PHONE)
     assert isinstance(answer, IdentityRefusal)
     assert answer.problem is IdentityProblem.SESSION_OVER
     assert living(world) == set()
 
 
-def test_reuse_during_a_refresh_ends_the_session(world: World, desk: IdentityDesk, provider: Slow) -> None:
-    first = signed_in(desk)
-    provider.meanwhile = lambda: desk.refresh(first.tokens.refresh_token, THIEF)
-    answer = desk.refresh(first.tokens.refresh_token, PHONE)
+def test_reuse_during_a_refresh_ends_the_session(world: World, services: IdentityServices, provider: Slow) -> None:
+    first = signed_in(services)
+    provider.meanwhile = lambda: services.sign_in.refresh(first.tokens.refresh_token, THIEF)
+    answer = services.sign_in.refresh(first.tokens.refresh_token, PHONE)
     assert isinstance(answer, IdentityRefusal)
     assert answer.problem is IdentityProblem.SESSION_OVER
     assert living(world) == set()
 
 
 def test_a_session_that_could_not_be_ended_is_ended_when_any_of_its_tokens_comes_again(
-    world: World, desk: IdentityDesk, provider: Slow
+    world: World, services: IdentityServices, provider: Slow
 ) -> None:
-    first = signed_in(desk)
-    second = desk.refresh(first.tokens.refresh_token, PHONE)
+    first = signed_in(services)
+    second = services.sign_in.refresh(first.tokens.refresh_token, PHONE)
     assert isinstance(second, SignedIn)
     assert isinstance(provider.refresh(first.tokens.refresh_token, THIEF), ReusedCredential)
     assert living(world) == {first.session_id}, "as after a failure of the database"
-    assert isinstance(desk.refresh(second.tokens.refresh_token, PHONE), IdentityRefusal)
+    assert isinstance(services.sign_in.refresh(second.tokens.refresh_token, PHONE), IdentityRefusal)
     assert living(world) == set()
 
 
-def test_a_token_is_not_spent_while_the_database_is_unavailable(desk: IdentityDesk, provider: Slow) -> None:
-    first, code = signed_in(desk), code_of(provider)
-    without = IdentityDesk(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), _outside(provider), LIGHT)
-    with pytest.raises(StoreAwayError):
-        without.refresh(first.tokens.refresh_token, PHONE)
-    with pytest.raises(StoreAwayError):
-        without.sign_in_by_code(code, REDIRECT, None, PHONE)
-    assert isinstance(desk.refresh(first.tokens.refresh_token, THIEF), SignedIn)
-    assert isinstance(desk.sign_in_by_code(code, REDIRECT, None, PHONE), SignedIn)
+def test_a_token_is_not_spent_while_the_database_is_unavailable(services: IdentityServices, provider: Slow) -> None:
+    first, code = signed_in(services), code_of(provider)
+    host = ServiceHost(
+        identity_services(Store("mysql+pymysql://nobody@127.0.0.1:1/nothing"), _outside(provider), LIGHT)
+    )
+    with pytest.raises(DatabaseUnavailableError):
+        host.call(name_of(SignInService.refresh), first.tokens.refresh_token, PHONE)
+    with pytest.raises(DatabaseUnavailableError):
+        host.call(name_of(SignInService.sign_in_by_code), code, REDIRECT, None, PHONE)
+    assert isinstance(services.sign_in.refresh(first.tokens.refresh_token, THIEF), SignedIn)
+    assert isinstance(services.sign_in.sign_in_by_code(code, REDIRECT, None, PHONE), SignedIn)

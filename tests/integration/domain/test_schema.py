@@ -1,4 +1,4 @@
-"""The migrations make what `domain/tables.py` says, and the same on SQLite and MariaDB."""
+"""The migrations make the tables of `domain/`, and the same on SQLite and MariaDB."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,9 +11,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, inspect, select, text
 
 from cluster.local.mariadb import MariaDbServer
+from domain.door.tables import scans, visits
 from domain.ids import new_id
 from domain.migrations.run import MigrationBusyError, at_head, bring_to, upgrade
-from domain.tables import metadata, scans, visits
+from domain.tables import metadata
 from domain.unit_of_work import Store
 from tests.servers import fresh_database
 from tests.world import START

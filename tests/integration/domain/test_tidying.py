@@ -9,10 +9,10 @@ from domain.door.machine_model import MachineAction, UseEnded
 from domain.door.model import Direction, Inferred, TidyAnswer, TidyRequest
 from domain.door.reconcile import disagreements
 from domain.door.service import gyms_to_tidy
-from domain.gyms.hours import HoursRepository
+from domain.door.tables import machine_uses, visits
+from domain.gyms.hours_repository import HoursRepository
 from domain.gyms.opening_hours import OpeningException, OpeningHours
 from domain.gyms.timetable import Timetable
-from domain.tables import machine_uses, visits
 from tests.world import World
 
 HOUR = 3600

@@ -25,9 +25,9 @@ from domain.door.model import (
     ScanRequest,
 )
 from domain.door.reconcile import disagreements
-from domain.identity.leaving import begin_deleting, finish_deleting
+from domain.door.tables import open_machine_uses, visits
+from domain.identity.personal_data_service import begin_deleting, finish_deleting
 from domain.paging import PageRequest
-from domain.tables import open_machine_uses, visits
 from tests.integration.domain.timelines import annul, entered, kept, uploaded
 from tests.world import World
 

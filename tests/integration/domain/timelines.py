@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from domain.door.model import AnnulAnswer, Conflict, Direction, OfflineAnswer, OfflineScan, Outcome, ScanRequest
 from domain.door.reconcile import disagreements
-from domain.tables import visits
+from domain.door.tables import visits
 from tests.world import World
 
 Kept = tuple[UUID, datetime, datetime | None, str | None]

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cluster.local.mariadb import MariaDbServer
 from consumers.database import set_idle_session_timeout
-from domain.leases import LeaseLostError, check_lease, give_back_lease, renew_lease, take_lease
-from domain.tables import leases, outbox
+from domain.leases import LeaseLostError, check_lease, give_back_lease, leases, renew_lease, take_lease
+from domain.outbox import outbox
 from domain.unit_of_work import Store
 from integrations.lease import Lease
 from tests.events import wait_until

@@ -9,8 +9,7 @@ from sqlalchemy import Connection, insert, text
 from sqlalchemy.event import listens_for
 
 from cluster.local.mariadb import MariaDbServer
-from domain.outbox import count_waiting, oldest_events, remove_events
-from domain.tables import outbox
+from domain.outbox import count_waiting, oldest_events, outbox, remove_events
 from domain.unit_of_work import Store
 from tests.servers import migrated_database
 from tests.world import START

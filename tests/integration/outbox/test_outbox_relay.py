@@ -15,9 +15,11 @@ from consumers.health import ConsumerUnhealthyError
 from consumers.outbox_relay import OutboxRelay, open_outbox_relay
 from domain.door.model import AnnulRequest, Direction, ScanRequest
 from domain.door.service import decide_batch
+from domain.door.tables import scans
 from domain.ids import new_id
-from domain.tables import leases, outbox, scans
-from domain.unit_of_work import Store, should_decide_again
+from domain.leases import leases
+from domain.outbox import outbox
+from domain.unit_of_work import Store, should_retry
 from integrations.settings import Settings
 from tests.events import Published, first_appearances, published, stored, wait_until, with_small_events
 from tests.integration.kafka.parties import dead_letters
@@ -70,7 +72,7 @@ def decide(store: Store, world: World, request: ScanRequest | AnnulRequest) -> N
                 decide_batch(connection, [request], world.clock, world.limits)
                 return
         except DBAPIError as error:
-            if not should_decide_again(error):
+            if not should_retry(error):
                 raise
 
 

@@ -19,7 +19,7 @@ from cluster.backup.progress import Progress
 from cluster.backup.reader import opened_backup
 from cluster.backup.restore import Restored, restore_backup
 from cluster.backup.row_format import Kind, kind_of
-from domain.images import Shelf, Size, image_key, picture_address
+from domain.images.model import Shelf, Size, image_key, picture_address
 from domain.tables import metadata
 from domain.unit_of_work import Store
 from integrations.images.choice import open_images

@@ -24,9 +24,11 @@ from cluster.backup.writer import new_backup
 from cluster.errors import CommandError
 from cluster.local.record import stack_lock
 from domain.identity.model import Tokens
-from domain.images import Shelf, Size, image_key
+from domain.identity.tables import users
+from domain.images.model import Shelf, Size, image_key
+from domain.memberships.tables import ledger_entries, memberships
 from domain.migrations.run import at_head
-from domain.tables import ledger_entries, memberships, metadata, users
+from domain.tables import metadata
 from domain.unit_of_work import Store
 from integrations.images.choice import open_images
 from integrations.local_identity.keys import ensure_signing_key

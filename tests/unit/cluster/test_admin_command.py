@@ -14,8 +14,8 @@ from domain.identity.model import Caller, Change, Client, IdentityProblem, Ident
 from domain.identity.ports import Account
 from domain.identity.repository import UserRepository
 from domain.identity.service import know_caller
+from domain.identity.tables import user_changes
 from domain.ids import new_id
-from domain.tables import user_changes
 from domain.unit_of_work import Store
 from integrations.local_identity.accounts import new_account
 from integrations.local_identity.provider import LocalProvider

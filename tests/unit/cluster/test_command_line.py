@@ -9,8 +9,8 @@ from sqlalchemy import select, text
 
 from cluster.cli.main import COMMANDS
 from cluster.local.ports import free_port
+from domain.identity.tables import users
 from domain.migrations.run import bring_to
-from domain.tables import users
 from domain.unit_of_work import Store
 from tests.unit.cluster.forked import run
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from cluster.demo import read_demo, seed_demo
 from domain.identity.model import Tokens
-from domain.tables import users
+from domain.identity.tables import users
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
 from integrations.settings import Settings

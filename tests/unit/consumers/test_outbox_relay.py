@@ -17,8 +17,7 @@ from sqlalchemy.exc import OperationalError
 from consumers.outbox_relay import OutboxRelay, RelayLimits
 from domain.door.events import DoorEvent
 from domain.leases import LeaseLostError
-from domain.outbox import Order, WaitingEvent
-from domain.tables import outbox
+from domain.outbox import Order, WaitingEvent, outbox
 from domain.unit_of_work import Store
 from integrations.kafka.dead_letters import DeadLettersUnavailableError
 from integrations.kafka.event_publisher import DeliveryFailure, EventPublisher

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from consumers.failure_policy import NextStep, next_step
 from consumers.payments import PaymentHandler
 from domain.payments.model import OrderState
-from domain.payments.ports import Happened, PaymentsAwayError
-from domain.payments.webhooks import PaymentEvent
-from domain.tables import stripe_events
+from domain.payments.ports import PaymentsUnavailableError, ProviderEvent
+from domain.payments.provider_events import PaymentEvent
+from domain.payments.tables import stripe_events
 from tests.integration.domain.cashbox import Cashbox, session
 from tests.stores import sqlite_store
 from tests.unit.consumers.fakes import LoopBench, message
@@ -31,14 +31,14 @@ def box(tmp_path: Path) -> Iterator[Cashbox]:
     store.close()
 
 
-def handled_at(box: Cashbox, event: Happened) -> datetime | None:
+def handled_at(box: Cashbox, event: ProviderEvent) -> datetime | None:
     with box.world.store.reading() as connection:
         query = select(stripe_events.c.handled_at).where(stripe_events.c.id == event.id)
         found: datetime | None = connection.execute(query).scalar_one()
     return found
 
 
-def from_kafka(box: Cashbox, event: Happened) -> PaymentEvent:
+def from_kafka(box: Cashbox, event: ProviderEvent) -> PaymentEvent:
     """An event in the form in which the consumer receives it."""
     return next(each for each in box.receive(event) if each.event_id == event.id)
 
@@ -87,7 +87,7 @@ def test_one_order_that_cannot_be_checked_blocks_no_other_and_is_done_later(box:
     bought = [box.order() for _ in range(4)]
     events = [box.provider.pay(session(order)) for order in bought]
     unavailable_once(box, "checkout")
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.handle(*events)
     assert sorted(box.event_state(event) for event in events) == ["handled", "handled", "handled", "received"]
     assert sorted(box.read(order).state for order in bought) == ["open", "paid", "paid", "paid"]
@@ -103,7 +103,7 @@ def test_one_event_whose_order_must_be_looked_up_blocks_no_other(box: Cashbox) -
     refund = box.provider.give_back(session(unknown), 1000)  # its payment was not booked yet
     paid = box.provider.pay(session(known))
     unavailable_once(box, "order_of")
-    with pytest.raises(PaymentsAwayError):
+    with pytest.raises(PaymentsUnavailableError):
         box.handle(refund, paid)
     assert (box.event_state(refund), box.event_state(paid)) == ("received", "handled")
     assert (box.read(unknown).state, box.read(known).state) == (OrderState.OPEN, OrderState.PAID)
@@ -124,7 +124,7 @@ def test_an_event_without_an_order_of_ours_is_ignored_and_calls_no_checkout(box:
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
 @pytest.mark.parametrize("size", [1, 32])
 def test_an_unavailable_provider_makes_the_batch_wait(attempt: int, size: int) -> None:
-    assert next_step(PaymentsAwayError("away"), attempt, 3, size) is NextStep.WAIT
+    assert next_step(PaymentsUnavailableError("away"), attempt, 3, size) is NextStep.WAIT
 
 
 def test_while_the_provider_is_unavailable_the_whole_batch_waits_and_nothing_is_dead_lettered() -> None:
@@ -134,7 +134,7 @@ def test_while_the_provider_is_unavailable_the_whole_batch_waits_and_nothing_is_
     def fails(_messages: Sequence[str]) -> None:
         if left:
             left.pop()
-            raise PaymentsAwayError("away")
+            raise PaymentsUnavailableError("away")
 
     bench.handler.fails = fails
     bench.run(message(0), message(1))

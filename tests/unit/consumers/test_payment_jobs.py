@@ -16,13 +16,15 @@ from sqlalchemy.exc import OperationalError
 
 from consumers.payment_deployment import payment_jobs
 from consumers.periodic_jobs import LEASE_DURATION, LEASE_RETRY_S, ReconciliationJob, ReminderJob, reminder_mail
-from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
+from domain.identity.ports import Mail, MailDeferredError, MailRefusedError, MailUnavailableError
+from domain.identity.tables import users
+from domain.memberships.booked_membership import BookingOrigin
 from domain.memberships.refusals import MembershipRefusal
-from domain.memberships.repository import Who
+from domain.memberships.reminder_repository import Reminder
+from domain.memberships.reminders import send_reminders
 from domain.memberships.service import freeze
+from domain.memberships.tables import reminders
 from domain.payments.model import OrderState
-from domain.payments.reminders import Reminder, send_reminders
-from domain.tables import reminders, users
 from integrations.lease import Lease
 from integrations.settings import Settings, StripeSettings
 from tests.integration.domain.cashbox import Cashbox, session
@@ -68,7 +70,7 @@ class Post:
 
     def send(self, mail: Mail) -> None:
         if self.fails(mail):
-            raise MailAwayError("unavailable, says the test")
+            raise MailUnavailableError("unavailable, says the test")
         self.mails.append((self.box.world.clock().date(), mail))
 
     def sent(self) -> list[tuple[str, str]]:
@@ -295,7 +297,7 @@ def test_after_an_extension_mails_are_about_the_new_end_only(box: Cashbox, lease
 def test_after_a_freeze_mails_are_about_the_moved_end(box: Cashbox, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
     with box.world.store.writing() as connection:
-        who = Who(order.member_id, "asked for")
+        who = BookingOrigin(order.member_id, "asked for")
         done = freeze(connection, order.member_id, 10, None, None, who, box.world.clock())
     assert not isinstance(done, MembershipRefusal)
     reminding(box, lease, post, stopping=Pauses(box, 50, seconds=86_400)).run()
@@ -435,7 +437,13 @@ def test_a_server_that_answers_between_failures_has_not_failed_in_a_row(
         box.bought()
     box.days_pass(24)
     post = Post(box)
-    answers: list[Exception] = [MailAwayError("451"), answer, MailAwayError("451"), answer, MailAwayError("451")]
+    answers: list[Exception] = [
+        MailUnavailableError("451"),
+        answer,
+        MailUnavailableError("451"),
+        answer,
+        MailUnavailableError("451"),
+    ]
 
     def fails(_mail: Mail) -> bool:
         if answers:
@@ -452,7 +460,7 @@ def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
 ) -> None:
     members = [box.bought().member_id for _ in range(7)]
     box.days_pass(24)
-    monkeypatch.setattr("domain.payments.reminders._AT_ONCE", 3)
+    monkeypatch.setattr("domain.memberships.reminder_repository._AT_ONCE", 3)
     sizes: list[int] = []
 
     @listens_for(box.world.store.engine, "before_cursor_execute")

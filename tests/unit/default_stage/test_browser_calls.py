@@ -10,7 +10,7 @@ import pytest
 
 from deployments.default_stage.rights import STAGE_RIGHTS
 from deployments.http.rights import PUBLIC
-from domain.tables import plans
+from domain.memberships.tables import plans
 from tests.unit.default_stage.stage import Stage
 from tests.unit.default_stage.test_gyms_and_machines import drawn
 from tests.unit.gateway.rig import OTHER_ORIGIN, assert_problem

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from domain.identity.model import Role
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import users
 from tests.unit.default_stage.stage import Stage, id_token
 from tests.unit.gateway.rig import OTHER_ORIGIN, assert_problem
 from tests.unit.gateway.signing_in import new_admin, new_member, sign_up

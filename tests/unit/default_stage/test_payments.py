@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from domain.identity.model import Role
-from domain.tables import orders, outbox, plans, stripe_events, users
+from domain.identity.tables import users
+from domain.memberships.tables import plans
+from domain.outbox import outbox
+from domain.payments.tables import orders, stripe_events
 from integrations.kafka.messages import decode_payment_event
 from tests.provider import sent
 from tests.unit.default_stage.stage import Stage
@@ -102,7 +105,7 @@ async def test_a_page_of_somebody_else_is_led_to_by_nobody(stage: Stage, mia: UU
 
 
 async def test_without_a_provider_nothing_is_opened(stage: Stage, mia: UUID) -> None:
-    stage.rig.payments.desk._provider = None  # noqa: SLF001 - as where nobody has set a key
+    stage.rig.payments.services.orders._provider = None  # noqa: SLF001 - as where nobody has set a key
     assert_problem(await asked(stage, mia), 503, "payments_disabled")
 
 
@@ -127,7 +130,7 @@ async def test_the_date_is_empty_until_something_is_paid_and_then_the_end(stage:
     assert await dated(stage, mia) == "", "nothing is paid"
     (session,) = stage.rig.payment_provider.pages
     stage.rig.payment_provider.pay(session)
-    stage.rig.payments.desk.settle_member(mia)
+    stage.rig.payments.services.orders.settle_member(mia)
     assert await dated(stage, mia) == "2026-05-31"
     assert await dated(stage, other) == ""
     stage.rig.world.clock.forward(200 * 86_400)

@@ -20,7 +20,8 @@ from sqlalchemy import delete, func, select
 
 from domain.door.model import AnnulAnswer, Direction, Outcome, PassStatus, Reason, ScanAnswer, ScanRequest
 from domain.door.reconcile import disagreements
-from domain.tables import metadata, open_visits, scans
+from domain.door.tables import open_visits, scans
+from domain.tables import metadata
 from domain.unit_of_work import Store
 from tests.world import World
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 from uuid import UUID
@@ -14,23 +15,27 @@ from sqlalchemy import insert
 
 from consumers.door import request_of
 from deployments.gateway.assembly import Others, assemble
-from deployments.gym.desk import GymDesk
+from deployments.gym.services import gym_services
 from deployments.http.asgi import Shell
 from deployments.http.confirmed_cache import Freshness
 from deployments.http.problems import later
-from deployments.identity.desk import IdentityDesk
+from deployments.idempotent_calls import IdempotentAnswer
+from deployments.identity.backend import IdentityBackend
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
-from deployments.identity.outside import Outside
-from deployments.payments.desk import PaymentsDesk
+from deployments.identity.services import identity_services
+from deployments.payments.services import payment_services
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
+from deployments.service_host import MethodName, ServiceHost, name_of
 from domain.door.model import OfflineScan, PassReading, PassStatus, TidyRequest
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
+from domain.gyms.tables import gate_devices, gates
+from domain.idempotency import IdempotentRequest, KeyState
 from domain.identity.model import Caller, Role
 from domain.ids import new_id
-from domain.images import ImagesAwayError, StoredImage
-from domain.tables import gate_devices, gates
+from domain.images.model import StoredImage
+from domain.images.ports import ImagesUnavailableError
 from integrations.device_cookies import DeviceCookies
 from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime
@@ -204,7 +209,7 @@ class StandInImages:
     def delete(self, key: str, written_before: datetime | None = None) -> bool:
         self._reach(key)
         if not self.deletes:
-            raise ImagesAwayError("nothing is deleted, says the test")
+            raise ImagesUnavailableError("nothing is deleted, says the test")
         return self.store.delete(key, written_before)
 
     def keys(self, prefix: str, written_before: datetime) -> Iterator[str]:
@@ -220,26 +225,55 @@ class StandInImages:
 
     def _reach(self, key: str) -> None:
         if self.away_for(key):
-            raise ImagesAwayError("away, says the test")
+            raise ImagesUnavailableError("away, says the test")
 
 
-class LocalDesk(Generic[D]):
-    """A deployment's own class, called without a handle."""
+class LocalServices(Generic[D]):
+    """A deployment's own services, called without a handle."""
 
-    def __init__(self, desk: D) -> None:
-        self.desk = desk
+    def __init__(self, services: D, clock: HeldClock) -> None:
+        self._clock = clock
+        self.services = services
         self.calls: list[str] = []
         self.fails: Exception | None = None
         self.delay_s = 0.0
         self.loses_answers = False
 
-    async def __call__(self, method: Callable[Concatenate[D, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        self.calls.append(method.__name__)
+    @property
+    def services(self) -> D:
+        return self._services
+
+    @services.setter
+    def services(self, services: D) -> None:
+        self._services = services
+        self.host = ServiceHost(services, clock=self._clock)
+
+    async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        name = name_of(method)
+        answer: R = await self._answered(name, partial(self.host.call, name, *args, **kwargs))
+        return answer
+
+    async def once(
+        self,
+        request: IdempotentRequest,
+        method: Callable[Concatenate[Any, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> IdempotentAnswer[R] | KeyState:
+        name = name_of(method)
+        answer: IdempotentAnswer[R] | KeyState = await self._answered(
+            name, partial(self.host.call_once, request, name, *args, **kwargs)
+        )
+        return answer
+
+    async def _answered(self, name: MethodName, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - of any method
+        self.calls.append(".".join(name))
         if self.fails:
             raise self.fails
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
-        answer = method(self.desk, *args, **kwargs)
+        answer = call()
         if self.loses_answers:
             raise later("unavailable", "The gateway has given up waiting, says the test.")
         return answer
@@ -282,17 +316,21 @@ class Rig:
         )
         self.images = StandInImages(DirectoryImages(self.settings.data_dir / "images"))
         self.settings.images = images or ImageSettings(max_bytes=64 * 1024)
-        desk = GymDesk(world.store, world.clock, images=self.images, image_settings=self.settings.images)
-        self.gym = LocalDesk(desk)
+        self.gym = LocalServices(
+            gym_services(world.store, world.clock, images=self.images, image_settings=self.settings.images),
+            world.clock,
+        )
         self.mailbox = Mailbox()
         self.provider = LocalProvider(self.settings, self.mailbox, world.clock)
         self.provider.triggers = LocalTriggers(self.provider)
-        outside = Outside(self.provider, self.provider, LocalFunctions(self.provider), self.mailbox)
+        backend = IdentityBackend(self.provider, self.provider, LocalFunctions(self.provider), self.mailbox)
         assert self.settings.passes.key_dir is not None
         ensure_pass_key(self.settings.passes.key_dir)
         own = self.settings.identity
         devices = DeviceCookies(self.settings.passes.key_dir, timedelta(days=own.known_device_days))
-        self.identity = LocalDesk(IdentityDesk(world.store, outside, own, world.clock, devices=devices))
+        self.identity = LocalServices(
+            identity_services(world.store, backend, own, world.clock, devices=devices), world.clock
+        )
         self.replies = StandInReplies()
         self.qr = StandInQr(self.replies, self.decide, self.reading)
         self.tokens = StandInTokens(
@@ -300,8 +338,9 @@ class Rig:
         )
         self.commands = StandInCommands(world)
         self.payment_provider = StandInProvider(world.clock)
-        self.payments = LocalDesk(
-            PaymentsDesk(world.store, world.clock, provider=self.payment_provider, takes_events=True)
+        self.payments = LocalServices(
+            payment_services(world.store, world.clock, provider=self.payment_provider, accepts_events=True),
+            world.clock,
         )
         self.others = Others(
             gym=self.gym,

@@ -1,6 +1,7 @@
 """Plans bought over the interface, as tests want them, and a payment provider that can be away as Serve tells of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -8,10 +9,12 @@ from uuid import UUID
 import httpx
 
 from deployments.http.problems import later
-from deployments.payments.desk import PaymentsDesk
+from deployments.idempotent_calls import IdempotentAnswer
+from deployments.payments.services import PaymentServices, payment_services
+from domain.idempotency import IdempotentRequest, KeyState
 from domain.identity.model import Role
-from domain.payments.ports import PaymentsAwayError
-from tests.unit.gateway.rig import PUBLIC_URL, LocalDesk, Rig
+from domain.payments.ports import PaymentsUnavailableError
+from tests.unit.gateway.rig import PUBLIC_URL, LocalServices, Rig
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,18 +25,33 @@ SUCCESS, CANCEL = f"{PUBLIC_URL}/paid", f"{PUBLIC_URL}/turned-back"
 
 
 class _ByHandle:
-    """A desk as `deployments.http.handles` reaches it in Serve; that module needs Ray."""
+    """Services as `deployments.http.handles` reaches them in Serve; that module needs Ray."""
 
-    def __init__(self, desk: LocalDesk[PaymentsDesk]) -> None:
-        self._desk = desk
+    def __init__(self, services: LocalServices[PaymentServices]) -> None:
+        self._services = services
 
-    async def __call__(
-        self, method: Callable[Concatenate[PaymentsDesk, P], R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        try:
-            return await self._desk(method, *args, **kwargs)
-        except PaymentsAwayError as error:
-            raise later("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
+    async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with _unavailable_provider():
+            return await self._services(method, *args, **kwargs)
+
+    async def once(
+        self,
+        request: IdempotentRequest,
+        method: Callable[Concatenate[Any, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> IdempotentAnswer[R] | KeyState:
+        with _unavailable_provider():
+            return await self._services.once(request, method, *args, **kwargs)
+
+
+@contextmanager
+def _unavailable_provider() -> Iterator[None]:
+    try:
+        yield
+    except PaymentsUnavailableError as error:
+        raise later("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
 
 
 def by_handle(rig: Rig) -> None:
@@ -44,7 +62,7 @@ def by_handle(rig: Rig) -> None:
 
 def without_provider(rig: Rig) -> None:
     """Let nobody have set a key."""
-    rig.payments.desk = PaymentsDesk(rig.world.store, rig.world.clock)
+    rig.payments.services = payment_services(rig.world.store, rig.world.clock)
 
 
 def days_pass(rig: Rig, days: float) -> None:

@@ -135,7 +135,7 @@ async def test_a_code_is_over_after_ten_minutes_when_withdrawn_and_with_its_gate
 
 async def test_staff_see_when_a_device_was_seen_and_how_wrong_its_clock_is(rig: Rig) -> None:
     at, staff = rig.gym_with_gate(Serves.BOTH), rig.bearer(Role.STAFF)
-    rig.gym.desk.revoke_device(rig.device(at.gate))
+    rig.gym.services.devices.revoke(rig.device(at.gate))
     url = f"/gyms/{at.gym}/devices"
 
     async def seen() -> dict[str, object]:
@@ -148,7 +148,7 @@ async def test_staff_see_when_a_device_was_seen_and_how_wrong_its_clock_is(rig: 
     now = rig.world.clock.now
     rig.gym.calls.clear()
     await rig.scan(at, "forged", scanned_at=(now + timedelta(seconds=2)).isoformat())
-    assert "devices_seen" not in rig.gym.calls, "never on the way of a scan"
+    assert "DeviceService.mark_seen" not in rig.gym.calls, "never on the way of a scan"
     await sightings.tell()
     assert await seen() == never | {"last_seen_at": "2026-03-02T12:00:00Z", "clock_skew_ms": 2000, "silent": False}
     rig.world.clock.forward(61)
@@ -172,7 +172,7 @@ async def test_sightings_are_told_at_the_end_and_lost_quietly_while_the_gym_is_a
     sightings.start()
     sightings.note(at.device, now, now.replace(year=9998))
     await sightings.close()
-    (device,) = rig.gym.desk.devices_at(at.gym, PageRequest()).items  # type: ignore[union-attr]
+    (device,) = rig.gym.services.devices.devices_at(at.gym, PageRequest()).items  # type: ignore[union-attr]
     assert device.device.clock_skew_ms == 2**31 - 1
     rig.gym.fails = later("unavailable", "away")
     sightings.note(at.device, now, None)

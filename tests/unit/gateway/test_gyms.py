@@ -262,7 +262,7 @@ async def test_opening_hours_are_read_as_they_were_set_and_the_door_keeps_to_the
 @pytest.mark.parametrize(
     ("wanted", "code", "said"),
     [
-        ({"hours": [WEEK[0], WEEK[0]]}, "hours_do_not_fit", "join them"),
+        ({"hours": [WEEK[0], WEEK[0]]}, "hours_do_not_fit", "Join them"),
         ({"hours": [{"weekday": 0, "opens": "22:00", "closes": "02:00"}]}, "hours_do_not_fit", "26:00"),
         ({"hours": [{"weekday": 7, "opens": "06:00", "closes": "22:00"}]}, "invalid_request", "hours.0.weekday"),
         ({"hours": [{"weekday": 0, "opens": "24:00", "closes": "25:00"}]}, "invalid_request", "hours.0.opens"),

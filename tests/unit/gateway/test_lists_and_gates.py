@@ -177,7 +177,7 @@ async def test_a_user_is_known_from_the_first_valid_token_on(rig: Rig) -> None:
     }
     rig.identity.calls.clear()
     await rig.client.get("/me", headers=headers)
-    assert rig.identity.calls == ["user"]
+    assert rig.identity.calls == ["UserService.user"]
 
 
 async def test_an_address_belongs_to_one_account(rig: Rig) -> None:

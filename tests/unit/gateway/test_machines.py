@@ -7,9 +7,10 @@ import httpx
 import pytest
 from sqlalchemy import delete, insert, select
 
+from domain.door.tables import machine_uses, open_machine_uses
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.tables import machine_uses, machines, open_machine_uses
+from domain.machines.tables import machines
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.images.drawn import file_of, halves, opened
 from tests.world import START

@@ -137,7 +137,7 @@ async def test_members_freeze_within_limits_and_admins_beyond_them(rig: Rig) -> 
     member, mia = newcomer(rig)
     await bought(rig, mia)
     refused = assert_problem(await frozen(rig, mia, member, 32), 422, "freeze_too_long")
-    assert "31 days at most" in refused["detail"]
+    assert "at most 31 days" in refused["detail"]
     by_admin = await frozen(rig, rig.bearer(Role.ADMIN), member, 40, reason="an injury")
     assert by_admin.json()["state"] == "frozen"
     entry = (await rig.client.get(f"/members/{member}/ledger", headers=mia)).json()["items"][0]
@@ -345,5 +345,5 @@ async def test_days_given_again_and_again_are_refused_fifty_years_ahead(rig: Rig
     assert statuses == [200, 200, 200, 200, 409]
     problem = assert_problem(await rig.client.post(url, json=body, headers=admin), 409, "membership_too_long")
     assert problem["detail"] == (
-        "3660 more days end after 2076-03-01, the latest day that is allowed. Use 3592 days or fewer."
+        "3660 more days end after 2076-03-01, the last day that is allowed. Use 3592 days or fewer."
     )

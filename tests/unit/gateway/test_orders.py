@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from domain.identity.model import Role
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import orders, users
+from domain.payments.tables import orders
 from tests.unit.gateway.rig import OTHER_ORIGIN, PUBLIC_URL, Rig, assert_problem
 from tests.unit.gateway.shop import (
     EUR_10,

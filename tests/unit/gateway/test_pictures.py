@@ -15,7 +15,7 @@ from deployments.http.problems import later
 from deployments.http.uploads import Uploads
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.tables import machines
+from domain.machines.tables import machines
 from integrations.settings import ImageSettings
 from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem
 from tests.unit.gateway.test_machines import machine_of

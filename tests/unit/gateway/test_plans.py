@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.tables import plans
+from domain.memberships.tables import plans
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.gateway.shop import EUR_10, bought, checkout, made_plan, newcomer, ordered
 

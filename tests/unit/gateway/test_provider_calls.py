@@ -13,11 +13,12 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from deployments.gateway.payments.checkout_pages import PAGE_POLICY
-from deployments.payments.desk import PaymentsDesk
+from deployments.payments.services import payment_services
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.payments.webhooks import TOPIC
-from domain.tables import outbox, stripe_events
+from domain.outbox import outbox
+from domain.payments.provider_events import TOPIC
+from domain.payments.tables import stripe_events
 from integrations.kafka.messages import decode_payment_event
 from integrations.settings import StripeSettings
 from integrations.stripe.provider import StripePayments
@@ -55,7 +56,7 @@ def at_stripe(rig: Rig) -> None:
     """Let events be judged by Stripe's own SDK; nothing is asked over the network for that."""
     settings = StripeSettings(api_key=SecretStr("sk_test_1"), webhook_secret=SecretStr(SECRET))
     provider = StripePayments(settings)
-    rig.payments.desk = PaymentsDesk(rig.world.store, rig.world.clock, provider=provider, takes_events=True)
+    rig.payments.services = payment_services(rig.world.store, rig.world.clock, provider=provider, accepts_events=True)
 
 
 def signature(body: bytes, ago_s: float = 0, secret: str = SECRET) -> dict[str, str]:
@@ -235,12 +236,12 @@ async def test_without_a_key_or_a_secret_no_event_is_taken_signed_or_not(rig: Ri
     _, mia = newcomer(rig)
     event = rig.payment_provider.pay(session_of(await ordered(rig, mia)))
     world, provider = rig.world, rig.payment_provider
-    for desk in (
-        PaymentsDesk(world.store, world.clock, provider=provider, takes_events=False),
-        PaymentsDesk(world.store, world.clock, provider=None, takes_events=True),
-        PaymentsDesk(world.store, world.clock),
+    for services in (
+        payment_services(world.store, world.clock, provider=provider, accepts_events=False),
+        payment_services(world.store, world.clock, provider=None, accepts_events=True),
+        payment_services(world.store, world.clock),
     ):
-        rig.payments.desk = desk
+        rig.payments.services = services
         for headers in (SIGNED, {}):
             answer = await hooked(rig, sent(event), headers)
             assert "WEBHOOK_SECRET" in assert_problem(answer, 503, "payments_disabled")["detail"]

@@ -7,8 +7,10 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from domain.gyms.tables import gates
+from domain.idempotency import idempotency_keys
 from domain.identity.model import Role
-from domain.tables import gates, idempotency_keys, orders
+from domain.payments.tables import orders
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.gateway.shop import newcomer, sold_at_desk
 from tests.unit.identity.local_rig import EMAIL, PASSWORD

@@ -156,7 +156,7 @@ def foreign_token(folder: Path) -> str:
 async def test_everybody_reaches_what_is_theirs_and_nothing_else(rig: Rig, tmp_path: Path) -> None:
     at = rig.gym_with_gate()
     revoked = rig.device(at.gate)
-    rig.gym.desk.revoke_device(revoked)
+    rig.gym.services.devices.revoke(revoked)
     foreign = foreign_token(tmp_path / "elsewhere")
     for route in routes(rig):
         right = RIGHTS[route]

@@ -43,8 +43,17 @@ class Way:
         return [True] * len(questions)
 
 
-async def no_payments(*_asked: Any, **_named: Any) -> Any:  # noqa: ANN401 - whatever is asked
+class NoPayments:
     """There is nothing to bring up to date."""
+
+    async def __call__(self, *_asked: Any, **_named: Any) -> Any:  # noqa: ANN401 - whatever is asked
+        return None
+
+    async def once(self, *_asked: Any, **_named: Any) -> Any:  # noqa: ANN401 - whatever is asked
+        return None
+
+
+no_payments = NoPayments()
 
 
 def exchange(replies: StandInReplies, way: Way) -> ScanExchange:

@@ -35,11 +35,11 @@ async def flood(rig: Rig, address: str, at: GymWithGate, number: int) -> list[st
 async def test_an_address_that_names_unknown_devices_is_held_off_and_others_are_not(rig: Rig) -> None:
     at = rig.gym_with_gate()
     assert set(await flood(rig, STRANGER, at, 6)) == {"unauthenticated"}
-    looked_up = rig.gym.calls.count("device_keys")
+    looked_up = rig.gym.calls.count("DeviceService.keys")
     answer = await scan_from(rig, STRANGER, at, f"{new_id()}.{SECRET}")
     assert_problem(answer, 429, "too_many_requests")
     assert int(answer.headers["retry-after"]) >= 1
-    assert rig.gym.calls.count("device_keys") == looked_up
+    assert rig.gym.calls.count("DeviceService.keys") == looked_up
     assert (await scan_from(rig, GYM, at)).status_code == 200
 
 
@@ -64,7 +64,7 @@ async def test_a_remembered_device_is_not_limited_at_an_address_that_is(rig: Rig
 async def test_a_revoked_device_that_goes_on_asking_holds_off_no_other_at_its_address(rig: Rig) -> None:
     at = rig.gym_with_gate()
     revoked = rig.device(at.gate)
-    rig.gym.desk.revoke_device(revoked)
+    rig.gym.services.devices.revoke(revoked)
     for _ in range(50):
         assert_problem(await scan_from(rig, GYM, at, f"{revoked}.{SECRET}"), 401, "unauthenticated")
     assert (await scan_from(rig, GYM, at)).status_code == 200
@@ -73,10 +73,10 @@ async def test_a_revoked_device_that_goes_on_asking_holds_off_no_other_at_its_ad
 async def test_wrong_secrets_of_a_remembered_device_cost_no_look_up(rig: Rig) -> None:
     at = rig.gym_with_gate()
     assert (await scan_from(rig, GYM, at)).status_code == 200
-    looked_up = rig.gym.calls.count("device_keys")
+    looked_up = rig.gym.calls.count("DeviceService.keys")
     for _ in range(20):
         assert_problem(await scan_from(rig, STRANGER, at, f"{at.device}.{'t' * 43}"), 401, "unauthenticated")
-    assert rig.gym.calls.count("device_keys") == looked_up
+    assert rig.gym.calls.count("DeviceService.keys") == looked_up
 
 
 @pytest.mark.parametrize("call", [("GET", "/gyms/{gym}/occupancy"), ("POST", "/scans/offline")])

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from deployments.http.confirmed_cache import Freshness
+from domain.door.tables import visits
 from domain.identity.model import Role
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.tables import users, visits
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.gateway.signing_in import new_admin, new_member, sign_in, try_to_sign_in
 from tests.unit.identity.local_rig import EMAIL

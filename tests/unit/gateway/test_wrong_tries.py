@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.identity.issued import Authorized
+from deployments.identity.signed_in import AuthorizationCode
 from domain.identity.model import Client
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.gateway.signing_in import sign_up, try_to_sign_in
@@ -181,8 +181,8 @@ async def test_cookies_of_before_a_change_of_password_are_no_longer_known(rig: R
 
 async def test_cookies_end_with_the_password_of_an_account_that_nobody_has_used_yet(rig: Rig) -> None:
     rig.provider.create(EMAIL, "Ana", PASSWORD)
-    entered = rig.identity.desk.authorize(EMAIL, PASSWORD, REDIRECT, None, Client("", ATTACKER))
-    assert isinstance(entered, Authorized), "but the code is never exchanged"
+    entered = rig.identity.services.sign_in.authorize(EMAIL, PASSWORD, REDIRECT, None, Client("", ATTACKER))
+    assert isinstance(entered, AuthorizationCode), "but the code is never exchanged"
     rig.world.clock.forward(1)
     await forgot(rig, HOME)
     body = {"email": EMAIL, "code": rig.mailbox.code_for(EMAIL), "password": OTHER_PASSWORD}

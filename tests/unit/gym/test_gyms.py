@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from deployments.gym.desk import GymDesk
+from deployments.gym.services import GymServices, gym_services
+from domain.companies.tables import companies
+from domain.door.tables import head_counts
 from domain.gyms.model import DeviceSighting, Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
-from domain.gyms.pairing import hash_code, new_code
+from domain.gyms.rules import hash_code, new_code
+from domain.gyms.tables import device_pairings
 from domain.ids import new_id
+from domain.machines.tables import machines
+from domain.memberships.tables import plan_gyms, plans
 from domain.paging import PageRequest
-from domain.tables import companies, device_pairings, head_counts, machines, plan_gyms, plans
 from domain.unit_of_work import Store
 from tests.servers import migrate
 from tests.world import START, World
@@ -20,29 +24,29 @@ DETAILS = GymDetails("Riverside", "Quay 7", "Europe/Berlin", 12)
 
 
 @pytest.fixture
-def desk(world: World) -> GymDesk:
-    return GymDesk(world.store, world.clock)
+def services(world: World) -> GymServices:
+    return gym_services(world.store, world.clock)
 
 
 def test_the_first_gym_of_all_makes_the_company_that_the_next_ones_are_of(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     migrate(url)
     store = Store(url)
-    desk = GymDesk(store)
-    assert [desk.create_gym(DETAILS).legacy_number for _ in range(3)] == [1, 2, 3]
+    services = gym_services(store)
+    assert [services.gyms.create(DETAILS).legacy_number for _ in range(3)] == [1, 2, 3]
     with store.reading() as connection:
         assert len(connection.execute(select(companies.c.id)).all()) == 1
     store.close()
 
 
-def test_a_new_gym_gets_the_next_number_and_the_company_that_there_is(world: World, desk: GymDesk) -> None:
+def test_a_new_gym_gets_the_next_number_and_the_company_that_there_is(world: World, services: GymServices) -> None:
     world.gym()
-    assert desk.create_gym(DETAILS).legacy_number == 2
+    assert services.gyms.create(DETAILS).legacy_number == 2
     with world.store.reading() as connection:
         assert connection.execute(select(companies.c.id)).scalars().all() == [world.company]
 
 
-def test_whatever_refers_to_a_gym_keeps_it(world: World, desk: GymDesk) -> None:
+def test_whatever_refers_to_a_gym_keeps_it(world: World, services: GymServices) -> None:
     plan = {
         "id": new_id(),
         "company_id": world.company,
@@ -69,47 +73,49 @@ def test_whatever_refers_to_a_gym_keeps_it(world: World, desk: GymDesk) -> None:
                 connection.execute(insert(head_counts).values(**who, **counted, reason="empty", counted_at=START))
         if what == "visits":
             world.answer(world.scan(gym, world.code(world.member())))
-        refused = desk.delete_gym(gym, None)
+        refused = services.gyms.delete(gym, None)
         assert isinstance(refused, GymRefusal)
         assert refused.problem is GymProblem.GYM_IN_USE
         assert what in refused.detail
-        assert isinstance(desk.retire_gym(gym, force=True), Gym)
+        assert isinstance(services.gyms.retire(gym, force=True), Gym)
 
 
-def test_a_retired_gym_to_which_nothing_refers_can_be_removed(world: World, desk: GymDesk) -> None:
+def test_a_retired_gym_to_which_nothing_refers_can_be_removed(world: World, services: GymServices) -> None:
     gym = world.gym()
-    gate = desk.create_gate(gym, "Front", Serves.BOTH)
+    gate = services.gates.create(gym, "Front", Serves.BOTH)
     assert isinstance(gate, Gate)
-    desk.create_device(gate.id, "Reader")
-    desk.create_pairing(gate.id, "Spare", new_id(), "http://gym.test/pair")
-    desk.retire_gym(gym)
-    assert desk.delete_gym(gym, 2) is None
-    assert desk.gate(gate.id) == GymRefusal(GymProblem.UNKNOWN_GATE, "There is no such gate.")
+    services.devices.create(gate.id, "Reader")
+    services.pairings.create(gate.id, "Spare", new_id(), "http://gym.test/pair")
+    services.gyms.retire(gym)
+    assert services.gyms.delete(gym, 2) is None
+    assert services.gates.gate(gate.id) == GymRefusal(GymProblem.UNKNOWN_GATE, "There is no such gate.")
 
 
-def test_an_older_sighting_changes_nothing(world: World, desk: GymDesk) -> None:
+def test_an_older_sighting_changes_nothing(world: World, services: GymServices) -> None:
     gym = world.gym()
-    gate = desk.create_gate(gym, "Front", Serves.BOTH)
+    gate = services.gates.create(gym, "Front", Serves.BOTH)
     assert isinstance(gate, Gate)
-    made = desk.create_device(gate.id, "Reader")
+    made = services.devices.create(gate.id, "Reader")
     assert isinstance(made, NewDevice)
     for seconds, skew in ((10, 50), (5, 70), (20, None)):
         at = START + timedelta(seconds=seconds)
-        desk.devices_seen([DeviceSighting(made.device.id, at, skew), DeviceSighting(new_id(), at, 1)])
-    listed = desk.devices(gate.id, PageRequest())
+        services.devices.mark_seen([DeviceSighting(made.device.id, at, skew), DeviceSighting(new_id(), at, 1)])
+    listed = services.devices.devices(gate.id, PageRequest())
     assert not isinstance(listed, GymRefusal)
     (device,) = listed.items
     assert (device.last_seen_at, device.clock_skew_ms) == (START + timedelta(seconds=20), 50)
-    desk.devices_seen([])
+    services.devices.mark_seen([])
 
 
-def test_what_is_kept_of_a_code_does_not_show_it_and_is_forgotten_after_a_day(world: World, desk: GymDesk) -> None:
-    gate = desk.create_gate(world.gym(), "Front", Serves.BOTH)
+def test_what_is_kept_of_a_code_does_not_show_it_and_is_forgotten_after_a_day(
+    world: World, services: GymServices
+) -> None:
+    gate = services.gates.create(world.gym(), "Front", Serves.BOTH)
     assert isinstance(gate, Gate)
-    old = desk.create_pairing(gate.id, "Old", new_id(), "http://gym.test/pair")
+    old = services.pairings.create(gate.id, "Old", new_id(), "http://gym.test/pair")
     assert not isinstance(old, GymRefusal)
     world.clock.forward(24 * 3600 + 601)
-    new = desk.create_pairing(gate.id, "New", new_id(), "http://gym.test/pair")
+    new = services.pairings.create(gate.id, "New", new_id(), "http://gym.test/pair")
     assert not isinstance(new, GymRefusal)
     with world.store.reading() as connection:
         rows = connection.execute(select(device_pairings.c.id, device_pairings.c.code_hash)).all()

@@ -47,27 +47,27 @@ def test_spans_may_touch_and_nights_may_run_into_the_next_day(spans: list[Openin
     [
         (
             [OpeningHours(MONDAY, 360, 720), OpeningHours(MONDAY, 700, 800)],
-            "Monday 06:00-12:00 and Monday 11:40-13:20 overlap: join them, or end the first by 11:40.",
+            "Monday 06:00-12:00 and Monday 11:40-13:20 overlap. Join them, or end the first by 11:40.",
         ),
         (
             [OpeningHours(MONDAY, 60, 600), OpeningHours(SUNDAY, 1200, 1560)],
-            "Sunday 20:00-26:00 and Monday 01:00-10:00 overlap: join them, or end the first by 25:00.",
+            "Sunday 20:00-26:00 and Monday 01:00-10:00 overlap. Join them, or end the first by 25:00.",
         ),
         (
             [OpeningHours(TUESDAY, 360, 720)] * 2,
-            "Tuesday 06:00-12:00 and Tuesday 06:00-12:00 overlap: join them.",
+            "Tuesday 06:00-12:00 and Tuesday 06:00-12:00 overlap. Join them.",
         ),
         (
             [OpeningHours(MONDAY, 1320, 120)],
-            "Monday 22:00-02:00 does not end after it begins; past midnight hours go on: 26:00.",
+            "Monday 22:00-02:00 does not end after it begins. For a time after midnight use 26:00.",
         ),
         (
             [OpeningException(DAY, None, None), OpeningException(DAY, 600, 700)],
-            "2026-12-25 is closed all day and named again: keep one of the two.",
+            "2026-12-25 is both closed all day and listed with hours. Keep one of the two.",
         ),
         (
             [OpeningException(DAY, 1200, 1500), OpeningException(NEXT, 30, 700)],
-            "2026-12-25 20:00-25:00 and 2026-12-26 00:30-11:40 overlap: join them, or end the first by 24:30.",
+            "2026-12-25 20:00-25:00 and 2026-12-26 00:30-11:40 overlap. Join them, or end the first by 24:30.",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from domain.identity.model import IdentityRefusal
-from domain.identity.ports import Account, ProviderAwayError
+from domain.identity.ports import Account, ProviderUnavailableError
 from integrations.cognito.function_events import AccountItem
 from tests.unit.identity.cognito_rig import (
     AWAY,
@@ -89,14 +89,14 @@ def test_an_account_that_got_no_password_because_cognito_went_away_is_taken_back
     cognito.answers("admin_create_user", CREATE, {"User": user(status="FORCE_CHANGE_PASSWORD")})
     cognito.refuses("admin_set_user_password", "TooManyRequestsException")
     cognito.answers("admin_delete_user", THIS)
-    with pytest.raises(ProviderAwayError, match="TooManyRequestsException"):
+    with pytest.raises(ProviderUnavailableError, match="TooManyRequestsException"):
         created(cognito)
 
 
 @pytest.mark.parametrize("code", AWAY)
 def test_what_is_nobodys_answer_makes_no_account(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("admin_create_user", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         created(cognito)
 
 
@@ -188,7 +188,7 @@ def test_a_change_that_was_not_made_is_not_said_to_be(
     cognito: CognitoRig, operation: str, asked: Mapping[str, object], change: Change, code: str
 ) -> None:
     cognito.refuses(operation, code, asked=asked)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         change(cognito)
 
 

@@ -1,15 +1,17 @@
-"""A way to Cognito that fails, over HTTP: nothing but `ProviderAwayError` comes of it, and seldom even that."""
+"""A way to Cognito that fails, over HTTP: nothing but `ProviderUnavailableError` comes of it, and seldom even that."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
-from deployments.identity.desk import ANSWERS_WITHIN_S, CALLERS_WAIT_S
+from deployments.identity.services import ANSWERS_WITHIN_S, CALLERS_WAIT_S
+from deployments.service_host import MethodName, ServiceHost
 from domain.identity.model import Tokens
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from integrations.cognito.client import (
     FOR_IDENTITY,
     FOR_INVOKING,
@@ -23,7 +25,7 @@ from integrations.cognito.client import (
 from integrations.cognito.directory import CognitoDirectory
 from integrations.cognito.provider import CognitoProvider
 from integrations.settings import IdentitySettings
-from integrations.time_limit import each_call_within, is_time_for, left_s, within
+from integrations.time_limit import is_time_for, left_s, within
 from tests.moto_server import NOBODYS_KEYS
 from tests.unit.identity.answering_server import AnsweringServer, answering_server
 from tests.unit.identity.cognito_rig import APP, EMAIL, OTHER_PASSWORD, PASSWORD, POOL, REGION, SUB
@@ -75,14 +77,14 @@ def call(name: str, client: Any) -> object:  # noqa: ANN401 - boto3 has no types
 
 @pytest.mark.parametrize("name", CALLS)
 def test_where_nobody_answers_every_call_says_so(name: str) -> None:
-    with pytest.raises(ProviderAwayError, match="EndpointConnectionError"):
+    with pytest.raises(ProviderUnavailableError, match="EndpointConnectionError"):
         call(name, impatient_client(NOBODY_IS_THERE))
 
 
 @pytest.mark.parametrize("name", ["sign_in", "page", "add_to_group"])
 def test_who_is_slow_is_away(server: AnsweringServer, name: str) -> None:
     server.may_answer.clear()
-    with pytest.raises(ProviderAwayError, match="ReadTimeoutError"):
+    with pytest.raises(ProviderUnavailableError, match="ReadTimeoutError"):
         call(name, impatient_client(server.url))
 
 
@@ -94,7 +96,7 @@ def test_a_refusal_that_is_nobodys_answer_is_never_one(
     server: AnsweringServer, name: str, answer: tuple[int, bytes]
 ) -> None:
     server.answers = [answer]
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         call(name, impatient_client(server.url))
 
 
@@ -157,7 +159,7 @@ def test_no_attempt_at_a_server_that_hangs_begins_that_could_not_end_in_time(
     with within(limit_s, clock):
         errors = []
         for name in ("sign_in", "account", "refresh", "page"):  # as one answer may make several calls
-            with pytest.raises(ProviderAwayError) as caught:
+            with pytest.raises(ProviderUnavailableError) as caught:
                 call(name, client)
             errors.append(caught.value.__cause__)
     assert clock() <= limit_s
@@ -168,7 +170,7 @@ def test_no_attempt_at_a_server_that_hangs_begins_that_could_not_end_in_time(
 def test_the_hosted_page_is_not_asked_either_when_no_time_is_left(server: AnsweringServer) -> None:
     identity = IDENTITY.model_copy(update={"hosted_url": server.url})
     provider = CognitoProvider(identity, impatient_client(server.url))
-    with within(FOR_IDENTITY.attempt_s / 2, lambda: 0.0), pytest.raises(ProviderAwayError, match="no time"):
+    with within(FOR_IDENTITY.attempt_s / 2, lambda: 0.0), pytest.raises(ProviderUnavailableError, match="no time"):
         provider.exchange_code("code", "https://gym.test/", None)
     assert server.bodies == []
 
@@ -176,21 +178,19 @@ def test_the_hosted_page_is_not_asked_either_when_no_time_is_left(server: Answer
 def test_a_limit_is_that_of_the_whole_answer_and_ends_with_it() -> None:
     now = 0.0
 
-    @each_call_within(10)
-    class Answers:
-        def outer(self) -> bool:
-            return self.inner()
-
-        def inner(self) -> bool:
+    class LimitedService:
+        def has_time(self) -> bool:
             return is_time_for(11)
 
-        def _private(self) -> bool:
-            return is_time_for(11)
+    @dataclass(frozen=True)
+    class Services:
+        limited: LimitedService
 
-    answers = Answers()
-    assert (answers.outer(), answers.inner(), answers._private()) == (False, False, True)  # noqa: SLF001 - its rule
+    host = ServiceHost(Services(LimitedService()), within_s=10)
+    has_time = MethodName("LimitedService", "has_time")
+    assert not host.call(has_time)
     with within(20, lambda: now):
-        assert answers.inner(), "the outer limit counts"
+        assert host.call(has_time), "the outer limit counts"
         now = 15.0
         with within(20, lambda: now):
             assert not is_time_for(6)

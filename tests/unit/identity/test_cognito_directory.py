@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from tests.unit.identity.cognito_rig import POOL, SUB, CognitoRig, user
 
 BO = UUID("01981b2c-7a11-7bbb-8ccc-00000000000b")
@@ -78,21 +78,21 @@ def test_a_bad_token_does_not_continue_a_list(cognito: CognitoRig) -> None:
 
 def test_what_is_invalid_without_a_token_of_the_callers_is_not_their_fault(cognito: CognitoRig) -> None:
     cognito.refuses("list_users", "InvalidParameterException")
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         cognito.directory.page(10, None)
 
 
 def test_a_list_that_breaks_off_at_cognitos_own_token_is_not_the_callers_fault(cognito: CognitoRig) -> None:
     lists(cognito, 60, [user()], after="here", then="there")
     cognito.refuses("list_users", "InvalidParameterException", "Invalid pagination token.")
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         cognito.directory.page(100, "here")
 
 
 @pytest.mark.parametrize("code", ["TooManyRequestsException", "NotAuthorizedException", "ResourceNotFoundException"])
 def test_a_list_that_cannot_be_had_is_not_an_empty_one(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("list_users", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         cognito.directory.page(10, "here")
 
 
@@ -120,7 +120,7 @@ def test_a_group_that_is_missing_has_no_members(cognito: CognitoRig) -> None:
 )
 def test_who_is_in_a_group_is_not_guessed(cognito: CognitoRig, code: str, message: str) -> None:
     cognito.refuses("list_users_in_group", code, message)
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         cognito.directory.enabled_members_of("Admin")
 
 
@@ -143,16 +143,16 @@ def test_a_missing_group_is_made_though_somebody_else_does_so_at_the_same_time(
 def test_a_group_that_cannot_be_made_is_not_said_to_be_joined(cognito: CognitoRig) -> None:
     cognito.refuses("admin_add_user_to_group", "ResourceNotFoundException", "Group not found.")
     cognito.refuses("create_group", "LimitExceededException")
-    with pytest.raises(ProviderAwayError, match="LimitExceededException"):
+    with pytest.raises(ProviderUnavailableError, match="LimitExceededException"):
         cognito.directory.add_to_group(SUB, "Admin")
 
 
 def test_a_missing_pool_is_neither_joined_nor_left(cognito: CognitoRig) -> None:
     cognito.refuses("admin_add_user_to_group", "ResourceNotFoundException", MISSING_POOL)
     cognito.refuses("admin_remove_user_from_group", "ResourceNotFoundException", MISSING_POOL)
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         cognito.directory.add_to_group(SUB, "Admin")
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         cognito.directory.remove_from_group(SUB, "Admin")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.identity.model import IdentityRefusal, Tokens
 from domain.identity.pkce import challenge_of
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from tests.unit.identity.answering_server import AnsweringServer, answering_server
 from tests.unit.identity.cognito_rig import APP, CognitoRig, problem_of
 
@@ -77,7 +77,7 @@ def test_a_code_that_is_refused_is_a_wrong_code(page: AnsweringServer, error: st
 @pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "unsupported_grant_type"])
 def test_a_client_that_is_refused_is_no_fault_of_the_code(page: AnsweringServer, error: str) -> None:
     page.answers = [(400, msgspec.json.encode({"error": error}))]
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         exchanged(page)
 
 
@@ -100,18 +100,21 @@ def test_a_client_that_is_refused_is_no_fault_of_the_code(page: AnsweringServer,
 )
 def test_a_page_that_answers_nothing_of_use_is_away(page: AnsweringServer, answer: tuple[int, bytes]) -> None:
     page.answers = [answer]
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         exchanged(page)
 
 
 def test_a_page_that_nobody_answers_at_is_away() -> None:
-    with CognitoRig(hosted_url="http://127.0.0.1:9") as cognito, pytest.raises(ProviderAwayError, match="ConnectError"):
+    with (
+        CognitoRig(hosted_url="http://127.0.0.1:9") as cognito,
+        pytest.raises(ProviderUnavailableError, match="ConnectError"),
+    ):
         cognito.provider.exchange_code("code", REDIRECT, VERIFIER)
 
 
 def test_without_a_page_the_setting_that_is_missing_is_named() -> None:
     with CognitoRig() as cognito:
-        with pytest.raises(ProviderAwayError, match="FITMONITOR_IDENTITY__HOSTED_URL"):
+        with pytest.raises(ProviderUnavailableError, match="FITMONITOR_IDENTITY__HOSTED_URL"):
             cognito.provider.authorize_url(REDIRECT, "state", challenge_of(VERIFIER))
-        with pytest.raises(ProviderAwayError, match="FITMONITOR_IDENTITY__HOSTED_URL"):
+        with pytest.raises(ProviderUnavailableError, match="FITMONITOR_IDENTITY__HOSTED_URL"):
             cognito.provider.exchange_code("code", REDIRECT, VERIFIER)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from tests.unit.identity.cognito_rig import (
     APP,
     AWAY,
@@ -61,7 +61,7 @@ def test_whether_there_is_such_an_account_is_not_told_to_who_forgot_the_password
 @pytest.mark.parametrize("code", AWAY)
 def test_a_code_that_cannot_be_sent_for_now_is_not_said_to_be_sent(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("forgot_password", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         cognito.provider.forgot_password(EMAIL)
 
 
@@ -104,7 +104,7 @@ def test_no_code_is_a_wrong_code_without_a_question(cognito: CognitoRig, code: s
 @pytest.mark.parametrize("code", [*AWAY, "InvalidParameterException"])
 def test_what_is_nobodys_answer_is_no_answer_to_who_sets_a_password(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("confirm_forgot_password", code, "The client cannot be found.")
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         reset(cognito)
 
 
@@ -140,5 +140,5 @@ def test_what_cognito_has_against_a_changed_password_is_told(
 @pytest.mark.parametrize("code", AWAY)
 def test_what_is_nobodys_answer_is_no_answer_to_who_changes_a_password(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("change_password", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         changed(cognito)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from domain.identity.model import Tokens
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from tests.unit.identity.cognito_rig import APP, AWAY, EMAIL, PASSWORD, POOL, SUB, CognitoRig, problem_of
 
 SIGN_IN = {
@@ -72,14 +72,14 @@ def test_a_pool_that_asks_for_more_than_a_password_is_not_answered_with_a_new_on
     cognito: CognitoRig, challenge: str
 ) -> None:
     cognito.answers("initiate_auth", SIGN_IN, {"ChallengeName": challenge, "Session": "x" * 20})
-    with pytest.raises(ProviderAwayError, match=challenge):
+    with pytest.raises(ProviderUnavailableError, match=challenge):
         signed_in(cognito)
 
 
 @pytest.mark.parametrize("code", [*AWAY, "InvalidParameterException", "InvalidUserPoolConfigurationException"])
 def test_what_is_nobodys_answer_is_no_answer_to_who_signs_in(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("initiate_auth", code, "USER_PASSWORD_AUTH flow not enabled for this client")
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         signed_in(cognito)
 
 
@@ -115,7 +115,7 @@ def test_a_session_that_cannot_go_on_is_over(cognito: CognitoRig, code: str, mes
 @pytest.mark.parametrize("code", AWAY)
 def test_a_session_is_not_over_because_cognito_is_away(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("initiate_auth", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         cognito.provider.refresh("refresh")
 
 
@@ -144,7 +144,7 @@ def test_what_is_no_refresh_token_of_ours_needs_no_revoking(cognito: CognitoRig,
 @pytest.mark.parametrize("code", [*AWAY, "UnsupportedOperationException"])
 def test_a_token_that_could_not_be_revoked_is_not_said_to_be(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("revoke_token", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         cognito.provider.revoke("refresh")
 
 
@@ -161,7 +161,7 @@ def test_nobody_has_no_sessions_to_end(cognito: CognitoRig) -> None:
 @pytest.mark.parametrize("code", [*AWAY, "NotAuthorizedException"])
 def test_sessions_that_could_not_be_ended_are_not_said_to_be(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("admin_user_global_sign_out", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         cognito.provider.sign_out_everywhere(SUB)
 
 

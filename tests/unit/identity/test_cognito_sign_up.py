@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from tests.unit.identity.cognito_rig import (
     APP,
     AWAY,
@@ -100,7 +100,7 @@ def test_what_cognito_has_against_a_sign_up_is_told(cognito: CognitoRig, code: s
 @pytest.mark.parametrize("code", [*AWAY, "InvalidParameterException", "UnexpectedLambdaException"])
 def test_what_is_nobodys_answer_is_no_answer_to_who_signs_up(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("sign_up", code, "The client is not enabled for what is asked.")
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         cognito.provider.sign_up(EMAIL, PASSWORD, "Ana")
 
 
@@ -157,7 +157,7 @@ def test_no_code_is_a_wrong_code_without_a_question(cognito: CognitoRig, code: s
 @pytest.mark.parametrize("code", AWAY)
 def test_what_is_nobodys_answer_is_no_answer_to_who_confirms(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("confirm_sign_up", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         confirmed(cognito)
 
 
@@ -197,5 +197,5 @@ def test_whether_there_is_such_an_account_to_send_a_code_to_is_not_told(
 @pytest.mark.parametrize("code", AWAY)
 def test_a_code_that_cannot_be_sent_again_for_now_is_not_said_to_be_sent(cognito: CognitoRig, code: str) -> None:
     cognito.refuses("resend_confirmation_code", code)
-    with pytest.raises(ProviderAwayError, match=code):
+    with pytest.raises(ProviderUnavailableError, match=code):
         cognito.provider.resend_code(EMAIL)

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.identity.model import IdentityProblem
-from domain.identity.ports import Account, ProviderAwayError
+from domain.identity.ports import Account, ProviderUnavailableError
 from integrations.local_identity.keys import NoLocalIdentityError
 from integrations.local_identity.mailed_codes import OPEN_AT_ONCE
 from integrations.local_identity.provider import LocalProvider
@@ -119,7 +119,7 @@ def test_more_threads_than_connections_all_get_their_answer(rig: Rig) -> None:
 def test_while_another_holds_the_file_nothing_is_written_but_questions_are_answered(rig: Rig) -> None:
     account = rig.member()
     with held_by_another(file_of(rig)):
-        with pytest.raises(ProviderAwayError, match="busy"):
+        with pytest.raises(ProviderUnavailableError, match="busy"):
             rig.provider.rename(account.sub, "Ana Sousa")
         assert rig.provider.account(account.sub) == account
     rig.provider.rename(account.sub, "Ana Sousa")
@@ -128,7 +128,7 @@ def test_while_another_holds_the_file_nothing_is_written_but_questions_are_answe
 def test_a_file_that_cannot_be_opened_is_told_and_tried_again(rig: Rig) -> None:
     file_of(rig).mkdir(parents=True)
     for _ in range(2):
-        with pytest.raises(ProviderAwayError):
+        with pytest.raises(ProviderUnavailableError):
             rig.provider.account_of(EMAIL)
     file_of(rig).rmdir()
     assert rig.provider.account_of(EMAIL) is None
@@ -138,7 +138,7 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     settings = light_settings(tmp_path)
     (tmp_path / "taken").write_text("", encoding="utf-8")
     settings.identity.accounts_file = tmp_path / "taken" / "accounts.sqlite3"
-    with pytest.raises(ProviderAwayError, match="cannot be opened"):
+    with pytest.raises(ProviderUnavailableError, match="cannot be opened"):
         LocalProvider(settings, Mailbox()).account_of(EMAIL)
 
 

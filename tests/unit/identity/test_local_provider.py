@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from domain.identity.model import IdentityProblem, Tokens
-from domain.identity.ports import Account, MailAwayError
+from domain.identity.ports import Account, MailUnavailableError
 from integrations.local_identity.accounts import Accounts
 from integrations.local_identity.keys import rotate_signing_key
 from integrations.local_identity.passwords import Passwords
@@ -268,7 +268,7 @@ def test_a_password_is_changed_by_a_token_of_a_living_account_alone(rig: Rig) ->
 
 def test_an_account_whose_code_could_not_be_sent_is_not_made(rig: Rig) -> None:
     rig.mailbox.is_away = True
-    with pytest.raises(MailAwayError):
+    with pytest.raises(MailUnavailableError):
         rig.provider.sign_up(EMAIL, PASSWORD, "Ana")
     assert rig.provider.account_of(EMAIL) is None
     rig.mailbox.is_away = False
@@ -278,7 +278,7 @@ def test_an_account_whose_code_could_not_be_sent_is_not_made(rig: Rig) -> None:
 def test_who_asks_for_a_code_while_mail_is_away_is_told(rig: Rig) -> None:
     rig.member()
     rig.mailbox.is_away = True
-    with pytest.raises(MailAwayError):
+    with pytest.raises(MailUnavailableError):
         rig.provider.forgot_password(EMAIL)
 
 

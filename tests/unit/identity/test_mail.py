@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from domain.identity.ports import Mail, MailAwayError, MailDeferredError, MailRefusedError
+from domain.identity.ports import Mail, MailDeferredError, MailRefusedError, MailUnavailableError
 from integrations.mail import FolderMailer, SmtpMailer, mailer_of, message_of
 from integrations.settings import MailSettings, Settings
 
@@ -155,27 +155,27 @@ def test_where_it_is_wanted_mail_goes_over_tls_with_name_and_password(
     with serving(post, secured(certificate_file, key_file)) as port:
         SmtpMailer(with_tls(port, "letters and digits 7")).send(MAIL)
         assert post.logins == ["fitmonitor"]
-        with pytest.raises(MailAwayError, match="SMTPAuthenticationError"):
+        with pytest.raises(MailUnavailableError, match="SMTPAuthenticationError"):
             SmtpMailer(with_tls(port, "another")).send(MAIL)
     assert len(post.taken) == 1
 
 
 def test_a_server_whose_certificate_nobody_vouches_for_gets_neither_password_nor_mail(tmp_path: Path) -> None:
     post = Post()
-    with serving(post, secured(*certificate(tmp_path))) as port, pytest.raises(MailAwayError, match="SSLCert"):
+    with serving(post, secured(*certificate(tmp_path))) as port, pytest.raises(MailUnavailableError, match="SSLCert"):
         SmtpMailer(with_tls(port, "letters and digits 7")).send(MAIL)
     assert post.taken == []
 
 
 def test_a_server_without_tls_gets_nothing_where_tls_is_wanted() -> None:
     post = Post()
-    with serving(post) as port, pytest.raises(MailAwayError, match="SMTPNotSupportedError"):
+    with serving(post) as port, pytest.raises(MailUnavailableError, match="SMTPNotSupportedError"):
         SmtpMailer(with_tls(port, "letters and digits 7")).send(MAIL)
     assert post.taken == []
 
 
 def test_a_server_that_is_away_is_told_without_the_address() -> None:
-    with pytest.raises(MailAwayError, match="ConnectionRefusedError") as raised:
+    with pytest.raises(MailUnavailableError, match="ConnectionRefusedError") as raised:
         SmtpMailer(plain(free_port())).send(MAIL)
     assert MAIL.to not in str(raised.value)
 
@@ -193,16 +193,16 @@ SES_IS_BUSY = "454 Throttling failure: Maximum sending rate exceeded."
         ({"answer": SES_REFUSES}, MailRefusedError, "554"),
         ({"recipient": "450 4.2.0 ana@example.com is greylisted"}, MailDeferredError, "450"),
         ({"recipient": "452 4.2.2 the mailbox of ana@example.com is full"}, MailDeferredError, "452"),
-        ({"recipient": "421 ana@example.com or not, we close"}, MailAwayError, "SMTPRecipientsRefused"),
-        ({"answer": SES_IS_BUSY}, MailAwayError, "SMTPDataError"),
-        ({"sender": "501 Invalid MAIL FROM address provided"}, MailAwayError, "SMTPSenderRefused"),
-        ({"sender": "451 not now"}, MailAwayError, "SMTPSenderRefused"),
+        ({"recipient": "421 ana@example.com or not, we close"}, MailUnavailableError, "SMTPRecipientsRefused"),
+        ({"answer": SES_IS_BUSY}, MailUnavailableError, "SMTPDataError"),
+        ({"sender": "501 Invalid MAIL FROM address provided"}, MailUnavailableError, "SMTPSenderRefused"),
+        ({"sender": "451 not now"}, MailUnavailableError, "SMTPSenderRefused"),
     ],
 )
 def test_a_refusal_of_one_mail_is_told_from_a_server_that_takes_none_without_its_own_words(
-    answers: dict[str, str], kind: type[MailAwayError], words: str
+    answers: dict[str, str], kind: type[MailUnavailableError], words: str
 ) -> None:
-    with serving(Post(**answers)) as port, pytest.raises(MailAwayError, match=words) as raised:
+    with serving(Post(**answers)) as port, pytest.raises(MailUnavailableError, match=words) as raised:
         SmtpMailer(plain(port)).send(MAIL)
     assert type(raised.value) is kind
     assert MAIL.to not in str(raised.value)
@@ -274,7 +274,7 @@ def test_the_log_says_file_and_code_and_nothing_of_the_person(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("a file", encoding="utf-8")
-    with pytest.raises(MailAwayError, match="cannot be written"):
+    with pytest.raises(MailUnavailableError, match="cannot be written"):
         FolderMailer(tmp_path / "mail", SENDER).send(MAIL)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from domain.images import Encoded, ImageProblem, ImageRefusal
+from domain.images.model import Encoded, ImageProblem, ImageRefusal
 from integrations.images.encoding import encode_anew
 from tests.unit.images.drawn import BLUE, RED, chunk, exif, file_of, halves, near, opened, png_head, png_of
 

@@ -13,11 +13,9 @@ from typer.testing import CliRunner
 
 from cluster.cli.images import app
 from cluster.errors import CommandError
-from domain.gyms.machine_repository import MachineRepository
-from domain.gyms.machine_service import create_machine
-from domain.gyms.machines import MachineText
-from domain.gyms.repository import GymRepository
-from domain.tables import users
+from domain.identity.tables import users
+from domain.machines.model import MachineText
+from domain.machines.service import create_machine
 from domain.unit_of_work import Store
 from integrations.images.directory import DirectoryImages
 from integrations.lease import Lease
@@ -41,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     gym, member = world.gym(), world.member()
     with store.writing() as connection:
         text = MachineText("Bench", "bench")
-        create_machine(GymRepository(connection), MachineRepository(connection), gym, text, SHOWN, START)
+        create_machine(connection, gym, text, SHOWN, START)
         connection.execute(update(users).where(users.c.id == member).values(picture_url=f"/api/pictures/{SHOWN}"))
     store.close()
     images = DirectoryImages(tmp_path / "images")

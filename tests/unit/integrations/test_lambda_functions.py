@@ -15,7 +15,7 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from domain.identity.model import IdentityProblem, IdentityRefusal, Role
-from domain.identity.ports import Account, AccountPage, Directory, FunctionCaller, ProviderAwayError, RoleAction
+from domain.identity.ports import Account, AccountPage, Directory, FunctionCaller, ProviderUnavailableError, RoleAction
 from integrations.cognito.client import open_client
 from integrations.cognito.lambda_functions import LambdaFunctions
 from integrations.local_identity.provider import LocalProvider
@@ -142,13 +142,13 @@ def test_a_problem_of_the_function_is_a_refusal(invoked: Invoked, status: int, p
 )
 def test_a_problem_that_is_nobodys_answer_is_none(invoked: Invoked, status: int, problem: str) -> None:
     invoked.responds(status, {"code": problem, "detail": "Why."})
-    with pytest.raises(ProviderAwayError, match=problem):
+    with pytest.raises(ProviderUnavailableError, match=problem):
         invoked.list_users()
 
 
 def test_a_function_that_broke_is_away(invoked: Invoked) -> None:
     invoked.answers(b'{"errorMessage": "boom", "errorType": "KeyError"}', FunctionError="Unhandled")
-    with pytest.raises(ProviderAwayError, match="list-them failed"):
+    with pytest.raises(ProviderUnavailableError, match="list-them failed"):
         invoked.list_users()
 
 
@@ -171,10 +171,10 @@ def test_a_function_that_broke_is_away(invoked: Invoked) -> None:
 )
 def test_an_answer_that_cannot_be_read_is_none(invoked: Invoked, payload: bytes) -> None:
     invoked.answers(payload)
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         invoked.list_users()
     invoked.answers(payload, "change-it")
-    with pytest.raises(ProviderAwayError):
+    with pytest.raises(ProviderUnavailableError):
         invoked.change_role()
 
 
@@ -191,7 +191,7 @@ def test_an_answer_that_cannot_be_read_is_none(invoked: Invoked, payload: bytes)
 )
 def test_a_function_that_lambda_does_not_call_is_away(invoked: Invoked, code: str) -> None:
     invoked.stubber.add_client_error("invoke", code)
-    with pytest.raises(ProviderAwayError, match="list-them cannot be had"):
+    with pytest.raises(ProviderUnavailableError, match="list-them cannot be had"):
         invoked.list_users()
 
 
@@ -217,10 +217,10 @@ def test_the_function_of_the_settings_is_invoked_over_http(server: AnsweringServ
 
 
 def test_a_function_that_nobody_runs_or_that_takes_too_long_is_away(server: AnsweringServer) -> None:
-    with pytest.raises(ProviderAwayError, match="EndpointConnectionError"):
+    with pytest.raises(ProviderUnavailableError, match="EndpointConnectionError"):
         impatient("http://127.0.0.1:9").list_users(CALLER, 50, None)
     server.may_answer.clear()
-    with pytest.raises(ProviderAwayError, match="ReadTimeoutError"):
+    with pytest.raises(ProviderUnavailableError, match="ReadTimeoutError"):
         impatient(server.url).list_users(CALLER, 50, None)
 
 

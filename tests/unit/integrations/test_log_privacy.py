@@ -17,7 +17,7 @@ from ray._common.formatters import JSONFormatter
 
 from deployments.gateway.identity.schemas import PersonName
 from deployments.http.logged_paths import logged_path, words_of
-from deployments.store_desk import StoreAwayError
+from deployments.service_host import DatabaseUnavailableError
 from domain.identity.addresses import CollidingAddressesError, normal_address
 from domain.identity.model import Role
 from domain.ids import new_id
@@ -76,11 +76,11 @@ def _chained() -> None:
     try:
         {"mia": 1}[NAME]
     except KeyError as error:
-        raise StoreAwayError(f"no {EMAIL}") from error
+        raise DatabaseUnavailableError(f"no {EMAIL}") from error
 
 
 def _in_a_group() -> None:
-    raise ExceptionGroup("several", [ValueError(NAME), StoreAwayError(EMAIL)])
+    raise ExceptionGroup("several", [ValueError(NAME), DatabaseUnavailableError(EMAIL)])
 
 
 FAULTS: tuple[Callable[[], object], ...] = (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from deployments.store_desk import StoreAwayError
+from deployments.service_host import DatabaseUnavailableError
 from integrations.logs import configure_logging
 from integrations.settings import Settings
 
@@ -36,14 +36,14 @@ def test_an_event_is_one_line_of_json_on_standard_error(capsys: pytest.CaptureFi
 
 
 def fail(code: str) -> None:
-    raise StoreAwayError("broken" if code else "")
+    raise DatabaseUnavailableError("broken" if code else "")
 
 
 def test_an_exception_stays_on_its_line_and_tells_no_variables(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings())
     try:
         fail("a-members-code")
-    except StoreAwayError:
+    except DatabaseUnavailableError:
         structlog.get_logger().exception("batch_failed")
     [line] = capsys.readouterr().err.splitlines()
     assert "a-members-code" not in line

@@ -17,7 +17,7 @@ from domain.ids import new_id
 from domain.memberships.ledger import Method
 from domain.money import Money
 from domain.payments.model import Order, OrderState
-from domain.payments.ports import BadSignatureError, PaymentsAwayError
+from domain.payments.ports import BadSignatureError, PaymentsUnavailableError
 from integrations.logs import configure_logging
 from integrations.settings import Settings, StripeSettings
 from integrations.stripe.provider import StripePayments
@@ -121,7 +121,7 @@ def test_the_provider_shows_no_secret() -> None:
 @pytest.mark.parametrize("call", CALLS)
 def test_a_key_that_is_refused_is_not_repeated(call: str, logged: Callable[[], str]) -> None:
     tells = type("TellsHere", (Tells,), {"seen": []})
-    with serving(tells) as port, pytest.raises(PaymentsAwayError) as refused:
+    with serving(tells) as port, pytest.raises(PaymentsUnavailableError) as refused:
         CALLS[call](StripePayments(configured(port)))
     assert tells.seen == [KEY], "it was sent"  # type: ignore[attr-defined] # of `Tells`
     assert str(refused.value) == "Stripe does not accept the API key"
@@ -133,7 +133,7 @@ def test_a_key_that_is_refused_is_not_repeated(call: str, logged: Callable[[], s
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_connection_that_is_refused_tells_no_secret(call: str, logged: Callable[[], str]) -> None:
-    with pytest.raises(PaymentsAwayError) as away:
+    with pytest.raises(PaymentsUnavailableError) as away:
         CALLS[call](StripePayments(configured(closed_port())))
     assert without_secrets(everything_of(away.value))
     assert "failed" in logged()

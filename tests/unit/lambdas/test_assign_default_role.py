@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from domain.identity.model import Role
-from domain.identity.ports import ProviderAwayError
+from domain.identity.ports import ProviderUnavailableError
 from domain.ids import new_id
 from integrations.cognito.directory import CognitoDirectory
 from lambdas.assign_default_role import handler as function
@@ -59,7 +59,7 @@ class Away:
     """A pool that cannot be had."""
 
     def add_to_group(self, _sub: UUID, _group: str) -> None:
-        raise ProviderAwayError("away")
+        raise ProviderUnavailableError("away")
 
 
 def test_whoever_confirms_is_put_into_the_group_and_again_changes_nothing(pool: Pool) -> None:

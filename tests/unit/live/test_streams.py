@@ -114,7 +114,7 @@ async def test_a_stream_ends_when_its_session_or_device_is_revoked(replica: Repl
     for one in (*streams, others):
         await one.event()
     assert (await replica.rig.client.delete("/sessions/current", headers=member.headers)).status_code == 204
-    replica.rig.gym.desk.revoke_device(at.device)
+    replica.rig.gym.services.devices.revoke(at.device)
     asked = len(replica.rig.gym.calls)
     await replica.view.watchers.confirm()
     assert replica.rig.gym.calls[asked:].count("session_states") <= 3, "once for all, not for each stream"

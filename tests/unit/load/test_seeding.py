@@ -9,12 +9,15 @@ from cluster.load.rush.visitors import SHARES
 from cluster.load.seeding import GATES_PER_GYM, WorldSpec, company_name, retire_world, seed, withdraw_devices
 from cluster.load.world import MemberKind, World
 from domain.clock import system_clock
-from domain.gyms.registry import GymRegistry
+from domain.companies.repository import CompanyRepository
+from domain.door.tables import open_visits, visits
+from domain.gyms.tables import gate_devices, gyms
+from domain.identity.tables import users
 from domain.ids import new_id
-from domain.memberships.check import check_ledger
+from domain.memberships.ledger_check import check_ledger
 from domain.memberships.plan_repository import PlanRepository
+from domain.memberships.tables import memberships
 from domain.paging import PageRequest
-from domain.tables import gate_devices, gyms, memberships, open_visits, users, visits
 from domain.unit_of_work import Store
 from tests.unit.load.conftest import seeded
 
@@ -73,7 +76,7 @@ def test_nothing_of_it_is_for_sale_and_others_gyms_are_of_another_company(store:
     with store.writing() as connection:
         sold = PlanRepository(connection).plans(PageRequest(10)).items
         assert "Rush" not in {plan.details.name for plan in sold}
-        company = GymRegistry(connection).locked_company(system_clock())
+        company = CompanyRepository(connection).lock_or_create(system_clock())
         ours = set(connection.execute(select(gyms.c.company_id)).scalars())
     assert company not in ours
     assert not {f"Rush gym {number}" for number in range(1, 9)} & {name for name, *_ in GYMS}

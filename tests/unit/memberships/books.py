@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from domain.memberships import bookings
 from domain.memberships.bookings import FreezeLimits, Paid
-from domain.memberships.ledger import Account, Draft, account_of
+from domain.memberships.ledger import Draft, LedgerBalance, balance_of
 from domain.memberships.periods import Period, days_from
 from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
@@ -29,8 +29,8 @@ class Books:
         self.today = D0
 
     @property
-    def account(self) -> Account:
-        return account_of(self.rows)
+    def account(self) -> LedgerBalance:
+        return balance_of(self.rows)
 
     @property
     def ends(self) -> int | None:
@@ -40,7 +40,7 @@ class Books:
     def write(self, drafts: Sequence[Draft] | MembershipRefusal) -> Sequence[Draft] | MembershipRefusal:
         if not isinstance(drafts, MembershipRefusal):
             self.rows += [(draft, self.today) for draft in drafts]
-            account_of(self.rows)
+            balance_of(self.rows)
         return drafts
 
     def on(self, number: int) -> "Books":

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.memberships import bookings
 from domain.memberships.bookings import LONGEST_AHEAD, LONGEST_AHEAD_WHEN_PAID, refuse_grant
-from domain.memberships.ledger import Account
+from domain.memberships.ledger import LedgerBalance
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from tests.unit.memberships.books import D0, Books
 
@@ -32,7 +32,7 @@ def test_days_up_to_fifty_years_ahead_are_given_and_one_more_is_refused() -> Non
     answer = refusal(given_days(books, 1))
     assert (answer.problem, answer.detail) == (
         MembershipProblem.TOO_LONG,
-        "1 more days end after 2076-02-29, the latest day that is allowed. Wait, or take days back first.",
+        "1 more days end after 2076-02-29, the last day that is allowed. Take days back first, or wait.",
     )
     books.on(1)
     assert refusal(given_days(books, 5)).detail.endswith("Use 1 days or fewer.")
@@ -79,5 +79,5 @@ def test_paid_days_are_granted_past_fifty_years_but_not_near_the_end_of_the_cale
 
 
 def test_a_first_purchase_of_any_plan_fits() -> None:
-    assert refuse_grant(Account(), D0, 3660) is None
+    assert refuse_grant(LedgerBalance(), D0, 3660) is None
     assert timedelta(days=3660) < LONGEST_AHEAD

@@ -12,9 +12,9 @@ from typer.testing import Result
 
 from cluster.errors import CommandError
 from domain.door.model import PassStatus
+from domain.door.tables import open_visits
 from domain.identity.model import Role
 from domain.ids import new_id
-from domain.tables import open_visits
 from domain.unit_of_work import Store
 from integrations.pass_keys import PassVerifier
 from integrations.tokens import TokenVerifier

@@ -8,7 +8,7 @@ from deployments.gateway.identity.pages.forms import UNPROCESSABLE, TheSent, ans
 from deployments.gateway.identity.pages.pages import forgot_page, reset_page, sign_in_page
 from deployments.gateway.identity.schemas import AddressDocument, PasswordReset
 from deployments.http.dependencies import TheClient
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.passwords import PasswordService
 from domain.identity.model import IdentityRefusal
 
 
@@ -28,7 +28,7 @@ def router() -> APIRouter:
         to, errors = sent.read(AddressDocument)
         if to is None:
             return answer_page(asked, forgot_page(asked, entered, errors=errors), UNPROCESSABLE)
-        opened = await parts.identity(IdentityDesk.forgot_password, to.email, client)
+        opened = await parts.identity(PasswordService.forgot, to.email, client)
         if isinstance(opened, IdentityRefusal):
             return answer_page(asked, forgot_page(asked, entered, wrong=opened.detail), refusal=opened)
         return answer_page(asked, reset_page(asked, to.email, str(opened)))
@@ -43,7 +43,7 @@ def router() -> APIRouter:
         if wanted is None:
             return answer_page(asked, reset_page(asked, *entered, errors=errors), UNPROCESSABLE)
         done = await parts.identity(
-            IdentityDesk.reset_password, wanted.email, wanted.code, wanted.password, client, reset_id=wanted.reset_id
+            PasswordService.reset, wanted.email, wanted.code, wanted.password, client, reset_id=wanted.reset_id
         )
         if isinstance(done, IdentityRefusal):
             errors, wrong = told(done)

@@ -9,7 +9,7 @@ from deployments.gateway.identity.pages.forms import UNPROCESSABLE, Sent, TheSen
 from deployments.gateway.identity.pages.pages import sign_in_page
 from deployments.gateway.identity.schemas import Credentials
 from deployments.http.dependencies import TheClient
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.sign_in import SignInService
 from domain.identity.model import Client, IdentityRefusal
 
 _SEE_OTHER = 303
@@ -50,7 +50,7 @@ async def _signed_in(sent: Sent, parts: Parts, client: Client, base: str = "") -
     if shown is None:
         return answer_page(asked, sign_in_page(asked, entered, base=base, errors=errors), UNPROCESSABLE)
     authorized = await parts.identity(
-        IdentityDesk.authorize, shown.email, shown.password, asked.redirect_uri, asked.code_challenge or None, client
+        SignInService.authorize, shown.email, shown.password, asked.redirect_uri, asked.code_challenge or None, client
     )
     if isinstance(authorized, IdentityRefusal):
         page = sign_in_page(asked, entered, base=base, wrong=authorized.detail)

@@ -7,7 +7,7 @@ from deployments.gateway.identity.pages.forms import UNPROCESSABLE, Sent, TheSen
 from deployments.gateway.identity.pages.pages import confirm_page, sign_in_page, sign_up_page
 from deployments.gateway.identity.schemas import CodeRequest, Confirmation, NewAccount
 from deployments.http.dependencies import TheClient
-from deployments.identity.desk import IdentityDesk
+from deployments.identity.sign_up import SignUpService
 from domain.identity.model import Client, IdentityRefusal
 
 
@@ -27,7 +27,7 @@ def router() -> APIRouter:
         wanted, errors = sent.read(NewAccount)
         if wanted is None:
             return answer_page(asked, sign_up_page(asked, *entered, errors=errors), UNPROCESSABLE)
-        opened = await parts.identity(IdentityDesk.sign_up, wanted.email, wanted.password, wanted.name, client)
+        opened = await parts.identity(SignUpService.sign_up, wanted.email, wanted.password, wanted.name, client)
         if isinstance(opened, IdentityRefusal):
             errors, wrong = told(opened)
             return answer_page(asked, sign_up_page(asked, *entered, errors=errors, wrong=wrong), refusal=opened)
@@ -46,7 +46,7 @@ def router() -> APIRouter:
         if to is None or to.sign_up_id is None:
             raise stale()
         entered = to.email, str(to.sign_up_id)
-        done = await parts.identity(IdentityDesk.resend_code, to.email, client, sign_up_id=to.sign_up_id)
+        done = await parts.identity(SignUpService.resend_code, to.email, client, sign_up_id=to.sign_up_id)
         if isinstance(done, IdentityRefusal):
             return answer_page(asked, confirm_page(asked, *entered, wrong=done.detail), refusal=done)
         return answer_page(asked, confirm_page(asked, *entered, done="Another code is on its way."))
@@ -61,9 +61,7 @@ async def _confirmed(sent: Sent, parts: Parts, client: Client) -> Response:
         raise stale()
     if shown is None:
         return answer_page(asked, confirm_page(asked, *entered, errors=errors), UNPROCESSABLE)
-    done = await parts.identity(
-        IdentityDesk.confirm_sign_up, shown.email, shown.code, client, sign_up_id=shown.sign_up_id
-    )
+    done = await parts.identity(SignUpService.confirm, shown.email, shown.code, client, sign_up_id=shown.sign_up_id)
     if isinstance(done, IdentityRefusal):
         errors, wrong = told(done)
         return answer_page(asked, confirm_page(asked, *entered, errors=errors, wrong=wrong), refusal=done)

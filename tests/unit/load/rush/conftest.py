@@ -22,8 +22,9 @@ from cluster.load.seeding import seed
 from domain.door.model import Direction, DoorLimits, PassReading, PassStatus, ScanAnswer, ScanRequest
 from domain.door.service import decide_batch
 from domain.gyms.rules import hash_secret, read_credential
+from domain.gyms.tables import gate_devices, gates
 from domain.passes import status_of
-from domain.tables import gate_devices, gates, metadata
+from domain.tables import metadata
 from domain.unit_of_work import Store
 from tests.world import START
 

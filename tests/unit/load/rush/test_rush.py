@@ -23,8 +23,8 @@ from cluster.load.scans import ScanWriter
 from cluster.load.seeding import seed
 from cluster.load.world import World
 from domain.door.model import Outcome, Reason, ScanAnswer
+from domain.door.tables import open_visits
 from domain.ids import new_id
-from domain.tables import open_visits
 from domain.unit_of_work import Store
 from tests.held_time import HeldLoop
 from tests.unit.load.rush.conftest import OPTIONS, Answering, StoreDoor, retry_later, unchanged, unsigned

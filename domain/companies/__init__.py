@@ -1,0 +1,1 @@
+"""The company that gyms and plans belong to, and that issues invoices."""

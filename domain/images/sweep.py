@@ -1,0 +1,59 @@
+"""Deletes unused files of the image store: abandoned uploads, replaced and deleted pictures."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.images.model import QUARANTINE, Shelf, name_in
+from domain.images.ports import ImageStore
+from domain.paging import parts
+
+_AT_ONCE = 500
+
+ShownOf = Callable[[Shelf, Collection[str]], set[str]]
+"""Returns which of the names are in use. Runs in its own transaction, which never waits for the image store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The result of a sweep. `keys` were deleted, or would be; `kept` counts old files that are in use."""
+
+    keys: tuple[str, ...]
+    kept: int
+
+
+def sweep(
+    images: ImageStore,
+    shown_of: ShownOf,
+    written_before: datetime,
+    *,
+    dry_run: bool,
+    check: Callable[[], None] = lambda: None,
+) -> Swept:
+    """Delete files that were written before a moment and are not in use.
+
+    Newer files stay, because their row may be about to be written. An upload of the same picture writes its files
+    again, and a file that was written after it was listed stays.
+
+    Args:
+        dry_run: only report what would be deleted.
+        check: called before each part of some hundred files; raises to stop the sweep.
+
+    Raises:
+        ImagesUnavailableError: the store does not answer; earlier deletions stay.
+    """
+    taken: list[str] = []
+    for keys in parts(images.keys(QUARANTINE, written_before), _AT_ONCE):
+        check()
+        taken += [key for key in keys if dry_run or images.delete(key, written_before)]
+    kept = 0
+    for shelf in Shelf:
+        for keys in parts(images.keys(shelf, written_before), _AT_ONCE):
+            check()
+            shown = shown_of(shelf, {name_in(shelf, key) for key in keys})
+            for key in keys:
+                if name_in(shelf, key) not in shown and (dry_run or images.delete(key, written_before)):
+                    taken.append(key)
+                else:
+                    kept += 1
+    return Swept(tuple(taken), kept)
