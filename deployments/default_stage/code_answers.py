@@ -9,7 +9,7 @@ import msgspec
 from deployments.gym.desk import GymDesk
 from deployments.http.ports import AskGym, AskIdentity
 from deployments.http.problems import ApiProblem, later
-from deployments.http.redirect_urls import redirect_of
+from deployments.http.redirect_urls import redirect_uri_for_origin
 from deployments.http.refusals import granted
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.issued import SignedIn
@@ -61,7 +61,7 @@ class CodeAnswers:
         key = hashlib.sha256(f"{_PURPOSE} {code}".encode()).hexdigest()
         claim = await self._gym(GymDesk.claim_key, key, key)
         if claim.state is KeyState.NEW:
-            return await self._exchanged(key, code, client, redirect_of(self._settings, page_origin))
+            return await self._exchanged(key, code, client, redirect_uri_for_origin(self._settings, page_origin))
         looks = _LOOKS if claim.state is KeyState.RUNNING else 1
         for look in range(looks):
             if look:

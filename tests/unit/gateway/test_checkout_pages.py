@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from deployments.gateway.payments.checkout_pages import PAGE_POLICY, cancel_page, success_page
+from deployments.gateway.payments.pages import PAGE_POLICY, cancel_page, success_page
 from domain.payments.model import OrderState
 from tests.web_pages import assert_keeps_policy
 

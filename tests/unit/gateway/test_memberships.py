@@ -268,7 +268,7 @@ async def test_who_is_banned_is_let_in_nowhere_until_the_ban_is_lifted(rig: Rig)
         assert (answer.json()["state"], answer.json()["memberships"][0]["days_left"]) == ("active", 30)
     assert (await rig.scan(at, member)).json()["outcome"] == "entered"
     rows = (await rig.client.get(f"/members/{member}/ledger", headers=mia)).json()["items"]
-    assert [(one["kind"], one["reason"]) for one in rows[:2]] == [("unban", "let in again"), ("ban", "broke a mirror")]
+    assert [(one["kind"], one["reason"]) for one in rows[:2]] == [("unban", "ban lifted"), ("ban", "broke a mirror")]
     assert len(rows) == 3, "once more changes nothing"
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from deployments.gateway.payments.checkout_pages import PAGE_POLICY
+from deployments.gateway.payments.pages import PAGE_POLICY
 from deployments.payments.desk import PaymentsDesk
 from domain.identity.model import Role
 from domain.ids import new_id

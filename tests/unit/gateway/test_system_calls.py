@@ -42,7 +42,7 @@ async def test_one_part_away_is_503_and_says_which(rig: Rig) -> None:
 
 
 async def test_a_part_that_hangs_holds_nobody_up_and_is_asked_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.gateway.system.readiness._WITHIN_S", 0.1)
+    monkeypatch.setattr("deployments.gateway.system.readiness._TIMEOUT_S", 0.1)
     asked = 0
 
     async def hangs() -> None:
@@ -70,7 +70,7 @@ async def test_doors_are_ready_while_nobody_can_pay_and_it_is_said(rig: Rig) -> 
 async def test_who_asks_for_the_doors_waits_for_payments_half_a_second_at_most(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deployments.gateway.system.readiness._SHOWN_WITHIN_S", 0.05)
+    monkeypatch.setattr("deployments.gateway.system.readiness._OPTIONAL_TIMEOUT_S", 0.05)
     rig.payments.delay_s = 30.0
     answer = await rig.client.get("/ready")
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""What somebody sees who comes back from the checkout: a page, no script, nothing fetched, nobody named."""
+"""The pages after a checkout. They contain no script, load nothing, and name nobody."""
 
 from datetime import date, timedelta
 from html import escape
@@ -25,7 +25,7 @@ color:var(--on);text-decoration:none}
 a:hover{text-decoration:underline}a:focus-visible{outline:3px solid var(--act);outline-offset:3px}
 """
 PAGE_POLICY = page_policy(_STYLE)
-_AGAIN_S = 5
+_RELOAD_S = 5
 _GOOD, _WAIT, _BAD, _BACK = (
     ("good", "M21 33l8 8 15-17"),
     ("wait", "M32 18v15l9 6"),
@@ -35,55 +35,56 @@ _GOOD, _WAIT, _BAD, _BACK = (
 
 
 def success_page(state: OrderState | None, plan_name: str | None, ends_on: date | None, home_url: str) -> str:
-    """The page after paying; it looks again by itself while nothing is decided.
+    """The page after the payment. It reloads itself while the result is not known.
 
     Args:
-        state: of the order; None: there is no such order.
-        plan_name: what was bought.
-        ends_on: the first day without the membership.
+        state: the state of the order; None: the order does not exist.
+        plan_name: the plan that was bought.
+        ends_on: the first day after the membership.
+        home_url: where the link of the page leads.
     """
     plan = f" ({plan_name})" if plan_name else ""
     match state:
         case OrderState.PAID:
             runs = f": your membership{plan} runs until {_day(ends_on - timedelta(days=1))}" if ends_on else plan
-            return _page(_GOOD, "Thank you, it is paid", f"You are in{runs}.", home_url)
+            return _page(_GOOD, "Payment received", f"Thank you{runs}.", home_url)
         case OrderState.PROCESSING:
-            told = "It may take some days. You can close this page."
-            return _page(_WAIT, "The payment is on its way", f"{told} The gates open once it has arrived.", home_url)
+            text = "It can take some days. You can close this page. You can enter the gym once the payment has arrived."
+            return _page(_WAIT, "Payment in progress", text, home_url)
         case OrderState.OPEN:
-            told = "We are asking whether the payment has arrived. This page looks again by itself."
-            return _page(_WAIT, "One moment", told, home_url, again=True)
+            text = "We are checking whether the payment has arrived. This page reloads by itself."
+            return _page(_WAIT, "One moment", text, home_url, reload=True)
         case OrderState.FAILED:
-            told = f"The payment{plan} did not arrive. Try again, or pay at the desk."
-            return _page(_BAD, "The payment did not work", told, home_url)
+            text = f"The payment{plan} did not arrive. Try again, or pay at the front desk."
+            return _page(_BAD, "Payment failed", text, home_url)
         case OrderState.EXPIRED:
-            told = f"Nothing was paid{plan}. Start again, or pay at the desk."
-            return _page(_BAD, "The time to pay is over", told, home_url)
+            text = f"You have paid nothing{plan}. Start again, or pay at the front desk."
+            return _page(_BAD, "Checkout expired", text, home_url)
         case OrderState.DISPUTED:
-            told = "The payer\N{RIGHT SINGLE QUOTATION MARK}s bank disputes it. Please ask at the desk."
-            return _page(_WAIT, "The payment is in question", told, home_url)
+            text = "The bank of the payer disputes the payment. Please ask at the front desk."
+            return _page(_WAIT, "Payment disputed", text, home_url)
         case OrderState.REFUNDED | OrderState.LOST | OrderState.REVERSED:
-            return _page(_BACK, "The money went back", f"This order{plan} is closed.", home_url)
+            return _page(_BACK, "Payment returned", f"This order{plan} is closed.", home_url)
         case None:
-            told = "The address is not complete, or it is not one of ours. If you have paid, ask at the desk."
-            return _page(_BAD, "We do not know this order", told, home_url)
+            text = "The link is incomplete or wrong. If you have paid, ask at the front desk."
+            return _page(_BAD, "Order not found", text, home_url)
 
 
 def cancel_page(plan_name: str | None, home_url: str) -> str:
-    """The page after turning back."""
-    told = f"You can buy {plan_name or 'a plan'} at any time, here or at the desk."
-    return _page(_BACK, "Nothing was paid", told, home_url)
+    """The page after a cancelled checkout."""
+    text = f"You can buy {plan_name or 'a plan'} at any time, here or at the front desk."
+    return _page(_BACK, "Checkout cancelled", text, home_url)
 
 
-def _page(sign: tuple[str, str], title: str, told: str, home_url: str, *, again: bool = False) -> str:
-    look_again = f'<meta http-equiv="refresh" content="{_AGAIN_S}">' if again else ""
+def _page(sign: tuple[str, str], title: str, text: str, home_url: str, *, reload: bool = False) -> str:
+    refresh = f'<meta http-equiv="refresh" content="{_RELOAD_S}">' if reload else ""
     kind, path = sign
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · FIT Monitor</title>{look_again}'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · FIT Monitor</title>{refresh}'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">{ICON}<style>{_STYLE}</style></head>'
         "<body><main>"
         f'<svg class="sign {kind}" viewBox="0 0 64 64" aria-hidden="true"><circle cx="32" cy="32" r="29"/>'
-        f'<path d="{path}"/></svg><h1>{title}</h1><p>{escape(told)}</p>'
+        f'<path d="{path}"/></svg><h1>{title}</h1><p>{escape(text)}</p>'
         f'<a href="{escape(home_url)}">Back to FIT Monitor</a></main></body></html>'
     )
 

@@ -1,4 +1,4 @@
-"""How the local provider's pages look: forms without script, readable by screen readers and without a mouse."""
+"""HTML of pages and forms. They work without script, with a screen reader, and without a mouse."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,23 @@ button.other{background:transparent;color:inherit}
 
 
 def policy(return_origin: str = "") -> str:
-    """What a browser may do with a page; the form's answer may lead on to the application's own origin."""
+    """The Content-Security-Policy of a page. The answer to its form may redirect to `return_origin`."""
     return page_policy(_STYLE, f"'self' {return_origin}".rstrip())
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a page says about the last attempt.
+
+    Args:
+        errors: the errors of the form, by field.
+        problem: why the attempt failed.
+        done: what the attempt has done.
+    """
+
+    errors: Mapping[str, str]
+    problem: str = ""
+    done: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +47,13 @@ class Field:
     """An input with its label.
 
     Args:
-        name: of the input, and of its label and texts.
-        label: what it is.
-        kind: HTML's `type`.
-        complete: HTML's `autocomplete`, by which password managers and phones fill it in.
-        value: what stands in it; never a password.
-        hint: what is accepted.
-        attributes: further ones, as HTML.
+        name: `name` and `id` of the input.
+        label: the text of the label.
+        kind: `type` of the input.
+        complete: `autocomplete` of the input, for password managers and phones.
+        value: the text in the input; never a password.
+        hint: a text about accepted values.
+        attributes: more attributes, as HTML.
     """
 
     name: str
@@ -50,11 +65,11 @@ class Field:
     attributes: str = ""
 
     def html(self, error: str, *, focus: bool) -> str:
-        """The input.
+        """The HTML of the input.
 
         Args:
-            error: why what was entered is not accepted.
-            focus: whether a keyboard begins here.
+            error: the error of its value.
+            focus: whether the input has the focus.
         """
         texts = [(f"{self.name}-error", "error", error), (f"{self.name}-hint", "hint", self.hint)]
         shown = [(each, kind, text) for each, kind, text in texts if text]
@@ -70,14 +85,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form with one button, and at most one other.
+    """A form with one or two buttons.
 
     Args:
-        action: where it is sent, relative to the page.
-        hidden: what it hands on; whoever receives it checks it anew.
-        fields: what is asked for.
-        button: the text of its button.
-        other: where another button sends what is hidden, and its text.
+        action: where the form is sent, relative to the page.
+        hidden: hidden fields. The receiver checks them again.
+        fields: the inputs.
+        button: the text of the button.
+        other: where another button sends the hidden fields, and its text.
     """
 
     action: str
@@ -87,7 +102,7 @@ class Form:
     other: tuple[str, str] | None = None
 
     def html(self, errors: Mapping[str, str]) -> str:
-        """The form; a keyboard begins at the first field that is wrong, else at the first empty one."""
+        """The HTML of the form. The first wrong input has the focus, else the first empty one."""
         hidden = "".join(
             f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
             for name, value in self.hidden.items()
@@ -107,19 +122,17 @@ class Form:
         )
 
 
-def page(title: str, body: str, *, wrong: str = "", done: str = "", is_wrong: bool = False) -> str:
-    """A whole page.
+def page(title: str, body: str, feedback: Feedback) -> str:
+    """The HTML of a page.
 
     Args:
-        title: what it is for.
-        body: as HTML.
-        wrong: why the last attempt did not succeed.
-        done: what it has done.
-        is_wrong: whether the title says that something is wrong, which a screen reader reads first.
+        title: the title. After an error it says so, because a screen reader reads it first.
+        body: the HTML below the feedback.
+        feedback: the result of the last attempt.
     """
-    alert = f'<p role="alert">{escape(wrong)}</p>' if wrong else ""
-    status = f'<p role="status">{escape(done)}</p>' if done else ""
-    shown = f"Error: {title}" if wrong or is_wrong else title
+    alert = f'<p role="alert">{escape(feedback.problem)}</p>' if feedback.problem else ""
+    status = f'<p role="status">{escape(feedback.done)}</p>' if feedback.done else ""
+    shown = f"Error: {title}" if feedback.problem or feedback.errors else title
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(shown)} · FIT Monitor</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">{ICON}<style>{_STYLE}</style></head>'

@@ -1,4 +1,4 @@
-"""A wish about a machine on its way to the door."""
+"""Use and release of machines: one command to the door, one decision."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,13 +6,13 @@ from uuid import UUID
 from deployments.gateway.dependencies import Parts
 from deployments.gateway.door.commands import ask_door
 from deployments.gym.desk import GymDesk
-from deployments.http.problems import ApiProblem
+from deployments.http.refusals import found
 from domain.door.machine_model import MachineAction, MachineRequest
 from domain.ids import new_id
 from integrations.kafka.messages import MachineCommand
 
 
-async def decide_wish(
+async def decide_machine_use(
     parts: Parts,
     user_id: UUID,
     action: MachineAction,
@@ -21,28 +21,33 @@ async def decide_wish(
     request_id: str | None = None,
     is_staff: bool = False,
 ) -> bytes:
-    """The door's answer, as JSON.
+    """Have the door decide whether a member may use or release a machine.
 
     Args:
-        request_id: the client's own.
-        is_staff: they release a machine for whoever uses it.
+        parts: the dependencies of the gateway.
+        user_id: the caller.
+        action: use or release.
+        machine_id: the machine.
+        request_id: the id that the client chose; None: a new one.
+        is_staff: the caller releases the machine for whoever uses it.
+
+    Returns:
+        The decision, as JSON.
 
     Raises:
-        ApiProblem: there is no such machine, or no answer.
+        ApiProblem: the machine does not exist, or the door does not answer.
     """
-    place = await parts.gym(GymDesk.machine_place, machine_id)
-    if place is None:
-        raise ApiProblem("unknown_machine", "There is no such machine.")
-    whose = user_id
+    place = found(await parts.gym(GymDesk.machine_place, machine_id), "unknown_machine")
+    member_id = user_id
     if action is MachineAction.RELEASE and is_staff and place.used_by is not None:
-        whose = place.used_by
+        member_id = place.used_by
     now = parts.clock()
     request = MachineRequest(
         request_id=request_id or str(new_id()),
         asked_by=user_id,
         gym_id=place.gym_id,
         machine_id=machine_id,
-        member_id=whose,
+        member_id=member_id,
         action=action,
         arrived_at=now,
         decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
