@@ -7,10 +7,10 @@ from fastapi import Depends, Header, Response
 
 from deployments.http.problems import ApiProblem, Fault
 
+HEADER = "If-Match"
 PROBLEMS = ("precondition_required", "changed_meanwhile")
-"""The problems of a call that takes an `ExpectedVersion`."""
+"""The problems of a call that takes an `ExpectedVersion`; the OpenAPI document declares them for every such call."""
 
-_HEADER = "If-Match"
 # A proxy that compresses responses makes tags weak. Weak and strong tags compare equal here.
 _TAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 
@@ -43,17 +43,17 @@ def with_etag(document: V, response: Response) -> V:
 async def _expected(
     if_match: Annotated[
         str | None,
-        Header(alias=_HEADER, description="The `ETag` that was read; `*` matches any version. Required."),
+        Header(alias=HEADER, description="The `ETag` that was read; `*` matches any version. Required."),
     ] = None,
 ) -> int | None:
     if if_match is None:
-        raise ApiProblem("precondition_required", f"Send the ETag of the version to change as {_HEADER}, or `*`.")
+        raise ApiProblem("precondition_required", f"Send the ETag of the version to change as {HEADER}, or `*`.")
     wanted = if_match.strip()
     if wanted == "*":
         return None
     tag = _TAG.fullmatch(wanted)
     if tag is None:
-        fault = Fault(_HEADER, "must be one `ETag`, or `*`; a list is not supported")
+        fault = Fault(HEADER, "must be one `ETag`, or `*`; a list is not supported")
         raise ApiProblem("invalid_request", "The request is not valid.", faults=[fault])
     return int(tag[1])
 

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from deployments.http import etags
 from deployments.http.problems import ANY_CALL, ProblemDocument, declared
 from deployments.http.rights import Right
 
@@ -69,6 +70,8 @@ def _complete(operation: dict[str, Any], right: Right) -> None:
         problems.append("unsupported_media_type")
     if "requestBody" in operation or operation.get("parameters"):
         problems.append("invalid_request")
+    if any(parameter["name"] == etags.HEADER for parameter in operation.get("parameters", ())):
+        problems += etags.PROBLEMS
     if not right.public:
         problems += ["unauthenticated", "forbidden", "account_disabled", "email_in_use"]
         operation["security"] = [*([{"user": []}] if right.role else []), *([{"device": []}] if right.device else [])]

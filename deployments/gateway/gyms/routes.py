@@ -29,7 +29,6 @@ from deployments.gateway.gyms.schemas import (
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import sees_retired, within_reach
 from deployments.http.dependencies import TheUser, WhoeverAsks
-from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
 from deployments.http.etags import ExpectedVersion, set_etag, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import IdempotencyKey, OnceOnly, once_for_public_call
@@ -101,7 +100,7 @@ async def create_gym(new: NewGym, parts: OfParts, response: Response, once: Once
     return with_etag(GymDocument.model_validate(created), response)
 
 
-@gyms_router.patch("/gyms/{gym_id}", responses=declared("unknown_gym", *VERSION_PROBLEMS))
+@gyms_router.patch("/gyms/{gym_id}", responses=declared("unknown_gym"))
 async def change_gym(
     gym_id: UUID, expected: ExpectedVersion, new: GymChanges, parts: OfParts, response: Response
 ) -> GymDocument:
@@ -110,9 +109,7 @@ async def change_gym(
     return with_etag(GymDocument.model_validate(changed), response)
 
 
-@gyms_router.delete(
-    "/gyms/{gym_id}", status_code=204, responses=declared("unknown_gym", "gym_in_use", *VERSION_PROBLEMS)
-)
+@gyms_router.delete("/gyms/{gym_id}", status_code=204, responses=declared("unknown_gym", "gym_in_use"))
 async def delete_gym(gym_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
     """Delete a gym that was never used. A gym with visits, scans, machines or plans can only be retired."""
     granted(await parts.gym(GymDesk.delete_gym, gym_id, expected))
@@ -151,9 +148,7 @@ async def opening_hours(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, respon
     return OpeningHoursDocument.of(hours, parts.clock())
 
 
-@gyms_router.put(
-    "/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym", "hours_do_not_fit", *VERSION_PROBLEMS)
-)
+@gyms_router.put("/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym", "hours_do_not_fit"))
 async def set_opening_hours(
     gym_id: UUID, expected: ExpectedVersion, new: NewOpeningHours, parts: OfParts, response: Response
 ) -> OpeningHoursDocument:
@@ -185,7 +180,7 @@ async def gate(gate_id: UUID, parts: OfParts, response: Response) -> GateDocumen
     return with_etag(GateDocument.model_validate(shown), response)
 
 
-@gates_router.patch("/gates/{gate_id}", responses=declared("unknown_gate", "gate_name_taken", *VERSION_PROBLEMS))
+@gates_router.patch("/gates/{gate_id}", responses=declared("unknown_gate", "gate_name_taken"))
 async def change_gate(
     gate_id: UUID, expected: ExpectedVersion, new: GateChanges, parts: OfParts, response: Response
 ) -> GateDocument:
@@ -194,7 +189,7 @@ async def change_gate(
     return with_etag(GateDocument.model_validate(changed), response)
 
 
-@gates_router.delete("/gates/{gate_id}", status_code=204, responses=declared("unknown_gate", *VERSION_PROBLEMS))
+@gates_router.delete("/gates/{gate_id}", status_code=204, responses=declared("unknown_gate"))
 async def retire_gate(gate_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
     """Retire a gate: its devices are revoked and its scans refused within 5 s. Its history is kept."""
     granted(await parts.gym(GymDesk.retire_gate, gate_id, expected))

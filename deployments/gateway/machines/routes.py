@@ -20,7 +20,6 @@ from deployments.gateway.machines.use import decide_machine_use
 from deployments.gym.desk import GymDesk
 from deployments.http.auth import sees_retired
 from deployments.http.dependencies import TheUser, WhoeverAsks
-from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
 from deployments.http.etags import ExpectedVersion, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import IdempotencyKey, once_for_body_hash, request_id_from_key
@@ -97,7 +96,7 @@ def _new_machine(texts: dict[str, str]) -> NewMachine:
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
 
 
-@router.patch("/machines/{machine_id}", responses=declared("unknown_machine", *VERSION_PROBLEMS))
+@router.patch("/machines/{machine_id}", responses=declared("unknown_machine"))
 async def edit(
     machine_id: UUID, new: MachineEdit, expected: ExpectedVersion, parts: OfParts, response: Response
 ) -> MachineDocument:
@@ -109,7 +108,7 @@ async def edit(
 @router.delete(
     "/machines/{machine_id}",
     status_code=204,
-    responses=declared("unknown_machine", "machine_in_use", *VERSION_PROBLEMS),
+    responses=declared("unknown_machine", "machine_in_use"),
 )
 async def delete(machine_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
     """Delete a machine that nobody uses. The history of its use is kept."""
@@ -160,7 +159,7 @@ async def image(machine_id: UUID, parts: OfParts, size: Size = Size.LARGE, if_no
 
 @router.put(
     "/machines/{machine_id}/image",
-    responses=declared("unknown_machine", *UPLOAD_PROBLEMS, *VERSION_PROBLEMS),
+    responses=declared("unknown_machine", *UPLOAD_PROBLEMS),
     openapi_extra=upload_body({}, raw=True),
 )
 async def replace(

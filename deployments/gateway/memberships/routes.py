@@ -21,7 +21,6 @@ from deployments.gateway.memberships.schemas import (
 )
 from deployments.http.auth import UserAsker
 from deployments.http.dependencies import TheUser
-from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
 from deployments.http.etags import ExpectedVersion, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import OnceOnly
@@ -64,7 +63,7 @@ async def create_plan(new: NewPlan, parts: OfParts, response: Response, once: On
 
 @plans_router.patch(
     "/plans/{plan_id}",
-    responses=declared("unknown_plan", "unknown_gym", "plan_sold", "price_not_payable", *VERSION_PROBLEMS),
+    responses=declared("unknown_plan", "unknown_gym", "plan_sold", "price_not_payable"),
 )
 async def change_plan(
     plan_id: UUID, expected: ExpectedVersion, new: PlanChanges, parts: OfParts, response: Response
@@ -74,7 +73,7 @@ async def change_plan(
     return with_etag(PlanDocument.of(changed), response)
 
 
-@plans_router.delete("/plans/{plan_id}", status_code=204, responses=declared("unknown_plan", *VERSION_PROBLEMS))
+@plans_router.delete("/plans/{plan_id}", status_code=204, responses=declared("unknown_plan"))
 async def retire_plan(plan_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
     """Stop selling a plan. Members who bought it keep it. Idempotent."""
     granted(await parts.payments(PaymentsDesk.retire_plan, plan_id, expected))

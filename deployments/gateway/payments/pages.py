@@ -46,8 +46,8 @@ def success_page(state: OrderState | None, plan_name: str | None, ends_on: date 
     plan = f" ({plan_name})" if plan_name else ""
     match state:
         case OrderState.PAID:
-            runs = f": your membership{plan} runs until {_day(ends_on - timedelta(days=1))}" if ends_on else plan
-            return _page(_GOOD, "Payment received", f"Thank you{runs}.", home_url)
+            text = f"Your membership{plan} runs until {_day(ends_on - timedelta(days=1))}." if ends_on else "Thank you."
+            return _page(_GOOD, "Payment received", text, home_url)
         case OrderState.PROCESSING:
             text = "It can take some days. You can close this page. You can enter the gym once the payment has arrived."
             return _page(_WAIT, "Payment in progress", text, home_url)

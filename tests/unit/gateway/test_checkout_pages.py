@@ -42,18 +42,18 @@ def _seen(state: OrderState | None, plan: str | None = "Gold", ends_on: date | N
 
 def test_who_has_paid_is_in_until_the_last_day_of_the_membership() -> None:
     seen = _seen(OrderState.PAID)
-    assert seen.texts["h1"] == "Thank you, it is paid"
-    assert seen.texts["p"] == "You are in: your membership (Gold) runs until 30 December 2026."
+    assert seen.texts["h1"] == "Payment received"
+    assert seen.texts["p"] == "Your membership (Gold) runs until 30 December 2026."
 
 
 def test_what_is_not_known_is_not_told() -> None:
-    assert _seen(OrderState.PAID, None, None).texts["p"] == "You are in."
+    assert _seen(OrderState.PAID, None, None).texts["p"] == "Thank you."
 
 
 def test_a_payment_on_its_way_may_be_left_alone() -> None:
     seen = _seen(OrderState.PROCESSING)
-    assert seen.texts["h1"] == "The payment is on its way"
-    assert seen.texts["p"].startswith("It may take some days. You can close this page.")
+    assert seen.texts["h1"] == "Payment in progress"
+    assert seen.texts["p"].startswith("It can take some days. You can close this page.")
 
 
 @pytest.mark.parametrize("state", EVERY_STATE)
@@ -65,13 +65,13 @@ def test_only_the_page_of_an_open_order_looks_again(state: OrderState | None) ->
 @pytest.mark.parametrize("state", [state for state in EVERY_STATE if state is not OrderState.PAID])
 def test_nobody_is_in_who_has_not_paid(state: OrderState | None) -> None:
     page = success_page(state, "Gold", ENDS_ON, HOME)
-    assert "You are in" not in page
+    assert "Payment received" not in page
     assert "2026" not in page
 
 
 @pytest.mark.parametrize("state", [OrderState.FAILED, OrderState.EXPIRED])
 def test_who_could_not_pay_is_told_where_else(state: OrderState) -> None:
-    assert "at the desk" in _seen(state).texts["p"]
+    assert "at the front desk" in _seen(state).texts["p"]
 
 
 def test_every_state_has_its_own_heading() -> None:
@@ -84,7 +84,7 @@ def test_every_state_has_its_own_heading() -> None:
 @pytest.mark.parametrize("plan", ["Gold", None])
 def test_turning_back_costs_nothing(plan: str | None) -> None:
     seen = _Seen(cancel_page(plan, HOME))
-    assert seen.texts["h1"] == "Nothing was paid"
+    assert seen.texts["h1"] == "Checkout cancelled"
     assert (plan or "a plan") in seen.texts["p"]
 
 

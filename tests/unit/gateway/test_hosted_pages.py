@@ -122,9 +122,9 @@ async def test_a_password_that_was_forgotten_is_set_anew(rig: Rig) -> None:
 async def test_a_code_can_be_sent_again(rig: Rig) -> None:
     browser = await Browser.at(rig, "signup")
     await browser.send(name="Ana", email=EMAIL, password=PASSWORD)
-    await browser.send("Send another code")
+    await browser.send("Send a new code")
     assert len(rig.mailbox.to(EMAIL)) == 2
-    assert browser.page.texts["status"] == "Another code is on its way."
+    assert browser.page.texts["status"] == "We have sent a new code."
     await browser.send(code=rig.mailbox.code_for(EMAIL))
     assert "Your account is ready" in browser.page.texts["status"]
 
@@ -137,7 +137,7 @@ async def test_pages_say_the_same_whether_or_not_an_address_has_an_account(rig: 
         browser = await Browser.at(rig, "signup")
         await browser.send(name="Ana", email=email, password=PASSWORD)
         found.append(browser)
-        await browser.send("Send another code")
+        await browser.send("Send a new code")
         await browser.send(code=WRONG_CODE)
         shown = [(browser.answer.status_code, browser.page.texts["code-error"])]
         browser = await Browser.at(rig, "forgotPassword")

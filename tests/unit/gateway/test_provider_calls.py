@@ -264,7 +264,7 @@ async def test_who_has_paid_is_in_before_the_webhook_is_here(rig: Rig) -> None:
     order = await ordered(rig, mia)
     rig.payment_provider.pay(session_of(order))
     page = await returned(rig, order["id"], session_of(order))
-    assert "it is paid" in page.text
+    assert "Payment received" in page.text
     assert "31 March 2026" in page.text
     assert (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()["state"] == "paid"
     assert (await rig.scan(at, member)).json()["outcome"] == "entered"
@@ -288,7 +288,7 @@ async def test_the_page_of_an_order_is_shown_to_whoever_has_its_session_only(rig
     rig.payment_provider.pay(session)
     for order_id, session_id in ((order["id"], session_of(other)), (order["id"], session[:-1]), (new_id(), session)):
         page = await returned(rig, order_id, session_id)
-        assert "We do not know this order" in page.text
+        assert "Order not found" in page.text
     assert rig.payment_provider.calls["checkout"] == 0
     assert (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()["state"] == "open"
 
@@ -320,7 +320,7 @@ async def test_who_comes_back_while_the_provider_is_away_waits_and_sees_no_error
     assert "One moment" in page.text
     assert 'http-equiv="refresh"' in page.text
     rig.payment_provider.away = lambda _call: False
-    assert "it is paid" in (await returned(rig, order["id"], session_of(order))).text
+    assert "Payment received" in (await returned(rig, order["id"], session_of(order))).text
 
 
 async def test_who_comes_back_before_the_payment_is_there_sees_where_it_is(rig: Rig) -> None:
@@ -328,9 +328,9 @@ async def test_who_comes_back_before_the_payment_is_there_sees_where_it_is(rig: 
     order = await ordered(rig, mia)
     assert "One moment" in (await returned(rig, order["id"], session_of(order))).text
     rig.payment_provider.pay(session_of(order), later=True)
-    assert "on its way" in (await returned(rig, order["id"], session_of(order))).text
+    assert "Payment in progress" in (await returned(rig, order["id"], session_of(order))).text
     rig.payment_provider.finish(session_of(order), succeeds=False)
-    assert "did not work" in (await returned(rig, order["id"], session_of(order))).text
+    assert "Payment failed" in (await returned(rig, order["id"], session_of(order))).text
 
 
 async def test_who_turns_back_has_paid_nothing(rig: Rig) -> None:
@@ -339,7 +339,7 @@ async def test_who_turns_back_has_paid_nothing(rig: Rig) -> None:
     page = await rig.client.get("/checkouts/cancelled", params={"order": order["id"]})
     assert page.status_code == 200
     assert page.headers["content-security-policy"] == PAGE_POLICY
-    assert "Nothing was paid" in page.text
+    assert "Checkout cancelled" in page.text
     now = (await rig.client.get(f"/orders/{order['id']}", headers=mia)).json()
     assert (now["state"], now["url"]) == ("open", order["url"]), "it can still be paid"
 
