@@ -1,6 +1,6 @@
 """Field types and schemas that several areas share."""
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -17,6 +17,12 @@ class Document(BaseModel):
     """A response body. `model_validate` reads it from the attributes of a domain object."""
 
     model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def copy_of(cls, source: object, **fields: Any) -> Self:  # noqa: ANN401 - pydantic validates them
+        """Convert a domain object: `fields`, and for every other field the attribute of the same name."""
+        names = cls.model_fields.keys() - fields.keys()
+        return cls.model_validate({name: getattr(source, name) for name in names} | fields)
 
 
 def _currency(code: str) -> str:

@@ -253,7 +253,7 @@ class CreatedDevice(DeviceDocument):
     @classmethod
     def of(cls, made: NewDevice) -> Self:
         """Convert a new device."""
-        return cls(**dict(DeviceDocument.model_validate(made.device)), credential=made.credential)
+        return cls.copy_of(made.device, credential=made.credential)
 
 
 class GymDeviceDocument(DeviceDocument):
@@ -267,7 +267,7 @@ class GymDeviceDocument(DeviceDocument):
         """Convert a device with its state at `now`."""
         seen = found.device.last_seen_at
         silent = seen is None or now - seen > SILENT_AFTER
-        return cls(**dict(DeviceDocument.model_validate(found.device)), gate_name=found.gate_name, silent=silent)
+        return cls.copy_of(found.device, gate_name=found.gate_name, silent=silent)
 
 
 class NewPairing(RequestBody):
@@ -297,8 +297,7 @@ class CreatedPairing(PairingDocument):
     @classmethod
     def of(cls, made: IssuedPairing) -> Self:
         """Convert a new pairing."""
-        pairing = PairingDocument.model_validate(made.pairing)
-        return cls(**dict(pairing), code=made.code, url=made.url, qr_svg=made.qr_svg)
+        return cls.copy_of(made.pairing, code=made.code, url=made.url, qr_svg=made.qr_svg)
 
 
 class PairingClaim(RequestBody):

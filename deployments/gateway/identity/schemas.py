@@ -1,7 +1,6 @@
 """Request and response bodies of accounts, sessions and users."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -174,14 +173,7 @@ class SessionDocument(Document):
     @classmethod
     def of(cls, session: Session, current_id: UUID) -> Self:
         """Convert a session, for a request of the session `current_id`."""
-        return cls(
-            id=session.id,
-            device=session.device,
-            address=session.address,
-            created_at=session.created_at,
-            last_used_at=session.last_used_at,
-            current=session.id == current_id,
-        )
+        return cls.copy_of(session, current=session.id == current_id)
 
 
 class NewName(RequestBody):
@@ -203,7 +195,7 @@ class MeDocument(Document):
     @classmethod
     def of(cls, user: User, roles: frozenset[Role]) -> Self:
         """Convert a user, with the roles of the token."""
-        return cls.model_validate(replace(user, roles=roles))
+        return cls.copy_of(user, roles=roles)
 
 
 class UserDocument(Document):

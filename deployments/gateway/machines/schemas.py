@@ -44,20 +44,11 @@ class MachineDocument(Document):
     def of(cls, machine: Machine) -> Self:
         """Convert a machine."""
         since = machine.out_of_order_since
-        return cls(
-            id=machine.id,
-            gym_id=machine.gym_id,
+        return cls.copy_of(
+            machine,
             number=machine.legacy_number,
-            name=machine.name,
-            type=machine.type,
-            description=machine.description,
             image_url=f"/api/images/{machine.image}" if machine.image else None,
-            in_use=machine.in_use,
-            free=machine.free,
             out_of_order=OutOfOrderDocument(since=since, reason=machine.out_of_order_reason or "") if since else None,
-            retired_at=machine.retired_at,
-            version=machine.version,
-            created_at=machine.created_at,
         )
 
 

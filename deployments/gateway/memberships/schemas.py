@@ -38,18 +38,8 @@ class PlanDocument(Document):
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """Convert a plan."""
-        details = plan.details
-        return cls(
-            id=plan.id,
-            name=details.name,
-            days=details.days,
-            price=MoneyDocument.model_validate(details.price),
-            grace_days=details.grace_days,
-            covers_all_gyms=details.covers_all_gyms,
-            gyms=sorted(details.gyms),
-            retired_at=plan.retired_at,
-            version=plan.version,
-        )
+        gyms = sorted(plan.details.gyms)
+        return cls.copy_of(plan.details, id=plan.id, gyms=gyms, retired_at=plan.retired_at, version=plan.version)
 
 
 def _check_gyms(covers_all: bool, gyms: list[UUID]) -> None:  # noqa: FBT001 - the value of a field
@@ -168,7 +158,7 @@ class FreezeDocument(BaseModel):
     until_day: date
 
 
-class HeldDocument(BaseModel):
+class HeldDocument(Document):
     """A membership. Its days are those of `time_zone`; `ends_on` is the first day after it."""
 
     id: UUID
@@ -190,25 +180,11 @@ class HeldDocument(BaseModel):
     def of(cls, view: MembershipView) -> Self:
         """Convert a membership."""
         start, end = view.frozen_from, view.frozen_until
-        return cls(
-            id=view.id,
-            plan_id=view.plan_id,
-            plan_name=view.plan_name,
-            covers_all_gyms=view.covers_all_gyms,
-            gyms=list(view.gyms),
-            state=_state(view),
-            time_zone=view.time_zone,
-            starts_on=view.starts_on,
-            ends_on=view.ends_on,
-            ends_at=view.ends_at,
-            days_left=view.days_left,
-            grace_until=view.grace_until,
-            freeze=FreezeDocument(from_day=start, until_day=end) if start and end else None,
-            suspended_since=view.suspended_since,
-        )
+        freeze = FreezeDocument(from_day=start, until_day=end) if start and end else None
+        return cls.copy_of(view, state=_state(view), freeze=freeze)
 
 
-class MemberMembershipDocument(BaseModel):
+class MemberMembershipDocument(Document):
     """The memberships of a member. The one that ends last is first."""
 
     member_id: UUID
@@ -224,12 +200,11 @@ class MemberMembershipDocument(BaseModel):
         best = max(view.memberships, key=lambda each: (precedence(each.standing), each.ends_at), default=None)
         state = _state(best) if best else MembershipState.NONE
         remedy = best.standing.remedy if best else "buy_membership"
-        return cls(
-            member_id=view.member_id,
+        return cls.copy_of(
+            view,
             state=MembershipState.BANNED if view.banned else state,
             ends_at=view.memberships[0].ends_at if view.memberships else None,
             remedy="ask_staff" if view.banned else remedy,
-            reminder_mails=view.reminder_mails,
             memberships=[HeldDocument.of(each) for each in view.memberships],
         )
 
@@ -273,7 +248,7 @@ class ReminderChoice(RequestBody):
     mails: bool
 
 
-class LedgerDocument(BaseModel):
+class LedgerDocument(Document):
     """A ledger entry. Entries are never changed or deleted."""
 
     id: UUID
@@ -295,19 +270,12 @@ class LedgerDocument(BaseModel):
     def of(cls, entry: Entry) -> Self:
         """Convert a ledger entry."""
         draft = entry.draft
-        return cls(
-            id=entry.id,
-            booking_id=entry.booking_id,
-            membership_id=entry.membership_id,
+        return cls.copy_of(
+            entry,
             kind=draft.kind,
             days=draft.days,
             from_day=draft.period.start if draft.period else None,
             until_day=draft.period.end if draft.period else None,
-            money=MoneyDocument.model_validate(draft.money) if draft.money else None,
-            method=entry.method,
+            money=draft.money,
             order_id=draft.order_id,
-            booked_on=entry.booked_on,
-            by_id=entry.by_id,
-            reason=entry.reason,
-            created_at=entry.created_at,
         )

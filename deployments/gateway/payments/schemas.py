@@ -13,6 +13,7 @@ from deployments.http.text import LINE, PARAGRAPHS
 from deployments.payments.orders_desk import OrderView
 from domain.currencies import LARGEST_AMOUNT
 from domain.memberships.ledger import Method
+from domain.money import Money
 from domain.payments.invoices import Invoice
 from domain.payments.model import Order, OrderState, RefundState
 
@@ -49,7 +50,7 @@ class OrderDocument(Document):
     @classmethod
     def of(cls, order: Order) -> Self:
         """Convert an order."""
-        return cls(**_order_fields(order))
+        return cls.copy_of(order, **_order_fields(order))
 
 
 class RefundDocument(Document):
@@ -82,7 +83,8 @@ class WholeOrderDocument(OrderDocument):
     @classmethod
     def whole(cls, view: OrderView) -> Self:
         """Convert an order with its invoices and refunds."""
-        return cls(
+        return cls.copy_of(
+            view.order,
             **_order_fields(view.order),
             invoices=[
                 OrderInvoice(id=each.id, number=each.text.number, kind=each.text.kind, pdf=_pdf_path(each.id))
@@ -95,21 +97,9 @@ class WholeOrderDocument(OrderDocument):
 def _order_fields(order: Order) -> dict[str, Any]:
     is_open = order.state is OrderState.OPEN
     return {
-        "id": order.id,
-        "member_id": order.member_id,
-        "plan_id": order.plan_id,
-        "plan_name": order.plan_name,
-        "days": order.days,
-        "price": order.price,
-        "refunded": {"amount": order.refunded, "currency": order.price.currency},
-        "method": order.method,
-        "state": order.state,
+        "refunded": Money(order.refunded, order.price.currency),
         "url": order.checkout_url if is_open else None,
         "expires_at": order.expires_at if is_open else None,
-        "created_at": order.created_at,
-        "paid_at": order.paid_at,
-        "by_id": order.by_id,
-        "problem": order.problem,
     }
 
 
@@ -175,7 +165,7 @@ class ReconciledDocument(Document):
     failures: int = Field(description="Events, orders and refunds that failed; the next reconciliation retries them.")
 
 
-class InvoiceDocument(BaseModel):
+class InvoiceDocument(Document):
     """An invoice, or a credit note, whose amounts are negative."""
 
     id: UUID
@@ -195,18 +185,14 @@ class InvoiceDocument(BaseModel):
     def of(cls, invoice: Invoice) -> Self:
         """Convert an invoice."""
         text = invoice.text
-        return cls(
+        return cls.copy_of(
+            text,
             id=invoice.id,
-            number=text.number,
-            kind=text.kind,
             order_id=invoice.order_id,
             member_id=invoice.member_id,
-            issued_on=text.issued_on,
-            gross=MoneyDocument(amount=text.gross, currency=text.currency),
-            net=MoneyDocument(amount=text.net, currency=text.currency),
-            vat=MoneyDocument(amount=text.vat, currency=text.currency),
-            vat_rate_bp=text.vat_rate_bp,
-            refers_to=text.refers_to,
+            gross=Money(text.gross, text.currency),
+            net=Money(text.net, text.currency),
+            vat=Money(text.vat, text.currency),
             pdf=_pdf_path(invoice.id),
         )
 
