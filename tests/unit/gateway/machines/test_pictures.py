@@ -17,8 +17,8 @@ from domain.identity.model import Role
 from domain.ids import new_id
 from domain.tables import machines
 from integrations.settings import ImageSettings
-from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem
 from tests.unit.gateway.machines.test_machines import machine_of
+from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem
 from tests.unit.images.drawn import exif, file_of, halves, opened
 from tests.world import World
 
