@@ -55,11 +55,6 @@ def standing(memberships: Iterable[Membership], now: datetime) -> Standing:
     return _STANDINGS[elsewhere]
 
 
-def precedence(of: Standing) -> int:
-    """The rank of one membership's standing: of several memberships, the one with the highest rank counts."""
-    return next(state for state, each in _STANDINGS.items() if each == of)
-
-
 def _state(membership: Membership, now: datetime) -> _State:
     if now < membership.starts_at:
         return _State.NOT_STARTED

@@ -14,7 +14,6 @@ from deployments.http.text import LINE, PARAGRAPHS
 from deployments.payments.membership_desk import MembershipView, MemberView
 from domain.memberships.ledger import Entry, Method
 from domain.memberships.plans import Plan, PlanDetails
-from domain.memberships.rules import precedence
 
 Days = Annotated[int, Field(ge=1, le=3660, description="Length in whole days.")]
 GraceDays = Annotated[int, Field(ge=0, le=90, description="Days after the end on which the member can still enter.")]
@@ -144,6 +143,16 @@ _STATES = {
     "in_arrears": MembershipState.SUSPENDED,
 }
 
+# Of several memberships, the state with the highest number counts.
+_PRECEDENCE = {
+    MembershipState.NOT_STARTED: 0,
+    MembershipState.ENDED: 1,
+    MembershipState.FROZEN: 2,
+    MembershipState.SUSPENDED: 3,
+    MembershipState.GRACE: 4,
+    MembershipState.ACTIVE: 5,
+}
+
 
 def _state(view: MembershipView) -> MembershipState:
     if view.standing.reason is not None:
@@ -197,7 +206,7 @@ class MemberMembershipDocument(Document):
     @classmethod
     def of(cls, view: MemberView) -> Self:
         """Convert the memberships of a member."""
-        best = max(view.memberships, key=lambda each: (precedence(each.standing), each.ends_at), default=None)
+        best = max(view.memberships, key=lambda each: (_PRECEDENCE[_state(each)], each.ends_at), default=None)
         state = _state(best) if best else MembershipState.NONE
         remedy = best.standing.remedy if best else "buy_membership"
         return cls.copy_of(
