@@ -97,7 +97,7 @@ KINDS: dict[str, ProblemKind] = {
     "email_in_use": ProblemKind(
         409, "E-mail address already used", "Sign in with the account that has this address; staff can help."
     ),
-    "last_admin": ProblemKind(409, "Last admin", "Give another user the role Admin first."),
+    "last_admin": ProblemKind(409, "Last admin", "Make somebody else an admin first."),
     "plan_sold": ProblemKind(
         409, "Plan already sold", "Create another plan and retire this one: sold plans stay as they are."
     ),

@@ -27,7 +27,7 @@ UPLOADS = (("POST", "/gyms/{gym_id}/machines"), ("PUT", "/machines/{machine_id}/
 PROBLEMS = ("image_too_large", "image_unreadable", "images_away", "unsupported_media_type", "invalid_request")
 """The problems of a call that takes an upload."""
 
-_TIMEOUT_S = 25.0  # Ray Serve ends a request after 30
+_WITHIN_S = 25.0  # Ray Serve ends a request after 30
 _BUFFER_BYTES = 256 * 1024  # of one upload in memory, before they are written
 _TEXT_BYTES = 64 * 1024  # that a form may have besides the picture
 _AT_ONCE = 2  # pictures that one gateway has encoded at a time; waiting here is cheap
@@ -111,7 +111,7 @@ class Uploads:
         if length.isdigit() and int(length) > self._max_bytes + _TEXT_BYTES:
             raise self._too_large()
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
+            async with asyncio.timeout(_WITHIN_S):
                 if media_type == FORM:
                     return await self._receive_form(pieces, file, UploadForm(boundary_of(content_type), names))
                 await self._receive_picture(pieces, file)
