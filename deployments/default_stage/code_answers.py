@@ -8,7 +8,7 @@ import msgspec
 
 from deployments.http.ports import AskIdentity
 from deployments.http.problems import ApiProblem, later
-from deployments.http.redirect_urls import redirect_of
+from deployments.http.redirect_urls import redirect_uri_for_origin
 from deployments.http.refusals import granted
 from deployments.identity.authorization_codes import AuthorizationCodeService
 from deployments.identity.sign_in import SignInService
@@ -59,7 +59,7 @@ class CodeAnswers:
         key = hashlib.sha256(f"{_PURPOSE} {code}".encode()).hexdigest()
         claim = await self._identity(AuthorizationCodeService.claim, key)
         if claim.state is KeyState.NEW:
-            return await self._exchanged(key, code, client, redirect_of(self._settings, page_origin))
+            return await self._exchanged(key, code, client, redirect_uri_for_origin(self._settings, page_origin))
         looks = _LOOKS if claim.state is KeyState.RUNNING else 1
         for look in range(looks):
             if look:

@@ -9,11 +9,11 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
 from deployments.default_stage.dependencies import OfStage
-from deployments.gateway.payments import webhook_routes as provider_calls
+from deployments.gateway.payments import routes as provider_calls
 from deployments.gym.legacy_numbers import LegacyNumberService
 from deployments.http.dependencies import TheUser
 from deployments.http.problems import ApiProblem, Fault
-from deployments.http.redirect_urls import own_address
+from deployments.http.redirect_urls import checkout_redirect
 from deployments.http.refusals import granted
 from deployments.http.request_body import not_a_boolean
 from deployments.http.route_guard import guarded_router
@@ -50,8 +50,8 @@ def router() -> APIRouter:
         """Order the plan that is sold for this amount."""
         price = _price(wish)
         try:
-            success = own_address(parts.api, wish.successUrl, "", "successUrl")
-            cancel = own_address(parts.api, wish.cancelUrl, "", "cancelUrl")
+            success = checkout_redirect(parts.api, wish.successUrl, "", "successUrl")
+            cancel = checkout_redirect(parts.api, wish.cancelUrl, "", "cancelUrl")
         except ApiProblem as problem:
             # That client knows 400 alone.
             raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None

@@ -8,9 +8,8 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from deployments.gateway.dependencies import Parts
-from deployments.gateway.identity.local_provider_routes import FORMS
-from deployments.gateway.identity.pages.forms import FORMS as PAGE_FORMS
-from deployments.gateway.payments.webhook_routes import LARGER_BODIES
+from deployments.gateway.identity.local_provider.routes import FORMS
+from deployments.gateway.payments.routes import LARGER_BODIES
 from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
@@ -130,7 +129,7 @@ def assemble(
     shell = Shell(
         scans,
         build_rest(parts, gatekeeper, like=rest),
-        ShellLimits.of(settings, forms=FORMS | PAGE_FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
+        ShellLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
         lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
         names_request=names_request,

@@ -11,42 +11,25 @@ from deployments.gateway.door import offline_routes as offline_calls
 from deployments.gateway.door import roll_call_routes as roll_call_calls
 from deployments.gateway.door import routes as scan_calls
 from deployments.gateway.door import service_level_routes as service_calls
-from deployments.gateway.gyms import change_routes as gym_changes
-from deployments.gateway.gyms import gate_routes as gate_calls
-from deployments.gateway.gyms import pairing_routes as pairing_calls
-from deployments.gateway.gyms import routes as gym_calls
-from deployments.gateway.identity import callback_routes as hosted_sign_in_calls
-from deployments.gateway.identity import local_provider_routes as local_provider_calls
-from deployments.gateway.identity import me_routes as me_calls
-from deployments.gateway.identity import password_routes as password_calls
-from deployments.gateway.identity import picture_routes as picture_calls
-from deployments.gateway.identity import session_routes as session_calls
-from deployments.gateway.identity import sign_up_routes as sign_up_calls
-from deployments.gateway.identity import user_routes as user_calls
-from deployments.gateway.identity.pages import password_routes as password_page_calls
-from deployments.gateway.identity.pages import sign_in_routes as sign_in_page_calls
-from deployments.gateway.identity.pages import sign_up_routes as sign_up_page_calls
-from deployments.gateway.machines import picture_routes as machine_picture_calls
-from deployments.gateway.machines import routes as machine_calls
-from deployments.gateway.machines import use_routes as machine_use_calls
-from deployments.gateway.memberships import plan_routes as plan_calls
-from deployments.gateway.memberships import routes as membership_calls
-from deployments.gateway.payments import invoice_routes as invoice_calls
-from deployments.gateway.payments import routes as order_calls
-from deployments.gateway.payments import webhook_routes as provider_calls
-from deployments.gateway.system import docs_routes as docs_calls
-from deployments.gateway.system import routes as system_calls
+from deployments.gateway.gyms import routes as gyms
+from deployments.gateway.identity import session_routes, user_routes
+from deployments.gateway.identity.local_provider import routes as local_provider
+from deployments.gateway.machines import routes as machines
+from deployments.gateway.memberships import routes as memberships
+from deployments.gateway.passes import routes as passes
+from deployments.gateway.payments import routes as payments
+from deployments.gateway.system import routes as system
 from deployments.http.fastapi_app import guard, guarded_app
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import Gatekeeper
 
-_AREAS = (
-    *(scan_calls, sign_up_calls, session_calls, hosted_sign_in_calls, password_calls, me_calls, user_calls),
-    *(gym_calls, gym_changes, record_calls, roll_call_calls, service_calls, gate_calls, pairing_calls, offline_calls),
-    *(machine_calls, machine_picture_calls, machine_use_calls, picture_calls),
-    *(plan_calls, order_calls, membership_calls, invoice_calls, provider_calls, system_calls, docs_calls),
+_ROUTERS = (
+    *(scan_calls.router(), session_routes.router, user_routes.me_router, passes.me_router, user_routes.users_router),
+    *(gyms.gyms_router, record_calls.router(), roll_call_calls.router(), service_calls.router(), gyms.gates_router),
+    *(passes.door_router, offline_calls.router(), machines.router, memberships.plans_router, payments.orders_router),
+    *(memberships.memberships_router, payments.invoices_router, payments.provider_router, system.router),
 )
-_LOCAL_PROVIDER = (local_provider_calls, sign_in_page_calls, sign_up_page_calls, password_page_calls)
+_LOCAL_PROVIDER = (local_provider.router, local_provider.pages)
 _DESCRIPTION = (
     "The system that a gym runs on. Beside this document stands `/api/live/openapi.json`, that of the live view: "
     "a gym as it is now, as a stream of server-sent events."
@@ -62,9 +45,9 @@ def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None
         like: an application that was built with the same settings, whose routes and document are used again: both
             take far longer to make than all the rest.
     """
-    areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, *_LOCAL_PROVIDER)
+    routers = _ROUTERS if parts.settings.identity.accounts_file is None else (*_ROUTERS, *_LOCAL_PROVIDER)
     if like is None:
-        app = guarded_app("FIT Monitor", _DESCRIPTION, (area.router() for area in areas), gatekeeper)
+        app = guarded_app("FIT Monitor", _DESCRIPTION, routers, gatekeeper)
         complete_document(app, gatekeeper.rights)
     else:
         app = copy(like)

@@ -1,4 +1,4 @@
-"""Writes docs/errors.md: every code of the interface, from the table that answers it.
+"""Generates docs/errors.md from the table of error codes.
 
 Run `python -m deployments.http.errors_page > docs/errors.md`.
 """
@@ -10,19 +10,20 @@ from deployments.http.problems import MEDIA_TYPE
 
 _HEAD = f"""# Errors
 
-Every failure is answered as `{MEDIA_TYPE}` (RFC 9457) with `code`, `detail`, `request_id` and, where fields do
-not fit, `fields`. Compare `code`: it is stable. Sentences may change. Which call answers which code stands in the
-interface's own document, `/api/docs`. A 429 or 503 says in `Retry-After` when to ask again.
+Every error response is `{MEDIA_TYPE}` (RFC 9457) with `code`, `title`, `detail` and `request_id`. An invalid request
+also has `fields`, one entry per invalid field. Compare `code`: it is stable. Titles and details can change. The API
+documentation at `/api/docs` lists the codes of each call. A 429 or 503 has a `Retry-After` header: repeat the request
+after so many seconds.
 
-A scan that is refused is no error: it is answered with 200, `outcome: refused` and a `reason`; see [door.md](door.md).
+A refused scan is not an error: its response is a 200 with `outcome: refused` and a `reason`; see [door.md](door.md).
 
-| code | status | what it is | what mends it |
+| Code | Status | Title | How to resolve it |
 |---|---|---|---|
 """
 
 
 def page() -> str:
-    """The whole file."""
+    """The content of docs/errors.md."""
     return _HEAD + "".join(
         f"| `{code}` | {kind.status} | {kind.title} | {kind.mend} |\n" for code, kind in KINDS.items()
     )

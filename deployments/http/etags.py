@@ -1,48 +1,62 @@
-"""Versions of what is changed: `ETag` says which one was read, `If-Match` which one is to be changed (RFC 9110)."""
+"""Optimistic locking: `ETag` names the version that was read, `If-Match` the version to change (RFC 9110)."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Header, Response
 
 from deployments.http.problems import ApiProblem, Fault
 
+HEADER = "If-Match"
 PROBLEMS = ("precondition_required", "changed_meanwhile")
-"""What a call that takes an `ExpectedVersion` declares."""
+"""The problems of a call that takes an `ExpectedVersion`; the OpenAPI document declares them for every such call."""
 
-_HEADER = "If-Match"
-# A proxy that compresses answers makes tags weak; ours say the same either way.
+# A proxy that compresses responses makes tags weak. Weak and strong tags compare equal here.
 _TAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 
 
+class Versioned(Protocol):
+    """A document with a version."""
+
+    version: int
+
+
+V = TypeVar("V", bound=Versioned)
+
+
 def etag(version: int) -> str:
-    """A version as `ETag` says it."""
+    """The `ETag` of a version."""
     return f'"{version}"'
 
 
-def tagged(response: Response, version: int) -> None:
-    """Let an answer say which version it is."""
+def set_etag(response: Response, version: int) -> None:
+    """Set the `ETag` of a response."""
     response.headers["ETag"] = etag(version)
+
+
+def with_etag(document: V, response: Response) -> V:
+    """Set the response's `ETag` to the document's version, and return the document."""
+    set_etag(response, document.version)
+    return document
 
 
 async def _expected(
     if_match: Annotated[
-        str | None, Header(alias=_HEADER, description="`ETag` of what was read; `*` changes any version. Required.")
+        str | None,
+        Header(alias=HEADER, description="The `ETag` that was read; `*` matches any version. Required."),
     ] = None,
 ) -> int | None:
     if if_match is None:
-        raise ApiProblem(
-            "precondition_required", f"Say which version is to be changed: send its ETag as {_HEADER}, or `*`."
-        )
+        raise ApiProblem("precondition_required", f"Send the ETag of the version to change as {HEADER}, or `*`.")
     wanted = if_match.strip()
     if wanted == "*":
         return None
     tag = _TAG.fullmatch(wanted)
     if tag is None:
-        fault = Fault(_HEADER, "is one version as `ETag` gave it, or `*`; not a list")
-        raise ApiProblem("invalid_request", "The request does not fit.", faults=[fault])
+        fault = Fault(HEADER, "must be one `ETag`, or `*`; a list is not supported")
+        raise ApiProblem("invalid_request", "The request is not valid.", faults=[fault])
     return int(tag[1])
 
 
 ExpectedVersion = Annotated[int | None, Depends(_expected)]
-"""The version that a change is meant for; None: any. Without the header the call is refused."""
+"""The version that a call changes; None: any. A call without the header is refused."""

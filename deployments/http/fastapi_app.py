@@ -1,4 +1,4 @@
-"""A FastAPI application whose routes are guarded and whose failures are answered as problems."""
+"""Builds a FastAPI application with guarded routes and problem responses."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ from deployments.http.route_guard import Gatekeeper
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
 
 
-def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gatekeeper: Gatekeeper) -> FastAPI:
-    """An application whose routes are guarded and whose failures are problems."""
+def guarded_app(title: str, description: str, routers: Iterable[APIRouter], gatekeeper: Gatekeeper) -> FastAPI:
+    """Build an application from routers whose routes are guarded. It answers every error with a problem."""
     app = FastAPI(
         title=title,
         description=description,
@@ -26,53 +26,51 @@ def guarded_app(title: str, description: str, areas: Iterable[APIRouter], gateke
         redirect_slashes=False,
     )
     guard(app, gatekeeper)
-    for area in areas:
-        app.include_router(area)
-    app.add_exception_handler(ApiProblem, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _of_framework)
-    app.add_exception_handler(Exception, _unforeseen)
+    for router in routers:
+        app.include_router(router)
+    app.add_exception_handler(ApiProblem, _api_problem)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _framework_error)
+    app.add_exception_handler(Exception, _unexpected_error)
     return app
 
 
 def guard(app: FastAPI, gatekeeper: Gatekeeper) -> None:
-    """Guard the routes of an application."""
+    """Set the gatekeeper that guards the routes of an application."""
     app.state.gatekeeper = gatekeeper
     app.state.words = words_of(path for _, path in gatekeeper.rights)
     app.state.paths = [(method, compile_path(path)[0]) for method, path in gatekeeper.rights]
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def _api_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiProblem)  # noqa: S101 - FastAPI's table says so, its types cannot
     return _answer(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI's table says so, its types cannot
     errors: Sequence[Any] = error.errors()
     if any(one["type"] == "json_invalid" for one in errors):
-        return _answer(request, ApiProblem("malformed_request", "The body is not JSON."))
-    # Pydantic puts the kind of the exception before what our own validators say.
+        return _answer(request, ApiProblem("malformed_request", "The request body is not valid JSON."))
+    # Pydantic puts the kind of the exception before the messages of our own validators.
     faults = [Fault(_field(one["loc"]), one["msg"].removeprefix("Value error, ")) for one in errors]
-    return _answer(request, ApiProblem("invalid_request", "The request does not fit.", faults=faults))
+    return _answer(request, ApiProblem("invalid_request", "The request is not valid.", faults=faults))
 
 
 def _field(location: Sequence[str | int]) -> str:
-    # The first names where it was looked for: path, query or body.
+    # The first element is where pydantic looked: path, query or body.
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-async def _of_framework(request: Request, error: Exception) -> Response:
+async def _framework_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - FastAPI's table says so, its types cannot
     if error.status_code == _NOT_FOUND:
         return _answer(request, ApiProblem("not_found", "Nothing is served at this path."))
     if error.status_code == _NOT_ALLOWED:
         allow = ", ".join(_methods(request))
-        return _answer(
-            request,
-            ApiProblem("method_not_allowed", f"This path is served for {allow}.", headers={"Allow": allow}),
-        )
-    return _answer(request, ApiProblem("malformed_request", "The request cannot be read."))
+        problem = ApiProblem("method_not_allowed", f"This path supports {allow}.", headers={"Allow": allow})
+        return _answer(request, problem)
+    return _answer(request, ApiProblem("malformed_request", "The request could not be parsed."))
 
 
 def _methods(request: Request) -> list[str]:
@@ -81,7 +79,7 @@ def _methods(request: Request) -> list[str]:
     return sorted(served | {"HEAD"} if "GET" in served else served)
 
 
-async def _unforeseen(request: Request, _error: Exception) -> Response:
+async def _unexpected_error(request: Request, _error: Exception) -> Response:
     return _answer(request, internal_error())
 
 

@@ -1,8 +1,7 @@
-"""Calls that a client may repeat without doing something twice: `Idempotency-Key`.
+"""Idempotent calls: `Idempotency-Key`, as in draft-ietf-httpapi-idempotency-key-header.
 
-As in draft-ietf-httpapi-idempotency-key-header: the same key and the same request get the first answer again. The
-service that does the work claims the key in the transaction of its effect (decision 0022); this module adds what HTTP
-needs.
+The same key with the same request gets the first answer again. The service claims the key in the transaction of its
+effect (decision 0022); this module adds the HTTP part.
 """
 
 import hashlib
@@ -19,6 +18,7 @@ from domain.idempotency import IdempotentRequest, KeyState
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 PROBLEMS = ("idempotency_key_reused", "idempotency_key_in_use")
+"""The problems of a call that takes an `IdempotencyKey`."""
 
 _LONGEST = 255
 _ID_DIGITS = 32
@@ -31,17 +31,17 @@ IdempotencyKey = Annotated[
         alias=HEADER,
         max_length=_LONGEST,
         pattern="^[!-~]+$",
-        description="The client's own, for this call; repeated with it, the call gets the first answer again.",
+        description="A key of the client for this call. Repeated with the same key, the call gets the first answer.",
     ),
 ]
 
 
 class Once:
-    """A call that its client may repeat.
+    """A call that takes effect once, however often the client repeats it.
 
     Args:
-        request: None: the client has sent no key.
-        response: gets the header that says that an answer is a repeated one.
+        request: the request with its key; None: the client sent no key.
+        response: gets the header that marks a replayed answer.
     """
 
     def __init__(self, request: IdempotentRequest | None, response: Response) -> None:
@@ -51,10 +51,10 @@ class Once:
     async def __call__(
         self, ask: AskService, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call a service's method that takes a `call`, or repeat its first answer.
+        """Call a method that takes a `call`, or return the answer that it gave before.
 
         Raises:
-            ApiProblem: the key is used for another request, or for the same one just now.
+            ApiProblem: the key belongs to another request, or the same request is still running.
         """
         if self._request is None:
             return await ask(method, *args, **kwargs)
@@ -66,15 +66,15 @@ class Once:
         return done.value
 
 
-def once_of(http: Request, response: Response, key: str | None, body_hash: str, bound_to: str = "") -> Once:
-    """A call under the key that came along; of whoever asks, and of what they call.
+def once_for_body_hash(http: Request, response: Response, key: str | None, body_hash: str, bound_to: str = "") -> Once:
+    """An idempotent call of the authenticated caller, for a body that was hashed while it was read.
 
     Args:
         http: the request.
-        response: its answer.
-        key: of the client.
-        body_hash: SHA-256 of its body.
-        bound_to: see `once_of_anyone`.
+        response: its response.
+        key: the key that the client sent.
+        body_hash: SHA-256 of the body.
+        bound_to: see `once_for_public_call`.
     """
     if key is None:
         return Once(None, response)
@@ -83,28 +83,28 @@ def once_of(http: Request, response: Response, key: str | None, body_hash: str, 
     return Once(IdempotentRequest(_hash(f"{what} {key}"), _hash(f"{what} {body_hash}"), key, what), response)
 
 
-def id_of_key(http: Request, key: str | None) -> str | None:
-    """The id of a command to the door, made of the key that came along; None without one."""
+async def once_for_public_call(http: Request, response: Response, key: str | None, bound_to: str) -> Once:
+    """An idempotent call that needs no credential.
+
+    Args:
+        http: the request.
+        response: its response.
+        key: the key that the client sent.
+        bound_to: identifies the caller in place of a user id. Whoever guesses a key can then neither read nor block
+            the answer of somebody else.
+    """
+    return once_for_body_hash(http, response, key, hashlib.sha256(await http.body()).hexdigest(), bound_to)
+
+
+def request_id_from_key(http: Request, key: str | None) -> str | None:
+    """The id of a door command, derived from the key of the client; None without a key."""
     if key is None:
         return None
     return _hash(f"{_principal(http)} {http.method} {http.url.path} {key}")[:_ID_DIGITS]
 
 
-async def once_of_anyone(http: Request, response: Response, key: str | None, bound_to: str) -> Once:
-    """A call that needs no credential, under the key that came along.
-
-    Args:
-        http: the request.
-        response: its answer.
-        key: of the client.
-        bound_to: what stands for the caller. The same key with another value is another key: whoever guesses a key
-            neither gets nor blocks the answer of somebody else.
-    """
-    return once_of(http, response, key, hashlib.sha256(await http.body()).hexdigest(), bound_to)
-
-
 async def _once(http: Request, response: Response, key: IdempotencyKey = None) -> Once:
-    return once_of(http, response, key, hashlib.sha256(await http.body()).hexdigest())
+    return once_for_body_hash(http, response, key, hashlib.sha256(await http.body()).hexdigest())
 
 
 OnceOnly = Annotated[Once, Depends(_once)]
@@ -117,10 +117,10 @@ def _principal(http: Request) -> str:
 
 def _refused(state: KeyState) -> ApiProblem:
     if state is KeyState.OTHER_REQUEST:
-        return ApiProblem("idempotency_key_reused", f"This {HEADER} was used with another body; take a new one.")
+        return ApiProblem("idempotency_key_reused", f"This {HEADER} was used for another request. Use a new key.")
     if state is KeyState.RUNNING:
-        return later("idempotency_key_in_use", "The same call is running; repeat it in a moment.")
-    return later("unavailable", "The first answer cannot be read. See whether it was done.")
+        return later("idempotency_key_in_use", "The same request is still running. Repeat it in a moment.")
+    return later("unavailable", "The first answer is not readable. Check whether the call took effect.")
 
 
 def _hash(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with who may call what and everything that can go wrong."""
+"""The OpenAPI document: FastAPI's own, completed with access rights and error responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from deployments.http import etags
 from deployments.http.problems import ANY_CALL, ProblemDocument, declared
 from deployments.http.rights import Right
 
@@ -14,15 +15,15 @@ _UNPROCESSABLE = "422"
 
 
 def complete_document(app: FastAPI, rights: Mapping[tuple[str, str], Right], root: str = ROOT) -> dict[str, Any]:
-    """Make the document now, so that the first who asks does not wait for it.
+    """Build the document of an application ahead of the first request, and store it in `app.openapi_schema`.
 
     Args:
         app: the application.
-        rights: who may call what of it.
-        root: where it is served.
+        rights: the access right of each method and path.
+        root: the path under which the application is served.
 
     Returns:
-        The document, which the application has.
+        The document.
     """
     document = get_openapi(
         title=app.title,
@@ -44,7 +45,7 @@ def complete_document(app: FastAPI, rights: Mapping[tuple[str, str], Right], roo
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Device <id>.<secret>`: the credential of a gate's device.",
+            "description": "`Device <id>.<secret>`: the credential of a gate device.",
         },
     }
     for path, operations in document["paths"].items():
@@ -52,6 +53,12 @@ def complete_document(app: FastAPI, rights: Mapping[tuple[str, str], Right], roo
             _complete(operation, rights[method.upper(), path])
     app.openapi_schema = document
     return document
+
+
+def file_response(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """Describe a successful response that is a file or a page, as FastAPI's `responses`."""
+    schema = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
+    return {200: {"content": {media_type: {"schema": schema}}}}
 
 
 def _complete(operation: dict[str, Any], right: Right) -> None:
@@ -63,6 +70,8 @@ def _complete(operation: dict[str, Any], right: Right) -> None:
         problems.append("unsupported_media_type")
     if "requestBody" in operation or operation.get("parameters"):
         problems.append("invalid_request")
+    if any(parameter["name"] == etags.HEADER for parameter in operation.get("parameters", ())):
+        problems += etags.PROBLEMS
     if not right.public:
         problems += ["unauthenticated", "forbidden", "account_disabled", "email_in_use"]
         operation["security"] = [*([{"user": []}] if right.role else []), *([{"device": []}] if right.device else [])]

@@ -1,4 +1,4 @@
-"""Lists as they are asked for and answered: `?limit=&after=` and `{items, next}`."""
+"""Pagination of lists: `?limit=&after=` in the query, `{items, next}` in the answer."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -18,41 +18,40 @@ LONGEST_PAGE = 200
 
 
 class Listing(BaseModel, Generic[D]):
-    """A part of a list. `next` is what to give as `after` for the following part; null at the end."""
+    """One page of a list. Send `next` as `after` to get the following page; it is null on the last page."""
 
     items: list[D]
-    next: str | None = Field(description="Opaque; goes into `after`.")
+    next: str | None = Field(description="Opaque. Send it as `after`.")
 
 
 def listing(page: Page[T], document: Callable[[T], D]) -> Listing[D]:
-    """A page as it is answered."""
+    """Convert a page of domain objects to its response."""
     return Listing(items=[document(item) for item in page.items], next=page.next and write_cursor(page.next))
 
 
-async def _asked(
-    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many items at most.")] = 50,
-    after: Annotated[str | None, Query(max_length=64, description="`next` of the part before.")] = None,
+async def _page_query(
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="Maximum number of items.")] = 50,
+    after: Annotated[str | None, Query(max_length=64, description="`next` of the previous page.")] = None,
 ) -> PageRequest:
     return PageRequest(limit, read_cursor(after) if after else None)
 
 
-Asked = Annotated[PageRequest, Depends(_asked)]
+PageQuery = Annotated[PageRequest, Depends(_page_query)]
 
 
 def write_cursor(key: UUID) -> str:
-    """A key in a form that nobody takes for one."""
+    """Encode a key as an opaque cursor."""
     return urlsafe_b64encode(key.bytes).rstrip(b"=").decode()
 
 
 def read_cursor(cursor: str) -> UUID:
-    """The key that a cursor stands for.
+    """Decode a cursor.
 
     Raises:
-        ApiProblem: it was not made here.
+        ApiProblem: `invalid_request`: the cursor was not issued by this API.
     """
     try:
         return UUID(bytes=urlsafe_b64decode(cursor + "=="))
     except ValueError as error:
-        raise ApiProblem(
-            "invalid_request", "The list cannot be continued there.", faults=[Fault("after", "is not a `next`")]
-        ) from error
+        fault = Fault("after", "must be a `next` of a previous page")
+        raise ApiProblem("invalid_request", "The cursor is not valid.", faults=[fault]) from error

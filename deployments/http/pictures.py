@@ -1,4 +1,4 @@
-"""Pictures as they are answered: from the store, or by an address that leads there."""
+"""Serves published pictures: from the image store, or by a redirect to it."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -7,44 +7,40 @@ from fastapi import Header, Path, Response
 
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem
-from deployments.http.uploads import images_away
+from deployments.http.uploads import FORM, PICTURES, images_unavailable
 from domain.images.model import Shelf, Size, image_key
 from domain.images.ports import ImagesUnavailableError
 
 PROBLEMS = ("unknown_image", "images_away")
-"""What a call that shows a picture may be answered."""
+"""The problems of a call that answers with a picture."""
 
 UNCHANGING = "private, max-age=31536000, immutable"
-"""Of an address that has the picture's own name in it."""
+"""`Cache-Control` of an address that contains the hash of the picture."""
 ASK_AGAIN = "private, no-cache"
 
-_ADDRESS_LIVES = timedelta(minutes=5)
+_REDIRECT_LIFETIME = timedelta(minutes=5)
 _NOT_MODIFIED, _FOUND_ELSEWHERE = 304, 307
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 Sha256 = Annotated[
-    str, Path(pattern="^[0-9a-f]{64}$", description="The picture's name: the SHA-256 of its large size.")
+    str, Path(pattern="^[0-9a-f]{64}$", description="The name of the picture: the SHA-256 of its large size.")
 ]
-NoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", max_length=1000, description="The `ETag` that is at hand.")
-]
+NoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1000, description="The cached `ETag`.")]
 
-
-def shown(*media_types: str) -> dict[int | str, dict[str, Any]]:
-    """What is answered with a picture, as FastAPI's `responses`."""
-    return {
-        200: {"description": "The picture", "content": dict.fromkeys(media_types or ("image/webp",), _BINARY)},
-        _NOT_MODIFIED: {"description": "What is at hand is still right"},
-        _FOUND_ELSEWHERE: {"description": "Where it is for the next minutes, if the store may be asked itself"},
-    }
+PICTURE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The picture", "content": {"image/webp": _BINARY}},
+    _NOT_MODIFIED: {"description": "The cached picture is current"},
+    _FOUND_ELSEWHERE: {"description": "A temporary address of the picture in the image store"},
+}
+"""The successful responses of a call that answers with a picture, as FastAPI's `responses`."""
 
 
 class Pictures:
-    """Published pictures.
+    """The published pictures.
 
     Args:
-        images: where they are.
-        presigned: whether that may be asked itself, by an address that it gives out.
+        images: the image store.
+        presigned: whether browsers are redirected to presigned addresses of the store.
     """
 
     def __init__(self, images: ImagesByThread, *, presigned: bool) -> None:
@@ -54,7 +50,14 @@ class Pictures:
     async def show(
         self, shelf: Shelf, sha256: str, size: Size, caching: str, if_none_match: str | None = None
     ) -> Response:
-        """A picture.
+        """Answer with a picture.
+
+        Args:
+            shelf: the kind of picture.
+            sha256: the name of the picture.
+            size: the size to show.
+            caching: `Cache-Control` of the response.
+            if_none_match: the `If-None-Match` header of the request.
 
         Raises:
             ApiProblem: see `PROBLEMS`.
@@ -63,45 +66,45 @@ class Pictures:
         headers = {"ETag": tag, "Cache-Control": caching}
         if if_none_match and _matches(if_none_match, tag):
             return Response(status_code=_NOT_MODIFIED, headers=headers)
-        key = image_key(shelf, sha256, size)
+        key, store = image_key(shelf, sha256, size), self._images.store
         try:
-            if self._presigned and await self._images.exists(key):
-                address = await self._images.address(key, _ADDRESS_LIVES)
+            if self._presigned and await self._images.run(store.exists, key):
+                address = await self._images.run(store.address, key, _REDIRECT_LIFETIME)
                 if address:
                     elsewhere = {"Location": address, "Cache-Control": "private, no-store"}
                     return Response(status_code=_FOUND_ELSEWHERE, headers=elsewhere)
-            found = await self._images.get(key)
+            found = await self._images.run(store.get, key)
         except ImagesUnavailableError as error:
-            raise images_away(error) from error
+            raise images_unavailable(error) from error
         if found is None:
             raise no_picture()
         return Response(found.data, headers=headers, media_type=found.content_type)
 
 
 def no_picture() -> ApiProblem:
-    """That there is none, or none for whoever asks."""
-    return ApiProblem("unknown_image", "There is no such picture.")
+    """The problem of a picture that does not exist, or that the caller must not see."""
+    return ApiProblem("unknown_image", "Picture not found.")
 
 
 def upload_body(names: dict[str, dict[str, Any]], *, raw: bool) -> dict[str, Any]:
-    """The body of an upload for the OpenAPI document, as FastAPI's `openapi_extra`.
+    """Describe the body of an upload, as FastAPI's `openapi_extra`.
 
     Args:
-        names: JSON schemas of the texts beside the picture.
-        raw: whether the picture may come by itself as well.
+        names: JSON schemas of the text parts, by name.
+        raw: whether the body may also be only the picture.
     """
     form = {
         "type": "object",
         "required": [name for name, schema in names.items() if "default" not in schema] + ["image"],
         "properties": {**names, "image": {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."}},
     }
-    content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
+    content: dict[str, Any] = {FORM: {"schema": form}}
     if raw:
-        content |= dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _BINARY)
+        content |= dict.fromkeys(sorted(PICTURES), _BINARY)
     return {"requestBody": {"required": True, "content": content}}
 
 
 def _matches(if_none_match: str, tag: str) -> bool:
-    # Weak comparison (RFC 9110 section 13.1.2): `W/` makes no difference.
+    # Weak comparison (RFC 9110 section 13.1.2) ignores `W/`.
     given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
     return "*" in given or tag in given

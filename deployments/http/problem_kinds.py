@@ -1,173 +1,183 @@
-"""The codes of everything that can go wrong with a call: what each is, and what mends it."""
+"""The error codes of the API: the HTTP status, title and hint of each."""
 
 from typing import NamedTuple
 
 
-class Kind(NamedTuple):
-    """The status that a code has, what it is called, and what would mend it."""
+class ProblemKind(NamedTuple):
+    """The HTTP status of a code, its title, and how to resolve the problem."""
 
     status: int
     title: str
     mend: str
 
 
-KINDS: dict[str, Kind] = {
-    "malformed_request": Kind(
-        400, "The request cannot be read", "Send a body that is JSON, and headers and a path that HTTP allows."
+KINDS: dict[str, ProblemKind] = {
+    "malformed_request": ProblemKind(
+        400, "Malformed request", "Send a JSON body, and a path and headers that are valid HTTP."
     ),
-    "bad_signature": Kind(
-        400, "The event was not signed for here", "Events come from the payment provider, signed within five minutes."
+    "bad_signature": ProblemKind(
+        400,
+        "Invalid webhook signature",
+        "Only the payment provider sends events here, each signed within the last five minutes.",
     ),
-    "no_such_price": Kind(400, "No plan has this price", "Send the price of a plan as `GET /plans` lists it."),
-    "unauthenticated": Kind(
+    "no_such_price": ProblemKind(400, "No plan has this price", "Send the price of a plan as `GET /plans` lists it."),
+    "unauthenticated": ProblemKind(
         401,
-        "Who is asking is not known",
+        "Not authenticated",
         "Sign in or refresh, and send `Authorization: Bearer <access token>`; a device sends its own credential.",
     ),
-    "wrong_credentials": Kind(
-        401, "The address or the password is wrong", "Try again, or set a new password by `POST /password/forgot`."
+    "wrong_credentials": ProblemKind(
+        401, "Wrong e-mail address or password", "Try again, or set a new password with `POST /password/forgot`."
     ),
-    "session_over": Kind(401, "The session has ended", "Sign in again."),
-    "forbidden": Kind(
+    "session_over": ProblemKind(401, "Session ended", "Sign in again."),
+    "forbidden": ProblemKind(
         403,
-        "This is not yours to ask",
-        "Ask somebody who has the role that `detail` names; who was given it just now refreshes the token.",
+        "Permission denied",
+        "Use an account with the role that `detail` names; after a role was given, refresh the token.",
     ),
-    "not_confirmed": Kind(
+    "not_confirmed": ProblemKind(
         403,
-        "The address is not confirmed yet",
-        "Enter the code that was sent (`POST /sign-up/confirm`), or ask for another (`POST /sign-up/resend`).",
+        "E-mail address not confirmed",
+        "Enter the code from the e-mail (`POST /sign-up/confirm`), or request a new code (`POST /sign-up/resend`).",
     ),
-    "new_password_needed": Kind(403, "A new password is needed", "Set a new password by `POST /password/forgot`."),
-    "account_disabled": Kind(403, "The account is disabled", "An admin can enable the account again."),
-    "gate_of_another_gym": Kind(403, "The gate is of another gym", "Scan with a device of that gym."),
-    "not_found": Kind(404, "There is nothing here", "See the paths of the interface's document."),
-    "unknown_gym": Kind(
-        404, "There is no such gym", "Look the id up in `GET /gyms`; a retired gym is shown to staff, and not changed."
+    "new_password_needed": ProblemKind(
+        403, "New password required", "Set a new password with `POST /password/forgot`."
     ),
-    "unknown_gate": Kind(404, "There is no such gate", "Look the id up in `GET /gyms/{gym_id}/gates`."),
-    "unknown_device": Kind(404, "There is no such device", "Look the id up in `GET /gates/{gate_id}/devices`."),
-    "unknown_machine": Kind(404, "There is no such machine", "Look the id up in `GET /gyms/{gym_id}/machines`."),
-    "unknown_conflict": Kind(
-        404, "There is no such conflict", "Look the id up in `GET /gyms/{gym_id}/conflicts`; an annulled scan has none."
+    "account_disabled": ProblemKind(403, "Account disabled", "An admin can enable the account again."),
+    "gate_of_another_gym": ProblemKind(403, "Gate of another gym", "Scan with a device of that gym."),
+    "not_found": ProblemKind(404, "Not found", "The API documentation lists all paths."),
+    "unknown_gym": ProblemKind(
+        404, "Gym not found", "Look the id up in `GET /gyms`; only staff see a retired gym, and nobody can change it."
     ),
-    "unknown_pairing": Kind(
-        404, "There is no such pairing", "A code is good once and for ten minutes: make another at the gate."
+    "unknown_gate": ProblemKind(404, "Gate not found", "Look the id up in `GET /gyms/{gym_id}/gates`."),
+    "unknown_device": ProblemKind(404, "Device not found", "Look the id up in `GET /gates/{gate_id}/devices`."),
+    "unknown_machine": ProblemKind(404, "Machine not found", "Look the id up in `GET /gyms/{gym_id}/machines`."),
+    "unknown_conflict": ProblemKind(
+        404, "Conflict not found", "Look the id up in `GET /gyms/{gym_id}/conflicts`; an annulled scan has no conflict."
     ),
-    "unknown_image": Kind(404, "There is no such picture", "Take the address that the machine or the member has now."),
-    "unknown_user": Kind(
-        404, "There is no such user", "Look the id up in `GET /users`; whoever never signed in is not there yet."
+    "unknown_pairing": ProblemKind(
+        404, "Pairing not found", "A code works once, for ten minutes: create a new pairing at the gate."
     ),
-    "unknown_session": Kind(404, "There is no such session", "Look the id up in `GET /me/sessions`."),
-    "unknown_scan": Kind(
+    "unknown_image": ProblemKind(404, "Picture not found", "Use the current picture address of the machine or member."),
+    "unknown_user": ProblemKind(
+        404, "User not found", "Look the id up in `GET /users`; a user appears there after the first sign-in."
+    ),
+    "unknown_session": ProblemKind(404, "Session not found", "Look the id up in `GET /me/sessions`."),
+    "unknown_scan": ProblemKind(
         404,
-        "There is no decided scan of this id",
-        "It was never decided, or is of another device. Send it again, or leave it.",
+        "Scan not found",
+        "No decision exists for this id, or another device made the scan. Send the scan again, or drop it.",
     ),
-    "unknown_plan": Kind(404, "There is no such plan", "Look the id up in `GET /plans`; one that was retired is gone."),
-    "unknown_order": Kind(404, "There is no such order", "Look the id up in `GET /me/orders`."),
-    "unknown_invoice": Kind(404, "There is no such invoice", "Look the id up in `GET /me/invoices`."),
-    "unknown_membership": Kind(
-        404, "There is no such membership", "Look the id up in `GET /members/{member_id}/membership`."
+    "unknown_plan": ProblemKind(
+        404, "Plan not found", "Look the id up in `GET /plans`; a retired plan is no longer for sale."
     ),
-    "method_not_allowed": Kind(405, "The method is not served here", "`Allow` names the methods that are served."),
-    "body_too_slow": Kind(408, "The body did not arrive", "Send it again on a better connection."),
-    "scan_id_reused": Kind(
-        409, "The scan id was used for another question", "Give every new question a scan id of its own."
+    "unknown_order": ProblemKind(404, "Order not found", "Look the id up in `GET /me/orders`."),
+    "unknown_invoice": ProblemKind(404, "Invoice not found", "Look the id up in `GET /me/invoices`."),
+    "unknown_membership": ProblemKind(
+        404, "Membership not found", "Look the id up in `GET /members/{member_id}/membership`."
     ),
-    "request_id_reused": Kind(
-        409, "The request id was used for another question", "Give every new question an id of its own."
+    "method_not_allowed": ProblemKind(405, "Method not allowed", "The `Allow` header lists the methods of this path."),
+    "body_too_slow": ProblemKind(408, "Request body timed out", "Send the request again on a better connection."),
+    "scan_id_reused": ProblemKind(409, "Scan id already used", "Use a new scan id for each new scan."),
+    "request_id_reused": ProblemKind(409, "Request id already used", "Use a new request id for each new request."),
+    "ambiguous_scan_id": ProblemKind(
+        409, "Several scans have this id", "Use the `id` of the scan as `GET /gyms/{gym_id}/scans` lists it."
     ),
-    "ambiguous_scan_id": Kind(
-        409, "Several scans have this id", "Ask by the row's own id, as `GET /gyms/{gym_id}/scans` lists it."
+    "annul_window_over": ProblemKind(409, "Too late to annul", "Staff can still annul the scan, with a reason."),
+    "gate_name_taken": ProblemKind(409, "Gate name already used", "Choose a name that no other gate of the gym has."),
+    "gym_in_use": ProblemKind(
+        409, "Gym in use", "Retire the gym instead (`POST /gyms/{gym_id}/retire`): its history is kept."
     ),
-    "annul_window_over": Kind(409, "It is too late to annul", "Staff may still annul it, with a reason."),
-    "gate_name_taken": Kind(409, "The gym has a gate of this name", "Take another name."),
-    "gym_in_use": Kind(409, "Something refers to the gym", "Retire it (`POST /gyms/{gym_id}/retire`): its past stays."),
-    "gym_not_empty": Kind(
+    "gym_not_empty": ProblemKind(
         409,
-        "People are inside the gym",
-        "Retire it once they have left, or with `?force=true`; `GET /gyms/{gym_id}/inside` names them.",
+        "Gym not empty",
+        "Retire the gym after everybody has left (`GET /gyms/{gym_id}/inside` lists them), or with `?force=true`.",
     ),
-    "machine_in_use": Kind(409, "Somebody is on the machine", "Delete it once it is free, or take it out of service."),
-    "email_in_use": Kind(
-        409, "Another account holds this address", "Sign in with the account that holds the address; staff can help."
+    "machine_in_use": ProblemKind(409, "Machine in use", "Delete the machine when it is free, or retire it."),
+    "email_in_use": ProblemKind(
+        409, "E-mail address already used", "Sign in with the account that has this address; staff can help."
     ),
-    "last_admin": Kind(409, "Nobody would be left to administer", "Make somebody else an admin first."),
-    "plan_sold": Kind(409, "The plan has been sold", "Make another plan, and retire this one: sold ones stay."),
-    "nothing_to_freeze": Kind(409, "Nothing is left to freeze", "Buy or prolong the membership first."),
-    "already_frozen": Kind(409, "A freeze is there already", "End it first: `DELETE …/freezes/current`."),
-    "not_frozen": Kind(409, "Nothing is frozen", "There is nothing to do."),
-    "membership_suspended": Kind(
-        409, "A payment is disputed", "Wait until its bank has decided, or talk to the staff."
+    "last_admin": ProblemKind(409, "Last admin", "Make somebody else an admin first."),
+    "plan_sold": ProblemKind(
+        409, "Plan already sold", "Create another plan and retire this one: sold plans stay as they are."
     ),
-    "membership_too_long": Kind(
-        409, "The membership would end too far ahead", "`detail` names the latest end and how many days fit."
+    "nothing_to_freeze": ProblemKind(409, "No membership to freeze", "Buy or renew a membership first."),
+    "already_frozen": ProblemKind(409, "Already frozen", "End the current freeze first: `DELETE …/freezes/current`."),
+    "not_frozen": ProblemKind(409, "Not frozen", "There is no freeze to end."),
+    "membership_suspended": ProblemKind(
+        409, "Membership suspended", "A payment is disputed. Wait for the decision of the bank, or contact the staff."
     ),
-    "order_not_paid": Kind(409, "The order has no money to give back", "`GET /orders/{order_id}` says where it is."),
-    "order_disputed": Kind(409, "The payment is disputed", "Its bank decides; refund it once that is closed."),
-    "refund_too_large": Kind(409, "More than was paid", "`detail` says how much can still be given back."),
-    "too_many_open_orders": Kind(
-        409, "Too many orders wait for their payments", "Wait until a payment that is on its way has arrived."
+    "membership_too_long": ProblemKind(
+        409, "Membership too long", "`detail` names the latest possible end and the number of days that fit."
     ),
-    "not_reversible": Kind(409, "The payment cannot be reversed", "Give the money back: `POST …/refunds`."),
-    "idempotency_key_in_use": Kind(409, "The same call is under way", "Ask again after `Retry-After`."),
-    "changed_meanwhile": Kind(
-        412, "It has changed since it was read", "Read it again, and send the new `ETag` as `If-Match`."
+    "order_not_paid": ProblemKind(409, "Order not paid", "`GET /orders/{order_id}` shows the state of the order."),
+    "order_disputed": ProblemKind(409, "Payment disputed", "Refund the order after the bank has closed the dispute."),
+    "refund_too_large": ProblemKind(409, "Refund too large", "`detail` names the amount that can still be refunded."),
+    "too_many_open_orders": ProblemKind(
+        409, "Too many open orders", "Wait until a payment that is being processed has arrived."
     ),
-    "body_too_large": Kind(413, "The body is too large", "Send less."),
-    "image_too_large": Kind(413, "The picture is too large", "Send a smaller file; `detail` says how large it may be."),
-    "unsupported_media_type": Kind(
+    "not_reversible": ProblemKind(409, "Payment not reversible", "Refund the order instead: `POST …/refunds`."),
+    "idempotency_key_in_use": ProblemKind(
+        409, "Idempotency key in use", "The same request is running. Repeat it after `Retry-After`."
+    ),
+    "changed_meanwhile": ProblemKind(
+        412, "Version conflict", "Read the object again, and send its new `ETag` as `If-Match`."
+    ),
+    "body_too_large": ProblemKind(413, "Request body too large", "Send less; `detail` names the limit."),
+    "image_too_large": ProblemKind(413, "Picture too large", "Send a smaller file; `detail` names the limit."),
+    "unsupported_media_type": ProblemKind(
         415,
-        "The body is of another type",
-        "Send `Content-Type: application/json`; with a picture, what `detail` names.",
+        "Unsupported media type",
+        "Send `Content-Type: application/json`; for a picture, one of the types that `detail` names.",
     ),
-    "invalid_request": Kind(422, "The request does not fit", "`fields` names each part that does not fit, and why."),
-    "image_unreadable": Kind(
-        422, "The picture cannot be taken", "Send a JPEG, PNG or WebP picture; `detail` says more."
+    "invalid_request": ProblemKind(422, "Invalid request", "`fields` lists each invalid field with the reason."),
+    "image_unreadable": ProblemKind(
+        422, "Picture not readable", "Send a JPEG, PNG or WebP picture; `detail` says more."
     ),
-    "freeze_too_long": Kind(
-        422, "The freeze is not possible so", "`detail` says how long and from when; staff can more."
+    "freeze_too_long": ProblemKind(
+        422, "Freeze not possible", "`detail` names the limits; an admin can freeze for longer."
     ),
-    "price_not_payable": Kind(
-        422, "The price cannot be charged", "`detail` names the rule of the currency and amounts that follow it."
+    "price_not_payable": ProblemKind(
+        422, "Price not payable", "`detail` names the rule of the currency and amounts that follow it."
     ),
-    "amount_not_payable": Kind(
-        422, "The amount cannot be refunded", "`detail` names the rule of the currency and amounts that follow it."
+    "amount_not_payable": ProblemKind(
+        422, "Amount not refundable", "`detail` names the rule of the currency and amounts that follow it."
     ),
-    "foreign_url": Kind(
-        422, "The address is not one of ours", "Lead back to a page of this installation or of an allowed origin."
+    "foreign_url": ProblemKind(422, "URL not allowed", "Use a page of this installation or of an allowed origin."),
+    "direction_not_served": ProblemKind(
+        422, "Direction not served", "Use a gate that serves this direction, or scan in the other direction."
     ),
-    "direction_not_served": Kind(
-        422, "The gate does not serve this direction", "Take a gate that serves this direction, or the other direction."
+    "hours_do_not_fit": ProblemKind(
+        422, "Invalid opening hours", "`detail` names each invalid span and how to correct it."
     ),
-    "hours_do_not_fit": Kind(422, "The opening hours do not fit", "`detail` names the spans and what mends each."),
-    "count_not_plausible": Kind(
-        422, "So many are not believed", "Count again: three times the capacity and fifty more are the most."
+    "count_not_plausible": ProblemKind(
+        422, "Head count not plausible", "Count again. The maximum is three times the capacity, plus 50."
     ),
-    "wrong_code": Kind(422, "The code is wrong", "Look at the newest mail, or ask for another code."),
-    "weak_password": Kind(422, "The password is too easily guessed", "`detail` says what a password needs."),
-    "idempotency_key_reused": Kind(422, "The key was used for another call", "Take a new key for each new call."),
-    "precondition_required": Kind(
-        428, "Which version is to be changed is not said", "Send the `ETag` of what was read as `If-Match`."
+    "wrong_code": ProblemKind(422, "Wrong code", "Use the code of the newest e-mail, or request a new code."),
+    "weak_password": ProblemKind(422, "Weak password", "`detail` names the rules for passwords."),
+    "idempotency_key_reused": ProblemKind(422, "Idempotency key already used", "Use a new key for each new request."),
+    "precondition_required": ProblemKind(428, "Precondition required", "Send the `ETag` that was read as `If-Match`."),
+    "too_many_scans": ProblemKind(429, "Too many scans", "Slow down. Continue after `Retry-After`."),
+    "too_many_requests": ProblemKind(429, "Too many requests", "Slow down. Continue after `Retry-After`."),
+    "too_many_attempts": ProblemKind(
+        429, "Too many failed attempts", "Wait for `Retry-After`. Each failed attempt makes the wait longer."
     ),
-    "too_many_scans": Kind(429, "Too many scans", "Slow down; go on after `Retry-After`."),
-    "too_many_requests": Kind(429, "Too many requests", "Slow down; go on after `Retry-After`."),
-    "too_many_attempts": Kind(429, "Too many wrong tries", "Wait for `Retry-After`; each wrong try makes it longer."),
-    "payment_refused": Kind(
-        502, "The payment's provider refuses it", "`detail` has the provider's words; the staff can help."
+    "payment_refused": ProblemKind(
+        502, "Payment provider refused", "`detail` quotes the payment provider; the staff can help."
     ),
-    "internal_error": Kind(
-        500, "Something went wrong here", "Tell us the `request_id`: it names what happened in the log."
+    "internal_error": ProblemKind(
+        500, "Internal error", "Report the `request_id`: it identifies the error in the log."
     ),
-    "no_answer_in_time": Kind(
-        503, "No answer in time", "Send the same again, with the same ids, until it is answered."
+    "no_answer_in_time": ProblemKind(
+        503, "No answer in time", "Send the same request again, with the same ids, until it is answered."
     ),
-    "count_too_late": Kind(503, "The count came too late", "Count again, under a new id."),
-    "busy": Kind(503, "Too much is waiting", "Ask again after `Retry-After`."),
-    "unavailable": Kind(503, "A part of the system is away", "Ask again after `Retry-After`."),
-    "payments_disabled": Kind(503, "Payments are not set up here", "Pay at the desk; an operator sets the keys."),
-    "images_away": Kind(503, "Pictures cannot be kept or shown now", "Send the same again after `Retry-After`."),
-    "not_decided": Kind(503, "The scan could not be decided", "Send the same again, with the same ids."),
+    "count_too_late": ProblemKind(503, "Head count too late", "Count again, with a new id."),
+    "busy": ProblemKind(503, "Service busy", "Repeat the request after `Retry-After`."),
+    "unavailable": ProblemKind(503, "Service unavailable", "Repeat the request after `Retry-After`."),
+    "payments_disabled": ProblemKind(
+        503, "Payments not configured", "Pay at the front desk. An operator configures the payment keys."
+    ),
+    "images_away": ProblemKind(503, "Picture store unavailable", "Repeat the request after `Retry-After`."),
+    "not_decided": ProblemKind(503, "Scan not decided", "Send the same request again, with the same ids."),
 }
-"""Code to status, for the whole interface; the door's and the gyms' own problem codes are among them."""
+"""Every code of the API, with the problem codes of the domain among them."""

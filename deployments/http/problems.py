@@ -1,4 +1,4 @@
-"""Everything that can go wrong with a call, told in one shape: problem+json (RFC 9457)."""
+"""Error responses: `application/problem+json` (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,28 +7,26 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from deployments.http.problem_kinds import KINDS, Kind
+from deployments.http.problem_kinds import KINDS, ProblemKind
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTED_AT = "/api/docs"
-
-
 ANY_CALL = (
     *("malformed_request", "body_too_slow", "body_too_large", "too_many_requests"),
     *("internal_error", "busy", "unavailable"),
 )
-"""What may be answered whatever is called."""
+"""Codes that every call can answer with."""
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one part of a request."""
+    """An invalid field of a request."""
 
     field: str
     detail: str
 
 
 class ProblemDocument(BaseModel):
-    """Why a call failed (RFC 9457). `code` is stable; clients compare it, never the sentences."""
+    """An error (RFC 9457). `code` is stable: compare it, never `title` or `detail`."""
 
     type: str
     title: str
@@ -41,20 +39,20 @@ class ProblemDocument(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one field."""
+    """An invalid field, and why it is invalid; `detail` continues a sentence that begins with the field's name."""
 
     field: str
     detail: str
 
 
 class ApiProblem(Exception):  # noqa: N818 - the word of RFC 9457
-    """A call ends here with this answer.
+    """Ends a call with an error response.
 
     Args:
-        code: one of `KINDS`.
-        detail: what is wrong this time, and what would mend it.
-        faults: the fields that do not fit, where some do not.
-        headers: further ones, such as Retry-After.
+        code: a key of `KINDS`.
+        detail: what is wrong this time, with the value, and how to correct it.
+        faults: the invalid fields.
+        headers: more response headers, such as `Retry-After`.
     """
 
     def __init__(
@@ -68,28 +66,28 @@ class ApiProblem(Exception):  # noqa: N818 - the word of RFC 9457
 
     @property
     def status(self) -> int:
-        """The status that the code has."""
+        """The HTTP status of the code."""
         return KINDS[self.code].status
 
 
 def later(code: str, detail: str, *, seconds: int = 1) -> ApiProblem:
-    """A problem that goes away by itself: the same call may succeed after so many seconds."""
+    """A temporary problem: the same call may succeed after `seconds`."""
     return ApiProblem(code, detail, headers={"Retry-After": str(seconds)})
 
 
 def unauthenticated(detail: str, *, error: bool = False) -> ApiProblem:
-    """Nobody, or nobody known, is asking. `error`: a token was shown and is not good (RFC 6750 section 3)."""
+    """The caller is not authenticated. `error`: a token was sent and is invalid (RFC 6750 section 3)."""
     bearer = 'Bearer realm="fitmonitor", error="invalid_token"' if error else 'Bearer realm="fitmonitor"'
     return ApiProblem("unauthenticated", detail, headers={"WWW-Authenticate": f'{bearer}, Device realm="fitmonitor"'})
 
 
 def internal_error() -> ApiProblem:
-    """Something failed that nobody foresaw; what it was is in the log, under the request id."""
-    return ApiProblem("internal_error", "Something went wrong here. The request id names it in our log.")
+    """An unexpected error. The log has its cause under the request id."""
+    return ApiProblem("internal_error", "An unexpected error occurred. Its request id identifies it in the log.")
 
 
 def body_of(problem: ApiProblem, request_id: str) -> bytes:
-    """The problem as JSON."""
+    """Encode a problem as JSON."""
     kind = KINDS[problem.code]
     document: dict[str, Any] = {
         "type": f"{DOCUMENTED_AT}#{problem.code}",
@@ -105,7 +103,7 @@ def body_of(problem: ApiProblem, request_id: str) -> bytes:
 
 
 def declared(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """These problems as FastAPI's `responses`, so that the OpenAPI document names them."""
+    """Describe problems as FastAPI's `responses`, for the OpenAPI document."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for code in codes:
         kind = KINDS[code]
@@ -121,7 +119,7 @@ def declared(*codes: str) -> dict[int | str, dict[str, Any]]:
 _SCHEMA = {"$ref": "#/components/schemas/ProblemDocument"}
 
 
-def _example(code: str, kind: Kind) -> dict[str, Any]:
+def _example(code: str, kind: ProblemKind) -> dict[str, Any]:
     return {
         "type": f"{DOCUMENTED_AT}#{code}",
         "title": kind.title,

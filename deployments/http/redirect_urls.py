@@ -1,4 +1,4 @@
-"""Where a browser may be sent: to pages of this installation, and of origins and pages that the settings name."""
+"""The URLs to which a browser may be redirected: pages of this installation and those that the settings allow."""
 
 from deployments.http.problems import ApiProblem, Fault
 from integrations.settings import ApiSettings, Settings
@@ -11,41 +11,43 @@ _CALLBACK_OF_CLIENTS = "/callback"
 
 
 def callback_of(settings: ApiSettings) -> str:
-    """Where the provider's page is told to come back to; the pool's client must allow it."""
+    """The `redirect_uri` of a sign-in at the identity provider. Its app client must allow it."""
     return settings.public_url + CALLBACK
 
 
-def own_address(settings: ApiSettings, wanted: str | None, usual: str, field: str) -> str:
-    """An address to which a checkout may lead.
+def checkout_redirect(settings: ApiSettings, wanted: str | None, default: str, field: str) -> str:
+    """The URL to which a checkout leads back.
 
     Args:
-        wanted: by the client; None: the usual one.
-        usual: a path of ours.
-        field: of the request that it is in.
+        settings: the public URL and the allowed origins.
+        wanted: the URL that the client asks for; None: the default.
+        default: a path of this installation.
+        field: the request field of the URL, for the error message.
 
     Returns:
-        The address written anew from what was checked: never the text of the client.
+        The URL, rebuilt from its checked parts: never the text of the client.
 
     Raises:
-        ApiProblem: `foreign_url`: it leads elsewhere, or is none.
+        ApiProblem: `foreign_url`: the URL is invalid, or its origin is not allowed.
     """
     if wanted is None:
-        return f"{settings.public_url}{usual}"
+        return f"{settings.public_url}{default}"
     address = read_web_address(wanted)
-    if address is None or address.origin not in _own_origins(settings):
+    allowed = {origin_of(each) for each in (settings.public_url, *settings.allowed_origins)}
+    if address is None or address.origin not in allowed:
         raise ApiProblem(
             "foreign_url",
-            "A checkout leads back to pages of this installation or of an allowed origin only.",
-            faults=[Fault(field, "is not an address of ours")],
+            "A checkout can only lead back to a page of this installation or of an allowed origin.",
+            faults=[Fault(field, "must be a URL of this installation or of an allowed origin")],
         )
     return address.text
 
 
 def registered_redirects(settings: Settings) -> frozenset[str]:
-    """Every `redirect_uri` to which an authorization code may be sent, compared as text (RFC 9700 section 2.1).
+    """Every `redirect_uri` that may receive an authorization code, compared as text (RFC 9700 section 2.1).
 
-    The callback of this installation and the page of the existing web client are always among them. The others are
-    named by `FITMONITOR_IDENTITY__REDIRECT_URIS`; where it is unset they are `/callback` of each allowed origin.
+    They always include the callback of this installation and the page of the existing web client.
+    `FITMONITOR_IDENTITY__REDIRECT_URIS` adds others. If it is unset, `/callback` of each allowed origin is added.
     """
     named = settings.identity.redirect_uris
     if named is None:
@@ -54,25 +56,16 @@ def registered_redirects(settings: Settings) -> frozenset[str]:
     return frozenset({callback_of(settings.api), settings.default_stage.redirect_uri, *named})
 
 
-def may_return_to(settings: Settings, redirect_uri: str) -> bool:
-    """Whether an authorization code may be sent there."""
-    return redirect_uri in registered_redirects(settings)
-
-
-def redirect_of(settings: Settings, page_origin: str | None) -> str:
-    """The page that has asked the sign-in page for a code, of an application that does not say it.
+def redirect_uri_for_origin(settings: Settings, page_origin: str | None) -> str:
+    """The `redirect_uri` of a sign-in whose application does not send it with its code.
 
     Args:
-        settings: see there.
-        page_origin: the request's `Origin`, by which browsers name the page's.
+        settings: the registered redirects.
+        page_origin: the `Origin` header of the request.
     """
-    usual = settings.default_stage.redirect_uri
-    address = read_web_address(usual)
+    default = settings.default_stage.redirect_uri
+    address = read_web_address(default)
     if page_origin is None or address is None or address.origin == page_origin:
-        return usual
+        return default
     own = f"{page_origin}{_CALLBACK_OF_CLIENTS}"
-    return own if may_return_to(settings, own) else usual
-
-
-def _own_origins(settings: ApiSettings) -> set[str | None]:
-    return {origin_of(each) for each in (settings.public_url, *settings.allowed_origins)}
+    return own if own in registered_redirects(settings) else default

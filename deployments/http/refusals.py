@@ -1,4 +1,4 @@
-"""Refusals of the domain, which are values, as problems of the interface."""
+"""Converts refusals of the domain, which are values, to problems of the API."""
 
 from typing import TypeVar
 
@@ -12,22 +12,38 @@ from domain.payments.model import PaymentRefusal
 
 T = TypeVar("T")
 Refusal = GymRefusal | IdentityRefusal | ImageRefusal | MembershipRefusal | PaymentRefusal
-_FOR_NOW = 503
-_SOON_S, _MUCH_LATER_S = 5, 300
+_UNAVAILABLE = 503
+_IMAGES_RETRY_S, _PAYMENTS_RETRY_S = 5, 300  # a missing payment key needs an operator
 
 
 def granted(answer: T | Refusal) -> T:
-    """The answer, when it is one.
+    """Return the answer of a service unless it is a refusal.
 
     Raises:
-        ApiProblem: with the refusal's own code.
+        ApiProblem: with the code of the refusal.
     """
-    if isinstance(answer, IdentityRefusal) and answer.retry_after_s is not None:
-        raise later(answer.problem.value, answer.detail, seconds=answer.retry_after_s)
-    if isinstance(answer, ImageRefusal | PaymentRefusal) and KINDS[answer.problem].status == _FOR_NOW:
-        # What is not set up is not set up a moment later.
-        seconds = _SOON_S if isinstance(answer, ImageRefusal) else _MUCH_LATER_S
-        raise later(answer.problem.value, answer.detail, seconds=seconds)
     if isinstance(answer, Refusal):
-        raise ApiProblem(answer.problem.value, answer.detail)
+        raise problem_of(answer)
     return answer
+
+
+def problem_of(refusal: Refusal) -> ApiProblem:
+    """The problem of a refusal, with `Retry-After` where the same call can succeed later."""
+    code = refusal.problem.value
+    seconds: int | None = None
+    if isinstance(refusal, IdentityRefusal):
+        seconds = refusal.retry_after_s
+    elif KINDS[code].status == _UNAVAILABLE:
+        seconds = _IMAGES_RETRY_S if isinstance(refusal, ImageRefusal) else _PAYMENTS_RETRY_S
+    return ApiProblem(code, refusal.detail) if seconds is None else later(code, refusal.detail, seconds=seconds)
+
+
+def found(value: T | None, code: str) -> T:
+    """Return a value that a look-up has found.
+
+    Raises:
+        ApiProblem: with this code, when there is none.
+    """
+    if value is None:
+        raise ApiProblem(code, f"{KINDS[code].title}.")
+    return value

@@ -1,4 +1,4 @@
-"""What every JSON body of a request shares: JSON's own types are taken strictly."""
+"""The base of every JSON request body: scalars are strict."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ _OF_TEXT = frozenset({"date", "datetime", "time", "timedelta"})
 
 
 def not_a_number(value: object) -> object:
-    """A value that is neither a number nor `true` or `false`.
+    """Refuse a number, `true` and `false`; return any other value.
 
     Raises:
-        ValueError: it is one.
+        ValueError: the value is a number or a boolean.
     """
     if isinstance(value, bool | int | float):
         raise ValueError("must be a string, not a number")  # noqa: TRY004 - pydantic reports a ValueError as a fault
@@ -21,10 +21,10 @@ def not_a_number(value: object) -> object:
 
 
 def not_a_boolean(value: object) -> object:
-    """A value that is not `true` or `false`, for calls that take numbers as text too.
+    """Refuse `true` and `false`; return any other value. For calls that also accept a number as text.
 
     Raises:
-        ValueError: it is one.
+        ValueError: the value is a boolean.
     """
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004 - as above
@@ -32,6 +32,7 @@ def not_a_boolean(value: object) -> object:
 
 
 def _make_strict(node: Any, owner: type[BaseModel]) -> None:  # noqa: ANN401 - a tree of dictionaries
+    """Make every scalar below a node of a pydantic core schema strict, except inside other models."""
     if isinstance(node, list | tuple):
         for each in node:
             _make_strict(each, owner)
@@ -39,7 +40,7 @@ def _make_strict(node: Any, owner: type[BaseModel]) -> None:  # noqa: ANN401 - a
     if not isinstance(node, dict) or (node.get("type") == "model" and node.get("cls") is not owner):
         return
     kind = node.get("type")
-    kind = kind if isinstance(kind, str) else ""  # a map of fields, one of which has this name
+    kind = kind if isinstance(kind, str) else ""  # no string: the node maps fields, and one is called `type`
     if kind in _NATIVE:
         node["strict"] = True
     elif kind in _OF_TEXT:
@@ -53,14 +54,14 @@ def _make_strict(node: Any, owner: type[BaseModel]) -> None:  # noqa: ANN401 - a
 
 
 class RequestBody(BaseModel):
-    """A JSON body, or an object in one: `true` and `"1"` are no integers, and 1 is no text, boolean or date.
+    """A JSON object in a request: `true` and `"1"` are not integers, and 1 is not a string, boolean or date.
 
-    Pydantic's own strict mode would refuse dates, UUIDs and enumerations as well, which JSON can only write as strings.
+    Pydantic's strict mode is no alternative: it also refuses dates, UUIDs and enumerations, which JSON has as strings.
     """
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - pydantic's own
-        """The schema that validates, with its scalars strict."""
+        """The core schema of the model, with strict scalars."""
         schema = handler(source)
         _make_strict(schema, cls)
         return schema

@@ -1,4 +1,8 @@
-"""A form of a page with a picture in it (multipart/form-data, RFC 7578), read piece by piece as it arrives."""
+"""Parses a form with a picture (multipart/form-data, RFC 7578) while it arrives, on top of python-multipart.
+
+Starlette's `request.form()` is no alternative: it accepts a form that was cut off, takes a picture without a file name
+for text, and decodes text that is not UTF-8 as Latin-1.
+"""
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -6,45 +10,50 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from deployments.http.problems import ApiProblem, Fault
 
 PICTURE = "image"
-"""The name of the part that is the picture."""
+"""The name of the part with the picture."""
+
+CLOSE = {"Connection": "close"}
+"""The header of a refusal before the body was read to its end."""
 
 _LONGEST_TEXT = 32 * 1024  # bytes of all texts together
 _LONGEST_PREAMBLE = 8 * 1024
 
 
 def boundary_of(content_type: str) -> bytes:
-    """What parts the form.
+    """Read the boundary between the parts from a content type.
 
     Raises:
-        ApiProblem: there is nothing that does.
+        ApiProblem: `malformed_request`: there is no boundary.
     """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
     if not boundary:
-        raise ApiProblem("malformed_request", "The form's Content-Type names no boundary.")
+        raise ApiProblem("malformed_request", "The Content-Type of the form has no boundary.")
     return boundary
 
 
 class UploadForm:
-    """Takes a form apart. Of the picture no more is held than `picture` has until it is taken away.
+    """Splits a form into its texts and its picture.
+
+    The caller empties `picture` while the form arrives, so that the picture is never whole in memory.
 
     Args:
-        boundary: what parts the form.
-        names: of the texts that are wanted; other parts are passed over.
+        boundary: the boundary between the parts.
+        names: names of the text parts to keep; other parts are ignored.
     """
 
     def __init__(self, boundary: bytes, names: frozenset[str]) -> None:
         self.picture = bytearray()
         self.complete = False
         self._delimiter = b"\r\n--" + boundary
-        # As if a line had ended before; None once the first part has begun.
+        # The delimiter begins a line, so the preamble starts with a line break. None: the first part has begun.
         self._preamble: bytearray | None = bytearray(b"\r\n")
         self._names = names
         self._raw: dict[str, bytearray] = {}
         self._seen: set[str] = set()
         self._text_bytes = 0
-        self._header = [bytearray(), bytearray()]  # its name, its value
-        self._name = ""
+        self._header = [bytearray(), bytearray()]  # name and value of the current header
+        self._name = ""  # of the current part
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -63,14 +72,14 @@ class UploadForm:
 
     @property
     def has_picture(self) -> bool:
-        """Whether the picture's part has begun."""
+        """Whether the part with the picture has begun."""
         return PICTURE in self._seen
 
     def feed(self, piece: bytes) -> None:
-        """Take in what has arrived.
+        """Parse the next piece of the body.
 
         Raises:
-            ApiProblem: it is no such form, a part comes twice, or the texts are too long.
+            ApiProblem: the form is malformed, has a part twice, or its texts are too long.
         """
         piece = self._after_preamble(piece)
         if not piece:
@@ -81,10 +90,10 @@ class UploadForm:
             raise _malformed() from error
 
     def texts(self) -> dict[str, str]:
-        """The texts, once the form is complete.
+        """The texts of a complete form, by name.
 
         Raises:
-            ApiProblem: the form ended too early, or a text is not UTF-8.
+            ApiProblem: the form is not complete, or a text is not UTF-8.
         """
         if not self.complete:
             raise _malformed()
@@ -93,15 +102,15 @@ class UploadForm:
             try:
                 found[name] = raw.decode()
             except UnicodeDecodeError as error:
-                raise _misfit(name, "is not UTF-8") from error
+                raise _invalid(name, "must be UTF-8") from error
         return found
 
     def _after_preamble(self, piece: bytes) -> bytes:
-        """What the parser takes: it knows of no text before the first boundary (RFC 2046 section 5.1.1)."""
+        """Drop the text before the first boundary (RFC 2046 section 5.1.1), which the parser does not support."""
         if self._preamble is None:
             return piece
         held = self._preamble
-        searched = max(0, len(held) - len(self._delimiter) + 1)  # a boundary may arrive in pieces
+        searched = max(0, len(held) - len(self._delimiter) + 1)  # the delimiter may arrive in pieces
         held += piece
         found = held.find(self._delimiter, searched)
         if found < 0:
@@ -130,7 +139,7 @@ class UploadForm:
         if self._name != PICTURE and self._name not in self._names:
             return
         if self._name in self._seen:
-            raise _misfit(self._name, "comes twice")
+            raise _invalid(self._name, "must occur once")
         self._seen.add(self._name)
         if self._name != PICTURE:
             self._raw[self._name] = bytearray()
@@ -141,7 +150,7 @@ class UploadForm:
         elif self._name in self._raw:
             self._text_bytes += end - start
             if self._text_bytes > _LONGEST_TEXT:
-                raise _misfit(self._name, "is too long")
+                raise _invalid(self._name, "is too long")
             self._raw[self._name] += data[start:end]
 
     def _end(self) -> None:
@@ -149,11 +158,8 @@ class UploadForm:
 
 
 def _malformed() -> ApiProblem:
-    return ApiProblem("malformed_request", "The body is no complete multipart/form-data.", headers=_CLOSE)
+    return ApiProblem("malformed_request", "The body is not a complete multipart/form-data.", headers=CLOSE)
 
 
-def _misfit(name: str, why: str) -> ApiProblem:
-    return ApiProblem("invalid_request", "The request does not fit.", faults=[Fault(name, why)], headers=_CLOSE)
-
-
-_CLOSE = {"Connection": "close"}
+def _invalid(name: str, why: str) -> ApiProblem:
+    return ApiProblem("invalid_request", "The request is not valid.", faults=[Fault(name, why)], headers=CLOSE)

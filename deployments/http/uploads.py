@@ -1,4 +1,4 @@
-"""Pictures on their way in: from the connection into a file, from there into quarantine; never whole in memory."""
+"""Receives uploaded pictures: from the connection into a temporary file, then into quarantine."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from fastapi import Request
 from deployments.http.body_reading import BodyPieces
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem, Fault, later
-from deployments.http.upload_forms import UploadForm, boundary_of
+from deployments.http.upload_forms import CLOSE, UploadForm, boundary_of
 from domain.ids import new_id
 from domain.images.model import quarantine_key
 from domain.images.ports import ImagesUnavailableError
@@ -24,21 +24,26 @@ from integrations.settings import ImageSettings
 FORM = "multipart/form-data"
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 UPLOADS = (("POST", "/gyms/{gym_id}/machines"), ("PUT", "/machines/{machine_id}/image"), ("PUT", "/me/picture"))
-"""The calls that take an upload; their bodies are read here and not before."""
+"""The calls that take an upload. `Uploads` reads their bodies, nothing reads them before."""
 PROBLEMS = ("image_too_large", "image_unreadable", "images_away", "unsupported_media_type", "invalid_request")
-"""What a call that takes an upload may be answered."""
+"""The problems of a call that takes an upload."""
 
-_WITHIN_S = 25.0  # Serve's own server gives a request 30
-_HELD = 256 * 1024  # bytes of one upload in memory; then they are written
-_TEXTS = 64 * 1024  # what a form may have beside the picture
-_AT_ONCE = 2  # pictures that one gateway lets be made anew; the others wait here, where waiting costs nothing
-_CLOSE = {"Connection": "close"}
+_WITHIN_S = 25.0  # Ray Serve ends a request after 30
+_BUFFER_BYTES = 256 * 1024  # of one upload in memory, before they are written
+_TEXT_BYTES = 64 * 1024  # that a form may have besides the picture
+_AT_ONCE = 2  # pictures that one gateway has encoded at a time; waiting here is cheap
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What was uploaded: the picture's key in quarantine, the texts beside it, and SHA-256 of both."""
+    """A received upload.
+
+    Args:
+        key: of the picture in quarantine.
+        texts: the text parts of the form, by name.
+        content_hash: SHA-256 of picture and texts.
+    """
 
     key: str
     texts: dict[str, str]
@@ -46,11 +51,11 @@ class Upload:
 
 
 class Uploads:
-    """Brings uploads into quarantine.
+    """Receives uploads into quarantine.
 
     Args:
-        images: where they are kept.
-        settings: how large they may be.
+        images: the image store.
+        settings: the size limit of a picture.
     """
 
     def __init__(self, images: ImagesByThread, settings: ImageSettings) -> None:
@@ -61,19 +66,19 @@ class Uploads:
 
     @asynccontextmanager
     async def quarantined(self, request: Request, *names: str) -> AsyncIterator[Upload]:
-        """An upload, in quarantine for the length of a `with`, whatever becomes of it.
+        """Receive an upload. Its quarantined picture is deleted at the end of the `with` block.
 
         Args:
-            request: a form with the picture as `image`; or, where no texts are wanted, the picture itself.
-            names: the texts beside the picture.
+            request: a form with the picture as `image`; without `names` also the picture as the whole body.
+            names: names of the text parts.
 
         Raises:
             ApiProblem: see `PROBLEMS`.
-            ClientGoneError: nobody is there any more.
+            ClientGoneError: the client disconnected.
         """
         key = quarantine_key(new_id())
         with TemporaryFile() as file:
-            texts = await self._received(request, file, frozenset(names))
+            texts = await self._receive(request, file, frozenset(names))
             content_hash = await asyncio.to_thread(_hash, file, texts)
             try:
                 await self._keep(key, file)
@@ -94,90 +99,89 @@ class Uploads:
             async with asyncio.timeout(self.turn_within_s):
                 await self.turns.acquire()
         except TimeoutError:
-            raise later("busy", "Many pictures come at once. Nothing was changed.", seconds=5) from None
+            raise later("busy", "Too many pictures are being uploaded. Nothing was changed.", seconds=5) from None
 
-    async def _received(self, request: Request, file: BinaryIO, names: frozenset[str]) -> dict[str, str]:
+    async def _receive(self, request: Request, file: BinaryIO, names: frozenset[str]) -> dict[str, str]:
         content_type = request.headers.get("content-type", "")
         media_type = content_type.partition(";")[0].strip().lower()
         if media_type != FORM and (names or media_type not in PICTURES):
-            wanted = FORM if names else f"{FORM}, or the picture itself as {', '.join(sorted(PICTURES))}"
-            raise ApiProblem("unsupported_media_type", f"Send the body as {wanted}.", headers=_CLOSE)
+            wanted = FORM if names else f"{FORM}, or only the picture as {', '.join(sorted(PICTURES))}"
+            raise ApiProblem("unsupported_media_type", f"Send the body as {wanted}.", headers=CLOSE)
         pieces = BodyPieces(request.receive)
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._max_bytes + _TEXTS:
+        if length.isdigit() and int(length) > self._max_bytes + _TEXT_BYTES:
             raise self._too_large()
         try:
             async with asyncio.timeout(_WITHIN_S):
                 if media_type == FORM:
-                    form = UploadForm(boundary_of(content_type), names)
-                    return await self._form(pieces, file, form)
-                await self._raw(pieces, file)
+                    return await self._receive_form(pieces, file, UploadForm(boundary_of(content_type), names))
+                await self._receive_picture(pieces, file)
                 return {}
         except TimeoutError:
-            raise ApiProblem("body_too_slow", "The picture did not arrive in time.", headers=_CLOSE) from None
+            raise ApiProblem("body_too_slow", "The picture did not arrive in time.", headers=CLOSE) from None
 
-    async def _form(self, pieces: BodyPieces, file: BinaryIO, form: UploadForm) -> dict[str, str]:
+    async def _receive_form(self, pieces: BodyPieces, file: BinaryIO, form: UploadForm) -> dict[str, str]:
         kept = read = 0
         async for piece in pieces:
             read += len(piece)
             form.feed(piece)
-            if kept + len(form.picture) > self._max_bytes or read > self._max_bytes + _TEXTS:
+            if kept + len(form.picture) > self._max_bytes or read > self._max_bytes + _TEXT_BYTES:
                 raise self._too_large()
-            if len(form.picture) >= _HELD:
+            if len(form.picture) >= _BUFFER_BYTES:
                 kept += len(form.picture)
                 await self._write(file, form.picture)
         texts = form.texts()
         if not form.has_picture:
-            raise ApiProblem("invalid_request", "The request does not fit.", faults=[Fault("image", "is missing")])
+            raise ApiProblem("invalid_request", "The request is not valid.", faults=[Fault("image", "is missing")])
         await self._write(file, form.picture)
         return texts
 
-    async def _raw(self, pieces: BodyPieces, file: BinaryIO) -> None:
+    async def _receive_picture(self, pieces: BodyPieces, file: BinaryIO) -> None:
         held, read = bytearray(), 0
         async for piece in pieces:
             read += len(piece)
             held += piece
             if read > self._max_bytes:
                 raise self._too_large()
-            if len(held) >= _HELD:
+            if len(held) >= _BUFFER_BYTES:
                 await self._write(file, held)
         await self._write(file, held)
 
     async def _keep(self, key: str, file: BinaryIO) -> None:
         file.seek(0)
         try:
-            await self._images.put(key, file, "application/octet-stream")
+            await self._images.run(self._images.store.put, key, file, "application/octet-stream")
         except ImagesUnavailableError as error:
-            raise images_away(error) from error
+            raise images_unavailable(error) from error
 
     async def _discard(self, key: str) -> None:
-        # What is left behind, also by a gateway that was killed, goes with the next sweep.
+        # The periodic sweep deletes what is left behind, also after a crash of the gateway.
         try:
-            await self._images.delete(key)
+            await self._images.run(self._images.store.delete, key)
         except ImagesUnavailableError as error:
             _log.warning("quarantine_left", key=key, error=str(error))
 
     async def _write(self, file: BinaryIO, held: bytearray) -> None:
-        """Write what is held, and hold nothing more."""
+        """Move the held bytes into the file."""
         whole = bytes(held)
         held.clear()
-        await self._images.write(file, whole)
+        await self._images.run(file.write, whole)
 
     def _too_large(self) -> ApiProblem:
-        return ApiProblem("image_too_large", f"A picture has {self._max_bytes} bytes at most.", headers=_CLOSE)
+        return ApiProblem("image_too_large", f"The picture exceeds {self._max_bytes} bytes.", headers=CLOSE)
 
 
 def _hash(file: BinaryIO, texts: dict[str, str]) -> str:
-    # Of what was meant: another attempt has another boundary between the parts.
+    # Not of the body: a repeated request has another boundary between its parts.
     digest = hashlib.sha256()
     file.seek(0)
-    while piece := file.read(_HELD):
+    while piece := file.read(_BUFFER_BYTES):
         digest.update(piece)
     digest.update(json.dumps(texts, sort_keys=True).encode())
     return digest.hexdigest()
 
 
-def images_away(error: ImagesUnavailableError) -> ApiProblem:
-    """That pictures can be neither kept nor shown for now."""
+def images_unavailable(error: ImagesUnavailableError) -> ApiProblem:
+    """The problem of an image store that does not answer."""
     _log.warning("part_away", part="images", error=str(error))
-    return later("images_away", "Pictures can be neither kept nor shown for now. Nothing was changed.", seconds=5)
+    return later("images_away", "The picture store is unavailable. Nothing was changed.", seconds=5)

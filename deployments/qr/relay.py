@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from deployments.gateway.dependencies import Parts
-from deployments.gateway.machines.use_commands import decide_wish
+from deployments.gateway.machines.use import decide_machine_use
 from deployments.http.problems import ApiProblem
 from deployments.qr.scan_service import ScanDesk
 from domain.door.machine_model import MachineAction
@@ -52,7 +52,7 @@ class Relay:
 
     async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> Relayed:
         """Use a machine, or release the one that the member uses."""
-        return await _relayed(decide_wish(self._parts, member_id, action, machine_id))
+        return await _relayed(decide_machine_use(self._parts, member_id, action, machine_id))
 
 
 async def _relayed(asking: Awaitable[bytes]) -> Relayed:

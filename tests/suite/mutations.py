@@ -140,7 +140,9 @@ MUTATIONS: Sequence[Mutation] = (
                 "secret.startswith(signature)",
             )
         ],
-        [f"{_GATEWAY}test_provider_calls.py::test_an_event_that_was_not_signed_with_our_secret_just_now_is_not_taken"],
+        [
+            f"{_GATEWAY}payments/test_provider.py::test_an_event_that_was_not_signed_with_our_secret_just_now_is_not_taken"
+        ],
     ),
     Mutation(
         "any-issuer",

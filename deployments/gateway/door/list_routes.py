@@ -19,8 +19,8 @@ from deployments.gateway.door.list_schemas import (
 from deployments.gym.door_records import DoorRecordService
 from deployments.http.calendar_days import Day
 from deployments.http.dependencies import TheUser
-from deployments.http.idempotency import IdempotencyKey, id_of_key
-from deployments.http.paging import Asked, Listing, listing
+from deployments.http.idempotency import IdempotencyKey, request_id_from_key
+from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
@@ -37,7 +37,7 @@ def router() -> APIRouter:
     async def visits(
         gym_id: UUID,
         parts: OfParts,
-        asked: Asked,
+        asked: PageQuery,
         day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """The visits at a gym, newest first."""
@@ -46,14 +46,14 @@ def router() -> APIRouter:
         )
 
     @routes.get("/users/{user_id}/visits")
-    async def visits_of(user_id: UUID, parts: OfParts, asked: Asked) -> Listing[GymVisitDocument]:
+    async def visits_of(user_id: UUID, parts: OfParts, asked: PageQuery) -> Listing[GymVisitDocument]:
         """A member's visits, newest first."""
         return listing(
             await parts.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
         )
 
     @routes.get("/gyms/{gym_id}/head-counts", responses=declared("unknown_gym"))
-    async def head_counts(gym_id: UUID, parts: OfParts, asked: Asked) -> Listing[HeadCountDocument]:
+    async def head_counts(gym_id: UUID, parts: OfParts, asked: PageQuery) -> Listing[HeadCountDocument]:
         """The head counts at a gym, newest first."""
         return listing(
             granted(await parts.gym(DoorRecordService.head_counts, gym_id, asked)), HeadCountDocument.model_validate
@@ -78,7 +78,7 @@ def router() -> APIRouter:
         """Make who is inside agree with who was seen: the oldest visits end, or visits without a name begin."""
         now = parts.clock()
         count = HeadCountRequest(
-            count_id=wanted.count_id or id_of_key(request, key) or str(new_id()),
+            count_id=wanted.count_id or request_id_from_key(request, key) or str(new_id()),
             gym_id=gym_id,
             by=user.id,
             counted=wanted.counted,
@@ -94,7 +94,7 @@ def router() -> APIRouter:
     async def conflicts(
         gym_id: UUID,
         parts: OfParts,
-        asked: Asked,
+        asked: PageQuery,
         settled: Annotated[bool, Query(description="Those that staff have settled, instead of those open.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
         """Scans made without the server that do not fit, newest first."""

@@ -1,4 +1,4 @@
-"""The shapes of visits, head counts, conflicts and machines in use."""
+"""The shapes of visits, head counts and conflicts."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,10 +6,9 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from deployments.gateway.schemas import Document
 from deployments.http.request_body import RequestBody
+from deployments.http.schemas import Document
 from deployments.http.text import PARAGRAPHS
-from domain.door.machine_model import UseOutcome, UseReason
 from domain.door.model import Conflict, Direction, Outcome
 
 MOST_COUNTED = 100_000
@@ -95,25 +94,3 @@ class Settlement(RequestBody):
     """What staff have found out."""
 
     note: _Reason
-
-
-class NewMachineRequest(RequestBody):
-    """A wish about a machine."""
-
-    request_id: _OwnId | None = Field(
-        default=None, description="The client's own; a repeated one gets the first answer."
-    )
-
-
-class MachineAnswerDocument(Document):
-    """The answer to a wish about a machine. A refusal is an answer too."""
-
-    request_id: str
-    outcome: UseOutcome
-    reason: UseReason | None
-    machine_id: UUID
-    member_id: UUID
-    gym_id: UUID
-    use_id: UUID | None
-    decided_at: datetime
-    replayed: bool

@@ -10,8 +10,6 @@ from fastapi import APIRouter, Request
 from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.door.offline_schemas import (
     UPLOAD_BODY,
-    PassKey,
-    PassKeysDocument,
     UploadDocument,
     UploadedScan,
     UploadStatus,
@@ -25,7 +23,6 @@ from deployments.qr.questions import ScanQuestion
 from deployments.qr.scan_bodies import OfflineScanBody, UnfitElement, read_upload
 from domain.door.model import Direction, OfflineAnswer
 from domain.ids import new_id
-from domain.passes import GOOD_AFTER, GOOD_BEFORE
 
 # So few at a time that an upload does not crowd out those who stand at a gate.
 _AT_ONCE = 16
@@ -40,17 +37,6 @@ _log = structlog.get_logger(__name__)
 def router() -> APIRouter:
     """The calls of a device that prepares to be cut off, and of one that is back."""
     routes = guarded_router("door")
-
-    @routes.get("/pass-keys")
-    async def pass_keys(parts: OfParts) -> PassKeysDocument:
-        """What a door keeps at hand for the time in which it cannot reach the server. Keys rotate: ask now and then."""
-        keys = await parts.qr.public_keys()
-        return PassKeysDocument(
-            keys=[PassKey(kid=key_id, x=key) for key_id, key in keys.items()],
-            good_before_s=GOOD_BEFORE // timedelta(seconds=1),
-            good_after_s=GOOD_AFTER // timedelta(seconds=1),
-            most_admitted=parts.settings.door.most_admitted_offline,
-        )
 
     @routes.post(
         "/scans/offline",

@@ -1,4 +1,4 @@
-"""The shapes of uploads of a door that was cut off, and of the keys by which it reads passes itself."""
+"""The shapes of uploads of a door that was cut off."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,31 +9,6 @@ from pydantic import BaseModel, Field
 
 from deployments.qr.scan_bodies import EARLIEST, LATEST, LONGEST_CODE, MOST_IN_AN_UPLOAD
 from domain.door.model import Conflict
-
-
-class PassKey(BaseModel):
-    """A public key of the passes, as a JSON Web Key (RFC 8037)."""
-
-    kty: Literal["OKP"] = "OKP"
-    crv: Literal["Ed25519"] = "Ed25519"
-    alg: Literal["EdDSA"] = "EdDSA"
-    use: Literal["sig"] = "sig"
-    kid: str
-    x: str
-
-
-class PassKeysDocument(BaseModel):
-    """What a door needs to let members in without the server; it mints nothing.
-
-    A code is a JWT of `sub` (the member's UUID as base64url) and `iat` (when it was issued). Some have a third claim,
-    `ttl`, which only the server honours: a door that cannot ask what other gates have admitted takes them for
-    `good_after_s`.
-    """
-
-    keys: list[PassKey]
-    good_before_s: int = Field(description="A code is good from so long before its issue time.")
-    good_after_s: int = Field(description="And until so long after it.")
-    most_admitted: int = Field(description="So many members a door may let in on its own.")
 
 
 class NewOfflineScan(BaseModel):

@@ -8,7 +8,13 @@ from fastapi import APIRouter, Body, Path, Response
 
 from deployments.gateway.dependencies import OfParts, Parts
 from deployments.gateway.door.commands import ask_door
-from deployments.gateway.schemas import AnnulAnswerDocument, NewAnnulment, NewScan, ScanAnswerDocument, ScanDocument
+from deployments.gateway.door.schemas import (
+    AnnulAnswerDocument,
+    NewAnnulment,
+    NewScan,
+    ScanAnswerDocument,
+    ScanDocument,
+)
 from deployments.gym.door_records import DoorRecordService
 from deployments.http.auth import DeviceAsker, UserAsker
 from deployments.http.dependencies import WhoeverAsks

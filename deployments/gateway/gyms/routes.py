@@ -1,76 +1,259 @@
-"""Gyms, and who is inside them."""
+"""Gyms, opening hours, gates, devices and the pairing of devices."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Request, Response
 
 from deployments.gateway.dependencies import OfParts
-from deployments.gateway.schemas import GymDocument, InsideDocument, ListedScan, OccupancyDocument
+from deployments.gateway.door.schemas import InsideDocument, ListedScan
+from deployments.gateway.gyms.schemas import (
+    CreatedDevice,
+    CreatedPairing,
+    DeviceDocument,
+    GateChanges,
+    GateDocument,
+    GymChanges,
+    GymDeviceDocument,
+    GymDocument,
+    NewDeviceDocument,
+    NewGate,
+    NewGym,
+    NewOpeningHours,
+    NewPairing,
+    OccupancyDocument,
+    OpeningHoursDocument,
+    PairingClaim,
+    PairingDocument,
+)
+from deployments.gym.devices import DeviceService, PairingService
 from deployments.gym.door_records import DoorRecordService
+from deployments.gym.gates import GateService
 from deployments.gym.gyms import GymService
 from deployments.http.auth import sees_retired, within_reach
-from deployments.http.dependencies import WhoeverAsks
-from deployments.http.etags import tagged
-from deployments.http.paging import Asked, Listing, listing
-from deployments.http.problems import ApiProblem, declared
-from deployments.http.refusals import granted
+from deployments.http.dependencies import TheUser, WhoeverAsks
+from deployments.http.etags import ExpectedVersion, set_etag, with_etag
+from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
+from deployments.http.idempotency import IdempotencyKey, OnceOnly, once_for_public_call
+from deployments.http.paging import Listing, PageQuery, listing
+from deployments.http.problems import declared
+from deployments.http.refusals import found, granted
 from deployments.http.route_guard import guarded_router
 from domain.door.list_model import ScanFilter
 from domain.door.model import Outcome, Reason
 
-_NO_GYM = "There is no such gym."
+gyms_router = guarded_router("gyms")
+gates_router = guarded_router("gates")
+
+_PAIRING_PAGE = "/pair"  # a page of the web client
 
 
-def router() -> APIRouter:
-    """The calls about gyms."""
-    routes = guarded_router("gyms")
+@gyms_router.get("/gyms")
+async def gyms(
+    parts: OfParts,
+    page: PageQuery,
+    *,
+    retired: Annotated[bool, Query(description="List the retired gyms instead.")] = False,
+) -> Listing[GymDocument]:
+    """List the gyms in operation."""
+    return listing(await parts.gym(GymService.gyms, page, retired=retired), GymDocument.model_validate)
 
-    @routes.get("/gyms")
-    async def gyms(
-        parts: OfParts,
-        asked: Asked,
-        retired: Annotated[bool, Query(description="Those that were retired instead.")] = False,  # noqa: FBT002 - a query
-    ) -> Listing[GymDocument]:
-        """All gyms in operation."""
-        return listing(await parts.gym(GymService.gyms, asked, retired=retired), GymDocument.model_validate)
 
-    @routes.get("/gyms/{gym_id}", responses=declared("unknown_gym"))
-    async def gym(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response) -> GymDocument:
-        """One gym; a retired one is shown to staff and its devices. A device sees its own."""
-        within_reach(asker, gym_id)
-        found = await parts.gym(GymService.gym, gym_id, retired=sees_retired(asker))
-        if found is None:
-            raise ApiProblem("unknown_gym", _NO_GYM)
-        tagged(response, found.version)
-        return GymDocument.model_validate(found)
+@gyms_router.get("/gyms/{gym_id}", responses=declared("unknown_gym"))
+async def gym(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response) -> GymDocument:
+    """Get a gym. Only staff and the gym's devices see a retired gym; a device sees only its own gym."""
+    within_reach(asker, gym_id)
+    shown = found(await parts.gym(GymService.gym, gym_id, retired=sees_retired(asker)), "unknown_gym")
+    return with_etag(GymDocument.model_validate(shown), response)
 
-    @routes.get("/gyms/{gym_id}/occupancy", responses=declared("unknown_gym"))
-    async def occupancy(gym_id: UUID, asker: WhoeverAsks, parts: OfParts) -> OccupancyDocument:
-        """How many are inside now: counted, not kept. A device sees its own gym."""
-        within_reach(asker, gym_id)
-        as_of = parts.clock()
-        found = await parts.gym(DoorRecordService.occupancy, gym_id, retired=sees_retired(asker))
-        if found is None:
-            raise ApiProblem("unknown_gym", _NO_GYM)
-        return OccupancyDocument(gym_id=gym_id, occupancy=found.occupancy, capacity=found.capacity, as_of=as_of)
 
-    @routes.get("/gyms/{gym_id}/inside", responses=declared("unknown_gym"))
-    async def inside(gym_id: UUID, parts: OfParts, asked: Asked) -> Listing[InsideDocument]:
-        """Who is inside now, in the order in which they came: the roll call."""
-        return listing(granted(await parts.gym(DoorRecordService.inside, gym_id, asked)), InsideDocument.model_validate)
+@gyms_router.get("/gyms/{gym_id}/occupancy", responses=declared("unknown_gym"))
+async def occupancy(gym_id: UUID, asker: WhoeverAsks, parts: OfParts) -> OccupancyDocument:
+    """Count the people who are inside now. A device sees only its own gym."""
+    within_reach(asker, gym_id)
+    as_of = parts.clock()
+    count = found(await parts.gym(DoorRecordService.occupancy, gym_id, retired=sees_retired(asker)), "unknown_gym")
+    return OccupancyDocument(gym_id=gym_id, occupancy=count.occupancy, capacity=count.capacity, as_of=as_of)
 
-    @routes.get("/gyms/{gym_id}/scans", responses=declared("unknown_gym"))
-    async def scans(
-        gym_id: UUID,
-        parts: OfParts,
-        asked: Asked,
-        outcome: Outcome | None = None,
-        reason: Reason | None = None,
-        member: Annotated[UUID | None, Query(description="The member's id.")] = None,
-    ) -> Listing[ListedScan]:
-        """The scans at a gym, newest first, refused and annulled ones too."""
-        wanted = ScanFilter(outcome, reason, member)
-        return listing(granted(await parts.gym(DoorRecordService.scans, gym_id, wanted, asked)), ListedScan.of)
 
-    return routes
+@gyms_router.get("/gyms/{gym_id}/inside", responses=declared("unknown_gym"))
+async def inside(gym_id: UUID, parts: OfParts, page: PageQuery) -> Listing[InsideDocument]:
+    """List who is inside now, in the order of entry: the roll call."""
+    return listing(granted(await parts.gym(DoorRecordService.inside, gym_id, page)), InsideDocument.model_validate)
+
+
+@gyms_router.get("/gyms/{gym_id}/scans", responses=declared("unknown_gym"))
+async def scans(
+    gym_id: UUID,
+    parts: OfParts,
+    page: PageQuery,
+    outcome: Outcome | None = None,
+    reason: Reason | None = None,
+    member: Annotated[UUID | None, Query(description="The member's id.")] = None,
+) -> Listing[ListedScan]:
+    """List the scans at a gym, newest first, including refused and annulled scans."""
+    wanted = ScanFilter(outcome, reason, member)
+    return listing(granted(await parts.gym(DoorRecordService.scans, gym_id, wanted, page)), ListedScan.of)
+
+
+@gyms_router.post("/gyms", status_code=201, responses=declared(*KEY_PROBLEMS))
+async def create_gym(new: NewGym, parts: OfParts, response: Response, once: OnceOnly) -> GymDocument:
+    """Create a gym. It is open day and night until it has opening hours."""
+    created = await once(parts.gym, GymService.create, new.details())
+    return with_etag(GymDocument.model_validate(created), response)
+
+
+@gyms_router.patch("/gyms/{gym_id}", responses=declared("unknown_gym"))
+async def change_gym(
+    gym_id: UUID, expected: ExpectedVersion, new: GymChanges, parts: OfParts, response: Response
+) -> GymDocument:
+    """Change a gym. Below a reduced capacity nobody can enter; nobody who is inside has to leave."""
+    changed = granted(await parts.gym(GymService.change, gym_id, new.changes(), expected))
+    return with_etag(GymDocument.model_validate(changed), response)
+
+
+@gyms_router.delete("/gyms/{gym_id}", status_code=204, responses=declared("unknown_gym", "gym_in_use"))
+async def delete_gym(gym_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+    """Delete a gym that was never used. A gym with visits, scans, machines or plans can only be retired."""
+    granted(await parts.gym(GymService.delete, gym_id, expected))
+    return Response(status_code=204)
+
+
+@gyms_router.post("/gyms/{gym_id}/retire", responses=declared("unknown_gym", "gym_not_empty"))
+async def retire_gym(
+    gym_id: UUID,
+    parts: OfParts,
+    response: Response,
+    *,
+    force: Annotated[bool, Query(description="Retire the gym even while people are inside.")] = False,
+) -> GymDocument:
+    """Close a gym for good: nobody can enter, people inside can leave, lists omit the gym. Idempotent.
+
+    While people are inside, the call is refused unless `force` is true. Staff can still read a retired gym.
+    """
+    retired = granted(await parts.gym(GymService.retire, gym_id, force=force))
+    return with_etag(GymDocument.model_validate(retired), response)
+
+
+@gyms_router.post("/gyms/{gym_id}/reopen", responses=declared("unknown_gym"))
+async def reopen_gym(gym_id: UUID, parts: OfParts, response: Response) -> GymDocument:
+    """Reopen a retired gym. Idempotent."""
+    reopened = granted(await parts.gym(GymService.reopen, gym_id))
+    return with_etag(GymDocument.model_validate(reopened), response)
+
+
+@gyms_router.get("/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym"))
+async def opening_hours(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response) -> OpeningHoursDocument:
+    """Get the opening hours of a gym, and whether it is open now. A device sees only its own gym."""
+    within_reach(asker, gym_id)
+    hours = granted(await parts.gym(GymService.opening_hours, gym_id, retired=sees_retired(asker)))
+    set_etag(response, hours.gym.version)
+    return OpeningHoursDocument.of(hours, parts.clock())
+
+
+@gyms_router.put("/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym", "hours_do_not_fit"))
+async def set_opening_hours(
+    gym_id: UUID, expected: ExpectedVersion, new: NewOpeningHours, parts: OfParts, response: Response
+) -> OpeningHoursDocument:
+    """Replace all opening hours. The exceptions of a date replace the hours of its weekday."""
+    hours = granted(await parts.gym(GymService.set_opening_hours, gym_id, new.timetable(), expected))
+    set_etag(response, hours.gym.version)
+    return OpeningHoursDocument.of(hours, parts.clock())
+
+
+@gates_router.get("/gyms/{gym_id}/gates", responses=declared("unknown_gym"))
+async def gates(gym_id: UUID, parts: OfParts, page: PageQuery) -> Listing[GateDocument]:
+    """List the gates of a gym."""
+    return listing(granted(await parts.gym(GateService.gates, gym_id, page)), GateDocument.model_validate)
+
+
+@gates_router.post(
+    "/gyms/{gym_id}/gates", status_code=201, responses=declared("unknown_gym", "gate_name_taken", *KEY_PROBLEMS)
+)
+async def create_gate(gym_id: UUID, new: NewGate, parts: OfParts, response: Response, once: OnceOnly) -> GateDocument:
+    """Create a gate. Its name is unique in its gym."""
+    created = granted(await once(parts.gym, GateService.create, gym_id, new.name, new.serves))
+    return with_etag(GateDocument.model_validate(created), response)
+
+
+@gates_router.get("/gates/{gate_id}", responses=declared("unknown_gate"))
+async def gate(gate_id: UUID, parts: OfParts, response: Response) -> GateDocument:
+    """Get a gate."""
+    shown = granted(await parts.gym(GateService.gate, gate_id))
+    return with_etag(GateDocument.model_validate(shown), response)
+
+
+@gates_router.patch("/gates/{gate_id}", responses=declared("unknown_gate", "gate_name_taken"))
+async def change_gate(
+    gate_id: UUID, expected: ExpectedVersion, new: GateChanges, parts: OfParts, response: Response
+) -> GateDocument:
+    """Change the name of a gate, or the directions that it serves. Takes effect within 5 s."""
+    changed = granted(await parts.gym(GateService.change, gate_id, new.name, new.serves, expected))
+    return with_etag(GateDocument.model_validate(changed), response)
+
+
+@gates_router.delete("/gates/{gate_id}", status_code=204, responses=declared("unknown_gate"))
+async def retire_gate(gate_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+    """Retire a gate: its devices are revoked and its scans refused within 5 s. Its history is kept."""
+    granted(await parts.gym(GateService.retire, gate_id, expected))
+    return Response(status_code=204)
+
+
+@gates_router.get("/gyms/{gym_id}/devices", responses=declared("unknown_gym"))
+async def devices_at(gym_id: UUID, parts: OfParts, page: PageQuery) -> Listing[GymDeviceDocument]:
+    """List the devices in use at a gym: when each was last seen, its clock error, and whether it is silent."""
+    devices = granted(await parts.gym(DeviceService.devices_at, gym_id, page))
+    now = parts.clock()
+    return listing(devices, lambda one: GymDeviceDocument.of(one, now))
+
+
+@gates_router.get("/gates/{gate_id}/devices", responses=declared("unknown_gate"))
+async def devices(gate_id: UUID, parts: OfParts, page: PageQuery) -> Listing[DeviceDocument]:
+    """List the devices of a gate, including revoked devices."""
+    return listing(granted(await parts.gym(DeviceService.devices, gate_id, page)), DeviceDocument.model_validate)
+
+
+@gates_router.post("/gates/{gate_id}/devices", status_code=201, responses=declared("unknown_gate", *KEY_PROBLEMS))
+async def create_device(gate_id: UUID, new: NewDeviceDocument, parts: OfParts, once: OnceOnly) -> CreatedDevice:
+    """Create a device. Only this response, and its replays, contain the credential."""
+    return CreatedDevice.of(granted(await once(parts.gym, DeviceService.create, gate_id, new.name)))
+
+
+@gates_router.delete("/devices/{device_id}", status_code=204, responses=declared("unknown_device"))
+async def revoke_device(device_id: UUID, parts: OfParts) -> Response:
+    """Revoke the credential of a device. Takes effect within 5 s. Idempotent."""
+    granted(await parts.gym(DeviceService.revoke, device_id))
+    return Response(status_code=204)
+
+
+@gates_router.get("/gates/{gate_id}/pairings", responses=declared("unknown_gate"))
+async def pairings(gate_id: UUID, parts: OfParts, page: PageQuery) -> Listing[PairingDocument]:
+    """List the unused pairing codes of a gate."""
+    return listing(
+        granted(await parts.gym(PairingService.open_pairings, gate_id, page)), PairingDocument.model_validate
+    )
+
+
+@gates_router.post("/gates/{gate_id}/pairings", status_code=201, responses=declared("unknown_gate", *KEY_PROBLEMS))
+async def create_pairing(
+    gate_id: UUID, new: NewPairing, user: TheUser, parts: OfParts, once: OnceOnly
+) -> CreatedPairing:
+    """Create a pairing code. It is valid for ten minutes, for the first device that sends it."""
+    page = parts.settings.api.public_url + _PAIRING_PAGE
+    return CreatedPairing.of(granted(await once(parts.gym, PairingService.create, gate_id, new.name, user.id, page)))
+
+
+@gates_router.post("/pairings/claim", status_code=201, responses=declared("unknown_pairing", *KEY_PROBLEMS))
+async def claim_pairing(
+    claim: PairingClaim, parts: OfParts, request: Request, response: Response, key: IdempotencyKey = None
+) -> CreatedDevice:
+    """Become a device of the gate that a code belongs to. Only this response, and its replays, have the credential."""
+    once = await once_for_public_call(request, response, key, claim.code)
+    return CreatedDevice.of(granted(await once(parts.gym, PairingService.claim, claim.code)))
+
+
+@gates_router.delete("/pairings/{pairing_id}", status_code=204, responses=declared("unknown_pairing"))
+async def withdraw_pairing(pairing_id: UUID, parts: OfParts) -> Response:
+    """Withdraw an unused pairing code."""
+    granted(await parts.gym(PairingService.withdraw, pairing_id))
+    return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""The cookie by which a device that has signed in before is told apart from strangers. It signs nobody in."""
+"""The cookie that identifies a device which has signed in before. It signs nobody in."""
 
 from datetime import timedelta
 
@@ -10,11 +10,11 @@ from integrations.settings import Settings
 _PATH = "/api"
 
 
-def remember_device(answer: Response, cookie: str, settings: Settings) -> None:
-    """Give a device its cookie; an empty one changes nothing."""
+def remember_device(response: Response, cookie: str, settings: Settings) -> None:
+    """Set the cookie of a device, unless it is empty."""
     if not cookie:
         return
-    answer.set_cookie(
+    response.set_cookie(
         DEVICE_COOKIE,
         cookie,
         max_age=int(timedelta(days=settings.identity.known_device_days).total_seconds()),

@@ -1,19 +1,20 @@
-"""What is read and written as JSON about accounts, sessions and users."""
+"""Request and response bodies of accounts, sessions and users."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from deployments.gateway.schemas import Document
 from deployments.http.request_body import RequestBody
+from deployments.http.schemas import Document
 from deployments.http.text import ADDRESS, LINE
 from deployments.identity.signed_in import SignedIn
 from domain.identity.addresses import LONGEST
 from domain.identity.model import Change, Role, Session, User, UserState
 
-# Of the normalised address. A little more than `normal_address` gives, which knows what cannot be seen.
+# The pattern of a normalised address. `normal_address` is a little stricter: it also refuses invisible characters.
 _LETTER = r"[^\s\x00-\x20\x7f-\xad@<>,;:\"\\()\[\]]"
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 Email = Annotated[
@@ -22,25 +23,25 @@ Email = Annotated[
     ADDRESS,
     Field(
         examples=["mia@example.org"],
-        description="Taken in any case, with white space around it and a domain in letters beyond ASCII; kept and "
-        "answered in one form. Characters that cannot be seen are refused.",
+        description="Accepted in any case, with surrounding white space and with a non-ASCII domain; stored and "
+        "returned in normalised form. Invisible characters are refused.",
     ),
 ]
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200), LINE]
-NewPassword = Annotated[str, Field(max_length=256, description="12 to 128 characters; length counts, not composition.")]
+NewPassword = Annotated[str, Field(max_length=256, description="12 to 128 characters of any kind.")]
 Password = Annotated[str, Field(max_length=256)]
 Code = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
-    Field(description="As it is typed: spaces, hyphens and full-width digits do not matter.", examples=["123 456"]),
+    Field(description="The code as typed; spaces, hyphens and full-width digits are accepted.", examples=["123 456"]),
 ]
-SignUpId = Annotated[UUID, Field(description="Of `POST /sign-up`: only the code of that sign-up is accepted.")]
-ResetId = Annotated[UUID, Field(description="Of `POST /password/forgot`: only the code of that reset is accepted.")]
+SignUpId = Annotated[UUID, Field(description="From `POST /sign-up`: only the code of that sign-up is accepted.")]
+ResetId = Annotated[UUID, Field(description="From `POST /password/forgot`: only the code of that reset is accepted.")]
 RefreshToken = Annotated[str, Field(min_length=1, max_length=8192)]
 
 
 class NewAccount(RequestBody):
-    """Somebody who signs up."""
+    """An account to create."""
 
     email: Email
     password: NewPassword
@@ -48,34 +49,34 @@ class NewAccount(RequestBody):
 
 
 class AddressDocument(RequestBody):
-    """An address of mail. What is answered does not tell whether it has an account."""
+    """An e-mail address. The response does not reveal whether it has an account."""
 
     email: Email
 
 
 class SignUpOpened(Document):
-    """A sign-up. What is answered does not tell whether the address has an account."""
+    """A sign-up. It does not reveal whether the address has an account."""
 
     email: str
-    sign_up_id: UUID = Field(description="For `POST /sign-up/confirm` and `/sign-up/resend`. Keep it to yourself.")
+    sign_up_id: UUID = Field(description="For `POST /sign-up/confirm` and `/sign-up/resend`. Keep it secret.")
 
 
 class ResetOpened(Document):
-    """A reset of a password. What is answered does not tell whether the address has an account."""
+    """A password reset. It does not reveal whether the address has an account."""
 
     email: str
-    reset_id: UUID = Field(description="For `POST /password/reset`. Keep it to yourself.")
+    reset_id: UUID = Field(description="For `POST /password/reset`. Keep it secret.")
 
 
 class CodeRequest(RequestBody):
-    """Where another code of a sign-up goes. Without `sign_up_id`: of the newest sign-up of the address."""
+    """A request for a new code. Without `sign_up_id`: for the newest sign-up of the address."""
 
     email: Email
     sign_up_id: SignUpId | None = None
 
 
 class Confirmation(RequestBody):
-    """The code that was sent to an address."""
+    """The code of a sign-up."""
 
     email: Email
     code: Code
@@ -83,26 +84,26 @@ class Confirmation(RequestBody):
 
 
 class Credentials(RequestBody):
-    """What somebody signs in with."""
+    """The credentials of a sign-in."""
 
     email: Email
     password: Password
 
 
 class Refresh(RequestBody):
-    """What a session goes on with."""
+    """The refresh token of a session."""
 
     refresh_token: RefreshToken
 
 
 class SignOut(RequestBody):
-    """What is to be good no longer beside the session itself."""
+    """A refresh token to revoke together with the session."""
 
     refresh_token: RefreshToken | None = None
 
 
 class PasswordReset(RequestBody):
-    """A new password, and the code that was sent."""
+    """A new password, with the code of the reset."""
 
     email: Email
     code: Code
@@ -111,27 +112,35 @@ class PasswordReset(RequestBody):
 
 
 class PasswordChange(RequestBody):
-    """The present password and the next one."""
+    """The current password and the new one."""
 
     old_password: Password
     new_password: NewPassword
 
 
-class SignedInUser(BaseModel):
-    """Who has signed in. `email` is null where the account has none that can be used."""
+def sorted_roles(roles: Iterable[Role]) -> list[Role]:
+    """Sort roles from the least to the most rights."""
+    return sorted(roles, key=list(Role).index)
+
+
+SortedRoles = Annotated[list[Role], BeforeValidator(sorted_roles)]
+
+
+class SignedInUser(Document):
+    """The user who signed in. `email` is null if the account has no usable address."""
 
     id: UUID
     email: str | None
     name: str
-    roles: list[Role]
+    roles: SortedRoles
 
 
 class SessionTokens(BaseModel):
-    """What a sign-in gives. `access_token` goes into `Authorization: Bearer`; `expires_in` is its life in seconds."""
+    """The tokens of a session. Send `access_token` as `Authorization: Bearer`; `expires_in` is in seconds."""
 
     access_token: str
     id_token: str
-    refresh_token: str = Field(description="For `POST /sessions/refresh`; each answer there may bring another one.")
+    refresh_token: str = Field(description="For `POST /sessions/refresh`, whose answer can have another one.")
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a word, not a secret
     expires_in: int
     session_id: UUID
@@ -139,20 +148,20 @@ class SessionTokens(BaseModel):
 
     @classmethod
     def of(cls, signed_in: SignedIn) -> Self:
-        """The document of a sign-in."""
-        user, tokens = signed_in.user, signed_in.tokens
+        """Convert a sign-in."""
+        tokens = signed_in.tokens
         return cls(
             access_token=tokens.access_token,
             id_token=tokens.id_token,
             refresh_token=tokens.refresh_token,
             expires_in=tokens.expires_in,
             session_id=signed_in.session_id,
-            user=SignedInUser(id=user.id, email=user.email, name=user.name, roles=sorted_roles(user.roles)),
+            user=SignedInUser.model_validate(signed_in.user),
         )
 
 
 class SessionDocument(Document):
-    """One sign-in on one device. `current`: the one that asks."""
+    """A session: one sign-in on one device. `current`: the session of this request."""
 
     id: UUID
     device: str
@@ -163,58 +172,55 @@ class SessionDocument(Document):
 
     @classmethod
     def of(cls, session: Session, current_id: UUID) -> Self:
-        """The document of a session, asked for by another one or by itself."""
-        return cls(
-            id=session.id,
-            device=session.device,
-            address=session.address,
-            created_at=session.created_at,
-            last_used_at=session.last_used_at,
-            current=session.id == current_id,
-        )
+        """Convert a session, for a request of the session `current_id`."""
+        return cls.copy_of(session, current=session.id == current_id)
 
 
 class NewName(RequestBody):
-    """What may be changed of oneself."""
+    """The new name of a user."""
 
     name: PersonName
 
 
-class UserDocument(Document):
-    """A user as staff see them. `roles` are those given; Admin includes Staff, Staff includes User."""
+class MeDocument(Document):
+    """The caller's own account. `roles` are those of the token, with included roles."""
 
     id: UUID
-    email: str | None = Field(description="Null: none that can be used.")
+    email: str | None = Field(description="Null: no usable address.")
     name: str
     picture_url: str | None
-    roles: list[Role]
-    state: UserState
+    roles: SortedRoles
     created_at: datetime
 
     @classmethod
-    def of(cls, user: User) -> Self:
-        """The document of a user."""
-        return cls(
-            id=user.id,
-            email=user.email,
-            name=user.name,
-            picture_url=user.picture_url,
-            roles=sorted_roles(user.roles),
-            state=user.state,
-            created_at=user.created_at,
-        )
+    def of(cls, user: User, roles: frozenset[Role]) -> Self:
+        """Convert a user, with the roles of the token."""
+        return cls.copy_of(user, roles=roles)
+
+
+class UserDocument(Document):
+    """A user. `roles` are the roles given to the user; Admin includes Staff, Staff includes User."""
+
+    id: UUID
+    email: str | None = Field(description="Null: no usable address.")
+    name: str
+    picture_url: str | None
+    roles: SortedRoles
+    state: UserState
+    created_at: datetime
+
+
+class PictureDocument(BaseModel):
+    """The address of a member's picture."""
+
+    picture_url: str
 
 
 class UserChangeDocument(Document):
-    """What was done to an account: by whom (null: the provider, or the command line), what, when."""
+    """A change of an account. `by_id` is null for the identity provider and the command line."""
 
     id: UUID
     by_id: UUID | None
     what: Change
     detail: str
     at: datetime
-
-
-def sorted_roles(roles: frozenset[Role]) -> list[Role]:
-    """Roles in the order in which they grow."""
-    return [role for role in Role if role in roles]

@@ -1,93 +1,197 @@
-"""Users, as staff and admins see them."""
+"""The caller's own account, and the accounts of all users."""
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Request, Response
 
 from deployments.gateway.dependencies import OfParts, Parts
-from deployments.gateway.identity.account_deletion import delete_account
-from deployments.gateway.identity.schemas import UserChangeDocument, UserDocument
-from deployments.http.dependencies import TheUser
-from deployments.http.paging import Asked, Listing, listing
+from deployments.gateway.door.commands import ask_door
+from deployments.gateway.door.schemas import VisitDocument
+from deployments.gateway.identity.schemas import MeDocument, NewName, PictureDocument, UserChangeDocument, UserDocument
+from deployments.gym.door_records import DoorRecordService
+from deployments.gym.pictures import PictureService
+from deployments.http.auth import UserAsker
+from deployments.http.dependencies import TheUser, WhoeverAsks
+from deployments.http.paging import Listing, PageQuery, listing
+from deployments.http.pictures import (
+    PICTURE_RESPONSES,
+    PROBLEMS,
+    UNCHANGING,
+    NoneMatch,
+    Sha256,
+    no_picture,
+    upload_body,
+)
 from deployments.http.problems import ApiProblem, declared
-from deployments.http.refusals import granted
+from deployments.http.refusals import found, granted
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import LINE
+from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
 from deployments.identity.users import UserService
+from domain.door.model import EndVisitRequest, Inferred
 from domain.identity.model import Role, UserFilter, UserState
 from domain.identity.ports import RoleAction
+from domain.ids import new_id
+from domain.images.model import Shelf, Size
+from integrations.kafka.messages import EndVisitCommand
 
-_DONE = 204
+me_router = guarded_router("me")
+users_router = guarded_router("users")
 
-
-def router() -> APIRouter:
-    """The calls about users."""
-    routes = guarded_router("users")
-
-    @routes.get("/users")
-    async def users(
-        parts: OfParts,
-        asked: Asked,
-        search: Annotated[
-            str | None,
-            Query(min_length=1, max_length=100, description="How an address, a name or a word of it begins."),
-            LINE,
-        ] = None,
-        role: Annotated[Role | None, Query(description="Those who were given this role.")] = None,
-        state: UserState | None = None,
-    ) -> Listing[UserDocument]:
-        """All who have signed in once, in an order that stays while users come and go."""
-        wanted = UserFilter(search, role, state)
-        return listing(await parts.identity(UserService.users, wanted, asked), UserDocument.of)
-
-    @routes.get("/users/{user_id}", responses=declared("unknown_user"))
-    async def user(user_id: UUID, parts: OfParts) -> UserDocument:
-        """One user."""
-        found = await parts.identity(UserService.user, user_id)
-        if found is None:
-            raise ApiProblem("unknown_user", "There is no such user.")
-        return UserDocument.of(found)
-
-    @routes.delete(
-        "/users/{user_id}",
-        status_code=_DONE,
-        responses=declared("unknown_user", "last_admin", "no_answer_in_time", "not_decided"),
-    )
-    async def delete_user(user_id: UUID, asker: TheUser, parts: OfParts) -> Response:
-        """Delete an account as its owner could. After a 503 ask again: each step may be repeated."""
-        await delete_account(parts, asker.id, user_id)
-        return Response(status_code=_DONE)
-
-    @routes.get("/users/{user_id}/history", responses=declared("unknown_user"))
-    async def history(user_id: UUID, parts: OfParts, asked: Asked) -> Listing[UserChangeDocument]:
-        """What was done to an account, newest first."""
-        page = granted(await parts.identity(UserService.history, user_id, asked))
-        return listing(page, UserChangeDocument.model_validate)
-
-    @routes.put("/users/{user_id}/roles/{role}", responses=declared("unknown_user"))
-    async def give_role(user_id: UUID, role: Role, asker: TheUser, parts: OfParts) -> UserDocument:
-        """Give a role. It counts from the user's next token on, which `POST /sessions/refresh` brings."""
-        return await _change_role(parts, asker, user_id, role, RoleAction.ADD)
-
-    @routes.delete("/users/{user_id}/roles/{role}", responses=declared("unknown_user", "last_admin"))
-    async def take_role(user_id: UUID, role: Role, asker: TheUser, parts: OfParts) -> UserDocument:
-        """Take a role; everywhere within 5 s. Not the last admin's."""
-        return await _change_role(parts, asker, user_id, role, RoleAction.REMOVE)
-
-    @routes.post("/users/{user_id}/disable", responses=declared("unknown_user", "last_admin"))
-    async def disable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
-        """Disable an account: its sessions and passes are refused within 5 s. Once more changes nothing."""
-        return UserDocument.of(granted(await parts.identity(UserService.set_enabled, asker.id, user_id, False)))  # noqa: FBT003 - a handle's call
-
-    @routes.post("/users/{user_id}/enable", responses=declared("unknown_user"))
-    async def enable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
-        """Enable an account again. Once more changes nothing."""
-        return UserDocument.of(granted(await parts.identity(UserService.set_enabled, asker.id, user_id, True)))  # noqa: FBT003 - a handle's call
-
-    return routes
+_DELETION_PROBLEMS = ("unknown_user", "last_admin", "no_answer_in_time", "not_decided")
 
 
-async def _change_role(parts: Parts, asker: TheUser, user_id: UUID, role: Role, action: RoleAction) -> UserDocument:
+@me_router.get("/me", responses=declared("not_found"))
+async def me(user: TheUser, parts: OfParts) -> MeDocument:
+    """Get my account."""
+    row = await parts.identity(UserService.user, user.id)
+    if row is None:
+        raise ApiProblem("not_found", "This account was deleted.")
+    return MeDocument.of(row, user.roles)
+
+
+@me_router.patch("/me", responses=declared("unknown_user"))
+async def change_me(new: NewName, user: TheUser, parts: OfParts) -> MeDocument:
+    """Change my name, as gates show it."""
+    row = granted(await parts.identity(UserService.rename, user.id, new.name, user.id))
+    return MeDocument.of(row, user.roles)
+
+
+@me_router.delete("/me", status_code=204, responses=declared(*_DELETION_PROBLEMS))
+async def delete_me(user: TheUser, parts: OfParts) -> Response:
+    """Delete my account. Passes and sessions end at once; visits are kept without a name. This cannot be undone.
+
+    After a 503 repeat the call: every step is idempotent.
+    """
+    await _delete_account(parts, user.id, user.id)
+    return Response(status_code=204)
+
+
+@me_router.get("/me/export")
+async def export(user: TheUser, parts: OfParts) -> dict[str, Any]:
+    """Export all data that is stored about me, table by table."""
+    return await parts.identity(UserService.export, user.id)
+
+
+@me_router.get("/me/visits")
+async def visits(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[VisitDocument]:
+    """List my visits, newest first."""
+    return listing(await parts.gym(DoorRecordService.visits, user.id, page), VisitDocument.model_validate)
+
+
+@me_router.put(
+    "/me/picture", responses=declared("unknown_user", *UPLOAD_PROBLEMS), openapi_extra=upload_body({}, raw=True)
+)
+async def set_picture(request: Request, user: TheUser, parts: OfParts) -> PictureDocument:
+    """Set my picture. Gates and staff see it."""
+    async with parts.uploads.quarantined(request) as upload:
+        address = granted(await parts.gym(PictureService.set, user.id, upload.key))
+    return PictureDocument(picture_url=address)
+
+
+@me_router.delete("/me/picture", status_code=204, responses=declared("unknown_user"))
+async def remove_picture(user: TheUser, parts: OfParts) -> Response:
+    """Remove my picture. Idempotent."""
+    granted(await parts.gym(PictureService.remove, user.id))
+    return Response(status_code=204)
+
+
+@me_router.get("/pictures/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
+async def named(
+    sha256: Sha256, asker: WhoeverAsks, parts: OfParts, size: Size = Size.LARGE, if_none_match: NoneMatch = None
+) -> Response:
+    """Get a picture of a member. Only staff, devices and the member can see it."""
+    is_member = isinstance(asker, UserAsker) and not asker.is_staff
+    if is_member and await parts.gym(PictureService.picture_of, asker.id) != sha256:
+        raise no_picture()
+    return await parts.pictures.show(Shelf.MEMBERS, sha256, size, UNCHANGING, if_none_match)
+
+
+@users_router.get("/users")
+async def users(
+    parts: OfParts,
+    page: PageQuery,
+    search: Annotated[
+        str | None,
+        Query(min_length=1, max_length=100, description="The beginning of an address, of a name or of a word in it."),
+        LINE,
+    ] = None,
+    role: Annotated[Role | None, Query(description="Only users with this role.")] = None,
+    state: UserState | None = None,
+) -> Listing[UserDocument]:
+    """List the users who have signed in at least once. The order is stable while users come and go."""
+    wanted = UserFilter(search, role, state)
+    return listing(await parts.identity(UserService.users, wanted, page), UserDocument.model_validate)
+
+
+@users_router.get("/users/{user_id}", responses=declared("unknown_user"))
+async def user(user_id: UUID, parts: OfParts) -> UserDocument:
+    """Get a user."""
+    return UserDocument.model_validate(found(await parts.identity(UserService.user, user_id), "unknown_user"))
+
+
+@users_router.delete("/users/{user_id}", status_code=204, responses=declared(*_DELETION_PROBLEMS))
+async def delete_user(user_id: UUID, asker: TheUser, parts: OfParts) -> Response:
+    """Delete the account of a user, like `DELETE /me`. After a 503 repeat the call: every step is idempotent."""
+    await _delete_account(parts, asker.id, user_id)
+    return Response(status_code=204)
+
+
+@users_router.get("/users/{user_id}/history", responses=declared("unknown_user"))
+async def history(user_id: UUID, parts: OfParts, page: PageQuery) -> Listing[UserChangeDocument]:
+    """List the changes of an account, newest first."""
+    changes = granted(await parts.identity(UserService.history, user_id, page))
+    return listing(changes, UserChangeDocument.model_validate)
+
+
+@users_router.put("/users/{user_id}/roles/{role}", responses=declared("unknown_user"))
+async def give_role(user_id: UUID, role: Role, asker: TheUser, parts: OfParts) -> UserDocument:
+    """Give a role to a user. The user's next token has it; `POST /sessions/refresh` brings one."""
     by = asker.as_function_caller
-    return UserDocument.of(granted(await parts.identity(UserService.change_role, by, user_id, role, action)))
+    changed = granted(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.ADD))
+    return UserDocument.model_validate(changed)
+
+
+@users_router.delete("/users/{user_id}/roles/{role}", responses=declared("unknown_user", "last_admin"))
+async def take_role(user_id: UUID, role: Role, asker: TheUser, parts: OfParts) -> UserDocument:
+    """Remove a role from a user. Takes effect within 5 s. The last admin keeps the role."""
+    by = asker.as_function_caller
+    changed = granted(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.REMOVE))
+    return UserDocument.model_validate(changed)
+
+
+@users_router.post("/users/{user_id}/disable", responses=declared("unknown_user", "last_admin"))
+async def disable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
+    """Disable an account. Its sessions and passes are refused within 5 s. Idempotent."""
+    changed = granted(await parts.identity(UserService.set_enabled, asker.id, user_id, False))  # noqa: FBT003 - crosses a handle
+    return UserDocument.model_validate(changed)
+
+
+@users_router.post("/users/{user_id}/enable", responses=declared("unknown_user"))
+async def enable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
+    """Enable a disabled account. Idempotent."""
+    changed = granted(await parts.identity(UserService.set_enabled, asker.id, user_id, True))  # noqa: FBT003 - crosses a handle
+    return UserDocument.model_validate(changed)
+
+
+async def _delete_account(parts: Parts, by: UUID, user_id: UUID) -> None:
+    """Delete an account: mark it, end an open visit at the door, erase the personal data. Each step is idempotent.
+
+    Raises:
+        ApiProblem: `unknown_user` or `last_admin`; `no_answer_in_time` or `unavailable`: repeat the call.
+    """
+    gym_id = granted(await parts.identity(UserService.begin_deleting, by, user_id))
+    if gym_id is not None:
+        now = parts.clock()
+        end = EndVisitRequest(
+            member_id=user_id,
+            gym_id=gym_id,
+            inferred=Inferred.ACCOUNT_DELETED,
+            arrived_at=now,
+            decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
+        )
+        command = EndVisitCommand(command_id=new_id(), reply_to=parts.replies.reply_to, end=end)
+        await ask_door(parts, command, gym_id, end.decide_by, "end_visit_answer")
+    await parts.identity(UserService.finish_deleting, user_id)

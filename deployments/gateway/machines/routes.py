@@ -1,94 +1,226 @@
-"""Machines: what stands in a gym, and what the staff say of it."""
+"""Machines, their pictures and labels, and their use."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Body, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from deployments.gateway.dependencies import OfParts
-from deployments.gateway.machines.schemas import MachineDocument, MachineEdit, OutOfOrder
+from deployments.gateway.machines.schemas import (
+    MachineAnswerDocument,
+    MachineDocument,
+    MachineEdit,
+    NewMachine,
+    NewMachineRequest,
+    OutOfOrder,
+)
+from deployments.gateway.machines.use import decide_machine_use
 from deployments.gym.machines import MachineService
 from deployments.http.auth import sees_retired
-from deployments.http.dependencies import WhoeverAsks
-from deployments.http.etags import PROBLEMS as VERSION_PROBLEMS
-from deployments.http.etags import ExpectedVersion, tagged
-from deployments.http.paging import Asked, Listing, listing
+from deployments.http.dependencies import TheUser, WhoeverAsks
+from deployments.http.etags import ExpectedVersion, with_etag
+from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
+from deployments.http.idempotency import IdempotencyKey, once_for_body_hash, request_id_from_key
+from deployments.http.openapi import file_response
+from deployments.http.paging import Listing, PageQuery, listing
+from deployments.http.pictures import (
+    ASK_AGAIN,
+    PICTURE_RESPONSES,
+    PROBLEMS,
+    UNCHANGING,
+    NoneMatch,
+    Sha256,
+    no_picture,
+    upload_body,
+)
 from deployments.http.problems import declared
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
-from domain.machines.model import Machine, MachineFilter
+from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
+from domain.door.machine_model import MachineAction
+from domain.images.model import Shelf, Size
+from domain.machines.model import MachineFilter
+
+router = guarded_router("machines")
+
+_USE_PROBLEMS = declared("unknown_machine", "request_id_reused", "no_answer_in_time", "not_decided")
 
 
-def router() -> APIRouter:
-    """The calls about machines, without their pictures."""
-    routes = guarded_router("machines")
+@router.get("/gyms/{gym_id}/machines", responses=declared("unknown_gym"))
+async def machines(
+    gym_id: UUID,
+    asker: WhoeverAsks,
+    parts: OfParts,
+    page: PageQuery,
+    type: Annotated[str | None, Query(max_length=50, description="Only machines of this type.")] = None,  # noqa: A002 - the name in the API
+    free: Annotated[bool | None, Query(description="Only free machines, or only machines that are not free.")] = None,
+    *,
+    retired: Annotated[bool, Query(description="Include retired machines.")] = False,
+) -> Listing[MachineDocument]:
+    """List the machines of a gym."""
+    wanted = MachineFilter(type, free, retired)
+    found = await parts.gym(MachineService.machines, gym_id, wanted, page, retired_gym=sees_retired(asker))
+    return listing(granted(found), MachineDocument.of)
 
-    @routes.get("/gyms/{gym_id}/machines", responses=declared("unknown_gym"))
-    async def machines(
-        gym_id: UUID,
-        asker: WhoeverAsks,
-        parts: OfParts,
-        asked: Asked,
-        type: Annotated[str | None, Query(max_length=50, description="Of this type only.")] = None,  # noqa: A002 - the interface's word
-        free: Annotated[bool | None, Query(description="Those that may be used now, or those that may not.")] = None,
-        *,
-        retired: Annotated[bool, Query(description="Also those that are out of service.")] = False,
-    ) -> Listing[MachineDocument]:
-        """The machines of a gym."""
-        wanted = MachineFilter(type, free, retired)
-        found = await parts.gym(MachineService.machines, gym_id, wanted, asked, retired_gym=sees_retired(asker))
-        return listing(granted(found), MachineDocument.of)
 
-    @routes.get("/machines/{machine_id}", responses=declared("unknown_machine"))
-    async def machine(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
-        """One machine, also one that is out of service. Its `ETag` is what a change expects."""
-        return shown(granted(await parts.gym(MachineService.machine, machine_id)), response)
+@router.get("/machines/{machine_id}", responses=declared("unknown_machine"))
+async def machine(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+    """Get a machine, retired or not. Send its `ETag` with a change."""
+    return with_etag(MachineDocument.of(granted(await parts.gym(MachineService.machine, machine_id))), response)
 
-    @routes.patch("/machines/{machine_id}", responses=declared("unknown_machine", *VERSION_PROBLEMS))
-    async def edit(
-        machine_id: UUID, wanted: MachineEdit, expected: ExpectedVersion, parts: OfParts, response: Response
-    ) -> MachineDocument:
-        """Change what is written of a machine."""
-        changed = await parts.gym(MachineService.edit, machine_id, wanted.as_change(), expected)
-        return shown(granted(changed), response)
 
-    @routes.delete(
-        "/machines/{machine_id}",
-        status_code=204,
-        responses=declared("unknown_machine", "machine_in_use", *VERSION_PROBLEMS),
+@router.post(
+    "/gyms/{gym_id}/machines",
+    status_code=201,
+    responses=declared("unknown_gym", *UPLOAD_PROBLEMS, *KEY_PROBLEMS),
+    openapi_extra=upload_body(NewMachine.model_json_schema()["properties"], raw=False),
+)
+async def create(
+    gym_id: UUID, request: Request, parts: OfParts, response: Response, key: IdempotencyKey = None
+) -> MachineDocument:
+    """Create a machine with its picture. Without a valid picture no machine is created."""
+    async with parts.uploads.quarantined(request, *NewMachine.model_fields) as upload:
+        new = _new_machine(upload.texts)
+        once = once_for_body_hash(request, response, key, upload.content_hash)
+        created = granted(await once(parts.gym, MachineService.create, gym_id, new.as_text(), upload.key))
+    response.headers["Location"] = f"/api/machines/{created.id}"
+    return with_etag(MachineDocument.of(created), response)
+
+
+def _new_machine(texts: dict[str, str]) -> NewMachine:
+    try:
+        return NewMachine.model_validate(texts)
+    except ValidationError as error:
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
+
+
+@router.patch("/machines/{machine_id}", responses=declared("unknown_machine"))
+async def edit(
+    machine_id: UUID, new: MachineEdit, expected: ExpectedVersion, parts: OfParts, response: Response
+) -> MachineDocument:
+    """Change the texts of a machine."""
+    changed = granted(await parts.gym(MachineService.edit, machine_id, new.as_change(), expected))
+    return with_etag(MachineDocument.of(changed), response)
+
+
+@router.delete(
+    "/machines/{machine_id}",
+    status_code=204,
+    responses=declared("unknown_machine", "machine_in_use"),
+)
+async def delete(machine_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+    """Delete a machine that nobody uses. The history of its use is kept."""
+    granted(await parts.gym(MachineService.delete, machine_id, expected))
+    return Response(status_code=204)
+
+
+@router.post("/machines/{machine_id}/retire", responses=declared("unknown_machine"))
+async def retire(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+    """Retire a machine: lists omit it, its address still works. Idempotent."""
+    retired = granted(await parts.gym(MachineService.set_retired, machine_id, True))  # noqa: FBT003 - crosses a handle
+    return with_etag(MachineDocument.of(retired), response)
+
+
+@router.post("/machines/{machine_id}/reopen", responses=declared("unknown_machine"))
+async def reopen(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+    """Return a retired machine to service. Idempotent."""
+    reopened = granted(await parts.gym(MachineService.set_retired, machine_id, False))  # noqa: FBT003 - crosses a handle
+    return with_etag(MachineDocument.of(reopened), response)
+
+
+@router.put("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
+async def out_of_order(machine_id: UUID, why: OutOfOrder, parts: OfParts, response: Response) -> MachineDocument:
+    """Mark a machine as out of order, with the reason."""
+    marked = granted(await parts.gym(MachineService.set_out_of_order, machine_id, why.reason))
+    return with_etag(MachineDocument.of(marked), response)
+
+
+@router.delete("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
+async def in_order(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+    """Mark a machine as working again. Idempotent."""
+    marked = granted(await parts.gym(MachineService.set_out_of_order, machine_id, None))
+    return with_etag(MachineDocument.of(marked), response)
+
+
+@router.get(
+    "/machines/{machine_id}/image",
+    response_class=Response,
+    responses=PICTURE_RESPONSES | declared("unknown_machine", *PROBLEMS),
+)
+async def image(machine_id: UUID, parts: OfParts, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
+    """Get the current picture of a machine."""
+    shown = granted(await parts.gym(MachineService.machine, machine_id))
+    if shown.image is None:
+        raise no_picture()
+    return await parts.pictures.show(Shelf.MACHINES, shown.image, size, ASK_AGAIN, if_none_match)
+
+
+@router.put(
+    "/machines/{machine_id}/image",
+    responses=declared("unknown_machine", *UPLOAD_PROBLEMS),
+    openapi_extra=upload_body({}, raw=True),
+)
+async def replace(
+    machine_id: UUID, request: Request, expected: ExpectedVersion, parts: OfParts, response: Response
+) -> MachineDocument:
+    """Replace the picture of a machine."""
+    async with parts.uploads.quarantined(request) as upload:
+        changed = granted(await parts.gym(MachineService.set_image, machine_id, upload.key, expected))
+    return with_etag(MachineDocument.of(changed), response)
+
+
+@router.get("/images/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
+async def named(sha256: Sha256, parts: OfParts, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
+    """Get a picture of a machine by its hash. The picture at this address never changes."""
+    return await parts.pictures.show(Shelf.MACHINES, sha256, size, UNCHANGING, if_none_match)
+
+
+@router.get(
+    "/machines/{machine_id}/qr.png",
+    response_class=Response,
+    responses=file_response("image/png") | declared("unknown_machine"),
+)
+async def label(machine_id: UUID, parts: OfParts) -> Response:
+    """Get the label of a machine: the QR code of its address, its name and its type."""
+    png = granted(await parts.gym(MachineService.label, machine_id, parts.settings.api.public_url))
+    return Response(png, media_type="image/png")
+
+
+@router.get(
+    "/gyms/{gym_id}/machine-labels.pdf",
+    response_class=Response,
+    responses=file_response("application/pdf") | declared("unknown_gym"),
+)
+async def labels(gym_id: UUID, parts: OfParts) -> Response:
+    """Get the labels of all machines of a gym on A4 sheets, 3 by 8 labels on each."""
+    pdf = granted(await parts.gym(MachineService.labels, gym_id, parts.settings.api.public_url))
+    return Response(pdf, media_type="application/pdf")
+
+
+_Body = Annotated[NewMachineRequest | None, Body()]
+
+
+async def _request_id(request: Request, new: _Body = None, key: IdempotencyKey = None) -> str | None:
+    own = None if new is None else new.request_id
+    return own or request_id_from_key(request, key)
+
+
+RequestId = Annotated[str | None, Depends(_request_id)]
+
+
+@router.post("/machines/{machine_id}/use", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
+async def use(machine_id: UUID, user: TheUser, parts: OfParts, request_id: RequestId) -> Response:
+    """Use a machine. The member must be inside its gym and can use one machine at a time; leaving releases it."""
+    decision = await decide_machine_use(parts, user.id, MachineAction.USE, machine_id, request_id=request_id)
+    return Response(decision, media_type="application/json")
+
+
+@router.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
+async def release(machine_id: UUID, user: TheUser, parts: OfParts, request_id: RequestId) -> Response:
+    """Release the machine that one uses. Staff release it for whoever uses it."""
+    decision = await decide_machine_use(
+        parts, user.id, MachineAction.RELEASE, machine_id, request_id=request_id, is_staff=user.is_staff
     )
-    async def delete(machine_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
-        """Delete a machine that nobody is on. What members did on it stays theirs."""
-        granted(await parts.gym(MachineService.delete, machine_id, expected))
-        return Response(status_code=204)
-
-    _add_states(routes)
-    return routes
-
-
-def _add_states(routes: APIRouter) -> None:
-    @routes.post("/machines/{machine_id}/retire", responses=declared("unknown_machine"))
-    async def retire(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
-        """Take a machine out of service; it is in no list then, but still there. Once more changes nothing."""
-        return shown(granted(await parts.gym(MachineService.set_retired, machine_id, True)), response)  # noqa: FBT003 - crosses a handle
-
-    @routes.post("/machines/{machine_id}/reopen", responses=declared("unknown_machine"))
-    async def reopen(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
-        """Bring a machine back into service. Once more changes nothing."""
-        return shown(granted(await parts.gym(MachineService.set_retired, machine_id, False)), response)  # noqa: FBT003 - crosses a handle
-
-    @routes.put("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
-    async def out_of_order(machine_id: UUID, wanted: OutOfOrder, parts: OfParts, response: Response) -> MachineDocument:
-        """Say that a machine cannot be used, and why."""
-        return shown(granted(await parts.gym(MachineService.set_out_of_order, machine_id, wanted.reason)), response)
-
-    @routes.delete("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
-    async def in_order(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
-        """Say that a machine can be used again. Once more changes nothing."""
-        return shown(granted(await parts.gym(MachineService.set_out_of_order, machine_id, None)), response)
-
-
-def shown(machine: Machine, response: Response) -> MachineDocument:
-    """A machine as it is answered, with its version as `ETag`."""
-    tagged(response, machine.version)
-    return MachineDocument.of(machine)
+    return Response(decision, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Machines as they are read and written."""
+"""Request and response bodies of machines."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -6,25 +6,25 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from deployments.gateway.schemas import Document, Name
 from deployments.http.request_body import RequestBody
+from deployments.http.schemas import Document, Name, Reason
 from deployments.http.text import LINE, PARAGRAPHS
+from domain.door.machine_model import UseOutcome, UseReason
 from domain.machines.model import Machine, MachineChange, MachineText
 
 Type = Annotated[str, StringConstraints(min_length=1, max_length=50), LINE]
 Description = Annotated[str, StringConstraints(max_length=4000), PARAGRAPHS]
-Why = Annotated[str, StringConstraints(min_length=1, max_length=200), PARAGRAPHS]
 
 
 class OutOfOrderDocument(BaseModel):
-    """Since when a machine cannot be used, and why."""
+    """When a machine broke, and how."""
 
     since: datetime
     reason: str
 
 
 class MachineDocument(Document):
-    """A machine. `number` is what the existing web client calls it, `version` what its `ETag` says."""
+    """A machine. `number` is its id in the existing web client; `version` is its `ETag`."""
 
     id: UUID
     gym_id: UUID
@@ -32,9 +32,9 @@ class MachineDocument(Document):
     name: str
     type: str
     description: str
-    image_url: str | None = Field(description="Its picture, under an address that never shows another one.")
+    image_url: str | None = Field(description="Address of the picture. Another picture gets another address.")
     in_use: bool
-    free: bool = Field(description="Neither in use, nor out of order, nor out of service.")
+    free: bool = Field(description="Neither in use, nor out of order, nor retired.")
     out_of_order: OutOfOrderDocument | None
     retired_at: datetime | None
     version: int
@@ -42,56 +42,63 @@ class MachineDocument(Document):
 
     @classmethod
     def of(cls, machine: Machine) -> Self:
-        """The document of a machine."""
+        """Convert a machine."""
         since = machine.out_of_order_since
-        return cls(
-            id=machine.id,
-            gym_id=machine.gym_id,
+        return cls.copy_of(
+            machine,
             number=machine.legacy_number,
-            name=machine.name,
-            type=machine.type,
-            description=machine.description,
             image_url=f"/api/images/{machine.image}" if machine.image else None,
-            in_use=machine.in_use,
-            free=machine.free,
             out_of_order=OutOfOrderDocument(since=since, reason=machine.out_of_order_reason or "") if since else None,
-            retired_at=machine.retired_at,
-            version=machine.version,
-            created_at=machine.created_at,
         )
 
 
 class NewMachine(RequestBody):
-    """The texts of a machine to be put up; its picture comes beside them."""
+    """The text parts of a machine to create; its picture is another part of the same form."""
 
     name: Name
     type: Type
     description: Description = ""
 
     def as_text(self) -> MachineText:
-        """The same for the domain."""
+        """The texts as a domain value."""
         return MachineText(self.name, self.type, self.description)
 
 
 class MachineEdit(RequestBody):
-    """What is to be different; what is left out stays."""
+    """Changes of a machine; a field that is left out stays as it is."""
 
     name: Name | None = None
     type: Type | None = None
     description: Description | None = None
 
     def as_change(self) -> MachineChange:
-        """The same for the domain."""
+        """The changes as a domain value."""
         return MachineChange(self.name, self.type, self.description)
 
 
 class OutOfOrder(RequestBody):
-    """Why a machine cannot be used."""
+    """Why a machine is out of order."""
 
-    reason: Why
+    reason: Reason
 
 
-class PictureDocument(BaseModel):
-    """Where a member's picture is shown."""
+class NewMachineRequest(RequestBody):
+    """A request to use or release a machine."""
 
-    picture_url: str
+    request_id: Annotated[str, StringConstraints(pattern="^[!-~]{1,64}$")] | None = Field(
+        default=None, description="An id of the client. A repeated request with the same id gets the first answer."
+    )
+
+
+class MachineAnswerDocument(Document):
+    """The decision about a request to use or release a machine. A refusal is a decision too."""
+
+    request_id: str
+    outcome: UseOutcome
+    reason: UseReason | None
+    machine_id: UUID
+    member_id: UUID
+    gym_id: UUID
+    use_id: UUID | None
+    decided_at: datetime
+    replayed: bool

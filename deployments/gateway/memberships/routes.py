@@ -1,132 +1,201 @@
-"""Memberships: what a member has, freezes, bans, the ledger."""
+"""Plans, the company that sells them, and memberships: freezes, adjustments, bans and the ledger."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import Query, Response
 
 from deployments.gateway.dependencies import OfParts
-from deployments.gateway.memberships.ledger_schemas import LedgerDocument
 from deployments.gateway.memberships.schemas import (
     Ban,
+    CompanyChanges,
+    CompanyDocument,
+    LedgerDocument,
     MemberMembershipDocument,
     NewAdjustment,
     NewFreeze,
+    NewPlan,
+    PlanChanges,
+    PlanDocument,
     ReminderChoice,
 )
 from deployments.http.auth import UserAsker
 from deployments.http.dependencies import TheUser
+from deployments.http.etags import ExpectedVersion, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import OnceOnly
-from deployments.http.paging import Asked, Listing, listing
+from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import ApiProblem, declared
-from deployments.http.refusals import granted
+from deployments.http.refusals import found, granted
 from deployments.http.route_guard import guarded_router
 from deployments.payments.memberships import MembershipService
+from deployments.payments.plans import CompanyService, PlanService
 from domain.identity.model import Role
 from domain.memberships.booked_membership import BookingOrigin
-from domain.memberships.model import MemberView
-from domain.memberships.refusals import MembershipRefusal
 
-_FREEZE_PROBLEMS = (
-    *("unknown_user", "nothing_to_freeze", "already_frozen", "freeze_too_long", "membership_suspended"),
-    "membership_too_long",
+plans_router = guarded_router("plans")
+memberships_router = guarded_router("memberships")
+
+
+@plans_router.get("/plans")
+async def plans(
+    parts: OfParts,
+    page: PageQuery,
+    *,
+    retired: Annotated[bool, Query(description="List the retired plans instead.")] = False,
+) -> Listing[PlanDocument]:
+    """List the plans for sale."""
+    return listing(await parts.payments(PlanService.plans, page, retired=retired), PlanDocument.of)
+
+
+@plans_router.get("/plans/{plan_id}", responses=declared("unknown_plan"))
+async def plan(plan_id: UUID, parts: OfParts, response: Response) -> PlanDocument:
+    """Get a plan, retired or not."""
+    shown = found(await parts.payments(PlanService.plan, plan_id), "unknown_plan")
+    return with_etag(PlanDocument.of(shown), response)
+
+
+@plans_router.post("/plans", status_code=201, responses=declared("unknown_gym", "price_not_payable", *KEY_PROBLEMS))
+async def create_plan(new: NewPlan, parts: OfParts, response: Response, once: OnceOnly) -> PlanDocument:
+    """Create a plan. It is for sale at once."""
+    created = granted(await once(parts.payments, PlanService.create, new.details()))
+    return with_etag(PlanDocument.of(created), response)
+
+
+@plans_router.patch(
+    "/plans/{plan_id}",
+    responses=declared("unknown_plan", "unknown_gym", "plan_sold", "price_not_payable"),
 )
+async def change_plan(
+    plan_id: UUID, expected: ExpectedVersion, new: PlanChanges, parts: OfParts, response: Response
+) -> PlanDocument:
+    """Change a plan for future buyers. What was already sold does not change."""
+    changed = granted(await parts.payments(PlanService.change, plan_id, new.changes(), expected))
+    return with_etag(PlanDocument.of(changed), response)
 
 
-def router() -> APIRouter:
-    """The calls about memberships."""
-    routes = guarded_router("memberships")
-    _add_reading(routes)
-    _add_changing(routes)
-    return routes
+@plans_router.delete("/plans/{plan_id}", status_code=204, responses=declared("unknown_plan"))
+async def retire_plan(plan_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+    """Stop selling a plan. Members who bought it keep it. Idempotent."""
+    granted(await parts.payments(PlanService.retire, plan_id, expected))
+    return Response(status_code=204)
 
 
-def _add_reading(routes: APIRouter) -> None:
-    @routes.get("/me/membership", responses=declared("unknown_user"))
-    async def my_membership(user: TheUser, parts: OfParts) -> MemberMembershipDocument:
-        """What I have, and until when."""
-        return _answered(await parts.payments(MembershipService.membership, user.id))
-
-    @routes.put("/me/reminders", responses=declared("unknown_user"))
-    async def reminders(wanted: ReminderChoice, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
-        """Whether I get a mail 7 days and a day before a membership ends."""
-        return _answered(await parts.payments(MembershipService.set_reminders, user.id, wanted=wanted.mails))
-
-    @routes.get("/members/{member_id}/membership", responses=declared("unknown_user"))
-    async def membership(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
-        """What a member has: oneself, or for staff anybody."""
-        _own_or_staff(user, member_id)
-        return _answered(await parts.payments(MembershipService.membership, member_id))
-
-    @routes.get("/members/{member_id}/ledger")
-    async def ledger(member_id: UUID, user: TheUser, parts: OfParts, asked: Asked) -> Listing[LedgerDocument]:
-        """Every change of a member's memberships, newest first: one's own, or for staff anybody's."""
-        _own_or_staff(user, member_id)
-        return listing(await parts.payments(MembershipService.ledger, member_id, asked), LedgerDocument.of)
+@plans_router.post("/plans/{plan_id}/reopen", responses=declared("unknown_plan"))
+async def reopen_plan(plan_id: UUID, parts: OfParts, response: Response) -> PlanDocument:
+    """Sell a retired plan again. Idempotent."""
+    reopened = granted(await parts.payments(PlanService.reopen, plan_id))
+    return with_etag(PlanDocument.of(reopened), response)
 
 
-def _add_changing(routes: APIRouter) -> None:
-    @routes.post("/members/{member_id}/freezes", responses=declared(*_FREEZE_PROBLEMS, *KEY_PROBLEMS))
-    async def freeze(
-        member_id: UUID, wanted: NewFreeze, user: TheUser, parts: OfParts, once: OnceOnly
-    ) -> MemberMembershipDocument:
-        """Freeze for whole days: no entry, and the end moves by as many. Members within limits, admins anybody."""
-        by_admin = _own_or_admin(user, member_id)
-        who = BookingOrigin(user.id, wanted.reason or "asked for")
-        frozen = await once(
-            parts.payments, MembershipService.freeze, member_id, wanted.days, wanted.from_day, who, by_admin=by_admin
-        )
-        return _answered(frozen)
+@plans_router.get("/company")
+async def company(parts: OfParts) -> CompanyDocument:
+    """Get the company, as invoices name it."""
+    return CompanyDocument.model_validate(await parts.payments(CompanyService.company))
 
-    @routes.delete("/members/{member_id}/freezes/current", responses=declared("unknown_user", "not_frozen"))
-    async def unfreeze(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
-        """End a freeze, begun or not: what is left of it comes off the end."""
-        _own_or_admin(user, member_id)
-        return _answered(
-            await parts.payments(MembershipService.unfreeze, member_id, BookingOrigin(user.id, "asked for"))
-        )
 
-    @routes.post(
-        "/members/{member_id}/adjustments",
-        responses=declared("unknown_user", "unknown_membership", "membership_too_long", *KEY_PROBLEMS),
+@plans_router.patch("/company")
+async def change_company(new: CompanyChanges, parts: OfParts) -> CompanyDocument:
+    """Change the company on future invoices."""
+    return CompanyDocument.model_validate(await parts.payments(CompanyService.change, new.changes()))
+
+
+@memberships_router.get("/me/membership", responses=declared("unknown_user"))
+async def my_membership(user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+    """Get my memberships."""
+    return MemberMembershipDocument.of(granted(await parts.payments(MembershipService.membership, user.id)))
+
+
+@memberships_router.put("/me/reminders", responses=declared("unknown_user"))
+async def reminders(choice: ReminderChoice, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+    """Choose whether I get e-mails seven days and one day before a membership ends."""
+    view = await parts.payments(MembershipService.set_reminders, user.id, wanted=choice.mails)
+    return MemberMembershipDocument.of(granted(view))
+
+
+@memberships_router.get("/members/{member_id}/membership", responses=declared("unknown_user"))
+async def membership(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+    """Get the memberships of a member: one's own, or as staff those of any member."""
+    _require_self_or_staff(user, member_id)
+    return MemberMembershipDocument.of(granted(await parts.payments(MembershipService.membership, member_id)))
+
+
+@memberships_router.get("/members/{member_id}/ledger")
+async def ledger(member_id: UUID, user: TheUser, parts: OfParts, page: PageQuery) -> Listing[LedgerDocument]:
+    """List all changes of a member's memberships, newest first: one's own, or as staff those of any member."""
+    _require_self_or_staff(user, member_id)
+    return listing(await parts.payments(MembershipService.ledger, member_id, page), LedgerDocument.of)
+
+
+@memberships_router.post(
+    "/members/{member_id}/freezes",
+    responses=declared(
+        *("unknown_user", "nothing_to_freeze", "already_frozen", "freeze_too_long", "membership_suspended"),
+        *("membership_too_long", *KEY_PROBLEMS),
+    ),
+)
+async def freeze(
+    member_id: UUID, new: NewFreeze, user: TheUser, parts: OfParts, once: OnceOnly
+) -> MemberMembershipDocument:
+    """Freeze a membership for whole days: no entry, and the end moves by as many days.
+
+    Members can freeze their own membership within limits; an admin can freeze any membership without limits.
+    """
+    by_admin = _require_self_or_admin(user, member_id)
+    who = BookingOrigin(user.id, new.reason or "on request")
+    view = await once(
+        parts.payments, MembershipService.freeze, member_id, new.days, new.from_day, who, by_admin=by_admin
     )
-    async def adjust(
-        member_id: UUID, wanted: NewAdjustment, user: TheUser, parts: OfParts, once: OnceOnly
-    ) -> MemberMembershipDocument:
-        """Give days, or take back such as are unused."""
-        who = BookingOrigin(user.id, wanted.reason)
-        adjusted = await once(
-            parts.payments, MembershipService.adjust, member_id, wanted.membership_id, wanted.days, who
-        )
-        return _answered(adjusted)
-
-    @routes.put("/members/{member_id}/ban", responses=declared("unknown_user"))
-    async def ban(member_id: UUID, wanted: Ban, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
-        """Let somebody in nowhere any more. Once more changes nothing."""
-        banned = await parts.payments(
-            MembershipService.ban, member_id, BookingOrigin(user.id, wanted.reason), banned=True
-        )
-        return _answered(banned)
-
-    @routes.delete("/members/{member_id}/ban", responses=declared("unknown_user"))
-    async def unban(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
-        """Let somebody in again. Once more changes nothing."""
-        who = BookingOrigin(user.id, "let in again")
-        return _answered(await parts.payments(MembershipService.ban, member_id, who, banned=False))
+    return MemberMembershipDocument.of(granted(view))
 
 
-def _own_or_staff(user: UserAsker, member_id: UUID) -> None:
+@memberships_router.delete("/members/{member_id}/freezes/current", responses=declared("unknown_user", "not_frozen"))
+async def unfreeze(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+    """End a freeze, or cancel one that has not started. The end of the membership moves back by the unused days."""
+    _require_self_or_admin(user, member_id)
+    view = await parts.payments(MembershipService.unfreeze, member_id, BookingOrigin(user.id, "on request"))
+    return MemberMembershipDocument.of(granted(view))
+
+
+@memberships_router.post(
+    "/members/{member_id}/adjustments",
+    responses=declared("unknown_user", "unknown_membership", "membership_too_long", *KEY_PROBLEMS),
+)
+async def adjust(
+    member_id: UUID, new: NewAdjustment, user: TheUser, parts: OfParts, once: OnceOnly
+) -> MemberMembershipDocument:
+    """Add days to a membership, or remove unused days."""
+    who = BookingOrigin(user.id, new.reason)
+    view = await once(parts.payments, MembershipService.adjust, member_id, new.membership_id, new.days, who)
+    return MemberMembershipDocument.of(granted(view))
+
+
+@memberships_router.put("/members/{member_id}/ban", responses=declared("unknown_user"))
+async def ban(member_id: UUID, why: Ban, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+    """Ban a member from all gyms. Idempotent."""
+    view = await parts.payments(MembershipService.ban, member_id, BookingOrigin(user.id, why.reason), banned=True)
+    return MemberMembershipDocument.of(granted(view))
+
+
+@memberships_router.delete("/members/{member_id}/ban", responses=declared("unknown_user"))
+async def unban(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+    """Lift the ban of a member. Idempotent."""
+    view = await parts.payments(MembershipService.ban, member_id, BookingOrigin(user.id, "ban lifted"), banned=False)
+    return MemberMembershipDocument.of(granted(view))
+
+
+def _require_self_or_staff(user: UserAsker, member_id: UUID) -> None:
     if user.id != member_id and not user.is_staff:
-        raise ApiProblem("forbidden", "That is for the member and for staff.")
+        raise ApiProblem("forbidden", "Only the member and staff may do this.")
 
 
-def _own_or_admin(user: UserAsker, member_id: UUID) -> bool:
-    """Whether an admin asks; members are let through for themselves."""
+def _require_self_or_admin(user: UserAsker, member_id: UUID) -> bool:
+    """Whether the caller is an admin.
+
+    Raises:
+        ApiProblem: `forbidden`: the caller is neither the member nor an admin.
+    """
     is_admin = Role.ADMIN in user.roles
     if user.id != member_id and not is_admin:
-        raise ApiProblem("forbidden", "That is for the member and for the role Admin.")
+        raise ApiProblem("forbidden", "Only the member and users with the role Admin may do this.")
     return is_admin
-
-
-def _answered(view: MemberView | MembershipRefusal) -> MemberMembershipDocument:
-    return MemberMembershipDocument.of(granted(view))

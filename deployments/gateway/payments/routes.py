@@ -1,17 +1,21 @@
-"""Orders: bought, looked up, given back, paid at the desk."""
+"""Orders, refunds, desk payments, invoices, and the calls and pages of the payment provider."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Header, Query, Request, Response
 
 from deployments.gateway.dependencies import OfParts, Parts
+from deployments.gateway.payments.pages import PAGE_POLICY, cancel_page, success_page
 from deployments.gateway.payments.schemas import (
+    InvoiceDocument,
     NewCheckout,
     NewDeskPayment,
     NewRefund,
     OrderDocument,
+    ReconciledDocument,
     ReportDocument,
     Reversal,
     TakingsDocument,
@@ -21,141 +25,237 @@ from deployments.http.auth import UserAsker
 from deployments.http.dependencies import TheUser
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import OnceOnly
-from deployments.http.paging import Asked, Listing, listing
+from deployments.http.openapi import file_response
+from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import ApiProblem, Fault, declared
-from deployments.http.redirect_urls import CANCELLED, SUCCESS, own_address
+from deployments.http.redirect_urls import CANCELLED, SUCCESS, checkout_redirect
 from deployments.http.refusals import granted
 from deployments.http.route_guard import guarded_router
 from deployments.payments.desk_payments import DeskPaymentService
+from deployments.payments.invoices import InvoiceService
 from deployments.payments.orders import OrderService, OrderView
+from deployments.payments.provider_events import ProviderEventService
 from domain.memberships.ledger import Method
-from domain.payments.model import UNKNOWN_ORDER
+from domain.payments.invoices import Invoice
+from domain.payments.model import UNKNOWN_ORDER, OrderState
 from domain.payments.ports import Buyer
+from integrations.rendering.invoices import PAGE_POLICY as INVOICE_POLICY
+from integrations.rendering.invoices import invoice_page, invoice_pdf
 
-_YEARS = range(2, 9999)  # whose days begin and end within the calendar in every time zone
+LARGER_BODIES = {"/payments/webhooks": 1024 * 1024}
+"""Maximum body size in bytes of calls whose bodies Stripe creates."""
 
+orders_router = guarded_router("orders")
+invoices_router = guarded_router("invoices")
+provider_router = guarded_router("payments")
 
-def router() -> APIRouter:
-    """The calls about orders."""
-    routes = guarded_router("orders")
-    _add_buying(routes)
-    _add_giving_back(routes)
-    _add_desk(routes)
-    return routes
-
-
-def _add_buying(routes: APIRouter) -> None:
-    @routes.post(
-        "/checkouts",
-        status_code=201,
-        responses=declared(
-            *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"),
-            *("too_many_open_orders", "price_not_payable", "membership_too_long", *KEY_PROBLEMS),
-        ),
-    )
-    async def checkout(
-        wanted: NewCheckout, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
-    ) -> OrderDocument:
-        """Order a plan for oneself; `url` is the page at which it is paid.
-
-        Who orders the same once more and has not paid gets the same order. Three may be open at a time: the oldest that
-        nobody has paid is closed for a fourth.
-        """
-        own = parts.settings.api
-        success = own_address(own, wanted.success_url, SUCCESS, "success_url")
-        cancel = own_address(own, wanted.cancel_url, CANCELLED, "cancel_url")
-        opened = granted(
-            await once(parts.payments, OrderService.open_checkout, user.id, wanted.plan_id, success, cancel)
-        )
-        response.headers["Location"] = f"/api/orders/{opened.id}"
-        return OrderDocument.of(opened)
-
-    @routes.get("/orders/{order_id}", responses=declared("unknown_order"))
-    async def order(order_id: UUID, user: TheUser, parts: OfParts) -> WholeOrderDocument:
-        """One order: one's own, or for staff anybody's."""
-        return WholeOrderDocument.whole(await _visible(parts, user, order_id))
-
-    @routes.post("/orders/{order_id}/check", responses=declared("unknown_order", "payments_disabled"))
-    async def check(order_id: UUID, user: TheUser, parts: OfParts) -> WholeOrderDocument:
-        """Ask the payment's provider about an order now, as after coming back from the checkout."""
-        await _visible(parts, user, order_id)
-        granted(await parts.payments(OrderService.settle, order_id))
-        return WholeOrderDocument.whole(await _visible(parts, user, order_id))
-
-    @routes.get("/me/orders")
-    async def my_orders(user: TheUser, parts: OfParts, asked: Asked) -> Listing[OrderDocument]:
-        """My orders, newest first."""
-        return listing(await parts.payments(OrderService.orders, user.id, asked), OrderDocument.of)
-
-    @routes.get("/members/{member_id}/orders")
-    async def orders(member_id: UUID, parts: OfParts, asked: Asked) -> Listing[OrderDocument]:
-        """A member's orders, newest first."""
-        return listing(await parts.payments(OrderService.orders, member_id, asked), OrderDocument.of)
+_YEARS = range(2, 9999)  # a day of these years starts and ends within the calendar in every time zone
 
 
-def _add_giving_back(routes: APIRouter) -> None:
-    @routes.post(
-        "/orders/{order_id}/refunds",
-        responses=declared(
-            *("unknown_order", "order_not_paid", "order_disputed", "refund_too_large", "payment_refused"),
-            *("payments_disabled", "amount_not_payable", *KEY_PROBLEMS),
-        ),
-    )
-    async def refund(
-        order_id: UUID, wanted: NewRefund, user: TheUser, parts: OfParts, once: OnceOnly
-    ) -> WholeOrderDocument:
-        """Give money back, and take back the days that it paid for, as far as they are unused.
+@orders_router.post(
+    "/checkouts",
+    status_code=201,
+    responses=declared(
+        *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"),
+        *("too_many_open_orders", "price_not_payable", "membership_too_long", *KEY_PROBLEMS),
+    ),
+)
+async def checkout(
+    new: NewCheckout, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
+) -> OrderDocument:
+    """Order a plan. Pay it at the `url` of the order.
 
-        While the payment's provider is away the refund is kept as `asked`, and carried out by itself.
-        """
-        done = await once(parts.payments, OrderService.refund, order_id, wanted.amount, wanted.reason, user.id)
-        return WholeOrderDocument.whole(granted(done))
-
-    @routes.post("/orders/{order_id}/reverse", responses=declared("unknown_order", "not_reversible", *KEY_PROBLEMS))
-    async def reverse(
-        order_id: UUID, why: Reversal, user: TheUser, parts: OfParts, once: OnceOnly
-    ) -> WholeOrderDocument:
-        """Take back a payment at the desk that was a mistake, the same day. Once more changes nothing."""
-        done = await once(parts.payments, DeskPaymentService.reverse, order_id, why.reason, user.id)
-        return WholeOrderDocument.whole(granted(done))
+    A repeated call for the same plan returns the same unpaid order. A member can have three open orders: a fourth
+    closes the oldest unpaid order.
+    """
+    api = parts.settings.api
+    success = checkout_redirect(api, new.success_url, SUCCESS, "success_url")
+    cancel = checkout_redirect(api, new.cancel_url, CANCELLED, "cancel_url")
+    order = granted(await once(parts.payments, OrderService.open_checkout, user.id, new.plan_id, success, cancel))
+    response.headers["Location"] = f"/api/orders/{order.id}"
+    return OrderDocument.of(order)
 
 
-def _add_desk(routes: APIRouter) -> None:
-    @routes.post(
-        "/desk-payments",
-        status_code=201,
-        responses=declared("unknown_plan", "unknown_user", "membership_too_long", *KEY_PROBLEMS),
-    )
-    async def desk_payment(
-        wanted: NewDeskPayment, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
-    ) -> WholeOrderDocument:
-        """Sell a plan to somebody who has paid in cash or at the card terminal; the receipt is the invoice."""
-        buyer = Buyer(wanted.buyer_name, "", wanted.buyer_address)
-        method = Method(wanted.method)
-        sold = granted(
-            await once(
-                parts.payments, DeskPaymentService.sell, wanted.member_id, wanted.plan_id, method, user.id, buyer
-            )
-        )
-        response.headers["Location"] = f"/api/orders/{sold.order.id}"
-        return WholeOrderDocument.whole(sold)
-
-    @routes.get("/desk-payments/report", responses=declared("unknown_gym"))
-    async def report(
-        parts: OfParts,
-        day: Annotated[datetime | None, Query(description="Any moment of the day; left out: now.")] = None,
-        gym: Annotated[UUID | None, Query(description="In whose time zone; left out: UTC.")] = None,
-    ) -> ReportDocument:
-        """The end of a day at the desks: what each of the staff took and gave back, by method."""
-        if day is not None and (day.tzinfo is None or day.year not in _YEARS):
-            told = "Say a moment with its time zone as `day`, as in 2026-03-01T12:00:00Z."
-            raise ApiProblem("invalid_request", told, faults=[Fault("day", "is no moment with a time zone")])
-        takings = granted(await parts.payments(DeskPaymentService.end_of_day, day, gym))
-        return ReportDocument(takings=[TakingsDocument.model_validate(each) for each in takings])
+@orders_router.get("/orders/{order_id}", responses=declared("unknown_order"))
+async def order(order_id: UUID, user: TheUser, parts: OfParts) -> WholeOrderDocument:
+    """Get an order: one's own, or as staff any order."""
+    return WholeOrderDocument.whole(await _visible_order(parts, user, order_id))
 
 
-async def _visible(parts: Parts, user: UserAsker, order_id: UUID) -> OrderView:
+@orders_router.post("/orders/{order_id}/check", responses=declared("unknown_order", "payments_disabled"))
+async def check(order_id: UUID, user: TheUser, parts: OfParts) -> WholeOrderDocument:
+    """Update an order from the payment provider now, for example after the member returns from the checkout."""
+    await _visible_order(parts, user, order_id)
+    granted(await parts.payments(OrderService.settle, order_id))
+    return WholeOrderDocument.whole(await _visible_order(parts, user, order_id))
+
+
+async def _visible_order(parts: Parts, user: UserAsker, order_id: UUID) -> OrderView:
     view = await parts.payments(OrderService.order, order_id)
     if view is None or not (user.is_staff or view.order.member_id == user.id):
         raise ApiProblem(UNKNOWN_ORDER.problem, UNKNOWN_ORDER.detail)
     return view
+
+
+@orders_router.get("/me/orders")
+async def my_orders(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[OrderDocument]:
+    """List my orders, newest first."""
+    return listing(await parts.payments(OrderService.orders, user.id, page), OrderDocument.of)
+
+
+@orders_router.get("/members/{member_id}/orders")
+async def orders(member_id: UUID, parts: OfParts, page: PageQuery) -> Listing[OrderDocument]:
+    """List the orders of a member, newest first."""
+    return listing(await parts.payments(OrderService.orders, member_id, page), OrderDocument.of)
+
+
+@orders_router.post(
+    "/orders/{order_id}/refunds",
+    responses=declared(
+        *("unknown_order", "order_not_paid", "order_disputed", "refund_too_large", "payment_refused"),
+        *("payments_disabled", "amount_not_payable", *KEY_PROBLEMS),
+    ),
+)
+async def refund(order_id: UUID, new: NewRefund, user: TheUser, parts: OfParts, once: OnceOnly) -> WholeOrderDocument:
+    """Refund an order, in full or in part, and remove the unused days that the money paid for.
+
+    While the payment provider is unavailable, the refund has the state `asked`; it is sent automatically later.
+    """
+    view = await once(parts.payments, OrderService.refund, order_id, new.amount, new.reason, user.id)
+    return WholeOrderDocument.whole(granted(view))
+
+
+@orders_router.post("/orders/{order_id}/reverse", responses=declared("unknown_order", "not_reversible", *KEY_PROBLEMS))
+async def reverse(order_id: UUID, why: Reversal, user: TheUser, parts: OfParts, once: OnceOnly) -> WholeOrderDocument:
+    """Reverse a mistaken desk payment on the same day. Idempotent."""
+    view = await once(parts.payments, DeskPaymentService.reverse, order_id, why.reason, user.id)
+    return WholeOrderDocument.whole(granted(view))
+
+
+@orders_router.post(
+    "/desk-payments",
+    status_code=201,
+    responses=declared("unknown_plan", "unknown_user", "membership_too_long", *KEY_PROBLEMS),
+)
+async def desk_payment(
+    new: NewDeskPayment, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
+) -> WholeOrderDocument:
+    """Sell a plan to a member who paid in cash or at the card terminal. The invoice is the receipt."""
+    buyer, method = Buyer(new.buyer_name, "", new.buyer_address), Method(new.method)
+    sold = await once(parts.payments, DeskPaymentService.sell, new.member_id, new.plan_id, method, user.id, buyer)
+    view = granted(sold)
+    response.headers["Location"] = f"/api/orders/{view.order.id}"
+    return WholeOrderDocument.whole(view)
+
+
+@orders_router.get("/desk-payments/report", responses=declared("unknown_gym"))
+async def report(
+    parts: OfParts,
+    day: Annotated[datetime | None, Query(description="Any time of the day (default: now).")] = None,
+    gym: Annotated[UUID | None, Query(description="The gym whose time zone counts (default: UTC).")] = None,
+) -> ReportDocument:
+    """Get the daily report of the front desks: what each member of staff took and gave back, by method."""
+    if day is not None and (day.tzinfo is None or day.year not in _YEARS):
+        fault = Fault("day", "must be a time with its time zone, such as 2026-03-01T12:00:00Z")
+        raise ApiProblem("invalid_request", "The request is not valid.", faults=[fault])
+    takings = granted(await parts.payments(DeskPaymentService.end_of_day, day, gym))
+    return ReportDocument(takings=[TakingsDocument.model_validate(each) for each in takings])
+
+
+@invoices_router.get("/me/invoices")
+async def my_invoices(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[InvoiceDocument]:
+    """List my invoices and credit notes, newest first."""
+    return listing(await parts.payments(InvoiceService.invoices, user.id, page), InvoiceDocument.of)
+
+
+@invoices_router.get("/members/{member_id}/invoices")
+async def invoices(member_id: UUID, parts: OfParts, page: PageQuery) -> Listing[InvoiceDocument]:
+    """List the invoices and credit notes of a member, newest first."""
+    return listing(await parts.payments(InvoiceService.invoices, member_id, page), InvoiceDocument.of)
+
+
+@invoices_router.get(
+    "/invoices/{invoice_id}.pdf",
+    response_class=Response,
+    responses=file_response("application/pdf") | declared("unknown_invoice"),
+)
+async def as_pdf(invoice_id: UUID, user: TheUser, parts: OfParts) -> Response:
+    """Get an invoice as a PDF: one's own, or as staff any invoice."""
+    text = (await _visible_invoice(parts, user, invoice_id)).text
+    content = await asyncio.to_thread(invoice_pdf, text)
+    headers = {"Content-Disposition": f'inline; filename="{text.kind}-{text.number}.pdf"'}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+@invoices_router.get(
+    "/invoices/{invoice_id}.html",
+    response_class=Response,
+    responses=file_response("text/html") | declared("unknown_invoice"),
+)
+async def as_page(invoice_id: UUID, user: TheUser, parts: OfParts) -> Response:
+    """Get an invoice as a page: one's own, or as staff any invoice."""
+    invoice = await _visible_invoice(parts, user, invoice_id)
+    headers = {"Content-Security-Policy": INVOICE_POLICY}
+    return Response(invoice_page(invoice.text), media_type="text/html", headers=headers)
+
+
+# After the two above, whose paths this one also matches.
+@invoices_router.get("/invoices/{invoice_id}", responses=declared("unknown_invoice"))
+async def invoice(invoice_id: UUID, user: TheUser, parts: OfParts) -> InvoiceDocument:
+    """Get an invoice: one's own, or as staff any invoice."""
+    return InvoiceDocument.of(await _visible_invoice(parts, user, invoice_id))
+
+
+async def _visible_invoice(parts: Parts, user: UserAsker, invoice_id: UUID) -> Invoice:
+    invoice = await parts.payments(InvoiceService.invoice, invoice_id)
+    if invoice is None or not (user.is_staff or invoice.member_id == user.id):
+        raise ApiProblem("unknown_invoice", "Invoice not found, or it belongs to another member.")
+    return invoice
+
+
+# The body is read as it is and has no schema, so FastAPI does not know that a media type can be wrong.
+@provider_router.post(
+    "/payments/webhooks",
+    status_code=204,
+    responses=declared("bad_signature", "payments_disabled", "unsupported_media_type"),
+)
+async def webhook(
+    request: Request, parts: OfParts, signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = ""
+) -> Response:
+    """Receive a signed event of Stripe. It is stored, acknowledged, and handled later. Idempotent."""
+    granted(await parts.payments(ProviderEventService.accept, await request.body(), signature))
+    return Response(status_code=204)
+
+
+@provider_router.get("/checkouts/success", response_class=Response, responses=file_response("text/html"))
+async def success(
+    parts: OfParts,
+    order: Annotated[UUID, Query(description="The order's id.")],
+    session_id: Annotated[str, Query(pattern="^[!-~]{1,255}$", description="The id of the checkout session.")],
+) -> Response:
+    """Show the page after the payment. It asks the payment provider, so it is right even before the webhook arrives."""
+    home = f"{parts.settings.api.public_url}/"
+    try:
+        found = await parts.payments(OrderService.returned, order, session_id)
+    except ApiProblem:
+        # Never show an error to somebody who has just paid: the webhook brings the result.
+        return _page(success_page(OrderState.OPEN, None, None, home))
+    if found is None:
+        return _page(success_page(None, None, None, home))
+    return _page(success_page(found.state, found.plan_name, found.ends_on, home))
+
+
+@provider_router.get("/checkouts/cancelled", response_class=Response, responses=file_response("text/html"))
+async def cancelled(parts: OfParts) -> Response:
+    """Show the page after a cancelled checkout."""
+    return _page(cancel_page(None, f"{parts.settings.api.public_url}/"))
+
+
+def _page(content: str) -> Response:
+    return Response(content, media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
+
+
+@provider_router.post("/payments/reconcile", responses=declared("payments_disabled"))
+async def reconcile(parts: OfParts) -> ReconciledDocument:
+    """Compare the orders with the payment provider now, and repair what was missed."""
+    return ReconciledDocument.model_validate(granted(await parts.payments(ProviderEventService.reconcile)))

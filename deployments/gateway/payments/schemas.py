@@ -1,25 +1,25 @@
-"""Orders, refunds and payments at the desk as JSON."""
+"""Request and response bodies of orders, refunds, desk payments and invoices."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from deployments.gateway.payments.invoice_schemas import pdf_of
-from deployments.gateway.payments.money_schemas import MoneyDocument, Reason
-from deployments.gateway.schemas import Document
 from deployments.http.request_body import RequestBody
+from deployments.http.schemas import Document, MoneyDocument, Reason
 from deployments.http.text import LINE, PARAGRAPHS
 from deployments.payments.orders import OrderView
 from domain.currencies import LARGEST_AMOUNT
 from domain.memberships.ledger import Method
+from domain.money import Money
+from domain.payments.invoices import Invoice
 from domain.payments.model import Order, OrderState, RefundState
 
 
 class NewCheckout(RequestBody):
-    """What is to be bought. The price is the plan's."""
+    """A plan to buy, at the price of the plan."""
 
     plan_id: UUID
     success_url: Annotated[str, Field(max_length=1000)] | None = Field(
@@ -29,7 +29,7 @@ class NewCheckout(RequestBody):
 
 
 class OrderDocument(Document):
-    """An order. `url` is where it is paid, as long as it can be."""
+    """An order. `url` is the payment page, while the order can be paid."""
 
     id: UUID
     member_id: UUID
@@ -49,17 +49,17 @@ class OrderDocument(Document):
 
     @classmethod
     def of(cls, order: Order) -> Self:
-        """As JSON."""
-        return cls(**_order(order))
+        """Convert an order."""
+        return cls.copy_of(order, **_order_fields(order))
 
 
 class RefundDocument(Document):
-    """Money given back, or about to be."""
+    """A refund, done or pending. The amount is in minor units."""
 
     id: UUID
     amount: int
     state: RefundState
-    days: int = Field(description="That it took back.")
+    days: int = Field(description="Days that the refund removed.")
     reason: str
     by_id: UUID | None
     created_at: datetime
@@ -75,68 +75,58 @@ class OrderInvoice(BaseModel):
 
 
 class WholeOrderDocument(OrderDocument):
-    """An order with what was issued for it and given back of it."""
+    """An order with its invoices and refunds."""
 
     invoices: list[OrderInvoice]
     refunds: list[RefundDocument]
 
     @classmethod
     def whole(cls, view: OrderView) -> Self:
-        """As JSON."""
-        return cls(
-            **_order(view.order),
+        """Convert an order with its invoices and refunds."""
+        return cls.copy_of(
+            view.order,
+            **_order_fields(view.order),
             invoices=[
-                OrderInvoice(id=each.id, number=each.text.number, kind=each.text.kind, pdf=pdf_of(each.id))
+                OrderInvoice(id=each.id, number=each.text.number, kind=each.text.kind, pdf=_pdf_path(each.id))
                 for each in view.invoices
             ],
             refunds=[RefundDocument.model_validate(each) for each in view.refunds],
         )
 
 
-def _order(order: Order) -> dict[str, Any]:
+def _order_fields(order: Order) -> dict[str, Any]:
+    is_open = order.state is OrderState.OPEN
     return {
-        "id": order.id,
-        "member_id": order.member_id,
-        "plan_id": order.plan_id,
-        "plan_name": order.plan_name,
-        "days": order.days,
-        "price": MoneyDocument.of(order.price),
-        "refunded": MoneyDocument(amount=order.refunded, currency=order.price.currency),
-        "method": order.method,
-        "state": order.state,
-        "url": order.checkout_url if order.state is OrderState.OPEN else None,
-        "expires_at": order.expires_at if order.state is OrderState.OPEN else None,
-        "created_at": order.created_at,
-        "paid_at": order.paid_at,
-        "by_id": order.by_id,
-        "problem": order.problem,
+        "refunded": Money(order.refunded, order.price.currency),
+        "url": order.checkout_url if is_open else None,
+        "expires_at": order.expires_at if is_open else None,
     }
 
 
 class NewRefund(RequestBody):
-    """What is to be given back."""
+    """Money to refund."""
 
     amount: Annotated[int, Field(ge=1, le=LARGEST_AMOUNT)] | None = Field(
-        default=None, description="Minor units; left out: all that is left."
+        default=None, description="Minor units (default: all that is left)."
     )
     reason: Reason
 
 
 class Reversal(RequestBody):
-    """Why a payment at the desk is taken back."""
+    """Why a desk payment is reversed."""
 
     reason: Reason
 
 
 class DeskMethod(StrEnum):
-    """How somebody paid at the desk."""
+    """How a member paid at the front desk."""
 
     CASH = "cash"
     CARD_TERMINAL = "card_terminal"
 
 
 class NewDeskPayment(RequestBody):
-    """Somebody has paid at the desk."""
+    """A plan that a member paid for at the front desk."""
 
     member_id: UUID
     plan_id: UUID
@@ -146,7 +136,7 @@ class NewDeskPayment(RequestBody):
 
 
 class TakingsDocument(Document):
-    """What somebody of the staff took and gave back on one day. Minor units."""
+    """What one member of staff took and gave back on one day, by method. Amounts are in minor units."""
 
     by_id: UUID
     method: Method
@@ -158,13 +148,13 @@ class TakingsDocument(Document):
 
 
 class ReportDocument(BaseModel):
-    """The end of a day at the desks."""
+    """The daily report of the front desks."""
 
     takings: list[TakingsDocument]
 
 
 class ReconciledDocument(Document):
-    """What a reconciliation did and found."""
+    """The result of a reconciliation with the payment provider."""
 
     events_missed: int
     orders_checked: int
@@ -172,4 +162,40 @@ class ReconciledDocument(Document):
     refunds_asked: int
     unknown: list[str]
     problems: dict[UUID, str]
-    failures: int = Field(description="Events, orders and refunds that could not be dealt with; they are tried again.")
+    failures: int = Field(description="Events, orders and refunds that failed; the next reconciliation retries them.")
+
+
+class InvoiceDocument(Document):
+    """An invoice, or a credit note, whose amounts are negative."""
+
+    id: UUID
+    number: str
+    kind: str
+    order_id: UUID
+    member_id: UUID
+    issued_on: date
+    gross: MoneyDocument
+    net: MoneyDocument
+    vat: MoneyDocument
+    vat_rate_bp: int
+    refers_to: str | None
+    pdf: str
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> Self:
+        """Convert an invoice."""
+        text = invoice.text
+        return cls.copy_of(
+            text,
+            id=invoice.id,
+            order_id=invoice.order_id,
+            member_id=invoice.member_id,
+            gross=Money(text.gross, text.currency),
+            net=Money(text.net, text.currency),
+            vat=Money(text.vat, text.currency),
+            pdf=_pdf_path(invoice.id),
+        )
+
+
+def _pdf_path(invoice_id: UUID) -> str:
+    return f"/api/invoices/{invoice_id}.pdf"

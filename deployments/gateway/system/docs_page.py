@@ -1,4 +1,4 @@
-"""The interface's documentation as one page: no script, nothing fetched, readable without a network."""
+"""The API documentation as one page. It contains no script and loads nothing."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,13 +19,13 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:t
 .method{display:inline-block;min-width:4.5rem;font-weight:700}.who{float:right;opacity:.75}
 """
 PAGE_POLICY = page_policy(_STYLE)
-"""The page's own style is all that a browser may apply."""
+"""The Content-Security-Policy of the page: a browser applies only its own style."""
 
 Json = Mapping[str, Any]
 
 
 def render(document: Json) -> str:
-    """The page of an OpenAPI document."""
+    """Render an OpenAPI document as HTML."""
     operations = [
         (path, method, operation)
         for path, methods in document["paths"].items()
@@ -42,8 +42,8 @@ def render(document: Json) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} · API</title>'
         f'<meta name="viewport" content="width=device-width">{ICON}<style>{_STYLE}</style></head><body>'
         f"<h1>{title} · API</h1><p>{escape(document['info']['description'])} "
-        'The same as a document for programs: <a href="openapi.json">openapi.json</a>.</p>'
-        f"<main>{areas}<h2>Shapes</h2>{''.join(_schema(name, schemas[name]) for name in sorted(schemas))}"
+        'The OpenAPI document: <a href="openapi.json">openapi.json</a>.</p>'
+        f"<main>{areas}<h2>Schemas</h2>{''.join(_schema(name, schemas[name]) for name in sorted(schemas))}"
         f"<h2>Problems</h2>{_problems()}</main></body></html>"
     )
 

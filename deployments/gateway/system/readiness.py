@@ -1,4 +1,4 @@
-"""Whether every part that a scan needs can do its work now, and how others do without which doors go on."""
+"""Checks whether every part that a scan needs is ready, and the state of the other parts."""
 
 import asyncio
 import contextvars
@@ -8,13 +8,13 @@ from time import perf_counter
 
 Probe = Callable[[], Awaitable[bool]]
 
-_WITHIN_S = 2.0
-_SHOWN_WITHIN_S = 0.5  # who asks whether doors work must not wait for what they do without
+_TIMEOUT_S = 2.0
+_OPTIONAL_TIMEOUT_S = 0.5  # an optional part must not delay the answer
 
 
 @dataclass(frozen=True, slots=True)
 class PartState:
-    """What a part said, and how long it took. Without a part that is not `required` doors go on."""
+    """The state of a part and the duration of its check. Scans need every part that is `required`."""
 
     ok: bool
     latency_ms: float
@@ -22,41 +22,40 @@ class PartState:
 
 
 class Readiness:
-    """Asks all parts at once: none for longer than two seconds, those that are only shown for half a second.
+    """Checks all parts at once.
 
-    Whoever asks meanwhile is told what the question under way finds out: anybody may ask, and
-    must not be able to keep the parts busy.
+    Concurrent callers share one check: the call is public, and nobody may keep the parts busy with it.
 
     Args:
         required: the parts that a scan needs.
-        shown: parts that are told of and do not count.
+        shown: optional parts, which are shown and do not count.
     """
 
     def __init__(self, required: Mapping[str, Probe], shown: Mapping[str, Probe] | None = None) -> None:
         self._required = dict(required)
         self._shown = dict(shown or {})
-        self._asking: asyncio.Task[dict[str, PartState]] | None = None
+        self._running: asyncio.Task[dict[str, PartState]] | None = None
 
-    async def look(self) -> dict[str, PartState]:
-        """The state of every part."""
-        if self._asking is None or self._asking.done():
-            # A context of its own: Serve would end the questions together with the request that put them.
-            self._asking = asyncio.get_running_loop().create_task(self._ask(), context=contextvars.Context())
-        return await asyncio.shield(self._asking)
+    async def check(self) -> dict[str, PartState]:
+        """The state of every part, by name."""
+        if self._running is None or self._running.done():
+            # In a context of its own: Ray Serve cancels calls together with the request that made them.
+            self._running = asyncio.get_running_loop().create_task(self._check(), context=contextvars.Context())
+        return await asyncio.shield(self._running)
 
-    async def _ask(self) -> dict[str, PartState]:
+    async def _check(self) -> dict[str, PartState]:
         states = await asyncio.gather(
-            *(_probe(probe, _WITHIN_S, required=True) for probe in self._required.values()),
-            *(_probe(probe, _SHOWN_WITHIN_S, required=False) for probe in self._shown.values()),
+            *(_probe(probe, _TIMEOUT_S, required=True) for probe in self._required.values()),
+            *(_probe(probe, _OPTIONAL_TIMEOUT_S, required=False) for probe in self._shown.values()),
         )
         return dict(zip([*self._required, *self._shown], states, strict=True))
 
 
-async def _probe(probe: Probe, within_s: float, *, required: bool) -> PartState:
+async def _probe(probe: Probe, timeout_s: float, *, required: bool) -> PartState:
     began = perf_counter()
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(timeout_s):
             ok = await probe()
-    except Exception:  # noqa: BLE001 - whatever it is, the part is not ready
+    except Exception:  # noqa: BLE001 - any failure means that the part is not ready
         ok = False
     return PartState(ok, round((perf_counter() - began) * 1000, 3), required)

@@ -1,46 +1,57 @@
-"""What watches over the system asks."""
+"""Health, readiness, version and the API documentation."""
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Response
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
 
 from deployments.gateway.dependencies import OfParts
-from deployments.gateway.schemas import AliveDocument, PartDocument, ReadyDocument, VersionDocument
+from deployments.gateway.system.docs_page import PAGE_POLICY, render
+from deployments.gateway.system.schemas import AliveDocument, PartDocument, ReadyDocument, VersionDocument
 from deployments.http.route_guard import guarded_router
 
+router = guarded_router("system")
 
-def router() -> APIRouter:
-    """The calls about the system itself."""
-    routes = guarded_router("system")
 
-    @routes.get("/health")
-    async def health() -> AliveDocument:
-        """That this process answers, whatever else does."""
-        return AliveDocument(alive=True)
+@router.get("/health")
+async def health() -> AliveDocument:
+    """Whether this process answers."""
+    return AliveDocument(alive=True)
 
-    @routes.get(
-        "/ready", responses={503: {"model": ReadyDocument, "description": "A part that scans need is not ready"}}
+
+@router.get("/ready", responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}})
+async def ready(parts: OfParts, response: Response) -> ReadyDocument:
+    """Whether every part that scans need is ready, with the latency of each part. Answers within 2 s.
+
+    Parts that are not `required` do not count: a load balancer must not disconnect the doors because payments fail.
+    """
+    states = await parts.readiness.check()
+    all_ready = all(state.ok for state in states.values() if state.required)
+    if not all_ready:
+        response.status_code = 503
+        response.headers["Retry-After"] = "1"
+    return ReadyDocument(
+        ready=all_ready, parts={name: PartDocument.model_validate(one) for name, one in states.items()}
     )
-    async def ready(parts: OfParts, response: Response) -> ReadyDocument:
-        """Whether every part that a scan needs is ready, and how long each took to say so. Within 2 s.
 
-        Parts that are not `required` are shown and do not count: a load balancer must not take the doors out
-        because nobody can pay.
-        """
-        states = await parts.readiness.look()
-        all_ready = all(state.ok for state in states.values() if state.required)
-        if not all_ready:
-            response.status_code = 503
-            response.headers["Retry-After"] = "1"
-        documents = {
-            name: PartDocument(ok=state.ok, latency_ms=state.latency_ms, required=state.required)
-            for name, state in states.items()
-        }
-        return ReadyDocument(ready=all_ready, parts=documents)
 
-    @routes.get("/version")
-    async def running() -> VersionDocument:
-        """What is running."""
-        return VersionDocument(version=version("fitmonitor"))
+@router.get("/version")
+async def running() -> VersionDocument:
+    """Get the running version."""
+    return VersionDocument(version=version("fitmonitor"))
 
-    return routes
+
+@router.get("/openapi.json", include_in_schema=False)
+async def document(request: Request) -> Response:
+    """Get the OpenAPI document."""
+    return JSONResponse(request.app.openapi_schema, headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/docs", include_in_schema=False)
+async def page(request: Request) -> Response:
+    """Get the API documentation as a page."""
+    return Response(
+        render(request.app.openapi_schema),
+        media_type="text/html",
+        headers={"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY},
+    )

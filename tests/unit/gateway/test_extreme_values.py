@@ -22,9 +22,9 @@ from tests.unit.gateway.extremes import (
     usual,
     usual_body,
 )
+from tests.unit.gateway.machines.test_machines import machine_of
 from tests.unit.gateway.rig import Rig
 from tests.unit.gateway.shop import bought, made_plan
-from tests.unit.gateway.test_machines import machine_of
 
 pytestmark = pytest.mark.anyio
 MARK = "extreme-value"

@@ -240,5 +240,5 @@ async def test_a_number_or_a_moment_is_no_day(rig: Rig, day: str) -> None:
     at = rig.gym_with_gate()
     answer = await rig.client.get(f"/gyms/{at.gym}/visits", params={"day": day}, headers=rig.bearer(Role.STAFF))
     assert assert_problem(answer, 422, "invalid_request")["fields"] == [
-        {"field": "day", "detail": "must be a day such as 2026-12-25"}
+        {"field": "day", "detail": "must be a date such as 2026-12-25"}
     ]

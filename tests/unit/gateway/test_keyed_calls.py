@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from domain.identity.model import Role
 from domain.tables import metadata
+from tests.unit.gateway.machines.test_pictures import PICTURE
 from tests.unit.gateway.rig import Rig, assert_problem
 from tests.unit.gateway.shop import bought, newcomer, sold_at_desk
-from tests.unit.gateway.test_pictures import PICTURE
 from tests.unit.identity.local_rig import EMAIL, PASSWORD
 
 pytestmark = pytest.mark.anyio

@@ -100,10 +100,10 @@ async def test_while_identity_is_away_who_is_signed_in_goes_on_and_the_door_does
         assert answer.headers["retry-after"] == "2"
 
 
-async def test_while_gym_is_away_nobody_is_taken_for_signed_in_longer_than_is_believed(world: World) -> None:
+async def test_while_identity_is_unavailable_nobody_is_taken_for_signed_in_longer_than_is_believed(world: World) -> None:
     rig = Rig(world, freshness=Freshness(trust_for=0))
     member = await new_member(rig)
-    rig.gym.fails = later("unavailable", "A part of the system is away: Gym.", seconds=2)
+    rig.identity.fails = later("unavailable", "Service unavailable: Identity.", seconds=2)
     assert_problem(await rig.client.get("/me/passes", headers=member.headers), 503, "unavailable")
 
 

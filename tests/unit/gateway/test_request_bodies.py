@@ -12,14 +12,15 @@ from deployments.default_stage import pass_routes as pass_calls
 from deployments.default_stage import payment_routes as payment_calls
 from deployments.default_stage import user_routes as user_calls
 from deployments.gateway import routers
-from deployments.gateway.identity import local_provider_routes as local_provider_calls
+from deployments.gateway.identity.local_provider import routes as local_provider
 from deployments.http.request_body import RequestBody
 from deployments.http.text import line, paragraphs
 
 # Their client writes numbers as text too.
 LENIENT = {machine_use_calls.NamedMachine, machine_use_calls.MachineWish, payment_calls.CheckoutWish}
 SECRETS = {"code", "refresh_token", "token", "qrToken"}  # taken as they are
-AREAS = (*routers._AREAS, local_provider_calls, machine_use_calls, pass_calls, payment_calls, user_calls)  # noqa: SLF001 - all that there are
+STAGE = (machine_use_calls, pass_calls, payment_calls, user_calls)
+ROUTERS = (*routers._ROUTERS, local_provider.router, *(calls.router() for calls in STAGE))  # noqa: SLF001 - all that there are
 WRONG: dict[str, tuple[object, ...]] = {
     "integer": (True, False, "1", 1.0, 1.5, "", "true", [1]),
     "number": (True, "1", "1.5"),
@@ -42,8 +43,8 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a
 
 def bodies() -> set[type[BaseModel]]:
     found: set[type[BaseModel]] = set()
-    for area in AREAS:
-        for route in area.router().routes:
+    for router in ROUTERS:
+        for route in router.routes:
             assert isinstance(route, APIRoute)
             for body in route.dependant.body_params:
                 found |= set(models_in(body.field_info.annotation))

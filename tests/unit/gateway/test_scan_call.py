@@ -213,7 +213,7 @@ async def test_where_a_payment_could_mend_it_the_payment_side_is_asked_once(rig:
     answer = await rig.scan(rig.gym_with_gate(), member, scan_id="paid")
     assert answer.json()["outcome"] == "entered"
     first, second = (batch[0] for batch in rig.qr.batches)
-    assert rig.payments.calls == ["settle_member"]
+    assert rig.payments.calls == ["OrderService.settle_member"]
     assert first.command_id != second.command_id
     assert msgspec.structs.replace(second, command_id=first.command_id, payment_checked=False) == first
 

@@ -1,1 +1,0 @@
-"""The pages of the local identity provider: sign in, sign up, forgotten password."""

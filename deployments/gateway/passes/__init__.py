@@ -1,0 +1,1 @@
+"""A member's passes, and the keys that verify them."""

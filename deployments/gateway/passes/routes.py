@@ -1,0 +1,56 @@
+"""A member's passes, and the keys with which a door verifies passes offline."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from deployments.gateway.dependencies import OfParts
+from deployments.gateway.passes.schemas import PassDocument, PassesDocument, PassKey, PassKeysDocument
+from deployments.http.dependencies import TheUser
+from deployments.http.openapi import file_response
+from deployments.http.route_guard import guarded_router
+from deployments.qr.passes import ImageKind
+from domain.passes import GOOD_AFTER, GOOD_BEFORE
+
+me_router = guarded_router("me")
+door_router = guarded_router("door")
+
+_MOST_PASSES = 40
+
+
+@me_router.get("/me/passes")
+async def passes(
+    user: TheUser,
+    parts: OfParts,
+    count: Annotated[
+        int, Query(ge=1, le=_MOST_PASSES, description="Number of codes; there is a new code every 15 s.")
+    ] = _MOST_PASSES,
+) -> PassesDocument:
+    """Get my current code and the codes that follow it, so that a phone without a network can still open a gate."""
+    issued = await parts.qr.issue(user.id, count)
+    return PassesDocument(items=[PassDocument.model_validate(one) for one in issued])
+
+
+@me_router.get("/me/pass.png", response_class=Response, responses=file_response("image/png"))
+async def pass_png(user: TheUser, parts: OfParts) -> Response:
+    """Get my current code as a QR code in PNG."""
+    return Response(await parts.qr.image(user.id, ImageKind.PNG), media_type="image/png")
+
+
+@me_router.get("/me/pass.svg", response_class=Response, responses=file_response("image/svg+xml"))
+async def pass_svg(user: TheUser, parts: OfParts) -> Response:
+    """Get my current code as a QR code in SVG."""
+    return Response(await parts.qr.image(user.id, ImageKind.SVG), media_type="image/svg+xml")
+
+
+@door_router.get("/pass-keys")
+async def pass_keys(parts: OfParts) -> PassKeysDocument:
+    """Get what a door needs to verify passes offline. The keys rotate: repeat the call from time to time."""
+    keys = await parts.qr.public_keys()
+    return PassKeysDocument(
+        keys=[PassKey(kid=key_id, x=key) for key_id, key in keys.items()],
+        good_before_s=GOOD_BEFORE // timedelta(seconds=1),
+        good_after_s=GOOD_AFTER // timedelta(seconds=1),
+        most_admitted=parts.settings.door.most_admitted_offline,
+    )
