@@ -9,7 +9,7 @@ from deployments.gateway.deployment import Gateway
 from deployments.gym.deployment import Gym
 from deployments.identity.deployment import Identity
 from deployments.payments.deployment import Payments
-from deployments.qr.deployment import Qr
+from deployments.qr.issuer_deployment import Qr
 from integrations.settings import settings
 
 

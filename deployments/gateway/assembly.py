@@ -11,10 +11,10 @@ from deployments.gateway.dependencies import Parts
 from deployments.gateway.identity.local_provider_routes import FORMS
 from deployments.gateway.identity.pages.forms import FORMS as PAGE_FORMS
 from deployments.gateway.payments.webhook_routes import LARGER_BODIES
-from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
 from deployments.gym.desk import GymDesk
+from deployments.http.api_rights import RIGHTS
 from deployments.http.asgi import WAY_BACK_S, Shell, ShellLimits
 from deployments.http.auth import callers_of
 from deployments.http.background_tasks import Lifespan, Step

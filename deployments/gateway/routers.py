@@ -7,9 +7,7 @@ from starlette.datastructures import State
 
 from deployments.gateway.dependencies import Parts
 from deployments.gateway.door import list_routes as record_calls
-from deployments.gateway.door import offline_routes as offline_calls
 from deployments.gateway.door import roll_call_routes as roll_call_calls
-from deployments.gateway.door import routes as scan_calls
 from deployments.gateway.door import service_level_routes as service_calls
 from deployments.gateway.gyms import change_routes as gym_changes
 from deployments.gateway.gyms import gate_routes as gate_calls
@@ -39,6 +37,8 @@ from deployments.gateway.system import routes as system_calls
 from deployments.http.fastapi_app import guard, guarded_app
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import Gatekeeper
+from deployments.qr import offline_routes as offline_calls
+from deployments.qr import scan_routes as scan_calls
 
 _AREAS = (
     *(scan_calls, sign_up_calls, session_calls, hosted_sign_in_calls, password_calls, me_calls, user_calls),

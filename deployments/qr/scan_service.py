@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from deployments.gateway.rights import RIGHTS
+from deployments.http.api_rights import RIGHTS
 from deployments.http.auth import Asker, Callers, DeviceAsker, permit
 from deployments.http.confirmed_cache import ConfirmedCache
 from deployments.http.device_sightings import DeviceSightings

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import uvicorn
 
-from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
+from deployments.http.api_rights import RIGHTS
 from deployments.http.asgi import Shell, ShellLimits
 from deployments.http.background_tasks import Lifespan
 from deployments.http.rights import USER

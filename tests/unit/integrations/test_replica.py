@@ -24,7 +24,7 @@ def served() -> list[type[object]]:
     found: set[type[object]] = set()
     for package in (deployments, consumers):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name.rpartition(".")[2] in {"deployment", "payment_deployment"}:
+            if module.name.endswith("deployment"):
                 for value in vars(importlib.import_module(module.name)).values():
                     one = value.func_or_class if isinstance(value, Deployment) else value
                     if inspect.isclass(one) and one.__module__ == module.name and not issubclass(one, BaseException):

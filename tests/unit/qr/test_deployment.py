@@ -40,7 +40,7 @@ def _settings(tmp_path: Path, broker: str, monkeypatch: pytest.MonkeyPatch) -> I
 def replica() -> Any:  # noqa: ANN401 - the class as it is without Serve around it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own, while it is imported
-        from deployments.qr.deployment import Qr  # noqa: PLC0415 - see above
+        from deployments.qr.issuer_deployment import Qr  # noqa: PLC0415 - see above
     return cast("Any", Qr).func_or_class()
 
 

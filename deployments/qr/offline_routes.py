@@ -8,7 +8,12 @@ import structlog
 from fastapi import APIRouter, Request
 
 from deployments.gateway.dependencies import OfParts, Parts
-from deployments.gateway.door.offline_schemas import (
+from deployments.http.auth import Asker, DeviceAsker
+from deployments.http.dependencies import WhoeverAsks
+from deployments.http.door_replies import answer_bytes
+from deployments.http.problems import ApiProblem, Fault, declared, later
+from deployments.http.route_guard import guarded_router
+from deployments.qr.offline_schemas import (
     UPLOAD_BODY,
     PassKey,
     PassKeysDocument,
@@ -16,11 +21,6 @@ from deployments.gateway.door.offline_schemas import (
     UploadedScan,
     UploadStatus,
 )
-from deployments.http.auth import Asker, DeviceAsker
-from deployments.http.dependencies import WhoeverAsks
-from deployments.http.door_replies import answer_bytes
-from deployments.http.problems import ApiProblem, Fault, declared, later
-from deployments.http.route_guard import guarded_router
 from deployments.qr.questions import ScanQuestion
 from deployments.qr.scan_bodies import OfflineScanBody, UnfitElement, read_upload
 from domain.door.model import Direction, OfflineAnswer
