@@ -31,7 +31,7 @@ class Metric:
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.8, 5.0)
 _SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-_GATEWAY, _QR, _CONSUMER, _LIVE = "Gateway", "Qr", "DoorConsumer", "Live"
+_GATEWAY, _CONSUMER, _LIVE = "Gateway", "DoorConsumer", "Live"
 _PAYMENT_CONSUMER = "PaymentConsumer"
 
 ANSWERS = Metric(
@@ -49,19 +49,16 @@ ANSWER_SECONDS = Metric(
     "From a scan's arrival to its answer, whatever that was.",
     bounds=_SECONDS,
 )
-HANDLE_CALL_SCANS = Metric(
-    "fitmonitor_handle_call_scans", Kind.HISTOGRAM, _GATEWAY, "Scans that shared one call to Qr.", bounds=_SIZES
-)
 LATE_REPLIES = Metric(
     "fitmonitor_late_replies", Kind.COUNTER, _GATEWAY, "The door's replies that nobody waited for any more."
 )
 PASS_READINGS = Metric(
-    "fitmonitor_pass_readings", Kind.COUNTER, _QR, "Scanned codes: `valid`, `stale` or `forged`.", ("status",)
+    "fitmonitor_pass_readings", Kind.COUNTER, _GATEWAY, "Scanned codes: `valid`, `stale` or `forged`.", ("status",)
 )
 LOST_COMMANDS = Metric(
     "fitmonitor_lost_commands",
     Kind.COUNTER,
-    _QR,
+    _GATEWAY,
     "Commands that Kafka did not take: `refused` at once, or `undelivered` by the deadline.",
     ("how",),
 )
@@ -152,7 +149,6 @@ LIVE_DELAY_SECONDS = Metric(
 METRICS: Sequence[Metric] = (
     ANSWERS,
     ANSWER_SECONDS,
-    HANDLE_CALL_SCANS,
     LATE_REPLIES,
     PASS_READINGS,
     LOST_COMMANDS,

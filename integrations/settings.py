@@ -88,8 +88,10 @@ class DoorSettings(BaseModel):
     deadline_s: float = Field(default=1.8, gt=0, description="A decision later than this after arrival is none.")
     repeat_window_s: float = Field(default=15.0, ge=0, description="A phone held up is answered again for so long.")
     batch_max: int = Field(default=256, ge=1, description="Commands that the consumer decides in one transaction.")
-    handle_batch_max: int = Field(default=64, ge=1, description="Scans that the gateway puts into one handle call.")
-    handle_calls_in_flight: int = Field(default=2, ge=1, description="Such calls at once of one gateway replica.")
+    handle_batch_max: int | None = Field(default=None, ge=1, description="Deprecated and ignored.", deprecated=True)
+    handle_calls_in_flight: int | None = Field(
+        default=None, ge=1, description="Deprecated and ignored.", deprecated=True
+    )
     scans_per_device_per_second: float = Field(default=50.0, gt=0, description="More are answered 429.")
     most_admitted_offline: int = Field(default=200, ge=0, description="By a door that cannot reach the server.")
     tidy_every_s: float = Field(default=20.0, gt=0, description="How often it is looked for what was forgotten.")
@@ -310,6 +312,17 @@ class Settings(BaseSettings):
     stripe: StripeSettings = StripeSettings()
     payments: PaymentSettings = PaymentSettings()
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+
+    @property
+    def deprecated_variables(self) -> list[str]:
+        """The variables that are set and have no effect any more."""
+        groups = {name: value for name, value in self if isinstance(value, BaseModel)}
+        return [
+            f"{PREFIX}{name}{DELIMITER}{field}".upper()
+            for name, group in groups.items()
+            for field in sorted(group.model_fields_set)
+            if type(group).model_fields[field].deprecated
+        ]
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic's own

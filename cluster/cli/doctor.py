@@ -49,7 +49,8 @@ def doctor(
 def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
     """The profile's settings; without those that are wrong or missing, so that the machine is examined anyway."""
     try:
-        return _read(profile), []
+        settings = _read(profile)
+        return settings, [_deprecated(variable) for variable in settings.deprecated_variables]
     except ValidationError as error:
         told = _told(error)
     with _without({name for each in told for name in _VARIABLE.findall(each)}):
@@ -60,6 +61,12 @@ def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
             settings = Settings(profile=Profile.EMBEDDED)
     mend = "set it in the environment as docs/configuration.md describes it"
     return settings, [Finding("settings", good=False, found=each, mend=mend) for each in told]
+
+
+def _deprecated(variable: str) -> Finding:
+    return Finding(
+        "settings", good=False, found=f"{variable} is deprecated and has no effect", mend="unset it", needed=False
+    )
 
 
 def _read(profile: Profile | None) -> Settings:

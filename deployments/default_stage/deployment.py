@@ -6,7 +6,7 @@ from deployments.default_stage.assembly import StageOthers, assemble_stage
 from deployments.http.asgi import Shell
 from deployments.http.handles import (
     DoorByHandle,
-    QrByHandle,
+    PassIssuerByHandle,
     gym_by_handle,
     identity_by_handle,
     payments_by_handle,
@@ -32,13 +32,14 @@ class DefaultStage(Replica):
     def __init__(self) -> None:
         own = settings()
         configure_logging(own)
+        gateway = serve.get_deployment_handle("Gateway", API)
         self._app = assemble_stage(
             StageOthers(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
                 identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
-                qr=QrByHandle(serve.get_deployment_handle("Qr", API)),
+                qr=PassIssuerByHandle(serve.get_deployment_handle("QrIssuer", API)),
                 payments=payments_by_handle(serve.get_deployment_handle("Payments", API)),
-                door=DoorByHandle(serve.get_deployment_handle("Gateway", API)),
+                door=DoorByHandle(gateway, gateway),
                 tokens=TokenVerifier(own.identity, TokenUse.ID),
                 images=open_images(own),
             ),

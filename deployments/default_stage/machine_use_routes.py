@@ -57,7 +57,7 @@ def router() -> APIRouter:
         if found is None:
             return PlainTextResponse("False")
         decided = await parts.door.machine_by_member(user.id, found.machine.id, _ACTIONS[wanted.intention])
-        answer = _answers.decode(decided.answered())
+        answer = _answers.decode(decided.unwrap())
         if answer.reason is UseReason.TOO_LATE:
             raise later("no_answer_in_time", "There was no decision by the deadline. Try again.")
         return PlainTextResponse("True" if answer.reason is None else _SAID.get(answer.reason, "False"))

@@ -94,7 +94,7 @@ def router() -> APIRouter:
             raise ApiProblem("unknown_gate", "The default gym has no gate that serves both directions.")
         scan = {"code": read.token, "gate_id": gate.id, "direction": Direction.AUTO, "scan_id": str(new_id())}
         scanned = await parts.door.scan_by_staff(user.id, msgspec.json.encode(scan))
-        answer = _answers.decode(scanned.answered())
+        answer = _answers.decode(scanned.unwrap())
         if answer.reason is None:
             return PlainTextResponse(_SAID[answer.outcome])
         return PlainTextResponse("Full") if answer.reason is Reason.GYM_FULL else PlainTextResponse(answer.reason, 403)

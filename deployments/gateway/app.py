@@ -1,4 +1,4 @@
-"""The application `api` of serve_config.yaml: the Gateway in front of Gym, Qr, Identity and Payments."""
+"""The application `api` of serve_config.yaml: the Gateway in front of Gym, QrIssuer, Identity and Payments."""
 
 from typing import cast
 
@@ -9,7 +9,7 @@ from deployments.gateway.deployment import Gateway
 from deployments.gym.deployment import Gym
 from deployments.identity.deployment import Identity
 from deployments.payments.deployment import Payments
-from deployments.qr.issuer_deployment import Qr
+from deployments.qr.issuer_deployment import QrIssuer
 from integrations.settings import settings
 
 
@@ -20,5 +20,5 @@ def build(args: dict[str, str]) -> Application:  # noqa: ARG001 - Serve hands it
     identity = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=256)(Identity)
     payments = serve.deployment(max_ongoing_requests=32, max_queued_requests=256)(Payments)
     gateway = serve.deployment(max_ongoing_requests=1024, max_queued_requests=1024)(serve.ingress()(Gateway))
-    qr = cast("Deployment", Qr)  # decorated as one
-    return gateway.bind(gym.bind(), qr.bind(), identity.bind(), payments.bind())
+    issuer = cast("Deployment", QrIssuer)  # decorated as one
+    return gateway.bind(gym.bind(), issuer.bind(), identity.bind(), payments.bind())

@@ -1,6 +1,5 @@
-"""The gateway, put together from whatever stands for the others."""
+"""Builds the gateway from its dependencies."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -15,23 +14,20 @@ from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
 from deployments.gym.desk import GymDesk
 from deployments.http.api_rights import RIGHTS
-from deployments.http.asgi import WAY_BACK_S, Shell, ShellLimits
+from deployments.http.asgi import Shell, ShellLimits
 from deployments.http.auth import callers_of
 from deployments.http.background_tasks import Lifespan, Step
-from deployments.http.confirmed_cache import USUAL, ConfirmedCache, Freshness
+from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, Tokens
-from deployments.http.rate_limits import RateLimit
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, DoorCommands, PassIssuer, Replies, Tokens
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
 from deployments.payments.desk import PaymentsDesk
-from deployments.qr.answer_counts import AnswerCounts, CountedDesk, counted_calls
-from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
-from deployments.qr.relay import Relay
-from deployments.qr.scan_batching import ScanBatching
-from deployments.qr.scan_exchange import ScanExchange
+from deployments.qr.assembly import ScanOthers, build_scans
+from deployments.qr.scan_commands import Producer
+from deployments.qr.scan_service import SCANS, ScanService, Verifier
 from domain.clock import Clock
 from domain.images import ImageStore
 from integrations.settings import Settings
@@ -40,11 +36,13 @@ from integrations.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """What the gateway is put together with."""
+    """What the gateway depends on."""
 
     gym: AskGym
     identity: AskIdentity
-    qr: AskQr
+    qr: PassIssuer
+    verifier: Verifier
+    producer: Producer
     replies: Replies
     commands: DoorCommands
     tokens: Tokens
@@ -53,10 +51,11 @@ class Others:
 
 
 class Assembled(NamedTuple):
-    """The gateway: what is asked over HTTP, and what other applications ask by handle."""
+    """The gateway's application, what its endpoints use, and the service of scans."""
 
     shell: Shell
-    relay: Relay
+    parts: Parts
+    scans: ScanService
 
 
 def assemble(
@@ -70,39 +69,29 @@ def assemble(
     tally: Tally | None = None,
     rest: FastAPI | None = None,
 ) -> Assembled:
-    """The ASGI application, and what it does for others.
+    """Build the gateway's ASGI application.
 
     Args:
-        others: see there.
-        settings: the door's limits and the interface's.
+        others: what it depends on.
+        settings: limits of the door and of the API.
         clock: the present.
-        freshness: of what is remembered of devices, gates and sessions.
-        on_stop: called at the end, when the others are needed no more.
+        freshness: of cached devices, gates and sessions.
+        on_stop: called at the end, when the dependencies are not needed any more.
         names_request: see `Shell`.
-        tally: where scans are counted.
+        tally: counts scans.
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
     tally = tally or Tally()
-    gates = ConfirmedCache(lambda ids: others.gym(GymDesk.gates_by_id, ids), freshness=freshness)
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
-    door = settings.door
-    batching = ScanBatching(
-        counted_calls(_sender(others.qr), tally),
-        calls_in_flight=door.handle_calls_in_flight,
-        batch_max=door.handle_batch_max,
-        call_timeout_s=door.deadline_s,
-    )
-    exchange = ScanExchange(others.replies, batching, others.payments)
     sightings = DeviceSightings(others.gym)
-    scans = CountedDesk(
-        AnswerCounts(tally),
-        callers=callers,
-        gates=gates,
-        exchange=exchange,
-        replies=others.replies,
-        rate=RateLimit(door.scans_per_device_per_second),
-        deadline_s=door.deadline_s,
-        sightings=sightings,
+    scans = build_scans(
+        ScanOthers(others.gym, others.payments, others.verifier, others.producer, others.replies, others.commands),
+        callers,
+        sightings,
+        settings,
+        clock,
+        freshness,
+        tally,
     )
     images = ImagesByThread(others.images)
     parts = Parts(
@@ -110,14 +99,10 @@ def assemble(
         identity=others.identity,
         qr=others.qr,
         payments=others.payments,
-        exchange=exchange,
-        gates=gates,
         replies=others.replies,
         commands=others.commands,
         pictures=Pictures(images, presigned=settings.images.presigned),
         uploads=Uploads(images, settings.images),
-        # Apart from the rate of the gate: nobody there waits because the device is uploading.
-        upload_rate=RateLimit(door.scans_per_device_per_second),
         readiness=_readiness(others),
         clock=clock,
         settings=settings,
@@ -128,21 +113,14 @@ def assemble(
 
     gatekeeper = Gatekeeper.of(RIGHTS, callers, settings.api, seen=seen)
     shell = Shell(
-        scans,
-        build_rest(parts, gatekeeper, like=rest),
+        build_rest(parts, scans.dependencies, gatekeeper, like=rest),
         ShellLimits.of(settings, forms=FORMS | PAGE_FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
-        lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
+        lifespan=Lifespan(callers, *scans.parts, sightings, on_stop=on_stop),
+        direct={SCANS: scans.service.scan},
         names_request=names_request,
     )
-    return Assembled(shell, Relay(scans, parts, door.deadline_s + WAY_BACK_S))
-
-
-def _sender(qr: AskQr) -> Callable[[Sequence[ScanQuestion]], Awaitable[list[bool]]]:
-    async def send(questions: Sequence[ScanQuestion]) -> list[bool]:
-        return decode_produced(await qr.check(encode_questions(questions)), len(questions))
-
-    return send
+    return Assembled(shell, parts, scans.service)
 
 
 def _readiness(others: Others) -> Readiness:

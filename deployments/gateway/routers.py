@@ -7,6 +7,7 @@ from starlette.datastructures import State
 
 from deployments.gateway.dependencies import Parts
 from deployments.gateway.door import list_routes as record_calls
+from deployments.gateway.door import pass_key_routes as pass_key_calls
 from deployments.gateway.door import roll_call_routes as roll_call_calls
 from deployments.gateway.door import service_level_routes as service_calls
 from deployments.gateway.gyms import change_routes as gym_changes
@@ -37,12 +38,14 @@ from deployments.gateway.system import routes as system_calls
 from deployments.http.fastapi_app import guard, guarded_app
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import Gatekeeper
-from deployments.qr import offline_routes as offline_calls
 from deployments.qr import scan_routes as scan_calls
+from deployments.qr.dependencies import ScanDependencies
+from deployments.qr.scan_openapi import SCAN_OPERATION, scan_schemas
+from deployments.qr.scan_service import SCANS
 
 _AREAS = (
     *(scan_calls, sign_up_calls, session_calls, hosted_sign_in_calls, password_calls, me_calls, user_calls),
-    *(gym_calls, gym_changes, record_calls, roll_call_calls, service_calls, gate_calls, pairing_calls, offline_calls),
+    *(gym_calls, gym_changes, record_calls, roll_call_calls, service_calls, gate_calls, pairing_calls, pass_key_calls),
     *(machine_calls, machine_picture_calls, machine_use_calls, picture_calls),
     *(plan_calls, order_calls, membership_calls, invoice_calls, provider_calls, system_calls, docs_calls),
 )
@@ -53,11 +56,12 @@ _DESCRIPTION = (
 )
 
 
-def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
+def build_rest(parts: Parts, scans: ScanDependencies, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
     """The application; its endpoints work with these parts.
 
     Args:
         parts: what they work with.
+        scans: what the calls about scans work with.
         gatekeeper: whom they let in.
         like: an application that was built with the same settings, whose routes and document are used again: both
             take far longer to make than all the rest.
@@ -65,10 +69,11 @@ def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None
     areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, *_LOCAL_PROVIDER)
     if like is None:
         app = guarded_app("FIT Monitor", _DESCRIPTION, (area.router() for area in areas), gatekeeper)
-        complete_document(app, gatekeeper.rights)
+        complete_document(app, gatekeeper.rights, more_operations={SCANS: SCAN_OPERATION}, more_schemas=scan_schemas())
     else:
         app = copy(like)
         app.state, app.middleware_stack = State(), None
         guard(app, gatekeeper)
     app.state.parts = parts
+    app.state.scans = scans
     return app

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from deployments.gateway.door.service_level_schemas import ServiceLevelDocument
-from deployments.gateway.schemas import Document
+from deployments.http.document import Document
 from domain.live.model import LiveReading, TrendMinute
 from domain.live.service_level import ServiceLevel
 

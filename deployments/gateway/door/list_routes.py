@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from deployments.gateway.dependencies import OfParts
-from deployments.gateway.door.commands import ask_door
 from deployments.gateway.door.list_schemas import (
     ConflictDocument,
     GymVisitDocument,
@@ -19,6 +18,7 @@ from deployments.gateway.door.list_schemas import (
 from deployments.gym.desk import GymDesk
 from deployments.http.calendar_days import Day
 from deployments.http.dependencies import TheUser
+from deployments.http.door_replies import ask_door
 from deployments.http.idempotency import IdempotencyKey, id_of_key
 from deployments.http.paging import Asked, Listing, listing
 from deployments.http.problems import declared

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from deployments.gateway.schemas import Document
+from deployments.http.document import Document
 from deployments.http.request_body import RequestBody
 from deployments.http.text import PARAGRAPHS
 from domain.door.machine_model import UseOutcome, UseReason

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from deployments.gateway.schemas import Document
+from deployments.http.document import Document
 
 
 class GateLevelDocument(Document):

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from deployments.gateway.schemas import DeviceDocument, Document, Name
+from deployments.gateway.schemas import DeviceDocument, Name
 from deployments.gym.gates import IssuedPairing
+from deployments.http.document import Document
 from deployments.http.request_body import RequestBody
 from domain.gyms.model import DeviceAtGate
 

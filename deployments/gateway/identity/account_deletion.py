@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from deployments.gateway.dependencies import Parts
-from deployments.gateway.door.commands import ask_door
+from deployments.http.door_replies import ask_door
 from deployments.http.refusals import granted
 from deployments.identity.desk import IdentityDesk
 from domain.door.model import EndVisitRequest, Inferred

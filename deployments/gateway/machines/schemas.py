@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from deployments.gateway.schemas import Document, Name
+from deployments.gateway.schemas import Name
+from deployments.http.document import Document
 from deployments.http.request_body import RequestBody
 from deployments.http.text import LINE, PARAGRAPHS
 from domain.gyms.machines import Machine, MachineChange, MachineText

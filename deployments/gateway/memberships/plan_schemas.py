@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from deployments.gateway.payments.money_schemas import MoneyDocument, PriceDocument
-from deployments.gateway.schemas import Document, Name
+from deployments.gateway.schemas import Name
+from deployments.http.document import Document
 from deployments.http.request_body import RequestBody
 from deployments.http.text import LINE, PARAGRAPHS
 from domain.memberships.plans import Plan, PlanDetails

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from deployments.gateway.schemas import Document
+from deployments.http.document import Document
 from deployments.http.request_body import RequestBody
 from deployments.http.text import PARAGRAPHS
 from domain.currencies import LARGEST_AMOUNT

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from deployments.gateway.payments.invoice_schemas import pdf_of
 from deployments.gateway.payments.money_schemas import MoneyDocument, Reason
-from deployments.gateway.schemas import Document
+from deployments.http.document import Document
 from deployments.http.request_body import RequestBody
 from deployments.http.text import LINE, PARAGRAPHS
 from deployments.payments.orders_desk import OrderView

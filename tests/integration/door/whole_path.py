@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from consumers.door import DoorLoop, DoorParts
 from deployments.gateway.assembly import assemble
-from deployments.qr.pass_check import PassCheck
 from domain.clock import system_clock
 from domain.door.model import Reason
 from domain.ids import new_id
@@ -26,7 +25,7 @@ from integrations.kafka.replies import ReplyListener
 from integrations.pass_keys import PassSigner, PassVerifier, ensure_pass_key
 from integrations.settings import DatabaseSettings, KafkaSettings
 from tests.faults.asking import until
-from tests.unit.gateway.rig import API, GymWithGate, Rig, StandInQr
+from tests.unit.gateway.rig import API, GymWithGate, Rig
 from tests.world import HeldClock, World
 
 UNLIMITED = 1_000_000
@@ -38,17 +37,6 @@ class RunningClock(HeldClock):
 
     def __call__(self) -> datetime:
         return system_clock()
-
-
-class WholeQr(StandInQr):
-    """Qr with its real check; the rest is the stand-in's."""
-
-    def __init__(self, stand_in: StandInQr, check: PassCheck) -> None:
-        super().__init__(stand_in.replies, stand_in.door, stand_in.reading)
-        self._check = check
-
-    async def check(self, batch: bytes) -> bytes:
-        return self._check.check(batch)
 
 
 @dataclass
@@ -133,9 +121,9 @@ async def whole_path(url: str, kafka: KafkaSettings, folder: Path) -> AsyncItera
     listener.start()
     producer = CommandProducer(settings)
     commands = DoorCommandClient(settings, listener, producer)
-    qr = WholeQr(rig.qr, PassCheck(PassVerifier(key_dir), producer))
-    others = replace(rig.others, qr=qr, replies=listener, commands=commands)
-    shell, _ = assemble(others, settings, system_clock, rest=rig.rest)
+    verifier = PassVerifier(key_dir)
+    others = replace(rig.others, verifier=verifier, producer=producer, replies=listener, commands=commands)
+    shell = assemble(others, settings, system_clock, rest=rig.rest).shell
     try:
         await until(lambda: listener.ready)
         assert await asyncio.to_thread(loop.wait_for_partitions, 30)

@@ -144,7 +144,7 @@ async def test_staff_see_when_a_device_was_seen_and_how_wrong_its_clock_is(rig: 
 
     never = {"gate_name": f"Gate {at.gate}", "last_seen_at": None, "clock_skew_ms": None, "silent": True}
     assert await seen() == never
-    sightings = rig.shell.scans._sightings  # type: ignore[union-attr] # noqa: SLF001 - told by the test, not by the clock
+    sightings = rig.scans._sightings  # noqa: SLF001 - told by the test, not by the clock
     now = rig.world.clock.now
     rig.gym.calls.clear()
     await rig.scan(at, "forged", scanned_at=(now + timedelta(seconds=2)).isoformat())

@@ -121,8 +121,7 @@ async def test_what_nobody_foresaw_is_500_without_details(
         raise KeyError("a secret of ours")
 
     if path == "/scans":
-        assert rig.shell.scans
-        rig.shell.scans._exchange.ask = fails  # type: ignore[method-assign, assignment]  # noqa: SLF001 - a bug, played
+        rig.scans._commands.decide = fails  # type: ignore[method-assign, assignment]  # noqa: SLF001 - a bug, played
         answer = await rig.scan(at, "x")
     else:
         rig.gym.fails = KeyError("a secret of ours")

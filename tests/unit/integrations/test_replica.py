@@ -35,7 +35,7 @@ def served() -> list[type[object]]:
 def test_all_deployments_are_looked_at() -> None:
     names = {one.__name__ for one in served()}
     assert names == {
-        *("Gateway", "Gym", "Identity", "Payments", "Qr", "Live", "DefaultStage"),
+        *("Gateway", "Gym", "Identity", "Payments", "QrIssuer", "Live", "DefaultStage"),
         *("DoorConsumer", "PaymentConsumer"),
     }
 
