@@ -31,13 +31,14 @@ class Metric:
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.8, 5.0)
 _SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-_GATEWAY, _CONSUMER, _LIVE = "Gateway", "DoorConsumer", "Live"
+_SCANNER, _CONSUMER, _LIVE = "QrScanner", "DoorConsumer", "Live"
+_COMMAND_SENDERS = "QrScanner, Gateway"
 _PAYMENT_CONSUMER = "PaymentConsumer"
 
 ANSWERS = Metric(
     "fitmonitor_scan_answers",
     Kind.COUNTER,
-    _GATEWAY,
+    _SCANNER,
     "Scans as their doors were answered: `ok` when decided, else the problem's code (`no_answer_in_time`, `busy`); "
     "`gone` when a door hung up.",
     ("code",),
@@ -45,20 +46,20 @@ ANSWERS = Metric(
 ANSWER_SECONDS = Metric(
     "fitmonitor_scan_answer_seconds",
     Kind.HISTOGRAM,
-    _GATEWAY,
+    _SCANNER,
     "From a scan's arrival to its answer, whatever that was.",
     bounds=_SECONDS,
 )
 LATE_REPLIES = Metric(
-    "fitmonitor_late_replies", Kind.COUNTER, _GATEWAY, "The door's replies that nobody waited for any more."
+    "fitmonitor_late_replies", Kind.COUNTER, _COMMAND_SENDERS, "The door's replies that nobody waited for any more."
 )
 PASS_READINGS = Metric(
-    "fitmonitor_pass_readings", Kind.COUNTER, _GATEWAY, "Scanned codes: `valid`, `stale` or `forged`.", ("status",)
+    "fitmonitor_pass_readings", Kind.COUNTER, _SCANNER, "Scanned codes: `valid`, `stale` or `forged`.", ("status",)
 )
 LOST_COMMANDS = Metric(
     "fitmonitor_lost_commands",
     Kind.COUNTER,
-    _GATEWAY,
+    _COMMAND_SENDERS,
     "Commands that Kafka did not take: `refused` at once, or `undelivered` by the deadline.",
     ("how",),
 )
@@ -76,7 +77,7 @@ DECISION_SECONDS = Metric(
     "fitmonitor_decision_seconds",
     Kind.HISTOGRAM,
     _CONSUMER,
-    "From a scan's arrival at the gateway to its decision, `too_late` ones included.",
+    "From a scan's arrival at the scanner to its decision, `too_late` ones included.",
     bounds=_SECONDS,
 )
 BATCH_COMMANDS = Metric(

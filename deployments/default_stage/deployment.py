@@ -18,8 +18,8 @@ from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.tokens import TokenUse, TokenVerifier
 
-API = "api"
-"""The application whose deployments it asks."""
+API, SCANS = "api", "scans"
+"""The applications whose deployments it calls."""
 
 
 class StageUnhealthyError(Exception):
@@ -32,14 +32,15 @@ class DefaultStage(Replica):
     def __init__(self) -> None:
         own = settings()
         configure_logging(own)
-        gateway = serve.get_deployment_handle("Gateway", API)
         self._app = assemble_stage(
             StageOthers(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
                 identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
                 qr=PassIssuerByHandle(serve.get_deployment_handle("QrIssuer", API)),
                 payments=payments_by_handle(serve.get_deployment_handle("Payments", API)),
-                door=DoorByHandle(gateway, gateway),
+                door=DoorByHandle(
+                    serve.get_deployment_handle("QrScanner", SCANS), serve.get_deployment_handle("Gateway", API)
+                ),
                 tokens=TokenVerifier(own.identity, TokenUse.ID),
                 images=open_images(own),
             ),

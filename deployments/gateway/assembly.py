@@ -21,17 +21,13 @@ from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, DoorCommands, PassIssuer, Replies, Tokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, DoorCommands, PassIssuer, Ping, Replies, Tokens
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
 from deployments.payments.desk import PaymentsDesk
-from deployments.qr.assembly import ScanOthers, build_scans
-from deployments.qr.scan_commands import Producer
-from deployments.qr.scan_service import SCANS, ScanService, Verifier
 from domain.clock import Clock
 from domain.images import ImageStore
 from integrations.settings import Settings
-from integrations.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +37,7 @@ class Others:
     gym: AskGym
     identity: AskIdentity
     qr: PassIssuer
-    verifier: Verifier
-    producer: Producer
+    scanner: Ping
     replies: Replies
     commands: DoorCommands
     tokens: Tokens
@@ -51,11 +46,10 @@ class Others:
 
 
 class Assembled(NamedTuple):
-    """The gateway's application, what its endpoints use, and the service of scans."""
+    """The gateway's ASGI application, and what its endpoints use."""
 
     shell: Shell
     parts: Parts
-    scans: ScanService
 
 
 def assemble(
@@ -66,7 +60,6 @@ def assemble(
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
-    tally: Tally | None = None,
     rest: FastAPI | None = None,
 ) -> Assembled:
     """Build the gateway's ASGI application.
@@ -78,21 +71,10 @@ def assemble(
         freshness: of cached devices, gates and sessions.
         on_stop: called at the end, when the dependencies are not needed any more.
         names_request: see `Shell`.
-        tally: counts scans.
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
-    tally = tally or Tally()
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     sightings = DeviceSightings(others.gym)
-    scans = build_scans(
-        ScanOthers(others.gym, others.payments, others.verifier, others.producer, others.replies, others.commands),
-        callers,
-        sightings,
-        settings,
-        clock,
-        freshness,
-        tally,
-    )
     images = ImagesByThread(others.images)
     parts = Parts(
         gym=others.gym,
@@ -113,14 +95,13 @@ def assemble(
 
     gatekeeper = Gatekeeper.of(RIGHTS, callers, settings.api, seen=seen)
     shell = Shell(
-        build_rest(parts, scans.dependencies, gatekeeper, like=rest),
+        build_rest(parts, gatekeeper, like=rest),
         ShellLimits.of(settings, forms=FORMS | PAGE_FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
-        lifespan=Lifespan(callers, *scans.parts, sightings, on_stop=on_stop),
-        direct={SCANS: scans.service.scan},
+        lifespan=Lifespan(callers, sightings, on_stop=on_stop),
         names_request=names_request,
     )
-    return Assembled(shell, parts, scans.service)
+    return Assembled(shell, parts)
 
 
 def _readiness(others: Others) -> Readiness:
@@ -134,11 +115,15 @@ def _readiness(others: Others) -> Readiness:
         await others.qr.ping()
         return True
 
+    async def scans() -> bool:
+        await others.scanner()
+        return True
+
     async def kafka_replies() -> bool:
         return others.replies.ready and others.replies.healthy
 
     async def payments() -> bool:
         return await others.payments(PaymentsDesk.ping)  # asks no provider: what hangs there says nothing of this part
 
-    required = {"gym": gym, "database": database, "qr": qr, "kafka_replies": kafka_replies}
+    required = {"gym": gym, "database": database, "qr": qr, "scans": scans, "kafka_replies": kafka_replies}
     return Readiness(required, shown={"payments": payments})

@@ -11,7 +11,13 @@ from deployments.gateway.assembly import Others, assemble
 from deployments.gateway.machines.use_commands import decide_wish
 from deployments.http.asgi import Shell
 from deployments.http.door_replies import DoorAnswer
-from deployments.http.handles import PassIssuerByHandle, gym_by_handle, identity_by_handle, payments_by_handle
+from deployments.http.handles import (
+    PassIssuerByHandle,
+    gym_by_handle,
+    identity_by_handle,
+    payments_by_handle,
+    ping_by_handle,
+)
 from domain.clock import system_clock
 from domain.door.machine_model import MachineAction
 from integrations.images.choice import open_images
@@ -20,11 +26,13 @@ from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.logs import configure_logging
 from integrations.metrics import LATE_REPLIES, LOST_COMMANDS
-from integrations.pass_keys import PassVerifier
 from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.tally import RaySink, Tally
 from integrations.tokens import TokenUse, TokenVerifier
+
+SCANS = "scans"
+"""The application that answers scans; readiness asks whether it can."""
 
 
 class GatewayUnhealthyError(Exception):
@@ -54,12 +62,9 @@ class Gateway(Replica):
         replica_id = serve.get_replica_context().replica_tag
         self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
         self.closing.add("replies", self._replies.close)
-        self._producer = producer = CommandProducer(own)
+        producer = CommandProducer(own)
         self.closing.add("producer", producer.close)
         self._commands = DoorCommandClient(own, self._replies, producer)
-        key_dir = own.passes.key_dir
-        if key_dir is None:
-            raise GatewayUnhealthyError("FITMONITOR_PASSES__KEY_DIR is not set")
         self._replies.start()
         self._tally = Tally()
         self.closing.add("tally", self._tally.stop)
@@ -67,13 +72,12 @@ class Gateway(Replica):
         self._tally.reads(LOST_COMMANDS, lambda: producer.refused, "refused")
         self._tally.reads(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         self._tally.start(RaySink)
-        self._app, self._parts, self._scans = assemble(
+        self._app, self._parts = assemble(
             Others(
                 gym=gym_by_handle(gym),
                 identity=identity_by_handle(identity),
                 qr=PassIssuerByHandle(qr),
-                verifier=PassVerifier(key_dir),
-                producer=producer,
+                scanner=ping_by_handle(serve.get_deployment_handle("QrScanner", SCANS)),
                 replies=self._replies,
                 commands=self._commands,
                 tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
@@ -84,16 +88,11 @@ class Gateway(Replica):
             system_clock,
             on_stop=self._close,
             names_request=False,  # Serve's server does
-            tally=self._tally,
         )
 
     def __serve_build_asgi_app__(self) -> Shell:
         """The application; Serve asks for it after the constructor."""
         return self._app
-
-    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> DoorAnswer:
-        """A scan of a staff member whom another application has authenticated."""
-        return await DoorAnswer.of(self._scans.scan_by_staff(staff_id, body))
 
     async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> DoorAnswer:
         """Use or release a machine for a member whom another application has authenticated."""

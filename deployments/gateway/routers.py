@@ -39,12 +39,11 @@ from deployments.http.fastapi_app import guard, guarded_app
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import Gatekeeper
 from deployments.qr import scan_routes as scan_calls
-from deployments.qr.dependencies import ScanDependencies
 from deployments.qr.scan_openapi import SCAN_OPERATION, scan_schemas
 from deployments.qr.scan_service import SCANS
 
 _AREAS = (
-    *(scan_calls, sign_up_calls, session_calls, hosted_sign_in_calls, password_calls, me_calls, user_calls),
+    *(sign_up_calls, session_calls, hosted_sign_in_calls, password_calls, me_calls, user_calls),
     *(gym_calls, gym_changes, record_calls, roll_call_calls, service_calls, gate_calls, pairing_calls, pass_key_calls),
     *(machine_calls, machine_picture_calls, machine_use_calls, picture_calls),
     *(plan_calls, order_calls, membership_calls, invoice_calls, provider_calls, system_calls, docs_calls),
@@ -56,12 +55,11 @@ _DESCRIPTION = (
 )
 
 
-def build_rest(parts: Parts, scans: ScanDependencies, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
+def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
     """The application; its endpoints work with these parts.
 
     Args:
         parts: what they work with.
-        scans: what the calls about scans work with.
         gatekeeper: whom they let in.
         like: an application that was built with the same settings, whose routes and document are used again: both
             take far longer to make than all the rest.
@@ -69,11 +67,17 @@ def build_rest(parts: Parts, scans: ScanDependencies, gatekeeper: Gatekeeper, li
     areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, *_LOCAL_PROVIDER)
     if like is None:
         app = guarded_app("FIT Monitor", _DESCRIPTION, (area.router() for area in areas), gatekeeper)
-        complete_document(app, gatekeeper.rights, more_operations={SCANS: SCAN_OPERATION}, more_schemas=scan_schemas())
+        # The document describes the whole API; the application `scans` serves these calls.
+        complete_document(
+            app,
+            gatekeeper.rights,
+            more_routes=scan_calls.router().routes,
+            more_operations={SCANS: SCAN_OPERATION},
+            more_schemas=scan_schemas(),
+        )
     else:
         app = copy(like)
         app.state, app.middleware_stack = State(), None
         guard(app, gatekeeper)
     app.state.parts = parts
-    app.state.scans = scans
     return app

@@ -13,6 +13,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.gym.desk import GymDesk
 from deployments.http.door_replies import DoorAnswer
+from deployments.http.ports import Ping
 from deployments.http.problems import ApiProblem, later
 from deployments.identity.desk import CALLERS_WAIT_S, IdentityDesk
 from deployments.payments.desk import PaymentsDesk
@@ -104,6 +105,15 @@ def identity_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[IdentityDe
 def payments_by_handle(handle: DeploymentHandle[Any]) -> DeskByHandle[PaymentsDesk]:
     """The Payments deployment."""
     return DeskByHandle(handle, _PAYMENTS_WITHIN_S, {method.__name__: _PROVIDER_WITHIN_S for method in _ASKS_PROVIDER})
+
+
+def ping_by_handle(handle: DeploymentHandle[Any]) -> Ping:
+    """The `ping` of a deployment."""
+
+    async def ping() -> None:
+        await _call(handle, _ANSWER_WITHIN_S, "ping")
+
+    return ping
 
 
 class DoorByHandle:

@@ -1,7 +1,7 @@
 """The interfaces of what HTTP applications use: other deployments, the door, tokens. Tests pass their own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID
@@ -54,6 +54,10 @@ class PassIssuer(Protocol):
 
     async def ping(self) -> None:
         """Return if it can do its work."""
+
+
+Ping = Callable[[], Awaitable[None]]
+"""Returns if a deployment can work now; raises otherwise."""
 
 
 class Replies(Protocol):

@@ -54,8 +54,7 @@ def serve(port: int, *, authenticated: bool, answers: "multiprocessing.Queue[str
     keeper: Gatekeeper = rest.state.gatekeeper  # type: ignore[attr-defined]
     keeper.callers._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
     rights = {**RIGHTS, ("GET", "/health"): USER} if authenticated else RIGHTS
-    state = rest.state  # type: ignore[attr-defined]
-    app = build_rest(state.parts, state.scans, replace(keeper, rights=rights))
+    app = build_rest(rest.state.parts, replace(keeper, rights=rights))  # type: ignore[attr-defined]
     shell = Shell(app, ShellLimits.of(rig.settings), system_clock, lifespan=Lifespan())
     user_id = new_id()
     email = f"{user_id}@example.org"

@@ -1,4 +1,4 @@
-"""The gateway with stand-ins for passes, Kafka and the identity provider, on a real store with real rules."""
+"""Gateway and scanner with stand-ins for passes, Kafka and the identity provider, on a real store with real rules."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import insert
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.door import request_of
 from deployments.gateway.assembly import Others, assemble
@@ -22,6 +23,7 @@ from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
 from deployments.identity.outside import Outside
 from deployments.payments.desk import PaymentsDesk
+from deployments.qr.assembly import ScannerOthers, assemble_scanner
 from deployments.qr.passes import ImageKind, IssuedPass
 from domain.door.model import OfflineScan, PassReading, PassStatus, ScanRequest, TidyRequest
 from domain.gyms.model import Serves
@@ -289,6 +291,21 @@ class GymWithGate:
         return {"Authorization": f"Device {write_credential(self.device, SECRET)}"}
 
 
+class PublicAddress:
+    """Leads each request to its application by the longest route prefix, as HAProxy does."""
+
+    def __init__(self, gateway: Shell, scanner: Shell) -> None:
+        self._gateway = gateway
+        self._scanner = scanner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path == "/api/scans" or path.startswith("/api/scans/"):
+            await self._scanner({**scope, "root_path": "/api/scans"}, receive, send)
+        else:
+            await self._gateway(scope, receive, send)
+
+
 class Rig:
     """Everything, put together."""
 
@@ -329,6 +346,7 @@ class Rig:
         self.verifier = StandInVerifier(self.reading)
         self.producer = StandInProducer(self.replies, self.decide)
         self.tally = Tally()
+        self.scanner_fails: Exception | None = None
         self.tokens = StandInTokens(
             TokenVerifier(self.settings.identity, TokenUse.ACCESS, clock=world.clock), world.clock
         )
@@ -341,28 +359,35 @@ class Rig:
             gym=self.gym,
             identity=self.identity,
             qr=self.qr,
-            verifier=self.verifier,
-            producer=self.producer,
+            scanner=self.scanner_ping,
             replies=self.replies,
             commands=self.commands,
             tokens=self.tokens,
             payments=self.payments,
             images=self.images,
         )
-        self.shell, self.parts, self.scans = assemble(
-            self.others,
-            self.settings,
-            world.clock,
-            freshness=freshness or Freshness(),
-            tally=self.tally,
-            rest=Rig._rest,
+        self.scanner_others = ScannerOthers(
+            gym=self.gym,
+            identity=self.identity,
+            payments=self.payments,
+            tokens=self.tokens,
+            verifier=self.verifier,
+            producer=self.producer,
+            replies=self.replies,
+            commands=self.commands,
         )
+        freshness = freshness or Freshness()
+        self.shell, self.parts = assemble(self.others, self.settings, world.clock, freshness=freshness, rest=Rig._rest)
         Rig._rest = self.rest
-        self.client = self.client_of(self.shell)
+        self.scanner, self.scans = assemble_scanner(
+            self.scanner_others, self.settings, world.clock, freshness=freshness, tally=self.tally
+        )
+        self.public = PublicAddress(self.shell, self.scanner)
+        self.client = self.client_of(self.public)
         self._contract = OpenApiContract(self.document)
 
-    def client_of(self, shell: Shell) -> httpx.AsyncClient:
-        """A client of a gateway, which holds every answer to the document."""
+    def client_of(self, shell: ASGIApp) -> httpx.AsyncClient:
+        """A client that holds every answer to the document."""
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(shell, root_path="/api", raise_app_exceptions=True),
             base_url="http://gym.test/api",
@@ -371,7 +396,7 @@ class Rig:
 
     @property
     def rest(self) -> FastAPI:
-        """What answers everything but scans."""
+        """The gateway's FastAPI application."""
         rest = self.shell._rest  # noqa: SLF001 - for the rigs after this one
         assert isinstance(rest, FastAPI)
         return rest
@@ -386,6 +411,11 @@ class Rig:
     async def _keeps_to_the_document(self, answer: httpx.Response) -> None:
         await answer.aread()
         self._contract.check(answer.request.method, answer.request.url.path.removeprefix("/api"), answer)
+
+    async def scanner_ping(self) -> None:
+        """What the scanner answers to the question whether it can work."""
+        if self.scanner_fails:
+            raise self.scanner_fails
 
     def verify_with(self, verifier: PassVerifier) -> None:
         """Have scanned codes verified with real keys."""
