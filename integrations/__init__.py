@@ -1,1 +1,1 @@
-"""The outside world, one module each, behind the ports of the domain."""
+"""External systems, each behind a port of the domain."""

@@ -1,7 +1,7 @@
-"""Cookies of devices that have signed in before, after OWASP's "Slow Down Online Guessing Attacks with Device Cookies".
+"""Cookies of known devices, after OWASP's "Slow Down Online Guessing Attacks with Device Cookies".
 
-A cookie proves that this device has signed in to one account before. It signs nobody in. Its signature is an HMAC whose
-key comes from the newest pass key, which every replica has; a cookie of a retired key is no longer known.
+A cookie proves that this device has signed in to one account before. It does not sign anybody in. It is signed by HMAC
+with a key derived from the newest pass key, which every replica has. A cookie of a retired key is unknown.
 """
 
 import hmac
@@ -35,9 +35,9 @@ class KnownDevice:
     """A device that has signed in before.
 
     Args:
-        id: of the cookie; another sign-in makes another one.
-        user_id: whose sign-in it was.
-        since: when that began.
+        id: of the cookie; each sign-in creates a new one.
+        user_id: the user who signed in.
+        since: start of that sign-in.
     """
 
     id: str
@@ -46,10 +46,10 @@ class KnownDevice:
 
 
 class DeviceCookies:
-    """Makes and reads cookies. Safe to share between threads.
+    """Issues and reads device cookies. Thread-safe.
 
     Args:
-        key_dir: the folder of the pass keys; None: no device is known.
+        key_dir: folder of the pass keys; None: no device is known.
         lifetime: of a cookie.
     """
 
@@ -59,12 +59,12 @@ class DeviceCookies:
         self._keys: dict[str, bytes] = {}  # what a key id names never changes
 
     def issue(self, account: str, user_id: UUID, since: datetime) -> str:
-        """A cookie for a device that has just proven to be the account's; empty while there is no key.
+        """Issue a cookie for a device after a successful sign-in; empty if there is no key.
 
         Args:
-            account: the address that the account signs in with.
-            user_id: whose account it is.
-            since: when the sign-in began. It counts as older than a change of password in the meantime.
+            account: the account's mail address.
+            user_id: the account's user.
+            since: start of the sign-in. A password change after it invalidates the cookie.
         """
         key_ids = self._key_ids()
         key = self._key(key_ids[-1]) if key_ids else None
@@ -76,7 +76,7 @@ class DeviceCookies:
         return f"{signed}.{_signature(key, signed, account)}"
 
     def read(self, cookie: str, account: str, now: datetime) -> KnownDevice | None:
-        """The device that a cookie names; None where it is not ours, of another account, or too old."""
+        """The device of a cookie; None if it is invalid, expired, or belongs to another account."""
         signed, _, signature = cookie.rpartition(".")
         key_id, _, said = signed.partition(".")
         if not said or key_id not in self._key_ids():

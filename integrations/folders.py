@@ -1,11 +1,11 @@
-"""Folders of this machine."""
+"""Durable folder operations."""
 
 import os
 from pathlib import Path
 
 
 def sync_folder(folder: Path) -> None:
-    """Have on disk what was last done to the names in a folder: a new file's name is in it, not in the file."""
+    """Flush a folder to disk. A new file's name is stored in the folder, not in the file."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,6 @@
-"""The identity provider's public keys (RFC 7517), fetched seldom and kept.
+"""The identity provider's public keys (JWKS, RFC 7517), cached.
 
-No request waits for a fetch unless its key is unknown, and an endpoint that fails leaves the
-keys that are known in force.
+Only a request with an unknown key id waits for a download. If the endpoint fails, known keys stay valid.
 """
 
 import asyncio
@@ -19,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWTError
 from jwt.algorithms import RSAAlgorithm
 
-_FETCH_AGAIN_S = 30.0  # for a key that is not known
-_KEEP_S = 3600.0  # after this the keys are fetched anew beside the requests: a key may have been withdrawn
-_LOOK_AGAIN_S = 1.0  # at a file
+_FETCH_AGAIN_S = 30.0  # for an unknown key id
+_KEEP_S = 3600.0  # then refreshed in the background, because a key may have been revoked
+_LOOK_AGAIN_S = 1.0  # check interval of a file
 _FETCH_TIMEOUT_S = 3.0
 _SMALLEST_KEY_BITS = 2048  # RFC 7518 section 3.3
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -34,27 +33,27 @@ class _Document(msgspec.Struct):
 
 
 class JwksError(ValueError):
-    """A document is not a JWKS, or has no key that may be used."""
+    """The document is not a JWKS, or contains no usable key."""
 
 
 class Jwks:
-    """The keys behind one address.
+    """The keys at one URL.
 
     Args:
-        url: `https://…`, `file:///…`, or `http://…` on this very machine.
-        monotonic: seconds that never go back.
+        url: `https://…`, `file:///…`, or `http://…` on a loopback address.
+        monotonic: monotonic clock, in seconds.
 
     Raises:
-        ValueError: keys must not come over that kind of address.
+        ValueError: the URL scheme is not allowed.
     """
 
     def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         parts = urlsplit(url)
         local = parts.scheme == "http" and parts.hostname in _LOOPBACK
         if not (parts.scheme in {"https", "file"} or local):
-            raise ValueError("the address of the JWKS must begin with https:// or file:///")
+            raise ValueError("The JWKS URL must start with https:// or file:///")
         self.generation = 0
-        """Rises whenever the keys change, so that what was concluded from them can be dropped."""
+        """Incremented when the keys change, to invalidate caches."""
         self._url = url
         self._file = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
         self._file_version: tuple[int, int] | None = None
@@ -65,7 +64,7 @@ class Jwks:
         self._fetching: asyncio.Task[None] | None = None
 
     async def key(self, key_id: str) -> RSAPublicKey | None:
-        """The key of that id; an unknown one is fetched for, at most once in 30 s."""
+        """The key with that id. An unknown id triggers a download, at most once in 30 s."""
         self.refresh()
         key = self._keys.get(key_id)
         if key is not None:
@@ -78,11 +77,11 @@ class Jwks:
 
     @property
     def reachable(self) -> bool:
-        """Whether keys could be had at the last try."""
+        """Whether the last attempt to read the keys succeeded."""
         return self._last_success >= self._last_try
 
     def refresh(self) -> None:
-        """Keep the keys recent without waiting; for use within a running event loop."""
+        """Refresh old keys in the background. Requires a running event loop."""
         now = self._monotonic()
         if self._file is not None:
             if now - self._last_try >= _LOOK_AGAIN_S:
@@ -94,7 +93,7 @@ class Jwks:
         if self._fetching is None and self._monotonic() - self._last_try >= _FETCH_AGAIN_S:
             self._start_fetch()
         if self._fetching is not None:
-            # Shielded: the fetch serves all who wait, and the first of them may hang up.
+            # Shielded: all waiting requests share the download, and the first may be cancelled.
             await asyncio.shield(self._fetching)
 
     def _start_fetch(self) -> None:
@@ -116,7 +115,7 @@ class Jwks:
         self._last_try = self._monotonic()
         try:
             status = self._file.stat()
-            # The file is replaced, not written over: its inode tells two versions of one moment apart.
+            # The file is replaced, not rewritten: the inode distinguishes two versions with the same time.
             version = (status.st_mtime_ns, status.st_ino)
             if version != self._file_version:
                 self._take(self._file.read_bytes())
@@ -128,28 +127,28 @@ class Jwks:
     def _take(self, document: bytes) -> None:
         keys = parse_jwks(document)
         if not keys:
-            raise JwksError("the JWKS has no RSA key to verify RS256 with")
+            raise JwksError("The JWKS contains no RSA key for RS256")
         self._keys = keys
         self.generation += 1
         self._last_success = self._monotonic()
 
 
 def _download(url: str) -> bytes:
-    # On a thread: reading the certificate store alone takes some 20 ms.
+    # In a thread: loading the certificate store alone takes 20 ms.
     answer = httpx.get(url, timeout=_FETCH_TIMEOUT_S)
     return answer.raise_for_status().content
 
 
 def parse_jwks(document: bytes) -> dict[str, RSAPublicKey]:
-    """The keys of a JWKS that may verify RS256; others in it are passed over.
+    """Parse the keys of a JWKS that can verify RS256; ignore all others.
 
     Raises:
-        JwksError: it is no JWKS.
+        JwksError: the document is not a JWKS.
     """
     try:
         entries = msgspec.json.decode(document, type=_Document).keys
     except ValueError as error:
-        raise JwksError("a JWKS is an object with a list of keys") from error
+        raise JwksError("A JWKS must be an object with a list of keys") from error
     keys: dict[str, RSAPublicKey] = {}
     for entry in entries:
         if not isinstance(entry, dict) or not _verifies_rs256(entry):

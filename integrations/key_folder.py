@@ -1,8 +1,7 @@
-"""A folder of private keys, one PEM file per key id, that several processes read and change at once.
+"""A folder of private keys, one PEM file per key id, shared by several processes.
 
-A key id is the second of the key's creation as eight hexadecimal digits: short enough for a QR
-code, in the order of age, and telling how long the key has been there. What a key id names never changes, so
-the list of ids alone says whether anything is new.
+A key id is the creation time in seconds as eight hexadecimal digits: short enough for a QR code, sortable by age. The
+key of an id never changes, so the list of ids shows whether anything is new.
 """
 
 import fcntl
@@ -18,13 +17,13 @@ _FILE = re.compile(r"([0-9a-f]{8})\.pem")
 
 
 class KeyFolder:
-    """The keys under one path."""
+    """The keys in one folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def key_ids(self) -> list[str]:
-        """The ids of the keys that are there, the oldest first; files of other names are none of ours.
+        """Ids of the existing keys, oldest first. Other files are ignored.
 
         Raises:
             OSError: the folder cannot be read.
@@ -36,17 +35,17 @@ class KeyFolder:
         return self._file(key_id).read_bytes()
 
     def ensure(self, make: Callable[[], bytes]) -> str:
-        """The newest key's id; a first key is made where there is none, by one process only.
+        """The id of the newest key. Creates the first key if there is none; one process wins.
 
         Args:
-            make: gives the PEM of a new private key.
+            make: returns the PEM of a new private key.
         """
         with self.changing():
             key_ids = self.key_ids()
             return key_ids[-1] if key_ids else self.add(make())
 
     def add(self, pem: bytes) -> str:
-        """Put a key beside those that are there; for use while `changing`. Returns its id."""
+        """Add a key; requires `changing`. Returns its id."""
         key_ids = self.key_ids()
         second = int(time.time())
         if key_ids:
@@ -63,12 +62,12 @@ class KeyFolder:
         return key_id
 
     def remove(self, key_id: str) -> None:
-        """Take a key away for good; for use while `changing`."""
+        """Remove a key permanently; requires `changing`."""
         self._file(key_id).unlink()
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold off every other process that wants to change the folder; it is made if need be."""
+        """Lock the folder against other processes; creates it if necessary."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -82,5 +81,5 @@ class KeyFolder:
 
 
 def created_at(key_id: str) -> datetime:
-    """When a key was made."""
+    """Creation time of a key."""
     return datetime.fromtimestamp(int(key_id, 16), UTC)

@@ -1,8 +1,7 @@
-"""Keeps people out of logs: what is written of exceptions, and of any text that holds a mail address.
+"""Keeps personal data out of logs: exception texts and mail addresses.
 
-The text of an exception is written where it is the project's own. Other libraries put into theirs what they were given:
-pydantic the input, `KeyError` the key, `ValueError` the value, Cognito's client the user's name. Of theirs the type and
-the lines of code say what went wrong.
+The text of an exception is logged only if it is our own. Other libraries include their input: pydantic the value,
+`KeyError` the key, Cognito's client the user name. For these, type and code lines are logged.
 """
 
 import logging
@@ -32,12 +31,12 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def without_addresses(text: str) -> str:
-    """A text with `[address]` for each mail address in it."""
+    """Replace each mail address in a text by `[address]`."""
     return _ADDRESS.sub(r"\1[address]", text) if "@" in text or "%40" in text else text
 
 
 def told_of(error: BaseException) -> str:
-    """What may be written of an exception: the text of our own and of the database's, not what was quoted in others."""
+    """The loggable text of an exception: our own texts and those of the database; nothing of others."""
     if isinstance(error, SQLAlchemyError) or _root(type(error).__module__) in _OURS:
         # Engines hide the parameters of statements: see `domain.unit_of_work`.
         return without_addresses(str(error)[:_LONGEST_TEXT])
@@ -49,7 +48,7 @@ def told_of(error: BaseException) -> str:
 
 
 def exception_as_dicts(exc_info: ExcInfo) -> list[dict[str, Any]]:
-    """An exception and what it came from, outermost first: types, texts as `told_of`, lines of code, no variables."""
+    """An exception and its causes, outermost first: types, texts (see `told_of`), code lines; no variables."""
     return [
         {
             "exc_type": type(error).__name__,
@@ -63,7 +62,7 @@ def exception_as_dicts(exc_info: ExcInfo) -> list[dict[str, Any]]:
 
 
 def exception_as_text(exc_info: ExcInfo) -> str:
-    """The same as a traceback, for whoever logs by the standard library."""
+    """The same as a traceback, for the standard library's logging."""
     parts = []
     for error in _chain(exc_info[1]):
         lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in _frames(error)]
@@ -73,12 +72,12 @@ def exception_as_text(exc_info: ExcInfo) -> str:
 
 
 def private(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """A processor of structlog: no field holds a mail address."""
+    """Structlog processor that removes mail addresses from all fields."""
     return {name: _private(value) for name, value in event.items()}
 
 
 def keep_records_private() -> None:
-    """Let every record of the standard library's loggers, of Ray's and others' too, be written as ours are."""
+    """Apply the same rules to all records of the standard library's loggers, including Ray's."""
     global _factory  # noqa: PLW0603 - the standard library has one of it as well
     if _factory is None:
         _factory = logging.getLogRecordFactory()

@@ -1,10 +1,10 @@
-"""Logs: one JSON object a line on standard error.
+"""Logs: one JSON object per line on standard error.
 
-An event's name is constant and its facts are fields: ids, counts, reasons; never a name, an
-address, a code or a token.
+An event has a constant name; its facts are fields: ids, counts, reasons. Names, addresses, codes and tokens are never
+logged.
 
-In a replica Ray Serve takes standard error over, and holds lines back by the thousand where it is tuned for throughput
-(`RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE`). Lines that tell of trouble are written at once, with all before them.
+In a replica Ray Serve captures standard error and may buffer up to a thousand lines
+(`RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE`). Warnings and errors are flushed at once, with all lines before them.
 """
 
 import logging
@@ -19,14 +19,14 @@ _SERVE = "ray.serve"
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send structlog's events to standard error, from the level that the settings name.
+    """Write structlog's events to standard error, from the configured level on.
 
     Raises:
-        ValueError: the settings name a level that there is not.
+        ValueError: unknown level.
     """
     level = logging.getLevelNamesMapping().get(settings.log_level.upper())
     if level is None:
-        raise ValueError(f"FITMONITOR_LOG_LEVEL: {settings.log_level} is no level; INFO is one")
+        raise ValueError(f"FITMONITOR_LOG_LEVEL: {settings.log_level} is not a level. Use INFO")
     keep_records_private()
     stream = sys.stderr
     structlog.configure(
@@ -47,7 +47,7 @@ def configure_logging(settings: Settings) -> None:
 
 
 class _Lines(structlog.PrintLogger):
-    """Writes lines; those of a warning or an error at once."""
+    """Writes lines; flushes warnings and errors at once."""
 
     def _write_at_once(self, message: str) -> None:
         self.msg(message)

@@ -1,4 +1,4 @@
-"""Mail: to an SMTP server, or into a folder where there is none."""
+"""Mail: by SMTP, or into a folder."""
 
 import os
 import smtplib
@@ -24,11 +24,11 @@ _log = structlog.get_logger(__name__)
 
 
 class FolderMailer:
-    """Writes each mail to a file of its own and says in the log where, with the code that is in it.
+    """Writes each mail to a file and logs its path and the code in it.
 
     Args:
-        folder: is made when the first mail comes; readable by its owner only.
-        sender: whom mail comes from.
+        folder: created with the first mail; readable by its owner only.
+        sender: of all mails.
     """
 
     def __init__(self, folder: Path, sender: str) -> None:
@@ -49,7 +49,7 @@ class FolderMailer:
 
 
 class SmtpMailer:
-    """Hands each mail to a server; a connection for each, for there are few."""
+    """Sends each mail over its own connection, because mails are rare."""
 
     def __init__(self, settings: MailSettings) -> None:
         self._settings = settings
@@ -74,7 +74,7 @@ class SmtpMailer:
 
 
 def _close(server: smtplib.SMTP) -> None:
-    """End a connection. What the server says of that changes nothing about the mail, which it has taken or refused."""
+    """Close a connection. Errors are ignored, because the server has already accepted or refused the mail."""
     try:
         server.quit()
     except (OSError, smtplib.SMTPException):
@@ -91,7 +91,7 @@ def _written(mail: Mail, sender: str) -> EmailMessage:
 
 
 def _hand_over(server: smtplib.SMTP, message: EmailMessage, to: str) -> None:
-    """Send a mail, and tell a refusal of this one from a server that takes none."""
+    """Send a mail. Distinguishes a refused mail from an unavailable server."""
     try:
         server.send_message(message, to_addrs=[to])
     except smtplib.SMTPRecipientsRefused as refused:
@@ -112,10 +112,10 @@ def _hand_over(server: smtplib.SMTP, message: EmailMessage, to: str) -> None:
 
 
 def mailer_of(settings: Settings) -> Mailer:
-    """Where the settings want mail to go.
+    """The mailer that the settings choose.
 
     Raises:
-        ValueError: they name neither a server nor a folder.
+        ValueError: neither a server nor a folder is set.
     """
     if settings.mail.smtp_host:
         return SmtpMailer(settings.mail)
@@ -125,10 +125,10 @@ def mailer_of(settings: Settings) -> Mailer:
 
 
 def message_of(mail: Mail, sender: str) -> EmailMessage:
-    """The mail as it travels (RFC 5322), to one address whatever is in it.
+    """The mail as a message (RFC 5322) to exactly one address.
 
     Raises:
-        ValueError: there is a line break in the address or the subject.
+        ValueError: the address or the subject contains a line break.
     """
     local_part, _, domain = mail.to.rpartition("@")
     message = EmailMessage(policy=SMTP)

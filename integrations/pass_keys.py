@@ -1,7 +1,7 @@
-"""Passes signed and verified: a JWT by Ed25519 with the fewest claims, about 190 characters.
+"""Signs and verifies passes: an Ed25519 JWT with minimal claims, about 190 characters.
 
-Each key is a PEM file; the newest signs, every one that is present verifies. A door device that
-verifies by itself needs public keys only, which a shared secret would not allow.
+Each key is a PEM file. The newest key signs, all existing keys verify. An offline door needs public keys only, which a
+shared secret would not allow.
 """
 
 import time
@@ -42,17 +42,17 @@ log = structlog.get_logger()
 
 
 class PassKeyError(Exception):
-    """There is no usable key to sign or verify passes with."""
+    """There is no usable key to sign or verify passes."""
 
 
 class PassClaims(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a code says.
+    """Claims of a code.
 
     Args:
-        sub: whom it names.
-        iat: when it was issued, in seconds since 1970 (up to the year 2106).
-        ttl: of a long-lived pass alone: for how many seconds from then it is good. Whoever does not know the claim
-            takes the code for an ordinary one, which is good for a shorter time.
+        sub: the member.
+        iat: time of issue, in seconds since 1970 (up to the year 2106).
+        ttl: only in long-lived passes: validity in seconds. Software that does not know the claim treats the code as an
+            ordinary one, which is valid for a shorter time.
     """
 
     sub: Annotated[str, msgspec.Meta(min_length=22, max_length=22)]
@@ -61,19 +61,19 @@ class PassClaims(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def ensure_pass_key(key_dir: Path) -> str:
-    """The id of the newest key; where there is none, a first one is made (folder 0700, file 0600)."""
+    """The id of the newest key. Creates the first key if there is none (folder 0700, file 0600)."""
     return KeyFolder(key_dir).ensure(_new_pem)
 
 
 def rotate_pass_key(key_dir: Path) -> str:
-    """Add a key that signs from now on; the others go on verifying. Returns its id."""
+    """Add a key that signs from now on. The others still verify. Returns its id."""
     folder = KeyFolder(key_dir)
     with folder.changing():
         return folder.add(_new_pem())
 
 
 def retire_pass_key(key_dir: Path, key_id: str) -> None:
-    """Remove a key: every code that it signed is forged from now on.
+    """Remove a key: all codes that it signed are forged from now on.
 
     Raises:
         PassKeyError: there is no such key, or it is the only one.
@@ -92,10 +92,10 @@ class PassSigner:
     """Signs codes with the newest key.
 
     Args:
-        key_dir: the folder of the keys.
-        settle: how long a key must have been there before it signs, for folders that reach
-            the replicas at different times; a Kubernetes secret takes up to two minutes.
-        clock: the present, for `settle`.
+        key_dir: folder of the keys.
+        settle: minimum age of a key that signs, for folders that reach the replicas at different times; a Kubernetes
+            secret takes up to two minutes.
+        clock: current time, for `settle`.
 
     Raises:
         PassKeyError: the folder has no usable key.
@@ -108,15 +108,15 @@ class PassSigner:
         self._jws = PyJWS(algorithms=[ALGORITHM])
 
     def sign(self, member_id: UUID, issued_at: datetime, validity: timedelta | None = None) -> str:
-        """The code of a member for one issue time.
+        """Sign the code of a member for one issue time.
 
         Args:
-            member_id: whom it names.
+            member_id: the member.
             issued_at: in whole seconds.
-            validity: of a long-lived pass; None, or as long as any code is good: an ordinary one.
+            validity: of a long-lived pass; None, or the default validity: an ordinary pass.
 
         Raises:
-            ValueError: `validity` is shorter than any code's, or longer than `passes.LONGEST_VALIDITY`.
+            ValueError: `validity` is shorter than the default, or longer than `passes.LONGEST_VALIDITY`.
         """
         key_id, key = self._signing_key()
         claims = PassClaims(passes.subject_of(member_id), int(issued_at.timestamp()), _ttl(validity))
@@ -136,7 +136,7 @@ class PassSigner:
 
 
 class PassVerifier:
-    """Says what a scanned code is; never raises for what was scanned.
+    """Verifies scanned codes. Never raises for a scanned text.
 
     Raises:
         PassKeyError: the folder has no usable key.
@@ -147,7 +147,7 @@ class PassVerifier:
         self._claims = msgspec.json.Decoder(PassClaims)
 
     def read(self, code: str, arrived_at: datetime) -> PassReading:
-        """What a code turned out to be at the moment it arrived."""
+        """Verify a code as of its arrival."""
         genuine = self._genuine(code)
         if genuine is None:
             return PassReading(PassStatus.FORGED)
@@ -171,8 +171,7 @@ class PassVerifier:
         return genuine
 
     def _verified(self, code: str, key: VerifyKey) -> _Genuine | None:
-        # Not by PyJWT: the header, which is what makes a JWT hard to verify, is settled already,
-        # and its checks letter by letter cost half as much as the signature does.
+        # Not by PyJWT: the header is compared already, and PyJWT's parsing costs half as much as the signature.
         signed, _, signature = code.rpartition(".")
         try:
             raw = _decoded(signature)
@@ -185,12 +184,12 @@ class PassVerifier:
             return None
 
     def public_keys(self) -> dict[str, str]:
-        """What it takes to read codes without us: each public key by its id, base64url without padding (RFC 8037)."""
+        """The public keys by id, base64url without padding (RFC 8037), for offline doors."""
         found = self._ring.keys().private
         return {key_id: _encoded(key.public_key().public_bytes_raw()) for key_id, key in found.items()}
 
     def check(self) -> None:
-        """Whether the keys can be read now.
+        """Check that the keys can be read.
 
         Raises:
             PassKeyError: they cannot.
@@ -199,10 +198,10 @@ class PassVerifier:
 
 
 class _Keys:
-    """The keys of a folder at one time, and the codes that they were seen to have signed.
+    """The keys of a folder at one time, and a cache of codes with valid signatures.
 
-    A phone held up is scanned several times a second: a code that is known to be genuine needs
-    its age checked, not its signature. What is known goes when the keys change.
+    A phone is scanned several times per second: for a known code only the age is checked, not the signature. The cache
+    is dropped when the keys change.
     """
 
     def __init__(self, private: dict[str, Ed25519PrivateKey]) -> None:
@@ -214,14 +213,14 @@ class _Keys:
         self.genuine: dict[str, _Genuine] = {}
 
     def remember(self, code: str, genuine: _Genuine) -> None:
-        """Keep what a code says; several threads may do so at once."""
+        """Cache the claims of a code. Thread-safe."""
         if len(self.genuine) >= _REMEMBERED:
             self.genuine.clear()
         self.genuine[code] = genuine
 
 
 class _KeyRing:
-    """The keys of a folder as they were when it was last looked at."""
+    """The keys of a folder when it was last read."""
 
     def __init__(self, key_dir: Path) -> None:
         self._folder = KeyFolder(key_dir)
@@ -229,7 +228,7 @@ class _KeyRing:
         self._looked = time.monotonic()
 
     def keys(self) -> _Keys:
-        """The keys; that one came or went is noticed a second late at most."""
+        """The keys; changes are noticed within a second."""
         if time.monotonic() - self._looked >= _LOOK_AGAIN_S:
             self._looked = time.monotonic()
             try:
@@ -240,10 +239,9 @@ class _KeyRing:
         return self._keys
 
     def knowing(self, header: str) -> _Keys:
-        """The keys, looked at once more if none signs under exactly this header.
+        """The keys, read once more if none has this exact header.
 
-        A header names its algorithm itself. Taking the whole of it as the key's name leaves
-        nothing to choose for whoever made the code.
+        A header names its own algorithm. Comparing the whole header leaves an attacker no choice.
         """
         if header not in self.keys().by_header:
             with suppress(PassKeyError):  # `keys` tells of it, once a second
@@ -251,10 +249,10 @@ class _KeyRing:
         return self._keys
 
     def load(self) -> _Keys:
-        """What is in the folder now.
+        """Read the folder.
 
         Raises:
-            PassKeyError: no key is, or one that cannot be read.
+            PassKeyError: there is no key, or one cannot be read.
         """
         try:
             keys = {key_id: _private_key(self._folder.read(key_id)) for key_id in self._folder.key_ids()}

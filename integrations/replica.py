@@ -1,4 +1,4 @@
-"""What Ray Serve runs in a process: whatever it has opened is closed in the end."""
+"""Base of all Serve deployments: closes on shutdown whatever the replica opened."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -9,22 +9,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Closing:
-    """What was opened, and how each is closed."""
+    """Opened resources and how to close each."""
 
     def __init__(self) -> None:
         self._opened: list[tuple[str, Callable[[], object]]] = []
 
     def add(self, name: str, close: Callable[[], object]) -> None:
-        """Have something closed in the end.
+        """Register a resource.
 
         Args:
-            name: of it, in the log.
-            close: closes it; called once.
+            name: for the log.
+            close: called once.
         """
         self._opened.append((name, close))
 
     def close(self) -> None:
-        """Close everything, the latest first, whatever one of them raises. Idempotent."""
+        """Close all resources, latest first, even if one raises. Idempotent."""
         while self._opened:
             name, close = self._opened.pop()
             try:
@@ -34,16 +34,16 @@ class Closing:
 
 
 class Replica:
-    """The base of every deployment: `closing` is there even where the constructor fails half-way."""
+    """Base of every deployment. `closing` exists even if the constructor fails half-way."""
 
     closing: Closing
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # noqa: ANN401 - those of the constructor
-        """Serve makes the object first, and calls its constructor afterwards."""
+        """Serve creates the object first and calls its constructor later."""
         made = super().__new__(cls)
         made.closing = Closing()
         return made
 
     def __del__(self) -> None:
-        """Serve calls this when it stops a replica in order; Python does when a start has failed."""
+        """Called by Serve on a clean stop, and by Python after a failed start."""
         self.closing.close()

@@ -1,4 +1,4 @@
-"""Answers that are kept for a repetition, readable only by whoever repeats: sealed with what the asker alone holds."""
+"""Encrypts stored answers with a secret that only the repeating client has."""
 
 import secrets
 from base64 import b64decode, b64encode
@@ -12,26 +12,26 @@ _NONCE_BYTES = 12
 
 
 class CannotBeOpenedError(Exception):
-    """It was sealed with something else, or is damaged."""
+    """The data was sealed with another secret, or is damaged."""
 
 
 def seal(plain: bytes, own: str, purpose: str) -> str:
-    """Something sealed.
+    """Encrypt data.
 
     Args:
-        plain: what nobody else is to read.
-        own: the asker's own, long enough that nobody guesses it.
-        purpose: what it was answered to; the same secret opens nothing else.
+        plain: the data.
+        own: the client's secret; must not be guessable.
+        purpose: binds the data to a context; the same secret does not open data of another purpose.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return b64encode(nonce + _cipher(own, purpose).encrypt(nonce, plain, None)).decode()
 
 
 def unseal(sealed: str, own: str, purpose: str) -> bytes:
-    """What was sealed.
+    """Decrypt data.
 
     Raises:
-        CannotBeOpenedError: see there.
+        CannotBeOpenedError: another secret or purpose, or damaged data.
     """
     try:
         kept = b64decode(sealed)

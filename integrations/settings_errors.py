@@ -1,4 +1,4 @@
-"""What is wrong with a setting: the name of its variable and what it takes, never its value, which may be a secret."""
+"""Error messages for invalid settings: the variable and the expected format, never the value, which may be secret."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +11,15 @@ from pydantic_settings import EnvSettingsSource
 
 PREFIX, DELIMITER = "FITMONITOR_", "__"
 
-# What pydantic says where text was left that is no JSON, or JSON of another kind.
+# Pydantic's error types for text that is not JSON, or JSON of another type.
 _NOT_OF_THAT_KIND = frozenset({"list_type", "dict_type", "model_type", "set_type", "tuple_type"})
 
 
 class LenientEnvironment(EnvSettingsSource):
-    """The environment, from which a value that is not JSON comes as it is: validation then says whose it is."""
+    """Reads the environment. Keeps a value that is not JSON as text, so that validation can name its variable."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 - pydantic's own signature
-        """JSON read, or the text itself."""
+        """Decode JSON; return the text unchanged if it is not JSON."""
         try:
             return super().decode_complex_value(field_name, field, value)
         except ValueError:
@@ -27,7 +27,7 @@ class LenientEnvironment(EnvSettingsSource):
 
 
 def takes_json(annotation: Any) -> bool:  # noqa: ANN401 - whatever a field is annotated with
-    """Whether a setting of this type is read as JSON."""
+    """Whether a setting of this type is written as JSON."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return True
     arguments = get_args(annotation)
@@ -35,7 +35,7 @@ def takes_json(annotation: Any) -> bool:  # noqa: ANN401 - whatever a field is a
 
 
 def example_of(field: FieldInfo) -> str:
-    """A value that a setting which takes JSON would accept, as it is written."""
+    """A valid example value for a setting that is written as JSON."""
     kind = field.annotation
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         fields = kind.model_fields
@@ -46,11 +46,11 @@ def example_of(field: FieldInfo) -> str:
 
 
 def named_errors(error: ValidationError, fields: Mapping[str, FieldInfo]) -> ValidationError:
-    """The same errors, each with the variable in place of pydantic's location.
+    """Replace pydantic's location by the environment variable in each error.
 
     Args:
-        error: of a class whose fields, or groups of fields, are settings.
-        fields: of that class.
+        error: the validation error of a settings class.
+        fields: the fields of that class.
     """
     return ValidationError.from_exception_data(
         error.title, [_named(each, fields) for each in _details(error)], hide_input=True
@@ -58,7 +58,7 @@ def named_errors(error: ValidationError, fields: Mapping[str, FieldInfo]) -> Val
 
 
 def variable_of(location: Sequence[str | int], fields: Mapping[str, FieldInfo]) -> tuple[str, FieldInfo | None, str]:
-    """The variable, its field, and what follows within a value of JSON."""
+    """The environment variable, its field, and the path inside a JSON value."""
     names, field, within = [], None, fields
     for each in location:
         if not isinstance(each, str) or each not in within:

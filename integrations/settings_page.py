@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md: every setting, from the class that reads it.
+"""Writes docs/configuration.md from the settings classes.
 
 Run `python -m integrations.settings_page > docs/configuration.md`.
 """
@@ -17,35 +17,35 @@ from integrations.settings import Profile, Settings
 
 _HEAD = """# Configuration
 
-Every setting is an environment variable, read by every command and every replica. `FITMONITOR_PROFILE` chooses
-defaults only: each part can be replaced by its own setting. A local stack needs none of them; it writes what it has
-chosen into `stack.json` of its data folder, where commands in another terminal find it.
+Every setting is an environment variable. All commands and all replicas read them. `FITMONITOR_PROFILE` chooses defaults
+only; each part can be replaced by its own setting. A local stack needs no settings. It writes its own values to
+`stack.json` in its data folder, so that commands in other terminals find the stack.
 
-- **S**: a secret. It is never logged and has no default that opens anything.
-- **P**: production refuses to start without it, and names all that are missing.
-- A path may be relative to where the command is called.
+- **S**: a secret. It is never logged. It has no insecure default.
+- **P**: required in production.
+- Relative paths start at the current folder of the command.
 """
 
 _TABLE = "\n| variable | type | default | | meaning |\n|---|---|---|---|---|\n"
 
-# Read by one command or function alone, hence no part of Settings.
+# Read by a single command or function, therefore not in `Settings`.
 ELSEWHERE: Mapping[str, str] = {
-    "FITMONITOR_CACHE_DIR": "Where what is brought from outside is kept (Apache Kafka). `.cache` of a checkout, "
-    "else `fitmonitor` in the user's cache folder.",
-    "FITMONITOR_URL": "The installation that the command line asks; else the stack of the data folder.",
-    "FITMONITOR_TOKEN": "The access token that the command line asks with. A secret.",
-    "FITMONITOR_AS": "The address of the user as whom the command line asks, on a local stack.",
-    "FITMONITOR_DEVICE": "The credential `<id>.<secret>` that `fitmonitor scan` scans with; else the demo's. A secret.",
-    "FITMONITOR_USER_POOL_ID": "Of the Lambda functions, where the event does not name the pool.",
-    "FITMONITOR_COGNITO_ENDPOINT_URL": "Of the Lambda functions: another address of Cognito, as in tests.",
-    "FITMONITOR_STRIPE__WEBHOOK_URL": "Of the sandbox alone: where it sends events. A local stack sets it.",
+    "FITMONITOR_CACHE_DIR": "Cache for downloads (Apache Kafka). Default: `.cache` in a checkout, otherwise "
+    "`fitmonitor` in the user's cache folder.",
+    "FITMONITOR_URL": "URL of the installation that the command line calls. Default: the stack of the data folder.",
+    "FITMONITOR_TOKEN": "Access token of the command line. A secret.",
+    "FITMONITOR_AS": "Mail address of the user that the command line acts as, on a local stack.",
+    "FITMONITOR_DEVICE": "Device credential `<id>.<secret>` of `fitmonitor scan`. Default: the demo's. A secret.",
+    "FITMONITOR_USER_POOL_ID": "Lambda functions: user pool, if the event does not name it.",
+    "FITMONITOR_COGNITO_ENDPOINT_URL": "Lambda functions: alternative endpoint of Cognito, for tests.",
+    "FITMONITOR_STRIPE__WEBHOOK_URL": "Stripe sandbox: URL for its webhooks. A local stack sets it.",
 }
 
 _WORDS = {int: "whole number", float: "number", bool: "`true` or `false`", str: "text", Path: "path", SecretStr: "text"}
 
 
 def page() -> str:
-    """The whole file."""
+    """The content of docs/configuration.md."""
     required = required_in_production()
     found = {name: _group(field) for name, field in Settings.model_fields.items()}
     alone = {name: field for name, field in Settings.model_fields.items() if found[name] is None}
@@ -55,15 +55,15 @@ def page() -> str:
             continue
         parts += [f"\n## {name.replace('_', ' ').capitalize()}\n\n{_text(group.__doc__)}\n", _TABLE]
         parts += _rows(f"FITMONITOR_{name.upper()}__", group.model_fields, required)
-    parts.append("\n## Read elsewhere\n\n| variable | meaning |\n|---|---|\n")
+    parts.append("\n## Other variables\n\n| variable | meaning |\n|---|---|\n")
     parts += [f"| `{name}` | {meaning} |\n" for name, meaning in ELSEWHERE.items()]
     return "".join(parts)
 
 
 def required_in_production() -> Sequence[str]:
-    """The variables without which the production profile does not start, as it says itself."""
+    """The variables that the production profile requires."""
     try:
-        # With a prefix that nobody uses, so that this process's own environment says nothing.
+        # An unused prefix hides the environment of this process.
         Settings(_env_prefix="FITMONITOR_SETTINGS_PAGE_", profile=Profile.PRODUCTION)
     except ValidationError as error:
         return error.errors()[0]["msg"].rpartition(": ")[2].split(", ")

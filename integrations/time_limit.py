@@ -1,6 +1,6 @@
-"""How long an answer may still take: whoever begins one says so, whoever waits for another system asks.
+"""Time limits of requests. The caller sets the limit; calls to other systems check how much is left.
 
-The limit belongs to the call that is being answered, whatever it does in the meantime and however often.
+A limit applies to the current request, across all calls that it makes.
 """
 
 import inspect
@@ -28,11 +28,11 @@ _limit: ContextVar[_Limit | None] = ContextVar("time_limit", default=None)
 
 @contextmanager
 def within(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[None]:
-    """Limit what is done in the `with`; inside another limit, the outer one counts.
+    """Limit the duration of a `with` block; inside another limit, the outer one counts too.
 
     Args:
         seconds: from now on.
-        clock: seconds that only ever rise.
+        clock: monotonic clock, in seconds.
     """
     if _limit.get() is not None:
         yield
@@ -45,18 +45,18 @@ def within(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[N
 
 
 def is_time_for(seconds: float) -> bool:
-    """Whether something that may take so long ends within the limit; always where there is none."""
+    """Whether an operation of this duration fits into the limit; always true without a limit."""
     return left_s(seconds) >= seconds
 
 
 def left_s(most: float) -> float:
-    """The seconds until the limit ends, never negative; `most` where there are more, or no limit."""
+    """Seconds until the limit, never negative, at most `most`."""
     limit = _limit.get()
     return most if limit is None else max(0.0, min(most, limit.ends_at - limit.clock()))
 
 
 def each_call_within(seconds: float) -> Callable[[type[C]], type[C]]:
-    """Limit every public method that a class defines."""
+    """Class decorator that limits each public method."""
 
     def limit(limited: type[C]) -> type[C]:
         for name, method in list(vars(limited).items()):

@@ -1,4 +1,4 @@
-"""Access and ID tokens as Cognito issues them, verified: RS256 and nothing else.
+"""Verifies Cognito's access and ID tokens: RS256 only.
 
 Claims: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 and the same for the ID token.
@@ -23,15 +23,15 @@ LONGEST_TOKEN = 8192
 
 
 class TokenRefusal(StrEnum):
-    """Why a token was refused. For logs and counters: whoever calls is told only that it was."""
+    """Why a token is invalid. For logs and metrics; the client only learns that it is invalid."""
 
     MALFORMED = "malformed"
     WRONG_ALGORITHM = "wrong_algorithm"
     UNKNOWN_KEY = "unknown_key"
-    KEYS_AWAY = "keys_away"  # unknown key, and the provider's keys could not be had
+    KEYS_AWAY = "keys_away"  # unknown key, and the provider's keys are unavailable
     BAD_SIGNATURE = "bad_signature"
     WRONG_ISSUER = "wrong_issuer"
-    WRONG_USE = "wrong_use"  # an ID token where an access token is wanted, or the other way round
+    WRONG_USE = "wrong_use"  # an ID token instead of an access token, or the reverse
     WRONG_CLIENT = "wrong_client"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -39,10 +39,10 @@ class TokenRefusal(StrEnum):
 
 
 class TokenRefusedError(Exception):
-    """A token that is not accepted.
+    """The token is invalid.
 
     Args:
-        reason: why; not for the caller's eyes.
+        reason: not shown to the client.
     """
 
     def __init__(self, reason: TokenRefusal) -> None:
@@ -73,21 +73,21 @@ class _Claims(msgspec.Struct, frozen=True):
 
 
 class TokenUse(StrEnum):
-    """What a token is for; one kind is never accepted for the other."""
+    """Type of a token; one is never accepted as the other."""
 
     ACCESS = "access"
     ID = "id"
 
 
 class TokenVerifier:
-    """Verifies tokens of one kind; remembers those that it verified until they expire.
+    """Verifies tokens of one type, and caches valid ones until they expire.
 
     Args:
-        identity: issuer, client and leeway that count.
-        use: which kind.
-        jwks: the issuer's keys; by default those at `identity.jwks_url`.
-        clock: the present.
-        remembered: how many verified tokens are remembered, the earliest forgotten first.
+        identity: expected issuer, client and leeway.
+        use: the type.
+        jwks: the issuer's keys; default: those at `identity.jwks_url`.
+        clock: current time.
+        remembered: size of the cache; the oldest entry is dropped first.
     """
 
     def __init__(
@@ -111,10 +111,10 @@ class TokenVerifier:
         self._generation = self._jwks.generation
 
     async def verify(self, token: str) -> Caller:
-        """Whoever the token speaks for.
+        """The user of a token.
 
         Raises:
-            TokenRefusedError: with the reason.
+            TokenRefusedError: the token is invalid.
         """
         now = self._clock().timestamp()
         caller = self._recall(token, now)
@@ -133,7 +133,7 @@ class TokenVerifier:
     def _recall(self, token: str, now: float) -> Caller | None:
         self._jwks.refresh()
         if self._generation != self._jwks.generation:
-            # A key may have been withdrawn, and with it what it had signed.
+            # A key may have been revoked, and all its tokens with it.
             self._remembered.clear()
             self._generation = self._jwks.generation
         caller, expires = self._remembered.get(token, (None, 0.0))
@@ -143,15 +143,15 @@ class TokenVerifier:
         raise TokenRefusedError(TokenRefusal.EXPIRED)
 
     def _header(self, token: str) -> _Header:
-        # Only to find the key; PyJWT reads and checks the whole of it again.
+        # Only to find the key; PyJWT validates the whole header again.
         segment = token.partition(".")[0]
         try:
             return self._headers.decode(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-        except (ValueError, RecursionError) as error:  # the latter of brackets within brackets
+        except (ValueError, RecursionError) as error:  # RecursionError: deeply nested JSON
             raise TokenRefusedError(TokenRefusal.MALFORMED) from error
 
     async def _key(self, header: _Header) -> RSAPublicKey:
-        # Settled before any key is looked at: a token must not choose how it is verified (RFC 8725 section 3.1).
+        # Checked before the key: a token must not choose its own algorithm (RFC 8725 section 3.1).
         if header.alg != ALGORITHM:
             raise TokenRefusedError(TokenRefusal.WRONG_ALGORITHM)
         key = await self._jwks.key(header.kid)
@@ -201,10 +201,10 @@ class TokenVerifier:
 
 
 def _session_of(claims: _Claims, user_id: UUID) -> UUID:
-    """The sign-in that a token comes from.
+    """The session of a token.
 
-    `origin_jti` is missing where a pool has token revocation switched off: then each token is a session of its own,
-    and one without an id of its own belongs to the one session that such tokens of the user share.
+    `origin_jti` is missing if token revocation is disabled in the pool: then each token is its own session, and tokens
+    without an id share one session per user.
     """
     try:
         return UUID(claims.origin_jti or claims.jti)

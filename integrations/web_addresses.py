@@ -1,7 +1,7 @@
-"""Addresses of pages to which a browser may be sent: refused unless plain, and written anew from what was read.
+"""Parses URLs that a browser may be redirected to. Accepts only plain ones and rebuilds them from the parsed parts.
 
-Browsers and libraries read odd addresses differently (white space, backslashes, user names, dots, capitals). What is
-compared here is therefore also what is sent on: `WebAddress.text` is built from the parts that were compared.
+Browsers and libraries interpret unusual URLs differently (white space, backslashes, user names, dots, upper case).
+Therefore the compared URL is also the one that is sent: `WebAddress.text` is built from the compared parts.
 """
 
 from ipaddress import AddressValueError, IPv6Address
@@ -18,11 +18,11 @@ _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 
 
 class WebAddress(NamedTuple):
-    """An address of the web.
+    """A web URL.
 
     Args:
-        origin: scheme, host and port: in lower case, ASCII (IDNA), without a dot at the end or the usual port.
-        rest: path and query as they were given; other letters than ASCII percent-encoded.
+        origin: scheme, host and port: lower case, ASCII (IDNA), without trailing dot and default port.
+        rest: path and query as given; non-ASCII characters percent-encoded.
     """
 
     origin: str
@@ -30,15 +30,15 @@ class WebAddress(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The address."""
+        """The URL."""
         return self.origin + self.rest
 
 
 def read_web_address(text: str) -> WebAddress | None:
-    """An absolute address by `http` or `https`.
+    """Parse an absolute `http` or `https` URL.
 
-    None: it is something else, or has white space, a character that cannot be seen, a backslash, a fragment, or a user
-    name (RFC 9110 section 4.2.4).
+    Returns None for anything else, and for URLs with white space, invisible characters, a backslash, a fragment, or a
+    user name (RFC 9110 section 4.2.4).
     """
     if not text.isprintable() or any(each in text for each in " \\#"):
         return None
@@ -55,7 +55,7 @@ def read_web_address(text: str) -> WebAddress | None:
 
 
 def origin_of(text: str) -> str | None:
-    """The origin that an address without a path names; None for anything else, `*` for example."""
+    """The origin of a URL without a path; None for anything else, such as `*`."""
     address = read_web_address(text)
     return address.origin if address is not None and address.rest in {"", "/"} else None
 

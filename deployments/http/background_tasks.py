@@ -1,4 +1,4 @@
-"""Work of an event loop beside its requests: begun anew when it fails, and seen when it is over for good."""
+"""Supervised background tasks of an application: restarted when they fail, reported when they are dead."""
 
 import asyncio
 import contextvars
@@ -15,13 +15,13 @@ Step = Callable[[], Awaitable[None]]
 
 
 class BackgroundTask:
-    """Work that goes on until it is closed, whatever it raises. For one event loop.
+    """A task that runs until it is closed and is restarted on errors. For one event loop.
 
     Args:
-        name: in the log, and in the health check.
-        work: never returns by itself.
-        first_delay_s, longest_delay_s: before work that failed is begun anew; doubled each time, and back to the first
-            after work that went well for the longest.
+        name: for the log and the health check.
+        work: runs for ever.
+        first_delay_s, longest_delay_s: delay before a restart; doubled each time, and reset after a run of
+            `longest_delay_s` without errors.
     """
 
     def __init__(
@@ -41,23 +41,23 @@ class BackgroundTask:
 
     @property
     def dead(self) -> list[str]:
-        """Its name, if it was started and does not work any more though nobody has closed it."""
+        """Its name if it was started and no longer runs, although nobody closed it."""
         is_dead = self._task is not None and self._task.done() and not self._is_closing
         return [self._name] if is_dead else []
 
     def start(self) -> None:
-        """Begin; needs the running event loop."""
+        """Start; requires a running event loop."""
         # A context of its own: Serve would end what it asks together with the request in whose context it began.
         self._task = asyncio.get_running_loop().create_task(self._supervise(), context=contextvars.Context())
 
     def cancel(self) -> None:
-        """Have it end soon."""
+        """Cancel without waiting."""
         self._is_closing = True
         if self._task is not None:
             self._task.cancel()
 
     async def close(self) -> None:
-        """End it. Raises nothing that it raises."""
+        """Cancel and wait. Raises none of its errors."""
         self.cancel()
         if self._task is not None:
             await asyncio.wait([self._task])
@@ -82,11 +82,11 @@ class BackgroundTask:
 
 
 def repeating(step: Step, every_s: float) -> Callable[[], Coroutine[Any, Any, None]]:
-    """Work that rests and does a step, again and again.
+    """Run a step again and again with a pause.
 
     Args:
-        step: what fails in it ends this round of the work, see `BackgroundTask`.
-        every_s: from the end of one step to the beginning of the next.
+        step: an error ends the current run, see `BackgroundTask`.
+        every_s: pause between two steps.
     """
 
     async def work() -> None:
@@ -98,31 +98,31 @@ def repeating(step: Step, every_s: float) -> Callable[[], Coroutine[Any, Any, No
 
 
 def is_being_cancelled() -> bool:
-    """Whether the current task itself is to end, and not only something that it asked."""
+    """Whether the current task itself is cancelled, and not only something that it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 class Part(Protocol):
-    """What an application runs or has open while it serves."""
+    """Something that an application runs while it serves."""
 
     @property
     def dead(self) -> list[str]:
-        """The names of its tasks that do not work any more."""
+        """Names of its tasks that no longer run."""
 
     def start(self) -> None:
-        """Begin; needs the running event loop."""
+        """Start; requires a running event loop."""
 
     async def close(self) -> None:
-        """End."""
+        """Stop."""
 
 
 class Lifespan:
-    """From the start of an application to its end.
+    """Starts and stops everything that an application runs.
 
     Args:
-        parts: begun in this order, and closed in the reverse one.
-        on_stop: called in the end, when the parts have been closed.
+        parts: started in this order, closed in reverse order.
+        on_stop: called last.
     """
 
     def __init__(self, *parts: Part, on_stop: Step | None = None) -> None:
@@ -131,16 +131,16 @@ class Lifespan:
 
     @property
     def dead(self) -> list[str]:
-        """The names of tasks that do not work any more: the replica is to be replaced."""
+        """Names of tasks that no longer run; the replica must be replaced."""
         return [name for part in self._parts for name in part.dead]
 
     async def start(self) -> None:
-        """Begin everything."""
+        """Start everything."""
         for part in self._parts:
             part.start()
 
     async def stop(self) -> None:
-        """Close everything, whatever one of them raises."""
+        """Close everything, even if one of them raises."""
         for part in reversed(self._parts):
             await _closed(type(part).__name__, part.close)
         if self._on_stop is not None:

@@ -1,4 +1,4 @@
-"""A request's body: small, JSON (or a page's form), and here within reasonable time, or refused."""
+"""Reads request bodies with limits on size, type and time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,16 +17,16 @@ _DRAINED_BYTES = 16 * 1024 * 1024
 
 
 class ClientGoneError(Exception):
-    """The client left before its request was complete; nobody is there to be answered."""
+    """The client disconnected before its request was complete."""
 
 
 class Arriving:
-    """The body of a request as it comes from the server: ASGI's `receive`, which notes how much of it was read.
+    """The body of a request: ASGI's `receive`, which records how much was read.
 
     Args:
         receive: the server's own. Its first call sends `100 Continue` to a client that waits for it.
-        has_body: whether a body comes along.
-        is_awaited: whether the client waits for `100 Continue` before it sends the body.
+        has_body: whether the request has a body.
+        is_awaited: whether the client waits for `100 Continue`.
     """
 
     __slots__ = ("_receive", "is_held_back", "is_over")
@@ -45,9 +45,9 @@ class Arriving:
         return message
 
     async def drain(self) -> None:
-        """Read what is left, within bounds, and drop it.
+        """Read and drop the rest of the body, within limits.
 
-        A connection that is closed with bytes unread is reset, and who is still sending may never read the answer
+        Closing a connection with unread bytes resets it, and a client that is still sending may never read the response
         (RFC 9112 section 9.6).
         """
         taken = 0
@@ -58,10 +58,10 @@ class Arriving:
 
 
 class BodyPieces:
-    """A body as it arrives, to be gone through once.
+    """A body as it arrives; iterable once.
 
     Raises:
-        ClientGoneError: while it is gone through.
+        ClientGoneError: during iteration.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -69,7 +69,7 @@ class BodyPieces:
         self._is_whole = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The pieces that are not empty."""
+        """All non-empty pieces."""
         while not self._is_whole:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -82,18 +82,18 @@ class BodyPieces:
 async def read_body(
     incoming: Incoming, receive: Receive, max_bytes: int, *, is_form: bool = False, untyped: bool = False
 ) -> bytes:
-    """The whole body.
+    """Read the whole body.
 
     Args:
         incoming: the request's headers.
-        receive: where the body comes from.
-        max_bytes: the largest body.
-        is_form: a form is wanted, not JSON.
-        untyped: JSON may also be sent as `text/plain` or without a type.
+        receive: source of the body.
+        max_bytes: maximum size.
+        is_form: expect a form instead of JSON.
+        untyped: accept JSON as `text/plain` or without a type too.
 
     Raises:
-        ApiProblem: it is too large, by its name not JSON (or a form, where that is wanted), or does not arrive.
-        ClientGoneError: see there.
+        ApiProblem: it is too large, has another media type, or does not arrive in time.
+        ClientGoneError: the client disconnected.
     """
     if incoming.body_length > max_bytes:
         raise _too_large(max_bytes)
@@ -107,7 +107,7 @@ async def read_body(
         async with asyncio.timeout(_WITHIN_S):
             return await _read(BodyPieces(receive), max_bytes)
     except TimeoutError:
-        raise ApiProblem("body_too_slow", "The body did not arrive in time.", headers=_CLOSE) from None
+        raise ApiProblem("body_too_slow", "Request body timed out.", headers=_CLOSE) from None
 
 
 async def _read(pieces: BodyPieces, max_bytes: int) -> bytes:
@@ -124,7 +124,7 @@ def _too_large(max_bytes: int) -> ApiProblem:
 
 
 class Replayed:
-    """A body that was read already, as ASGI's `receive`; then whatever else comes."""
+    """A body that was already read, as ASGI's `receive`; followed by further messages."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body

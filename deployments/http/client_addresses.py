@@ -1,8 +1,8 @@
-"""From where a request comes: what a session is told apart by, and what wrong tries are counted by.
+"""The client of a request, which identifies sessions and rate limits.
 
-A proxy in front writes the client's address into a header. One setting names that header; no other is read. Proxies
-append: the address that our own proxy saw is the last one, and what stands left of the trusted proxies' own was
-written by the client itself.
+A proxy in front writes the client's address into a header. A setting names this header; all others are ignored. Proxies
+append: the last element is what our own proxy saw; everything left of the trusted proxies' elements was written by the
+client.
 """
 
 import re
@@ -24,12 +24,13 @@ _PARAMETER = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*
 
 @dataclass(frozen=True, slots=True)
 class ClientSource:
-    """Where the client's address is read.
+    """How to find the client's address.
 
     Args:
-        header: the one header that the trusted proxies write, in any case; `Forwarded` is read as RFC 7239 says, any
-            other as a list of addresses.
-        hops: how many trusted proxies append to it; 0: none, the address is the peer's.
+        header: the header that the trusted proxies write, in any case. `Forwarded` is parsed as in RFC 7239, any other
+        as
+            a list of addresses.
+        hops: number of trusted proxies that append to it; 0: no proxy, use the peer's address.
     """
 
     header: str = "X-Forwarded-For"
@@ -37,14 +38,14 @@ class ClientSource:
 
     @classmethod
     def of(cls, settings: ApiSettings) -> "ClientSource":
-        """As the settings say."""
+        """As configured."""
         return cls(settings.forwarded_header, settings.forwarded_hops)
 
 
 def client_of(request: HTTPConnection, source: ClientSource) -> Client:
-    """The client behind a request.
+    """The client of a request.
 
-    Its address is the peer's where the header is missing, too short, or has none that can be read in that place.
+    Uses the peer's address if the header is missing, too short, or has no valid address in that place.
     """
     device = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:_LONGEST_DEVICE]
     cookie = request.cookies.get(DEVICE_COOKIE, "") if "cookie" in request.headers else ""
@@ -66,10 +67,10 @@ def _forwarded(request: HTTPConnection, source: ClientSource) -> str | None:
 
 
 def _element(text: str, number: int, *, quotes: bool) -> str:
-    """The element of a list that has this number, counted from its end; empty where the list is shorter.
+    """The n-th element of a list from its end; empty if the list is shorter.
 
-    Read from the end, so that nothing that the client wrote, such as a quote that is never closed, has a say in where
-    the elements of the trusted proxies begin.
+    Reads from the end, so that nothing that the client wrote, such as an unclosed quote, can move the elements of the
+    trusted proxies.
     """
     end, quoted = len(text), False
     for position in range(len(text) - 1, -1, -1):
@@ -85,7 +86,7 @@ def _element(text: str, number: int, *, quotes: bool) -> str:
 
 
 def _node(element: str) -> str:
-    """The one value of `for` in an element of `Forwarded`; empty where there is none, or anything cannot be read."""
+    """The value of `for` in an element of `Forwarded`; empty if it is missing or malformed."""
     found, position = [], 0
     while position < len(element):
         match = _PARAMETER.match(element, position)
@@ -99,9 +100,9 @@ def _node(element: str) -> str:
 
 
 def read_address(text: str) -> str | None:
-    """An IP address that may stand in brackets, with a port or a zone behind it; None where it is none.
+    """Parse an IP address, possibly in brackets, with a port or a zone; None if it is invalid.
 
-    Port and zone are dropped, and an IPv4 address in the form of an IPv6 address is written as IPv4.
+    Drops port and zone. An IPv4-mapped IPv6 address becomes IPv4.
     """
     host, port = text.strip(), ""
     if host.startswith("["):

@@ -1,4 +1,4 @@
-"""What the gateway remembers of the database without asking it again, and never for long."""
+"""Caches rows of the database and confirms all of them every few seconds."""
 
 import asyncio
 import contextvars
@@ -22,13 +22,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long, in seconds, what was read stays good.
+    """Lifetimes of cached rows, in seconds.
 
     Args:
-        refresh_every: all that is remembered is read again this often.
-        trust_for: what was not confirmed for so long is not believed: it may have been revoked.
-        deny_for: so long an unknown id stays unknown without another question.
-        forget_after: what nobody asked for is forgotten.
+        refresh_every: interval of the confirmation of all rows.
+        trust_for: a row that was not confirmed for so long is not used, because it may have been revoked.
+        deny_for: lifetime of an unknown id.
+        forget_after: rows that nobody used for so long are dropped.
     """
 
     refresh_every: float = 2.0
@@ -48,17 +48,17 @@ class _Entry(Generic[V]):
 
 
 class ConfirmedCache(Generic[V]):
-    """Rows by id, read again all at once before they grow too old to be believed.
+    """Rows by id, confirmed in one query before they expire.
 
-    However many unknown ids are asked for, one question at a time is put to `load`: guessing
-    costs the database next to nothing. For one event loop.
+    Only one query for unknown ids runs at a time, so guessing ids costs the database almost nothing. For one event
+    loop.
 
     Args:
-        load: reads those of the ids that exist.
-        room: how many rows are remembered; the least recently used one goes first.
-        room_for_unknown: how many ids that do not exist are remembered, apart from the rows.
-        room_for_questions: how many ids may wait to be looked up; those that were remembered before may always.
-        clock: seconds that only ever rise.
+        load: reads the existing rows of some ids.
+        room: maximum number of rows; the least recently used is dropped first.
+        room_for_unknown: maximum number of unknown ids, cached separately.
+        room_for_questions: maximum number of waiting ids; ids that were cached before are always accepted.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(
@@ -89,18 +89,18 @@ class ConfirmedCache(Generic[V]):
         return self._refreshing.dead
 
     def start(self) -> None:
-        """Begin to read again what is remembered; needs the running event loop."""
+        """Start confirming; requires a running event loop."""
         self._refreshing.start()
 
     async def close(self) -> None:
-        """Stop reading."""
+        """Stop confirming."""
         await self._refreshing.close()
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait([self._asking])
 
     def remembered(self, key: UUID) -> V | None:
-        """What is known of an id and still believed, without waiting; None also of what is not known."""
+        """The cached row, if it is still valid; None otherwise. Does not wait."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -112,15 +112,15 @@ class ConfirmedCache(Generic[V]):
         return entry.value
 
     def is_denied(self, key: UUID) -> bool:
-        """Whether an id was found not to exist a moment ago; `get` then asks no question."""
+        """Whether the id is cached as unknown; `get` then makes no query."""
         found_at = self._unknown.get(key)
         return found_at is not None and self._clock() - found_at < self._freshness.deny_for
 
     async def get(self, key: UUID) -> V | None:
-        """The row of an id, None when there is none.
+        """The row of an id, None if there is none.
 
         Raises:
-            ApiProblem: `unavailable` when it cannot be read, `busy` when too many ids wait to be.
+            ApiProblem: `unavailable` if it cannot be read, `busy` if too many ids wait.
         """
         known = self.remembered(key)
         if known is not None:
@@ -139,12 +139,12 @@ class ConfirmedCache(Generic[V]):
         return await asyncio.shield(answer)  # shared: one caller that leaves must not end it for the others
 
     def forget(self, key: UUID) -> None:
-        """What is known of an id is known to be out of date; the next question asks anew."""
+        """Drop a row that is known to be outdated."""
         self._entries.pop(key, None)
         self._unknown.pop(key, None)
 
     async def refresh(self) -> None:
-        """Read everything remembered once more, in one question."""
+        """Read all cached rows again, in one query."""
         now = self._clock()
         for key in [key for key, entry in self._entries.items() if now - entry.used >= self._freshness.forget_after]:
             del self._entries[key]

@@ -1,4 +1,4 @@
-"""What an endpoint may take as a parameter: who is asking, and from where."""
+"""FastAPI dependencies of all applications: the authenticated caller and the client."""
 
 from typing import Annotated
 

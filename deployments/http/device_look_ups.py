@@ -1,4 +1,4 @@
-"""Look-ups of devices that a replica does not remember: strangers must not keep out the doors that it will know."""
+"""Look-ups of devices that are not cached, rate limited so that strangers cannot block real doors."""
 
 import asyncio
 from collections import Counter
@@ -14,11 +14,11 @@ _AT_ONCE = 64
 
 
 class DeviceLookUps:
-    """The keys of devices. A remembered one is never limited: all doors of a gym may share one address.
+    """Keys of devices. A cached device is never limited, because all doors of a gym may share an address.
 
     Args:
-        devices: the keys, as far as they are remembered.
-        rate: how often an address may name a device that does not exist.
+        devices: cache of the keys.
+        rate: limit of unknown devices per network address.
     """
 
     def __init__(self, devices: ConfirmedCache[DeviceKey], rate: RateLimit) -> None:
@@ -28,10 +28,10 @@ class DeviceLookUps:
         self._turns: dict[str, asyncio.Semaphore] = {}
 
     async def key(self, device_id: UUID, address: str) -> DeviceKey | None:
-        """The key of a device, None when there is no such device.
+        """The key of a device, None if there is no such device.
 
         Raises:
-            ApiProblem: `too_many_requests` when the address has named too many that do not exist, otherwise as of
+            ApiProblem: `too_many_requests` if the address has named too many unknown devices; otherwise as
                 `ConfirmedCache.get`.
         """
         key = self._devices.remembered(device_id)

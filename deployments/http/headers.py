@@ -1,4 +1,4 @@
-"""Headers that every answer has, and the ids that requests carry through the logs."""
+"""Standard response headers, and the request headers that are needed first."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -22,16 +22,16 @@ _TWO_YEARS = (b"strict-transport-security", b"max-age=63072000")
 
 
 def always(*, https: bool) -> RawHeaders:
-    """What every answer has; by HTTPS also that browsers are to keep to it (RFC 6797)."""
+    """Headers of every response; with HTTPS also HSTS (RFC 6797)."""
     return [*_ALWAYS, _TWO_YEARS] if https else _ALWAYS
 
 
 class Incoming(msgspec.Struct, frozen=True):
-    """What is needed of a request's headers before anything else.
+    """The request headers that are needed before anything else.
 
     Args:
-        body_length: -1 where none is stated.
-        expects_continue: whether the body is sent only after `100 Continue`.
+        body_length: -1 if not stated.
+        expects_continue: whether the client waits for `100 Continue`.
     """
 
     authorization: str | None
@@ -43,17 +43,17 @@ class Incoming(msgspec.Struct, frozen=True):
 
     @property
     def has_body(self) -> bool:
-        """Whether a body comes along."""
+        """Whether the request has a body."""
         return self.chunked or self.body_length > 0
 
     @property
     def media_type(self) -> str:
-        """The content type without its parameters, in lower case."""
+        """The media type without parameters, in lower case."""
         return self.content_type.partition(";")[0].strip().lower()
 
     @property
     def is_json(self) -> bool:
-        """Whether the body says that it is JSON (RFC 6839 suffixes included)."""
+        """Whether the media type is JSON, including suffixes (RFC 6839)."""
         media_type = self.media_type
         return media_type == "application/json" or (
             media_type.startswith("application/") and media_type.endswith("+json")
@@ -61,22 +61,22 @@ class Incoming(msgspec.Struct, frozen=True):
 
     @property
     def is_untyped(self) -> bool:
-        """Whether the body is what a browser makes of a string: plain text, or of no type at all."""
+        """Whether the media type is that of a string body in a browser: plain text, or none."""
         return self.media_type in {"", "text/plain"}
 
     @property
     def is_form(self) -> bool:
-        """Whether the body says that it is a form of a page."""
+        """Whether the media type is that of an HTML form."""
         return self.media_type == "application/x-www-form-urlencoded"
 
     @property
     def is_upload(self) -> bool:
-        """Whether the body says that it is a picture, or a form of a page that may have one in it."""
+        """Whether the media type is that of a picture or a multipart form."""
         return self.content_type.lstrip().lower().startswith(("multipart/form-data", "image/"))
 
 
 def read_headers(headers: Collection[tuple[bytes, bytes]]) -> Incoming:
-    """Pick out what is needed."""
+    """Pick the needed headers."""
     authorization, content_type, length, chunked, expects = None, "", -1, False, False
     for name, value in headers:
         if name == b"authorization":
@@ -93,13 +93,13 @@ def read_headers(headers: Collection[tuple[bytes, bytes]]) -> Incoming:
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The one id that a request names, or a new one: an id of any length and letters would be in every log line."""
+    """The request id of the client, or a new one if it is malformed: it appears in every log line."""
     named = [value.decode("latin-1") for name, value in headers if name == REQUEST_ID]
     return named[0] if len(named) == 1 and _SANE_ID.fullmatch(named[0]) else str(new_id())
 
 
 def completed(headers: Iterable[tuple[bytes, bytes]], usual: RawHeaders) -> Iterator[tuple[bytes, bytes]]:
-    """An answer's headers, with the usual ones that it has not set itself."""
+    """The headers of a response, with standard headers that it did not set itself."""
     own = list(headers)
     names = {name.lower() for name, _ in own}
     yield from own

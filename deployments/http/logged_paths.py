@@ -1,4 +1,4 @@
-"""What a log says of a path: people type names and addresses into paths as well."""
+"""Hides the variable parts of paths in logs, because people type names and addresses into paths."""
 
 import re
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ _HIDDEN = "…"
 
 
 def words_of(paths: Iterable[str]) -> frozenset[str]:
-    """The fixed parts of an application's paths, such as `/users/{user_id}`."""
+    """The fixed parts of an application's paths, as in `/users/{user_id}`."""
     return frozenset(part for path in paths for part in path.split("/") if "{" not in part)
 
 
 def logged_path(path: str, words: frozenset[str]) -> str:
-    """A path with its fixed parts and ids; whatever else was written into it is hidden."""
+    """The path with fixed parts and ids; everything else is hidden."""
     return "/".join(part if not part or part in words or _ID.fullmatch(part) else _HIDDEN for part in path.split("/"))

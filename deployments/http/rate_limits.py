@@ -1,16 +1,16 @@
-"""How often one asker may ask."""
+"""Rate limits: a token bucket per client."""
 
 from collections.abc import Callable, Hashable
 from time import monotonic
 
 
 class RateLimit:
-    """A token bucket for each asker, holding a second's worth.
+    """A token bucket per client that holds one second's worth.
 
     Args:
-        per_second: how fast a bucket fills, and how much it holds.
-        room: after so many askers, full buckets are thrown away.
-        clock: seconds that only ever rise.
+        per_second: fill rate and size of a bucket.
+        room: number of clients above which full buckets are dropped.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(self, per_second: float, *, room: int = 10_000, clock: Callable[[], float] = monotonic) -> None:
@@ -21,9 +21,9 @@ class RateLimit:
         self._buckets: dict[Hashable, tuple[float, float]] = {}
 
     def take(self, asker: Hashable, amount: int = 1) -> float:
-        """Take so many; 0 when one was there, otherwise the seconds until one will be.
+        """Take tokens. Returns 0, or the seconds until one is available.
 
-        More than the bucket holds is taken all the same: then it takes as long to fill again.
+        An amount larger than the bucket is taken too; the bucket then takes as long to refill.
         """
         wait_s = self.wait_s(asker)
         if not wait_s:
@@ -31,12 +31,12 @@ class RateLimit:
         return wait_s
 
     def wait_s(self, asker: Hashable) -> float:
-        """The seconds until one will be there; 0 when one is."""
+        """Seconds until a token is available; 0 if one is."""
         left = self._left(asker, self._clock())
         return 0.0 if left >= 1.0 else (1.0 - left) / self._rate
 
     def charge(self, asker: Hashable, amount: int = 1) -> None:
-        """Take so many, whether they are there or not."""
+        """Take tokens unconditionally."""
         now = self._clock()
         self._buckets[asker] = (self._left(asker, now) - amount, now)
         if len(self._buckets) > self._room:

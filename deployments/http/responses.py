@@ -1,4 +1,4 @@
-"""One request's answer on its way out: with the headers that all have, and a line in the log."""
+"""Sends the response of a request with the standard headers, and logs it."""
 
 from time import perf_counter
 
@@ -19,9 +19,9 @@ class Answering:
     Args:
         send: the server's own.
         incoming: the request.
-        arriving: its body; where that was not read to its end the answer is the connection's last one.
-        usual: headers of every answer.
-        names_request: whether the answer carries the request's id.
+        arriving: its body. If it was not read to the end, the connection is closed after the response.
+        usual: headers of every response.
+        names_request: whether the response contains the request id.
     """
 
     __slots__ = ("_arriving", "_began", "_incoming", "_lingers", "_names_request", "_send", "_usual", "code", "status")
@@ -41,11 +41,11 @@ class Answering:
 
     @property
     def is_problem(self) -> bool:
-        """Whether something else was answered than what was asked for."""
+        """Whether the response is an error."""
         return self.status >= _FIRST_PROBLEM
 
     async def __call__(self, message: Message) -> None:
-        """Send what an application answers, completed."""
+        """Send a message of the application, with the standard headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*completed(message["headers"], self._usual), *self._own_headers()]
@@ -57,17 +57,17 @@ class Answering:
         await self._send(message)
 
     async def json(self, body: bytes) -> None:
-        """Answer with JSON."""
+        """Respond with JSON."""
         await self._whole(200, b"application/json", body, [])
 
     async def problem(self, problem: ApiProblem) -> None:
-        """Answer with a problem."""
+        """Respond with a problem."""
         self.code = problem.code
         headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
         await self._whole(problem.status, MEDIA_TYPE.encode(), body_of(problem, self._incoming.request_id), headers)
 
     def log(self, method: str, path: str) -> None:
-        """Say what was answered; as a warning, which is written at once, where it is the server's fault."""
+        """Log the response; as a warning, which is flushed at once, if it is a server error."""
         took_ms = round((perf_counter() - self._began) * 1000, 1)
         say = _log.warning if self.status >= _FIRST_FAULT else _log.info
         say("request", method=method, path=path, status=self.status, code=self.code, took_ms=took_ms)
@@ -87,11 +87,11 @@ class Answering:
         await self({"type": "http.response.body", "body": body})
 
     async def _close_early(self, start: Message) -> None:
-        """Let the connection end with the answer to a request whose body was not read to its end.
+        """Close the connection after a response to a request whose body was not read to the end.
 
-        What still comes, or never comes, must not be taken for another request, nor another request for this body.
-        Who is sending is heard out before the answer. Who waits for `100 Continue` gets the answer in its place
-        (RFC 9110 section 10.1.1), and is heard out afterwards: some do not wait for long.
+        The rest of the body must not be taken for another request. The body is drained before the response. A client
+        that waits for `100 Continue` gets the response instead (RFC 9110 section 10.1.1) and is drained afterwards,
+        because some do not wait long.
         """
         if self._arriving.is_over:
             return

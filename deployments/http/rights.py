@@ -10,9 +10,9 @@ class Right:
     """Who may call an endpoint.
 
     Args:
-        public: anybody, without showing anything.
-        tries: something is tried without a token; how often is limited by network address.
-        device: the devices of gates; the endpoint itself holds them to their own gym.
+        public: everybody, without credentials.
+        tries: an attempt without a token, rate limited by network address.
+        device: gate devices; the endpoint restricts them to their own gym.
         role: users of this role and of those that include it.
     """
 

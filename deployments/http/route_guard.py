@@ -1,4 +1,4 @@
-"""Every route passes here before anything of it is read."""
+"""Checks authentication, rights and rate limits of every route before the request is parsed."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Gatekeeper:
-    """What an application's routes are guarded with.
+    """What the routes of an application are guarded with.
 
     Args:
-        rights: who may call what.
-        callers: who is asking.
-        rate, anonymous_rate: how often a user may ask, and a network address without a token may try.
-        source: where the client's address is read.
-        seen: told of each device that asks: a door at which nobody scans may still show that it is there.
+        rights: the table of rights.
+        callers: authenticates.
+        rate, anonymous_rate: rate limits per user, and per network address without a token.
+        source: how to find the client's address.
+        seen: called with the id of each device, so that an idle door is known to be alive.
     """
 
     rights: Mapping[tuple[str, str], Right]
@@ -47,7 +47,7 @@ class Gatekeeper:
         *,
         seen: Callable[[UUID], None] | None = None,
     ) -> "Gatekeeper":
-        """With the limits of the settings."""
+        """With the configured limits."""
         return cls(
             rights,
             callers,
@@ -59,10 +59,10 @@ class Gatekeeper:
 
 
 class GuardedRoute(APIRoute):
-    """Looks the route up in the table of rights; whoever has none learns nothing of what the call would say."""
+    """Looks up the route in the table of rights. A client without the right learns nothing about the result."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, behind the guard."""
+        """FastAPI's handler behind the guard."""
         unguarded = super().get_route_handler()
         path = self.path_format
 
@@ -71,7 +71,7 @@ class GuardedRoute(APIRoute):
             right = keeper.rights.get((request.method, path))
             if right is None:
                 _log.error("route_without_right", method=request.method, path=path)
-                raise ApiProblem("forbidden", "Nobody may call this.")
+                raise ApiProblem("forbidden", "Permission denied.")
             client = client_of(request, keeper.source)
             request.state.client = client
             if right.public:
@@ -90,10 +90,10 @@ class GuardedRoute(APIRoute):
 
 
 def guarded_router(tag: str) -> APIRouter:
-    """A router whose every route is guarded."""
+    """A router with guarded routes."""
     return APIRouter(tags=[tag], route_class=GuardedRoute)
 
 
 def _hold_off(wait_s: float) -> None:
     if wait_s:
-        raise later("too_many_requests", "Requests come faster than they may.", seconds=int(wait_s) + 1)
+        raise later("too_many_requests", "Rate limit exceeded.", seconds=int(wait_s) + 1)

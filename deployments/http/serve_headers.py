@@ -1,21 +1,19 @@
-"""What Serve is to do differently with requests, said before it looks at them: in their headers.
+"""Changes the headers of requests so that Serve handles them differently.
 
-Scans and streams need not be watched or timed.
+Scans and streams are neither watched nor timed. For every request Serve starts a task that waits for the client to
+disconnect and a timer of `request_timeout_s`; together they cost as much as the scan itself. A scan needs neither: it
+continues without its client, and its deadline ends it long before. Two headers disable both
+(`ray.serve._private.http_util`). The timer covers the whole response, and would end every stream of the live view.
 
-For every request Serve starts a task that waits for the client to leave and a timer of `request_timeout_s`, which cost
-as much as the scan's own way through the gateway. A scan needs neither: it goes on when its client is gone, and its
-deadline ends it long before. Serve leaves both out where two headers say so (`ray.serve._private.http_util`).
-The timer runs for the whole answer, however much of it was sent: it would cut every stream of the live view.
+A request with `Expect: 100-continue` is not watched either. The watching task reads the body at once, which sends
+`100 Continue` before the application has seen the request.
 
-A request that expects `100 Continue` is not watched either. The watching task reads the body at once, which tells the
-client to send it before anybody has looked at the request; unwatched, it is told so when its body is wanted.
+An `X-Request-Id` that is not `[A-Za-z0-9._-]{1,64}`, or is repeated, is replaced. Otherwise Serve returns and logs it,
+although the application uses a new one.
 
-An `X-Request-Id` that is not `[A-Za-z0-9._-]{1,64}`, or comes twice, is replaced: Serve would repeat it in the answer's
-header and log it, while the gateway has given the request another one.
-
-`RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names `middlewares`. Where it is not set scans only cost more; streams are
-cut after `request_timeout_s`, and their clients connect again; `100 Continue` is sent to everybody; and the header
-`X-Request-Id` of an answer repeats a malformed one, while its body and the logs have the new one.
+`RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names `middlewares`. Without it scans cost more, streams end after
+`request_timeout_s` and reconnect, `100 Continue` is always sent, and a malformed `X-Request-Id` appears in the response
+header while body and logs have the new one.
 """
 
 from starlette.middleware import Middleware

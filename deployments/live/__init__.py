@@ -1,1 +1,1 @@
-"""Gyms as they are now, as streams of server-sent events under `/api/live`."""
+"""Streams the current state of a gym as server-sent events under `/api/live`."""

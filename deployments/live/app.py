@@ -1,4 +1,4 @@
-"""The application `live` of serve_config.yaml: apart, because a stream holds its place for as long as it is open."""
+"""Builds the Serve application `live`, apart from `api` because a stream occupies a request slot while it is open."""
 
 from ray import serve
 from ray.serve import Application

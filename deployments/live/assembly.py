@@ -1,4 +1,4 @@
-"""The live view, put together from whatever stands for the others."""
+"""Assembles the live view from its dependencies."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from deployments.http.openapi import complete_document
 from deployments.http.ports import AskGym, AskIdentity, Tokens
 from deployments.http.route_guard import Gatekeeper
 from deployments.live import routes as stream_calls
-from deployments.live.counting import LiveCounts
 from deployments.live.dependencies import LiveParts
 from deployments.live.gym_watch import Events, Pace, Sources
 from deployments.live.hub import Hub
+from deployments.live.metrics import LiveMetrics
 from deployments.live.rights import LIVE_RIGHTS, WATCHING
 from deployments.live.watchers import Watchers
 from domain.clock import Clock
@@ -24,12 +24,12 @@ from integrations.tally import Tally
 
 ROOT = "/api/live"
 READ_AT_ONCE = 2
-"""Gym has eight threads, and doors need them first."""
+"""Gym has eight threads, and doors have priority."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveOthers:
-    """What the live view is put together with; `events` says whether changes are heard."""
+    """External dependencies of the live view. `events` tells whether changes are received."""
 
     gym: AskGym
     identity: AskIdentity
@@ -39,7 +39,7 @@ class LiveOthers:
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """The ASGI application, and the hub that is to be told of changes."""
+    """The ASGI application, and the hub that receives changes."""
 
     shell: Shell
     hub: Hub
@@ -57,9 +57,9 @@ def assemble_live(
     names_request: bool = True,
     tally: Tally | None = None,
 ) -> LiveView:
-    """The live view; arguments as of `deployments.gateway.assembly.assemble`, `pace` as in `gym_watch`."""
+    """Assemble the live view. Arguments as in `deployments.gateway.assembly.assemble`; `pace` as in `gym_watch`."""
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
-    counts = LiveCounts(tally or Tally())
+    counts = LiveMetrics(tally or Tally())
     turns = asyncio.Semaphore(READ_AT_ONCE)
     hub = Hub(Sources(others.gym, turns, others.events, clock, pace or Pace(), counts))
     watchers = Watchers(callers, WATCHING, most=settings.live.streams_per_asker)

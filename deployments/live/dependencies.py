@@ -1,22 +1,22 @@
-"""What the calls of the live view work with, put together once per replica."""
+"""Dependencies of the live routes, created once per replica."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from deployments.live.counting import LiveCounts
 from deployments.live.hub import Hub
+from deployments.live.metrics import LiveMetrics
 from deployments.live.watchers import Watchers
 
 
 @dataclass(frozen=True, slots=True)
 class LiveParts:
-    """Streams, and who has them open."""
+    """The open streams and their owners."""
 
     hub: Hub
     watchers: Watchers
-    counts: LiveCounts
+    counts: LiveMetrics
 
 
 async def _parts(request: Request) -> LiveParts:

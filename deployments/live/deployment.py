@@ -1,4 +1,4 @@
-"""The Live deployment as Ray Serve runs it."""
+"""The Live deployment of Ray Serve."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from integrations.tally import RaySink, Tally
 from integrations.tokens import TokenUse, TokenVerifier
 
 API = "api"
-"""The application whose deployments it asks."""
+"""The application of the deployments that it calls."""
 
 
 class LiveUnhealthyError(Exception):
-    """This replica can hear changes no more, or a task of it is dead; another must take its place."""
+    """This replica no longer receives changes, or one of its tasks is dead. Serve replaces it."""
 
 
 class Live(Replica):
-    """Opens what the live view needs, and tells whether it is well. Without Kafka it is: it reads gyms on its own."""
+    """Opens the dependencies of the live view and checks its health. Healthy without Kafka: it then polls gyms."""
 
     def __init__(self) -> None:
         own = settings()
@@ -51,14 +51,14 @@ class Live(Replica):
         self._tally.start(RaySink)
 
     def __serve_build_asgi_app__(self) -> Shell:
-        """The application; Serve asks for it once the constructor is through."""
+        """The application. Serve calls this after the constructor."""
         return self._view.shell
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose check fails.
 
         Raises:
-            LiveUnhealthyError: see there.
+            LiveUnhealthyError: the replica cannot work any more.
         """
         if not self._events.healthy:
             raise LiveUnhealthyError("changes cannot be heard")

@@ -1,4 +1,4 @@
-"""What goes over a stream, byte for byte (the event stream format of HTML's section 9.2)."""
+"""The wire format of a stream (event stream format, HTML section 9.2)."""
 
 from enum import StrEnum
 
@@ -17,10 +17,10 @@ class End(StrEnum):
 
 
 def snapshot_frame(version: int, document: bytes) -> bytes:
-    """A snapshot.
+    """A snapshot event.
 
     Args:
-        version: greater than those of the snapshots before.
+        version: increases with every snapshot.
         document: JSON without line breaks.
     """
     return b"id: %d\nevent: snapshot\ndata: %b\n\n" % (version, document)
@@ -32,5 +32,5 @@ def end_frame(reason: End) -> bytes:
 
 
 def retry_hint(milliseconds: int) -> bytes:
-    """How long a client may wait before it comes back; goes before the first event."""
+    """How long a client waits before it reconnects; sent before the first event."""
     return b"retry: %d\n" % milliseconds

@@ -1,4 +1,4 @@
-"""One gym that somebody watches: read when it has changed, not more often than may be, and sent to all who watch."""
+"""Watches one gym: reads it after changes, at a limited rate, and sends it to all its streams."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import structlog
 from deployments.gym.desk import GymDesk
 from deployments.http.ports import AskGym
 from deployments.http.problems import ApiProblem, later
-from deployments.live.counting import LiveCounts
 from deployments.live.frames import End, snapshot_frame
+from deployments.live.metrics import LiveMetrics
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument, encoded
 from deployments.live.stream import Stream, View
 from domain.clock import Clock
@@ -29,13 +29,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often, in seconds, a watched gym is read.
+    """Read intervals of a watched gym, in seconds.
 
     Args:
-        least_s: not sooner than so long after the reading before began.
-        calm_s: at the latest after so long: the trend moves on, and an event may be lost.
-        away_s: after so long while changes are not heard, or the gym could not be read.
-        service_s: how the doors are served is read no more often.
+        least_s: minimum time between the starts of two reads.
+        calm_s: maximum time, because the trend moves on and an event may be lost.
+        away_s: maximum time while changes are not received, or after a failed read.
+        service_s: minimum time between two reads of the service level.
     """
 
     least_s: float = 0.25
@@ -45,22 +45,22 @@ class Pace:
 
 
 class Events(Protocol):
-    """Where changes are heard."""
+    """Source of changes."""
 
     @property
     def following(self) -> bool:
-        """Whether they are."""
+        """Whether changes are received."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What every watched gym works with.
+    """Dependencies of all watched gyms.
 
     Args:
         gym: reads gyms.
-        turns: how many gyms are read at once; doors ask the same deployment.
-        events: where changes are heard.
-        clock: the present.
+        turns: limits concurrent reads, because doors use the same deployment.
+        events: source of changes.
+        clock: current time.
         pace, counts: see there.
     """
 
@@ -69,15 +69,15 @@ class Sources:
     events: Events
     clock: Clock
     pace: Pace
-    counts: LiveCounts
+    counts: LiveMetrics
 
 
 class GymWatch:
     """Reads one gym for its streams. For one event loop.
 
     Args:
-        gym_id: which.
-        sources: see there.
+        gym_id: the gym.
+        sources: dependencies.
     """
 
     def __init__(self, gym_id: UUID, sources: Sources) -> None:
@@ -96,15 +96,15 @@ class GymWatch:
         self._version = 0
 
     def change(self, decided_at: datetime | None = None) -> None:
-        """The gym has changed, or is to be read for another reason."""
+        """Mark the gym as changed."""
         self._note(decided_at)
         self._changed.set()
 
     async def join(self, stream: Stream) -> None:
-        """Give a stream its first snapshot: that which the others have, or one that is read for it.
+        """Give a stream its first snapshot, the current one or a new one.
 
         Raises:
-            ApiProblem: there is no such gym, or it cannot be read and never was.
+            ApiProblem: the gym does not exist, or cannot be read and was never read before.
         """
         self.streams.add(stream)
         if stream.view not in self._frames:
@@ -119,7 +119,7 @@ class GymWatch:
             stream.offer(self._frames[stream.view], asyncio.get_running_loop().time())
 
     async def run(self) -> None:
-        """Read whenever there is a reason to, until cancelled."""
+        """Read whenever necessary, until cancelled."""
         loop = asyncio.get_running_loop()
         pace = self._sources.pace
         while True:
@@ -176,7 +176,7 @@ class GymWatch:
             self._service = found
 
     def _send(self) -> None:
-        """Encode once for each view, and give the same bytes to all of that view."""
+        """Encode once per view and send the same bytes to all its streams."""
         reading = self._reading
         assert reading is not None  # noqa: S101 - its callers have read
         degraded = self._away or not self._sources.events.following
@@ -194,7 +194,7 @@ class GymWatch:
                 stream.offer(self._frames[stream.view], now)
 
     def _end_for_members(self) -> None:
-        """A retired gym is there for staff only."""
+        """End the streams of members, because only staff see a retired gym."""
         for stream in self.streams:
             if stream.view is View.MEMBER:
                 stream.end(End.GONE)
@@ -223,7 +223,7 @@ class GymWatch:
             self._decided_at = decided_at
 
     def _admit(self, problem: ApiProblem | None) -> None:
-        """Tell those who wait for their first snapshot what became of it."""
+        """Resolve the streams that wait for their first snapshot."""
         for opener, view in self._openers.items():
             if opener.done():
                 continue

@@ -1,4 +1,4 @@
-"""All streams of one replica, by gym. While nobody watches a gym nothing is read for it."""
+"""All streams of a replica, by gym. A gym without streams is not read."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ _LOOK_EVERY_S = 1.0
 
 
 class Hub:
-    """Opens and closes streams, and tells the gyms that somebody watches when they have changed.
+    """Opens and closes streams, and forwards changes to watched gyms.
 
     Args:
-        sources: what the watched gyms work with.
+        sources: dependencies of watched gyms.
     """
 
     def __init__(self, sources: Sources) -> None:
@@ -34,25 +34,25 @@ class Hub:
         return [name for task in tasks for name in task.dead]
 
     def start(self) -> None:
-        """Begin to give signs of life; needs the running event loop."""
+        """Start sending heartbeats; requires a running event loop."""
         self._looking.start()
 
     async def close(self) -> None:
-        """End every stream, and stop reading."""
+        """End all streams and stop reading."""
         for stream in self._streams():
             stream.end(End.CLOSING)
         for task in (*(task for _, task in self._gyms.values()), self._looking):
             await task.close()
 
     def watched(self) -> int:
-        """How many gyms somebody watches."""
+        """Number of watched gyms."""
         return len(self._gyms)
 
     async def open(self, gym_id: UUID, view: View) -> Stream:
-        """A stream that has its first snapshot; `leave` gives it back.
+        """Open a stream with its first snapshot; release it with `leave`.
 
         Raises:
-            ApiProblem: there is no such gym, or it cannot be read.
+            ApiProblem: the gym does not exist, or cannot be read.
         """
         stream = Stream(view, asyncio.get_running_loop().time())
         if gym_id not in self._gyms:
@@ -68,7 +68,7 @@ class Hub:
         return stream
 
     def leave(self, gym_id: UUID, stream: Stream) -> None:
-        """Nobody takes anything from this stream any more."""
+        """Release a stream."""
         watch, task = self._gyms[gym_id]
         watch.streams.discard(stream)
         if not watch.streams:
@@ -77,18 +77,18 @@ class Hub:
         self._count()
 
     def heard(self, changes: Sequence[GymChange]) -> None:
-        """Gyms have changed, watched ones or others."""
+        """Gyms have changed, watched or not."""
         for change in changes:
             if change.gym_id in self._gyms:
                 self._gyms[change.gym_id][0].change(change.decided_at)
 
     def turned(self) -> None:
-        """Changes are heard again, or no longer: every stream is to say so, and what was missed is to be read."""
+        """Changes are received again, or no longer: read all watched gyms."""
         for watch, _ in self._gyms.values():
             watch.change()
 
     def look(self) -> None:
-        """Give quiet streams a sign of life, and drop those whose clients take nothing."""
+        """Send heartbeats to quiet streams, and drop those whose clients do not read."""
         now = asyncio.get_running_loop().time()
         for stream in self._streams():
             if now - stream.given_at >= BEAT_AFTER_S:

@@ -1,4 +1,4 @@
-"""A stream as an answer to a request."""
+"""The HTTP response of a stream."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ _SOONEST_MS, _LATEST_MS = 500, 2500  # those who lose their replica together sha
 
 
 class StreamResponse(Response):
-    """Sends what a stream holds until it ends or its client leaves.
+    """Sends a stream until it ends or its client disconnects.
 
     Args:
-        stream: whose.
-        leave: called once at the end, however it comes.
-        sent: called for each event that was sent; signs of life are none.
+        stream: the stream.
+        leave: called once at the end.
+        sent: called for each event, except heartbeats.
     """
 
     media_type = "text/event-stream"
@@ -33,7 +33,7 @@ class StreamResponse(Response):
         self._sent = sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Answer; returns when the stream is over."""
+        """Send the response; returns when the stream is over."""
         sender = asyncio.current_task()
         assert sender is not None  # noqa: S101 - ASGI runs in a task
         self._stream.sent_by(sender)
@@ -63,7 +63,7 @@ class StreamResponse(Response):
 
 
 async def _watch(receive: Receive, stream: Stream) -> None:
-    """See the client leave, where the server does not end the answer by itself."""
+    """Detect a disconnect where the server does not cancel the response."""
     while (await receive())["type"] != "http.disconnect":
         pass
     stream.abandon()

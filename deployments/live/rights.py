@@ -1,4 +1,4 @@
-"""Who may watch."""
+"""The table of rights of the live view."""
 
 from deployments.http.rights import PUBLIC, USER_OR_DEVICE, Right
 

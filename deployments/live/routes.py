@@ -1,4 +1,4 @@
-"""Watching a gym."""
+"""Routes of the live view."""
 
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 
 def router() -> APIRouter:
-    """The calls of the live view."""
+    """The routes of the live view."""
     routes = guarded_router("live")
 
     @routes.get("/gyms/{gym_id}", response_class=Response, responses={**_STREAM, **declared("unknown_gym")})
@@ -62,7 +62,7 @@ def router() -> APIRouter:
 
 
 def add_snapshots(document: dict[str, Any]) -> None:
-    """Put what `data` holds among the schemas, for no answer is of that type by itself."""
+    """Add the schemas of `data`, because no response has this type itself."""
     schemas = document["components"]["schemas"]
     for model in (SnapshotDocument, StaffSnapshotDocument):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")

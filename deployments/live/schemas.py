@@ -1,4 +1,4 @@
-"""What a snapshot says; the shapes of the OpenAPI document, and what is encoded."""
+"""Snapshots: the schemas of the OpenAPI document and their encoding."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from domain.live.service_level import ServiceLevel
 
 
 class TrendMinuteDocument(Document):
-    """A minute: who came and left, and how many were inside at its end."""
+    """A minute: entries, exits, and the occupancy at its end."""
 
     minute: datetime
     entered: int
@@ -23,14 +23,14 @@ class TrendMinuteDocument(Document):
 
 
 class MachineCountDocument(Document):
-    """Machines of one type. One out of order is not free."""
+    """Machines of one type. A machine out of order is not free."""
 
     free: int
     total: int
 
 
 class InsideNowDocument(Document):
-    """Somebody who is inside; without a name when added by a head count."""
+    """Somebody who is inside; without a name if added by a head count."""
 
     visit_id: UUID
     member_id: UUID | None
@@ -40,7 +40,7 @@ class InsideNowDocument(Document):
 
 
 class SnapshotDocument(Document):
-    """A gym as it is now."""
+    """The current state of a gym."""
 
     gym_id: UUID
     occupancy: int
@@ -52,12 +52,12 @@ class SnapshotDocument(Document):
 
     @classmethod
     def of(cls, reading: LiveReading, trend: Sequence[TrendMinute], *, degraded: bool) -> Self:
-        """The snapshot of a reading."""
+        """Convert a reading."""
         return cls.model_validate(_said(reading, trend, degraded=degraded))
 
 
 class StaffSnapshotDocument(SnapshotDocument):
-    """The same for staff, with names and how the doors are served."""
+    """The state for staff, with names and the service level of the doors."""
 
     inside: list[InsideNowDocument] = Field(description="The first 200, oldest visit first.")
     inside_count: int = Field(description="How many are inside, named or not.")
@@ -67,7 +67,7 @@ class StaffSnapshotDocument(SnapshotDocument):
     def for_staff(
         cls, reading: LiveReading, trend: Sequence[TrendMinute], service: ServiceLevel | None, *, degraded: bool
     ) -> Self:
-        """The snapshot of a reading."""
+        """Convert a reading for staff."""
         said = _said(reading, trend, degraded=degraded)
         named = {"inside": reading.inside or (), "inside_count": reading.occupancy, "service": service}
         return cls.model_validate(said | named)
@@ -86,5 +86,5 @@ def _said(reading: LiveReading, trend: Sequence[TrendMinute], *, degraded: bool)
 
 
 def encoded(document: SnapshotDocument) -> bytes:
-    """As JSON in one line."""
+    """JSON in one line."""
     return document.model_dump_json().encode()

@@ -1,4 +1,4 @@
-"""One client's stream: what it has not taken yet, which is never more than the newest snapshot."""
+"""One stream: holds at most the newest snapshot that its client has not read."""
 
 import asyncio
 from enum import StrEnum
@@ -8,18 +8,18 @@ from deployments.live.frames import BEAT, End, end_frame
 
 
 class View(StrEnum):
-    """Who looks: staff see names and how the doors are served."""
+    """What a stream shows: staff see names and the service level."""
 
     MEMBER = "member"
     STAFF = "staff"
 
 
 class Stream:
-    """A place for one snapshot; a newer one takes the place of what was not taken. For one event loop.
+    """Holds one snapshot; a newer one replaces it. For one event loop.
 
     Args:
-        view: whose.
-        now: by the event loop's clock.
+        view: of the client.
+        now: time of the event loop.
     """
 
     __slots__ = ("_ended", "_newest", "_sender", "_taker", "given_at", "taking_since", "view")
@@ -34,11 +34,11 @@ class Stream:
         self._sender: asyncio.Task[Any] | None = None
 
     def sent_by(self, sender: asyncio.Task[Any] | None) -> None:
-        """Name the task that sends it, so that it can be dropped."""
+        """Set the sending task, so that the stream can be dropped."""
         self._sender = sender
 
     def drop(self) -> None:
-        """End it without a word: its client takes nothing."""
+        """Close without an event, because the client does not read."""
         if self._sender is not None:
             self._sender.cancel()
 
@@ -49,29 +49,29 @@ class Stream:
         self._wake()
 
     def beat(self, now: float) -> None:
-        """Give it a sign of life, unless it has something to send anyway."""
+        """Give it a heartbeat, unless it has something to send."""
         if self._newest is None:
             self.offer(BEAT, now)
 
     def end(self, reason: End) -> None:
-        """Nothing goes over it any more but the reason; the first one counts."""
+        """Send the reason and close; only the first reason counts."""
         if self._ended is None:
             self._ended = end_frame(reason)
             self._newest = None
             self._wake()
 
     def abandon(self) -> None:
-        """Its client has left: nothing goes over it any more, not even why."""
+        """Close without an event, because the client has disconnected."""
         self._ended, self._newest = b"", None
         self._wake()
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, its last event taken or not."""
+        """Whether it has ended, even if the last event was not read yet."""
         return self._ended is not None
 
     async def take(self) -> tuple[bytes, bool]:
-        """What is to be sent next, as soon as there is something, and whether more may follow."""
+        """Wait for the next data; returns it, and whether more may follow."""
         while self._newest is None and self._ended is None:
             self._taker = asyncio.get_running_loop().create_future()
             await self._taker

@@ -1,4 +1,4 @@
-"""Who has streams open: how many, and whether they still may."""
+"""Owners of streams: how many they have, and whether they may keep them."""
 
 import asyncio
 from collections import Counter
@@ -23,25 +23,25 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Watcher:
-    """One credential, as it was shown, and all streams that were opened with it."""
+    """One credential and all streams that were opened with it."""
 
     client: Client
     streams: set[Stream] = field(default_factory=set)
 
 
 def view_of(asker: Asker) -> View:
-    """Names are for staff alone; a device sees what members see."""
+    """Only staff see names; a device sees what members see."""
     return View.STAFF if isinstance(asker, UserAsker) and asker.is_staff else View.MEMBER
 
 
 class Watchers:
-    """Confirms every few seconds, once for each credential, that its streams may go on. For one event loop.
+    """Confirms each credential with open streams every few seconds. For one event loop.
 
     Args:
-        callers: knows who is asking.
-        right: that of watching.
-        most: how many streams one asker may have open here.
-        every_s: how often all are confirmed; a session is believed for five seconds.
+        callers: authenticates.
+        right: of the live view.
+        most: maximum number of streams per user or device in this replica.
+        every_s: interval of the confirmation; a session is trusted for five seconds.
     """
 
     def __init__(self, callers: Callers, right: Right, *, most: int, every_s: float = 2.0) -> None:
@@ -58,7 +58,7 @@ class Watchers:
         return self._confirming.dead
 
     def start(self) -> None:
-        """Begin to confirm; needs the running event loop."""
+        """Start confirming; requires a running event loop."""
         self._confirming.start()
 
     async def close(self) -> None:
@@ -66,17 +66,17 @@ class Watchers:
         await self._confirming.close()
 
     def take_place(self, asker: Asker) -> None:
-        """Count another stream of somebody; `give_place` gives it back.
+        """Count a new stream; `give_place` releases it.
 
         Raises:
-            ApiProblem: `too_many_requests`, they have as many as they may.
+            ApiProblem: `too_many_requests`.
         """
         if self._open[asker.id] >= self._most:
-            raise later("too_many_requests", f"There are {self._most} streams open already; close one.", seconds=5)
+            raise later("too_many_requests", f"There are {self._most} streams open already. Close one.", seconds=5)
         self._open[asker.id] += 1
 
     def give_place(self, asker: Asker) -> None:
-        """A stream of theirs was closed."""
+        """A stream was closed."""
         self._open[asker.id] -= 1
         if not self._open[asker.id]:
             del self._open[asker.id]
@@ -86,7 +86,7 @@ class Watchers:
         self._watchers.setdefault(authorization, _Watcher(client)).streams.add(stream)
 
     def remove(self, authorization: str, stream: Stream) -> None:
-        """It was closed."""
+        """Stop confirming a stream."""
         watcher = self._watchers.get(authorization)
         if watcher is not None:
             watcher.streams.discard(stream)
@@ -94,7 +94,7 @@ class Watchers:
                 del self._watchers[authorization]
 
     async def confirm(self) -> None:
-        """Ask of each credential whether it is still good, and end the streams of those that are not."""
+        """Check all credentials, and end the streams of invalid ones."""
         shown = list(self._watchers)
         for start in range(0, len(shown), _AT_ONCE):
             await asyncio.gather(*(self._confirm(one) for one in shown[start : start + _AT_ONCE]))

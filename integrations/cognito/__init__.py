@@ -1,1 +1,1 @@
-"""AWS Cognito: a user pool as the identity provider, and as the directory of all accounts."""
+"""AWS Cognito: a user pool as identity provider and account directory."""

@@ -1,4 +1,4 @@
-"""A client of Cognito, and what its refusals mean. Light to import: the Lambda functions start with it."""
+"""Cognito client and its errors. Light to import, because the Lambda functions start with it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,11 +19,11 @@ from integrations.time_limit import is_time_for
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a client waits for AWS. In seconds.
+    """Timeouts and retries of an AWS client, in seconds.
 
     Args:
-        connect_s, read_s: of one attempt.
-        attempts: of one call, the first one included.
+        connect_s, read_s: timeouts of one attempt.
+        attempts: maximum number of attempts of one call, including the first.
     """
 
     connect_s: float
@@ -32,23 +32,23 @@ class Patience:
 
     @property
     def attempt_s(self) -> float:
-        """What one attempt takes at most."""
+        """Maximum duration of one attempt."""
         return self.connect_s + self.read_s
 
     @property
     def pause_s(self) -> float:
-        """The longest pause before another attempt. Botocore waits up to 1 s, then 2 s, 4 s and so on."""
+        """Maximum pause between two attempts. Botocore waits up to 1 s, then 2 s, 4 s and so on."""
         return float(2 ** (self.attempts - 2)) if self.attempts > 1 else 0.0
 
     @property
     def call_s(self) -> float:
-        """What one call takes at most, with all its attempts and pauses."""
+        """Maximum duration of one call with all attempts and pauses."""
         return self.attempts * self.attempt_s + sum(2.0**number for number in range(self.attempts - 1))
 
     @property
     def config(self) -> Config:
-        """The same for boto3."""
-        # Not `adaptive`: after refusals that mode waits for its turn without an end.
+        """The configuration for boto3."""
+        # Not `adaptive`: after throttling that mode may wait for ever.
         retries = {"mode": "standard", "total_max_attempts": self.attempts}
         return Config(connect_timeout=self.connect_s, read_timeout=self.read_s, retries=retries)
 
@@ -63,7 +63,7 @@ TRIGGER_WITHIN_S = 3.0
 
 
 class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
-    """Another attempt could not end within the time limit of the answer."""
+    """The next attempt would exceed the time limit of the request."""
 
     fmt = "no time is left for another attempt"
 
@@ -103,7 +103,7 @@ REFUSALS: Mapping[str, IdentityRefusal] = {
 
 UNKNOWN_USER = "UserNotFoundException"
 INVALID = "InvalidParameterException"
-# What breaks the form of a value is told by the value's name.
+# A malformed value is reported by its name.
 _INVALID_VALUES: Mapping[str, IdentityRefusal] = {
     "'confirmationCode'": WRONG_CODE,
     "'password'": _WEAK,
@@ -119,9 +119,9 @@ NEW_PASSWORD_NEEDED = REFUSALS["PasswordResetRequiredException"]
 def open_client(
     service: str, region: str, endpoint_url: str = "", patience: Patience = FOR_IDENTITY, /, **credentials: str
 ) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client of one of AWS's services; credentials come from the environment unless they are given.
+    """Open a client of an AWS service. Credentials come from the environment unless they are given.
 
-    Its calls raise `OutOfTimeError` in place of an attempt that could not end within the present time limit.
+    Its calls raise `OutOfTimeError` instead of starting an attempt that would exceed the current time limit.
     """
     client = boto3.client(
         service, region_name=region or None, endpoint_url=endpoint_url or None, config=patience.config, **credentials
@@ -137,14 +137,14 @@ def open_client(
 
 @contextmanager
 def plainly(*passing: str) -> Iterator[None]:
-    """Turn whatever Cognito or the way to it says into `ProviderAwayError`.
+    """Convert errors of Cognito and of the connection to `ProviderAwayError`.
 
     Args:
-        passing: names of refusals that are left as they are.
+        passing: names of Cognito errors to re-raise unchanged.
 
     Raises:
         ClientError: one of `passing`.
-        ProviderAwayError: see there.
+        ProviderAwayError: any other error.
     """
     try:
         yield
@@ -157,7 +157,7 @@ def plainly(*passing: str) -> Iterator[None]:
 
 
 def refusal_of(error: ClientError) -> IdentityRefusal | None:
-    """What a refusal of Cognito's means to whoever asked; None where it is no answer to them."""
+    """The refusal that a Cognito error means for the user; None if it means none."""
     code, message = error_code(error), error_message(error)
     if code == INVALID:
         return next((refusal for value, refusal in _INVALID_VALUES.items() if value in message), None)
@@ -167,23 +167,23 @@ def refusal_of(error: ClientError) -> IdentityRefusal | None:
 
 
 def error_code(error: ClientError) -> str:
-    """The name of a refusal."""
+    """The error's name."""
     return str(error.response["Error"]["Code"])
 
 
 def error_message(error: ClientError) -> str:
-    """What a refusal says."""
+    """The error's message."""
     return str(error.response["Error"].get("Message", ""))
 
 
 def ignoring(call: Callable[[], object], *refusals: str) -> None:
-    """Make a call of which refusals of these names change nothing."""
+    """Make a call and ignore errors of these names."""
     with suppress(ClientError), plainly(*refusals):
         call()
 
 
 def account_from(user: Mapping[str, Any], groups: tuple[str, ...] = ()) -> Account:
-    """An account from what `ListUsers` (`Attributes`) or `AdminGetUser` (`UserAttributes`) says."""
+    """Convert an entry of `ListUsers` (`Attributes`) or `AdminGetUser` (`UserAttributes`) to an account."""
     listed = user.get("Attributes") or user.get("UserAttributes") or []
     attributes = {each["Name"]: each["Value"] for each in listed}
     created: datetime = user["UserCreateDate"]

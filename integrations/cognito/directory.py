@@ -27,12 +27,12 @@ _NO_TOKEN = (INVALID, "InvalidToken")  # the second is what moto says
 
 
 class CognitoDirectory:
-    """See `domain.identity.ports.Directory`. Groups are looked for among the names of roles.
+    """See `domain.identity.ports.Directory`. Only groups with the name of a role count.
 
     Args:
-        pool_id, region, endpoint_url: name the pool.
-        patience: how long Cognito is waited for.
-        client: in place of one of its own.
+        pool_id, region, endpoint_url: the user pool.
+        patience: timeouts and retries.
+        client: replaces the own client.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class CognitoDirectory:
     def page(self, limit: int, after: str | None) -> AccountPage:
         """See `Directory`.
 
-        Cognito lists users without their groups. Asking for each user's would cost a call per user; the members of
-        each group cost a call for sixty, so a page is joined with those, read once for the page.
+        Cognito lists users without their groups. One call per user would be too expensive, so the members of each group
+        (60 per call) are read once per page and joined with it.
         """
         users, next_token = self._users(limit, after)
         groups: dict[str, list[str]] = {}
@@ -136,10 +136,10 @@ class CognitoDirectory:
 
 
 def _needs_pool(error: ClientError) -> None:
-    """Cognito misses a group and the whole pool by the same name.
+    """Cognito uses the same error name for a missing group and a missing pool.
 
     Raises:
-        ProviderAwayError: it is the pool, and "nobody is in the group" would be untrue.
+        ProviderAwayError: the pool is missing, so "the group is empty" would be wrong.
     """
     if error_code(error) == _MISSING and "pool" in error_message(error).lower():
         raise ProviderAwayError("Cognito has no such user pool") from error

@@ -1,7 +1,7 @@
-"""How the functions `list_users` and `change_role` are asked, and what they answer.
+"""Requests and responses of the Lambda functions `list_users` and `change_role`.
 
-The event is API Gateway's (HTTP API, payload 2.0), whose authorizer has verified the caller's token: so the functions
-are the same whether API Gateway calls them or the Identity deployment does.
+The event is that of API Gateway (HTTP API, payload 2.0) with a JWT authorizer. API Gateway and the Identity deployment
+therefore call the same functions in the same way.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _OK = 200
 
 
 class AccountItem(msgspec.Struct, frozen=True):
-    """An account as the functions answer it."""
+    """An account in a response of the functions."""
 
     id: UUID
     email: str | None
@@ -30,7 +30,7 @@ class AccountItem(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, account: Account) -> "AccountItem":
-        """An account's item."""
+        """Convert an account."""
         return cls(
             account.sub,
             account.email,
@@ -42,7 +42,7 @@ class AccountItem(msgspec.Struct, frozen=True):
         )
 
     def account(self) -> Account:
-        """The account of an item."""
+        """Convert to an account."""
         return Account(
             sub=self.id,
             email=self.email,
@@ -55,7 +55,7 @@ class AccountItem(msgspec.Struct, frozen=True):
 
 
 class AccountItems(msgspec.Struct, frozen=True):
-    """A part of the directory as `list_users` answers it."""
+    """A page of accounts in the response of `list_users`."""
 
     items: list[AccountItem]
     next: str | None
@@ -74,7 +74,7 @@ class _Answer(msgspec.Struct, frozen=True):
 def function_event(
     caller: FunctionCaller, method: str, path: str, query: Mapping[str, str] | None = None, body: object = None
 ) -> dict[str, Any]:
-    """The event of one call on somebody's behalf."""
+    """The event of a call on behalf of a user."""
     return {
         "version": "2.0",
         "routeKey": f"{method} {path}",
@@ -97,7 +97,7 @@ def function_event(
 
 
 def read_page(answer: object) -> AccountPage | IdentityRefusal:
-    """What `list_users` has answered."""
+    """Parse the response of `list_users`."""
     body = _body(answer)
     if isinstance(body, IdentityRefusal):
         return body
@@ -106,7 +106,7 @@ def read_page(answer: object) -> AccountPage | IdentityRefusal:
 
 
 def read_account(answer: object) -> Account | IdentityRefusal:
-    """What `change_role` has answered."""
+    """Parse the response of `change_role`."""
     body = _body(answer)
     return body if isinstance(body, IdentityRefusal) else msgspec.json.decode(body, type=AccountItem).account()
 

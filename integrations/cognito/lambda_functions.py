@@ -1,4 +1,4 @@
-"""`list_users` and `change_role` as AWS Lambda functions."""
+"""Calls `list_users` and `change_role` as AWS Lambda functions."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,8 +20,8 @@ class LambdaFunctions:
     """See `domain.identity.ports.IdentityFunctions`.
 
     Args:
-        identity: the functions' names and region.
-        client: in place of one of its own.
+        identity: names and region of the functions.
+        client: replaces the own client.
     """
 
     def __init__(self, identity: IdentitySettings, client: Any = None) -> None:  # noqa: ANN401 - boto3 has no types

@@ -1,4 +1,4 @@
-"""A Cognito user pool as the identity provider."""
+"""A Cognito user pool as identity provider."""
 
 import hashlib
 import secrets
@@ -60,16 +60,16 @@ class _NotGranted(msgspec.Struct, frozen=True):
 
 
 def _sign_up_id(sub: UUID) -> UUID:
-    """The id of a sign-up: made of the user's, which is no secret later, and of the same shape as a random one."""
+    """The id of a sign-up, derived from the user's id, which is not secret later. It looks like a random id."""
     return UUID(bytes=hashlib.sha256(b"sign-up " + sub.bytes).digest()[:16], version=4)
 
 
 class CognitoProvider:
-    """See `domain.identity.ports.IdentityProvider`. The pool's users sign in by mail; the client has no secret.
+    """See `domain.identity.ports.IdentityProvider`. Users sign in by mail address. The client has no secret.
 
     Args:
         identity: the pool, its client, its hosted page.
-        client: in place of one of its own.
+        client: replaces the own client.
     """
 
     def __init__(self, identity: IdentitySettings, client: Any = None) -> None:  # noqa: ANN401 - boto3 has no types
@@ -86,10 +86,10 @@ class CognitoProvider:
         name: str,
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> UUID | IdentityRefusal:
-        """See `IdentityProvider`. The group `User` is given by the trigger `assign_default_role`.
+        """See `IdentityProvider`. The trigger `assign_default_role` adds the group `User`.
 
-        The pool has one user of an address. One that nobody has confirmed is deleted and made anew: its password and
-        name are those of whoever came first, who need not be the owner of the address.
+        A pool has one user per address. An unconfirmed one is deleted and created again: its password and name belong
+        to whoever signed up first, who may not own the address.
         """
         address = normal_address(email)
         attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": kept(name)}]
@@ -105,7 +105,7 @@ class CognitoProvider:
                 self.delete(former.sub)
                 answer = self._answer(call)
                 if isinstance(answer, IdentityRefusal) and answer.problem is IdentityProblem.EMAIL_IN_USE:
-                    return uuid4()  # another sign-up was faster, and nothing is kept of this one
+                    return uuid4()  # another sign-up was faster; nothing of this one was stored
         return answer
 
     def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
@@ -119,7 +119,7 @@ class CognitoProvider:
         refusal = self._answer(
             lambda: self._none(self._client.confirm_sign_up(**self._app, Username=username, ConfirmationCode=typed))
         )
-        # Whatever Cognito says of an account (none, confirmed already, disabled, too many codes) is said to nobody.
+        # Do not reveal whether the account is missing, confirmed, disabled, or received too many codes.
         return None if refusal is None else WRONG_CODE
 
     def resend_code(
@@ -128,7 +128,7 @@ class CognitoProvider:
         sign_up_id: UUID | None = None,
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> None:
-        """See `IdentityProvider`. Cognito's new code replaces the former one, whoever asks."""
+        """See `IdentityProvider`. The new code of Cognito replaces the previous one, whoever requested it."""
         address = account_name(email)
         username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
         if username is not None:
@@ -141,7 +141,7 @@ class CognitoProvider:
         return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": account_name(email), "PASSWORD": password}, "")
 
     def refresh(self, refresh_token: str, client: Client = UNKNOWN_CLIENT) -> Tokens | IdentityRefusal:  # noqa: ARG002 - see there
-        """See `IdentityProvider`. The app client does not rotate refresh tokens: this flow would be refused."""
+        """See `IdentityProvider`. The app client must not rotate refresh tokens, or Cognito refuses this."""
         answer = self._initiate("REFRESH_TOKEN_AUTH", {"REFRESH_TOKEN": refresh_token}, refresh_token)
         return SESSION_OVER if isinstance(answer, IdentityRefusal) else answer
 
@@ -159,7 +159,7 @@ class CognitoProvider:
         email: str,
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> UUID:
-        """See `IdentityProvider`. Cognito's new code replaces the former one; the id that is returned binds nothing."""
+        """See `IdentityProvider`. The new code of Cognito replaces the previous one. The returned id binds nothing."""
         self._quietly(lambda: self._client.forgot_password(**self._app, Username=account_name(email)))
         return uuid4()
 
@@ -170,7 +170,7 @@ class CognitoProvider:
         password: str,
         reset_id: UUID | None = None,  # noqa: ARG002 - Cognito knows the last code only
     ) -> IdentityRefusal | None:
-        """See `IdentityProvider`. Cognito has one code of an account, which no id tells apart."""
+        """See `IdentityProvider`. Cognito has one code per account; ids do not separate them."""
         typed = normal_code(code)
         if not typed:
             return WRONG_CODE
@@ -183,7 +183,7 @@ class CognitoProvider:
         )
         if refusal is None or refusal.problem is IdentityProblem.WEAK_PASSWORD:
             return refusal
-        return WRONG_CODE  # whatever Cognito says of the account is said to nobody
+        return WRONG_CODE  # do not reveal the state of the account
 
     def change_password(self, access_token: str, old: str, new: str) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
@@ -297,12 +297,12 @@ class CognitoProvider:
         ignoring(lambda: self._client.admin_delete_user(**self._pool, Username=str(sub)), UNKNOWN_USER)
 
     def _signed_up(self, address: str, sign_up_id: UUID) -> str | None:
-        """The name of the user that a sign-up has made, unless a later one has replaced it."""
+        """The user name that a sign-up created, unless a later sign-up replaced it."""
         user = self._user_of(address)
         return str(user.sub) if user is not None and _sign_up_id(user.sub) == sign_up_id else None
 
     def _user_of(self, address: str) -> Account | None:
-        """The user of an address, without groups; unlike `ListUsers` this sees what was written just now."""
+        """The user of an address, without groups. Unlike `ListUsers`, this is consistent with recent writes."""
         try:
             with plainly(UNKNOWN_USER):
                 return account_from(self._client.admin_get_user(**self._pool, Username=address))
@@ -338,9 +338,9 @@ class CognitoProvider:
             return refusal
 
     def _quietly(self, call: Callable[[], object]) -> None:
-        """Ask for a code; whether there is such an account is nobody's business.
+        """Request a code without revealing whether the account exists.
 
-        Nor is that it is confirmed already, has no address to send to (`INVALID`), or was sent too many codes.
+        Also hides that it is confirmed already, has no address (`INVALID`), or received too many codes.
         """
         ignoring(call, *REFUSALS, INVALID)
 

@@ -1,4 +1,4 @@
-"""Which store of images the settings want."""
+"""Chooses the image store from the settings."""
 
 from domain.images import ImageStore
 from integrations.images.directory import DirectoryImages
@@ -6,13 +6,13 @@ from integrations.settings import Settings
 
 
 def open_images(settings: Settings) -> ImageStore:
-    """The bucket where one is named, else the folder.
+    """Open the bucket if one is set, otherwise the folder.
 
     Raises:
-        ValueError: the settings name neither.
+        ValueError: neither is set.
     """
     if settings.images.bucket:
-        # Imported here: boto3 takes a second, and a stack on a folder has no use for it.
+        # boto3 takes a second to import, and a stack with a folder does not need it.
         from integrations.images.s3 import S3Images  # noqa: PLC0415
 
         return S3Images(settings.images)

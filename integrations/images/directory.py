@@ -1,4 +1,4 @@
-"""Images in a folder of this machine."""
+"""Image store in a local folder."""
 
 import os
 import shutil
@@ -21,17 +21,17 @@ _PIECE = 256 * 1024
 
 
 class DirectoryImages:
-    """Each image is a file whose ending says its type; see `domain.images.ImageStore`.
+    """One file per image; its extension is the type. See `domain.images.ImageStore`.
 
     Args:
-        folder: is made when the first image comes; readable by its owner only.
+        folder: created with the first image; readable by its owner only.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, key: str, source: BinaryIO, content_type: str) -> None:
-        """See `ImageStore`. On disk before it is there: a power cut leaves the whole file or none."""
+        """See `ImageStore`. Flushed before it is renamed: after a power failure it is complete or missing."""
         ending = _ENDINGS.get(content_type, _UNKNOWN)
         file = self._file(key, ending)
         with _plainly():
@@ -76,7 +76,7 @@ class DirectoryImages:
             return True
 
     def keys(self, prefix: str, written_before: datetime) -> Iterator[str]:
-        """See `ImageStore`. What a process that was killed had begun to write is removed on the way."""
+        """See `ImageStore`. Removes unfinished files of killed processes."""
         with _plainly():
             for file in sorted((self._folder / prefix).rglob("*")):
                 if not file.is_file() or not _is_older(file, written_before):
@@ -87,7 +87,7 @@ class DirectoryImages:
                     yield file.relative_to(self._folder).with_suffix("").as_posix()
 
     def address(self, key: str, lifetime: timedelta) -> str | None:  # noqa: ARG002 - the port's own
-        """See `ImageStore`: nobody reaches a folder but through us."""
+        """See `ImageStore`: a folder has no public address."""
         return None
 
     def _file(self, key: str, ending: str) -> Path:

@@ -1,7 +1,7 @@
-"""A picture made anew from its points: whatever else the file carried stays behind.
+"""Encodes a picture anew from its pixels, so that nothing else of the file survives.
 
-What was photographed where (EXIF), colour profiles, text, and bytes of another format before or after the picture's own
-are not copied, because nothing is copied: a file that is also a page or a program comes out as a picture only.
+Location and camera data (EXIF), colour profiles, texts, and data of other formats before or after the picture are never
+copied. A file that is also a web page or a program becomes a plain picture.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from integrations.images.points import eight_bit, has_alpha, without_extras
 
 CONTENT_TYPE = "image/webp"
 LONGEST_SIDE = {Size.LARGE: 1600, Size.SMALL: 320}
-"""Pixels; a smaller picture is not made larger."""
+"""In pixels; smaller pictures are not enlarged."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _QUALITY = 85
@@ -28,11 +28,11 @@ _MOVES = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture moves. Send on
 
 
 def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
-    """The picture in both sizes, upright, without anything but its points.
+    """Encode a picture in both sizes, upright, from its pixels only.
 
     Args:
-        data: the file as it was uploaded, of whatever kind it says that it is.
-        max_pixels: width times height that is decoded at most; more is refused by the file's head alone.
+        data: the uploaded file; its declared type is ignored.
+        max_pixels: maximum width times height. Larger pictures are refused by their header.
     """
     try:
         return _encoded(data, max_pixels)
@@ -73,7 +73,7 @@ def _within(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
 
 
 def _turn_upright(points: Image.Image) -> None:
-    """Phones store pictures lying down and say so beside them."""
+    """Apply the orientation that phones store in EXIF."""
     try:
         ImageOps.exif_transpose(points, in_place=True)
     except Exception as error:  # noqa: BLE001 - what stands beside the points is broken; they are not

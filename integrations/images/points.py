@@ -1,4 +1,4 @@
-"""What a picture shows, in points of eight bits: whatever it was stored as, and nothing that stands beside it."""
+"""Normalises a picture to pixels of eight bits per channel, without additional data."""
 
 from PIL import Image
 
@@ -14,15 +14,15 @@ _TO_8_BITS = [(value * 255 + _LARGEST_16 // 2) // _LARGEST_16 for value in range
 
 
 def without_extras(data: bytes) -> bytes:
-    """A file without what a PNG has beside its points: texts and profiles, however large or broken they are.
+    """Remove the additional chunks of a PNG: texts and profiles, however large or broken.
 
-    Pillow unpacks them, and takes the whole picture for broken when one is larger than a mebibyte.
+    Pillow decompresses them, and rejects the whole picture if one exceeds a mebibyte.
 
     Args:
-        data: a file of any kind; one that is no PNG comes back as it is.
+        data: a file of any type; anything but a PNG is returned unchanged.
 
     Returns:
-        The file. Of a PNG with more chunks than a picture ever has, the signature alone, which is no picture.
+        The file. For a PNG with an implausible number of chunks only its signature, which is not a picture.
     """
     if not data.startswith(_PNG):
         return data
@@ -40,9 +40,9 @@ def without_extras(data: bytes) -> bytes:
 
 
 def eight_bit(picture: Image.Image) -> Image.Image:
-    """A picture whose points have eight bits for each colour; Pillow itself cuts larger ones off at 255.
+    """Convert to eight bits per channel. Pillow itself would clip larger values at 255.
 
-    Grey of 16 bits is scaled. Of other large numbers nobody knows which is white: the largest of the picture is.
+    Grey of 16 bits is scaled. For other modes the white point is unknown: the largest value becomes white.
     """
     if picture.mode.startswith("I;16"):
         return _scaled_16(picture)
@@ -55,7 +55,7 @@ def eight_bit(picture: Image.Image) -> Image.Image:
 
 
 def has_alpha(picture: Image.Image) -> bool:
-    """Whether some of a picture may be transparent."""
+    """Whether the picture may have transparent pixels."""
     return picture.has_transparency_data
 
 

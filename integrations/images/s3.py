@@ -1,4 +1,4 @@
-"""Images in a bucket of S3, or of a server that speaks its language."""
+"""Image store in a bucket of S3 or a compatible server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from domain.images import ImagesAwayError, StoredImage
 from integrations.settings import ImageSettings
 
-# Two tries of at most 2 + 5 s: whoever waits for a picture would rather be told to come again.
+# Two attempts of at most 2 + 5 s: a quick 503 is better than a long wait for a picture.
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
@@ -24,10 +24,10 @@ _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
 class S3Images:
-    """One object for each image, encrypted by the server (AES-256); see `domain.images.ImageStore`.
+    """One object per image, encrypted by the server (AES-256). See `domain.images.ImageStore`.
 
     Args:
-        settings: the bucket and the way to it; without keys in it, credentials come from the environment.
+        settings: the bucket and its endpoint. Without keys, credentials come from the environment.
     """
 
     keys_at_once = 1000  # S3's own limit
@@ -98,7 +98,7 @@ class S3Images:
 
 
 def open_s3(settings: ImageSettings) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client of the server that the settings name."""
+    """Open a client of the configured endpoint."""
     return boto3.client(
         "s3",
         region_name=settings.region or None,

@@ -1,1 +1,1 @@
-"""The local identity provider: accounts, passwords and tokens as Cognito has them, on this machine."""
+"""The local identity provider: accounts, passwords and tokens like Cognito's, on this machine."""

@@ -1,4 +1,4 @@
-"""Accounts and their groups in the local provider's file."""
+"""Accounts and groups in the local provider's database."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ _AT_ONCE = 1000
 
 
 class Accounts:
-    """Questions and changes within one unit of work."""
+    """Queries and changes within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -35,7 +35,7 @@ class Accounts:
         return next(iter(self._with_groups(select(*_ACCOUNT).where(accounts.c.sub == sub))), None)
 
     def account_of(self, email: str) -> Account | None:
-        """The account of an address."""
+        """The account of a mail address."""
         address = normal_address_or_none(email)
         if address is None:
             return None
@@ -43,12 +43,12 @@ class Accounts:
         return next(iter(self._with_groups(query)), None)
 
     def page(self, limit: int, after: UUID | None) -> list[Account]:
-        """A part of all accounts, by `sub`."""
+        """A page of accounts, ordered by `sub`."""
         query = select(*_ACCOUNT).order_by(accounts.c.sub).limit(limit)
         return self._with_groups(query if after is None else query.where(accounts.c.sub > after))
 
     def known(self, subs: Sequence[UUID]) -> set[UUID]:
-        """Those of them that there are."""
+        """The subset of these ids that exists."""
         found: set[UUID] = set()
         for first in range(0, len(subs), _AT_ONCE):
             chosen = accounts.c.sub.in_(subs[first : first + _AT_ONCE])
@@ -56,27 +56,27 @@ class Accounts:
         return found
 
     def password(self, sub: UUID) -> str | None:
-        """What is kept of the password."""
+        """The stored password hash."""
         kept: str | None = self._connection.execute(
             select(accounts.c.password).where(accounts.c.sub == sub)
         ).scalar_one_or_none()
         return kept
 
     def proven(self, sub: UUID, kept: str) -> Account | None:
-        """The account as it is now, unless its password was changed, it was disabled or deleted since it was proven."""
+        """The current account, unless it was deleted or disabled or its password changed since the proof."""
         account = self.account(sub)
         return account if account is not None and account.enabled and self.password(sub) == kept else None
 
     def replace_password(self, sub: UUID, kept: str | None, password: str) -> bool:
-        """Keep a new password in place of that one; whether it still was that one."""
+        """Replace the password hash if it is still the given one. Returns whether it was."""
         this = (accounts.c.sub == sub, accounts.c.password.is_not_distinct_from(kept))
         return self._connection.execute(update(accounts).where(*this).values(password=password)).rowcount == 1
 
     def add(self, new: Sequence[Account], password: str | None = None) -> None:
-        """Keep new accounts, all with this password or without one. They end the open sign-ups of their addresses.
+        """Add accounts, all with this password hash or without one. Ends the open sign-ups of their addresses.
 
         Raises:
-            sqlalchemy.exc.IntegrityError: a `sub` or an address is taken.
+            sqlalchemy.exc.IntegrityError: a `sub` or an address exists already.
         """
         rows = [
             {
@@ -99,31 +99,31 @@ class Accounts:
             self._connection.execute(insert(account_groups), groups)
 
     def change(self, sub: UUID, **values: object) -> None:
-        """Write columns of an account."""
+        """Update columns of an account."""
         self._connection.execute(update(accounts).where(accounts.c.sub == sub).values(**values))
 
     def remove(self, sub: UUID) -> None:
-        """Delete an account with all that belongs to it, and whatever is open for its address."""
+        """Delete an account with all its data and the open sign-ups of its address."""
         address = select(accounts.c.email).where(accounts.c.sub == sub).scalar_subquery()
         for table in (sign_ups, resets):
             self._connection.execute(delete(table).where(table.c.email == address))
         self._connection.execute(delete(accounts).where(accounts.c.sub == sub))
 
     def join(self, sub: UUID, group: str) -> None:
-        """Put an account into a group; twice changes nothing."""
+        """Add an account to a group. Idempotent."""
         present = select(account_groups).where(account_groups.c.sub == sub, account_groups.c.name == group)
         exists = self._connection.execute(select(accounts.c.sub).where(accounts.c.sub == sub)).first()
         if exists and self._connection.execute(present).first() is None:
             self._connection.execute(insert(account_groups).values(sub=sub, name=group))
 
     def leave(self, sub: UUID, group: str) -> None:
-        """Take an account out of a group."""
+        """Remove an account from a group."""
         self._connection.execute(
             delete(account_groups).where(account_groups.c.sub == sub, account_groups.c.name == group)
         )
 
     def enabled_members(self, group: str) -> set[UUID]:
-        """Whoever is in a group and enabled."""
+        """Enabled members of a group."""
         rows = self._connection.execute(
             select(accounts.c.sub)
             .join(account_groups, account_groups.c.sub == accounts.c.sub)
@@ -141,5 +141,5 @@ class Accounts:
 
 
 def new_account(sub: UUID, email: str, name: str, now: datetime, *, confirmed: bool) -> Account:
-    """An enabled account in no group yet."""
+    """A new enabled account without groups."""
     return Account(sub, normal_address(email), kept(name), enabled=True, confirmed=confirmed, created_at=now)

@@ -1,4 +1,4 @@
-"""Brings a file that was written before addresses had one form up to date, once."""
+"""One-time migration of a database from before mail addresses had a normal form."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -15,10 +15,10 @@ _NORMAL_ADDRESSES = 1  # SQLite's `user_version` of a file; a new one has 0 as w
 
 
 def normalise_addresses(connection: Connection) -> None:
-    """Write each address in its normal form. One that is no address stays: nobody can sign in by it.
+    """Normalise all addresses. An invalid one stays as it is; nobody can sign in with it.
 
     Raises:
-        CollidingAddressesError: two accounts have what is one address; nothing was changed.
+        CollidingAddressesError: two accounts have the same normalised address; nothing was changed.
     """
     if connection.execute(text("PRAGMA user_version")).scalar_one() >= _NORMAL_ADDRESSES:
         return
@@ -32,7 +32,7 @@ def normalise_addresses(connection: Connection) -> None:
 
 
 def release_addresses(path: Path, subs: Collection[UUID]) -> set[UUID]:
-    """Take the addresses of accounts away, so that another account can have them. Which of them there were."""
+    """Remove the addresses of accounts, so that other accounts can have them. Returns the accounts that existed."""
     if not path.exists():
         return set()
     store = Store(f"sqlite:///{path}", pool_size=1)

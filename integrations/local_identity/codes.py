@@ -1,4 +1,4 @@
-"""Secrets of the local provider that are good once: refresh tokens and authorization codes."""
+"""One-time secrets of the local provider: refresh tokens and authorization codes."""
 
 import hashlib
 import hmac
@@ -20,7 +20,7 @@ _AUTHORIZATION_CODE_LIVES = timedelta(seconds=60)  # RFC 6749 section 4.1.2 advi
 
 
 class Refreshable(NamedTuple):
-    """A session that may go on."""
+    """A session that can be refreshed."""
 
     sub: UUID
     session_id: UUID
@@ -28,28 +28,28 @@ class Refreshable(NamedTuple):
 
 
 class Rotated(NamedTuple):
-    """A session that goes on with another refresh token."""
+    """A refreshed session with its next refresh token."""
 
     session: Refreshable
     refresh_token: str
 
 
 class Authorized(NamedTuple):
-    """What an authorization code stands for."""
+    """The sign-in behind an authorization code."""
 
     sub: UUID
     session_id: UUID
 
 
 class Codes:
-    """Questions and changes within one unit of work."""
+    """Queries and changes within one transaction."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
 
     def new_refresh_token(self, session: Refreshable, lifetime: timedelta) -> str:
-        """A refresh token of a session."""
+        """Create a refresh token for a session."""
         self._connection.execute(delete(refresh_tokens).where(refresh_tokens.c.expires_at <= self._now))
         token = secrets.token_urlsafe(32)
         self._connection.execute(
@@ -65,10 +65,10 @@ class Codes:
         return token
 
     def rotate(self, token: str, client: Client, lifetime: timedelta) -> Rotated | ReusedCredential | None:
-        """Exchange a refresh token for its successor; None: there is no such token, or it has expired.
+        """Exchange a refresh token for its successor; None if it does not exist or has expired.
 
-        A token that was spent before gets the same successor again where its answer may have been lost, see
-        `_second_answer`. Otherwise two parties have it: every token of its session becomes worthless.
+        A used token returns the same successor if its response may have been lost, see `_second_answer`. Otherwise two
+        parties hold the token: all tokens of the session are revoked.
         """
         row = self._connection.execute(
             select(refresh_tokens).where(refresh_tokens.c.token_hash == _hash(token))
@@ -98,10 +98,10 @@ class Codes:
         return Rotated(session, successor)
 
     def _second_answer(self, row: Row[Any], token: str, client: Client) -> str | None:
-        """The successor of a spent token, where the first answer may have been lost or two tabs have sent the token.
+        """The successor of a used token, if the response may have been lost or two tabs sent the token.
 
-        That is: within a few seconds of the first use, which a second answer does not extend; from the same device as
-        far as that can be told; and while nobody has used the successor, which proves that it was received.
+        Conditions: within a few seconds of the first use (a second answer does not extend this), from the same device
+        as far as it can be recognised, and before the successor was used, which would prove that it had been received.
         """
         if row.successor is None or row.spent_at is None or not row.spent_at <= self._now < row.spent_at + _GRACE:
             return None
@@ -115,39 +115,39 @@ class Codes:
         return successor if self._connection.execute(select(refresh_tokens.c.sub).where(*unused)).first() else None
 
     def _end_family(self, session_id: UUID) -> None:
-        """Make every refresh token of a session worthless, and keep that it was: each further use is reuse as well.
+        """Revoke all refresh tokens of a session and remember this: each further use counts as reuse too.
 
-        Whoever has to end the session elsewhere may fail to, and gets another chance.
+        The caller, which ends the session elsewhere, may fail and then gets another chance.
         """
         family = update(refresh_tokens).where(refresh_tokens.c.session_id == session_id)
         self._connection.execute(family.values(spent=True, spent_at=None, spent_by=None, successor=None))
 
     def stands(self, session_id: UUID) -> bool:
-        """Whether a refresh token of the session is still valid."""
+        """Whether the session has a valid refresh token."""
         valid = refresh_tokens.c.spent.is_(False), refresh_tokens.c.expires_at > self._now
         query = select(refresh_tokens.c.sub).where(refresh_tokens.c.session_id == session_id, *valid)
         return self._connection.execute(query).first() is not None
 
     def session_of(self, token: str) -> UUID | None:
-        """The session that a refresh token belongs to."""
+        """The session of a refresh token."""
         session_id: UUID | None = self._connection.execute(
             select(refresh_tokens.c.session_id).where(refresh_tokens.c.token_hash == _hash(token))
         ).scalar_one_or_none()
         return session_id
 
     def end_session(self, session_id: UUID) -> None:
-        """Make every refresh token of a session worthless."""
+        """Revoke all refresh tokens of a session."""
         self._connection.execute(delete(refresh_tokens).where(refresh_tokens.c.session_id == session_id))
 
     def end_sessions(self, sub: UUID, *, but: UUID | None = None) -> None:
-        """Make every refresh token of an account worthless, and what could still become one; one session may stay."""
+        """Revoke all refresh tokens and authorization codes of an account, except those of one session."""
         ending = delete(refresh_tokens).where(refresh_tokens.c.sub == sub)
         self._connection.execute(ending if but is None else ending.where(refresh_tokens.c.session_id != but))
         unused = (authorization_codes.c.sub == sub, authorization_codes.c.session_id.is_(None))
         self._connection.execute(delete(authorization_codes).where(*unused))
 
     def new_authorization_code(self, sub: UUID, redirect_uri: str, challenge: str | None) -> str:
-        """An authorization code, bound to where it is sent and to the client's challenge (RFC 7636)."""
+        """Create an authorization code, bound to the redirect URI and the client's challenge (RFC 7636)."""
         self._connection.execute(
             delete(authorization_codes).where(authorization_codes.c.expires_at <= self._now - timedelta(hours=1))
         )
@@ -166,7 +166,7 @@ class Codes:
     def spend_authorization_code(
         self, code: str, redirect_uri: str, verifier: str | None, session_id: UUID
     ) -> Authorized | ReusedCredential | None:
-        """What a code stands for, once. A second use ends the session of the first (RFC 6749 section 4.1.2)."""
+        """Redeem a code, once. A second use ends the session of the first (RFC 6749 section 4.1.2)."""
         this = authorization_codes.c.code_hash == _hash(code)
         row = self._connection.execute(select(authorization_codes).where(this)).one_or_none()
         if row is None:
@@ -181,7 +181,7 @@ class Codes:
 
 
 def _device(token: str, client: Client) -> str:
-    """What tells one device from another, readable by nobody who has not got the token."""
+    """A fingerprint of the device, readable only with the token."""
     return hmac.new(token.encode(), f"{client.network}\n{client.device}".encode(), hashlib.sha256).hexdigest()
 
 

@@ -11,7 +11,7 @@ from integrations.local_identity.tables import AccountsFile
 
 
 class LocalDirectory:
-    """See `domain.identity.ports.Directory`. Groups are made by their first member."""
+    """See `domain.identity.ports.Directory`. A group exists once it has a member."""
 
     def __init__(self, file: AccountsFile) -> None:
         self._file = file
@@ -49,10 +49,10 @@ class LocalDirectory:
             Accounts(connection).leave(sub, group)
 
     def add_accounts(self, new: Sequence[Account]) -> None:
-        """Take over accounts made elsewhere, without passwords; those whose `sub` is known are left as they are.
+        """Import accounts without passwords; accounts with a known `sub` are left unchanged.
 
         Raises:
-            ValueError: an address has an account of another `sub`; none was taken over.
+            ValueError: an address belongs to an account with another `sub`; nothing was imported.
         """
         try:
             with self._file.writing() as connection:

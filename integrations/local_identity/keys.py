@@ -1,6 +1,6 @@
-"""The local provider's keys: those that sign its tokens, and what tells others how to verify them.
+"""The local provider's signing keys and their JWKS.
 
-The keys lie in one folder: a PEM file each, and `jwks.json` with the public halves. The newest signs.
+One folder contains a PEM file per key and `jwks.json` with the public keys. The newest key signs.
 """
 
 from base64 import urlsafe_b64encode
@@ -25,11 +25,11 @@ _KEY_BITS = 2048
 
 
 class NoLocalIdentityError(Exception):
-    """These settings name another identity provider, or its key has not been made yet."""
+    """The settings name another identity provider, or the signing key does not exist yet."""
 
 
 def ensure_signing_key(key_dir: Path) -> str:
-    """The id of the newest key; a first one is made where there is none, and `jwks.json` is complete."""
+    """The id of the newest key. Creates the first key if there is none, and completes `jwks.json`."""
     folder = KeyFolder(key_dir)
     key_id = folder.ensure(_new_pem)
     with folder.changing():
@@ -38,7 +38,7 @@ def ensure_signing_key(key_dir: Path) -> str:
 
 
 def rotate_signing_key(key_dir: Path) -> str:
-    """Add a key that signs from now on; what the others signed still verifies. Returns its id."""
+    """Add a key that signs from now on. Signatures of the others stay valid. Returns its id."""
     folder = KeyFolder(key_dir)
     with folder.changing():
         key_id = folder.add(_new_pem())
@@ -83,7 +83,7 @@ def _jwk(key_id: str, key: RSAPrivateKey) -> dict[str, str]:
 
 
 def _unsigned(number: int) -> str:
-    """Base64urlUInt of RFC 7518 section 2."""
+    """Base64urlUInt (RFC 7518 section 2)."""
     return urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
 
 

@@ -1,4 +1,4 @@
-"""Sign-ups and resets of the local provider: records apart from accounts, each with a code that was sent by mail."""
+"""Sign-ups and password resets of the local provider: records apart from accounts, each with a code sent by mail."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ _REMEMBERED = timedelta(hours=24)  # after a record has expired, for the number 
 
 
 class Purpose(NamedTuple):
-    """What a code is for: where its records are, and how long one stays open."""
+    """Purpose of a code: its table, and its lifetime."""
 
     table: Table
     lifetime: timedelta
@@ -35,14 +35,14 @@ RESET = Purpose(resets, timedelta(minutes=15))
 
 
 class Opened(NamedTuple):
-    """A record and the code to send."""
+    """A new record and the code to send."""
 
     id: UUID
     code: str
 
 
 class MailedCodes:
-    """Records of one purpose, within one unit of work. A new record never replaces another one of its address."""
+    """Records of one purpose, within one transaction. A new record never replaces another one of its address."""
 
     def __init__(self, connection: Connection, purpose: Purpose, now: datetime) -> None:
         self._connection = connection
@@ -51,12 +51,12 @@ class MailedCodes:
         self._now = now
 
     def open(self, email: str, network: str, **values: object) -> Opened | None:
-        """Keep a record; None: too many are open.
+        """Create a record; None if too many are open.
 
         Args:
             email: the address.
-            network: of whoever asks.
-            values: further columns.
+            network: network of the client.
+            values: additional columns.
         """
         self._connection.execute(delete(self._table).where(self._table.c.expires_at <= self._now - _REMEMBERED))
         present = self._open_of(email)
@@ -79,7 +79,7 @@ class MailedCodes:
         return opened
 
     def replace_code(self, email: str, record_id: UUID) -> str | None:
-        """Another code in place of that of an open record, with new tries; None: there is no such record."""
+        """Replace the code of an open record and reset its attempts; None if there is no such record."""
         present = self._open_of(email)
         if all(row.id != record_id for row in present):
             return None
@@ -88,17 +88,17 @@ class MailedCodes:
         return code
 
     def newest(self, email: str) -> Row[Any] | None:
-        """The open record of an address that was made last."""
+        """The newest open record of an address."""
         return next(reversed(self._open_of(email)), None)
 
     def matching(self, email: str, typed: str, record_id: UUID | None) -> Row[Any] | None:
-        """The open record whose code this is; a wrong code is counted.
+        """The open record with this code. A wrong code is counted.
 
         Args:
             email: the address.
-            typed: the code as it was typed.
-            record_id: only this record counts, and only its tries. None: every open record of the address; a wrong
-                code is no try of those who name theirs then.
+            typed: the code as typed.
+            record_id: check and count only this record. None: check all open records of the address; a wrong code then
+                does not count as an attempt of clients that send a record id.
         """
         code, found = _hash(normal_code(typed)), None
         present = [row for row in self._open_of(email) if record_id in {None, row.id}]
@@ -113,11 +113,11 @@ class MailedCodes:
         return found
 
     def drop(self, record_id: UUID) -> None:
-        """End one record."""
+        """Delete a record."""
         self._connection.execute(delete(self._table).where(self._table.c.id == record_id))
 
     def drop_all(self, email: str) -> None:
-        """End every record of an address."""
+        """Delete all records of an address."""
         self._connection.execute(delete(self._table).where(self._table.c.email == normal_address_or_none(email)))
 
     def _tries_without_id(self, email: str) -> int:
@@ -137,7 +137,7 @@ class MailedCodes:
 
 
 def _new_code(present: list[Row[Any]]) -> str:
-    """Six digits that no open record of the address has: a code names its record."""
+    """Six digits that no open record of the address has, because a code identifies its record."""
     taken = {row.code_hash for row in present}
     while True:
         code = f"{secrets.randbelow(1_000_000):06d}"

@@ -1,10 +1,10 @@
-"""What the local provider writes to people."""
+"""Mails of the local provider."""
 
 from domain.identity.ports import Mail
 
 
 def confirm_mail(email: str, code: str) -> Mail:
-    """The code that confirms an address."""
+    """Mail with the code that confirms an address."""
     text = (
         f"Your code to confirm this address is {code}. It is valid for a day.\n"
         "Enter it only where you have just signed up yourself, and tell it to nobody. If you have not signed up,\n"
@@ -14,6 +14,6 @@ def confirm_mail(email: str, code: str) -> Mail:
 
 
 def reset_mail(email: str, code: str) -> Mail:
-    """The code that sets a new password."""
+    """Mail with the code that resets a password."""
     text = f"Your code to set a new password is {code}. It is good for 15 minutes. If you did not ask, ignore it.\n"
     return Mail(email, "Set a new FIT Monitor password", text, code)

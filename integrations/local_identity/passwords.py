@@ -1,4 +1,4 @@
-"""Passwords of the local provider: what is accepted as one, and how it is kept (argon2id, RFC 9106)."""
+"""Passwords of the local provider: rules and hashing (argon2id, RFC 9106)."""
 
 import unicodedata
 from threading import BoundedSemaphore
@@ -27,7 +27,7 @@ _AT_ONCE = 2
 
 
 def weakness(password: str, email: str | None, name: str) -> str | None:
-    """What is wrong with a new password, and what would mend it; None when it is good.
+    """Why a new password is refused and how to choose a better one; None if it is accepted.
 
     Length counts, not composition (NIST SP 800-63B section 5.1.1.2).
     """
@@ -50,11 +50,11 @@ def weakness(password: str, email: str | None, name: str) -> str | None:
 
 
 class Passwords:
-    """Hashes and verifies. May be used on several threads; few hashes are made at once.
+    """Hashes and verifies passwords. Thread-safe; limits the number of concurrent hashes.
 
     Args:
-        identity: says how hard a password is to hash.
-        hasher: in place of one of its own.
+        identity: cost parameters.
+        hasher: replaces the own hasher.
     """
 
     def __init__(self, identity: IdentitySettings, hasher: PasswordHasher | None = None) -> None:
@@ -66,12 +66,12 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody's password")
 
     def hashed(self, password: str) -> str:
-        """What is kept of a password."""
+        """Hash a password."""
         with self._turns:
             return self._hasher.hash(_normal(password))
 
     def match(self, password: str, kept: str | None) -> bool:
-        """Whether it is the password of which this was kept; as slow where nothing was."""
+        """Whether the password matches the hash. Takes the same time if there is no hash."""
         held_against = self._nobody if kept is None else kept
         with self._turns:
             try:
@@ -80,7 +80,7 @@ class Passwords:
                 return False
 
     def is_outdated(self, kept: str) -> bool:
-        """Whether a password is to be hashed again: the parameters have changed."""
+        """Whether the hash uses outdated parameters."""
         return self._hasher.check_needs_rehash(kept)
 
 

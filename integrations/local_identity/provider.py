@@ -1,4 +1,4 @@
-"""The local identity provider: what Cognito does, on a file of this machine."""
+"""The local identity provider: the functions of Cognito in a local database."""
 
 from base64 import urlsafe_b64decode
 from dataclasses import replace
@@ -62,23 +62,23 @@ _claims = msgspec.json.Decoder(_Claims)
 
 
 class Triggers(Protocol):
-    """What is called where a user pool calls its Lambda functions."""
+    """Functions called where a user pool calls its Lambda triggers."""
 
     def confirmed(self, account: Account) -> None:
         """PostConfirmation."""
 
     def groups_in_token(self, account: Account) -> tuple[str, ...]:
-        """PreTokenGeneration: the groups that a token says."""
+        """PreTokenGeneration: the groups in the token."""
 
 
 class LocalProvider(LocalDirectory):
-    """Accounts, passwords, tokens and the directory; see `domain.identity.ports`.
+    """Accounts, passwords, tokens and directory; see `domain.identity.ports`.
 
     Args:
-        settings: name the file, the keys, and how hard a password is to hash.
-        mailer: takes codes.
-        clock: the present.
-        passwords: what hashes, by default as the settings say.
+        settings: database file, keys and cost of passwords.
+        mailer: sends the codes.
+        clock: current time.
+        passwords: password hasher; default: as configured.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class LocalProvider(LocalDirectory):
         self._refresh_lifetime = timedelta(days=settings.identity.refresh_days)
 
     def close(self) -> None:
-        """Give back the file."""
+        """Close the database."""
         self._file.close()
 
     def sign_up(self, email: str, password: str, name: str, network: str = "") -> UUID | IdentityRefusal:
@@ -172,7 +172,7 @@ class LocalProvider(LocalDirectory):
         return self._tokens(account, rotated.session, rotated.refresh_token)
 
     def session_stands(self, session_id: UUID) -> bool:
-        """Whether a session that was begun here can go on: not signed out, disabled, or ended by reuse meanwhile."""
+        """Whether a session is still valid: not signed out, disabled, or ended by token reuse."""
         with self._file.reading() as connection:
             return Codes(connection, self._clock()).stands(session_id)
 
@@ -228,9 +228,9 @@ class LocalProvider(LocalDirectory):
         return None
 
     def change_password(self, access_token: str, old: str, new: str) -> IdentityRefusal | None:
-        """See `IdentityProvider`; the token is one that the gateway has verified.
+        """See `IdentityProvider`. The gateway has verified the token.
 
-        Ends the account's other sessions, also one that the old password has begun and nobody has a token of yet.
+        Ends all other sessions of the account, including those whose tokens were not fetched yet.
         """
         claims = _claims_of(access_token)
         with self._file.reading() as connection:
@@ -267,7 +267,7 @@ class LocalProvider(LocalDirectory):
     def authorize(
         self, email: str, password: str, redirect_uri: str, code_challenge: str | None
     ) -> str | IdentityRefusal:
-        """The authorization code for whoever has given the right password on the provider's own page."""
+        """Create an authorization code after the correct password was entered on the sign-in page."""
         proof = self._proof(email, password)
         if isinstance(proof, IdentityRefusal):
             return proof
@@ -308,7 +308,7 @@ class LocalProvider(LocalDirectory):
         return account
 
     def set_password(self, sub: UUID, password: str) -> IdentityRefusal | None:
-        """Give an account a password, as an administrator may. Refused: `weak_password`."""
+        """Set the password of an account as an administrator. Refusal: `weak_password`."""
         account = self.account(sub)
         wrong = weakness(password, account.email if account else None, account.name if account else "")
         if wrong is not None:
@@ -337,7 +337,7 @@ class LocalProvider(LocalDirectory):
             Accounts(connection).remove(sub)
 
     def _proof(self, email: str, password: str) -> _Proof | IdentityRefusal:
-        """That the password is right; to be held against the account again in the transaction that relies on it."""
+        """Proof of a correct password, checked again in the transaction that relies on it."""
         with self._file.reading() as connection:
             account = Accounts(connection).account_of(email)
             kept = Accounts(connection).password(account.sub) if account else None
@@ -380,7 +380,7 @@ class LocalProvider(LocalDirectory):
 
     @staticmethod
     def _another_code(sign_ups: MailedCodes, email: str, network: str) -> str | None:
-        """The code of a record like the newest one, which stays as it is: whoever asks may be somebody else."""
+        """A code for a copy of the newest record, which stays valid: the caller may be a stranger."""
         newest = sign_ups.newest(email)
         opened = newest and sign_ups.open(email, network, name=newest.name, password=newest.password)
         return opened.code if opened else None

@@ -1,4 +1,4 @@
-"""The file that the local provider keeps accounts in. Nobody else reads it."""
+"""The local provider's own database. No other module reads it."""
 
 import os
 from collections.abc import Iterator
@@ -119,7 +119,7 @@ _SIGNED_UP = (accounts.c.confirmed.is_(False), accounts.c.enabled.is_(True), acc
 
 
 class AccountsFile:
-    """The file and its units of work; made when it is first asked for. Safe to share between threads."""
+    """The database file and its transactions; created on first use. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -128,18 +128,18 @@ class AccountsFile:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for questions."""
+        """A connection for queries."""
         with _away(), self._open().reading() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A unit of work."""
+        """A transaction."""
         with _away(), self._open().writing() as connection:
             yield connection
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close all connections."""
         if self._store is not None:
             self._store.close()
 
@@ -163,10 +163,10 @@ class AccountsFile:
 
 
 def _take_over_former_codes(connection: Connection) -> None:
-    """Files made before sign-ups were records of their own have a table `codes`, and accounts that wait for one.
+    """Migrate files from before sign-ups had their own table: they have a table `codes` and unconfirmed accounts.
 
-    Each such account becomes a sign-up with the same password, name, code and expiry. Codes of resets, which are valid
-    for minutes, are dropped: another one can be requested.
+    Each such account becomes a sign-up with the same password, name, code and expiry. Reset codes, which are valid for
+    minutes, are dropped; users can request new ones.
     """
     if not inspect(connection).has_table(_former_codes.name):
         return
@@ -197,7 +197,7 @@ def _take_over_former_codes(connection: Connection) -> None:
 
 
 def _add_new_columns(connection: Connection, table: Table) -> None:
-    """Files of earlier versions lack columns that came later, all of which may be null."""
+    """Add the nullable columns of later versions."""
     present = {column["name"] for column in inspect(connection).get_columns(table.name)}
     for column in table.columns:
         if column.name not in present:

@@ -1,4 +1,4 @@
-"""The local provider's tokens: Cognito's claims, RS256."""
+"""The local provider's tokens: RS256 with Cognito's claims."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ _jws = PyJWS(algorithms=[ALGORITHM])
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom tokens speak of, and since when.
+    """The user and session of a token.
 
     Args:
         session_id: `origin_jti`, the same in all tokens of one sign-in.
-        auth_time: when the password was given, in seconds since 1970; now where it is None.
+        auth_time: time of the sign-in, in seconds since 1970; None: now.
     """
 
     sub: UUID
@@ -42,15 +42,15 @@ def mint_access_token(
     lifetime: timedelta,
     clock: Clock = system_clock,
 ) -> str:
-    """An access token of a session of its own.
+    """Create an access token of a new session.
 
     Args:
-        settings: name the key's folder, the issuer and the client.
+        settings: key folder, issuer and client.
         sub: the user's id.
-        email: as a pre-token-generation trigger adds it at Cognito.
-        groups: the user's groups, which are the names of roles.
+        email: added as Cognito's pre-token-generation trigger does.
+        groups: the user's groups, which are role names.
         lifetime: from now on.
-        clock: the present.
+        clock: current time.
 
     Raises:
         NoLocalIdentityError: there is no local provider, or it has no key.
@@ -60,7 +60,7 @@ def mint_access_token(
 
 
 def access_token(settings: Settings, subject: Subject, lifetime: timedelta, clock: Clock) -> str:
-    """An access token; name and address are in it as the trigger `assign_default_role` adds them at Cognito.
+    """Create an access token. It contains name and address, as the trigger `assign_default_role` adds them at Cognito.
 
     Raises:
         NoLocalIdentityError: there is no local provider, or it has no key.
@@ -75,7 +75,7 @@ def access_token(settings: Settings, subject: Subject, lifetime: timedelta, cloc
 
 
 def id_token(settings: Settings, subject: Subject, lifetime: timedelta, clock: Clock) -> str:
-    """An ID token.
+    """Create an ID token.
 
     Raises:
         NoLocalIdentityError: there is no local provider, or it has no key.

@@ -1,1 +1,1 @@
-"""Documents drawn for people: invoices, labels, passes, tables."""
+"""Renders documents for people: invoices, labels, passes, tables."""

@@ -1,7 +1,7 @@
-"""Tables as CSV (RFC 4180) that a spreadsheet opens as text: the one place where CSV is written.
+"""CSV tables (RFC 4180) that spreadsheets read as text. All CSV is written here.
 
-UTF-8 with a byte order mark, without which Excel takes the file for one of the machine's old code page. A cell of text
-that a spreadsheet would run as a formula gets an apostrophe in front (https://owasp.org/www-community/attacks/CSV_Injection).
+UTF-8 with a byte order mark, because Excel assumes a legacy encoding otherwise. Text that a spreadsheet would run as a
+formula gets an apostrophe in front (https://owasp.org/www-community/attacks/CSV_Injection).
 """
 
 import csv
@@ -25,10 +25,10 @@ _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})  # categories of spaces, con
 
 
 def csv_table(rows: Iterable[Sequence[Cell]]) -> bytes:
-    """A file of rows, the first of which has the names of the columns.
+    """A CSV file; the first row contains the column names.
 
     Args:
-        rows: of cells; times are to be in UTC.
+        rows: of cells; times must be in UTC.
     """
     text = io.StringIO()
     csv.writer(text).writerows([_written(cell) for cell in row] for row in rows)
@@ -36,7 +36,7 @@ def csv_table(rows: Iterable[Sequence[Cell]]) -> bytes:
 
 
 def neutralised(text: str) -> str:
-    """Text that no spreadsheet runs, with an apostrophe before whatever it would have run."""
+    """The text with an apostrophe before everything that a spreadsheet would run."""
     pieces = _SEPARATORS.split(text)
     pieces[::2] = [f"'{piece}" if _is_formula(piece) else piece for piece in pieces[::2]]
     whole = "".join(pieces)

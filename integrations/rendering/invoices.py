@@ -1,4 +1,4 @@
-"""Invoices and credit notes to keep: a PDF, and a page to be printed."""
+"""Invoices and credit notes as PDF and as a page to print."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ _TITLE, _STRONG, _TEXT, _SMALL, _TOTAL = _Ink(22, "B"), _Ink(10, "B"), _Ink(10),
 
 
 class _Column(NamedTuple):
-    """Texts below each other, in a column of the sheet; x and width in mm."""
+    """A column of texts; x and width in mm."""
 
     x: float
     width: float
@@ -90,7 +90,7 @@ class _Column(NamedTuple):
 
 
 def invoice_page(text: InvoiceText) -> str:
-    """The invoice as a page: to be read on any screen, or printed."""
+    """The invoice as an HTML page for screen and print."""
     title = _safe(_title(text))
     seller, buyer = (
         f"<section><h2>{role}</h2><address><strong>{_safe(name)}</strong>\n{_safe(rest)}</address></section>"
@@ -116,12 +116,12 @@ def invoice_page(text: InvoiceText) -> str:
 
 
 def invoice_pdf(text: InvoiceText, *, readable: bool = False) -> bytes:
-    """The invoice as a PDF: one sheet of A4, more where a text is endless. The same invoice is the same file.
+    """The invoice as a PDF in A4, with more pages if necessary. The same invoice gives the same file.
 
-    Letters that the font lacks are written plainly, or as `?`; the page has them all.
+    Characters that the font lacks are simplified or become `?`; the HTML page shows all of them.
 
     Args:
-        readable: leave the text in the file as it is, for whoever looks into it.
+        readable: do not compress, so that the text can be read in the file.
     """
     from fpdf import FPDF  # noqa: PLC0415 - half a second, which the start of every replica would wait for
 
@@ -141,13 +141,13 @@ def invoice_pdf(text: InvoiceText, *, readable: bool = False) -> bytes:
 
 
 class _Sheet:
-    """Writes an invoice from top to bottom, and on over further sheets."""
+    """Writes an invoice from top to bottom over one or more pages."""
 
     def __init__(self, pdf: "FPDF", text: InvoiceText) -> None:
         self._pdf, self._text, self._y = pdf, text, _TOP
 
     def write(self) -> None:
-        """All of it."""
+        """Write everything."""
         text = self._text
         self._pdf.set_fill_color(11, 107, 203)
         self._pdf.rect(_LEFT, self._y, 16, 1.2, style="F")
@@ -197,7 +197,7 @@ class _Sheet:
             self._y += 1
 
     def _row(self, *columns: _Column) -> None:
-        """Write columns side by side, line by line; a line that is below the sheet begins the next."""
+        """Write columns side by side; start a new page where necessary."""
         told = [self._lines(column) for column in columns]
         for number in range(max(map(len, told))):
             line = [
@@ -246,7 +246,7 @@ def _title(text: InvoiceText) -> str:
 
 
 def _parties(text: InvoiceText) -> Sequence[tuple[str, str, str]]:
-    """Role, name, and what else is known of both."""
+    """Role, name and further data of both parties."""
     seller, buyer = text.seller, text.buyer
     vat_number = f"VAT number {seller.vat_number}" if seller.vat_number else ""
     return [
@@ -280,7 +280,7 @@ def _notes(text: InvoiceText) -> Sequence[str]:
 
 
 def _period(text: InvoiceText) -> str:
-    """The days of the service, with the last one; empty: there are none."""
+    """The period of service, including the last day; empty if there is none."""
     first, until = text.period_from, text.period_until
     if first is None or until is None or until <= first:
         return ""
@@ -306,7 +306,7 @@ def _safe(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Lines of letters that the font has; empty ones are left out."""
+    """Lines in characters that the font has, without empty ones."""
     lines = (_written(" ".join(line.split())) for line in text.splitlines())
     return "\n".join(line for line in lines if line)
 
@@ -319,7 +319,7 @@ def _written(line: str) -> str:
 
 @lru_cache(maxsize=1)
 def _letters() -> frozenset[str]:
-    """The letters of the font."""
+    """The characters of the font."""
     from fontTools.ttLib import TTFont  # noqa: PLC0415 - comes with fpdf2, and as late
 
     with TTFont(_font_file(400)) as font:

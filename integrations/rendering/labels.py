@@ -1,4 +1,4 @@
-"""Labels to stick on machines: a name, what it is, and a QR code; one as a picture, many as sheets to print."""
+"""Labels for machines: name, type and QR code; one as a picture, many as sheets to print."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ _LEAST_PIXELS = 20
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What stands on a label.
+    """A label.
 
     Args:
         name, kind: lines of text.
-        address: what the QR code says.
+        address: content of the QR code.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Label:
 
 
 def label_sheets(labels: Sequence[Label]) -> bytes:
-    """A PDF of A4 sheets with 3 by 8 labels each; one empty sheet where there are none."""
+    """A PDF of A4 sheets with 3 by 8 labels each; one empty sheet if there are none."""
     from fpdf import FPDF  # noqa: PLC0415 - half a second, which the start of every replica would wait for
 
     sheets = FPDF(unit="mm", format="A4")
@@ -62,7 +62,7 @@ def label_sheets(labels: Sequence[Label]) -> bytes:
 
 
 def label_picture(label: Label) -> bytes:
-    """A PNG of one label: the QR code, below it the name and what it is."""
+    """A PNG of one label: the QR code, below it name and type."""
     code = Image.open(BytesIO(pass_images.png(label.address, _PIXELS))).convert("L")
     lines = [(printable(label.name, _PICTURE_LETTERS), 44), (printable(label.kind, _PICTURE_LETTERS), 30)]
     picture = Image.new("L", (_PIXELS, _PIXELS + sum(size + 16 for _, size in lines) + 16), 255)
@@ -89,7 +89,7 @@ def _draw(sheets: "FPDF", label: Label, x: float, y: float) -> None:
 
 
 def _write(sheets: "FPDF", text: str, size: float, style: str, left: float, top: float, width: float) -> float:
-    """Write a text over a few lines, smaller where it would take more; where it ends, in mm."""
+    """Write a text over several lines, smaller if it is too long. Returns where it ends, in mm."""
     while True:
         sheets.set_font(_FONT, style, size)
         lines = cast("list[str]", sheets.multi_cell(width, text=text, dry_run=True, output="LINES", align="L"))
@@ -105,7 +105,7 @@ def _write(sheets: "FPDF", text: str, size: float, style: str, left: float, top:
 
 
 def _fitting(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont]:
-    """The text in the size in which it fits; what does not fit in the least is cut."""
+    """The text in the largest size that fits; cut if even the smallest does not."""
     room = _PIXELS - 20
     while (font := ImageFont.load_default(size)).getlength(text) > room and size > _LEAST_PIXELS:
         size -= 2

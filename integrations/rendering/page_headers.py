@@ -1,4 +1,4 @@
-"""What every page of ours that brings its own style says to a browser: nothing but that style, and no script."""
+"""Security headers of HTML pages: no script, and only the page's own style."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -12,8 +12,8 @@ def page_policy(style: str, form_action: str = "'none'") -> str:
     """The `Content-Security-Policy` of a page.
 
     Args:
-        style: the content of the page's one `style` element.
-        form_action: where its forms, and the redirects that answer them, may lead.
+        style: content of the page's only `style` element.
+        form_action: allowed targets of its forms and of the redirects that answer them.
     """
     digest = b64encode(sha256(style.encode()).digest()).decode()
     return (
@@ -23,16 +23,16 @@ def page_policy(style: str, form_action: str = "'none'") -> str:
 
 
 def is_own_page(origin: str | None, fetch_site: str | None, host: str, own_origin: str) -> bool:
-    """Whether a form was sent by a page of ours, as far as a browser says it.
+    """Whether a form was sent by one of our own pages, as far as the browser tells.
 
-    Browsers name the page's origin with every form that they send (Fetch standard, "append a request Origin header"),
-    except with a referrer policy of `no-referrer`. What names neither is a program, which has no user to mislead.
+    Browsers send the page's origin with every form (Fetch standard, "append a request Origin header"), unless the
+    referrer policy is `no-referrer`. A request without both headers comes from a program, which cannot be misled.
 
     Args:
-        origin: the header `Origin`.
-        fetch_site: the header `Sec-Fetch-Site`.
-        host: the header `Host`.
-        own_origin: where the public reaches us.
+        origin: header `Origin`.
+        fetch_site: header `Sec-Fetch-Site`.
+        host: header `Host`.
+        own_origin: our public origin.
     """
     if fetch_site not in {None, "same-origin", "none"}:
         return False

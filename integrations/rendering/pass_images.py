@@ -1,4 +1,4 @@
-"""QR codes drawn: PNG and SVG for a phone, half blocks for a terminal. The same text gives the same bytes."""
+"""QR codes as PNG, SVG and terminal text. The same text gives the same bytes."""
 
 from io import BytesIO
 
@@ -24,14 +24,14 @@ def modules(text: str) -> Modules:
 
 
 def png(text: str, pixels: int = DEFAULT_PIXELS) -> bytes:
-    """A square picture of black and white.
+    """A square black and white picture.
 
     Args:
-        text: what the code says.
-        pixels: the picture's width; modules take as many whole pixels as fit, white fills the rest.
+        text: content of the code.
+        pixels: width of the picture. Modules take as many whole pixels as fit; white fills the rest.
 
     Raises:
-        ValueError: the picture is too small for one pixel a module.
+        ValueError: the picture is too small for one pixel per module.
     """
     rows = modules(text)
     scale = pixels // len(rows)
@@ -47,7 +47,7 @@ def png(text: str, pixels: int = DEFAULT_PIXELS) -> bytes:
 
 
 def svg(text: str) -> bytes:
-    """A picture of one path that takes the size of whatever it is put into."""
+    """A picture of one path that scales to its container."""
     rows = modules(text)
     path = "".join(
         f"M{start} {y}h{length}v1h-{length}z" for y, row in enumerate(rows) for start, length in _dark_runs(row)
@@ -60,7 +60,7 @@ def svg(text: str) -> bytes:
 
 
 def half_blocks(text: str) -> str:
-    """Lines for a terminal, two rows of modules in each; to be shown in black on white."""
+    """Lines for a terminal, two rows of modules each, for black on white."""
     rows = modules(text)
     rows += [[False] * len(rows)] * (len(rows) % 2)
     pairs = zip(rows[::2], rows[1::2], strict=True)
@@ -68,6 +68,6 @@ def half_blocks(text: str) -> str:
 
 
 def _dark_runs(row: list[bool]) -> list[tuple[int, int]]:
-    """Start and length of every stretch of dark modules."""
+    """Start and length of each run of dark modules."""
     edges = [x for x in range(len(row) + 1) if (row[x] if x < len(row) else False) != (row[x - 1] if x else False)]
     return [(start, end - start) for start, end in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,4 +1,4 @@
-"""Names of any letters, in the letters that a font has."""
+"""Converts names to the characters that a font has."""
 
 import unicodedata
 
@@ -19,11 +19,11 @@ _LIKE = {
 
 
 def printable(text: str, letters: str = EVERY_READER) -> str:
-    """The text in letters that a font has: without the accents that it lacks, and a `?` for a letter of another script.
+    """The text without accents that the font lacks, and `?` for characters of other scripts.
 
     Args:
-        text: anything; runs of white space become one space.
-        letters: the codec that has just the font's letters.
+        text: any text; white space is collapsed.
+        letters: the codec of the font's characters.
     """
     return "".join(_letter(letter, letters) for letter in " ".join(text.split()))
 

@@ -1,4 +1,4 @@
-"""Stripe's events as far as they are believed: what they are about (https://docs.stripe.com/api/events/object)."""
+"""Stripe events, as far as they are trusted: what they are about (https://docs.stripe.com/api/events/object)."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -36,10 +36,10 @@ _decoder = msgspec.json.Decoder(_Event)
 
 
 def read_event(payload: bytes) -> Happened:
-    """An event as it was sent.
+    """Parse an event as it was sent.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an event.
     """
     try:
         return _happened(_decoder.decode(payload))
@@ -48,7 +48,7 @@ def read_event(payload: bytes) -> Happened:
 
 
 def event_of(values: dict[str, Any]) -> Happened:
-    """An event as the SDK lists it; raises as `read_event`."""
+    """Convert an event of the SDK; raises as `read_event`."""
     try:
         return _happened(msgspec.convert(values, _Event))
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -56,7 +56,7 @@ def event_of(values: dict[str, Any]) -> Happened:
 
 
 def uuid_of(value: object) -> UUID | None:
-    """An id of ours that Stripe gives back; None: it is none."""
+    """Our own id that Stripe returns; None if it is not a UUID."""
     try:
         return UUID(value) if isinstance(value, str) else None
     except ValueError:

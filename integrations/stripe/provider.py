@@ -1,7 +1,7 @@
-"""Stripe, spoken to by its own SDK: a payment provider as `domain.payments.ports` describes it.
+"""Stripe by its own SDK, as `domain.payments.ports` defines a payment provider.
 
-The API version is the one that this SDK is written for; events of another version are believed no more than any other:
-what they are about is asked for anew.
+The API version is the SDK's. Events may have another version, because their content is not trusted: the state of what
+they are about is read from Stripe.
 """
 
 import logging
@@ -49,14 +49,14 @@ _NOT_ARRIVED = frozenset({"requires_payment_method", "canceled"})
 
 
 class _AddressRefusedError(PaymentRefusedError):
-    """Stripe takes no such address: it judges them by rules of its own."""
+    """Stripe refuses the mail address by its own rules."""
 
 
 class StripePayments:
     """See `domain.payments.ports.PaymentProvider`.
 
     Args:
-        settings: with an API key.
+        settings: must contain an API key.
     """
 
     def __init__(self, settings: StripeSettings) -> None:

@@ -109,7 +109,7 @@ def test_the_profile_is_the_environments_unless_said(tmp_path: Path) -> None:
         ("fitmonitor_api__allowed_origins", "https://app.test", "must be a JSON list, as in "),
         ("FITMONITOR_API", "nonsense", "must be a JSON object, as in "),
         ("FITMONITOR_PORT", "first", "should be a valid integer"),
-        ("FITMONITOR_IDENTITY__REDIRECT_URIS", '["/callback"]', "is no page to return to"),
+        ("FITMONITOR_IDENTITY__REDIRECT_URIS", '["/callback"]', "is not a valid redirect URI"),
         ("FITMONITOR_PROFILE", "small", "should be 'embedded'"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_wrong_setting_is_named_and_the_machine_is_examined_anyway(
 def test_what_is_wrong_and_what_production_lacks_are_said_at_once() -> None:
     told = doctor("--profile", "production", FITMONITOR_API__ALLOWED_ORIGINS="https://app.test").stdout
     assert "FITMONITOR_API__ALLOWED_ORIGINS must be a JSON list" in told
-    assert "production needs these settings: " in told
+    assert "Production requires these settings: " in told
 
 
 @pytest.mark.parametrize(

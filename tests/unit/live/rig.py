@@ -11,9 +11,9 @@ from uuid import UUID
 from deployments.gym.desk import GymDesk
 from deployments.http.ports import AskGym
 from deployments.http.problems import later
-from deployments.live.counting import LiveCounts
 from deployments.live.gym_watch import Pace, Sources
 from deployments.live.hub import Hub
+from deployments.live.metrics import LiveMetrics
 from deployments.live.stream import Stream
 from domain.door.queries import Inside
 from domain.gyms.model import GymProblem, GymRefusal
@@ -74,7 +74,7 @@ class HubRig:
         self.gym = StandInGym(now=self.now)
         self.events = StandInEvents()
         self.tally = Tally()
-        self.counts = LiveCounts(self.tally)
+        self.counts = LiveMetrics(self.tally)
         asked: AskGym = self.gym
         sources = Sources(asked, asyncio.Semaphore(2), self.events, self.now, pace or Pace(), self.counts)
         self.hub = Hub(sources)

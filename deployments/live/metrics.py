@@ -1,4 +1,4 @@
-"""What the live view counts of itself."""
+"""Metrics of the live view."""
 
 from datetime import datetime
 
@@ -6,11 +6,11 @@ from integrations.metrics import LIVE_DELAY_SECONDS, LIVE_READS, LIVE_STREAMS, L
 from integrations.tally import Tally
 
 
-class LiveCounts:
-    """Counts readings, updates and how late they are.
+class LiveMetrics:
+    """Counts reads, updates and their delay.
 
     Args:
-        tally: where they are counted.
+        tally: the metrics.
     """
 
     def __init__(self, tally: Tally) -> None:
@@ -21,13 +21,13 @@ class LiveCounts:
         tally.reads(LIVE_STREAMS, lambda: self.streams)
 
     def read(self, result: str) -> None:
-        """A gym was read, or could not be."""
+        """Count a read of a gym."""
         self._reads.add(1, result)
 
     def sent(self) -> None:
-        """An update went to one stream."""
+        """Count an update that was sent to a stream."""
         self._updates.add(1)
 
     def shown(self, decided_at: datetime, now: datetime) -> None:
-        """What was decided then goes out now."""
+        """Observe the delay of a change that is sent now."""
         self._delays.observe(max(0.0, (now - decided_at).total_seconds()))
