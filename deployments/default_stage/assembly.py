@@ -45,7 +45,7 @@ class StageOthers:
 def assemble_stage(
     others: StageOthers, settings: Settings, clock: Clock, *, freshness: Freshness = USUAL, names_request: bool = True
 ) -> Shell:
-    """The ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
+    """Build the ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     app = guarded_app(
         "FIT Monitor, default stage",

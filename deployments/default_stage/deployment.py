@@ -23,11 +23,11 @@ API, SCANS = "api", "scans"
 
 
 class StageUnhealthyError(Exception):
-    """A task of this replica is dead; another must take its place."""
+    """A task of this replica has died."""
 
 
 class DefaultStage(Replica):
-    """Translates the existing web client's calls; keeps nothing."""
+    """Translates the existing web client's calls. Stateless."""
 
     def __init__(self) -> None:
         own = settings()
@@ -50,14 +50,14 @@ class DefaultStage(Replica):
         )
 
     def __serve_build_asgi_app__(self) -> Shell:
-        """The application; Serve asks for it once the constructor is through."""
+        """The application; Serve asks for it after the constructor."""
         return self._app
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose check fails.
 
         Raises:
-            StageUnhealthyError: see there.
+            StageUnhealthyError: a task has died.
         """
         if dead := self._app.lifespan.dead:
             raise StageUnhealthyError(f"dead tasks: {', '.join(dead)}")

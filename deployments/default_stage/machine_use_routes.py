@@ -1,4 +1,4 @@
-"""Using a machine, as the existing web client asks for it: by the number that its QR code holds."""
+"""The use of machines in the existing web client's format: by the number in the machine's QR code."""
 
 from typing import Annotated, Literal
 
@@ -32,18 +32,18 @@ class NamedMachine(BaseModel):
 
 
 class MachineWish(NamedMachine):
-    """What a member wants of it."""
+    """A request to use or leave a machine."""
 
     intention: Literal["use", "leave"]
 
 
 def router() -> APIRouter:
-    """The calls about using machines."""
+    """The routes."""
     routes = guarded_router("machines")
 
     @routes.post("/api/qr/generate-machine", response_class=Response)
     async def code(named: NamedMachine, parts: OfStage) -> Response:
-        """A machine's QR code; what it holds is the number."""
+        """A machine's QR code; it contains the number."""
         gym_number = parts.settings.gym_number
         if await parts.gym(GymDesk.numbered_machine, gym_number, named.machineId) is None:
             return PlainTextResponse("There is no machine of this number.", _BAD)

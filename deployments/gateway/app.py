@@ -13,9 +13,9 @@ from deployments.qr.issuer_deployment import QrIssuer
 from integrations.settings import settings
 
 
-def build(args: dict[str, str]) -> Application:  # noqa: ARG001 - Serve hands its `args` over; there are none yet
+def build(args: dict[str, str]) -> Application:  # noqa: ARG001 - Serve passes its `args`; there are none yet
     """Bind the deployments to each other."""
-    # As many threads as connections: one that waits for a connection would only hide the queue.
+    # As many threads as connections: a thread that waits for a connection would only hide the queue.
     gym = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=512)(Gym)
     identity = serve.deployment(max_ongoing_requests=settings().database.pool_size, max_queued_requests=256)(Identity)
     payments = serve.deployment(max_ongoing_requests=32, max_queued_requests=256)(Payments)

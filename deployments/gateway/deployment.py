@@ -102,7 +102,7 @@ class Gateway(Replica):
         """Serve replaces a replica whose check fails.
 
         Raises:
-            GatewayUnhealthyError: as described there.
+            GatewayUnhealthyError: commands cannot be sent, replies cannot be received, or a task has died.
         """
         if not self._commands.healthy:
             raise GatewayUnhealthyError("commands cannot be sent, or replies cannot be received")

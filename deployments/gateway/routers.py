@@ -56,13 +56,13 @@ _DESCRIPTION = (
 
 
 def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
-    """The application; its endpoints work with these parts.
+    """Build the application.
 
     Args:
-        parts: what they work with.
-        gatekeeper: whom they let in.
-        like: an application that was built with the same settings, whose routes and document are used again: both
-            take far longer to make than all the rest.
+        parts: what the endpoints use.
+        gatekeeper: guards the routes.
+        like: an application built with the same settings. Its routes and document are reused, because they take
+            much longer to build than everything else.
     """
     areas = _AREAS if parts.settings.identity.accounts_file is None else (*_AREAS, *_LOCAL_PROVIDER)
     if like is None:

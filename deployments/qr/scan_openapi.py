@@ -15,8 +15,11 @@ def _schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([kind], ref_template=_REFERENCE + "{name}")
     schema: dict[str, Any] = components[kind.__name__]
     for described in schema["properties"].values():
+        described.pop("default", None)  # null only stands for a missing field
+        if "enum" in described:
+            described["type"] = "string"
         if "pattern" in described:
-            described["pattern"] = described["pattern"].replace(r"\Z", "$")  # JSON Schema has JavaScript's expressions
+            described["pattern"] = described["pattern"].replace(r"\Z", "$")  # JSON Schema uses JavaScript's syntax
     return schema
 
 

@@ -30,7 +30,7 @@ from integrations.kafka.messages import HeadCountCommand
 
 
 def router() -> APIRouter:
-    """The calls about what is kept of a gym."""
+    """The routes."""
     routes = guarded_router("gyms")
 
     @routes.get("/gyms/{gym_id}/visits", responses=declared("unknown_gym"))
@@ -69,7 +69,7 @@ def router() -> APIRouter:
         request: Request,
         key: IdempotencyKey = None,
     ) -> Response:
-        """Make who is inside agree with who was seen: the oldest visits end, or visits without a name begin."""
+        """Correct who is inside after a head count: the oldest visits end, or visits without a name begin."""
         now = parts.clock()
         count = HeadCountRequest(
             count_id=wanted.count_id or id_of_key(request, key) or str(new_id()),
@@ -89,15 +89,15 @@ def router() -> APIRouter:
         gym_id: UUID,
         parts: OfParts,
         asked: Asked,
-        settled: Annotated[bool, Query(description="Those that staff have settled, instead of those open.")] = False,  # noqa: FBT002 - a query
+        settled: Annotated[bool, Query(description="List settled conflicts instead of open ones.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
-        """Scans made without the server that do not fit, newest first."""
+        """Conflicts of offline scans, newest first."""
         found = granted(await parts.gym(GymDesk.conflicts, gym_id, settled, asked))
         return listing(found, ConflictDocument.model_validate)
 
     @routes.post("/conflicts/{conflict_id}/settle", responses=declared("unknown_conflict"))
     async def settle(conflict_id: UUID, wanted: Settlement, user: TheUser, parts: OfParts) -> ConflictDocument:
-        """Note what staff have found out about a conflict. To undo its scan, annul that."""
+        """Record what staff found out about a conflict. To undo its scan, annul the scan."""
         found = await parts.gym(GymDesk.settle_conflict, conflict_id, user.id, wanted.note)
         return ConflictDocument.model_validate(granted(found))
 

@@ -23,7 +23,7 @@ class PassKey(BaseModel):
 
 
 class PassKeysDocument(BaseModel):
-    """What a door needs to let members in without the server; it mints nothing.
+    """What a device needs to verify passes while it is offline. It cannot create passes with it.
 
     A code is a JWT of `sub` (the member's UUID as base64url) and `iat` (when it was issued). Some have a third claim,
     `ttl`, which only the server honours: a door that cannot ask what other gates have admitted takes them for
@@ -31,9 +31,9 @@ class PassKeysDocument(BaseModel):
     """
 
     keys: list[PassKey]
-    good_before_s: int = Field(description="A code is good from so long before its issue time.")
-    good_after_s: int = Field(description="And until so long after it.")
-    most_admitted: int = Field(description="So many members a door may let in on its own.")
+    good_before_s: int = Field(description="A code is valid from this many seconds before its issue time.")
+    good_after_s: int = Field(description="A code is valid until this many seconds after its issue time.")
+    most_admitted: int = Field(description="Maximum number of members that an offline door admits.")
 
 
 def router() -> APIRouter:
@@ -42,7 +42,7 @@ def router() -> APIRouter:
 
     @routes.get("/pass-keys")
     async def pass_keys(parts: OfParts) -> PassKeysDocument:
-        """What a door keeps at hand for the time in which it cannot reach the server. Keys rotate: ask now and then."""
+        """What a device stores for the time in which it cannot reach the server. Keys rotate: read them regularly."""
         keys = await parts.qr.public_keys()
         return PassKeysDocument(
             keys=[PassKey(kid=key_id, x=key) for key_id, key in keys.items()],

@@ -18,6 +18,7 @@ from deployments.gateway.assembly import Others, assemble
 from deployments.gym.desk import GymDesk
 from deployments.http.asgi import Shell
 from deployments.http.confirmed_cache import Freshness
+from deployments.http.device_sightings import DeviceSightings
 from deployments.http.problems import later
 from deployments.identity.desk import IdentityDesk
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
@@ -411,6 +412,13 @@ class Rig:
     async def _keeps_to_the_document(self, answer: httpx.Response) -> None:
         await answer.aread()
         self._contract.check(answer.request.method, answer.request.url.path.removeprefix("/api"), answer)
+
+    async def report_sightings(self) -> None:
+        """Report which devices were seen now, instead of every few seconds."""
+        for shell in (self.shell, self.scanner):
+            for part in shell.lifespan._parts:  # noqa: SLF001 - in place of the clock
+                if isinstance(part, DeviceSightings):
+                    await part.report()
 
     async def scanner_ping(self) -> None:
         """What the scanner answers to the question whether it can work."""
