@@ -42,6 +42,8 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=False,
     )
+    if settings.deprecated_variables:
+        structlog.get_logger(__name__).warning("settings_deprecated", variables=settings.deprecated_variables)
 
 
 class _Lines(structlog.PrintLogger):

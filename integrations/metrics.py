@@ -39,13 +39,14 @@ class Metric:
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.8, 5.0)
 _SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-_GATEWAY, _QR, _CONSUMER, _LIVE = "Gateway", "Qr", "DoorConsumer", "Live"
+_SCANNER, _CONSUMER, _LIVE = "QrScanner", "DoorConsumer", "Live"
+_COMMAND_SENDERS = "QrScanner, Gateway"
 _PAYMENT_CONSUMER = "PaymentConsumer"
 
 ANSWERS = Metric(
     "fitmonitor_scan_answers",
     MetricKind.COUNTER,
-    _GATEWAY,
+    _SCANNER,
     "Answers to scans: `ok` for a decision, the code of the problem (`no_answer_in_time`, `busy`), or `gone` when the "
     "client closed the connection.",
     ("code",),
@@ -53,27 +54,24 @@ ANSWERS = Metric(
 ANSWER_SECONDS = Metric(
     "fitmonitor_scan_answer_seconds",
     MetricKind.HISTOGRAM,
-    _GATEWAY,
+    _SCANNER,
     "Time from the arrival of a scan to its answer of any kind.",
     bounds=_SECONDS,
 )
-HANDLE_CALL_SCANS = Metric(
-    "fitmonitor_handle_call_scans", MetricKind.HISTOGRAM, _GATEWAY, "Scans per call to Qr.", bounds=_SIZES
-)
 LATE_REPLIES = Metric(
-    "fitmonitor_late_replies", MetricKind.COUNTER, _GATEWAY, "Replies of the door that arrived too late."
+    "fitmonitor_late_replies", MetricKind.COUNTER, _COMMAND_SENDERS, "Replies of the door that arrived too late."
 )
 PASS_READINGS = Metric(
     "fitmonitor_pass_readings",
     MetricKind.COUNTER,
-    _QR,
+    _SCANNER,
     "Scanned codes by result: `valid`, `stale` or `forged`.",
     ("status",),
 )
 LOST_COMMANDS = Metric(
     "fitmonitor_lost_commands",
     MetricKind.COUNTER,
-    _QR,
+    _COMMAND_SENDERS,
     "Commands that Kafka did not accept: `refused` at once, or `undelivered` before the deadline.",
     ("how",),
 )
@@ -91,7 +89,7 @@ DECISION_SECONDS = Metric(
     "fitmonitor_decision_seconds",
     MetricKind.HISTOGRAM,
     _CONSUMER,
-    "Time from the arrival of a scan at the gateway to its decision, including `too_late`.",
+    "Time from the arrival of a scan to its decision, including `too_late`.",
     bounds=_SECONDS,
 )
 BATCH_COMMANDS = Metric(
@@ -171,7 +169,6 @@ LIVE_DELAY_SECONDS = Metric(
 METRICS: Sequence[Metric] = (
     ANSWERS,
     ANSWER_SECONDS,
-    HANDLE_CALL_SCANS,
     LATE_REPLIES,
     PASS_READINGS,
     LOST_COMMANDS,

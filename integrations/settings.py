@@ -96,8 +96,10 @@ class DoorSettings(BaseModel):
         default=15.0, ge=0, description="A second scan of the same code within this time gets the first answer."
     )
     batch_max: int = Field(default=256, ge=1, description="Maximum number of commands in one transaction.")
-    handle_batch_max: int = Field(default=64, ge=1, description="Scans that the gateway puts into one handle call.")
-    handle_calls_in_flight: int = Field(default=2, ge=1, description="Such calls at once of one gateway replica.")
+    handle_batch_max: int | None = Field(default=None, ge=1, description="Deprecated and ignored.", deprecated=True)
+    handle_calls_in_flight: int | None = Field(
+        default=None, ge=1, description="Deprecated and ignored.", deprecated=True
+    )
     scans_per_device_per_second: float = Field(default=50.0, gt=0, description="Rate limit. Scans beyond it get 429.")
     most_admitted_offline: int = Field(
         default=200, ge=0, description="Maximum number of members that an offline door admits."
@@ -357,6 +359,17 @@ class Settings(BaseSettings):
     stripe: StripeSettings = StripeSettings()
     payments: PaymentSettings = PaymentSettings()
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+
+    @property
+    def deprecated_variables(self) -> list[str]:
+        """The variables that are set and have no effect any more."""
+        groups = {name: value for name, value in self if isinstance(value, BaseModel)}
+        return [
+            f"{PREFIX}{name}{DELIMITER}{field}".upper()
+            for name, group in groups.items()
+            for field in sorted(group.model_fields_set)
+            if type(group).model_fields[field].deprecated
+        ]
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic's own

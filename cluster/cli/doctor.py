@@ -50,7 +50,8 @@ def doctor(
 def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
     """The profile's settings without the invalid ones, so that the machine is checked anyway; and their problems."""
     try:
-        return _read(profile), []
+        settings = _read(profile)
+        return settings, [_deprecated(variable) for variable in settings.deprecated_variables]
     except ValidationError as error:
         problems = _problems(error)
     with _without({name for each in problems for name in _VARIABLE.findall(each)}):
@@ -61,6 +62,12 @@ def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
             settings = Settings(profile=Profile.EMBEDDED)
     fix = "set it in the environment as docs/configuration.md describes"
     return settings, [Finding("settings", good=False, found=each, mend=fix) for each in problems]
+
+
+def _deprecated(variable: str) -> Finding:
+    return Finding(
+        "settings", good=False, found=f"{variable} is deprecated and has no effect", mend="unset it", needed=False
+    )
 
 
 def _read(profile: Profile | None) -> Settings:

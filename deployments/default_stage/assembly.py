@@ -1,4 +1,4 @@
-"""The application for the existing web client, put together from whatever stands for the others."""
+"""Builds the application for the existing web client from its dependencies."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, VerifiesTokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, PassIssuer, VerifiesTokens
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import Uploads
 from domain.clock import Clock
@@ -31,11 +31,11 @@ _AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, p
 
 @dataclass(frozen=True, slots=True)
 class StageOthers:
-    """What the application is put together with; `tokens` are ID tokens."""
+    """What the application depends on. `tokens` verifies ID tokens."""
 
     gym: AskGym
     identity: AskIdentity
-    qr: AskQr
+    qr: PassIssuer
     payments: AskPayments
     door: Door
     tokens: VerifiesTokens
@@ -45,7 +45,7 @@ class StageOthers:
 def assemble_stage(
     others: StageOthers, settings: Settings, clock: Clock, *, freshness: Freshness = USUAL, names_request: bool = True
 ) -> Shell:
-    """The ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
+    """Build the ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
     app = guarded_app(
         "FIT Monitor, default stage",
@@ -72,7 +72,6 @@ def assemble_stage(
     )
 
     return Shell(
-        None,
         app,
         ShellLimits.of(
             settings,

@@ -1,4 +1,4 @@
-"""What the calls of the existing web client work with, put together once per replica."""
+"""What the endpoints of the existing web client use, created once per replica."""
 
 from dataclasses import dataclass
 from typing import Annotated, Protocol
@@ -7,31 +7,31 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from deployments.default_stage.code_answers import CodeAnswers
+from deployments.http.door_replies import DoorAnswer
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, VerifiesTokens
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, PassIssuer, VerifiesTokens
 from deployments.http.uploads import Uploads
-from deployments.qr.relay import Relayed
 from domain.door.machine_model import MachineAction
 from integrations.settings import ApiSettings, DefaultStageSettings
 
 
 class Door(Protocol):
-    """The way to the door, which the gateway has."""
+    """The door, asked on behalf of authenticated users; see `deployments.http.handles.DoorByHandle`."""
 
-    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> Relayed:
-        """See `deployments.qr.relay`."""
+    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> DoorAnswer:
+        """The answer to a scan with the body of `POST /api/scans`."""
 
-    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> Relayed:
-        """See `deployments.qr.relay`."""
+    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> DoorAnswer:
+        """The answer to a member who uses a machine, or releases it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageParts:
-    """Everything that these calls may ask. `tokens`: ID tokens, which this client sends."""
+    """What the endpoints use. `tokens` verifies ID tokens, which this client sends."""
 
     gym: AskGym
     identity: AskIdentity
-    qr: AskQr
+    qr: PassIssuer
     payments: AskPayments
     door: Door
     tokens: VerifiesTokens

@@ -6,7 +6,7 @@ from deployments.default_stage.assembly import StageOthers, assemble_stage
 from deployments.http.asgi import Shell
 from deployments.http.handles import (
     DoorByHandle,
-    QrByHandle,
+    PassIssuerByHandle,
     gym_by_handle,
     identity_by_handle,
     payments_by_handle,
@@ -18,16 +18,16 @@ from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.tokens import TokenUse, TokenVerifier
 
-API = "api"
-"""The application whose deployments it asks."""
+API, SCANS = "api", "scans"
+"""The applications whose deployments it calls."""
 
 
 class StageUnhealthyError(Exception):
-    """A task of this replica is dead; another must take its place."""
+    """A task of this replica has died."""
 
 
 class DefaultStage(Replica):
-    """Translates the existing web client's calls; keeps nothing."""
+    """Translates the existing web client's calls. Stateless."""
 
     def __init__(self) -> None:
         own = settings()
@@ -36,9 +36,11 @@ class DefaultStage(Replica):
             StageOthers(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
                 identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
-                qr=QrByHandle(serve.get_deployment_handle("Qr", API)),
+                qr=PassIssuerByHandle(serve.get_deployment_handle("QrIssuer", API)),
                 payments=payments_by_handle(serve.get_deployment_handle("Payments", API)),
-                door=DoorByHandle(serve.get_deployment_handle("Gateway", API)),
+                door=DoorByHandle(
+                    serve.get_deployment_handle("QrScanner", SCANS), serve.get_deployment_handle("Gateway", API)
+                ),
                 tokens=TokenVerifier(own.identity, TokenUse.ID),
                 images=open_images(own),
             ),
@@ -48,14 +50,14 @@ class DefaultStage(Replica):
         )
 
     def __serve_build_asgi_app__(self) -> Shell:
-        """The application; Serve asks for it once the constructor is through."""
+        """The application; Serve asks for it after the constructor."""
         return self._app
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose check fails.
 
         Raises:
-            StageUnhealthyError: see there.
+            StageUnhealthyError: a task has died.
         """
         if dead := self._app.lifespan.dead:
             raise StageUnhealthyError(f"dead tasks: {', '.join(dead)}")

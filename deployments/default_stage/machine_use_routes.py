@@ -1,4 +1,4 @@
-"""Using a machine, as the existing web client asks for it: by the number that its QR code holds."""
+"""The use of machines in the existing web client's format: by the number in the machine's QR code."""
 
 from typing import Annotated, Literal
 
@@ -32,18 +32,18 @@ class NamedMachine(BaseModel):
 
 
 class MachineWish(NamedMachine):
-    """What a member wants of it."""
+    """A request to use or leave a machine."""
 
     intention: Literal["use", "leave"]
 
 
 def router() -> APIRouter:
-    """The calls about using machines."""
+    """The routes."""
     routes = guarded_router("machines")
 
     @routes.post("/api/qr/generate-machine", response_class=Response)
     async def code(named: NamedMachine, parts: OfStage) -> Response:
-        """A machine's QR code; what it holds is the number."""
+        """A machine's QR code; it contains the number."""
         gym_number = parts.settings.gym_number
         if await parts.gym(LegacyNumberService.machine, gym_number, named.machineId) is None:
             return PlainTextResponse("There is no machine of this number.", _BAD)
@@ -57,7 +57,7 @@ def router() -> APIRouter:
         if found is None:
             return PlainTextResponse("False")
         decided = await parts.door.machine_by_member(user.id, found.machine.id, _ACTIONS[wanted.intention])
-        answer = _answers.decode(decided.answered())
+        answer = _answers.decode(decided.unwrap())
         if answer.reason is UseReason.TOO_LATE:
             raise later("no_answer_in_time", "There was no decision by the deadline. Try again.")
         return PlainTextResponse("True" if answer.reason is None else _SAID.get(answer.reason, "False"))

@@ -1,4 +1,4 @@
-"""Passes and the gym's entrance, as the existing web client asks for them."""
+"""Passes and the entrance scan in the existing web client's format."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -36,19 +36,19 @@ class OwnToken(RequestBody):
 
 
 class ShownPass(RequestBody):
-    """What was read from somebody's phone."""
+    """A code that was read from a phone."""
 
     qrToken: Annotated[str, Field(max_length=LONGEST_CODE)]  # noqa: N815 - the client's word
 
 
 class Entrance(RequestBody):
-    """What was read at the entrance."""
+    """A code that was read at the entrance."""
 
     token: Annotated[str, Field(max_length=LONGEST_CODE)]
 
 
 class PassHolder(BaseModel):
-    """Whose pass it is, and until when it opens a gate."""
+    """The member of a pass, and when the pass expires."""
 
     username: str
     roles: list[str]
@@ -56,14 +56,14 @@ class PassHolder(BaseModel):
 
 
 def router() -> APIRouter:
-    """The calls about passes."""
+    """The routes."""
     routes = guarded_router("passes")
 
     @routes.post("/api/qr/generate", response_class=Response)
     async def generate(shown: OwnToken, user: TheUser, parts: OfStage) -> Response:
-        """The caller's pass as a picture. The token says whose; it is not in the picture.
+        """The caller's pass as an image. The token names the caller; the image does not contain it.
 
-        This client never asks again, so the pass is long-lived: see docs/door.md.
+        This client never renews a pass, so the pass is long-lived: see docs/door.md.
         """
         try:
             named = await parts.tokens.verify(shown.token)
@@ -77,7 +77,7 @@ def router() -> APIRouter:
 
     @routes.post("/api/qr/validate")
     async def validate(shown: ShownPass, user: TheUser, parts: OfStage) -> PassHolder:
-        """Whose pass this is: one's own, or for staff anybody's."""
+        """The member of a pass: one's own pass, or any pass for staff."""
         member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
         if member_id != user.id:
             _staff_only(user)
@@ -94,7 +94,7 @@ def router() -> APIRouter:
             raise ApiProblem("unknown_gate", "The default gym has no gate that serves both directions.")
         scan = {"code": read.token, "gate_id": gate.id, "direction": Direction.AUTO, "scan_id": str(new_id())}
         scanned = await parts.door.scan_by_staff(user.id, msgspec.json.encode(scan))
-        answer = _answers.decode(scanned.answered())
+        answer = _answers.decode(scanned.unwrap())
         if answer.reason is None:
             return PlainTextResponse(_SAID[answer.outcome])
         return PlainTextResponse("Full") if answer.reason is Reason.GYM_FULL else PlainTextResponse(answer.reason, 403)
@@ -103,7 +103,7 @@ def router() -> APIRouter:
 
 
 def _good(reading: PassReading) -> tuple[UUID, datetime]:
-    """Whose pass it is, and until when it is good."""
+    """The member of a valid pass, and when the pass expires."""
     if reading.status is not PassStatus.VALID or reading.member_id is None or reading.issued_at is None:
         raise unauthenticated("This is no pass, or it has expired.")
     return reading.member_id, good_until(reading.issued_at, reading.validity)

@@ -1,6 +1,5 @@
-"""The gateway, put together from whatever stands for the others."""
+"""Builds the gateway from its dependencies."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -10,40 +9,42 @@ from fastapi import FastAPI
 from deployments.gateway.dependencies import Parts
 from deployments.gateway.identity.local_provider.routes import FORMS
 from deployments.gateway.payments.routes import LARGER_BODIES
-from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
-from deployments.gym.gates import GateService
-from deployments.http.asgi import WAY_BACK_S, Shell, ShellLimits
+from deployments.http.api_rights import RIGHTS
+from deployments.http.asgi import Shell, ShellLimits
 from deployments.http.auth import callers_of
 from deployments.http.background_tasks import Lifespan, Step
-from deployments.http.confirmed_cache import USUAL, ConfirmedCache, Freshness
+from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies, VerifiesTokens
-from deployments.http.rate_limits import RateLimit
+from deployments.http.ports import (
+    AskGym,
+    AskIdentity,
+    AskPayments,
+    DoorCommands,
+    PassIssuer,
+    Ping,
+    Replies,
+    VerifiesTokens,
+)
 from deployments.http.route_guard import Gatekeeper
 from deployments.http.uploads import UPLOADS, Uploads
-from deployments.qr.answer_counts import AnswerCounts, CountedDesk, counted_calls
-from deployments.qr.questions import ScanQuestion, decode_produced, encode_questions
-from deployments.qr.relay import Relay
-from deployments.qr.scan_batching import ScanBatching
-from deployments.qr.scan_exchange import ScanExchange
 from deployments.service_host import HealthService
 from domain.clock import Clock
 from domain.images.ports import ImageStore
-from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """What the gateway is put together with."""
+    """What the gateway depends on."""
 
     gym: AskGym
     identity: AskIdentity
-    qr: AskQr
+    qr: PassIssuer
+    scanner: Ping
     replies: Replies
     commands: DoorCommands
     tokens: VerifiesTokens
@@ -52,10 +53,10 @@ class Others:
 
 
 class Assembled(NamedTuple):
-    """The gateway: what is asked over HTTP, and what other applications ask by handle."""
+    """The gateway's ASGI application, and what its endpoints use."""
 
     shell: Shell
-    relay: Relay
+    parts: Parts
 
 
 def assemble(
@@ -66,57 +67,31 @@ def assemble(
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
-    tally: MetricsRegistry | None = None,
     rest: FastAPI | None = None,
 ) -> Assembled:
-    """The ASGI application, and what it does for others.
+    """Build the gateway's ASGI application.
 
     Args:
-        others: see there.
-        settings: the door's limits and the interface's.
+        others: what it depends on.
+        settings: limits of the door and of the API.
         clock: the present.
-        freshness: of what is remembered of devices, gates and sessions.
-        on_stop: called at the end, when the others are needed no more.
+        freshness: of cached devices, gates and sessions.
+        on_stop: called at the end, when the dependencies are not needed any more.
         names_request: see `Shell`.
-        tally: where scans are counted.
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
-    tally = tally or MetricsRegistry()
-    gates = ConfirmedCache(lambda ids: others.gym(GateService.gates_by_id, ids), freshness=freshness)
     callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
-    door = settings.door
-    batching = ScanBatching(
-        counted_calls(_sender(others.qr), tally),
-        calls_in_flight=door.handle_calls_in_flight,
-        batch_max=door.handle_batch_max,
-        call_timeout_s=door.deadline_s,
-    )
-    exchange = ScanExchange(others.replies, batching, others.payments)
     sightings = DeviceSightings(others.gym)
-    scans = CountedDesk(
-        AnswerCounts(tally),
-        callers=callers,
-        gates=gates,
-        exchange=exchange,
-        replies=others.replies,
-        rate=RateLimit(door.scans_per_device_per_second),
-        deadline_s=door.deadline_s,
-        sightings=sightings,
-    )
     images = ImagesByThread(others.images)
     parts = Parts(
         gym=others.gym,
         identity=others.identity,
         qr=others.qr,
         payments=others.payments,
-        exchange=exchange,
-        gates=gates,
         replies=others.replies,
         commands=others.commands,
         pictures=Pictures(images, presigned=settings.images.presigned),
         uploads=Uploads(images, settings.images),
-        # Apart from the rate of the gate: nobody there waits because the device is uploading.
-        upload_rate=RateLimit(door.scans_per_device_per_second),
         readiness=_readiness(others),
         clock=clock,
         settings=settings,
@@ -127,21 +102,13 @@ def assemble(
 
     gatekeeper = Gatekeeper.of(RIGHTS, callers, settings.api, seen=seen)
     shell = Shell(
-        scans,
         build_rest(parts, gatekeeper, like=rest),
         ShellLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
-        lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
+        lifespan=Lifespan(callers, sightings, on_stop=on_stop),
         names_request=names_request,
     )
-    return Assembled(shell, Relay(scans, parts, door.deadline_s + WAY_BACK_S))
-
-
-def _sender(qr: AskQr) -> Callable[[Sequence[ScanQuestion]], Awaitable[list[bool]]]:
-    async def send(questions: Sequence[ScanQuestion]) -> list[bool]:
-        return decode_produced(await qr.check(encode_questions(questions)), len(questions))
-
-    return send
+    return Assembled(shell, parts)
 
 
 def _readiness(others: Others) -> Readiness:
@@ -155,11 +122,15 @@ def _readiness(others: Others) -> Readiness:
         await others.qr.ping()
         return True
 
+    async def scans() -> bool:
+        await others.scanner()
+        return True
+
     async def kafka_replies() -> bool:
         return others.replies.ready and others.replies.healthy
 
     async def payments() -> bool:
         return await others.payments(HealthService.ping)  # asks no provider: what hangs there says nothing of this part
 
-    required = {"gym": gym, "database": database, "qr": qr, "kafka_replies": kafka_replies}
+    required = {"gym": gym, "database": database, "qr": qr, "scans": scans, "kafka_replies": kafka_replies}
     return Readiness(required, shown={"payments": payments})

@@ -1,4 +1,4 @@
-"""What the endpoints work with, put together once per replica."""
+"""What the endpoints use, created once per replica."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,32 +6,25 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from deployments.gateway.system.readiness import Readiness
-from deployments.http.confirmed_cache import ConfirmedCache
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, AskQr, DoorCommands, Replies
-from deployments.http.rate_limits import RateLimit
+from deployments.http.ports import AskGym, AskIdentity, AskPayments, DoorCommands, PassIssuer, Replies
 from deployments.http.uploads import Uploads
-from deployments.qr.scan_exchange import ScanExchange
 from domain.clock import Clock
-from domain.gyms.model import Gate
 from integrations.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that an endpoint may ask."""
+    """What an endpoint may use."""
 
     gym: AskGym
     identity: AskIdentity
-    qr: AskQr
+    qr: PassIssuer
     payments: AskPayments
-    exchange: ScanExchange
-    gates: ConfirmedCache[Gate]
     replies: Replies
     commands: DoorCommands
     pictures: Pictures
     uploads: Uploads
-    upload_rate: RateLimit
     readiness: Readiness
     clock: Clock
     settings: Settings

@@ -8,32 +8,43 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.gateway.assembly import Others, assemble
+from deployments.gateway.machines.use import decide_machine_use
 from deployments.http.asgi import Shell
-from deployments.http.handles import QrByHandle, gym_by_handle, identity_by_handle, payments_by_handle
-from deployments.qr.relay import Relayed
+from deployments.http.door_replies import DoorAnswer
+from deployments.http.handles import (
+    PassIssuerByHandle,
+    gym_by_handle,
+    identity_by_handle,
+    payments_by_handle,
+    ping_by_handle,
+)
 from domain.clock import system_clock
 from domain.door.machine_model import MachineAction
 from integrations.images.choice import open_images
+from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.logs import configure_logging
-from integrations.metrics import LATE_REPLIES
+from integrations.metrics import LATE_REPLIES, LOST_COMMANDS
 from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.replica import Replica
 from integrations.settings import settings
 from integrations.tokens import TokenUse, TokenVerifier
 
+SCANS = "scans"
+"""The application that answers scans; readiness asks whether it can."""
+
 
 class GatewayUnhealthyError(Exception):
-    """This replica can neither ask the door nor hear it any more, or a task of it is dead; another takes its place."""
+    """This replica cannot send commands or receive replies any more, or one of its tasks has died."""
 
 
 class Gateway(Replica):
-    """Opens what the gateway needs, builds its application on the replica, and tells whether it is well.
+    """Opens the gateway's clients, builds its application on the replica, and checks its health.
 
     Args:
         gym: the Gym deployment.
-        qr: the Qr deployment.
+        qr: the QrIssuer deployment.
         identity: the Identity deployment.
         payments: the Payments deployment.
     """
@@ -51,18 +62,22 @@ class Gateway(Replica):
         replica_id = serve.get_replica_context().replica_tag
         self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
         self.closing.add("replies", self._replies.close)
-        self._commands = DoorCommandClient(own, self._replies)
-        self.closing.add("commands", self._commands.close)
+        producer = CommandProducer(own)
+        self.closing.add("producer", producer.close)
+        self._commands = DoorCommandClient(own, self._replies, producer)
         self._replies.start()
         self._tally = MetricsRegistry()
         self.closing.add("tally", self._tally.stop)
         self._tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
+        self._tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
+        self._tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         self._tally.start(RayExporter)
-        self._app, self._relay = assemble(
+        self._app, self._parts = assemble(
             Others(
                 gym=gym_by_handle(gym),
                 identity=identity_by_handle(identity),
-                qr=QrByHandle(qr),
+                qr=PassIssuerByHandle(qr),
+                scanner=ping_by_handle(serve.get_deployment_handle("QrScanner", SCANS)),
                 replies=self._replies,
                 commands=self._commands,
                 tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
@@ -73,29 +88,24 @@ class Gateway(Replica):
             system_clock,
             on_stop=self._close,
             names_request=False,  # Serve's server does
-            tally=self._tally,
         )
 
     def __serve_build_asgi_app__(self) -> Shell:
-        """The application; Serve asks for it once the constructor is through."""
+        """The application; Serve asks for it after the constructor."""
         return self._app
 
-    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> Relayed:
-        """A scan of somebody of the staff whom another application has recognised."""
-        return await self._relay.scan_by_staff(staff_id, body)
-
-    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> Relayed:
-        """A wish about a machine of a member whom another application has recognised."""
-        return await self._relay.machine_by_member(member_id, machine_id, action)
+    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> DoorAnswer:
+        """Use or release a machine for a member whom another application has authenticated."""
+        return await DoorAnswer.of(decide_machine_use(self._parts, member_id, action, machine_id))
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose check fails.
 
         Raises:
-            GatewayUnhealthyError: see there.
+            GatewayUnhealthyError: commands cannot be sent, replies cannot be received, or a task has died.
         """
         if not self._commands.healthy:
-            raise GatewayUnhealthyError("commands cannot be sent, or replies not heard")
+            raise GatewayUnhealthyError("commands cannot be sent, or replies cannot be received")
         if dead := self._app.lifespan.dead:
             raise GatewayUnhealthyError(f"dead tasks: {', '.join(dead)}")
 

@@ -7,9 +7,7 @@ from starlette.datastructures import State
 
 from deployments.gateway.dependencies import Parts
 from deployments.gateway.door import list_routes as record_calls
-from deployments.gateway.door import offline_routes as offline_calls
 from deployments.gateway.door import roll_call_routes as roll_call_calls
-from deployments.gateway.door import routes as scan_calls
 from deployments.gateway.door import service_level_routes as service_calls
 from deployments.gateway.gyms import routes as gyms
 from deployments.gateway.identity import session_routes, user_routes
@@ -22,11 +20,14 @@ from deployments.gateway.system import routes as system
 from deployments.http.fastapi_app import guard, guarded_app
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import Gatekeeper
+from deployments.qr import scan_routes as scan_calls
+from deployments.qr.scan_openapi import SCAN_OPERATION, scan_schemas
+from deployments.qr.scan_service import SCANS
 
 _ROUTERS = (
-    *(scan_calls.router(), session_routes.router, user_routes.me_router, passes.me_router, user_routes.users_router),
+    *(session_routes.router, user_routes.me_router, passes.me_router, user_routes.users_router),
     *(gyms.gyms_router, record_calls.router(), roll_call_calls.router(), service_calls.router(), gyms.gates_router),
-    *(passes.door_router, offline_calls.router(), machines.router, memberships.plans_router, payments.orders_router),
+    *(passes.door_router, machines.router, memberships.plans_router, payments.orders_router),
     *(memberships.memberships_router, payments.invoices_router, payments.provider_router, system.router),
 )
 _LOCAL_PROVIDER = (local_provider.router, local_provider.pages)
@@ -37,18 +38,25 @@ _DESCRIPTION = (
 
 
 def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
-    """The application; its endpoints work with these parts.
+    """Build the application.
 
     Args:
-        parts: what they work with.
-        gatekeeper: whom they let in.
-        like: an application that was built with the same settings, whose routes and document are used again: both
-            take far longer to make than all the rest.
+        parts: what the endpoints use.
+        gatekeeper: guards the routes.
+        like: an application built with the same settings. Its routes and document are reused, because they take
+            much longer to build than everything else.
     """
     routers = _ROUTERS if parts.settings.identity.accounts_file is None else (*_ROUTERS, *_LOCAL_PROVIDER)
     if like is None:
         app = guarded_app("FIT Monitor", _DESCRIPTION, routers, gatekeeper)
-        complete_document(app, gatekeeper.rights)
+        # The document describes the whole API; the application `scans` serves these calls.
+        complete_document(
+            app,
+            gatekeeper.rights,
+            more_routes=scan_calls.router().routes,
+            more_operations={SCANS: SCAN_OPERATION},
+            more_schemas=scan_schemas(),
+        )
     else:
         app = copy(like)
         app.state, app.middleware_stack = State(), None

@@ -1,9 +1,10 @@
-"""The ASGI application that Serve runs: the scan's lean way, and FastAPI's for everything else."""
+"""What every HTTP application of Serve shares: request ids, body limits, headers, CORS, logging and error bodies."""
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -19,16 +20,37 @@ from deployments.http.headers import Incoming, always, read_headers
 from deployments.http.logged_paths import logged_path
 from deployments.http.problems import ApiProblem, internal_error
 from deployments.http.responses import Answering
-from deployments.qr.scan_service import ScanDesk
 from domain.clock import Clock
+from domain.identity.model import Client
 from integrations.settings import Settings
 
-# A decision made just in time still has its way back before it; the door itself waits 2 s.
-WAY_BACK_S = 0.1
 _TAKES_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _MAY_BE_SENT = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Request-Id"]
 _MAY_BE_READ = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-Id"]
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectRequest:
+    """A request to a direct endpoint.
+
+    Args:
+        authorization: the header of that name.
+        body: the whole body, within the limits.
+        client: reads the client's address; called only where it is needed.
+        arrived_at: by the server's clock, before the body was read.
+        arrived_loop_s: the same by the event loop's clock, in seconds.
+    """
+
+    authorization: str | None
+    body: bytes
+    client: Callable[[], Client]
+    arrived_at: datetime
+    arrived_loop_s: float
+
+
+DirectEndpoint = Callable[[DirectRequest], Awaitable[bytes]]
+"""Answers a request with JSON, or raises `ApiProblem`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +60,17 @@ class ShellLimits:
     Args:
         max_body_bytes: of a request.
         larger: of requests to these paths, in place of it.
-        deadline_s: how long a scan may take.
-        logs_scans: whether each scan that is answered gets a line in the log.
+        logs_direct: whether successful answers of direct endpoints are logged too.
         source: where the client's address is read.
         forms: paths that take a form instead of JSON.
-        uploads: methods and paths that take a picture, whose bodies are read by whoever answers the call.
-        origins: whose pages may call, beside our own.
-        https: whether the public reaches this by HTTPS.
-        untyped_json: whether JSON may also be sent as `text/plain` or without a type.
+        uploads: methods and paths that take a picture; their endpoints read the body themselves.
+        origins: origins of other pages that may call (CORS).
+        https: whether the public address is HTTPS.
+        untyped_json: whether JSON may also be sent as `text/plain` or without a content type.
     """
 
     max_body_bytes: int
-    deadline_s: float
-    logs_scans: bool = False
+    logs_direct: bool = False
     source: ClientSource = field(default_factory=ClientSource)
     forms: frozenset[str] = frozenset()
     larger: Mapping[str, int] = field(default_factory=dict)
@@ -69,11 +89,10 @@ class ShellLimits:
         uploads: tuple[tuple[str, str], ...] = (),
         untyped_json: bool = False,
     ) -> "ShellLimits":
-        """As the settings say."""
+        """The limits that the settings name."""
         return cls(
             settings.api.max_body_bytes,
-            settings.door.deadline_s,
-            logs_scans=settings.log_level.upper() == "DEBUG",
+            logs_direct=settings.log_level.upper() == "DEBUG",
             source=ClientSource.of(settings.api),
             forms=forms,
             larger=larger or {},
@@ -85,37 +104,41 @@ class ShellLimits:
 
 
 class Shell:
-    """Everything that all calls share: request ids, the body's limits, headers, and an answer whatever happens.
+    """An ASGI application around a FastAPI one. Every request gets an answer, whatever fails.
 
     An object, because Serve takes a bare function for a builder.
 
     Args:
-        scans: answers `POST /scans`, without FastAPI, whose own work would cost as much as the scan; None where an
-            application serves no scans.
-        rest: answers everything else.
-        limits: see there.
+        rest: answers every request that no direct endpoint takes.
+        limits: what is accepted.
         clock: the present.
-        lifespan: what begins and ends with serving.
+        lifespan: what starts and stops with the application.
+        direct: endpoints by method and path that bypass FastAPI, whose own work costs as much as a scan.
+        route_suffix: the end of Serve's route prefix that the application's own paths begin with, as `/scans` where
+            `/api/scans` is served by an application whose paths are `/scans/...`.
         names_request: whether answers carry the request id; Serve's server adds it by itself.
     """
 
     def __init__(
         self,
-        scans: ScanDesk | None,
         rest: ASGIApp,
         limits: ShellLimits,
         clock: Clock,
         *,
         lifespan: Lifespan,
+        direct: Mapping[tuple[str, str], DirectEndpoint] | None = None,
+        route_suffix: str = "",
         names_request: bool = True,
     ) -> None:
-        self.scans = scans
         self._rest = rest
         self._limits = limits
         self._clock = clock
         self.lifespan = lifespan
+        self._direct = dict(direct or {})
+        self._direct_paths = {path for _, path in self._direct}
+        self._route_suffix = route_suffix
         self._names_request = names_request
-        self._words = getattr(getattr(rest, "state", None), "words", frozenset()) | {"scans"}
+        self._words: frozenset[str] = getattr(getattr(rest, "state", None), "words", frozenset())
         self._usual = always(https=limits.https)
         self._uploads: list[tuple[str, re.Pattern[str]]] = [
             (method, compile_path(path)[0]) for method, path in limits.uploads
@@ -132,21 +155,23 @@ class Shell:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        arrived_at = self._clock()
-        until = asyncio.get_running_loop().time() + self._limits.deadline_s + WAY_BACK_S
+        arrived_at, arrived_loop_s = self._clock(), asyncio.get_running_loop().time()
         incoming = read_headers(scope["headers"])
         receive = arriving = Arriving(receive, has_body=incoming.has_body, is_awaited=incoming.expects_continue)
         answering = Answering(send, incoming, arriving, self._usual, names_request=self._names_request)
-        method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
-        # Never taken back: a server runs each request in a context of its own, and the next one here binds its own id.
+        scope["root_path"] = root_path = scope.get("root_path", "").removesuffix(self._route_suffix)
+        method, path = scope["method"], scope["path"].removeprefix(root_path)
+        # Never reset: a server runs each request in a context of its own, and the next request binds its own id.
         structlog.contextvars.bind_contextvars(request_id=incoming.request_id)
-        scans = self.scans if method == "POST" and path == "/scans" else None
+        endpoint = self._direct.get((method, path))
         try:
-            if scans:
+            if endpoint is not None:
                 body = await self._body(incoming, receive, method, path)
                 client = partial(client_of, HTTPConnection(scope), self._limits.source)
-                await answering.json(await scans.scan(incoming.authorization, client, body, arrived_at, until))
+                request = DirectRequest(incoming.authorization, body, client, arrived_at, arrived_loop_s)
+                await answering.json(await endpoint(request))
             else:
+                self._refuse_other_methods(path)
                 if not self._is_upload(incoming, method, path):
                     receive = Replayed(await self._body(incoming, receive, method, path), receive)
                 if self._limits.untyped_json and incoming.is_untyped:
@@ -158,13 +183,18 @@ class Shell:
         except ClientGoneError:
             return
         except Exception:  # noqa: BLE001 - logged, and answered without details
-            # FastAPI has answered, and raises all the same so that somebody logs it: here.
+            # FastAPI has answered, and raises all the same so that its caller logs the error.
             _log.exception("request_failed", method=method, path=logged_path(path, self._words))
             if not answering.status:
                 await answering.problem(internal_error())
-        # An answered scan is kept in the store and would fill the log: its line is for who asked for every detail.
-        if not scans or answering.is_problem or self._limits.logs_scans:
+        # Successful scans are rows of the store; a log line for each would fill the log.
+        if endpoint is None or answering.is_problem or self._limits.logs_direct:
             answering.log(method, logged_path(path, self._words))
+
+    def _refuse_other_methods(self, path: str) -> None:
+        if path in self._direct_paths:
+            allow = ", ".join(sorted(method for method, served in self._direct if served == path))
+            raise ApiProblem("method_not_allowed", f"This path is served for {allow}.", headers={"Allow": allow})
 
     async def _body(self, incoming: Incoming, receive: Receive, method: str, path: str) -> bytes:
         if method not in _TAKES_BODY:
@@ -188,7 +218,7 @@ class Shell:
 
 
 def _shared(served: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    # Without credentials: a token is put into its header by the page itself, never by the browser.
+    # Without credentials: the page itself sets the token's header, never the browser.
     return CORSMiddleware(
         served,
         allow_origins=origins,

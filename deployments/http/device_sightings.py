@@ -1,4 +1,4 @@
-"""When devices were seen last: noted on the way of a scan, told to the Gym every few seconds, off that way."""
+"""When devices were seen last. Requests only note it in memory; a background task reports to Gym every few seconds."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,52 +11,54 @@ from deployments.http.ports import AskGym
 from deployments.http.problems import ApiProblem
 from domain.gyms.model import DeviceSighting
 
-TOLD_EVERY_S = 15.0
+REPORT_EVERY_S = 15.0
 
 _MILLISECOND = timedelta(milliseconds=1)
-_MOST_MS = 2**31 - 1  # of its column; 24 days: a clock that was never set
+_MAX_SKEW_MS = 2**31 - 1  # the range of the column; 24 days: a clock that was never set
 _log = structlog.get_logger(__name__)
 
 
 class DeviceSightings:
-    """The devices that a replica has seen since it last told of them. For one event loop.
+    """The devices that a replica has seen since its last report. For one event loop.
 
     Args:
-        gym: is told.
+        gym: stores the sightings.
     """
 
     def __init__(self, gym: AskGym) -> None:
         self._gym = gym
         self._seen: dict[UUID, datetime] = {}
         self._times: dict[UUID, tuple[datetime, datetime]] = {}
-        self._telling = BackgroundTask("device_sightings", repeating(self.tell, TOLD_EVERY_S))
+        self._reporting = BackgroundTask("device_sightings", repeating(self.report, REPORT_EVERY_S))
 
     @property
     def dead(self) -> list[str]:
         """See `Part`."""
-        return self._telling.dead
+        return self._reporting.dead
 
     def start(self) -> None:
-        """Begin to tell; needs the running event loop."""
-        self._telling.start()
+        """Start to report; needs the running event loop."""
+        self._reporting.start()
 
     async def close(self) -> None:
-        """Stop, and tell what was seen last."""
-        await self._telling.close()
-        await self.tell()
+        """Stop, and report what was seen last."""
+        await self._reporting.close()
+        await self.report()
 
-    def note(self, device_id: UUID, arrived_at: datetime, told_at: datetime | None) -> None:
-        """A device has asked something.
+    def note(self, device_id: UUID, arrived_at: datetime, device_time: datetime | None) -> None:
+        """Note that a device has sent a request.
 
         Args:
-            told_at: the time by its own clock, where it said so.
+            device_id: the device.
+            arrived_at: when the request arrived, by the server's clock.
+            device_time: the time by the device's own clock, if the request names it.
         """
         self._seen[device_id] = arrived_at
-        if told_at is not None:
-            self._times[device_id] = (arrived_at, told_at)
+        if device_time is not None:
+            self._times[device_id] = (arrived_at, device_time)
 
-    async def tell(self) -> None:
-        """Tell of those seen since the last time."""
+    async def report(self) -> None:
+        """Report the devices seen since the last report."""
         seen, self._seen = self._seen, {}
         times, self._times = self._times, {}
         if not seen:
@@ -66,11 +68,11 @@ class DeviceSightings:
             await self._gym(DeviceService.mark_seen, sightings)
         except ApiProblem as error:
             # They will be seen again; until then they look silent.
-            _log.warning("devices_not_told", error=error.code)
+            _log.warning("device_sightings_not_reported", error=error.code)
 
 
 def _skew_ms(times: tuple[datetime, datetime] | None) -> int | None:
     if times is None:
         return None
-    arrived_at, told_at = times
-    return max(-_MOST_MS, min(_MOST_MS, (told_at - arrived_at) // _MILLISECOND))
+    arrived_at, device_time = times
+    return max(-_MAX_SKEW_MS, min(_MAX_SKEW_MS, (device_time - arrived_at) // _MILLISECOND))

@@ -13,13 +13,14 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.gym.machines import MachineService
 from deployments.gym.pictures import PictureService
+from deployments.http.door_replies import DoorAnswer
+from deployments.http.ports import Ping
 from deployments.http.problems import ApiProblem, later
 from deployments.idempotent_calls import IdempotentAnswer
 from deployments.identity.services import CALLERS_WAIT_S
 from deployments.payments.orders import OrderService
 from deployments.payments.provider_events import ProviderEventService
 from deployments.qr.passes import ImageKind, IssuedPass
-from deployments.qr.relay import Relayed
 from deployments.service_host import DatabaseUnavailableError, MethodName, name_of
 from domain.door.machine_model import MachineAction
 from domain.door.model import PassReading
@@ -130,57 +131,67 @@ def payments_by_handle(handle: DeploymentHandle[Any]) -> ServicesByHandle:
     return ServicesByHandle(handle, _PAYMENTS_WITHIN_S, _PROVIDER_WITHIN_S, _ASKS_PROVIDER)
 
 
+def ping_by_handle(handle: DeploymentHandle[Any]) -> Ping:
+    """The `ping` of a deployment."""
+
+    async def ping() -> None:
+        await _call(handle, _ANSWER_WITHIN_S, "ping")
+
+    return ping
+
+
 class DoorByHandle:
-    """The Gateway, asked by another application for what staff scan and members wish for there."""
+    """The door, for an application that has authenticated its users itself.
 
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle
+    Args:
+        scanner: decides scans.
+        gateway: decides the use of machines.
+    """
 
-    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> Relayed:
-        """See `deployments.qr.relay`."""
-        scan: Relayed = await _call(self._handle, _ANSWER_WITHIN_S, "scan_by_staff", staff_id, body)
-        return scan
+    def __init__(self, scanner: DeploymentHandle[Any], gateway: DeploymentHandle[Any]) -> None:
+        self._scanner = scanner
+        self._gateway = gateway
 
-    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> Relayed:
-        """See `deployments.qr.relay`."""
+    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> DoorAnswer:
+        """See `deployments.qr.scan_service.ScanService.scan_by_staff`."""
+        answer: DoorAnswer = await _call(self._scanner, _ANSWER_WITHIN_S, "scan_by_staff", staff_id, body)
+        return answer
+
+    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> DoorAnswer:
+        """See `deployments.gateway.deployment.Gateway.machine_by_member`."""
         asked = (member_id, machine_id, action)
-        wish: Relayed = await _call(self._handle, _ANSWER_WITHIN_S, "machine_by_member", *asked)
-        return wish
+        answer: DoorAnswer = await _call(self._gateway, _ANSWER_WITHIN_S, "machine_by_member", *asked)
+        return answer
 
 
-class QrByHandle:
-    """The Qr deployment."""
+class PassIssuerByHandle:
+    """The QrIssuer deployment; see `ports.PassIssuer`."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
-
-    async def check(self, batch: bytes) -> bytes:
-        """See `ports.AskQr`."""
-        flags: bytes = await self._handle.check.remote(batch)  # its caller bounds it, and expects any failure
-        return flags
 
     async def issue(self, member_id: UUID, count: int) -> list[IssuedPass]:
-        """See `ports.AskQr`."""
+        """See `ports.PassIssuer`."""
         issued: list[IssuedPass] = await _call(self._handle, _ANSWER_WITHIN_S, "issue", member_id, count)
         return issued
 
     async def image(
         self, member_id: UUID, kind: ImageKind, pixels: int | None = None, validity: timedelta | None = None
     ) -> bytes:
-        """See `ports.AskQr`."""
+        """See `ports.PassIssuer`."""
         image: bytes = await _call(self._handle, _ANSWER_WITHIN_S, "image", member_id, kind, pixels, validity)
         return image
 
     async def read(self, code: str) -> PassReading:
-        """See `ports.AskQr`."""
+        """See `ports.PassIssuer`."""
         reading: PassReading = await _call(self._handle, _ANSWER_WITHIN_S, "read", code)
         return reading
 
     async def public_keys(self) -> dict[str, str]:
-        """See `ports.AskQr`."""
+        """See `ports.PassIssuer`."""
         keys: dict[str, str] = await _call(self._handle, _ANSWER_WITHIN_S, "public_keys")
         return keys
 
     async def ping(self) -> None:
-        """See `ports.AskQr`."""
+        """See `ports.PassIssuer`."""
         await _call(self._handle, _ANSWER_WITHIN_S, "ping")

@@ -1,10 +1,12 @@
 """The OpenAPI document: FastAPI's own, completed with access rights and error responses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from deployments.http import etags
 from deployments.http.problems import ANY_CALL, ProblemDocument, declared
@@ -14,26 +16,42 @@ ROOT = "/api"
 _UNPROCESSABLE = "422"
 
 
-def complete_document(app: FastAPI, rights: Mapping[tuple[str, str], Right], root: str = ROOT) -> dict[str, Any]:
-    """Build the document of an application ahead of the first request, and store it in `app.openapi_schema`.
+def complete_document(
+    app: FastAPI,
+    rights: Mapping[tuple[str, str], Right],
+    root: str = ROOT,
+    *,
+    more_routes: Sequence[BaseRoute] = (),
+    more_operations: Mapping[tuple[str, str], dict[str, Any]] | None = None,
+    more_schemas: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Create the document at start, so that no request waits for it.
 
     Args:
         app: the application.
-        rights: the access right of each method and path.
-        root: the path under which the application is served.
+        rights: who may call what.
+        root: where it is served.
+        more_routes: routes that another application serves below the same root.
+        more_operations: operations by method and path that are no FastAPI routes.
+        more_schemas: the components that these refer to.
 
     Returns:
-        The document.
+        The document, which the application now serves.
     """
     document = get_openapi(
         title=app.title,
         version=app.version,
         description=app.description,
-        routes=app.routes,
+        routes=[*more_routes, *app.routes],
         servers=[{"url": root}],
         separate_input_output_schemas=False,
     )
     schemas = document["components"]["schemas"]
+    for name, schema in (more_schemas or {}).items():
+        schemas.setdefault(name, schema)
+    for (method, path), operation in (more_operations or {}).items():
+        # A copy: the document completes it.
+        document["paths"].setdefault(path, {})[method.lower()] = deepcopy(operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     own = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")

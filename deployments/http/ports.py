@@ -1,7 +1,7 @@
-"""What the gateway needs of others, as it sees them. Tests put their own in these places."""
+"""The interfaces of what HTTP applications use: other deployments, the door, tokens. Tests pass their own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID
@@ -75,11 +75,8 @@ class AskPayments(AskOnce, Protocol):
         """See `AskGym`."""
 
 
-class AskQr(Protocol):
-    """The Qr deployment."""
-
-    async def check(self, batch: bytes) -> bytes:
-        """See `deployments.qr.questions`."""
+class PassIssuer(Protocol):
+    """The QrIssuer deployment."""
 
     async def issue(self, member_id: UUID, count: int) -> list[IssuedPass]:
         """The present code of a member and those that follow."""
@@ -96,7 +93,11 @@ class AskQr(Protocol):
         """The public keys of the passes, by their ids."""
 
     async def ping(self) -> None:
-        """Return when Qr can do its work."""
+        """Return if it can do its work."""
+
+
+Ping = Callable[[], Awaitable[None]]
+"""Returns if a deployment can work now; raises otherwise."""
 
 
 class Replies(Protocol):
@@ -108,7 +109,7 @@ class Replies(Protocol):
 
     @property
     def healthy(self) -> bool:
-        """Whether it still listens."""
+        """Whether it still receives."""
 
     @property
     def reply_to(self) -> ReplyTo:
@@ -118,14 +119,14 @@ class Replies(Protocol):
         """The reply to a command that is about to be sent."""
 
     def forget(self, command_id: UUID) -> None:
-        """Nobody waits for this reply any longer."""
+        """The reply is not awaited any more."""
 
 
 class DoorCommands(Protocol):
-    """The way of everything but scans to the door."""
+    """Sends commands that are not scans to the door."""
 
     async def send(self, command: DoorCommand, gym_id: UUID, decide_by: datetime) -> DoorReply:
-        """Send a command and wait for its reply."""
+        """Send a command and await its reply."""
 
 
 class VerifiesTokens(Protocol):

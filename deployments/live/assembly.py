@@ -73,5 +73,5 @@ def assemble_live(
     stream_calls.add_snapshots(complete_document(app, LIVE_RIGHTS, ROOT))
 
     lifespan = Lifespan(callers, watchers, hub, on_stop=on_stop)
-    shell = Shell(None, app, ShellLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)
+    shell = Shell(app, ShellLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)
     return LiveView(shell, hub, watchers)

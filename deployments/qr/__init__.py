@@ -1,1 +1,1 @@
-"""Passes: issues them, and says what a scanned one is. Decides nothing about anybody's way in."""
+"""QR codes: `QrIssuer` issues passes, `QrScanner` answers scans."""

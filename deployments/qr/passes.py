@@ -1,4 +1,4 @@
-"""A member's pass: the codes of the next minutes, and the picture of the present one."""
+"""A member's pass: the codes of the next minutes, and the image of the current one."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ class ImageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssuedPass:
-    """One code and when it opens a gate."""
+    """One code and when it is valid."""
 
     code: str
     issued_at: datetime
@@ -34,7 +34,7 @@ class Passes:
         self._signer = signer
 
     def issue(self, member_id: UUID, now: datetime, count: int = 1) -> list[IssuedPass]:
-        """The present code of a member and those that follow it.
+        """A member's current code and the following ones.
 
         Raises:
             ValueError: `count` is not within 1 to 40.

@@ -1,4 +1,4 @@
-"""The bodies of scans: one whose member waits at a gate, and those that a device made without the server."""
+"""The bodies of scans: one scan at a gate, and an upload of scans that a device made while it was offline."""
 
 import json
 from datetime import UTC, datetime
@@ -15,59 +15,77 @@ MOST_IN_AN_UPLOAD = 100
 # Clocks of devices start in 1900 (NTP), 1970 (POSIX), 1980 (GPS) or 2000, and no counter of 32 bits gets past 2106.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
-_Code = Annotated[str, msgspec.Meta(max_length=LONGEST_CODE)]
-_ScanId = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}\Z")]
+_Code = Annotated[str, msgspec.Meta(max_length=LONGEST_CODE, description="What was read, whatever it is.")]
+_ScanId = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[!-~]{1,64}\Z", description="The client's own; a repeated id gets the first answer."),
+]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class ScanBody(msgspec.Struct, frozen=True):
-    """What a door sends. Unknown fields are ignored: a door may be newer than this."""
+class NewScan(msgspec.Struct, frozen=True):
+    """A scan at a gate."""
+
+    # Unknown fields are ignored: a device may be newer than the server.
+    code: _Code
+    gate_id: UUID
+    direction: Annotated[
+        Direction, msgspec.Meta(description="`auto`, the opposite of where the member is, only at gates of both ways.")
+    ]
+    scan_id: _ScanId
+    scanned_at: Annotated[
+        _Time | None, msgspec.Meta(description="By the device's clock. Kept, never decided upon.")
+    ] = None
+
+
+class NewOfflineScan(msgspec.Struct, frozen=True):
+    """A scan that a device made while it could not reach the server."""
 
     code: _Code
     gate_id: UUID
-    direction: Direction
+    direction: Annotated[
+        Literal["enter", "leave"], msgspec.Meta(description="What the device did: it let somebody in, or out.")
+    ]
     scan_id: _ScanId
-    scanned_at: _Time | None = None
-
-
-class OfflineScanBody(msgspec.Struct, frozen=True):
-    """An element of an upload. The device knows which way it let somebody through, and when."""
-
-    code: _Code
-    gate_id: UUID
-    direction: Literal["enter", "leave"]
-    scan_id: _ScanId
-    scanned_at: _Time
+    scanned_at: Annotated[
+        datetime,
+        msgspec.Meta(
+            tz=True,
+            description="By the device's clock, with its zone, within the years "
+            f"{EARLIEST.year} to {LATEST.year - 1}; believed within the time in which the code was good.",
+        ),
+    ]
 
 
 class _Named(msgspec.Struct, frozen=True):
     scan_id: _ScanId
 
 
-class UnfitElement(msgspec.Struct, frozen=True):
-    """An element of an upload that is no scan.
+class InvalidElement(msgspec.Struct, frozen=True):
+    """An element of an upload that is not a scan.
 
     Args:
         scan_id: None where it has none that could be one.
-        fault: what is wrong; its field is empty where the element is no object.
+        fault: what is wrong; its field is empty where the element is not an object.
     """
 
     scan_id: str | None
     fault: Fault
 
 
-_scans = msgspec.json.Decoder(ScanBody)
-_elements = msgspec.json.Decoder(OfflineScanBody)
+_scans = msgspec.json.Decoder(NewScan)
+_elements = msgspec.json.Decoder(NewOfflineScan)
 _names = msgspec.json.Decoder(_Named)
 
 
-def read_scan(body: bytes) -> ScanBody:
-    """A scan's body; its code without white space around it, which some scanners append.
+def read_scan(body: bytes) -> NewScan:
+    """Decode the body of a scan.
 
-    A door whose clock is beyond what can be stored still works: its time is dropped, as nothing is decided by it.
+    White space around the code, which some scanners append, is removed. A `scanned_at` that cannot be stored is
+    dropped, because nothing is decided by it and a device with a wrong clock must work.
 
     Raises:
-        ApiProblem: `malformed_request` when it is not JSON, `invalid_request` when it is no scan.
+        ApiProblem: `malformed_request` when the body is not JSON, `invalid_request` when it is not a scan.
     """
     try:
         scan = _scans.decode(body)
@@ -84,43 +102,43 @@ def read_scan(body: bytes) -> ScanBody:
     return msgspec.structs.replace(scan, code=code, scanned_at=_in_utc(at) if at is not None else None)
 
 
-def read_upload(body: bytes) -> list[OfflineScanBody | UnfitElement]:
-    """The elements of an upload, each read by itself.
+def read_upload(body: bytes) -> list[NewOfflineScan | InvalidElement]:
+    """Decode the elements of an upload, each by itself.
 
     Raises:
-        ApiProblem: `malformed_request` when it is not JSON, `invalid_request` when it is no upload.
+        ApiProblem: `malformed_request` when the body is not JSON, `invalid_request` when it is not an upload.
     """
     try:
-        # Not by msgspec: a lone surrogate within one element would be the end of all.
+        # Not by msgspec: a lone surrogate within one element would fail the whole upload.
         upload = json.loads(body.decode())
     except (ValueError, RecursionError) as error:
         raise _malformed() from error
     if not isinstance(upload, dict):
-        raise _unfit_upload("body", "is not an object")
+        raise _invalid_upload("body", "is not an object")
     scans = upload.get("scans")
     if not isinstance(scans, list) or not 1 <= len(scans) <= MOST_IN_AN_UPLOAD:
-        raise _unfit_upload("scans", f"is not a list of 1 to {MOST_IN_AN_UPLOAD} scans")
+        raise _invalid_upload("scans", f"is not a list of 1 to {MOST_IN_AN_UPLOAD} scans")
     return [_element(scan) for scan in scans]
 
 
-def _element(said: object) -> OfflineScanBody | UnfitElement:
+def _element(value: object) -> NewOfflineScan | InvalidElement:
     raw = b""
     try:
-        raw = json.dumps(said).encode()
+        raw = json.dumps(value).encode()
         scan = _elements.decode(raw)
     except msgspec.ValidationError as error:
-        return UnfitElement(_scan_id(raw), _fault(error))
+        return InvalidElement(_scan_id(raw), _fault(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return UnfitElement(_scan_id(raw), Fault("", "is not JSON"))
+        return InvalidElement(_scan_id(raw), Fault("", "is not JSON"))
     at = _in_utc(scan.scanned_at)
     if at is None:
         detail = f"{scan.scanned_at.isoformat()} is not within the years {EARLIEST.year} to {LATEST.year - 1} of UTC"
-        return UnfitElement(scan.scan_id, Fault("scanned_at", detail))
+        return InvalidElement(scan.scan_id, Fault("scanned_at", detail))
     return msgspec.structs.replace(scan, code=scan.code.strip(), scanned_at=at)
 
 
 def _in_utc(at: datetime) -> datetime | None:
-    # Compared first: what is compared overflows nowhere, what is converted does.
+    # Compared first: a comparison never overflows, a conversion may.
     return at.astimezone(UTC) if EARLIEST <= at < LATEST else None
 
 
@@ -135,7 +153,7 @@ def _malformed() -> ApiProblem:
     return ApiProblem("malformed_request", "The body is not JSON.")
 
 
-def _unfit_upload(field: str, detail: str) -> ApiProblem:
+def _invalid_upload(field: str, detail: str) -> ApiProblem:
     return ApiProblem("invalid_request", "The upload does not fit.", faults=[Fault(field, detail)])
 
 

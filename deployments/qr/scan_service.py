@@ -1,44 +1,59 @@
-"""The way of one scan through the gateway, from its bytes to the bytes of its answer."""
+"""The path of one scan, from the bytes of its request to the bytes of its answer."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from deployments.gateway.rights import RIGHTS
+from deployments.http.api_rights import RIGHTS
+from deployments.http.asgi import DirectRequest
 from deployments.http.auth import Asker, Callers, DeviceAsker, permit
 from deployments.http.confirmed_cache import ConfirmedCache
 from deployments.http.device_sightings import DeviceSightings
-from deployments.http.door_replies import answer_bytes
+from deployments.http.door_replies import answer_bytes, check_replies
 from deployments.http.ports import Replies
 from deployments.http.problems import ApiProblem, Fault, later
 from deployments.http.rate_limits import RateLimit
-from deployments.qr.questions import ScanQuestion
-from deployments.qr.scan_bodies import ScanBody, read_scan
-from deployments.qr.scan_exchange import ScanExchange
+from deployments.qr.scan_bodies import read_scan
+from deployments.qr.scan_commands import ScanCommands
+from domain.clock import Clock
+from domain.door.model import Direction, PassReading, ScanRequest
 from domain.gyms.model import Gate
 from domain.gyms.rules import serves_direction
-from domain.identity.model import Client
-from domain.ids import new_id
+from integrations.metrics import ANSWER_SECONDS, ANSWERS
+from integrations.metrics_registry import MetricsRegistry
 
 T = TypeVar("T")
-FindClient = Callable[[], Client]
 
-_RIGHT = RIGHTS["POST", "/scans"]
+SCANS = "POST", "/scans"
+# A decision made just before the deadline still has to travel back; the door itself waits 2 s.
+_REPLY_MARGIN_S = 0.1
 
 
-class ScanDesk:
-    """Takes scans in.
+class Verifier(Protocol):
+    """Verifies the signatures of passes."""
+
+    def read(self, code: str, arrived_at: datetime) -> PassReading:
+        """What a code is at the moment it arrived. Never raises for what was scanned."""
+
+
+class ScanService:
+    """Answers scans. Decides nothing: the door does.
 
     Args:
-        callers: who is asking.
-        gates: the gates, as far as they are remembered.
-        exchange: puts the scan to the door.
-        replies: where its answer is to go.
-        rate: how many scans one asker may ask for.
-        deadline_s: how long after its arrival a scan may still be decided.
-        sightings: where it is noted that a device was seen.
+        callers: authenticates devices and staff.
+        gates: the gates, cached.
+        verifier: reads passes.
+        commands: sends scans to the door.
+        replies: receives the door's replies.
+        rate: scans of one device or user.
+        deadline_s: how long after its arrival a scan may still be decided, in seconds.
+        sightings: when devices were seen last, and how wrong their clocks are.
+        clock: the present.
+        tally: counts answers and how long they took.
     """
 
     def __init__(
@@ -46,100 +61,141 @@ class ScanDesk:
         *,
         callers: Callers,
         gates: ConfirmedCache[Gate],
-        exchange: ScanExchange,
+        verifier: Verifier,
+        commands: ScanCommands,
         replies: Replies,
         rate: RateLimit,
         deadline_s: float,
         sightings: DeviceSightings,
+        clock: Clock,
+        tally: MetricsRegistry,
     ) -> None:
         self._callers = callers
         self._gates = gates
-        self._exchange = exchange
+        self._verifier = verifier
+        self._commands = commands
         self._replies = replies
         self._rate = rate
-        self._decided_within = timedelta(seconds=deadline_s)
+        self._deadline = timedelta(seconds=deadline_s)
+        self._wait_s = deadline_s + _REPLY_MARGIN_S
         self._sightings = sightings
+        self._clock = clock
+        self._answers = tally.counter(ANSWERS)
+        self._seconds = tally.histogram(ANSWER_SECONDS)
 
-    async def scan(
-        self, authorization: str | None, client: FindClient, body: bytes, arrived_at: datetime, until: float
-    ) -> bytes:
-        """The answer to a scan, as JSON.
+    async def scan(self, request: DirectRequest) -> bytes:
+        """Answer `POST /scans`.
+
+        Returns:
+            The door's answer as JSON.
+
+        Raises:
+            ApiProblem: the scan is not answered.
+        """
+        with self._measured():
+            until = request.arrived_loop_s + self._wait_s
+            asker: Asker | None = self._callers.recognised(request.authorization)
+            if asker is None:
+                asker = await _before(until, self._callers.identify(request.authorization, request.client()))
+            permit(asker, RIGHTS[SCANS])
+            return await self._decided(asker.id, own_gym(asker), request.body, request.arrived_at, until)
+
+    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> bytes:
+        """Answer a scan of a staff member whom another application has authenticated.
 
         Args:
-            authorization: the header of that name.
-            client: where it came from; found out only for a device that is not remembered.
-            body: as it was sent.
-            arrived_at: when its first byte was here.
-            until: the deadline, by the event loop's clock.
+            staff_id: who scans.
+            body: as of `POST /scans`.
+
+        Returns:
+            The door's answer as JSON.
 
         Raises:
-            ApiProblem: it is not answered.
+            ApiProblem: the scan is not answered.
         """
-        asker: Asker | None = self._callers.recognised(authorization)
-        if asker is None:
-            asker = await _by(until, self._callers.identify(authorization, client()))
-        permit(asker, _RIGHT)
-        own_gym = asker.gym_id if isinstance(asker, DeviceAsker) else None
-        return await self._put(asker.id, own_gym, body, arrived_at, until)
+        with self._measured():
+            until = asyncio.get_running_loop().time() + self._wait_s
+            return await self._decided(staff_id, None, body, self._clock(), until)
 
-    async def scan_by_staff(self, staff_id: UUID, body: bytes, arrived_at: datetime, until: float) -> bytes:
-        """The same for somebody of the staff who was recognised elsewhere.
-
-        Raises:
-            ApiProblem: it is not answered.
-        """
-        return await self._put(staff_id, None, body, arrived_at, until)
-
-    async def _put(
-        self, asked_by: UUID, own_gym: UUID | None, body: bytes, arrived_at: datetime, until: float
+    async def _decided(
+        self, asked_by: UUID, device_gym: UUID | None, body: bytes, arrived_at: datetime, until: float
     ) -> bytes:
-        wait_s = self._rate.take(asked_by)
-        if wait_s:
+        if wait_s := self._rate.take(asked_by):
             raise later("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
         scan = read_scan(body)
-        if own_gym is not None:
+        if device_gym is not None:
             self._sightings.note(asked_by, arrived_at, scan.scanned_at)
-        found = self._gates.remembered(scan.gate_id) or await _by(until, self._gates.get(scan.gate_id))
-        gate = _checked(found, scan, own_gym)
-        if not self._replies.ready:
-            raise later("unavailable", "Answers from the door cannot be received yet.")
-        reply = await self._exchange.ask(
-            ScanQuestion(
-                command_id=new_id(),
-                reply_to=self._replies.reply_to,
-                scan_id=scan.scan_id,
-                asked_by=asked_by,
-                gym_id=gate.gym_id,
-                gate_id=gate.id,
-                direction=scan.direction,
-                code=scan.code,
-                arrived_at=arrived_at,
-                decide_by=arrived_at + self._decided_within,
-                scanned_at=scan.scanned_at,
-            ),
-            until,
+        found = self._gates.remembered(scan.gate_id) or await _before(until, self._gates.get(scan.gate_id))
+        gate = checked_gate(found, device_gym)
+        _check_direction(gate, scan.direction)
+        check_replies(self._replies)
+        request = ScanRequest(
+            scan_id=scan.scan_id,
+            asked_by=asked_by,
+            gym_id=gate.gym_id,
+            gate_id=gate.id,
+            direction=scan.direction,
+            reading=self._verifier.read(scan.code, arrived_at),
+            arrived_at=arrived_at,
+            decide_by=arrived_at + self._deadline,
+            scanned_at=scan.scanned_at,
         )
+        reply = await self._commands.decide(request, until)
         return answer_bytes(reply, "scan_answer")
 
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        began_s = perf_counter()
+        code = "internal_error"
+        try:
+            yield
+            code = "ok"
+        except ApiProblem as problem:
+            code = problem.code
+            raise
+        except asyncio.CancelledError:
+            code = "gone"
+            raise
+        finally:
+            self._answers.add(1, code)
+            self._seconds.observe(perf_counter() - began_s)
 
-async def _by(until: float, asking: Coroutine[Any, Any, T]) -> T:
-    """What must be known before the door is asked. A timer is set only where somebody else has to be asked for it."""
+
+def own_gym(asker: Asker) -> UUID | None:
+    """The gym that a device is limited to; None for staff."""
+    return asker.gym_id if isinstance(asker, DeviceAsker) else None
+
+
+def checked_gate(gate: Gate | None, device_gym: UUID | None) -> Gate:
+    """The gate of a scan.
+
+    Args:
+        gate: as it was found.
+        device_gym: the gym that the scanning device is limited to.
+
+    Raises:
+        ApiProblem: there is no such gate, or it is in another gym than the device.
+    """
+    if gate is None:
+        raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
+    if device_gym is not None and gate.gym_id != device_gym:
+        raise ApiProblem("gate_of_another_gym", "A device scans at gates of its own gym.")
+    return gate
+
+
+def _check_direction(gate: Gate, direction: Direction) -> None:
+    if not serves_direction(gate.serves, direction):
+        raise ApiProblem(
+            "direction_not_served",
+            f"The gate serves `{gate.serves}`, not `{direction}`.",
+            faults=[Fault("direction", f"is not served by a gate of `{gate.serves}`")],
+        )
+
+
+async def _before(until: float, asking: Coroutine[Any, Any, T]) -> T:
+    """Await something that the scan needs, until the scan's deadline."""
     try:
         async with asyncio.timeout_at(until):
             return await asking
     except TimeoutError as error:
-        raise later("unavailable", "Who asks could not be found out in time. Repeat with the same scan_id.") from error
-
-
-def _checked(gate: Gate | None, scan: ScanBody, own_gym: UUID | None) -> Gate:
-    if gate is None:
-        raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
-    if own_gym is not None and gate.gym_id != own_gym:
-        raise ApiProblem("gate_of_another_gym", "A device scans at gates of its own gym.")
-    if not serves_direction(gate.serves, scan.direction):
-        raise ApiProblem(
-            "direction_not_served",
-            f"The gate serves `{gate.serves}`, not `{scan.direction}`.",
-            faults=[Fault("direction", f"is not served by a gate of `{gate.serves}`")],
-        )
-    return gate
+        raise later("unavailable", "Authentication timed out. Repeat with the same scan_id.") from error

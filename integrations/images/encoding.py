@@ -6,12 +6,15 @@ copied. A file that is also a web page or a program becomes a plain picture.
 
 import hashlib
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import structlog
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from domain.images.model import Encoded, ImageProblem, ImageRefusal, Size
 from integrations.images.points import eight_bit, has_alpha, without_extras
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 CONTENT_TYPE = "image/webp"
 LONGEST_SIDE = {Size.LARGE: 1600, Size.SMALL: 320}
@@ -34,6 +37,8 @@ def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
         data: the uploaded file; its declared type is ignored.
         max_pixels: maximum width times height. Larger pictures are refused by their header.
     """
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     try:
         return _encoded(data, max_pixels)
     except UnidentifiedImageError:
@@ -48,6 +53,8 @@ def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
 
 
 def _encoded(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
+    from PIL import Image  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     with Image.open(BytesIO(without_extras(data)), formats=_FORMATS) as picture:
         if picture.width * picture.height > max_pixels:
             return _too_many_points(max_pixels)
@@ -72,15 +79,19 @@ def _within(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     return max(1, int(size[0] * shrunk)), max(1, int(size[1] * shrunk))
 
 
-def _turn_upright(points: Image.Image) -> None:
+def _turn_upright(points: "Image.Image") -> None:
     """Apply the orientation that phones store in EXIF."""
+    from PIL import ImageOps  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     try:
         ImageOps.exif_transpose(points, in_place=True)
     except Exception as error:  # noqa: BLE001 - what stands beside the points is broken; they are not
         _log.info("image_exif_broken", error=type(error).__name__)
 
 
-def _file(points: Image.Image) -> bytes:
+def _file(points: "Image.Image") -> bytes:
+    from PIL import Image  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     # A new picture has nothing beside its points, whatever was beside those that are put into it.
     bare = Image.new(points.mode, points.size)
     bare.paste(points)

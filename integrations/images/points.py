@@ -1,6 +1,9 @@
 """Normalises a picture to pixels of eight bits per channel, without additional data."""
 
-from PIL import Image
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME = 12  # bytes of a chunk beside its data: length, name, checksum
@@ -39,7 +42,7 @@ def without_extras(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def eight_bit(picture: Image.Image) -> Image.Image:
+def eight_bit(picture: "Image.Image") -> "Image.Image":
     """Convert to eight bits per channel. Pillow itself would clip larger values at 255.
 
     Grey of 16 bits is scaled. For other modes the white point is unknown: the largest value becomes white.
@@ -54,12 +57,14 @@ def eight_bit(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def has_alpha(picture: Image.Image) -> bool:
+def has_alpha(picture: "Image.Image") -> bool:
     """Whether the picture may have transparent pixels."""
     return picture.has_transparency_data
 
 
-def _scaled_16(picture: Image.Image) -> Image.Image:
+def _scaled_16(picture: "Image.Image") -> "Image.Image":
+    from PIL import Image  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     wide = picture.convert("I")
     grey = wide.point(_TO_8_BITS, "L")
     key = picture.info.get("transparency")
@@ -71,7 +76,7 @@ def _scaled_16(picture: Image.Image) -> Image.Image:
     return grey
 
 
-def _stretched(picture: Image.Image) -> Image.Image:
+def _stretched(picture: "Image.Image") -> "Image.Image":
     least, most = picture.convert("F").getextrema()
     assert isinstance(least, float) and isinstance(most, float)  # noqa: PT018, S101 - there is one band
     factor = 255 / (most - least) if most > least else 0.0

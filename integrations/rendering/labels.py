@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, cast
 
-from PIL import Image, ImageDraw, ImageFont
-
 from integrations.rendering import pass_images
 from integrations.rendering.printable import printable
 
 if TYPE_CHECKING:
     from fpdf import FPDF
+    from PIL import ImageFont
 
 ACROSS, DOWN = 3, 8
 """Labels on a sheet of A4, as they are sold: 70 by 37 mm."""
@@ -63,6 +62,8 @@ def label_sheets(labels: Sequence[Label]) -> bytes:
 
 def label_picture(label: Label) -> bytes:
     """A PNG of one label: the QR code, below it name and type."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     code = Image.open(BytesIO(pass_images.png(label.address, _PIXELS))).convert("L")
     lines = [(printable(label.name, _PICTURE_LETTERS), 44), (printable(label.kind, _PICTURE_LETTERS), 30)]
     picture = Image.new("L", (_PIXELS, _PIXELS + sum(size + 16 for _, size in lines) + 16), 255)
@@ -104,8 +105,10 @@ def _write(sheets: "FPDF", text: str, size: float, style: str, left: float, top:
     return top
 
 
-def _fitting(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont]:
+def _fitting(text: str, size: int) -> tuple[str, "ImageFont.FreeTypeFont | ImageFont.ImageFont"]:
     """The text in the largest size that fits; cut if even the smallest does not."""
+    from PIL import ImageFont  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     room = _PIXELS - 20
     while (font := ImageFont.load_default(size)).getlength(text) > room and size > _LEAST_PIXELS:
         size -= 2

@@ -2,10 +2,6 @@
 
 from io import BytesIO
 
-from PIL import Image
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.main import QRCode
-
 QUIET_ZONE = 4  # modules of white around the code (ISO/IEC 18004 section 9.1)
 DEFAULT_PIXELS = 650  # a pass with its quiet zone is 65 modules wide: 10 pixels each
 
@@ -16,6 +12,9 @@ Modules = list[list[bool]]
 
 def modules(text: str) -> Modules:
     """Rows of a QR code at level M with its quiet zone; true is dark."""
+    from qrcode.constants import ERROR_CORRECT_M  # noqa: PLC0415 - it loads Pillow, see `png`
+    from qrcode.main import QRCode  # noqa: PLC0415 - as above
+
     code = QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE)
     # One segment of bytes: looking for runs of digits makes a token no shorter.
     code.add_data(text.encode(), optimize=0)
@@ -33,6 +32,8 @@ def png(text: str, pixels: int = DEFAULT_PIXELS) -> bytes:
     Raises:
         ValueError: the picture is too small for one pixel per module.
     """
+    from PIL import Image  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
+
     rows = modules(text)
     scale = pixels // len(rows)
     if scale < 1:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import uvicorn
 
-from deployments.gateway.rights import RIGHTS
 from deployments.gateway.routers import build_rest
+from deployments.http.api_rights import RIGHTS
 from deployments.http.asgi import Shell, ShellLimits
 from deployments.http.background_tasks import Lifespan
 from deployments.http.rights import USER
@@ -55,7 +55,7 @@ def serve(port: int, *, authenticated: bool, answers: "multiprocessing.Queue[str
     keeper.callers._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
     rights = {**RIGHTS, ("GET", "/health"): USER} if authenticated else RIGHTS
     app = build_rest(rest.state.parts, replace(keeper, rights=rights))  # type: ignore[attr-defined]
-    shell = Shell(None, app, ShellLimits.of(rig.settings), system_clock, lifespan=Lifespan())
+    shell = Shell(app, ShellLimits.of(rig.settings), system_clock, lifespan=Lifespan())
     user_id = new_id()
     email = f"{user_id}@example.org"
     answers.put(

@@ -7,7 +7,7 @@ import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from deployments.gateway.rights import RIGHTS
+from deployments.http.api_rights import RIGHTS
 from deployments.http.errors_page import page
 from deployments.http.problem_kinds import KINDS
 from domain.unit_of_work import Store

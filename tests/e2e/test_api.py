@@ -23,7 +23,7 @@ _DOORS = 32
 def test_all_parts_are_ready_and_the_documentation_is_served(stack: Api) -> None:
     ready = stack.client.get("/ready").json()
     assert ready["ready"]
-    assert set(ready["parts"]) == {"gym", "database", "qr", "kafka_replies", "payments"}
+    assert set(ready["parts"]) == {"gym", "database", "qr", "scans", "kafka_replies", "payments"}
     assert stack.client.get("/health").json() == {"alive": True}
     assert "FIT Monitor" in stack.client.get("/docs").text
     assert stack.client.get("/openapi.json").json()["servers"] == [{"url": "/api"}]

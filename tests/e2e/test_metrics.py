@@ -27,7 +27,6 @@ COUNTED: Counters = {
     ("scan_answers", "ok"): 6,
     ("scan_answers", "unknown_gate"): 1,
     ("scan_answer_seconds_count",): 7,
-    ("handle_call_scans_sum",): 6,
     ("pass_readings", "valid"): 4,
     ("pass_readings", "forged"): 2,
     ("repeated_scans",): 1,

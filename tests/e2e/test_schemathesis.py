@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from deployments.gateway.rights import RIGHTS
+from deployments.http.api_rights import RIGHTS
 from tests.e2e.api import Api
 from tests.e2e.asking import (
     NOBODY,

@@ -27,9 +27,9 @@ def test_every_piece_is_told(fm: Commands) -> None:
     until(lambda: is_all_told(fm.json("status")), TOLD_WITHIN_S, lambda: fm.json("status")["serve"])
     status = fm.json("status")
     assert status["troubles"] == {}
-    assert set(status["readiness"]["parts"]) == {"gym", "database", "qr", "kafka_replies", "payments"}
+    assert set(status["readiness"]["parts"]) == {"gym", "database", "qr", "scans", "kafka_replies", "payments"}
     deployments = {each["name"]: each for application in status["serve"] for each in application["deployments"]}
-    doors = {"Gateway", "Gym", "Qr", "Identity", "Payments", "DoorConsumer", "PaymentConsumer"}
+    doors = {"Gateway", "Gym", "QrIssuer", "QrScanner", "Identity", "Payments", "DoorConsumer", "PaymentConsumer"}
     assert doors | {"Live", "DefaultStage"} == set(deployments)
     assert all(each["running"] >= each["target"] >= 1 for each in deployments.values())
     assert [group["group"] for group in status["kafka"]] == ["door-consumers", "payment-consumers"]

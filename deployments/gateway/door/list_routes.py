@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from deployments.gateway.dependencies import OfParts
-from deployments.gateway.door.commands import ask_door
 from deployments.gateway.door.list_schemas import (
     ConflictDocument,
     GymVisitDocument,
@@ -19,6 +18,7 @@ from deployments.gateway.door.list_schemas import (
 from deployments.gym.door_records import DoorRecordService
 from deployments.http.calendar_days import Day
 from deployments.http.dependencies import TheUser
+from deployments.http.door_replies import ask_door
 from deployments.http.idempotency import IdempotencyKey, request_id_from_key
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import declared
@@ -30,7 +30,7 @@ from integrations.kafka.messages import HeadCountCommand
 
 
 def router() -> APIRouter:
-    """The calls about what is kept of a gym."""
+    """The routes."""
     routes = guarded_router("gyms")
 
     @routes.get("/gyms/{gym_id}/visits", responses=declared("unknown_gym"))
@@ -75,7 +75,7 @@ def router() -> APIRouter:
         request: Request,
         key: IdempotencyKey = None,
     ) -> Response:
-        """Make who is inside agree with who was seen: the oldest visits end, or visits without a name begin."""
+        """Correct who is inside after a head count: the oldest visits end, or visits without a name begin."""
         now = parts.clock()
         count = HeadCountRequest(
             count_id=wanted.count_id or request_id_from_key(request, key) or str(new_id()),
@@ -95,15 +95,15 @@ def router() -> APIRouter:
         gym_id: UUID,
         parts: OfParts,
         asked: PageQuery,
-        settled: Annotated[bool, Query(description="Those that staff have settled, instead of those open.")] = False,  # noqa: FBT002 - a query
+        settled: Annotated[bool, Query(description="List settled conflicts instead of open ones.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
-        """Scans made without the server that do not fit, newest first."""
+        """Conflicts of offline scans, newest first."""
         found = granted(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
         return listing(found, ConflictDocument.model_validate)
 
     @routes.post("/conflicts/{conflict_id}/settle", responses=declared("unknown_conflict"))
     async def settle(conflict_id: UUID, wanted: Settlement, user: TheUser, parts: OfParts) -> ConflictDocument:
-        """Note what staff have found out about a conflict. To undo its scan, annul that."""
+        """Record what staff found out about a conflict. To undo its scan, annul the scan."""
         found = await parts.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)
         return ConflictDocument.model_validate(granted(found))
 

@@ -1,4 +1,4 @@
-"""The shapes of visits, head counts and conflicts."""
+"""The JSON of visits, head counts, conflicts and the use of machines."""
 
 from datetime import datetime
 from typing import Annotated
@@ -17,7 +17,7 @@ _OwnId = Annotated[str, StringConstraints(pattern="^[!-~]{1,64}$")]
 
 
 class GymVisitDocument(Document):
-    """A visit as staff see it; without member or gate where a head count has added it."""
+    """A visit as staff see it. `member_id` and `gate_id` are null if a head count added it."""
 
     id: UUID
     gym_id: UUID
@@ -32,7 +32,7 @@ class GymVisitDocument(Document):
 
 
 class NewHeadCount(RequestBody):
-    """How many were seen."""
+    """A head count."""
 
     counted: int = Field(ge=0, le=MOST_COUNTED)
     reason: _Reason = Field(description="What led to the count.")
@@ -40,7 +40,7 @@ class NewHeadCount(RequestBody):
 
 
 class HeadCountAnswerDocument(Document):
-    """What a head count has changed: the oldest visits that it ended, or those without a name that it added."""
+    """What a head count changed: the oldest visits that it ended, or the visits without a name that it added."""
 
     count_id: str
     gym_id: UUID
@@ -55,7 +55,7 @@ class HeadCountAnswerDocument(Document):
 
 
 class HeadCountDocument(Document):
-    """A head count that was taken in."""
+    """A recorded head count."""
 
     id: UUID
     gym_id: UUID
@@ -70,7 +70,7 @@ class HeadCountDocument(Document):
 
 
 class ConflictDocument(Document):
-    """A scan made without the server that does not fit. Nothing was dropped: it is recorded."""
+    """An offline scan that conflicts with what the server knows. The scan is recorded."""
 
     id: UUID
     gym_id: UUID
@@ -91,6 +91,6 @@ class ConflictDocument(Document):
 
 
 class Settlement(RequestBody):
-    """What staff have found out."""
+    """What staff found out about a conflict."""
 
     note: _Reason

@@ -18,7 +18,7 @@ _PROBLEMS = declared("unknown_gym")
 
 
 def router() -> APIRouter:
-    """The calls for those who stand at the assembly point."""
+    """The routes."""
     routes = guarded_router("gyms")
 
     @routes.get(
@@ -27,7 +27,7 @@ def router() -> APIRouter:
         responses={200: {"content": {"text/html": _TEXT}}, **_PROBLEMS},
     )
     async def as_page(gym_id: UUID, parts: OfParts) -> Response:
-        """Who is inside, as a page to be printed."""
+        """Who is inside, as a printable page."""
         as_of, call = parts.clock(), granted(await parts.gym(DoorRecordService.roll_call, gym_id))
         content = await asyncio.to_thread(page, call, as_of)
         return Response(content, media_type="text/html", headers={"Content-Security-Policy": POLICY})

@@ -1,4 +1,4 @@
-"""The roll call to hold in one's hand: a page, a table, a PDF."""
+"""The printable roll call: a page, a table, a PDF."""
 
 from datetime import datetime
 from html import escape
@@ -26,7 +26,7 @@ _MM = (10, 82, 40, 58)
 
 
 def page(call: RollCall, as_of: datetime) -> str:
-    """The roll call as a page to be printed, with a box for each head."""
+    """The roll call as a printable page with a box to tick for each person."""
     rows = "".join(
         f'<tr><td><span class="box"></span></td><td>{escape(_name(one))}</td><td>{_since(call, one)}</td>'
         f"<td>{escape(one.gate_name or '')}</td></tr>"
@@ -49,7 +49,7 @@ def table(call: RollCall) -> bytes:
 
 
 def sheet(call: RollCall, as_of: datetime) -> bytes:
-    """The roll call as a PDF, A4. Letters beyond Western Europe's are written plainly, or as `?`."""
+    """The roll call as a PDF, A4. Letters that the font lacks are transliterated or replaced by `?`."""
     from fpdf import FPDF  # noqa: PLC0415 - half a second, which the start of every replica would wait for
 
     pdf = FPDF(format="A4")

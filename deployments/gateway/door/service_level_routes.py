@@ -1,4 +1,4 @@
-"""How well the doors of a gym are served."""
+"""The service level of a gym's doors."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -18,16 +18,16 @@ _DAY = 24 * 60
 
 
 def router() -> APIRouter:
-    """The calls about the service at the doors."""
+    """The routes."""
     routes = guarded_router("gyms")
 
     @routes.get("/gyms/{gym_id}/service-level", responses=declared("unknown_gym"))
     async def service_level(
         gym_id: UUID,
         parts: OfParts,
-        minutes: Annotated[int, Query(ge=1, le=_DAY, description="How far to look back.")] = 60,
+        minutes: Annotated[int, Query(ge=1, le=_DAY, description="The period that ends now, in minutes.")] = 60,
     ) -> ServiceLevelDocument:
-        """Scans by outcome and reason, times to their decisions, gates and devices. Looks at 2,000 scans at most."""
+        """Scans by outcome and reason, decision times, gates and devices. Covers at most the latest 2,000 scans."""
         found = await parts.gym(LiveService.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
         return ServiceLevelDocument.model_validate(granted(found))
 

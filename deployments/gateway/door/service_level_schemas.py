@@ -35,7 +35,7 @@ class DeviceLevelDocument(Document):
 
 
 class ServiceLevelDocument(Document):
-    """How well a gym's doors are served. Times run from a scan's arrival to its decision."""
+    """The service level of a gym's doors. Times run from a scan's arrival to its decision."""
 
     gym_id: UUID
     since: datetime

@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from deployments.gateway.dependencies import OfParts, Parts
-from deployments.gateway.door.commands import ask_door
 from deployments.gateway.door.schemas import VisitDocument
 from deployments.gateway.identity.schemas import MeDocument, NewName, PictureDocument, UserChangeDocument, UserDocument
 from deployments.gym.door_records import DoorRecordService
 from deployments.gym.pictures import PictureService
 from deployments.http.auth import UserAsker
 from deployments.http.dependencies import TheUser, WhoeverAsks
+from deployments.http.door_replies import ask_door
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.pictures import (
     PICTURE_RESPONSES,

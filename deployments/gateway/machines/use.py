@@ -4,8 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from deployments.gateway.dependencies import Parts
-from deployments.gateway.door.commands import ask_door
 from deployments.gym.door_records import DoorRecordService
+from deployments.http.door_replies import ask_door
 from deployments.http.refusals import found
 from domain.door.machine_model import MachineAction, MachineRequest
 from domain.ids import new_id

@@ -81,9 +81,9 @@ class Whole:
     def wait_ready(self) -> None:
         wait_for(lambda: self.stack.is_ready)
 
-    def assert_nothing_lost(self, doors: Doors, *, gateway_died: bool = False) -> None:
+    def assert_nothing_lost(self, doors: Doors, *, scanner_died: bool = False) -> None:
         """What every fault must leave behind it."""
-        assert_nothing_lost(self.store, doors, gateway_died=gateway_died)
+        assert_nothing_lost(self.store, doors, scanner_died=scanner_died)
 
 
 def deployments(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -113,12 +113,12 @@ def replicas(stack: TestedStack, deployment: str) -> list[psutil.Process]:
     return found
 
 
-def assert_nothing_lost(store: Store, doors: Doors, *, gateway_died: bool = False) -> None:
+def assert_nothing_lost(store: Store, doors: Doors, *, scanner_died: bool = False) -> None:
     """Every scan is decided, once, as its door was told; whoever repeats is told the same; clocks do not matter."""
     assert len({one.scan.asked for one in doors.decided}) == len(doors.decided) > 0
     assert all(answer.replayed for answer in doors.ask_again())
     assert_invariants(store, doors.given)
-    assert not unexpected(doors, gateway_died=gateway_died)
+    assert not unexpected(doors, scanner_died=scanner_died)
     with store.reading() as connection:
         kept = {
             (row.scan_id, row.asked_by): row.scanned_at
@@ -128,7 +128,7 @@ def assert_nothing_lost(store: Store, doors: Doors, *, gateway_died: bool = Fals
         assert kept[one.scan.asked].isoformat() == one.scan.body["scanned_at"]
 
 
-def unexpected(doors: Doors, *, gateway_died: bool = False) -> Counter[str]:
+def unexpected(doors: Doors, *, scanner_died: bool = False) -> Counter[str]:
     """What no door should be told by the gateway, whatever fails: that its question is wrong, or of a defect.
 
     Answers of Serve's own proxy, in plain text, are let pass: 404 until it has heard of the gateway, and 500 for a
@@ -136,7 +136,7 @@ def unexpected(doors: Doors, *, gateway_died: bool = False) -> Counter[str]:
     """
     known = {0, 200, 429, 502, 503, 504}
     said = [one for one in doors.said if one.status not in known and not _is_serve_starting(one)]
-    return Counter(f"{one.status} {one.code}" for one in said if not (gateway_died and one.code == _OF_A_DEAD_REPLICA))
+    return Counter(f"{one.status} {one.code}" for one in said if not (scanner_died and one.code == _OF_A_DEAD_REPLICA))
 
 
 def _is_serve_starting(said: Said) -> bool:

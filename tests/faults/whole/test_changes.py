@@ -13,7 +13,7 @@ from tests.faults.whole.system import Whole, deployments, fix, wait_for
 
 pytestmark = [pytest.mark.soak("replicas"), pytest.mark.timeout(900)]
 
-DEPLOYMENTS = ("Gateway", "Qr", "Gym", "DoorConsumer")
+DEPLOYMENTS = ("QrScanner", "Gateway", "Gym", "DoorConsumer")
 # A scan that was on its way to a replica that ends is answered with 503 at its deadline at the latest, and asked again.
 DEADLINE_S = DoorSettings().deadline_s
 # Replicas that start take their share of the cores, which the calm before has not seen.
@@ -50,7 +50,7 @@ def two_of_each(config: dict[str, Any]) -> None:
 
 def two_of_another_version(config: dict[str, Any]) -> None:
     two_of_each(config)
-    for name in DEPLOYMENTS:  # those on the way of a scan
+    for name in DEPLOYMENTS:  # those on the path of a scan, and the gateway
         deployments(config)[name]["ray_actor_options"]["num_cpus"] = 0.09  # another figure makes other replicas
 
 

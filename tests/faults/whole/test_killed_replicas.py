@@ -10,7 +10,7 @@ from tests.faults.whole.system import Whole
 pytestmark = [pytest.mark.soak("replicas"), pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("deployment", ["Gateway", "Qr", "Gym", "Identity", "DoorConsumer"])
+@pytest.mark.parametrize("deployment", ["QrScanner", "Gateway", "QrIssuer", "Gym", "Identity", "DoorConsumer"])
 def test_a_killed_deployment_comes_back_and_no_scan_is_lost(deployment: str, whole: Whole, figures: Figures) -> None:
     with whole.doors() as doors:
         doors.wait_decided(doors.began_at, 100)
@@ -24,4 +24,4 @@ def test_a_killed_deployment_comes_back_and_no_scan_is_lost(deployment: str, who
         whole.wait_ready()
         doors.wait_decided(time.monotonic(), 100)
     figures.of(doors, killed_at, doors.ended_at)
-    whole.assert_nothing_lost(doors, gateway_died=deployment == "Gateway")
+    whole.assert_nothing_lost(doors, scanner_died=deployment == "QrScanner")

@@ -37,7 +37,8 @@ CALLS = (
 # What needs a part says so while it hangs. Without Gym, who is signed in is believed for 5 s and no longer.
 NEEDS_IT: Mapping[str, set[str]] = {
     "Gym": {"/ready", "/me", "/me/passes", "/me/visits", "/gyms", "/users"},
-    "Qr": {"/ready", "/me/passes"},
+    "QrIssuer": {"/ready", "/me/passes"},
+    "QrScanner": {"/ready"},
     "Identity": {"/me", "/users", "/sessions", "/password/forgot"},
 }
 
@@ -106,7 +107,7 @@ def calm(whole: Whole, headers: dict[str, str]) -> float:
     return max(asked.took_s for asked in answers.values())
 
 
-@pytest.mark.parametrize("deployment", ["Gym", "Qr", "Identity"])
+@pytest.mark.parametrize("deployment", ["Gym", "QrIssuer", "QrScanner", "Identity"])
 def test_while_a_part_hangs_what_needs_it_says_when_to_ask_again_and_the_rest_goes_on(
     deployment: str, whole: Whole, figures: Figures
 ) -> None:

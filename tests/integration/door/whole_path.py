@@ -1,4 +1,4 @@
-"""The whole path of a door's command in one process: the real gateway, verifier, Kafka clients, consumer and store."""
+"""The whole path of a door's command in one process: real gateway, scanner, Kafka clients, consumer and store."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from consumers.door import DoorConsumerDependencies, DoorLoop
 from deployments.gateway.assembly import assemble
-from deployments.qr.pass_check import PassCheck
+from deployments.qr.assembly import assemble_scanner
 from domain.clock import system_clock
 from domain.door.model import Reason
 from domain.ids import new_id
@@ -26,7 +26,7 @@ from integrations.kafka.replies import ReplyListener
 from integrations.pass_keys import PassSigner, PassVerifier, ensure_pass_key
 from integrations.settings import DatabaseSettings, KafkaSettings
 from tests.faults.asking import until
-from tests.unit.gateway.rig import API, GymWithGate, Rig, StandInQr
+from tests.unit.gateway.rig import API, GymWithGate, PublicAddress, Rig
 from tests.world import HeldClock, World
 
 UNLIMITED = 1_000_000
@@ -38,17 +38,6 @@ class RunningClock(HeldClock):
 
     def __call__(self) -> datetime:
         return system_clock()
-
-
-class WholeQr(StandInQr):
-    """Qr with its real check; the rest is the stand-in's."""
-
-    def __init__(self, stand_in: StandInQr, check: PassCheck) -> None:
-        super().__init__(stand_in.replies, stand_in.door, stand_in.reading)
-        self._check = check
-
-    async def check(self, batch: bytes) -> bytes:
-        return self._check.check(batch)
 
 
 @dataclass
@@ -133,13 +122,16 @@ async def whole_path(url: str, kafka: KafkaSettings, folder: Path) -> AsyncItera
     listener.start()
     producer = CommandProducer(settings)
     commands = DoorCommandClient(settings, listener, producer)
-    qr = WholeQr(rig.qr, PassCheck(PassVerifier(key_dir), producer))
-    others = replace(rig.others, qr=qr, replies=listener, commands=commands)
-    shell, _ = assemble(others, settings, system_clock, rest=rig.rest)
+    verifier = PassVerifier(key_dir)
+    gateway = assemble(
+        replace(rig.others, replies=listener, commands=commands), settings, system_clock, rest=rig.rest
+    ).shell
+    others = replace(rig.scanner_others, verifier=verifier, producer=producer, replies=listener, commands=commands)
+    scanner = assemble_scanner(others, settings, system_clock).shell
     try:
         await until(lambda: listener.ready)
         assert await asyncio.to_thread(loop.wait_for_partitions, 30)
-        async with rig.client_of(shell) as client:
+        async with rig.client_of(PublicAddress(gateway, scanner)) as client:
             yield WholePath(rig, client, loop, PassSigner(key_dir))
     finally:
         await rig.client.aclose()

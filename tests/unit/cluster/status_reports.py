@@ -15,9 +15,10 @@ from cluster.status.target import Target
 from domain.ids import new_id
 from integrations.kafka.group_lag import GroupLag, PartitionLag
 
-PARTS = ("gym", "database", "qr", "kafka_replies", "payments")
+PARTS = ("gym", "database", "qr", "scans", "kafka_replies", "payments")
 DEPLOYMENTS = {
-    "api": ("Gateway", "Gym", "Identity", "Payments", "Qr"),
+    "api": ("Gateway", "Gym", "Identity", "Payments", "QrIssuer"),
+    "scans": ("QrScanner",),
     "live": ("Live",),
     "default_stage": ("DefaultStage",),
     "door_consumers": ("DoorConsumer",),

@@ -1,18 +1,36 @@
 """The existing web client's calls, beside a gateway, on the same stand-ins."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID
 
 import httpx
 
 from deployments.default_stage.assembly import StageOthers, assemble_stage
+from deployments.gateway.machines.use import decide_machine_use
 from deployments.http.confirmed_cache import Freshness
+from deployments.http.door_replies import DoorAnswer
+from domain.door.machine_model import MachineAction
 from integrations.tokens import TokenUse, TokenVerifier
 from tests.unit.gateway.rig import Rig, StandInTokens
 from tests.unit.identity.local_rig import PASSWORD
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True)
+class LocalDoor:
+    """The scanner and the gateway, called without handles."""
+
+    rig: Rig
+
+    async def scan_by_staff(self, staff_id: UUID, body: bytes) -> DoorAnswer:
+        return await DoorAnswer.of(self.rig.scans.scan_by_staff(staff_id, body))
+
+    async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> DoorAnswer:
+        return await DoorAnswer.of(decide_machine_use(self.rig.parts, member_id, action, machine_id))
 
 
 class Stage:
@@ -28,7 +46,7 @@ class Stage:
     def replica(self) -> httpx.AsyncClient:
         """A client of another replica."""
         rig = self.rig
-        others = StageOthers(rig.gym, rig.identity, rig.qr, rig.payments, rig.relay, self.tokens, rig.images)
+        others = StageOthers(rig.gym, rig.identity, rig.qr, rig.payments, LocalDoor(rig), self.tokens, rig.images)
         self.shell = assemble_stage(others, self.rig.settings, self.rig.world.clock, freshness=Freshness(trust_for=0))
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.shell, root_path="/default", raise_app_exceptions=True),

@@ -188,7 +188,7 @@ async def test_no_answer_of_the_door_in_time_is_503(stage: Stage) -> None:
     await new_admin(stage.rig)
     headers = await stage.signed_in(BOSS)
     stage.rig.gym_with_gate()
-    stage.rig.qr.door = lambda _question: None
+    stage.rig.producer.door = lambda _command: None
     answer = await stage.client.post("/api/qr/gym_entrance", json={"token": "x"}, headers=headers)
     assert_problem(answer, 503, "no_answer_in_time")
 

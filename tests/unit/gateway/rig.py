@@ -1,4 +1,4 @@
-"""The gateway with stand-ins for Qr, Kafka and the identity provider, on a real store and the real door's rules."""
+"""Gateway and scanner with stand-ins for passes, Kafka and the identity provider, on a real store with real rules."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -12,22 +12,24 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import insert
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.door import request_of
 from deployments.gateway.assembly import Others, assemble
 from deployments.gym.services import gym_services
 from deployments.http.asgi import Shell
 from deployments.http.confirmed_cache import Freshness
+from deployments.http.device_sightings import DeviceSightings
 from deployments.http.problems import later
 from deployments.idempotent_calls import IdempotentAnswer
 from deployments.identity.backend import IdentityBackend
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
 from deployments.identity.services import identity_services
 from deployments.payments.services import payment_services
+from deployments.qr.assembly import ScannerOthers, assemble_scanner
 from deployments.qr.passes import ImageKind, IssuedPass
-from deployments.qr.questions import ScanQuestion, decode_questions, encode_produced
 from deployments.service_host import MethodName, ServiceHost, name_of
-from domain.door.model import OfflineScan, PassReading, PassStatus, TidyRequest
+from domain.door.model import OfflineScan, PassReading, PassStatus, ScanRequest, TidyRequest
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
 from domain.gyms.tables import gate_devices, gates
@@ -39,9 +41,17 @@ from domain.images.ports import ImagesUnavailableError
 from integrations.device_cookies import DeviceCookies
 from integrations.images.directory import DirectoryImages
 from integrations.kafka.door_commands import NoAnswerInTime
-from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo, reply
+from integrations.kafka.messages import (
+    DoorCommand,
+    DoorReply,
+    OfflineScanCommand,
+    ReplyTo,
+    ScanCommand,
+    reply,
+)
 from integrations.local_identity.provider import LocalProvider
-from integrations.pass_keys import ensure_pass_key
+from integrations.metrics_registry import MetricsRegistry
+from integrations.pass_keys import PassVerifier, ensure_pass_key
 from integrations.settings import ApiSettings, DoorSettings, ImageSettings
 from integrations.tokens import TokenRefusal, TokenRefusedError, TokenUse, TokenVerifier
 from tests.contract.openapi_contract import OpenApiContract
@@ -54,7 +64,7 @@ D = TypeVar("D")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Door = Callable[[ScanQuestion], DoorReply | None]
+Door = Callable[[ScanCommand | OfflineScanCommand], DoorReply | None]
 SECRET = "s" * 43
 PUBLIC_URL = "http://gym.test"
 OTHER_ORIGIN = "http://app.gym.test"
@@ -89,28 +99,52 @@ class StandInReplies:
             waiting.set_result(answer)
 
 
-class StandInQr:
-    """Hands each question to a door and its reply straight back."""
+class StandInProducer:
+    """Hands each scan's command to a door and the door's reply straight back."""
 
-    def __init__(self, replies: StandInReplies, door: Door, reading: Callable[[str], PassReading]) -> None:
+    def __init__(self, replies: StandInReplies, door: Door) -> None:
         self.replies = replies
         self.door = door
-        self.reading = reading
-        self.batches: list[list[ScanQuestion]] = []
-        self.before_answer: Callable[[], Awaitable[None]] | None = None
-        self.refuses: Callable[[ScanQuestion], bool] = lambda _question: False
+        self.sent: list[ScanCommand | OfflineScanCommand] = []
+        self.refuses: Callable[[DoorCommand], bool] = lambda _command: False
 
-    async def check(self, batch: bytes) -> bytes:
-        questions = [question for question in decode_questions(batch) if question is not None]
-        self.batches.append(questions)
-        if self.before_answer:
-            await self.before_answer()
-        accepted = [not self.refuses(question) for question in questions]
-        for question, taken in zip(questions, accepted, strict=True):
-            answer = self.door(question) if taken else None
-            if answer:
-                self.replies.give(answer)
-        return encode_produced(accepted)
+    @property
+    def scans(self) -> list[ScanRequest]:
+        """The scans that were sent, uploaded ones included."""
+        return [command.scan if isinstance(command, ScanCommand) else command.offline.scan for command in self.sent]
+
+    def produce(self, commands: Sequence[tuple[UUID, DoorCommand]]) -> list[bool]:
+        return [self._produce(gym_id, command) for gym_id, command in commands]
+
+    def _produce(self, gym_id: UUID, command: DoorCommand) -> bool:
+        assert isinstance(command, ScanCommand | OfflineScanCommand)
+        assert request_of(command).gym_id == gym_id
+        self.sent.append(command)
+        if self.refuses(command):
+            return False
+        answer = self.door(command)
+        if answer:
+            self.replies.give(answer)
+        return True
+
+
+class StandInVerifier:
+    """Reads codes as a test says, or with real keys."""
+
+    def __init__(self, reading: Callable[[str], PassReading]) -> None:
+        self.reading = reading
+        self.real: PassVerifier | None = None
+
+    def read(self, code: str, arrived_at: datetime) -> PassReading:
+        return self.real.read(code, arrived_at) if self.real else self.reading(code)
+
+
+class StandInIssuer:
+    """Issues passes that nobody could scan."""
+
+    def __init__(self, reading: Callable[[str], PassReading]) -> None:
+        self.reading = reading
+        self.before_answer: Callable[[], Awaitable[None]] | None = None
 
     async def issue(self, member_id: UUID, count: int) -> list[IssuedPass]:
         times = [START + timedelta(seconds=15 * number) for number in range(count)]
@@ -292,6 +326,21 @@ class GymWithGate:
         return {"Authorization": f"Device {write_credential(self.device, SECRET)}"}
 
 
+class PublicAddress:
+    """Leads each request to its application by the longest route prefix, as HAProxy does."""
+
+    def __init__(self, gateway: Shell, scanner: Shell) -> None:
+        self._gateway = gateway
+        self._scanner = scanner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path == "/api/scans" or path.startswith("/api/scans/"):
+            await self._scanner({**scope, "root_path": "/api/scans"}, receive, send)
+        else:
+            await self._gateway(scope, receive, send)
+
+
 class Rig:
     """Everything, put together."""
 
@@ -332,7 +381,11 @@ class Rig:
             identity_services(world.store, backend, own, world.clock, devices=devices), world.clock
         )
         self.replies = StandInReplies()
-        self.qr = StandInQr(self.replies, self.decide, self.reading)
+        self.qr = StandInIssuer(self.reading)
+        self.verifier = StandInVerifier(self.reading)
+        self.producer = StandInProducer(self.replies, self.decide)
+        self.tally = MetricsRegistry()
+        self.scanner_fails: Exception | None = None
         self.tokens = StandInTokens(
             TokenVerifier(self.settings.identity, TokenUse.ACCESS, clock=world.clock), world.clock
         )
@@ -346,21 +399,35 @@ class Rig:
             gym=self.gym,
             identity=self.identity,
             qr=self.qr,
+            scanner=self.scanner_ping,
             replies=self.replies,
             commands=self.commands,
             tokens=self.tokens,
             payments=self.payments,
             images=self.images,
         )
-        self.shell, self.relay = assemble(
-            self.others, self.settings, world.clock, freshness=freshness or Freshness(), rest=Rig._rest
+        self.scanner_others = ScannerOthers(
+            gym=self.gym,
+            identity=self.identity,
+            payments=self.payments,
+            tokens=self.tokens,
+            verifier=self.verifier,
+            producer=self.producer,
+            replies=self.replies,
+            commands=self.commands,
         )
+        freshness = freshness or Freshness()
+        self.shell, self.parts = assemble(self.others, self.settings, world.clock, freshness=freshness, rest=Rig._rest)
         Rig._rest = self.rest
-        self.client = self.client_of(self.shell)
+        self.scanner, self.scans = assemble_scanner(
+            self.scanner_others, self.settings, world.clock, freshness=freshness, tally=self.tally
+        )
+        self.public = PublicAddress(self.shell, self.scanner)
+        self.client = self.client_of(self.public)
         self._contract = OpenApiContract(self.document)
 
-    def client_of(self, shell: Shell) -> httpx.AsyncClient:
-        """A client of a gateway, which holds every answer to the document."""
+    def client_of(self, shell: ASGIApp) -> httpx.AsyncClient:
+        """A client that holds every answer to the document."""
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(shell, root_path="/api", raise_app_exceptions=True),
             base_url="http://gym.test/api",
@@ -369,7 +436,7 @@ class Rig:
 
     @property
     def rest(self) -> FastAPI:
-        """What answers everything but scans."""
+        """The gateway's FastAPI application."""
         rest = self.shell._rest  # noqa: SLF001 - for the rigs after this one
         assert isinstance(rest, FastAPI)
         return rest
@@ -385,6 +452,22 @@ class Rig:
         await answer.aread()
         self._contract.check(answer.request.method, answer.request.url.path.removeprefix("/api"), answer)
 
+    async def report_sightings(self) -> None:
+        """Report which devices were seen now, instead of every few seconds."""
+        for shell in (self.shell, self.scanner):
+            for part in shell.lifespan._parts:  # noqa: SLF001 - in place of the clock
+                if isinstance(part, DeviceSightings):
+                    await part.report()
+
+    async def scanner_ping(self) -> None:
+        """What the scanner answers to the question whether it can work."""
+        if self.scanner_fails:
+            raise self.scanner_fails
+
+    def verify_with(self, verifier: PassVerifier) -> None:
+        """Have scanned codes verified with real keys."""
+        self.verifier.real = verifier
+
     def reading(self, code: str) -> PassReading:
         """A code is `<member id>` or nonsense."""
         try:
@@ -392,11 +475,10 @@ class Rig:
         except ValueError:
             return PassReading(PassStatus.FORGED)
 
-    def decide(self, question: ScanQuestion) -> DoorReply:
+    def decide(self, command: ScanCommand | OfflineScanCommand) -> DoorReply:
         """What the real door says."""
-        scan = question.with_reading(self.reading(question.code))
-        (result,) = self.world.ask(OfflineScan(scan) if question.offline else scan)
-        return reply(question.command_id, result)
+        (result,) = self.world.ask(command.scan if isinstance(command, ScanCommand) else command.offline)
+        return reply(command.command_id, result)
 
     def gym_with_gate(self, serves: Serves = Serves.BOTH, capacity: int = 100) -> GymWithGate:
         gym = self.world.gym(capacity)
@@ -435,23 +517,6 @@ def scan_body(gate: UUID, code: object, /, **changes: Any) -> dict[str, Any]:  #
     return {name: value for name, value in body.items() if value is not ...}
 
 
-def question(code: str = "code", **changes: Any) -> ScanQuestion:  # noqa: ANN401 - any field
-    now = datetime.now(UTC)
-    values: dict[str, Any] = {
-        "command_id": new_id(),
-        "reply_to": ReplyTo(replica="replica", partition=0),
-        "scan_id": str(new_id()),
-        "asked_by": new_id(),
-        "gym_id": new_id(),
-        "gate_id": new_id(),
-        "direction": "auto",
-        "code": code,
-        "arrived_at": now,
-        "decide_by": now + timedelta(seconds=1.8),
-    }
-    return ScanQuestion(**(values | changes))
-
-
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -476,7 +541,3 @@ async def eventually(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - the condition is of others
             await asyncio.sleep(0.005)
-
-
-def batches(qr: StandInQr) -> Sequence[int]:
-    return [len(batch) for batch in qr.batches]

@@ -131,7 +131,7 @@ async def test_sightings_are_told_on_after_a_failure_that_nobody_foresaw(monkeyp
             raise RuntimeError("the replica of Gym died")
         again.set()
 
-    monkeypatch.setattr("deployments.http.device_sightings.TOLD_EVERY_S", 0.001)
+    monkeypatch.setattr("deployments.http.device_sightings.REPORT_EVERY_S", 0.001)
     sightings = DeviceSightings(gym)  # type: ignore[arg-type]
     sightings.start()
     sightings.note(new_id(), datetime.now(UTC), None)

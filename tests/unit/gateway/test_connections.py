@@ -58,7 +58,7 @@ async def connected(rig: Rig, http: str) -> AsyncIterator[Connection]:
         listening.bind(("127.0.0.1", 0))
         listening.listen()  # who connects before the server is ready waits
         config = uvicorn.Config(
-            rig.shell, http=http, root_path="/api", lifespan="off", access_log=False, log_config=None
+            rig.public, http=http, root_path="/api", lifespan="off", access_log=False, log_config=None
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -107,9 +107,9 @@ async def test_one_bad_scan_does_not_hold_up_the_others(rig: Rig) -> None:
 async def test_what_is_not_answered_in_time_is_queued_and_what_is_not_sent_is_to_be_sent_again(rig: Rig) -> None:
     at, member = rig.gym_with_gate(), rig.world.member()
     made = offline(rig, at, member, "enter", 20)
-    rig.qr.door = lambda _question: None
+    rig.producer.door = lambda _command: None
     assert [one["status"] for one in await uploaded(rig, at, made)] == ["queued"]
-    rig.qr.refuses = lambda _question: True
+    rig.producer.refuses = lambda _command: True
     assert [one["status"] for one in await uploaded(rig, at, made)] == ["not_taken"]
     rig.replies.ready = False
     answer = await rig.client.post("/scans/offline", json={"scans": [made]}, headers=at.headers)

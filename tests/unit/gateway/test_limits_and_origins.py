@@ -100,7 +100,9 @@ async def test_while_identity_is_away_who_is_signed_in_goes_on_and_the_door_does
         assert answer.headers["retry-after"] == "2"
 
 
-async def test_while_identity_is_unavailable_nobody_is_taken_for_signed_in_longer_than_is_believed(world: World) -> None:
+async def test_while_identity_is_unavailable_nobody_is_taken_for_signed_in_longer_than_is_believed(
+    world: World,
+) -> None:
     rig = Rig(world, freshness=Freshness(trust_for=0))
     member = await new_member(rig)
     rig.identity.fails = later("unavailable", "Service unavailable: Identity.", seconds=2)

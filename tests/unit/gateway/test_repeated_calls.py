@@ -99,7 +99,7 @@ async def test_a_sign_up_that_is_repeated_sends_one_mail(rig: Rig) -> None:
 async def test_a_key_of_a_sign_up_that_somebody_guesses_neither_gives_nor_blocks_the_answer(rig: Rig) -> None:
     wanted = {"email": EMAIL, "password": PASSWORD, "name": "Ana"}
     elsewhere = httpx.AsyncClient(
-        transport=httpx.ASGITransport(rig.shell, root_path="/api", client=("198.51.100.7", 4711)),
+        transport=httpx.ASGITransport(rig.public, root_path="/api", client=("198.51.100.7", 4711)),
         base_url=rig.client.base_url,
     )
     async with elsewhere:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from deployments.gateway.rights import RIGHTS
+from deployments.http.api_rights import RIGHTS
 from deployments.http.rights import Right
 from domain.identity.model import Role
 from domain.identity.ports import Account

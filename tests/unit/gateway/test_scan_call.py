@@ -2,16 +2,15 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
-import msgspec
 import pytest
 
-from deployments.qr.questions import ScanQuestion
 from domain.door.model import CheckPayment, Problem, Rejected
 from domain.gyms.model import Serves
 from domain.identity.model import Role
 from domain.ids import new_id
-from integrations.kafka.messages import DoorReply, reply
+from integrations.kafka.messages import DoorReply, OfflineScanCommand, ScanCommand, reply
 from tests.unit.gateway.rig import Rig, assert_problem, scan_body, settled
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +52,7 @@ async def test_a_repeated_id_gets_the_first_answer(rig: Rig) -> None:
 async def test_the_question_names_device_gym_and_deadline(rig: Rig) -> None:
     at = rig.gym_with_gate()
     await rig.scan(at, "x", scan_id="~!a/b", scanned_at="2026-03-02T13:00:00+01:00", further={"a": [1]})
-    ((asked,),) = rig.qr.batches
+    (asked,) = rig.producer.scans
     assert (asked.scan_id, asked.asked_by, asked.gym_id, asked.gate_id) == ("~!a/b", at.device, at.gym, at.gate)
     assert asked.arrived_at == asked.scanned_at == rig.world.clock.now
     assert (asked.decide_by - asked.arrived_at).total_seconds() == rig.settings.door.deadline_s
@@ -83,7 +82,7 @@ async def test_nobody_scans_without_a_credential(rig: Rig, authorization: str | 
     answer = await rig.scan(at, "x", headers=headers)
     assert_problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert not rig.qr.batches
+    assert not rig.producer.sent
 
 
 async def test_staff_scan_at_any_gym_and_members_at_none(rig: Rig) -> None:
@@ -138,7 +137,7 @@ async def test_a_scan_that_does_not_fit_names_the_field(rig: Rig, changes: dict[
     at = rig.gym_with_gate()
     problem = assert_problem(await rig.scan(at, "x", **changes), 422, "invalid_request")
     assert [fault["field"] for fault in problem["fields"]] == [field]
-    assert not rig.qr.batches
+    assert not rig.producer.sent
 
 
 @pytest.mark.parametrize(
@@ -170,7 +169,7 @@ async def test_a_device_that_asks_too_fast_waits(rig: Rig) -> None:
 
 
 async def test_no_reply_by_the_deadline_is_503_and_never_a_hang(rig: Rig) -> None:
-    rig.qr.door = lambda _question: None
+    rig.producer.door = lambda _command: None
     answer = await rig.scan(rig.gym_with_gate(), "x")
     problem = assert_problem(answer, 503, "no_answer_in_time")
     assert answer.headers["retry-after"] == "1"
@@ -188,7 +187,7 @@ async def test_no_reply_by_the_deadline_is_503_and_never_a_hang(rig: Rig) -> Non
     ],
 )
 async def test_what_the_door_rejects_has_its_own_status(rig: Rig, rejected: Problem, status: int) -> None:
-    rig.qr.door = lambda asked: reply(asked.command_id, Rejected(rejected, "Because."))
+    rig.producer.door = lambda command: reply(command.command_id, Rejected(rejected, "Because."))
     answer = await rig.scan(rig.gym_with_gate(), "x")
     assert assert_problem(answer, status, rejected.value)["detail"] == "Because."
     assert ("retry-after" in answer.headers) == (status == 503)
@@ -204,57 +203,52 @@ async def test_a_scan_id_used_for_another_gate_is_refused(rig: Rig) -> None:
 async def test_where_a_payment_could_mend_it_the_payment_side_is_asked_once(rig: Rig) -> None:
     member = rig.world.member()
 
-    def door(asked: ScanQuestion) -> DoorReply:
-        if asked.payment_checked:
-            return rig.decide(asked)
-        return reply(asked.command_id, CheckPayment(asked.scan_id, member))
+    def door(command: ScanCommand | OfflineScanCommand) -> DoorReply:
+        assert isinstance(command, ScanCommand)
+        if command.scan.payment_checked:
+            return rig.decide(command)
+        return reply(command.command_id, CheckPayment(command.scan.scan_id, member))
 
-    rig.qr.door = door
+    rig.producer.door = door
     answer = await rig.scan(rig.gym_with_gate(), member, scan_id="paid")
     assert answer.json()["outcome"] == "entered"
-    first, second = (batch[0] for batch in rig.qr.batches)
     assert rig.payments.calls == ["OrderService.settle_member"]
-    assert first.command_id != second.command_id
-    assert msgspec.structs.replace(second, command_id=first.command_id, payment_checked=False) == first
+    assert len({command.command_id for command in rig.producer.sent}) == 2
+    first, second = rig.producer.scans
+    assert second.payment_checked
+    assert replace(second, payment_checked=False) == first
 
 
 async def test_the_payment_side_may_fail_and_the_door_still_answers(rig: Rig) -> None:
     member = rig.world.member()
     rig.payments.fails = ConnectionError()
-    rig.qr.door = lambda asked: (
-        rig.decide(asked) if asked.payment_checked else reply(asked.command_id, CheckPayment(asked.scan_id, member))
-    )
+
+    def door(command: ScanCommand | OfflineScanCommand) -> DoorReply:
+        assert isinstance(command, ScanCommand)
+        if command.scan.payment_checked:
+            return rig.decide(command)
+        return reply(command.command_id, CheckPayment(command.scan.scan_id, member))
+
+    rig.producer.door = door
     assert (await rig.scan(rig.gym_with_gate(), member)).json()["outcome"] == "entered"
 
 
 async def test_a_door_that_asks_for_payment_for_ever_is_given_up(rig: Rig) -> None:
     member = rig.world.member()
-    rig.qr.door = lambda asked: reply(asked.command_id, CheckPayment(asked.scan_id, member))
+    rig.producer.door = lambda command: reply(command.command_id, CheckPayment("any", member))
     assert_problem(await rig.scan(rig.gym_with_gate(), member), 503, "not_decided")
-    assert len(rig.qr.batches) == 2
-
-
-async def test_qr_away_is_said_at_once(rig: Rig) -> None:
-    async def away() -> None:
-        raise ConnectionError
-
-    rig.qr.before_answer = away
-    at = rig.gym_with_gate()
-    for _ in range(3):
-        answer = await rig.scan(at, "x")
-        assert_problem(answer, 503, "unavailable")
-        assert answer.headers["retry-after"] == "1"
+    assert len(rig.producer.sent) == 2
 
 
 async def test_a_command_that_was_not_produced_is_said_at_once(rig: Rig) -> None:
-    rig.qr.refuses = lambda _question: True
+    rig.producer.refuses = lambda _command: True
     assert_problem(await rig.scan(rig.gym_with_gate(), "x"), 503, "unavailable")
 
 
 async def test_nothing_is_asked_before_replies_can_be_heard(rig: Rig) -> None:
     rig.replies.ready = False
     assert_problem(await rig.scan(rig.gym_with_gate(), "x"), 503, "unavailable")
-    assert not rig.qr.batches
+    assert not rig.producer.sent
 
 
 async def test_the_store_away_with_nothing_remembered_is_503(rig: Rig) -> None:
@@ -275,19 +269,19 @@ async def test_what_is_remembered_takes_no_question_to_the_store(rig: Rig) -> No
 
 async def test_a_client_that_leaves_does_not_lose_its_scan(rig: Rig) -> None:
     at, member = rig.gym_with_gate(), rig.world.member()
-    held = rig.qr.door
-    rig.qr.door = lambda _question: None
+    held = rig.producer.door
+    rig.producer.door = lambda _command: None
     request = asyncio.create_task(rig.scan(at, member, scan_id="left"))
     await settled(50)
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    (asked,) = rig.qr.batches[-1]
-    rig.qr.door = held
+    asked = rig.producer.sent[-1]
+    rig.producer.door = held
     assert list(rig.replies.waiting) == [asked.command_id]
     rig.replies.give(reply(asked.command_id, CheckPayment("left", member)))
     await settled(20)
-    assert rig.qr.batches[-1][0].payment_checked
+    assert rig.producer.scans[-1].payment_checked
     found = await rig.client.get("/scans/left", headers=at.headers)
     assert found.json()["outcome"] == "entered"
     assert not rig.replies.waiting
@@ -311,7 +305,7 @@ async def test_answers_carry_the_headers_that_all_answers_carry(rig: Rig) -> Non
 async def test_a_door_whose_clock_is_beyond_all_measure_still_works(rig: Rig, beyond: str) -> None:
     answer = await rig.scan(rig.gym_with_gate(), rig.world.member(), scanned_at=beyond)
     assert answer.json()["outcome"] == "entered"
-    ((asked,),) = rig.qr.batches
+    (asked,) = rig.producer.scans
     assert asked.scanned_at is None
 
 
@@ -329,8 +323,7 @@ async def test_a_device_that_scanned_before_is_refused_once_its_key_is_another_o
     wrong = {"Authorization": at.headers["Authorization"][:-1] + "t"}
     assert_problem(await rig.scan(at, "x", headers=wrong), 401, "unauthenticated")
     rig.gym.services.devices.revoke(at.device)
-    assert rig.shell.scans
-    await rig.shell.scans._callers._devices.refresh()  # noqa: SLF001 - what happens by itself every two seconds
+    await rig.scans._callers._devices.refresh()  # noqa: SLF001 - what happens by itself every two seconds
     assert_problem(await rig.scan(at, "x"), 401, "unauthenticated")
 
 
@@ -338,7 +331,7 @@ async def test_a_device_that_scanned_before_is_refused_once_its_key_is_another_o
 async def test_white_space_around_a_code_is_ignored(rig: Rig, code: str) -> None:
     at, member = rig.gym_with_gate(), rig.world.member()
     assert (await rig.scan(at, code.format(member))).json()["outcome"] == "entered"
-    assert rig.qr.batches[0][0].code == str(member)
+    assert rig.producer.scans[0].reading.member_id == member
 
 
 async def test_white_space_within_a_code_is_part_of_it(rig: Rig) -> None:

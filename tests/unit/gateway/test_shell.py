@@ -121,8 +121,7 @@ async def test_what_nobody_foresaw_is_500_without_details(
         raise KeyError("a secret of ours")
 
     if path == "/scans":
-        assert rig.shell.scans
-        rig.shell.scans._exchange.ask = fails  # type: ignore[method-assign, assignment]  # noqa: SLF001 - a bug, played
+        rig.scans._commands.decide = fails  # type: ignore[method-assign, assignment]  # noqa: SLF001 - a bug, played
         answer = await rig.scan(at, "x")
     else:
         rig.gym.fails = KeyError("a secret of ours")
@@ -162,7 +161,7 @@ async def drive(
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "root_path": "/api", "headers": headers}
-    await rig.shell(scope, receive, send)
+    await rig.public(scope, receive, send)
     return sent
 
 
@@ -221,7 +220,10 @@ async def test_serve_s_server_names_the_request_itself(rig: Rig) -> None:
 
 async def test_another_mount_point_is_served_as_well(rig: Rig) -> None:
     for root in ("", "/elsewhere/api"):
-        transport = httpx.ASGITransport(rig.shell, root_path=root)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gym.test") as client:
+        gateway = httpx.ASGITransport(rig.shell, root_path=root)
+        async with httpx.AsyncClient(transport=gateway, base_url="http://gym.test") as client:
             assert (await client.get(f"{root}/health")).json() == {"alive": True}
+        scanner = httpx.ASGITransport(rig.scanner, root_path=f"{root}/scans")
+        async with httpx.AsyncClient(transport=scanner, base_url="http://gym.test") as client:
             assert (await client.post(f"{root}/scans", json={})).status_code == 401
+            assert (await client.get(f"{root}/scans/one")).status_code == 401

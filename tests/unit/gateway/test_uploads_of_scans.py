@@ -7,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.qr.questions import ScanQuestion
 from domain.ids import new_id
-from integrations.kafka.messages import DoorReply
+from integrations.kafka.messages import DoorReply, OfflineScanCommand, ScanCommand
 from tests.unit.gateway.rig import GymWithGate, Rig, assert_problem
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +64,7 @@ async def test_a_time_that_no_device_shows_is_refused_before_anything_is_queued(
     assert (first["scan_id"], first["status"]) == ("bad", "invalid")
     assert first["detail"].startswith("scanned_at: ")
     assert (second["scan_id"], second["status"]) == ("good", "recorded")
-    assert "bad" not in {question.scan_id for batch in rig.qr.batches for question in batch}
+    assert "bad" not in {scan.scan_id for scan in rig.producer.scans}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ async def test_an_upload_of_which_nothing_can_be_taken_names_element_and_field(r
     answer = await upload(rig, at, element(at, scanned_at="2026-03-02T12:00:00"), 7, element(at, direction="auto"))
     problem = assert_problem(answer, 422, "invalid_request")
     assert [fault["field"] for fault in problem["fields"]] == ["scans.0.scanned_at", "scans.1", "scans.2.direction"]
-    assert not rig.qr.batches
+    assert not rig.producer.sent
 
 
 @pytest.mark.parametrize(
@@ -148,15 +147,16 @@ async def test_uploads_count_by_their_scans_and_leave_the_gate_its_own_rate(rig:
 
 async def test_what_fails_unforeseen_of_one_element_is_to_be_sent_again_and_the_others_are_recorded(rig: Rig) -> None:
     at, (one, two) = rig.gym_with_gate(), rig.world.members(2)
-    real = rig.qr.door
+    real = rig.producer.door
 
-    def fails_once(question: ScanQuestion) -> DoorReply | None:
-        answer = real(question)
-        if question.scan_id == "bad" and answer is not None:
+    def fails_once(command: ScanCommand | OfflineScanCommand) -> DoorReply | None:
+        answer = real(command)
+        assert isinstance(command, OfflineScanCommand)
+        if command.offline.scan.scan_id == "bad" and answer is not None:
             return DoorReply(answer.command_id, answer.kind, type(answer.body)(b"{}"))
         return answer
 
-    rig.qr.door = fails_once
+    rig.producer.door = fails_once
     bad, good = (await upload(rig, at, element(at, one, scan_id="bad"), element(at, two))).json()["items"]
     assert (bad["scan_id"], bad["status"]) == ("bad", "not_taken")
     assert good["status"] == "recorded"

@@ -24,7 +24,7 @@ def served() -> list[type[object]]:
     found: set[type[object]] = set()
     for package in (deployments, consumers):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name.rpartition(".")[2] in {"deployment", "door_deployment", "payment_deployment"}:
+            if module.name.endswith("deployment"):
                 for value in vars(importlib.import_module(module.name)).values():
                     one = value.func_or_class if isinstance(value, Deployment) else value
                     if inspect.isclass(one) and one.__module__ == module.name and not issubclass(one, BaseException):
@@ -35,7 +35,7 @@ def served() -> list[type[object]]:
 def test_all_deployments_are_looked_at() -> None:
     names = {one.__name__ for one in served()}
     assert names == {
-        *("Gateway", "Gym", "Identity", "Payments", "Qr", "Live", "DefaultStage"),
+        *("Gateway", "Gym", "Identity", "Payments", "QrIssuer", "QrScanner", "Live", "DefaultStage"),
         *("DoorConsumer", "PaymentConsumer"),
     }
 
@@ -70,12 +70,13 @@ def test_what_was_opened_last_is_closed_first_whatever_one_of_them_raises() -> N
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", ["Gateway", "Live", "DefaultStage"])
+@pytest.mark.parametrize("name", ["Gateway", "QrScanner", "Live", "DefaultStage"])
 async def test_a_dead_task_makes_a_replica_unhealthy(name: str) -> None:
     (one,) = (each for each in served() if each.__name__ == name)
     replica: Any = one.__new__(one)
     lifespan = SimpleNamespace(dead=[])
-    replica._commands = replica._events = SimpleNamespace(healthy=True)  # noqa: SLF001 - without Ray there is no other way
+    well = SimpleNamespace(healthy=True, check=lambda: None)
+    replica._commands = replica._events = replica._replies = replica._producer = replica._verifier = well  # noqa: SLF001 - without Ray there is no other way
     replica._app = SimpleNamespace(lifespan=lifespan)  # noqa: SLF001
     replica._view = SimpleNamespace(shell=replica._app)  # noqa: SLF001
     await replica.check_health()

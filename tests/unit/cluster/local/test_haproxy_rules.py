@@ -25,7 +25,7 @@ with warnings.catch_warnings():
     from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
     from ray.serve.config import HTTPOptions
 
-_PREFIXES = ("/api", "/api/live", "/default")
+_PREFIXES = ("/api", "/api/scans", "/api/live", "/default")
 _STOP_S = 10.0
 
 
@@ -162,7 +162,7 @@ def _is_starting(answer: Answer) -> bool:
 
 def test_a_configured_prefix_is_unavailable_until_serve_knows_it_and_other_paths_are_unknown(proxy: Proxy) -> None:
     ask = proxy.start()
-    for path in ("/api", "/api/", "/api/gyms?x=1", "/api/live/gyms", "/default/api/gyms?id=1"):
+    for path in ("/api", "/api/", "/api/gyms?x=1", "/api/live/gyms", "/api/scans", "/default/api/gyms?id=1"):
         assert _is_starting(ask(path)), path
         assert _is_starting(ask(path, "POST")), path
     for path in ("/", "/apiary", "/other/api/gyms", "/defaults", "/API/gyms", "//api/gyms"):
@@ -186,7 +186,11 @@ def test_an_unknown_prefix_below_a_known_one_is_unavailable(proxy: Proxy) -> Non
         assert ask("/api/gyms").body == _Ours.said
         assert _is_starting(ask("/api/live/gyms"))
         assert _is_starting(ask("/api/live"))
+        assert _is_starting(ask("/api/scans"))
+        assert _is_starting(ask("/api/scans/"))
+        assert _is_starting(ask("/api/scans/one/annul", "POST"))
         assert ask("/api/livelier").body == _Ours.said
+        assert ask("/api/scanners").body == _Ours.said
         assert _is_starting(ask("/default"))
 
 

@@ -80,5 +80,5 @@ def test_a_disabled_application_is_left_out(tmp_path: Path, name: str) -> None:
         target = tmp_path / f"{enabled}.yaml"
         write_serve_config(serve_config_file(), target, Settings.model_validate({name: {"enabled": enabled}}))
         names[enabled] = {app["name"] for app in yaml.safe_load(target.read_text())["applications"]}
-    assert names[True] == {"api", "live", "default_stage", "door_consumers", "payment_consumers"}
+    assert names[True] == {"api", "scans", "live", "default_stage", "door_consumers", "payment_consumers"}
     assert names[True] - names[False] == {name}

@@ -144,24 +144,23 @@ async def test_staff_see_when_a_device_was_seen_and_how_wrong_its_clock_is(rig: 
 
     never = {"gate_name": f"Gate {at.gate}", "last_seen_at": None, "clock_skew_ms": None, "silent": True}
     assert await seen() == never
-    sightings = rig.shell.scans._sightings  # type: ignore[union-attr] # noqa: SLF001 - told by the test, not by the clock
     now = rig.world.clock.now
     rig.gym.calls.clear()
     await rig.scan(at, "forged", scanned_at=(now + timedelta(seconds=2)).isoformat())
     assert "DeviceService.mark_seen" not in rig.gym.calls, "never on the way of a scan"
-    await sightings.tell()
+    await rig.report_sightings()
     assert await seen() == never | {"last_seen_at": "2026-03-02T12:00:00Z", "clock_skew_ms": 2000, "silent": False}
     rig.world.clock.forward(61)
     assert (await seen())["silent"]
     await rig.scan(at, "forged")
-    await sightings.tell()
+    await rig.report_sightings()
     assert await seen() == never | {"last_seen_at": "2026-03-02T12:01:01Z", "clock_skew_ms": 2000, "silent": False}
     rig.world.clock.forward(61)
     await rig.client.get(f"/gyms/{at.gym}/occupancy", headers=at.headers)
-    await sightings.tell()
+    await rig.report_sightings()
     assert not (await seen())["silent"], "a door at which nobody scans asks how full it is"
     rig.gym.calls.clear()
-    await sightings.tell()
+    await rig.report_sightings()
     assert rig.gym.calls == [], "of nobody nothing is told"
     assert_problem(await rig.client.get(f"/gyms/{new_id()}/devices", headers=staff), 404, "unknown_gym")
 
@@ -176,4 +175,4 @@ async def test_sightings_are_told_at_the_end_and_lost_quietly_while_the_gym_is_a
     assert device.device.clock_skew_ms == 2**31 - 1
     rig.gym.fails = later("unavailable", "away")
     sightings.note(at.device, now, None)
-    await sightings.tell()
+    await sightings.report()

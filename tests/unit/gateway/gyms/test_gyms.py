@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from deployments.gateway.rights import RIGHTS
+from deployments.http.api_rights import RIGHTS
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.unit.gateway.rig import Rig, assert_problem

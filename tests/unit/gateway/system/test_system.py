@@ -26,7 +26,7 @@ async def test_ready_when_every_part_is(rig: Rig) -> None:
     assert answer.status_code == 200
     assert answer.json()["ready"] is True
     assert {name: part["ok"] for name, part in answer.json()["parts"].items()} == dict.fromkeys(
-        ("gym", "database", "qr", "kafka_replies", "payments"), True
+        ("gym", "database", "qr", "scans", "kafka_replies", "payments"), True
     )
 
 
@@ -36,7 +36,10 @@ async def test_one_part_away_is_503_and_says_which(rig: Rig) -> None:
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
     assert [name for name, part in answer.json()["parts"].items() if not part["ok"]] == ["kafka_replies"]
-    rig.replies.healthy, rig.gym.fails = True, ConnectionError()
+    rig.replies.healthy, rig.scanner_fails = True, ConnectionError()
+    answer = await rig.client.get("/ready")
+    assert [name for name, part in answer.json()["parts"].items() if not part["ok"]] == ["scans"]
+    rig.scanner_fails, rig.gym.fails = None, ConnectionError()
     answer = await rig.client.get("/ready")
     assert [name for name, part in answer.json()["parts"].items() if not part["ok"]] == ["gym", "database"]
 

@@ -1,0 +1,126 @@
+"""The calls about scans: looking one up, annulling one, uploading those that a device made while it was offline.
+
+`POST /scans` is a direct endpoint, see `ScanService.scan`; `scan_openapi` describes it.
+"""
+
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Path, Request, Response
+
+from deployments.gym.door_records import DoorRecordService
+from deployments.http.auth import DeviceAsker, UserAsker
+from deployments.http.dependencies import WhoeverAsks
+from deployments.http.door_replies import ask_door
+from deployments.http.problems import ApiProblem, Fault, declared
+from deployments.http.route_guard import guarded_router
+from deployments.qr.dependencies import OfScans, ScanDependencies
+from deployments.qr.scan_bodies import read_upload
+from deployments.qr.scan_openapi import UPLOAD_BODY
+from deployments.qr.scan_schemas import AnnulAnswerDocument, NewAnnulment, ScanDocument, UploadDocument
+from domain.door.list_model import Ambiguous
+from domain.door.model import AnnulRequest
+from domain.door.state import StoredScan
+from domain.ids import new_id
+from integrations.kafka.messages import AnnulCommand
+
+ScanId = Annotated[str, Path(pattern="^[!-~]{1,64}$", description="The client's own; for staff also the row's.")]
+
+
+def router() -> APIRouter:
+    """The routes."""
+    routes = guarded_router("door")
+
+    @routes.get("/scans/{scan_id:path}", responses=declared("unknown_scan", "ambiguous_scan_id"))
+    async def kept_scan(scan_id: ScanId, asker: WhoeverAsks, scans: OfScans) -> ScanDocument:
+        """What was answered to a scan. A device finds its own, staff any."""
+        return ScanDocument.of(_found(await _look_up(scans, asker, scan_id)))
+
+    @routes.post(
+        "/scans/{scan_id:path}/annul",
+        response_model=AnnulAnswerDocument,
+        responses=declared(
+            "unknown_scan",
+            "unknown_gate",
+            "unknown_gym",
+            "ambiguous_scan_id",
+            "annul_window_over",
+            "no_answer_in_time",
+            "not_decided",
+        ),
+    )
+    async def annul(
+        scan_id: ScanId, asker: WhoeverAsks, scans: OfScans, why: Annotated[NewAnnulment | None, Body()] = None
+    ) -> Response:
+        """Undo a scan as if it had not been; once more gets the same answer.
+
+        A scan that was never seen is refused should it arrive later.
+        """
+        now = scans.clock()
+        wanted = why or NewAnnulment()
+        if isinstance(asker, DeviceAsker):
+            scan_id_, asked_by, gym_id = scan_id, asker.id, asker.gym_id
+        else:
+            scan_id_, asked_by, gym_id = await _named_by_staff(scans, asker, scan_id, wanted)
+        request = AnnulRequest(
+            scan_id=scan_id_,
+            asked_by=asked_by,
+            gym_id=gym_id,
+            by=asker.id,
+            by_staff=isinstance(asker, UserAsker),
+            reason=wanted.reason,
+            arrived_at=now,
+            decide_by=now + timedelta(seconds=scans.deadline_s),
+        )
+        command = AnnulCommand(command_id=new_id(), reply_to=scans.replies.reply_to, annul=request)
+        annulled = await ask_door(scans, command, gym_id, request.decide_by, "annul_answer")
+        return Response(annulled, media_type="application/json")
+
+    @routes.post(
+        "/scans/offline",
+        status_code=202,
+        responses=declared("unavailable", "too_many_scans"),
+        openapi_extra=UPLOAD_BODY,
+    )
+    async def upload(request: Request, asker: WhoeverAsks, scans: OfScans) -> UploadDocument:
+        """Record scans that were made without the server: in any order, repeated, partly known.
+
+        They are facts. None is refused for what it says; one that does not fit is listed in `GET /gyms/{id}/conflicts`.
+        An element that cannot be read has the status `invalid`, and the others are recorded; where none can be read,
+        the answer is 422. Each element counts against the rate of its device.
+        """
+        elements = read_upload(await request.body())
+        return UploadDocument(items=await scans.uploads.record(asker, elements))
+
+    return routes
+
+
+async def _look_up(scans: ScanDependencies, asker: WhoeverAsks, scan_id: str) -> StoredScan | Ambiguous | None:
+    if isinstance(asker, DeviceAsker):
+        return await scans.gym(DoorRecordService.scan_of, asker.id, scan_id)
+    return await scans.gym(DoorRecordService.scan_for_staff, asker.id, scan_id)
+
+
+def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:
+    if isinstance(scan, Ambiguous):
+        raise ApiProblem("ambiguous_scan_id", "Several clients used this scan id. Ask by the row's own id.")
+    if scan is None:
+        raise ApiProblem("unknown_scan", "No scan of this id was decided.")
+    return scan
+
+
+async def _named_by_staff(
+    scans: ScanDependencies, asker: UserAsker, scan_id: str, wanted: NewAnnulment
+) -> tuple[str, UUID, UUID]:
+    """The scan's own id, who scanned, and the gym."""
+    if not wanted.reason:
+        raise ApiProblem("invalid_request", "Staff say why they annul.", faults=[Fault("reason", "is missing")])
+    kept = await _look_up(scans, asker, scan_id)
+    if kept is None and wanted.gate_id is not None:
+        gate = await scans.gates.get(wanted.gate_id)
+        if gate is None:
+            raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
+        return scan_id, asker.id, gate.gym_id
+    scan = _found(kept)
+    return scan.answer.scan_id, scan.asked_by, scan.answer.gym_id

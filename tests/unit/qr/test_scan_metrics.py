@@ -1,0 +1,40 @@
+"""Every scan is counted by what its door was answered."""
+
+import asyncio
+from unittest.mock import AsyncMock
+
+import pytest
+
+from deployments.http.problems import later
+from tests.unit.gateway.rig import Rig, settled
+from tests.unit.qr.test_scan_commands import FakeSink
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_every_scan_is_counted_by_what_its_door_was_answered(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = rig.gym_with_gate()
+    for member in rig.world.members(2):
+        assert (await rig.scan(at, member)).status_code == 200
+    assert (await rig.scan(at, "x", headers={})).status_code == 401
+    rig.producer.door = lambda _command: None
+    assert (await rig.scan(at, "x")).status_code == 503
+    leaving = asyncio.create_task(rig.scan(at, "x"))
+    await settled(50)
+    leaving.cancel()
+    await settled(50)
+
+    for problem in (later("busy", "."), ValueError()):
+        monkeypatch.setattr(rig.scans._commands, "decide", AsyncMock(side_effect=problem))  # noqa: SLF001 - a failure, played
+        await rig.scan(at, "x")
+    sink = FakeSink()
+    rig.tally.export(sink)
+    assert {key[1]: value for key, value in sink.told.items() if key[0] == "fitmonitor_scan_answers"} == {
+        "ok": 2,
+        "unauthenticated": 1,
+        "no_answer_in_time": 1,
+        "busy": 1,
+        "internal_error": 1,
+        "gone": 1,
+    }
+    assert sink.told["fitmonitor_scan_answer_seconds_count",] == 7
