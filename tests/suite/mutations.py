@@ -111,11 +111,11 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "key-without-effect",
         "an idempotency key is committed before the effect that it stands for",
-        "deployments/store_desk.py",
+        "deployments/idempotent_calls.py",
         [
             (
-                "            answer = use_case(connection)\n",
-                "            connection.commit()\n            answer = use_case(connection)\n",
+                "        answer = use_case(connection)\n",
+                "        connection.commit()\n        answer = use_case(connection)\n",
             )
         ],
         [f"{_KEYS}test_an_effect_that_breaks_off_leaves_no_key"],
@@ -124,7 +124,7 @@ MUTATIONS: Sequence[Mutation] = (
         "refund-unbounded",
         "a refund in part takes back days that are used up, or those of another payment",
         "domain/memberships/bookings.py",
-        [("days = min(share, account.unused(order_id, today))", "days = share")],
+        [("days = min(share, balance.unused(order_id, today))", "days = share")],
         [
             f"{_REFUNDS}test_refund_in_part_of_the_first_of_two_takes_nothing_of_the_second",
             f"{_REFUNDS}test_refund_in_part_never_takes_more_than_is_unused",
