@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from domain.idempotency import IdempotentRequest, KeyClaim, KeyState, claim_key, free_key, is_known, keep_answer
-from integrations.sealing import CannotBeOpenedError, seal, unseal
+from integrations.sealing import UnsealError, seal, unseal
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class KeyedCall:
         try:
             plain = unseal(claim.answer or "", self._request.secret, self._request.purpose)
             answer: Any = msgspec.msgpack.decode(zlib.decompress(plain), type=kind)
-        except (CannotBeOpenedError, zlib.error, msgspec.DecodeError) as error:
+        except (UnsealError, zlib.error, msgspec.DecodeError) as error:
             raise KeyRefusedError(KeyState.ANSWERED) from error
         self.replayed = True
         return answer

@@ -30,7 +30,7 @@ _factory: Any = None
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-def without_addresses(text: str) -> str:
+def redact_addresses(text: str) -> str:
     """Replace each mail address in a text by `[address]`."""
     return _ADDRESS.sub(r"\1[address]", text) if "@" in text or "%40" in text else text
 
@@ -39,11 +39,11 @@ def told_of(error: BaseException) -> str:
     """The loggable text of an exception: our own texts and those of the database; nothing of others."""
     if isinstance(error, SQLAlchemyError) or _root(type(error).__module__) in _OURS:
         # Engines hide the parameters of statements: see `domain.unit_of_work`.
-        return without_addresses(str(error)[:_LONGEST_TEXT])
+        return redact_addresses(str(error)[:_LONGEST_TEXT])
     if isinstance(error, OSError):
         return error.strerror or ""
     if _raised_here(error.__traceback__):
-        return without_addresses(_QUOTED.sub(r"\1…\1", str(error)[:_LONGEST_TEXT]))
+        return redact_addresses(_QUOTED.sub(r"\1…\1", str(error)[:_LONGEST_TEXT]))
     return ""
 
 
@@ -76,7 +76,7 @@ def private(_logger: object, _method: str, event: MutableMapping[str, Any]) -> M
     return {name: _private(value) for name, value in event.items()}
 
 
-def keep_records_private() -> None:
+def redact_log_records() -> None:
     """Apply the same rules to all records of the standard library's loggers, including Ray's."""
     global _factory  # noqa: PLW0603 - the standard library has one of it as well
     if _factory is None:
@@ -92,7 +92,7 @@ def _record(*args: Any, **others: Any) -> logging.LogRecord:  # noqa: ANN401 - a
         record.msg = f"{type(record.msg).__name__}: {told_of(record.msg)}"
     message = record.msg if isinstance(record.msg, str) and not record.args else _message(record)
     if "@" in message or "%40" in message:
-        record.msg, record.args = without_addresses(message), ()
+        record.msg, record.args = redact_addresses(message), ()
     return record
 
 
@@ -105,7 +105,7 @@ def _message(record: logging.LogRecord) -> str:
 
 def _private(value: object) -> object:
     if isinstance(value, str):
-        return without_addresses(value)
+        return redact_addresses(value)
     if isinstance(value, Mapping):
         return {name: _private(each) for name, each in value.items()}
     return [_private(each) for each in value] if isinstance(value, list | tuple) else value

@@ -12,7 +12,7 @@ import sys
 
 import structlog
 
-from integrations.log_privacy import exception_as_dicts, keep_records_private, private
+from integrations.log_privacy import exception_as_dicts, private, redact_log_records
 from integrations.settings import Settings
 
 _SERVE = "ray.serve"
@@ -27,7 +27,7 @@ def configure_logging(settings: Settings) -> None:
     level = logging.getLevelNamesMapping().get(settings.log_level.upper())
     if level is None:
         raise ValueError(f"FITMONITOR_LOG_LEVEL: {settings.log_level} is not a level. Use INFO")
-    keep_records_private()
+    redact_log_records()
     stream = sys.stderr
     structlog.configure(
         processors=[

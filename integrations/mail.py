@@ -15,7 +15,7 @@ import structlog
 from domain.identity.ports import Mail, MailAwayError, MailDeferredError, Mailer, MailRefusedError
 from domain.ids import new_id
 from integrations.settings import MailSettings, Settings
-from integrations.time_limit import left_s
+from integrations.time_limit import remaining_s
 
 _WITHIN_S = 10.0
 _AT_LEAST_S = 0.1  # a mail that is sent last still has its chance
@@ -59,7 +59,7 @@ class SmtpMailer:
         own = self._settings
         message = _written(mail, own.sender)
         try:
-            server = smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=max(_AT_LEAST_S, left_s(_WITHIN_S)))
+            server = smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=max(_AT_LEAST_S, remaining_s(_WITHIN_S)))
             try:
                 if own.smtp_starttls:
                     server.starttls(context=ssl.create_default_context())
@@ -83,7 +83,7 @@ def _close(server: smtplib.SMTP) -> None:
 
 def _written(mail: Mail, sender: str) -> EmailMessage:
     try:
-        message = message_of(mail, sender)
+        message = build_message(mail, sender)
         message.as_bytes()
     except ValueError as error:
         raise MailRefusedError(f"mail cannot be written ({type(error).__name__})") from None
@@ -111,7 +111,7 @@ def _hand_over(server: smtplib.SMTP, message: EmailMessage, to: str) -> None:
         raise MailRefusedError("the mail server cannot take the recipient's address") from None
 
 
-def mailer_of(settings: Settings) -> Mailer:
+def open_mailer(settings: Settings) -> Mailer:
     """The mailer that the settings choose.
 
     Raises:
@@ -124,7 +124,7 @@ def mailer_of(settings: Settings) -> Mailer:
     return FolderMailer(settings.mail.folder, settings.mail.sender)
 
 
-def message_of(mail: Mail, sender: str) -> EmailMessage:
+def build_message(mail: Mail, sender: str) -> EmailMessage:
     """The mail as a message (RFC 5322) to exactly one address.
 
     Raises:

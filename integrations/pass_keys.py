@@ -31,7 +31,7 @@ from domain.door.model import PassReading, PassStatus
 from integrations.key_folder import KeyFolder, created_at
 
 ALGORITHM = "EdDSA"
-LONGEST_CODE = 256
+MAX_CODE_LENGTH = 256
 _LOOK_AGAIN_S = 1.0
 _REMEMBERED = 4096
 
@@ -93,17 +93,17 @@ class PassSigner:
 
     Args:
         key_dir: folder of the keys.
-        settle: minimum age of a key that signs, for folders that reach the replicas at different times; a Kubernetes
+        min_key_age: minimum age of a key that signs, for folders that reach the replicas at different times; a Kubernetes
             secret takes up to two minutes.
-        clock: current time, for `settle`.
+        clock: current time, for `min_key_age`.
 
     Raises:
         PassKeyError: the folder has no usable key.
     """
 
-    def __init__(self, key_dir: Path, *, settle: timedelta = timedelta(0), clock: Clock = system_clock) -> None:
+    def __init__(self, key_dir: Path, *, min_key_age: timedelta = timedelta(0), clock: Clock = system_clock) -> None:
         self._ring = _KeyRing(key_dir)
-        self._settle = settle
+        self._min_key_age = min_key_age
         self._clock = clock
         self._jws = PyJWS(algorithms=[ALGORITHM])
 
@@ -127,9 +127,9 @@ class PassSigner:
     def _signing_key(self) -> tuple[str, Ed25519PrivateKey]:
         keys = self._ring.keys().private
         newest = max(keys)
-        if not self._settle:
+        if not self._min_key_age:
             return newest, keys[newest]
-        settled = [key_id for key_id in keys if created_at(key_id) <= self._clock() - self._settle]
+        settled = [key_id for key_id in keys if created_at(key_id) <= self._clock() - self._min_key_age]
         # None has settled: the oldest is the one that most replicas know.
         key_id = max(settled) if settled else min(keys)
         return key_id, keys[key_id]
@@ -156,7 +156,7 @@ class PassVerifier:
         return PassReading(passes.status_of(issued_at, arrived_at, validity), member_id, issued_at, validity_s)
 
     def _genuine(self, code: str) -> _Genuine | None:
-        if len(code) > LONGEST_CODE:
+        if len(code) > MAX_CODE_LENGTH:
             return None
         header = code.partition(".")[0]
         keys = self._ring.knowing(header)

@@ -8,7 +8,7 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 
-class Closing:
+class OpenResources:
     """Opened resources and how to close each."""
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class Closing:
 
 
 class Replica:
-    """Base of every deployment. `closing` exists even if the constructor fails half-way."""
+    """Base of every deployment. `resources` exists even if the constructor fails half-way."""
 
-    closing: Closing
+    resources: OpenResources
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # noqa: ANN401 - those of the constructor
         """Serve creates the object first and calls its constructor later."""
         made = super().__new__(cls)
-        made.closing = Closing()
+        made.resources = OpenResources()
         return made
 
     def __del__(self) -> None:
         """Called by Serve on a clean stop, and by Python after a failed start."""
-        self.closing.close()
+        self.resources.close()

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _NONCE_BYTES = 12
 
 
-class CannotBeOpenedError(Exception):
+class UnsealError(Exception):
     """The data was sealed with another secret, or is damaged."""
 
 
@@ -31,13 +31,13 @@ def unseal(sealed: str, own: str, purpose: str) -> bytes:
     """Decrypt data.
 
     Raises:
-        CannotBeOpenedError: another secret or purpose, or damaged data.
+        UnsealError: another secret or purpose, or damaged data.
     """
     try:
         kept = b64decode(sealed)
         return _cipher(own, purpose).decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], None)
     except (InvalidTag, ValueError) as error:
-        raise CannotBeOpenedError from error
+        raise UnsealError from error
 
 
 def _cipher(own: str, purpose: str) -> AESGCM:

@@ -29,7 +29,7 @@ only; each part can be replaced by its own setting. A local stack needs no setti
 _TABLE = "\n| variable | type | default | | meaning |\n|---|---|---|---|---|\n"
 
 # Read by a single command or function, therefore not in `Settings`.
-ELSEWHERE: Mapping[str, str] = {
+OTHER_VARIABLES: Mapping[str, str] = {
     "FITMONITOR_CACHE_DIR": "Cache for downloads (Apache Kafka). Default: `.cache` in a checkout, otherwise "
     "`fitmonitor` in the user's cache folder.",
     "FITMONITOR_URL": "URL of the installation that the command line calls. Default: the stack of the data folder.",
@@ -56,7 +56,7 @@ def page() -> str:
         parts += [f"\n## {name.replace('_', ' ').capitalize()}\n\n{_text(group.__doc__)}\n", _TABLE]
         parts += _rows(f"FITMONITOR_{name.upper()}__", group.model_fields, required)
     parts.append("\n## Other variables\n\n| variable | meaning |\n|---|---|\n")
-    parts += [f"| `{name}` | {meaning} |\n" for name, meaning in ELSEWHERE.items()]
+    parts += [f"| `{name}` | {meaning} |\n" for name, meaning in OTHER_VARIABLES.items()]
     return "".join(parts)
 
 

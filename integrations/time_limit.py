@@ -27,7 +27,7 @@ _limit: ContextVar[_Limit | None] = ContextVar("time_limit", default=None)
 
 
 @contextmanager
-def within(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[None]:
+def time_limit(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[None]:
     """Limit the duration of a `with` block; inside another limit, the outer one counts too.
 
     Args:
@@ -44,18 +44,18 @@ def within(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[N
         _limit.reset(token)
 
 
-def is_time_for(seconds: float) -> bool:
+def has_time_for(seconds: float) -> bool:
     """Whether an operation of this duration fits into the limit; always true without a limit."""
-    return left_s(seconds) >= seconds
+    return remaining_s(seconds) >= seconds
 
 
-def left_s(most: float) -> float:
-    """Seconds until the limit, never negative, at most `most`."""
+def remaining_s(max_s: float) -> float:
+    """Seconds until the limit, never negative, at most `max_s`."""
     limit = _limit.get()
-    return most if limit is None else max(0.0, min(most, limit.ends_at - limit.clock()))
+    return max_s if limit is None else max(0.0, min(max_s, limit.ends_at - limit.clock()))
 
 
-def each_call_within(seconds: float) -> Callable[[type[C]], type[C]]:
+def limit_each_call(seconds: float) -> Callable[[type[C]], type[C]]:
     """Class decorator that limits each public method."""
 
     def limit(limited: type[C]) -> type[C]:
@@ -70,7 +70,7 @@ def each_call_within(seconds: float) -> Callable[[type[C]], type[C]]:
 def _limited(method: Callable[P, R], seconds: float) -> Callable[P, R]:
     @wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with within(seconds):
+        with time_limit(seconds):
             return method(*args, **kwargs)
 
     return call

@@ -19,7 +19,7 @@ from integrations.jwks import Jwks
 from integrations.settings import IdentitySettings
 
 ALGORITHM = "RS256"
-LONGEST_TOKEN = 8192
+MAX_TOKEN_LENGTH = 8192
 
 
 class TokenRefusal(StrEnum):
@@ -28,7 +28,7 @@ class TokenRefusal(StrEnum):
     MALFORMED = "malformed"
     WRONG_ALGORITHM = "wrong_algorithm"
     UNKNOWN_KEY = "unknown_key"
-    KEYS_AWAY = "keys_away"  # unknown key, and the provider's keys are unavailable
+    KEYS_UNAVAILABLE = "keys_unavailable"  # unknown key, and the provider's keys are unavailable
     BAD_SIGNATURE = "bad_signature"
     WRONG_ISSUER = "wrong_issuer"
     WRONG_USE = "wrong_use"  # an ID token instead of an access token, or the reverse
@@ -120,7 +120,7 @@ class TokenVerifier:
         caller = self._recall(token, now)
         if caller is not None:
             return caller
-        if len(token) > LONGEST_TOKEN:
+        if len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefusedError(TokenRefusal.MALFORMED)
         key = await self._key(self._header(token))
         claims = self._signed_claims(token, key)
@@ -156,7 +156,7 @@ class TokenVerifier:
             raise TokenRefusedError(TokenRefusal.WRONG_ALGORITHM)
         key = await self._jwks.key(header.kid)
         if key is None:
-            raise TokenRefusedError(TokenRefusal.UNKNOWN_KEY if self._jwks.reachable else TokenRefusal.KEYS_AWAY)
+            raise TokenRefusedError(TokenRefusal.UNKNOWN_KEY if self._jwks.reachable else TokenRefusal.KEYS_UNAVAILABLE)
         return key
 
     def _signed_claims(self, token: str, key: RSAPublicKey) -> _Claims:

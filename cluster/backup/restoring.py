@@ -14,7 +14,7 @@ from cluster.backup.snapshot import patient_store
 from cluster.errors import CommandError
 from domain.clock import system_clock
 from domain.unit_of_work import Store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.settings import Profile, Settings
 
 Confirm = Callable[[str], bool]
@@ -77,7 +77,7 @@ def restore(settings: Settings, backup: BackupFile, show: Show, confirm: Confirm
         pictures = pictures_in(backup)
         waits = bool(pictures) and not keeps_pictures(settings)
         with show("restore", backup.manifest.rows + len(pictures)) as told:
-            put = 0 if waits else put_pictures_back(backup, open_images(settings), told)
+            put = 0 if waits else put_pictures_back(backup, open_image_store(settings), told)
             found = fill(store, backup, told)
         unmark(store)
     return Restored(found, put, waits, homeless)

@@ -17,7 +17,7 @@ from domain.image_sweep import sweep as sweep_images
 from domain.images import ImagesAwayError, Shelf
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.lease import Lease
 
 app = typer.Typer(no_args_is_help=True, help="The store of pictures.")
@@ -41,13 +41,13 @@ def sweep(
 ) -> None:
     """Take away uploads that were given up, and pictures that no machine and no member shows any more.
 
-    Only what is older than FITMONITOR_IMAGES__SWEEP_AFTER_HOURS. Run it once an hour. While one sweep runs, another
+    Only what is older than FITMONITOR_IMAGES__DELETE_UNUSED_AFTER_HOURS. Run it once an hour. While one sweep runs, another
     does nothing and ends with 1.
 
     Example: fitmonitor images sweep --dry-run
     """
     settings = stack_settings()
-    written_before = system_clock() - timedelta(hours=settings.images.sweep_after_hours)
+    written_before = system_clock() - timedelta(hours=settings.images.delete_unused_after_hours)
     with opened(settings) as store:
 
         def shown_of(shelf: Shelf, names: Collection[str]) -> set[str]:
@@ -56,7 +56,7 @@ def sweep(
 
         try:
             with _alone(store, dry_run=dry_run) as check:
-                swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run, check=check)
+                swept = sweep_images(open_image_store(settings), shown_of, written_before, dry_run=dry_run, check=check)
         except ImagesAwayError as error:
             raise CommandError(str(error), _AWAY) from error
     if as_json:

@@ -39,7 +39,7 @@ def lag(
     Example: fitmonitor kafka lag --most 1000
     """
     with kafka_of_the_stack() as kafka:
-        groups = [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
+        groups = [group_lag(kafka, group, topic) for group, topic in kafka.subscriptions]
     if as_json:
         print_json([_plain(group) for group in groups])
     else:

@@ -19,7 +19,7 @@ from cluster.backup.showing import shown
 from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.settings import Profile, Settings
 
 DISAGREE = 3
@@ -77,7 +77,7 @@ def _put_pictures(backup: BackupFile, *, as_json: bool) -> None:
     if not keeps_pictures(settings):
         raise CommandError("this stack is not up", "start it, then put the pictures back")
     with shown("pictures", len(pictures_in(backup))) as told:
-        number = put_pictures_back(backup, open_images(settings), told)
+        number = put_pictures_back(backup, open_image_store(settings), told)
     if as_json:
         print_json({"pictures": number})
     else:

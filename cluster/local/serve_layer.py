@@ -61,5 +61,5 @@ def _scale(scaling: dict[str, Any], settings: Settings) -> None:
         fewest = wish.min or min(scaling["min_replicas"], wish.max or scaling["max_replicas"])
         most = wish.max or max(scaling["max_replicas"], fewest)
     scaling |= {"min_replicas": fewest, "max_replicas": most}
-    if wish.calm_s is not None:
-        scaling["downscale_delay_s"] = wish.calm_s
+    if wish.scale_down_after_s is not None:
+        scaling["downscale_delay_s"] = wish.scale_down_after_s

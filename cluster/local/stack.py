@@ -24,7 +24,7 @@ from cluster.local.readiness import ask
 from cluster.local.record import EVERY_ADDRESS, StackRecord
 from cluster.local.serve_layer import lay_over
 from cluster.local.servers import Server, servers_of
-from integrations.settings import Profile, Settings, url_of
+from integrations.settings import Profile, Settings, http_url
 
 _READY_TIMEOUT_S = 45.0
 _OK = 200
@@ -256,6 +256,6 @@ def inherited_settings(settings: Settings) -> Mapping[str, str]:
 def _public_url(settings: Settings) -> str:
     """What was named; else where this machine reaches the stack, for a host of every address is none to go to."""
     chosen = settings.api.public_url
-    if settings.host in EVERY_ADDRESS and chosen == url_of(settings.host, settings.port):
+    if settings.host in EVERY_ADDRESS and chosen == http_url(settings.host, settings.port):
         return f"http://{LOOPBACK}:{settings.port}"
     return chosen

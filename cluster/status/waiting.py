@@ -34,7 +34,7 @@ def groups() -> Sequence[GroupLag]:
         CommandError: Kafka is away.
     """
     with kafka_of_the_stack() as kafka:
-        return [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
+        return [group_lag(kafka, group, topic) for group, topic in kafka.subscriptions]
 
 
 def dead_letters() -> DeadLetters:

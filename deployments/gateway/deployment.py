@@ -13,7 +13,7 @@ from deployments.http.handles import QrByHandle, gym_by_handle, identity_by_hand
 from deployments.qr.relay import Relayed
 from domain.clock import system_clock
 from domain.door.machine_model import MachineAction
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.logs import configure_logging
@@ -50,12 +50,12 @@ class Gateway(Replica):
         # The tag is unique among replicas, living and past ones; a rank is given again.
         replica_id = serve.get_replica_context().replica_tag
         self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
-        self.closing.add("replies", self._replies.close)
+        self.resources.add("replies", self._replies.close)
         self._commands = DoorCommandClient(own, self._replies)
-        self.closing.add("commands", self._commands.close)
+        self.resources.add("commands", self._commands.close)
         self._replies.start()
         self._tally = MetricsRegistry()
-        self.closing.add("tally", self._tally.stop)
+        self.resources.add("tally", self._tally.stop)
         self._tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
         self._tally.start(RayExporter)
         self._app, self._relay = assemble(
@@ -67,7 +67,7 @@ class Gateway(Replica):
                 commands=self._commands,
                 tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
                 payments=payments_by_handle(payments),
-                images=open_images(own),
+                images=open_image_store(own),
             ),
             own,
             system_clock,
@@ -100,4 +100,4 @@ class Gateway(Replica):
             raise GatewayUnhealthyError(f"dead tasks: {', '.join(dead)}")
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self.closing.close)
+        await asyncio.to_thread(self.resources.close)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from deployments.gym.desk import GymDesk
 from deployments.store_desk import open_store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.logs import configure_logging
 from integrations.replica import Replica
 from integrations.settings import settings
@@ -21,10 +21,10 @@ class Gym(Replica, GymDesk):
         own = settings()
         configure_logging(own)
         store = open_store(own.database)
-        self.closing.add("store", store.close)
+        self.resources.add("store", store.close)
         super().__init__(
             store,
             keys_kept_for=timedelta(hours=own.api.idempotency_hours),
-            images=open_images(own),
+            images=open_image_store(own),
             image_settings=own.images,
         )

@@ -24,7 +24,7 @@ from domain.images import (
     picture_address,
 )
 from domain.unit_of_work import Store
-from integrations.images.encoding import encode_anew
+from integrations.images.encoding import reencode
 from integrations.settings import ImageSettings
 
 # A picture of forty million points takes 200 to 370 MB while it is made anew, and Gym has other things to answer.
@@ -106,7 +106,7 @@ class PictureDesk(StoreDesk):
         uploaded = images.get(upload)
         if uploaded is None:
             return _GONE
-        encoded = encode_anew(uploaded.data, self._max_pixels)
+        encoded = reencode(uploaded.data, self._max_pixels)
         if isinstance(encoded, ImageRefusal):
             return encoded
         # Also where it is kept already: what was written just now is in no sweep.

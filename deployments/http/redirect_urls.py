@@ -2,7 +2,7 @@
 
 from deployments.http.problems import ApiProblem, Fault
 from integrations.settings import ApiSettings, Settings
-from integrations.web_addresses import origin_of, read_web_address
+from integrations.web_urls import origin_of, parse_web_url
 
 CALLBACK = "/api/sessions/callback"
 SUCCESS = "/api/checkouts/success?order={ORDER_ID}&session_id={CHECKOUT_SESSION_ID}"
@@ -31,7 +31,7 @@ def own_address(settings: ApiSettings, wanted: str | None, usual: str, field: st
     """
     if wanted is None:
         return f"{settings.public_url}{usual}"
-    address = read_web_address(wanted)
+    address = parse_web_url(wanted)
     if address is None or address.origin not in _own_origins(settings):
         raise ApiProblem(
             "foreign_url",
@@ -67,7 +67,7 @@ def redirect_of(settings: Settings, page_origin: str | None) -> str:
         page_origin: the request's `Origin`, by which browsers name the page's.
     """
     usual = settings.default_stage.redirect_uri
-    address = read_web_address(usual)
+    address = parse_web_url(usual)
     if page_origin is None or address is None or address.origin == page_origin:
         return usual
     own = f"{page_origin}{_CALLBACK_OF_CLIENTS}"

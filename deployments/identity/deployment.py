@@ -18,7 +18,7 @@ class Identity(Replica, IdentityDesk):
         own = settings()
         configure_logging(own)
         store = open_store(own.database)
-        self.closing.add("store", store.close)
+        self.resources.add("store", store.close)
         lifetime = timedelta(days=own.identity.known_device_days)
         super().__init__(store, outside_of(own), own.identity, devices=DeviceCookies(own.passes.key_dir, lifetime))
         self.keys_kept_for = timedelta(hours=own.api.idempotency_hours)

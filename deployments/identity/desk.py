@@ -43,7 +43,7 @@ from domain.paging import Page, PageRequest
 from domain.unit_of_work import Store
 from integrations.device_cookies import DeviceCookies
 from integrations.settings import IdentitySettings
-from integrations.time_limit import each_call_within
+from integrations.time_limit import limit_each_call
 
 _UNKNOWN_SESSION = IdentityRefusal(IdentityProblem.UNKNOWN_SESSION, "There is no such session of yours.")
 _WRONG_CODE = IdentityRefusal(IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Sign in again.")
@@ -62,7 +62,7 @@ CALLERS_WAIT_S = 10.0  # passwords wait for their turn, Cognito answers when it 
 ANSWERS_WITHIN_S = 8.5  # what waits for the provider, so that there is an answer within that
 
 
-@each_call_within(ANSWERS_WITHIN_S)
+@limit_each_call(ANSWERS_WITHIN_S)
 class IdentityDesk(StoreDesk):
     """Answers on one store and one identity provider; its methods may run on several threads at once.
 
@@ -387,7 +387,7 @@ class IdentityDesk(StoreDesk):
             self._provider.revoke(tokens.refresh_token)
             return user
         local = self._outside.local
-        if local is not None and not local.session_stands(caller.session_id):
+        if local is not None and not local.is_session_valid(caller.session_id):
             # Reuse or signing out was faster than the session's row, and has found none to end.
             self._end(caller.user_id, caller.session_id)
             return service.SESSION_OVER

@@ -21,7 +21,7 @@ class Payments(Replica, PaymentsDesk):
         own = settings()
         configure_logging(own)
         store = open_store(own.database)
-        self.closing.add("store", store.close)
+        self.resources.add("store", store.close)
         payments = own.payments
         super().__init__(
             store,
@@ -30,6 +30,6 @@ class Payments(Replica, PaymentsDesk):
             keys_kept_for=timedelta(hours=own.api.idempotency_hours),
             topic=own.kafka.payments_topic,
             freeze_limits=FreezeLimits(
-                payments.freeze_at_once_days, payments.freeze_days_a_year, payments.freeze_ahead_days
+                payments.max_freeze_days, payments.max_freeze_days_per_year, payments.max_freeze_lead_days
             ),
         )

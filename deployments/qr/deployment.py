@@ -37,11 +37,11 @@ class Qr(Replica):
         if key_dir is None:
             raise QrUnhealthyError("FITMONITOR_PASSES__KEY_DIR is not set")
         self._tally = MetricsRegistry()
-        self.closing.add("tally", self._tally.stop)
+        self.resources.add("tally", self._tally.stop)
         self._verifier = CountedVerifier(key_dir, self._tally)
-        self._passes = Passes(PassSigner(key_dir, settle=_SETTLE.get(current.profile, timedelta(0))))
+        self._passes = Passes(PassSigner(key_dir, min_key_age=_SETTLE.get(current.profile, timedelta(0))))
         self._producer = producer = CommandProducer(current)
-        self.closing.add("producer", producer.close)  # what is queued is still sent
+        self.resources.add("producer", producer.close)  # what is queued is still sent
         self._tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
         self._tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         self._check = PassCheck(self._verifier, self._producer)

@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal
 from domain.identity.ports import Account, ProviderAwayError
-from integrations.time_limit import is_time_for
+from integrations.time_limit import has_time_for
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """Timeouts and retries of an AWS client, in seconds.
 
     Args:
@@ -55,14 +55,14 @@ class Patience:
 
 # The gateway waits 10 s for Identity; Identity 8 s for a function; Cognito 5 s for a trigger. `time_limit` holds the
 # calls of one answer together within that: no attempt begins that could not end in time.
-FOR_IDENTITY = Patience(connect_s=1, read_s=3, attempts=2)
-FOR_INVOKING = Patience(connect_s=1, read_s=7, attempts=1)
-IN_A_FUNCTION = Patience(connect_s=0.5, read_s=1.5, attempts=2)
-FUNCTION_WITHIN_S = 5.5
-TRIGGER_WITHIN_S = 3.0
+IDENTITY_POLICY = RetryPolicy(connect_s=1, read_s=3, attempts=2)
+INVOKE_POLICY = RetryPolicy(connect_s=1, read_s=7, attempts=1)
+LAMBDA_POLICY = RetryPolicy(connect_s=0.5, read_s=1.5, attempts=2)
+FUNCTION_TIME_LIMIT_S = 5.5
+TRIGGER_TIME_LIMIT_S = 3.0
 
 
-class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
+class TimeLimitExceededError(BotoCoreError):  # type: ignore[misc]
     """The next attempt would exceed the time limit of the request."""
 
     fmt = "no time is left for another attempt"
@@ -117,19 +117,19 @@ NEW_PASSWORD_NEEDED = REFUSALS["PasswordResetRequiredException"]
 
 
 def open_client(
-    service: str, region: str, endpoint_url: str = "", patience: Patience = FOR_IDENTITY, /, **credentials: str
+    service: str, region: str, endpoint_url: str = "", policy: RetryPolicy = IDENTITY_POLICY, /, **credentials: str
 ) -> Any:  # noqa: ANN401 - boto3 has no types
     """Open a client of an AWS service. Credentials come from the environment unless they are given.
 
-    Its calls raise `OutOfTimeError` instead of starting an attempt that would exceed the current time limit.
+    Its calls raise `TimeLimitExceededError` instead of starting an attempt that would exceed the current time limit.
     """
     client = boto3.client(
-        service, region_name=region or None, endpoint_url=endpoint_url or None, config=patience.config, **credentials
+        service, region_name=region or None, endpoint_url=endpoint_url or None, config=policy.config, **credentials
     )
 
     def in_time(**_request: object) -> None:
-        if not is_time_for(patience.attempt_s):
-            raise OutOfTimeError
+        if not has_time_for(policy.attempt_s):
+            raise TimeLimitExceededError
 
     client.meta.events.register("before-send", in_time)
     return client

@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from domain.identity.model import Role
 from domain.identity.ports import Account, AccountPage, ProviderAwayError
 from integrations.cognito.client import (
-    FOR_IDENTITY,
+    IDENTITY_POLICY,
     INVALID,
     UNKNOWN_USER,
-    Patience,
+    RetryPolicy,
     account_from,
     error_code,
     error_message,
@@ -31,7 +31,7 @@ class CognitoDirectory:
 
     Args:
         pool_id, region, endpoint_url: the user pool.
-        patience: timeouts and retries.
+        policy: timeouts and retries.
         client: replaces the own client.
     """
 
@@ -41,11 +41,11 @@ class CognitoDirectory:
         *,
         region: str = "",
         endpoint_url: str = "",
-        patience: Patience = FOR_IDENTITY,
+        policy: RetryPolicy = IDENTITY_POLICY,
         client: Any = None,  # noqa: ANN401 - boto3 has no types
     ) -> None:
         self._pool_id = pool_id
-        self._client = client or open_client("cognito-idp", region, endpoint_url, patience)
+        self._client = client or open_client("cognito-idp", region, endpoint_url, policy)
 
     def page(self, limit: int, after: str | None) -> AccountPage:
         """See `Directory`.

@@ -18,7 +18,7 @@ from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, Ident
 from domain.identity.ports import Account, ProviderAwayError
 from domain.text import kept
 from integrations.cognito.client import (
-    FOR_IDENTITY,
+    IDENTITY_POLICY,
     INVALID,
     NEW_PASSWORD_NEEDED,
     REFUSALS,
@@ -36,11 +36,11 @@ from integrations.cognito.client import (
 )
 from integrations.cognito.directory import CognitoDirectory
 from integrations.settings import IdentitySettings
-from integrations.time_limit import is_time_for
+from integrations.time_limit import has_time_for
 
 T = TypeVar("T")
 
-_PAGE_TIMEOUT = httpx.Timeout(FOR_IDENTITY.read_s, connect=FOR_IDENTITY.connect_s)
+_PAGE_TIMEOUT = httpx.Timeout(IDENTITY_POLICY.read_s, connect=IDENTITY_POLICY.connect_s)
 # Of the hosted page's refusals (RFC 6749 section 5.2) those that the code or what came with it is to blame for.
 _CODE_TO_BLAME = {"invalid_grant", "invalid_request"}
 _WRONG_AUTHORIZATION = IdentityRefusal(
@@ -222,7 +222,7 @@ class CognitoProvider:
             "redirect_uri": redirect_uri,
             **({"code_verifier": code_verifier} if code_verifier else {}),
         }
-        if not is_time_for(FOR_IDENTITY.attempt_s):
+        if not has_time_for(IDENTITY_POLICY.attempt_s):
             raise ProviderAwayError("no time is left to ask Cognito's page")
         try:
             answer = httpx.post(f"{self._hosted()}/oauth2/token", data=form, timeout=_PAGE_TIMEOUT)

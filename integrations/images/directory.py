@@ -20,7 +20,7 @@ _BEING_WRITTEN = ".new"
 _PIECE = 256 * 1024
 
 
-class DirectoryImages:
+class DirectoryImageStore:
     """One file per image; its extension is the type. See `domain.images.ImageStore`.
 
     Args:

@@ -11,7 +11,7 @@ import structlog
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from domain.images import Encoded, ImageProblem, ImageRefusal, Size
-from integrations.images.points import eight_bit, has_alpha, without_extras
+from integrations.images.pixels import has_alpha, strip_optional_chunks, to_eight_bits
 
 CONTENT_TYPE = "image/webp"
 LONGEST_SIDE = {Size.LARGE: 1600, Size.SMALL: 320}
@@ -27,7 +27,7 @@ _BROKEN = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture is broken or 
 _MOVES = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture moves. Send one that stands still.")
 
 
-def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
+def reencode(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
     """Encode a picture in both sizes, upright, from its pixels only.
 
     Args:
@@ -48,7 +48,7 @@ def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
 
 
 def _encoded(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
-    with Image.open(BytesIO(without_extras(data)), formats=_FORMATS) as picture:
+    with Image.open(BytesIO(strip_optional_chunks(data)), formats=_FORMATS) as picture:
         if picture.width * picture.height > max_pixels:
             return _too_many_points(max_pixels)
         # A phone's JPEG may carry a second picture (MPO), such as one of depths; the first is the photograph.
@@ -56,7 +56,7 @@ def _encoded(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
             return _MOVES
         # A JPEG is decoded at an eighth, a quarter or half of its size where that is still large enough.
         picture.draft("RGB", _within(picture.size, LONGEST_SIDE[Size.LARGE]))
-        plain = eight_bit(picture)
+        plain = to_eight_bits(picture)
         mode = "RGBA" if has_alpha(plain) else "RGB"
         plain.load()
         points = plain if plain.mode == mode else plain.convert(mode)  # a copy would take as much again

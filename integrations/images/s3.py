@@ -23,7 +23,7 @@ _CONFIG = Config(
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
-class S3Images:
+class S3ImageStore:
     """One object per image, encrypted by the server (AES-256). See `domain.images.ImageStore`.
 
     Args:

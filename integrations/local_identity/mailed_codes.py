@@ -13,13 +13,13 @@ from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.codes import normal_code
 from integrations.local_identity.tables import resets, sign_ups
 
-OPEN_AT_ONCE = 10  # of one address
-OPEN_OF_NETWORK = 5  # of one address, asked for from one network: nobody takes all places from one machine
-WRONG_TRIES = 5
+MAX_OPEN_RECORDS = 10  # of one address
+MAX_OPEN_RECORDS_PER_NETWORK = 5  # of one address, asked for from one network: nobody takes all places from one machine
+MAX_WRONG_ATTEMPTS = 5
 # Of those who do not name a record, for one address, as long as its records are remembered. Strangers can make them,
 # so they spend nothing of what its owner names; after so many a record has to be named. Guessing all records of an
 # address at once succeeds with a probability of 500 in a million a day.
-WRONG_TRIES_WITHOUT_ID = 50
+MAX_WRONG_ATTEMPTS_WITHOUT_ID = 50
 _REMEMBERED = timedelta(hours=24)  # after a record has expired, for the number of wrong tries
 
 
@@ -60,7 +60,10 @@ class MailedCodes:
         """
         self._connection.execute(delete(self._table).where(self._table.c.expires_at <= self._now - _REMEMBERED))
         present = self._open_of(email)
-        if len(present) >= OPEN_AT_ONCE or sum(row.network == network for row in present) >= OPEN_OF_NETWORK:
+        if (
+            len(present) >= MAX_OPEN_RECORDS
+            or sum(row.network == network for row in present) >= MAX_OPEN_RECORDS_PER_NETWORK
+        ):
             return None
         opened = Opened(uuid4(), _new_code(present))
         self._connection.execute(
@@ -103,9 +106,9 @@ class MailedCodes:
         code, found = _hash(normal_code(typed)), None
         present = [row for row in self._open_of(email) if record_id in {None, row.id}]
         for row in present:
-            if row.wrong_tries < WRONG_TRIES and hmac.compare_digest(row.code_hash, code):
+            if row.wrong_tries < MAX_WRONG_ATTEMPTS and hmac.compare_digest(row.code_hash, code):
                 found = row
-        if record_id is None and self._tries_without_id(email) >= WRONG_TRIES_WITHOUT_ID:
+        if record_id is None and self._tries_without_id(email) >= MAX_WRONG_ATTEMPTS_WITHOUT_ID:
             found = None
         if found is None and present:
             column = self._table.c.wrong_tries_without_id if record_id is None else self._table.c.wrong_tries

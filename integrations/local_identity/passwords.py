@@ -8,7 +8,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from integrations.settings import IdentitySettings
 
-SHORTEST, LONGEST = 12, 128
+MIN_LENGTH, MAX_LENGTH = 12, 128
 _FEWEST_LETTERS = 5
 # What guessers try first, as far as it is long enough; how it is written does not matter.
 _COMMON = frozenset(
@@ -32,10 +32,10 @@ def weakness(password: str, email: str | None, name: str) -> str | None:
     Length counts, not composition (NIST SP 800-63B section 5.1.1.2).
     """
     plain = _normal(password)
-    if len(plain) < SHORTEST:
-        return f"The password has fewer than {SHORTEST} characters; a few words in a row make a good one."
-    if len(plain) > LONGEST:
-        return f"The password has more than {LONGEST} characters."
+    if len(plain) < MIN_LENGTH:
+        return f"The password has fewer than {MIN_LENGTH} characters; a few words in a row make a good one."
+    if len(plain) > MAX_LENGTH:
+        return f"The password has more than {MAX_LENGTH} characters."
     if len(set(plain)) < _FEWEST_LETTERS:
         return "The password repeats too few characters; use more different ones."
     if plain.casefold() in _COMMON:
@@ -44,7 +44,7 @@ def weakness(password: str, email: str | None, name: str) -> str | None:
     left = plain.casefold()
     for word in filter(None, told):
         left = left.replace(word.casefold(), "")
-    if len(left) < SHORTEST // 2:
+    if len(left) < MIN_LENGTH // 2:
         return "The password is little more than your own name or address; choose something that nobody knows of you."
     return None
 

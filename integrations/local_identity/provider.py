@@ -25,11 +25,11 @@ from domain.identity.model import (
 from domain.identity.ports import Account, MailAwayError, Mailer
 from domain.text import kept
 from integrations.local_identity.accounts import Accounts, new_account
-from integrations.local_identity.codes import Codes, Refreshable
 from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
 from integrations.local_identity.mailed_codes import RESET, SIGN_UP, MailedCodes
 from integrations.local_identity.mails import confirm_mail, reset_mail
+from integrations.local_identity.one_time_tokens import Codes, Refreshable
 from integrations.local_identity.passwords import Passwords, weakness
 from integrations.local_identity.tables import AccountsFile
 from integrations.local_identity.tokens import Subject, access_token, id_token
@@ -171,7 +171,7 @@ class LocalProvider(LocalDirectory):
                 return _OVER
         return self._tokens(account, rotated.session, rotated.refresh_token)
 
-    def session_stands(self, session_id: UUID) -> bool:
+    def is_session_valid(self, session_id: UUID) -> bool:
         """Whether a session is still valid: not signed out, disabled, or ended by token reuse."""
         with self._file.reading() as connection:
             return Codes(connection, self._clock()).stands(session_id)

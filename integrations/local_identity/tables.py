@@ -31,7 +31,7 @@ from domain.column_types import Id, Instant
 from domain.identity.addresses import repaired_address
 from domain.identity.ports import ProviderAwayError
 from domain.unit_of_work import Store, is_away
-from integrations.local_identity.address_forms import normalise_addresses
+from integrations.local_identity.address_migration import normalise_addresses
 
 metadata = MetaData()
 

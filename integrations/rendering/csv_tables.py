@@ -35,7 +35,7 @@ def csv_table(rows: Iterable[Sequence[Cell]]) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def neutralised(text: str) -> str:
+def escape_formulas(text: str) -> str:
     """The text with an apostrophe before everything that a spreadsheet would run."""
     pieces = _SEPARATORS.split(text)
     pieces[::2] = [f"'{piece}" if _is_formula(piece) else piece for piece in pieces[::2]]
@@ -45,7 +45,7 @@ def neutralised(text: str) -> str:
 
 def _written(cell: Cell) -> str:
     if isinstance(cell, str):
-        return neutralised(cell)
+        return escape_formulas(cell)
     if isinstance(cell, date):
         return cell.isoformat()
     return "" if cell is None else str(cell)

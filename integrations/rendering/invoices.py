@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from domain.money import Money
 from domain.payments.invoices import InvoiceKind, InvoiceText
 from integrations.rendering.page_headers import ICON, page_policy
-from integrations.rendering.printable import printable
+from integrations.rendering.transliteration import transliterate
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -314,7 +314,7 @@ def _plain(text: str) -> str:
 def _written(line: str) -> str:
     letters = _letters()
     composed = unicodedata.normalize("NFC", line)
-    return "".join(letter if letter in letters else printable(letter) for letter in composed)
+    return "".join(letter if letter in letters else transliterate(letter) for letter in composed)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from PIL import Image, ImageDraw, ImageFont
 
 from integrations.rendering import pass_images
-from integrations.rendering.printable import printable
+from integrations.rendering.transliteration import transliterate
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -64,7 +64,7 @@ def label_sheets(labels: Sequence[Label]) -> bytes:
 def label_picture(label: Label) -> bytes:
     """A PNG of one label: the QR code, below it name and type."""
     code = Image.open(BytesIO(pass_images.png(label.address, _PIXELS))).convert("L")
-    lines = [(printable(label.name, _PICTURE_LETTERS), 44), (printable(label.kind, _PICTURE_LETTERS), 30)]
+    lines = [(transliterate(label.name, _PICTURE_LETTERS), 44), (transliterate(label.kind, _PICTURE_LETTERS), 30)]
     picture = Image.new("L", (_PIXELS, _PIXELS + sum(size + 16 for _, size in lines) + 16), 255)
     picture.paste(code, (0, 0))
     pen, y = ImageDraw.Draw(picture), _PIXELS
@@ -84,7 +84,7 @@ def _draw(sheets: "FPDF", label: Label, x: float, y: float) -> None:
     left = x + _PAD_MM + _QR_MM + 1
     width = x + _WIDTH_MM - _PAD_MM - left
     top = y + 6.0
-    for text, size, style in ((printable(label.name), _NAME_PT, "B"), (printable(label.kind), _KIND_PT, "")):
+    for text, size, style in ((transliterate(label.name), _NAME_PT, "B"), (transliterate(label.kind), _KIND_PT, "")):
         top = _write(sheets, text, size, style, left, top, width) + 1.0
 
 

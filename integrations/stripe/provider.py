@@ -32,7 +32,7 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 API_VERSION = "2026-10-28.endive"
-SIGNED_WITHIN_S = 300
+SIGNATURE_TOLERANCE_S = 300
 _OPEN_FOR = timedelta(hours=23)  # Stripe: 24 h at most, which is also how long it remembers our idempotency key
 _EXPANDED = ["payment_intent.latest_charge"]
 _PAGE = 100
@@ -152,10 +152,10 @@ class StripePayments:
         """See `PaymentProvider`."""
         secret = self._secret.get_secret_value()
         try:
-            stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNED_WITHIN_S)
+            stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNATURE_TOLERANCE_S)
         except stripe.SignatureVerificationError:
             # The SDK's own sentence speaks to programmers of another program.
-            told = f"its signature is missing, does not fit, or is older than {SIGNED_WITHIN_S} s"
+            told = f"its signature is missing, does not fit, or is older than {SIGNATURE_TOLERANCE_S} s"
             raise BadSignatureError(told) from None
         return read_event(payload)
 

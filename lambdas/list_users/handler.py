@@ -10,9 +10,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from domain.identity.ports import Directory, ProviderAwayError
-from integrations.cognito.client import FUNCTION_WITHIN_S
+from integrations.cognito.client import FUNCTION_TIME_LIMIT_S
 from integrations.cognito.function_events import AccountItem, AccountItems
-from integrations.time_limit import within
+from integrations.time_limit import time_limit
 from lambdas.admin_calls import INVALID_REQUEST, Answer, AnsweredError, admin_of, answer, pool_directory, problem
 
 USUAL, MOST = 100, 1000
@@ -22,7 +22,7 @@ _directory = lru_cache(maxsize=1)(pool_directory)  # kept while the function is 
 
 def handler(event: dict[str, Any], _context: object) -> Answer:
     """Called by API Gateway, or by the Identity deployment with the same event."""
-    with within(FUNCTION_WITHIN_S):
+    with time_limit(FUNCTION_TIME_LIMIT_S):
         return handle(event, _directory())
 
 

@@ -15,7 +15,7 @@ from cluster.local.stripe_sandbox.guard import UnsafeStartError, check_environme
 from cluster.local.stripe_sandbox.server import Protocol, make_app
 from cluster.local.stripe_sandbox.world import Secrets, World
 from cluster.signals import end_on_signals
-from integrations.log_privacy import keep_records_private
+from integrations.log_privacy import redact_log_records
 
 _UNSAFE = 2
 
@@ -39,7 +39,7 @@ def serve(port: int, folder: Path, environment: Mapping[str, str]) -> None:
     )
     world = World.open(folder, secrets, f"http://{LOOPBACK}:{port}")
     # What is logged are addresses with ids of sessions, and at debug level headers: neither is.
-    keep_records_private()
+    redact_log_records()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # The server hands the signal on once it has ended in order; that is an end without failure.
     for ending in (signal.SIGTERM, signal.SIGINT):

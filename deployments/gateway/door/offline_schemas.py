@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from deployments.qr.scan_bodies import EARLIEST, LATEST, LONGEST_CODE, MOST_IN_AN_UPLOAD
+from deployments.qr.scan_bodies import EARLIEST, LATEST, MAX_CODE_LENGTH, MOST_IN_AN_UPLOAD
 from domain.door.model import Conflict
 
 
@@ -39,7 +39,7 @@ class PassKeysDocument(BaseModel):
 class NewOfflineScan(BaseModel):
     """A scan that a device made while it could not reach the server."""
 
-    code: str = Field(max_length=LONGEST_CODE, description="What was read, whatever it is.")
+    code: str = Field(max_length=MAX_CODE_LENGTH, description="What was read, whatever it is.")
     gate_id: UUID
     direction: Literal["enter", "leave"] = Field(description="What the device did: it let somebody in, or out.")
     scan_id: str = Field(pattern="^[!-~]{1,64}$", description="The client's own; a repeated id gets the first answer.")

@@ -19,7 +19,7 @@ from domain.images import Shelf
 from domain.paging import PageRequest
 from domain.tables import gyms, open_machine_uses
 from domain.unit_of_work import Store
-from integrations.images.directory import DirectoryImages
+from integrations.images.directory import DirectoryImageStore
 from tests.unit.images.drawn import file_of, halves
 from tests.world import START, World
 
@@ -37,7 +37,7 @@ def hasty(store_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def desk(hasty: Store, world: World, tmp_path: Path) -> GymDesk:
-    images = DirectoryImages(tmp_path / "images")
+    images = DirectoryImageStore(tmp_path / "images")
     images.put("quarantine/1", BytesIO(file_of(halves())), "application/octet-stream")
     return GymDesk(hasty, world.clock, images=images)
 

@@ -13,7 +13,7 @@ from domain.identity.model import IdentityRefusal
 from domain.ids import new_id
 from domain.images import ImageProblem, ImageRefusal, ImagesAwayError, StoredImage
 from domain.paging import PageRequest
-from integrations.images.directory import DirectoryImages
+from integrations.images.directory import DirectoryImageStore
 from integrations.settings import ImageSettings
 from tests.unit.images.drawn import file_of, halves
 from tests.world import World
@@ -23,8 +23,8 @@ UPLOAD = "quarantine/1"
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> DirectoryImages:
-    images = DirectoryImages(tmp_path / "images")
+def images(tmp_path: Path) -> DirectoryImageStore:
+    images = DirectoryImageStore(tmp_path / "images")
     images.put(UPLOAD, BytesIO(file_of(halves())), "application/octet-stream")
     return images
 
@@ -38,21 +38,23 @@ def test_without_a_store_no_picture_is_taken(world: World) -> None:
     assert problem(GymDesk(world.store).create_machine(world.gym(), TEXT, UPLOAD)) is ImageProblem.IMAGES_AWAY
 
 
-def test_an_upload_that_was_given_up_makes_no_machine(world: World, images: DirectoryImages) -> None:
+def test_an_upload_that_was_given_up_makes_no_machine(world: World, images: DirectoryImageStore) -> None:
     desk = GymDesk(world.store, world.clock, images=images)
     images.delete(UPLOAD)
     assert problem(desk.create_machine(world.gym(), TEXT, UPLOAD)) is ImageProblem.IMAGE_UNREADABLE
 
 
-def test_how_many_points_are_taken_is_a_setting(world: World, images: DirectoryImages) -> None:
+def test_how_many_points_are_taken_is_a_setting(world: World, images: DirectoryImageStore) -> None:
     desk = GymDesk(world.store, world.clock, images=images, image_settings=ImageSettings(max_pixels=100))
     assert problem(desk.create_machine(world.gym(), TEXT, UPLOAD)) is ImageProblem.IMAGE_UNREADABLE
 
 
-def test_a_gym_that_retires_while_its_picture_is_made_gets_no_machine(world: World, images: DirectoryImages) -> None:
+def test_a_gym_that_retires_while_its_picture_is_made_gets_no_machine(
+    world: World, images: DirectoryImageStore
+) -> None:
     gym = world.gym()
 
-    class Retires(DirectoryImages):
+    class Retires(DirectoryImageStore):
         def get(self, key: str) -> StoredImage | None:
             world.change_gym(gym, retired_at=world.clock())
             return images.get(key)
@@ -63,7 +65,9 @@ def test_a_gym_that_retires_while_its_picture_is_made_gets_no_machine(world: Wor
     assert answer.problem == "unknown_gym"
 
 
-def test_no_more_pictures_are_made_anew_at_once_than_there_is_memory_for(world: World, images: DirectoryImages) -> None:
+def test_no_more_pictures_are_made_anew_at_once_than_there_is_memory_for(
+    world: World, images: DirectoryImageStore
+) -> None:
     gym = world.gym()
     desk = GymDesk(world.store, world.clock, images=images)
     desk.wait_for_bench_s = 0.01
@@ -76,7 +80,9 @@ def test_no_more_pictures_are_made_anew_at_once_than_there_is_memory_for(world: 
     benches[1].__exit__(None, None, None)
 
 
-def test_nothing_is_made_of_a_picture_for_which_nobody_waits_any_more(world: World, images: DirectoryImages) -> None:
+def test_nothing_is_made_of_a_picture_for_which_nobody_waits_any_more(
+    world: World, images: DirectoryImageStore
+) -> None:
     gym = world.gym()
     desk = GymDesk(world.store, world.clock, images=images)
     desk.publish_within_s = 0
@@ -86,13 +92,13 @@ def test_nothing_is_made_of_a_picture_for_which_nobody_waits_any_more(world: Wor
     assert listed.items == ()
 
 
-def test_whoever_is_not_there_any_more_gets_no_picture(world: World, images: DirectoryImages) -> None:
+def test_whoever_is_not_there_any_more_gets_no_picture(world: World, images: DirectoryImageStore) -> None:
     desk = GymDesk(world.store, world.clock, images=images)
     assert isinstance(desk.set_picture(new_id(), UPLOAD), IdentityRefusal)
     assert desk.picture_of(new_id()) is None
 
 
-def test_answers_and_failures_cross_processes(world: World, images: DirectoryImages) -> None:
+def test_answers_and_failures_cross_processes(world: World, images: DirectoryImageStore) -> None:
     desk = GymDesk(world.store, world.clock, images=images)
     made = desk.create_machine(world.gym(), TEXT, UPLOAD)
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301 - our own

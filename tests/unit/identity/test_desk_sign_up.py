@@ -55,7 +55,9 @@ def desk(store: Store, rig: Rig, outside: Outside) -> IdentityDesk:
 @pytest.fixture
 def patient(store: Store, rig: Rig, outside: Outside) -> IdentityDesk:
     """A desk that holds nobody off so soon: what a wrong code does to a code is to be seen."""
-    limits = LIGHT.model_copy(update={"free_attempts": 1000, "free_attempts_of_address": 1000})
+    limits = LIGHT.model_copy(
+        update={"failed_attempts_before_delay": 1000, "failed_attempts_before_delay_per_address": 1000}
+    )
     return IdentityDesk(store, outside, limits, lambda: rig.now)
 
 
@@ -294,7 +296,7 @@ def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_reset_that_is_na
     mine = desk.forgot_password(EMAIL, OWNER)
     assert isinstance(mine, UUID)
     for reset_id in (None, uuid4()):
-        for _ in range(LIGHT.stranger_attempts_per_hour):
+        for _ in range(LIGHT.unknown_device_attempts_per_hour):
             desk.reset_password(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), reset_id)
     assert desk.reset_password(EMAIL, rig.code(), OTHER_PASSWORD, somewhere(), mine) == ""
 
@@ -304,7 +306,7 @@ def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_sign_up_that_is_
 ) -> None:
     mine = signed_up(desk)
     for sign_up_id in (None, uuid4()):
-        for _ in range(LIGHT.stranger_attempts_per_hour):
+        for _ in range(LIGHT.unknown_device_attempts_per_hour):
             desk.confirm_sign_up(EMAIL, rig.other_code(), somewhere(), sign_up_id)
     assert desk.confirm_sign_up(EMAIL, rig.code(), somewhere(), mine) is None
 

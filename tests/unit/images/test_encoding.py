@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from domain.images import Encoded, ImageProblem, ImageRefusal
-from integrations.images.encoding import encode_anew
+from integrations.images.encoding import reencode
 from tests.unit.images.drawn import BLUE, RED, chunk, exif, file_of, halves, near, opened, png_head, png_of
 
 MAX = 40_000_000
@@ -20,13 +20,13 @@ KINDS = ["JPEG", "PNG", "WEBP"]
 
 
 def encoded(data: bytes, max_pixels: int = MAX) -> Encoded:
-    made = encode_anew(data, max_pixels)
+    made = reencode(data, max_pixels)
     assert isinstance(made, Encoded), made
     return made
 
 
 def refused(data: bytes, max_pixels: int = MAX) -> str:
-    made = encode_anew(data, max_pixels)
+    made = reencode(data, max_pixels)
     assert isinstance(made, ImageRefusal), "it was taken"
     assert made.problem is ImageProblem.IMAGE_UNREADABLE
     return made.detail
@@ -284,4 +284,4 @@ def test_whatever_is_uploaded_is_made_anew_or_refused(kind: str, cuts: list[tupl
     for place, other in cuts:
         start = int(place * len(data))
         data[start : start + len(other)] = other
-    assert isinstance(encode_anew(bytes(data), 1_000_000), Encoded | ImageRefusal)
+    assert isinstance(reencode(bytes(data), 1_000_000), Encoded | ImageRefusal)

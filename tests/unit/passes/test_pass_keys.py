@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from domain.door.model import PassReading, PassStatus
 from domain.passes import subject_of
 from integrations.pass_keys import (
-    LONGEST_CODE,
+    MAX_CODE_LENGTH,
     PassKeyError,
     PassSigner,
     PassVerifier,
@@ -281,8 +281,8 @@ class Unread(str):
 
 
 def test_a_code_that_is_too_long_is_not_read(verifier: PassVerifier, code: str) -> None:
-    assert len(code) < LONGEST_CODE
-    assert verifier.read(Unread(code + "A" * LONGEST_CODE), ISSUED) == FORGED
+    assert len(code) < MAX_CODE_LENGTH
+    assert verifier.read(Unread(code + "A" * MAX_CODE_LENGTH), ISSUED) == FORGED
     with pytest.raises(AssertionError, match="it was read"):
         verifier.read(Unread(code), ISSUED)
 
@@ -355,7 +355,7 @@ def test_a_key_that_has_not_settled_does_not_sign_yet(key_dir: Path) -> None:
     third = rotate_pass_key(key_dir)
 
     def signing(after: timedelta) -> str:
-        signer = PassSigner(key_dir, settle=timedelta(minutes=3), clock=lambda: now + after)
+        signer = PassSigner(key_dir, min_key_age=timedelta(minutes=3), clock=lambda: now + after)
         return str(jwt.get_unverified_header(signer.sign(MEMBER, ISSUED))["kid"])
 
     assert signing(timedelta(minutes=1)) == first

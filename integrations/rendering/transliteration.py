@@ -18,7 +18,7 @@ _LIKE = {
 }
 
 
-def printable(text: str, letters: str = EVERY_READER) -> str:
+def transliterate(text: str, letters: str = EVERY_READER) -> str:
     """The text without accents that the font lacks, and `?` for characters of other scripts.
 
     Args:

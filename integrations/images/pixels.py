@@ -13,7 +13,7 @@ _LARGEST_16 = 2**16 - 1
 _TO_8_BITS = [(value * 255 + _LARGEST_16 // 2) // _LARGEST_16 for value in range(_LARGEST_16 + 1)]
 
 
-def without_extras(data: bytes) -> bytes:
+def strip_optional_chunks(data: bytes) -> bytes:
     """Remove the additional chunks of a PNG: texts and profiles, however large or broken.
 
     Pillow decompresses them, and rejects the whole picture if one exceeds a mebibyte.
@@ -39,7 +39,7 @@ def without_extras(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def eight_bit(picture: Image.Image) -> Image.Image:
+def to_eight_bits(picture: Image.Image) -> Image.Image:
     """Convert to eight bits per channel. Pillow itself would clip larger values at 255.
 
     Grey of 16 bits is scaled. For other modes the white point is unknown: the largest value becomes white.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from domain.identity.model import Client, ReusedCredential
 from domain.identity.pkce import challenge_of
 from integrations.local_identity.tables import authorization_codes, refresh_tokens
-from integrations.sealing import CannotBeOpenedError, seal, unseal
+from integrations.sealing import UnsealError, seal, unseal
 
 _GRACE = timedelta(seconds=10)
 _SUCCESSOR = "successor of a refresh token"
@@ -109,7 +109,7 @@ class Codes:
             return None
         try:
             successor = unseal(row.successor, token, _SUCCESSOR).decode()
-        except CannotBeOpenedError:
+        except UnsealError:
             return None
         unused = refresh_tokens.c.token_hash == _hash(successor), refresh_tokens.c.spent.is_(False)
         return successor if self._connection.execute(select(refresh_tokens.c.sub).where(*unused)).first() else None
