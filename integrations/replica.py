@@ -29,8 +29,8 @@ class OpenResources:
             name, close = self._opened.pop()
             try:
                 close()
-            except Exception:  # noqa: BLE001 - the others are to be closed too
-                _log.exception("not_closed", part=name)
+            except Exception:  # noqa: BLE001 - the other resources must be closed too
+                _log.exception("resource_not_closed", resource=name)
 
 
 class Replica:
@@ -38,11 +38,11 @@ class Replica:
 
     resources: OpenResources
 
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # noqa: ANN401 - those of the constructor
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # noqa: ANN401 - arguments of the constructor
         """Serve creates the object first and calls its constructor later."""
-        made = super().__new__(cls)
-        made.resources = OpenResources()
-        return made
+        replica = super().__new__(cls)
+        replica.resources = OpenResources()
+        return replica
 
     def __del__(self) -> None:
         """Called by Serve on a clean stop, and by Python after a failed start."""

@@ -21,6 +21,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from integrations.deprecated_settings import (
+    DeprecatedSetting,
+    deprecated_among,
+    former_variables,
+    with_current_names,
+)
 from integrations.settings_errors import DELIMITER, PREFIX, LenientEnvironment, named_errors
 from integrations.web_urls import origin_of, parse_web_url
 
@@ -213,7 +219,9 @@ class ImageSettings(BaseModel):
     presigned: bool = Field(default=False, description="Redirect clients to presigned URLs of the bucket.")
     max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="Maximum size of one upload.")
     max_pixels: int = Field(default=40_000_000, ge=1, description="Maximum width times height of one upload.")
-    delete_unused_after_hours: float = Field(default=24, gt=0, description="Unused pictures are deleted after it.")
+    delete_unused_after_hours: float = Field(
+        default=24, gt=0, description="Unused pictures are deleted after this time."
+    )
 
 
 class ApiSettings(BaseModel):
@@ -248,25 +256,25 @@ class ApiSettings(BaseModel):
 
     @field_validator("allowed_origins")
     @classmethod
-    def as_browsers_say(cls, origins: list[str]) -> list[str]:
+    def normalise_origins(cls, origins: list[str]) -> list[str]:
         """Normalise each origin to the form that browsers send: lower case, no trailing slash, no default port."""
         return list(dict.fromkeys(_origin(each.strip()) for each in origins))
 
 
-def _origin(named: str) -> str:
-    if named == "*":
-        return named
-    if (found := origin_of(named)) is not None:
-        return found
-    if _OTHER_ORIGIN.fullmatch(other := named.lower().removesuffix("/")):
+def _origin(text: str) -> str:
+    if text == "*":
+        return text
+    if (origin := origin_of(text)) is not None:
+        return origin
+    if _OTHER_ORIGIN.fullmatch(other := text.lower().removesuffix("/")):
         return other
-    raise ValueError(f"{named!r} is not an origin. Use scheme, host and port without a path")
+    raise ValueError(f"{text!r} is not an origin. Use scheme, host and port without a path")
 
 
 def http_url(host: str, port: int) -> str:
     """The HTTP URL of a host; an empty host means all addresses."""
-    named = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104 - named, not listened on
-    return f"http://{named}:{port}"
+    url_host = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104 - part of a URL, not bound
+    return f"http://{url_host}:{port}"
 
 
 class DefaultStageSettings(BaseModel):
@@ -383,10 +391,17 @@ class Settings(BaseSettings):
         try:
             return handler(values)
         except ValidationError as error:
-            raise named_errors(error, cls.model_fields) from None
+            former = former_variables(values) if isinstance(values, dict) else {}
+            raise named_errors(error, cls.model_fields, former) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def accept_deprecated_names(cls, values: Any) -> Any:  # noqa: ANN401 - pydantic's own
+        """Accept former names of settings."""
+        return with_current_names(values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
-    def complete(self) -> Self:
+    def fill_defaults(self) -> Self:
         """Set the defaults of the profile. In production, report everything that is missing."""
         self.data_dir = self.data_dir.absolute()
         public_url = self.api.public_url or http_url(self.host, self.port)
@@ -395,9 +410,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{name}: {public_url!r} is not an http(s) URL")
         self.api.public_url = origin_of(public_url) or public_url.rstrip("/")
         self.default_stage.redirect_uri = self.default_stage.redirect_uri or f"{self.api.public_url}/"
-        self._refuse_redirects()
+        self._validate_redirects()
         if self.profile is Profile.PRODUCTION:
-            self._refuse_gaps()
+            self._require_production_settings()
             return self
         keys = self.data_dir / "keys"
         if not self.database.url.get_secret_value() and self.profile is Profile.EMBEDDED:
@@ -415,16 +430,16 @@ class Settings(BaseSettings):
         )
         return self
 
-    def _refuse_redirects(self) -> None:
-        named = [("FITMONITOR_IDENTITY__REDIRECT_URIS", uri) for uri in self.identity.redirect_uris or []]
-        for name, uri in (*named, ("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", self.default_stage.redirect_uri)):
+    def _validate_redirects(self) -> None:
+        allowed = [("FITMONITOR_IDENTITY__REDIRECT_URIS", uri) for uri in self.identity.redirect_uris or []]
+        for name, uri in (*allowed, ("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", self.default_stage.redirect_uri)):
             if not uri.isascii() or parse_web_url(uri) is None:
                 raise ValueError(
                     f"{name}: {uri!r} is not a valid redirect URI. Use an absolute http or https URL without user "
                     "name, fragment or white space, as in https://app.example.com/callback"
                 )
 
-    def _refuse_gaps(self) -> None:
+    def _require_production_settings(self) -> None:
         needed = {
             "FITMONITOR_DATABASE__URL": self.database.url.get_secret_value(),
             "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
@@ -441,6 +456,11 @@ class Settings(BaseSettings):
             missing.append("FITMONITOR_IDENTITY__CLIENT_ID")
         if missing:
             raise ValueError("Production requires these settings: " + ", ".join(missing))
+
+
+def deprecated_settings_in_use() -> list[DeprecatedSetting]:
+    """The deprecated settings in the environment of this process, which `Settings` still accepts."""
+    return list(deprecated_among(LenientEnvironment(Settings)()))
 
 
 @lru_cache(maxsize=1)

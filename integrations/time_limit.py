@@ -28,7 +28,7 @@ _limit: ContextVar[_Limit | None] = ContextVar("time_limit", default=None)
 
 @contextmanager
 def time_limit(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[None]:
-    """Limit the duration of a `with` block; inside another limit, the outer one counts too.
+    """Limit the duration of a `with` block; inside another limit, only the outer one counts.
 
     Args:
         seconds: from now on.
@@ -50,7 +50,7 @@ def has_time_for(seconds: float) -> bool:
 
 
 def remaining_s(max_s: float) -> float:
-    """Seconds until the limit, never negative, at most `max_s`."""
+    """Seconds until the limit, at least 0 and at most `max_s`."""
     limit = _limit.get()
     return max_s if limit is None else max(0.0, min(max_s, limit.ends_at - limit.clock()))
 
@@ -58,13 +58,13 @@ def remaining_s(max_s: float) -> float:
 def limit_each_call(seconds: float) -> Callable[[type[C]], type[C]]:
     """Class decorator that limits each public method."""
 
-    def limit(limited: type[C]) -> type[C]:
-        for name, method in list(vars(limited).items()):
+    def decorate(cls: type[C]) -> type[C]:
+        for name, method in list(vars(cls).items()):
             if inspect.isfunction(method) and not name.startswith("_"):
-                setattr(limited, name, _limited(method, seconds))
-        return limited
+                setattr(cls, name, _limited(method, seconds))
+        return cls
 
-    return limit
+    return decorate
 
 
 def _limited(method: Callable[P, R], seconds: float) -> Callable[P, R]:

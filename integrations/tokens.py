@@ -87,7 +87,7 @@ class TokenVerifier:
         use: the type.
         jwks: the issuer's keys; default: those at `identity.jwks_url`.
         clock: current time.
-        remembered: size of the cache; the oldest entry is dropped first.
+        cache_size: size of the cache; the oldest entry is dropped first.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class TokenVerifier:
         *,
         jwks: Jwks | None = None,
         clock: Clock = system_clock,
-        remembered: int = 4096,
+        cache_size: int = 4096,
     ) -> None:
         self._use = use
         self._identity = identity
@@ -106,8 +106,8 @@ class TokenVerifier:
         self._jws = PyJWS(algorithms=[ALGORITHM])
         self._headers = msgspec.json.Decoder(_Header)
         self._claims = msgspec.json.Decoder(_Claims)
-        self._most_remembered = remembered
-        self._remembered: dict[str, tuple[Caller, float]] = {}
+        self._cache_size = cache_size
+        self._cache: dict[str, tuple[Caller, float]] = {}
         self._generation = self._jwks.generation
 
     async def verify(self, token: str) -> Caller:
@@ -117,7 +117,7 @@ class TokenVerifier:
             TokenRefusedError: the token is invalid.
         """
         now = self._clock().timestamp()
-        caller = self._recall(token, now)
+        caller = self._cached(token, now)
         if caller is not None:
             return caller
         if len(token) > MAX_TOKEN_LENGTH:
@@ -125,21 +125,21 @@ class TokenVerifier:
         key = await self._key(self._header(token))
         claims = self._signed_claims(token, key)
         caller = self._caller(claims, now)
-        if len(self._remembered) >= self._most_remembered:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[token] = caller, claims.exp
+        if len(self._cache) >= self._cache_size:
+            del self._cache[next(iter(self._cache))]
+        self._cache[token] = caller, claims.exp
         return caller
 
-    def _recall(self, token: str, now: float) -> Caller | None:
+    def _cached(self, token: str, now: float) -> Caller | None:
         self._jwks.refresh()
         if self._generation != self._jwks.generation:
             # A key may have been revoked, and all its tokens with it.
-            self._remembered.clear()
+            self._cache.clear()
             self._generation = self._jwks.generation
-        caller, expires = self._remembered.get(token, (None, 0.0))
+        caller, expires = self._cache.get(token, (None, 0.0))
         if caller is None or now < expires + self._identity.leeway_s:
             return caller
-        del self._remembered[token]
+        del self._cache[token]
         raise TokenRefusedError(TokenRefusal.EXPIRED)
 
     def _header(self, token: str) -> _Header:

@@ -121,7 +121,7 @@ def _put_key(file: Path, pem: bytes) -> None:
         if file.read_bytes() != pem:
             raise CommandError(f"{file} is another key than the backup's", "move it away and try again")
         return
-    with KeyFolder(file.parent).changing():
+    with KeyFolder(file.parent).locked():
         _replace(file, [pem])
 
 

@@ -41,8 +41,8 @@ def sweep(
 ) -> None:
     """Take away uploads that were given up, and pictures that no machine and no member shows any more.
 
-    Only what is older than FITMONITOR_IMAGES__DELETE_UNUSED_AFTER_HOURS. Run it once an hour. While one sweep runs, another
-    does nothing and ends with 1.
+    Only what is older than FITMONITOR_IMAGES__DELETE_UNUSED_AFTER_HOURS. Run it once an hour. While one sweep runs,
+    another does nothing and ends with 1.
 
     Example: fitmonitor images sweep --dry-run
     """

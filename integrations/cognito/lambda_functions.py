@@ -47,7 +47,7 @@ class LambdaFunctions:
         try:
             answer = self._client.invoke(FunctionName=name, Payload=msgspec.json.encode(event))
             if answer.get("FunctionError"):
-                raise ProviderAwayError(f"the function {name} failed")
+                raise ProviderAwayError(f"Service unavailable: the Lambda function {name} failed")
             return read(msgspec.json.decode(answer["Payload"].read()))
         except (ClientError, BotoCoreError, msgspec.DecodeError) as error:
-            raise ProviderAwayError(f"the function {name} cannot be had ({type(error).__name__})") from error
+            raise ProviderAwayError(f"Service unavailable: Lambda function {name} ({type(error).__name__})") from error

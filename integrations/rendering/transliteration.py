@@ -1,14 +1,14 @@
-"""Converts names to the characters that a font has."""
+"""Converts text to the characters that a font has."""
 
 import unicodedata
 
-EVERY_READER = "latin-1"
-"""The letters of the fonts that every reader of PDF has."""
+STANDARD_FONT_CODEC = "latin-1"
+"""Characters of the PDF standard fonts, which every reader has."""
 
-_NO_LETTER = "?"
-# What falls apart into no letter of its own.
-_LIKE = {
-    **dict(zip("łŁđĐıħĦŧŦøØ·–—‘’“”„", 'lLdDihHtToO---\'\'"""', strict=True)),  # noqa: RUF001 - as people write
+_UNKNOWN_CHARACTER = "?"
+# Characters without a Unicode decomposition.
+_REPLACEMENTS = {
+    **dict(zip("łŁđĐıħĦŧŦøØ·–—‘’“”„", 'lLdDihHtToO---\'\'"""', strict=True)),  # noqa: RUF001 - typographic characters
     "ß": "ss",
     "æ": "ae",
     "Æ": "AE",
@@ -18,30 +18,30 @@ _LIKE = {
 }
 
 
-def transliterate(text: str, letters: str = EVERY_READER) -> str:
-    """The text without accents that the font lacks, and `?` for characters of other scripts.
+def transliterate(text: str, codec: str = STANDARD_FONT_CODEC) -> str:
+    """Remove accents that the font lacks, and replace characters of other scripts by `?`.
 
     Args:
         text: any text; white space is collapsed.
-        letters: the codec of the font's characters.
+        codec: the codec of the font's characters.
     """
-    return "".join(_letter(letter, letters) for letter in " ".join(text.split()))
+    return "".join(_character(character, codec) for character in " ".join(text.split()))
 
 
-def _letter(letter: str, letters: str) -> str:
-    if _has(letters, letter):
-        return letter
-    if letter in _LIKE:
-        return _LIKE[letter]
-    apart = "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part))
-    if apart and all(_has(letters, part) for part in apart):
-        return apart
-    return "" if unicodedata.category(letter) in {"Mn", "Cf", "Cc"} else _NO_LETTER
+def _character(character: str, codec: str) -> str:
+    if _has(codec, character):
+        return character
+    if character in _REPLACEMENTS:
+        return _REPLACEMENTS[character]
+    decomposed = "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
+    if decomposed and all(_has(codec, part) for part in decomposed):
+        return decomposed
+    return "" if unicodedata.category(character) in {"Mn", "Cf", "Cc"} else _UNKNOWN_CHARACTER
 
 
-def _has(letters: str, letter: str) -> bool:
+def _has(codec: str, character: str) -> bool:
     try:
-        letter.encode(letters)
+        character.encode(codec)
     except UnicodeEncodeError:
         return False
-    return letter.isprintable()
+    return character.isprintable()

@@ -24,7 +24,7 @@ class Remote:
         self.seconds = 1000.0
         self.jwks = Jwks(server.url, monotonic=lambda: self.seconds)
         # Nothing is remembered: each token is held against the keys.
-        self.tokens: TokenVerifier = stage.verifier(TokenUse.ACCESS, jwks=self.jwks, remembered=1)
+        self.tokens: TokenVerifier = stage.verifier(TokenUse.ACCESS, jwks=self.jwks, cache_size=1)
         self.publish()
 
     def publish(self) -> None:

@@ -125,7 +125,7 @@ def test_tokens_are_remembered_so_that_the_signature_is_verified_once(stage: Sta
 
 
 def test_what_is_remembered_is_bounded(stage: Stage) -> None:
-    stage.tokens = stage.verifier(TokenUse.ACCESS, remembered=3)
+    stage.tokens = stage.verifier(TokenUse.ACCESS, cache_size=3)
     first = stage.mint()
     remembered = asyncio.run(stage.tokens.verify(first))
     for _ in range(3):

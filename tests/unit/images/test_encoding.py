@@ -217,7 +217,7 @@ def test_a_palette_with_a_transparent_colour_is_taken() -> None:
 
 def test_a_bomb_is_refused_by_its_head_alone() -> None:
     for side in (7000, 12_000, 60_000):
-        assert refused(png_head(side, side)) == "The picture has more than 40 million points."
+        assert refused(png_head(side, side)) == "The picture has more than 40 million pixels."
     assert "points" in refused(file_of(halves(100, 100)), max_pixels=9_999)
     assert encoded(file_of(halves(100, 100)), max_pixels=10_000)
 
@@ -246,14 +246,14 @@ def test_half_a_picture_is_refused(kind: str) -> None:
 )
 def test_what_is_no_picture_by_its_first_bytes_is_refused(data: bytes) -> None:
     assert refused(data) in {
-        "The file is no JPEG, PNG or WebP picture.",
-        "The picture is broken or not complete.",
+        "The file is not a JPEG, PNG or WebP picture.",
+        "The picture is damaged or incomplete.",
     }
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "ICO", "PPM", "TGA"])
 def test_other_formats_are_refused_though_they_could_be_read(kind: str) -> None:
-    assert refused(file_of(halves(), kind)) == "The file is no JPEG, PNG or WebP picture."
+    assert refused(file_of(halves(), kind)) == "The file is not a JPEG, PNG or WebP picture."
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -268,7 +268,7 @@ def test_a_file_that_is_something_else_as_well_comes_out_as_a_picture_only(kind:
 def test_a_picture_that_moves_is_refused(kind: str) -> None:
     file = BytesIO()
     halves().save(file, kind, save_all=True, append_images=[halves().rotate(180)], duration=100, loop=0)
-    assert refused(file.getvalue()) == "The picture moves. Send one that stands still."
+    assert refused(file.getvalue()) == "Animated pictures are not supported. Send a still picture."
 
 
 def test_a_phone_s_picture_with_a_second_one_behind_it_is_a_picture() -> None:

@@ -346,7 +346,7 @@ def test_what_a_verifier_remembers_is_bounded(
     signer = PassSigner(key_dir)
     for _ in range(10):
         assert verifier.read(signer.sign(uuid4(), ISSUED), ISSUED).status is PassStatus.VALID
-    assert len(verifier._ring.keys().genuine) <= 3  # noqa: SLF001 - nothing else tells of it
+    assert len(verifier._ring.keys().verified) <= 3  # noqa: SLF001 - nothing else tells of it
 
 
 def test_a_key_that_has_not_settled_does_not_sign_yet(key_dir: Path) -> None:
