@@ -138,7 +138,7 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     settings = light_settings(tmp_path)
     (tmp_path / "taken").write_text("", encoding="utf-8")
     settings.identity.accounts_file = tmp_path / "taken" / "accounts.sqlite3"
-    with pytest.raises(ProviderAwayError, match="database file"):
+    with pytest.raises(ProviderAwayError, match="cannot be opened"):
         LocalProvider(settings, Mailbox()).account_of(EMAIL)
 
 

@@ -218,7 +218,7 @@ def test_a_palette_with_a_transparent_colour_is_taken() -> None:
 def test_a_bomb_is_refused_by_its_head_alone() -> None:
     for side in (7000, 12_000, 60_000):
         assert refused(png_head(side, side)) == "The picture has more than 40 million pixels."
-    assert "points" in refused(file_of(halves(100, 100)), max_pixels=9_999)
+    assert "pixels" in refused(file_of(halves(100, 100)), max_pixels=9_999)
     assert encoded(file_of(halves(100, 100)), max_pixels=10_000)
 
 
