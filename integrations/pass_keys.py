@@ -274,7 +274,7 @@ class _KeyRing:
 def _ttl(validity: timedelta | None) -> int | None:
     seconds = _MIN_VALIDITY_S if validity is None else int(validity.total_seconds())
     if not _MIN_VALIDITY_S <= seconds <= _MAX_VALIDITY_S:
-        raise ValueError(f"pass validity of {seconds} s is not between {_MIN_VALIDITY_S} and {_MAX_VALIDITY_S} s")
+        raise ValueError(f"a pass is valid for {_MIN_VALIDITY_S} to {_MAX_VALIDITY_S} seconds, not {seconds}")
     return None if seconds == _MIN_VALIDITY_S else seconds
 
 

@@ -110,7 +110,7 @@ class CognitoDirectory:
                 with translate_errors(*_INVALID_TOKEN if token and token == after else ()):
                     answer = self._client.list_users(**request)
             except ClientError as error:
-                raise ValueError("invalid continuation token") from error
+                raise ValueError("the list cannot be continued: invalid token") from error
             users += answer["Users"]
             token = answer.get("PaginationToken")
             if not token:

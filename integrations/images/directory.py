@@ -93,7 +93,7 @@ class DirectoryImageStore:
     def _file(self, key: str, suffix: str) -> Path:
         file = self._folder / f"{key}{suffix}"
         if ".." in file.parts or not file.is_relative_to(self._folder):
-            raise ValueError("image key outside of the store")
+            raise ValueError("an image key must stay within the store")
         return file
 
     def _found(self, key: str) -> Path | None:

@@ -218,4 +218,6 @@ def _translate_errors() -> Iterator[None]:
     except NoConnectionFreeError as error:
         raise ProviderAwayError("Service unavailable: local identity provider (no free connection)") from error
     except OSError as error:
-        raise ProviderAwayError("Service unavailable: local identity provider (database file cannot be opened)") from error
+        raise ProviderAwayError(
+            "Service unavailable: local identity provider (database file cannot be opened)"
+        ) from error

@@ -342,7 +342,7 @@ def test_the_age_of_a_code_is_checked_each_time_it_is_shown(verifier: PassVerifi
 def test_what_a_verifier_remembers_is_bounded(
     key_dir: Path, verifier: PassVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.pass_keys._REMEMBERED", 3)
+    monkeypatch.setattr("integrations.pass_keys._CACHE_SIZE", 3)
     signer = PassSigner(key_dir)
     for _ in range(10):
         assert verifier.read(signer.sign(uuid4(), ISSUED), ISSUED).status is PassStatus.VALID
