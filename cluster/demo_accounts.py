@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from domain.identity.ports import Account
 from domain.identity.tables import user_roles, users
 from integrations.local_identity.provider import LocalProvider
-from integrations.mail import mailer_of
+from integrations.mail import open_mailer
 from integrations.settings import Settings
 
 
@@ -25,7 +25,7 @@ def add_demo_accounts(settings: Settings, connection: Connection, demo: dict[str
     """
     if settings.identity.accounts_file is None:
         return False
-    provider = LocalProvider(settings, mailer_of(settings))
+    provider = LocalProvider(settings, open_mailer(settings))
     try:
         accounts = _accounts(connection, {user["email"] for user in [*demo["members"], *_with_passwords(demo)]})
         new = {account.email or "": account.sub for account in accounts if provider.account(account.sub) is None}

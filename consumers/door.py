@@ -30,7 +30,7 @@ from integrations.kafka.messages import (
 from integrations.kafka.reply_sender import ReplySender
 from integrations.metrics import BATCH_COMMANDS, DECISION_SECONDS, FAILED_BATCHES, REPEATED_SCANS, SCANS
 from integrations.metrics_registry import MetricsRegistry, Tags
-from integrations.replica import Closing
+from integrations.replica import OpenResources
 from integrations.settings import Settings
 
 DoorLoop = ConsumerLoop[DoorCommand, DoorResult]
@@ -164,11 +164,11 @@ class DoorConsumerDependencies:
 
     def close(self) -> None:
         """Send the last replies and close the connections."""
-        closing = Closing()
-        closing.add("store", self.store.close)
-        closing.add("dead_letters", self.dead_letters.close)
-        closing.add("sender", self.sender.close)
-        closing.close()
+        resources = OpenResources()
+        resources.add("store", self.store.close)
+        resources.add("dead_letters", self.dead_letters.close)
+        resources.add("sender", self.sender.close)
+        resources.close()
 
 
 def door_limits(settings: Settings) -> DoorLimits:

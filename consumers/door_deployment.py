@@ -46,20 +46,20 @@ class DoorConsumer(Replica):
         configured = configured or settings()
         configure_logging(configured)
         self._metrics = metrics = MetricsRegistry()
-        self.closing.add("metrics", metrics.stop)
+        self.resources.add("metrics", metrics.stop)
         self._relay = relay = open_outbox_relay(configured)
         dependencies = DoorConsumerDependencies(configured, metrics)
         self._loop = loop = dependencies.build_loop(after_commit=relay.wake)
-        self.closing.add("dependencies", lambda: None if loop.alive else dependencies.close())
-        self.closing.add("relay", lambda: relay.stop(_WORKER_STOP_S))
+        self.resources.add("dependencies", lambda: None if loop.alive else dependencies.close())
+        self.resources.add("relay", lambda: relay.stop(_WORKER_STOP_S))
         self._forgotten_visits = job = ForgottenVisitsJob(
             job_lease(configured.database, "forgotten-visits"),
             CommandProducer(configured),
-            configured.door.tidy_every_s,
+            configured.door.expire_visits_every_s,
         )
-        self.closing.add("forgotten_visits", lambda: job.stop(_WORKER_STOP_S))
-        self.closing.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch and leaves the group
-        self.closing.add("threads", lambda: [thread.stop(0) for thread in (loop, relay, job)])  # all at the same time
+        self.resources.add("forgotten_visits", lambda: job.stop(_WORKER_STOP_S))
+        self.resources.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch and leaves the group
+        self.resources.add("threads", lambda: [thread.stop(0) for thread in (loop, relay, job)])  # all at the same time
         metrics.add_callback(LAG, lambda: loop.lag)
         metrics.add_callback(DEAD_LETTERS, lambda: loop.stats.dead_letters)
         metrics.add_callback(LOST_REPLIES, lambda: dependencies.sender.lost)

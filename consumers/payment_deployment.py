@@ -9,7 +9,7 @@ from consumers.payments import PaymentConsumerDependencies, PaymentLoop, without
 from consumers.periodic_jobs import PeriodicJob, ReconciliationJob, ReminderJob, job_lease
 from consumers.scaling import autoscaling_stats
 from integrations.logs import configure_logging
-from integrations.mail import mailer_of
+from integrations.mail import open_mailer
 from integrations.metrics import PAYMENT_DEAD_LETTERS, PAYMENT_EVENTS, PAYMENT_LAG, RECONCILIATION_FAILURES
 from integrations.metrics_registry import MetricsRegistry, RayExporter
 from integrations.replica import Replica
@@ -39,13 +39,13 @@ class PaymentConsumer(Replica):
         configured = configured or settings()
         configure_logging(configured)
         self._metrics = metrics = MetricsRegistry()
-        self.closing.add("metrics", metrics.stop)
+        self.resources.add("metrics", metrics.stop)
         self._loop: PaymentLoop | None = None
         if configured.stripe.api_key.get_secret_value():
             dependencies = PaymentConsumerDependencies(configured)
             self._loop = loop = dependencies.build_loop()
-            self.closing.add("dependencies", lambda: None if loop.alive else dependencies.close())
-            self.closing.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch, leaves the group
+            self.resources.add("dependencies", lambda: None if loop.alive else dependencies.close())
+            self.resources.add("loop", lambda: loop.stop(_LOOP_STOP_S))  # finishes the pending batch, leaves the group
             metrics.add_callback(PAYMENT_LAG, lambda: loop.lag)
             metrics.add_callback(PAYMENT_EVENTS, lambda: loop.stats.messages)
             metrics.add_callback(PAYMENT_DEAD_LETTERS, lambda: loop.stats.dead_letters)
@@ -54,10 +54,10 @@ class PaymentConsumer(Replica):
         for name, job in self._jobs.items():
             if isinstance(job, ReconciliationJob):
                 metrics.add_callback(RECONCILIATION_FAILURES, partial(getattr, job, "failures"))
-            self.closing.add(name, partial(job.stop, _JOB_STOP_S))
+            self.resources.add(name, partial(job.stop, _JOB_STOP_S))
             job.start()
         threads = [*self._jobs.values(), *([self._loop] if self._loop else [])]
-        self.closing.add("threads", lambda: [thread.stop(0) for thread in threads])  # all at the same time
+        self.resources.add("threads", lambda: [thread.stop(0) for thread in threads])  # all at the same time
         if reports:
             metrics.start(RayExporter)
 
@@ -82,7 +82,7 @@ def payment_jobs(configured: Settings) -> dict[str, PeriodicJob]:
     jobs: dict[str, PeriodicJob] = {
         "reminders": ReminderJob(
             job_lease(configured.database, "reminders"),
-            mailer_of(configured),
+            open_mailer(configured),
             configured.api.public_url,
             payments.remind_every_s,
         )
@@ -91,7 +91,7 @@ def payment_jobs(configured: Settings) -> dict[str, PeriodicJob]:
         jobs["reconciler"] = ReconciliationJob(
             job_lease(configured.database, "reconciler"),
             StripePayments(without_retries(configured.stripe)),
-            timedelta(seconds=payments.unchecked_for_s),
+            timedelta(seconds=payments.recheck_after_s),
             payments.reconcile_every_s,
         )
     return jobs

@@ -14,7 +14,7 @@ from domain.unit_of_work import Store
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.messages import decode_payment_event
-from integrations.replica import Closing
+from integrations.replica import OpenResources
 from integrations.settings import Settings, StripeSettings
 from integrations.stripe.provider import StripePayments
 
@@ -116,11 +116,11 @@ class PaymentConsumerDependencies:
 
     def close(self) -> None:
         """Close the connections and stop the threads."""
-        closing = Closing()
-        closing.add("store", self.store.close)
-        closing.add("dead_letters", self.dead_letters.close)
-        closing.add("handler", self.handler.close)
-        closing.close()
+        resources = OpenResources()
+        resources.add("store", self.store.close)
+        resources.add("dead_letters", self.dead_letters.close)
+        resources.add("handler", self.handler.close)
+        resources.close()
 
 
 def without_retries(settings: StripeSettings) -> StripeSettings:

@@ -24,7 +24,7 @@ from domain.idempotency import (
     set_subject,
 )
 from domain.unit_of_work import Store
-from integrations.sealing import CannotBeOpenedError, seal, unseal
+from integrations.sealing import UnsealError, seal, unseal
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class IdempotentCall:
         try:
             plain = unseal(claim.answer or "", self._request.secret, self._request.purpose)
             answer: Any = msgspec.msgpack.decode(zlib.decompress(plain), type=kind)
-        except (CannotBeOpenedError, zlib.error, msgspec.DecodeError) as error:
+        except (UnsealError, zlib.error, msgspec.DecodeError) as error:
             raise KeyRefusedError(KeyState.ANSWERED) from error
         self.replayed = True
         return answer

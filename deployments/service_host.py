@@ -15,7 +15,7 @@ from domain.idempotency import IdempotentRequest, KeyState
 from domain.unit_of_work import Store, is_unavailable
 from integrations.replica import Replica
 from integrations.settings import DatabaseSettings
-from integrations.time_limit import within
+from integrations.time_limit import time_limit
 
 
 class DatabaseUnavailableError(Exception):
@@ -84,7 +84,7 @@ class ServiceHost:
         if name.method.startswith("_"):
             raise ValueError(f"{name.method} is not a public method")
         method = getattr(self._services[name.service], name.method)
-        with _plain_database_errors(), within(self._within_s) if self._within_s else nullcontext():
+        with _plain_database_errors(), time_limit(self._within_s) if self._within_s else nullcontext():
             return method(*args, **kwargs)
 
     def call_once(

@@ -20,9 +20,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from integrations.key_folder import KeyFolder
 
-_PURPOSE = (
-    b"fitmonitor device cookie 1"  # what the key is for: it signs nothing else, and passes are not signed with it
-)
+# Purpose of the derived key: it signs device cookies only, and passes are not signed with it.
+_KEY_PURPOSE = b"fitmonitor device cookie 1"
 _NONCE_BYTES, _ID_BYTES, _TIME_BYTES = 16, 16, 8
 _BYTES = _NONCE_BYTES + _ID_BYTES + _TIME_BYTES
 _MICROSECOND = timedelta(microseconds=1)
@@ -56,7 +55,7 @@ class DeviceCookies:
     def __init__(self, key_dir: Path | None, lifetime: timedelta) -> None:
         self._folder = None if key_dir is None else KeyFolder(key_dir)
         self._lifetime = lifetime
-        self._keys: dict[str, bytes] = {}  # what a key id names never changes
+        self._keys: dict[str, bytes] = {}  # the key of an id never changes
 
     def issue(self, account: str, user_id: UUID, since: datetime) -> str:
         """Issue a cookie for a device after a successful sign-in; empty if there is no key.
@@ -71,21 +70,21 @@ class DeviceCookies:
         if key is None:
             return ""
         micros = (since - _EPOCH) // _MICROSECOND
-        said = secrets.token_bytes(_NONCE_BYTES) + user_id.bytes + micros.to_bytes(_TIME_BYTES, "big")
-        signed = f"{key_ids[-1]}.{_encoded(said)}"
+        payload = secrets.token_bytes(_NONCE_BYTES) + user_id.bytes + micros.to_bytes(_TIME_BYTES, "big")
+        signed = f"{key_ids[-1]}.{_encoded(payload)}"
         return f"{signed}.{_signature(key, signed, account)}"
 
     def read(self, cookie: str, account: str, now: datetime) -> KnownDevice | None:
         """The device of a cookie; None if it is invalid, expired, or belongs to another account."""
         signed, _, signature = cookie.rpartition(".")
-        key_id, _, said = signed.partition(".")
-        if not said or key_id not in self._key_ids():
+        key_id, _, payload = signed.partition(".")
+        if not payload or key_id not in self._key_ids():
             return None
         key = self._key(key_id)
         if key is None or not hmac.compare_digest(_signature(key, signed, account).encode(), signature.encode()):
             return None
-        raw = urlsafe_b64decode(said + "=" * (-len(said) % 4))
-        if len(raw) != _BYTES:  # of another version
+        raw = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        if len(raw) != _BYTES:  # another version of cookies
             return None
         nonce, user_id, micros = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:-_TIME_BYTES], raw[-_TIME_BYTES:]
         since = _EPOCH + int.from_bytes(micros, "big") * _MICROSECOND
@@ -95,7 +94,7 @@ class DeviceCookies:
         try:
             return self._folder.key_ids() if self._folder else []
         except OSError as error:
-            # Whoever is known is a stranger for now: nobody is kept out by that alone.
+            # All devices count as unknown for now. This alone locks nobody out.
             _log.warning("device_keys_unreadable", error=type(error).__name__)
             return []
 
@@ -108,13 +107,13 @@ class DeviceCookies:
                 _log.warning("device_keys_unreadable", error=type(error).__name__)
                 return None
             if isinstance(private, Ed25519PrivateKey):
-                key = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(private.private_bytes_raw())
+                key = HKDF(SHA256(), 32, salt=None, info=_KEY_PURPOSE).derive(private.private_bytes_raw())
                 self._keys[key_id] = key
         return key
 
 
 def _signature(key: bytes, signed: str, account: str) -> str:
-    # The account is no part of the cookie, which therefore tells no address to whoever finds it.
+    # The account is signed but not part of the cookie, so that the cookie does not reveal the address.
     return _encoded(hmac.digest(key, f"{signed}\0{account}".encode("utf-8", "surrogatepass"), "sha256"))
 
 

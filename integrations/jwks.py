@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWTError
 from jwt.algorithms import RSAAlgorithm
 
-_FETCH_AGAIN_S = 30.0  # for an unknown key id
-_KEEP_S = 3600.0  # then refreshed in the background, because a key may have been revoked
-_LOOK_AGAIN_S = 1.0  # check interval of a file
+_RETRY_AFTER_S = 30.0  # for an unknown key id
+_REFRESH_AFTER_S = 3600.0  # then refreshed in the background, because a key may have been revoked
+_FILE_CHECK_INTERVAL_S = 1.0  # check interval of a file
 _FETCH_TIMEOUT_S = 3.0
-_SMALLEST_KEY_BITS = 2048  # RFC 7518 section 3.3
+_MIN_KEY_BITS = 2048  # RFC 7518 section 3.3
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 log = structlog.get_logger()
@@ -84,13 +84,13 @@ class Jwks:
         """Refresh old keys in the background. Requires a running event loop."""
         now = self._monotonic()
         if self._file is not None:
-            if now - self._last_try >= _LOOK_AGAIN_S:
+            if now - self._last_try >= _FILE_CHECK_INTERVAL_S:
                 self._read_file()
-        elif self._keys and now - self._last_success >= _KEEP_S and now - self._last_try >= _FETCH_AGAIN_S:
+        elif self._keys and now - self._last_success >= _REFRESH_AFTER_S and now - self._last_try >= _RETRY_AFTER_S:
             self._start_fetch()
 
     async def _fetch_unknown(self) -> None:
-        if self._fetching is None and self._monotonic() - self._last_try >= _FETCH_AGAIN_S:
+        if self._fetching is None and self._monotonic() - self._last_try >= _RETRY_AFTER_S:
             self._start_fetch()
         if self._fetching is not None:
             # Shielded: all waiting requests share the download, and the first may be cancelled.
@@ -103,7 +103,7 @@ class Jwks:
 
     async def _fetch(self) -> None:
         try:
-            self._take(await asyncio.to_thread(_download, self._url))
+            self._replace_keys(await asyncio.to_thread(_download, self._url))
         except (httpx.HTTPError, ValueError) as error:
             log.warning("jwks_fetch_failed", error=str(error))
         finally:
@@ -118,13 +118,13 @@ class Jwks:
             # The file is replaced, not rewritten: the inode distinguishes two versions with the same time.
             version = (status.st_mtime_ns, status.st_ino)
             if version != self._file_version:
-                self._take(self._file.read_bytes())
+                self._replace_keys(self._file.read_bytes())
                 self._file_version = version
             self._last_success = self._last_try
         except (OSError, ValueError) as error:
             log.warning("jwks_unreadable", error=str(error))
 
-    def _take(self, document: bytes) -> None:
+    def _replace_keys(self, document: bytes) -> None:
         keys = parse_jwks(document)
         if not keys:
             raise JwksError("The JWKS contains no RSA key for RS256")
@@ -157,7 +157,7 @@ def parse_jwks(document: bytes) -> dict[str, RSAPublicKey]:
             key = RSAAlgorithm.from_jwk(entry)
         except (PyJWTError, ValueError, TypeError):
             continue
-        if isinstance(key, RSAPublicKey) and key.key_size >= _SMALLEST_KEY_BITS:
+        if isinstance(key, RSAPublicKey) and key.key_size >= _MIN_KEY_BITS:
             keys[entry["kid"]] = key
     return keys
 

@@ -40,33 +40,33 @@ class KeyFolder:
         Args:
             make: returns the PEM of a new private key.
         """
-        with self.changing():
+        with self.locked():
             key_ids = self.key_ids()
             return key_ids[-1] if key_ids else self.add(make())
 
     def add(self, pem: bytes) -> str:
-        """Add a key; requires `changing`. Returns its id."""
+        """Add a key; requires `locked`. Returns its id."""
         key_ids = self.key_ids()
         second = int(time.time())
         if key_ids:
             second = max(second, int(key_ids[-1], 16) + 1)
         key_id = f"{second:08x}"
-        unfinished = self.path / f".{key_id}.new"
-        unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        temporary = self.path / f".{key_id}.new"
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(pem)
             file.flush()
             os.fsync(descriptor)
-        unfinished.rename(self._file(key_id))
+        temporary.rename(self._file(key_id))
         return key_id
 
     def remove(self, key_id: str) -> None:
-        """Remove a key permanently; requires `changing`."""
+        """Remove a key permanently; requires `locked`."""
         self._file(key_id).unlink()
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Lock the folder against other processes; creates it if necessary."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)

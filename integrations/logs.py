@@ -9,11 +9,12 @@ In a replica Ray Serve captures standard error and may buffer up to a thousand l
 
 import logging
 import sys
+from functools import cache
 
 import structlog
 
-from integrations.log_privacy import exception_as_dicts, keep_records_private, private
-from integrations.settings import Settings
+from integrations.log_privacy import exception_as_dicts, redact_event, redact_log_records
+from integrations.settings import Settings, deprecated_settings_in_use
 
 _SERVE = "ray.serve"
 
@@ -26,8 +27,10 @@ def configure_logging(settings: Settings) -> None:
     """
     level = logging.getLevelNamesMapping().get(settings.log_level.upper())
     if level is None:
-        raise ValueError(f"FITMONITOR_LOG_LEVEL: {settings.log_level} is not a level. Use INFO")
-    keep_records_private()
+        raise ValueError(
+            f"FITMONITOR_LOG_LEVEL: {settings.log_level} is not a level. Use DEBUG, INFO, WARNING or ERROR"
+        )
+    redact_log_records()
     stream = sys.stderr
     structlog.configure(
         processors=[
@@ -35,15 +38,22 @@ def configure_logging(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.ExceptionRenderer(exception_as_dicts),
-            private,
+            redact_event,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=False,
     )
-    if settings.deprecated_variables:
-        structlog.get_logger(__name__).warning("settings_deprecated", variables=settings.deprecated_variables)
+    warn_of_deprecated_settings()
+
+
+@cache  # once per process, however often logging is configured
+def warn_of_deprecated_settings() -> None:
+    """Log each deprecated setting that is in use."""
+    log = structlog.get_logger(__name__)
+    for setting in deprecated_settings_in_use():
+        log.warning("setting_deprecated", variable=setting.variable, hint=setting.hint)
 
 
 class _Lines(structlog.PrintLogger):

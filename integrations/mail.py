@@ -15,11 +15,11 @@ import structlog
 from domain.identity.ports import Mail, MailDeferredError, Mailer, MailRefusedError, MailUnavailableError
 from domain.ids import new_id
 from integrations.settings import MailSettings, Settings
-from integrations.time_limit import left_s
+from integrations.time_limit import remaining_s
 
-_WITHIN_S = 10.0
-_AT_LEAST_S = 0.1  # a mail that is sent last still has its chance
-_CLOSING, _FIRST_PERMANENT = 421, 500  # RFC 5321, section 4.2
+_TIMEOUT_S = 10.0
+_MIN_TIMEOUT_S = 0.1  # one attempt is made even if no time is left
+_SERVICE_CLOSING, _FIRST_PERMANENT = 421, 500  # RFC 5321, section 4.2
 _log = structlog.get_logger(__name__)
 
 
@@ -37,14 +37,14 @@ class FolderMailer:
 
     def send(self, mail: Mail) -> None:
         """See `Mailer`."""
-        content = _written(mail, self._sender).as_bytes()
+        content = _checked_message(mail, self._sender).as_bytes()
         file = self._folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{new_id()}.eml"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                 out.write(content)
         except OSError as error:
-            raise MailUnavailableError(f"mail cannot be written ({error.strerror})") from error
+            raise MailUnavailableError(f"Service unavailable: mail folder ({error.strerror})") from error
         _log.info("mail_written", file=str(file), code=mail.code)
 
 
@@ -56,21 +56,23 @@ class SmtpMailer:
 
     def send(self, mail: Mail) -> None:
         """See `Mailer`."""
-        own = self._settings
-        message = _written(mail, own.sender)
+        settings = self._settings
+        message = _checked_message(mail, settings.sender)
         try:
-            server = smtplib.SMTP(own.smtp_host, own.smtp_port, timeout=max(_AT_LEAST_S, left_s(_WITHIN_S)))
+            server = smtplib.SMTP(
+                settings.smtp_host, settings.smtp_port, timeout=max(_MIN_TIMEOUT_S, remaining_s(_TIMEOUT_S))
+            )
             try:
-                if own.smtp_starttls:
+                if settings.smtp_starttls:
                     server.starttls(context=ssl.create_default_context())
-                if own.smtp_user:
-                    server.login(own.smtp_user, own.smtp_password.get_secret_value())
-                _hand_over(server, message, mail.to)
+                if settings.smtp_user:
+                    server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+                _send_message(server, message, mail.to)
             finally:
                 _close(server)
         except (OSError, smtplib.SMTPException) as error:
-            # The server's own words may hold the address.
-            raise MailUnavailableError(f"mail cannot be sent ({type(error).__name__})") from None
+            # Without the cause: the text of the server may contain the address.
+            raise MailUnavailableError(f"Service unavailable: mail server ({type(error).__name__})") from None
 
 
 def _close(server: smtplib.SMTP) -> None:
@@ -81,37 +83,37 @@ def _close(server: smtplib.SMTP) -> None:
         server.close()
 
 
-def _written(mail: Mail, sender: str) -> EmailMessage:
+def _checked_message(mail: Mail, sender: str) -> EmailMessage:
     try:
-        message = message_of(mail, sender)
+        message = build_message(mail, sender)
         message.as_bytes()
     except ValueError as error:
-        raise MailRefusedError(f"mail cannot be written ({type(error).__name__})") from None
+        raise MailRefusedError(f"invalid mail ({type(error).__name__})") from None
     return message
 
 
-def _hand_over(server: smtplib.SMTP, message: EmailMessage, to: str) -> None:
+def _send_message(server: smtplib.SMTP, message: EmailMessage, to: str) -> None:
     """Send a mail. Distinguishes a refused mail from an unavailable server."""
     try:
         server.send_message(message, to_addrs=[to])
     except smtplib.SMTPRecipientsRefused as refused:
-        ((code, _words),) = refused.recipients.values()
+        ((code, _text),) = refused.recipients.values()
         if code >= _FIRST_PERMANENT:
             raise MailRefusedError(f"the mail server refuses the recipient ({code})") from None
-        if code == _CLOSING:
+        if code == _SERVICE_CLOSING:
             raise
         raise MailDeferredError(f"the mail server defers the recipient ({code})") from None
     except smtplib.SMTPDataError as refused:
-        # Where a server such as Amazon SES judges recipients: after it has seen the whole mail.
+        # Some servers, such as Amazon SES, refuse recipients only after they received the whole mail.
         if refused.smtp_code >= _FIRST_PERMANENT:
             raise MailRefusedError(f"the mail server refuses the mail ({refused.smtp_code})") from None
         raise
     except smtplib.SMTPNotSupportedError:
-        # The address is not written in ASCII, and this server takes no other.
-        raise MailRefusedError("the mail server cannot take the recipient's address") from None
+        # The address is not ASCII, and the server does not support SMTPUTF8 (RFC 6531).
+        raise MailRefusedError("the mail server does not support addresses outside ASCII") from None
 
 
-def mailer_of(settings: Settings) -> Mailer:
+def open_mailer(settings: Settings) -> Mailer:
     """The mailer that the settings choose.
 
     Raises:
@@ -124,7 +126,7 @@ def mailer_of(settings: Settings) -> Mailer:
     return FolderMailer(settings.mail.folder, settings.mail.sender)
 
 
-def message_of(mail: Mail, sender: str) -> EmailMessage:
+def build_message(mail: Mail, sender: str) -> EmailMessage:
     """The mail as a message (RFC 5322) to exactly one address.
 
     Raises:

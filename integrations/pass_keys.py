@@ -31,12 +31,12 @@ from domain.door.model import PassReading, PassStatus
 from integrations.key_folder import KeyFolder, created_at
 
 ALGORITHM = "EdDSA"
-LONGEST_CODE = 256
-_LOOK_AGAIN_S = 1.0
-_REMEMBERED = 4096
+MAX_CODE_LENGTH = 256
+_CHECK_INTERVAL_S = 1.0
+_CACHE_SIZE = 4096
 
-_Genuine = tuple[UUID, datetime, int | None]  # whom a code names, when it was issued, how long it says it is good
-_SHORTEST_S, _LONGEST_S = int(passes.GOOD_AFTER.total_seconds()), int(passes.LONGEST_VALIDITY.total_seconds())
+_VerifiedPass = tuple[UUID, datetime, int | None]  # member, time of issue, validity in seconds
+_MIN_VALIDITY_S, _MAX_VALIDITY_S = int(passes.GOOD_AFTER.total_seconds()), int(passes.LONGEST_VALIDITY.total_seconds())
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class PassClaims(msgspec.Struct, frozen=True, omit_defaults=True):
 
     sub: Annotated[str, msgspec.Meta(min_length=22, max_length=22)]
     iat: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
-    ttl: Annotated[int, msgspec.Meta(gt=_SHORTEST_S, le=_LONGEST_S)] | None = None
+    ttl: Annotated[int, msgspec.Meta(gt=_MIN_VALIDITY_S, le=_MAX_VALIDITY_S)] | None = None
 
 
 def ensure_pass_key(key_dir: Path) -> str:
@@ -68,23 +68,23 @@ def ensure_pass_key(key_dir: Path) -> str:
 def rotate_pass_key(key_dir: Path) -> str:
     """Add a key that signs from now on. The others still verify. Returns its id."""
     folder = KeyFolder(key_dir)
-    with folder.changing():
+    with folder.locked():
         return folder.add(_new_pem())
 
 
 def retire_pass_key(key_dir: Path, key_id: str) -> None:
-    """Remove a key: all codes that it signed are forged from now on.
+    """Remove a key: all codes that it signed count as forged from now on.
 
     Raises:
         PassKeyError: there is no such key, or it is the only one.
     """
     folder = KeyFolder(key_dir)
-    with folder.changing():
+    with folder.locked():
         key_ids = folder.key_ids()
         if key_id not in key_ids:
             raise PassKeyError(f"there is no pass key {key_id}")
         if len(key_ids) == 1:
-            raise PassKeyError(f"{key_id} is the only pass key")
+            raise PassKeyError(f"{key_id} is the only pass key. Add another key first")
         folder.remove(key_id)
 
 
@@ -93,17 +93,17 @@ class PassSigner:
 
     Args:
         key_dir: folder of the keys.
-        settle: minimum age of a key that signs, for folders that reach the replicas at different times; a Kubernetes
-            secret takes up to two minutes.
-        clock: current time, for `settle`.
+        min_key_age: minimum age of a key that signs, for folders that reach the replicas at different times; a
+            Kubernetes secret takes up to two minutes.
+        clock: current time, for `min_key_age`.
 
     Raises:
         PassKeyError: the folder has no usable key.
     """
 
-    def __init__(self, key_dir: Path, *, settle: timedelta = timedelta(0), clock: Clock = system_clock) -> None:
+    def __init__(self, key_dir: Path, *, min_key_age: timedelta = timedelta(0), clock: Clock = system_clock) -> None:
         self._ring = _KeyRing(key_dir)
-        self._settle = settle
+        self._min_key_age = min_key_age
         self._clock = clock
         self._jws = PyJWS(algorithms=[ALGORITHM])
 
@@ -120,18 +120,18 @@ class PassSigner:
         """
         key_id, key = self._signing_key()
         claims = PassClaims(passes.subject_of(member_id), int(issued_at.timestamp()), _ttl(validity))
-        # No `typ`: it is optional (RFC 7519 section 5.1), and 19 characters make the picture finer.
+        # No `typ`: it is optional (RFC 7519 section 5.1), and 19 characters more need a larger QR code.
         headers = {"kid": key_id, "typ": None}
         return self._jws.encode(msgspec.json.encode(claims), key, algorithm=ALGORITHM, headers=headers)
 
     def _signing_key(self) -> tuple[str, Ed25519PrivateKey]:
         keys = self._ring.keys().private
         newest = max(keys)
-        if not self._settle:
+        if not self._min_key_age:
             return newest, keys[newest]
-        settled = [key_id for key_id in keys if created_at(key_id) <= self._clock() - self._settle]
-        # None has settled: the oldest is the one that most replicas know.
-        key_id = max(settled) if settled else min(keys)
+        old_enough = [key_id for key_id in keys if created_at(key_id) <= self._clock() - self._min_key_age]
+        # Without a key of that age, the oldest is the one that most replicas have.
+        key_id = max(old_enough) if old_enough else min(keys)
         return key_id, keys[key_id]
 
 
@@ -148,34 +148,34 @@ class PassVerifier:
 
     def read(self, code: str, arrived_at: datetime) -> PassReading:
         """Verify a code as of its arrival."""
-        genuine = self._genuine(code)
-        if genuine is None:
+        verified = self._verified(code)
+        if verified is None:
             return PassReading(PassStatus.FORGED)
-        member_id, issued_at, validity_s = genuine
+        member_id, issued_at, validity_s = verified
         validity = None if validity_s is None else timedelta(seconds=validity_s)
         return PassReading(passes.status_of(issued_at, arrived_at, validity), member_id, issued_at, validity_s)
 
-    def _genuine(self, code: str) -> _Genuine | None:
-        if len(code) > LONGEST_CODE:
+    def _verified(self, code: str) -> _VerifiedPass | None:
+        if len(code) > MAX_CODE_LENGTH:
             return None
         header = code.partition(".")[0]
-        keys = self._ring.knowing(header)
+        keys = self._ring.keys_for(header)
         key = keys.by_header.get(header)
         if key is None:
             return None
-        genuine = keys.genuine.get(code)
-        if genuine is None:
-            genuine = self._verified(code, key)
-            if genuine is not None:
-                keys.remember(code, genuine)
-        return genuine
+        verified = keys.verified.get(code)
+        if verified is None:
+            verified = self._verify(code, key)
+            if verified is not None:
+                keys.remember(code, verified)
+        return verified
 
-    def _verified(self, code: str, key: VerifyKey) -> _Genuine | None:
-        # Not by PyJWT: the header is compared already, and PyJWT's parsing costs half as much as the signature.
+    def _verify(self, code: str, key: VerifyKey) -> _VerifiedPass | None:
+        # Without PyJWT: the header is compared already, and PyJWT's parsing takes half as long as the signature.
         signed, _, signature = code.rpartition(".")
         try:
             raw = _decoded(signature)
-            if _encoded(raw) != signature:  # a decoder skips foreign letters: one code would have several spellings
+            if _encoded(raw) != signature:  # the decoder skips invalid characters: one code would have several forms
                 return None
             key.verify(signed.encode(), raw)
             claims = self._claims.decode(_decoded(signed.partition(".")[2]))
@@ -206,17 +206,17 @@ class _Keys:
 
     def __init__(self, private: dict[str, Ed25519PrivateKey]) -> None:
         self.private = private
-        # libsodium's verifying takes half as long as OpenSSL's, and it is most of what Qr does.
+        # libsodium verifies twice as fast as OpenSSL, and verification is most of the work of a scan.
         self.by_header = {
             _header(key_id): VerifyKey(key.public_key().public_bytes_raw()) for key_id, key in private.items()
         }
-        self.genuine: dict[str, _Genuine] = {}
+        self.verified: dict[str, _VerifiedPass] = {}
 
-    def remember(self, code: str, genuine: _Genuine) -> None:
+    def remember(self, code: str, verified: _VerifiedPass) -> None:
         """Cache the claims of a code. Thread-safe."""
-        if len(self.genuine) >= _REMEMBERED:
-            self.genuine.clear()
-        self.genuine[code] = genuine
+        if len(self.verified) >= _CACHE_SIZE:
+            self.verified.clear()
+        self.verified[code] = verified
 
 
 class _KeyRing:
@@ -225,26 +225,26 @@ class _KeyRing:
     def __init__(self, key_dir: Path) -> None:
         self._folder = KeyFolder(key_dir)
         self._keys = self.load()
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
 
     def keys(self) -> _Keys:
         """The keys; changes are noticed within a second."""
-        if time.monotonic() - self._looked >= _LOOK_AGAIN_S:
-            self._looked = time.monotonic()
+        if time.monotonic() - self._checked_at >= _CHECK_INTERVAL_S:
+            self._checked_at = time.monotonic()
             try:
                 self._load_changes()
             except PassKeyError as error:
-                # A folder that is away for a moment must not turn every member away.
+                # While the folder is unavailable, the known keys stay valid: members are still admitted.
                 log.warning("pass_keys_unreadable", error=str(error))
         return self._keys
 
-    def knowing(self, header: str) -> _Keys:
+    def keys_for(self, header: str) -> _Keys:
         """The keys, read once more if none has this exact header.
 
         A header names its own algorithm. Comparing the whole header leaves an attacker no choice.
         """
         if header not in self.keys().by_header:
-            with suppress(PassKeyError):  # `keys` tells of it, once a second
+            with suppress(PassKeyError):  # logged by `keys`, once a second
                 self._load_changes()
         return self._keys
 
@@ -272,10 +272,10 @@ class _KeyRing:
 
 
 def _ttl(validity: timedelta | None) -> int | None:
-    seconds = _SHORTEST_S if validity is None else int(validity.total_seconds())
-    if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise ValueError(f"a pass is good for {_SHORTEST_S} to {_LONGEST_S} seconds, not {seconds}")
-    return None if seconds == _SHORTEST_S else seconds
+    seconds = _MIN_VALIDITY_S if validity is None else int(validity.total_seconds())
+    if not _MIN_VALIDITY_S <= seconds <= _MAX_VALIDITY_S:
+        raise ValueError(f"a pass is valid for {_MIN_VALIDITY_S} to {_MAX_VALIDITY_S} seconds, not {seconds}")
+    return None if seconds == _MIN_VALIDITY_S else seconds
 
 
 def _header(key_id: str) -> str:

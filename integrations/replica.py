@@ -8,7 +8,7 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 
-class Closing:
+class OpenResources:
     """Opened resources and how to close each."""
 
     def __init__(self) -> None:
@@ -29,21 +29,21 @@ class Closing:
             name, close = self._opened.pop()
             try:
                 close()
-            except Exception:  # noqa: BLE001 - the others are to be closed too
-                _log.exception("not_closed", part=name)
+            except Exception:  # noqa: BLE001 - the other resources must be closed too
+                _log.exception("resource_not_closed", resource=name)
 
 
 class Replica:
-    """Base of every deployment. `closing` exists even if the constructor fails half-way."""
+    """Base of every deployment. `resources` exists even if the constructor fails half-way."""
 
-    closing: Closing
+    resources: OpenResources
 
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # noqa: ANN401 - those of the constructor
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # noqa: ANN401 - arguments of the constructor
         """Serve creates the object first and calls its constructor later."""
-        made = super().__new__(cls)
-        made.closing = Closing()
-        return made
+        replica = super().__new__(cls)
+        replica.resources = OpenResources()
+        return replica
 
     def __del__(self) -> None:
         """Called by Serve on a clean stop, and by Python after a failed start."""
-        self.closing.close()
+        self.resources.close()

@@ -11,34 +11,34 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _NONCE_BYTES = 12
 
 
-class CannotBeOpenedError(Exception):
+class UnsealError(Exception):
     """The data was sealed with another secret, or is damaged."""
 
 
-def seal(plain: bytes, own: str, purpose: str) -> str:
+def seal(plain: bytes, secret: str, purpose: str) -> str:
     """Encrypt data.
 
     Args:
         plain: the data.
-        own: the client's secret; must not be guessable.
+        secret: the client's secret; must not be guessable.
         purpose: binds the data to a context; the same secret does not open data of another purpose.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return b64encode(nonce + _cipher(own, purpose).encrypt(nonce, plain, None)).decode()
+    return b64encode(nonce + _cipher(secret, purpose).encrypt(nonce, plain, None)).decode()
 
 
-def unseal(sealed: str, own: str, purpose: str) -> bytes:
+def unseal(sealed: str, secret: str, purpose: str) -> bytes:
     """Decrypt data.
 
     Raises:
-        CannotBeOpenedError: another secret or purpose, or damaged data.
+        UnsealError: another secret or purpose, or damaged data.
     """
     try:
-        kept = b64decode(sealed)
-        return _cipher(own, purpose).decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], None)
+        raw = b64decode(sealed)
+        return _cipher(secret, purpose).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None)
     except (InvalidTag, ValueError) as error:
-        raise CannotBeOpenedError from error
+        raise UnsealError from error
 
 
-def _cipher(own: str, purpose: str) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, salt=None, info=purpose.encode()).derive(own.encode()))
+def _cipher(secret: str, purpose: str) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), 32, salt=None, info=purpose.encode()).derive(secret.encode()))

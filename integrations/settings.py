@@ -21,8 +21,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from integrations.deprecated_settings import (
+    DeprecatedSetting,
+    deprecated_among,
+    former_variables,
+    with_current_names,
+)
 from integrations.settings_errors import DELIMITER, PREFIX, LenientEnvironment, named_errors
-from integrations.web_addresses import origin_of, read_web_address
+from integrations.web_urls import origin_of, parse_web_url
 
 # Pages inside a mobile app, as in `capacitor://localhost`.
 _OTHER_ORIGIN = regex(r"(?!https?:)[a-z][a-z0-9+.-]*://[a-z0-9.-]+(:[0-9]+)?")
@@ -81,7 +87,7 @@ class KafkaSettings(BaseModel):
         return tuple(getattr(self, name) for name in type(self).model_fields if name.endswith("_topic"))
 
     @property
-    def consumed(self) -> tuple[tuple[str, str], ...]:
+    def subscriptions(self) -> tuple[tuple[str, str], ...]:
         """Pairs of consumer group and topic."""
         return (self.door_group, self.commands_topic), (self.payments_group, self.payments_topic)
 
@@ -96,15 +102,13 @@ class DoorSettings(BaseModel):
         default=15.0, ge=0, description="A second scan of the same code within this time gets the first answer."
     )
     batch_max: int = Field(default=256, ge=1, description="Maximum number of commands in one transaction.")
-    handle_batch_max: int | None = Field(default=None, ge=1, description="Deprecated and ignored.", deprecated=True)
-    handle_calls_in_flight: int | None = Field(
-        default=None, ge=1, description="Deprecated and ignored.", deprecated=True
-    )
     scans_per_device_per_second: float = Field(default=50.0, gt=0, description="Rate limit. Scans beyond it get 429.")
-    most_admitted_offline: int = Field(
+    max_offline_admissions: int = Field(
         default=200, ge=0, description="Maximum number of members that an offline door admits."
     )
-    tidy_every_s: float = Field(default=20.0, gt=0, description="Interval of the job that ends forgotten visits.")
+    expire_visits_every_s: float = Field(
+        default=20.0, gt=0, description="Interval of the job that ends forgotten visits."
+    )
     annul_window_s: float = Field(default=900.0, gt=0, description="A device may annul its own scan within this time.")
 
 
@@ -116,7 +120,7 @@ class ConsumerSettings(BaseModel):
 
     min: int | None = Field(default=None, ge=1, description="Minimum number of consumers.")
     max: int | None = Field(default=None, ge=1, description="Maximum number of consumers under lag.")
-    calm_s: float | None = Field(default=None, gt=0, description="Scale down after this time without lag.")
+    scale_down_after_s: float | None = Field(default=None, gt=0, description="Scale down after this time without lag.")
 
 
 class PassSettings(BaseModel):
@@ -162,20 +166,22 @@ class IdentitySettings(BaseModel):
         default=19_456, ge=8, description="Memory of one password hash, as OWASP recommends."
     )
     argon2_passes: int = Field(default=2, ge=1, description="Iterations of one password hash.")
-    free_attempts: int = Field(
+    failed_attempts_before_delay: int = Field(
         default=5, ge=1, description="Failed attempts without delay, per account and network, or per known device."
     )
-    free_attempts_of_address: int = Field(
+    failed_attempts_before_delay_per_address: int = Field(
         default=30, ge=1, description="Failed attempts without delay, per network address."
     )
-    longest_delay_s: float = Field(default=900, gt=0, le=86_400, description="Delays double from 1 s up to this value.")
-    stranger_attempts_per_hour: int = Field(
+    max_attempt_delay_s: float = Field(
+        default=900, gt=0, le=86_400, description="Delays double from 1 s up to this value."
+    )
+    unknown_device_attempts_per_hour: int = Field(
         default=50, ge=1, description="Failed attempts per account and hour from all unknown devices together."
     )
-    stranger_mails_per_hour: int = Field(
+    unknown_device_mails_per_hour: int = Field(
         default=20, ge=1, description="Mails per hour to one address that unknown devices may request."
     )
-    mails_of_address_per_hour: int = Field(
+    mails_per_address_per_hour: int = Field(
         default=100, ge=1, description="Mails per hour that one network address may request."
     )
     known_device_days: float = Field(
@@ -211,7 +217,9 @@ class ImageSettings(BaseModel):
     presigned: bool = Field(default=False, description="Redirect clients to presigned URLs of the bucket.")
     max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="Maximum size of one upload.")
     max_pixels: int = Field(default=40_000_000, ge=1, description="Maximum width times height of one upload.")
-    sweep_after_hours: float = Field(default=24, gt=0, description="Unused pictures are deleted after it.")
+    delete_unused_after_hours: float = Field(
+        default=24, gt=0, description="Unused pictures are deleted after this time."
+    )
 
 
 class ApiSettings(BaseModel):
@@ -246,25 +254,25 @@ class ApiSettings(BaseModel):
 
     @field_validator("allowed_origins")
     @classmethod
-    def as_browsers_say(cls, origins: list[str]) -> list[str]:
+    def normalise_origins(cls, origins: list[str]) -> list[str]:
         """Normalise each origin to the form that browsers send: lower case, no trailing slash, no default port."""
         return list(dict.fromkeys(_origin(each.strip()) for each in origins))
 
 
-def _origin(named: str) -> str:
-    if named == "*":
-        return named
-    if (found := origin_of(named)) is not None:
-        return found
-    if _OTHER_ORIGIN.fullmatch(other := named.lower().removesuffix("/")):
+def _origin(text: str) -> str:
+    if text == "*":
+        return text
+    if (origin := origin_of(text)) is not None:
+        return origin
+    if _OTHER_ORIGIN.fullmatch(other := text.lower().removesuffix("/")):
         return other
-    raise ValueError(f"{named!r} is not an origin. Use scheme, host and port without a path")
+    raise ValueError(f"{text!r} is not an origin. Use scheme, host and port without a path")
 
 
-def url_of(host: str, port: int) -> str:
+def http_url(host: str, port: int) -> str:
     """The HTTP URL of a host; an empty host means all addresses."""
-    named = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104 - named, not listened on
-    return f"http://{named}:{port}"
+    url_host = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104 - part of a URL, not bound
+    return f"http://{url_host}:{port}"
 
 
 class DefaultStageSettings(BaseModel):
@@ -303,17 +311,17 @@ class PaymentSettings(BaseModel):
     reconcile_every_s: float = Field(
         default=120.0, gt=0, description="Interval of the job that checks open orders with Stripe."
     )
-    unchecked_for_s: float = Field(
+    recheck_after_s: float = Field(
         default=60.0, ge=0, description="Orders that were checked within this time are skipped."
     )
     remind_every_s: float = Field(default=600.0, gt=0, description="Interval of the job that sends reminders.")
-    freeze_at_once_days: int = Field(
+    max_freeze_days: int = Field(
         default=31, ge=0, description="Maximum length of a freeze that a member sets. 0: staff only."
     )
-    freeze_days_a_year: int = Field(
+    max_freeze_days_per_year: int = Field(
         default=62, ge=0, description="Maximum number of days per year that a member may freeze."
     )
-    freeze_ahead_days: int = Field(
+    max_freeze_lead_days: int = Field(
         default=60, ge=0, description="Maximum time before the start of a freeze that a member sets."
     )
 
@@ -322,7 +330,9 @@ class LiveSettings(BaseModel):
     """The live view, `/api/live`."""
 
     enabled: bool = Field(default=True, description="Serve the live view on a local stack.")
-    streams_per_asker: int = Field(default=20, ge=1, description="Maximum number of open streams per user or device.")
+    streams_per_principal: int = Field(
+        default=20, ge=1, description="Maximum number of open streams per user or device."
+    )
 
 
 class Settings(BaseSettings):
@@ -360,17 +370,6 @@ class Settings(BaseSettings):
     payments: PaymentSettings = PaymentSettings()
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
-    @property
-    def deprecated_variables(self) -> list[str]:
-        """The variables that are set and have no effect any more."""
-        groups = {name: value for name, value in self if isinstance(value, BaseModel)}
-        return [
-            f"{PREFIX}{name}{DELIMITER}{field}".upper()
-            for name, group in groups.items()
-            for field in sorted(group.model_fields_set)
-            if type(group).model_fields[field].deprecated
-        ]
-
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic's own
         cls,
@@ -390,21 +389,28 @@ class Settings(BaseSettings):
         try:
             return handler(values)
         except ValidationError as error:
-            raise named_errors(error, cls.model_fields) from None
+            former = former_variables(values) if isinstance(values, dict) else {}
+            raise named_errors(error, cls.model_fields, former) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def accept_deprecated_names(cls, values: Any) -> Any:  # noqa: ANN401 - pydantic's own
+        """Accept former names of settings."""
+        return with_current_names(values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
-    def complete(self) -> Self:
+    def fill_defaults(self) -> Self:
         """Set the defaults of the profile. In production, report everything that is missing."""
         self.data_dir = self.data_dir.absolute()
-        public_url = self.api.public_url or url_of(self.host, self.port)
-        if read_web_address(public_url) is None:
+        public_url = self.api.public_url or http_url(self.host, self.port)
+        if parse_web_url(public_url) is None:
             name = "FITMONITOR_API__PUBLIC_URL" if self.api.public_url else "FITMONITOR_HOST"
             raise ValueError(f"{name}: {public_url!r} is not an http(s) URL")
         self.api.public_url = origin_of(public_url) or public_url.rstrip("/")
         self.default_stage.redirect_uri = self.default_stage.redirect_uri or f"{self.api.public_url}/"
-        self._refuse_redirects()
+        self._validate_redirects()
         if self.profile is Profile.PRODUCTION:
-            self._refuse_gaps()
+            self._require_production_settings()
             return self
         keys = self.data_dir / "keys"
         if not self.database.url.get_secret_value() and self.profile is Profile.EMBEDDED:
@@ -422,16 +428,16 @@ class Settings(BaseSettings):
         )
         return self
 
-    def _refuse_redirects(self) -> None:
-        named = [("FITMONITOR_IDENTITY__REDIRECT_URIS", uri) for uri in self.identity.redirect_uris or []]
-        for name, uri in (*named, ("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", self.default_stage.redirect_uri)):
-            if not uri.isascii() or read_web_address(uri) is None:
+    def _validate_redirects(self) -> None:
+        allowed = [("FITMONITOR_IDENTITY__REDIRECT_URIS", uri) for uri in self.identity.redirect_uris or []]
+        for name, uri in (*allowed, ("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", self.default_stage.redirect_uri)):
+            if not uri.isascii() or parse_web_url(uri) is None:
                 raise ValueError(
                     f"{name}: {uri!r} is not a valid redirect URI. Use an absolute http or https URL without user "
                     "name, fragment or white space, as in https://app.example.com/callback"
                 )
 
-    def _refuse_gaps(self) -> None:
+    def _require_production_settings(self) -> None:
         needed = {
             "FITMONITOR_DATABASE__URL": self.database.url.get_secret_value(),
             "FITMONITOR_KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
@@ -448,6 +454,11 @@ class Settings(BaseSettings):
             missing.append("FITMONITOR_IDENTITY__CLIENT_ID")
         if missing:
             raise ValueError("Production requires these settings: " + ", ".join(missing))
+
+
+def deprecated_settings_in_use() -> list[DeprecatedSetting]:
+    """The deprecated settings in the environment of this process, which `Settings` still accepts."""
+    return list(deprecated_among(LenientEnvironment(Settings)()))
 
 
 @lru_cache(maxsize=1)

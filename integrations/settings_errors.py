@@ -12,7 +12,7 @@ from pydantic_settings import EnvSettingsSource
 PREFIX, DELIMITER = "FITMONITOR_", "__"
 
 # Pydantic's error types for text that is not JSON, or JSON of another type.
-_NOT_OF_THAT_KIND = frozenset({"list_type", "dict_type", "model_type", "set_type", "tuple_type"})
+_WRONG_JSON_TYPES = frozenset({"list_type", "dict_type", "model_type", "set_type", "tuple_type"})
 
 
 class LenientEnvironment(EnvSettingsSource):
@@ -45,15 +45,18 @@ def example_of(field: FieldInfo) -> str:
     return json.dumps((field.examples or [])[0])
 
 
-def named_errors(error: ValidationError, fields: Mapping[str, FieldInfo]) -> ValidationError:
+def named_errors(
+    error: ValidationError, fields: Mapping[str, FieldInfo], former: Mapping[str, str] | None = None
+) -> ValidationError:
     """Replace pydantic's location by the environment variable in each error.
 
     Args:
         error: the validation error of a settings class.
         fields: the fields of that class.
+        former: the deprecated variables in use, by their current variables. The message names both.
     """
     return ValidationError.from_exception_data(
-        error.title, [_named(each, fields) for each in _details(error)], hide_input=True
+        error.title, [_named(each, fields, former or {}) for each in _details(error)], hide_input=True
     )
 
 
@@ -75,20 +78,22 @@ def _details(error: ValidationError) -> Iterator[Mapping[str, Any]]:
     yield from error.errors(include_url=False, include_context=False, include_input=False)
 
 
-def _named(error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> InitErrorDetails:
+def _named(error: Mapping[str, Any], fields: Mapping[str, FieldInfo], former: Mapping[str, str]) -> InitErrorDetails:
     variable, field, rest = variable_of(error["loc"], fields)
-    said = error["msg"].removeprefix("Value error, ") if error["loc"] else error["msg"]
+    message = error["msg"].removeprefix("Value error, ") if error["loc"] else error["msg"]
     if field is not None and takes_json(field.annotation):
-        if not rest and error["type"] in _NOT_OF_THAT_KIND:
+        if not rest and error["type"] in _WRONG_JSON_TYPES:
             kind = "list" if error["type"] == "list_type" else "object"
-            said = f"must be a JSON {kind}"
+            message = f"must be a JSON {kind}"
         elif rest:
-            said = f"entry {rest}: {said}"
-        said = f"{said}, as in {variable}='{example_of(field)}'"
+            message = f"entry {rest}: {message}"
+        message = f"{message}, as in {variable}='{example_of(field)}'"
     elif field is not None and field.annotation is SecretStr:
-        said = said.partition(",")[0]
+        message = message.partition(",")[0]
+    if variable in former:
+        message = f"{message}. The value is that of the deprecated name {former[variable]}"
     return InitErrorDetails(
-        type=PydanticCustomError("setting", "{said}", {"said": said}),
+        type=PydanticCustomError("setting", "{message}", {"message": message}),
         loc=(variable,) if variable else tuple(error["loc"]),
         input=None,
     )

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from integrations.deprecated_settings import DEPRECATED_SETTINGS
 from integrations.settings import Profile, Settings
 
 _HEAD = """# Configuration
@@ -24,12 +25,14 @@ only; each part can be replaced by its own setting. A local stack needs no setti
 - **S**: a secret. It is never logged. It has no insecure default.
 - **P**: required in production.
 - Relative paths start at the current folder of the command.
+- A deprecated name stays valid for one version. Logs and `fitmonitor doctor` name each that is in use. If both names of
+  a setting have a value, the values must be equal.
 """
 
 _TABLE = "\n| variable | type | default | | meaning |\n|---|---|---|---|---|\n"
 
-# Read by a single command or function, therefore not in `Settings`.
-ELSEWHERE: Mapping[str, str] = {
+# Each is read by a single command or function and is therefore not in `Settings`.
+OTHER_VARIABLES: Mapping[str, str] = {
     "FITMONITOR_CACHE_DIR": "Cache for downloads (Apache Kafka). Default: `.cache` in a checkout, otherwise "
     "`fitmonitor` in the user's cache folder.",
     "FITMONITOR_URL": "URL of the installation that the command line calls. Default: the stack of the data folder.",
@@ -55,8 +58,9 @@ def page() -> str:
             continue
         parts += [f"\n## {name.replace('_', ' ').capitalize()}\n\n{_text(group.__doc__)}\n", _TABLE]
         parts += _rows(f"FITMONITOR_{name.upper()}__", group.model_fields, required)
+    parts += _removed()
     parts.append("\n## Other variables\n\n| variable | meaning |\n|---|---|\n")
-    parts += [f"| `{name}` | {meaning} |\n" for name, meaning in ELSEWHERE.items()]
+    parts += [f"| `{name}` | {meaning} |\n" for name, meaning in OTHER_VARIABLES.items()]
     return "".join(parts)
 
 
@@ -76,8 +80,22 @@ def _rows(prefix: str, fields: Mapping[str, FieldInfo], required: Sequence[str])
         marks = ["S"] if field.annotation is SecretStr else []
         marks += ["P"] if variable in required else []
         kind = " ".join([_kind(field.annotation), *_bounds(field)])
-        cells = [f"`{variable}`", kind, _default(field.default), " ".join(marks), _text(field.description)]
+        meaning = [_text(field.description), *_deprecated_names(variable)]
+        cells = [f"`{variable}`", kind, _default(field.default), " ".join(marks), " ".join(meaning)]
         yield f"| {' | '.join(cells)} |\n"
+
+
+def _deprecated_names(variable: str) -> Iterator[str]:
+    for setting in DEPRECATED_SETTINGS:
+        if setting.replacement_variable == variable:
+            yield f"Deprecated name: `{setting.variable}`."
+
+
+def _removed() -> Iterator[str]:
+    removed = [setting.variable for setting in DEPRECATED_SETTINGS if setting.replacement is None]
+    if removed:
+        yield "\n## Removed variables\n\nThey are accepted for one version and have no effect.\n\n"
+        yield from (f"- `{variable}`\n" for variable in removed)
 
 
 def _group(field: FieldInfo) -> type[BaseModel] | None:

@@ -20,8 +20,8 @@ _limit: ContextVar[_Limit | None] = ContextVar("time_limit", default=None)
 
 
 @contextmanager
-def within(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[None]:
-    """Limit the duration of a `with` block; inside another limit, the outer one counts too.
+def time_limit(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[None]:
+    """Limit the duration of a `with` block; inside another limit, only the outer one counts.
 
     Args:
         seconds: from now on.
@@ -37,12 +37,12 @@ def within(seconds: float, clock: Callable[[], float] = monotonic) -> Iterator[N
         _limit.reset(token)
 
 
-def is_time_for(seconds: float) -> bool:
+def has_time_for(seconds: float) -> bool:
     """Whether an operation of this duration fits into the limit; always true without a limit."""
-    return left_s(seconds) >= seconds
+    return remaining_s(seconds) >= seconds
 
 
-def left_s(most: float) -> float:
-    """Seconds until the limit, never negative, at most `most`."""
+def remaining_s(max_s: float) -> float:
+    """Seconds until the limit, at least 0 and at most `max_s`."""
     limit = _limit.get()
-    return most if limit is None else max(0.0, min(most, limit.ends_at - limit.clock()))
+    return max_s if limit is None else max(0.0, min(max_s, limit.ends_at - limit.clock()))

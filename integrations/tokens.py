@@ -19,7 +19,7 @@ from integrations.jwks import Jwks
 from integrations.settings import IdentitySettings
 
 ALGORITHM = "RS256"
-LONGEST_TOKEN = 8192
+MAX_TOKEN_LENGTH = 8192
 
 
 class TokenRefusal(StrEnum):
@@ -28,7 +28,7 @@ class TokenRefusal(StrEnum):
     MALFORMED = "malformed"
     WRONG_ALGORITHM = "wrong_algorithm"
     UNKNOWN_KEY = "unknown_key"
-    KEYS_AWAY = "keys_away"  # unknown key, and the provider's keys are unavailable
+    KEYS_UNAVAILABLE = "keys_unavailable"  # unknown key, and the provider's keys are unavailable
     BAD_SIGNATURE = "bad_signature"
     WRONG_ISSUER = "wrong_issuer"
     WRONG_USE = "wrong_use"  # an ID token instead of an access token, or the reverse
@@ -87,7 +87,7 @@ class TokenVerifier:
         use: the type.
         jwks: the issuer's keys; default: those at `identity.jwks_url`.
         clock: current time.
-        remembered: size of the cache; the oldest entry is dropped first.
+        cache_size: size of the cache; the oldest entry is dropped first.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class TokenVerifier:
         *,
         jwks: Jwks | None = None,
         clock: Clock = system_clock,
-        remembered: int = 4096,
+        cache_size: int = 4096,
     ) -> None:
         self._use = use
         self._identity = identity
@@ -106,8 +106,8 @@ class TokenVerifier:
         self._jws = PyJWS(algorithms=[ALGORITHM])
         self._headers = msgspec.json.Decoder(_Header)
         self._claims = msgspec.json.Decoder(_Claims)
-        self._most_remembered = remembered
-        self._remembered: dict[str, tuple[Caller, float]] = {}
+        self._cache_size = cache_size
+        self._cache: dict[str, tuple[Caller, float]] = {}
         self._generation = self._jwks.generation
 
     async def verify(self, token: str) -> Caller:
@@ -117,29 +117,29 @@ class TokenVerifier:
             TokenRefusedError: the token is invalid.
         """
         now = self._clock().timestamp()
-        caller = self._recall(token, now)
+        caller = self._cached(token, now)
         if caller is not None:
             return caller
-        if len(token) > LONGEST_TOKEN:
+        if len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefusedError(TokenRefusal.MALFORMED)
         key = await self._key(self._header(token))
         claims = self._signed_claims(token, key)
         caller = self._caller(claims, now)
-        if len(self._remembered) >= self._most_remembered:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[token] = caller, claims.exp
+        if len(self._cache) >= self._cache_size:
+            del self._cache[next(iter(self._cache))]
+        self._cache[token] = caller, claims.exp
         return caller
 
-    def _recall(self, token: str, now: float) -> Caller | None:
+    def _cached(self, token: str, now: float) -> Caller | None:
         self._jwks.refresh()
         if self._generation != self._jwks.generation:
             # A key may have been revoked, and all its tokens with it.
-            self._remembered.clear()
+            self._cache.clear()
             self._generation = self._jwks.generation
-        caller, expires = self._remembered.get(token, (None, 0.0))
+        caller, expires = self._cache.get(token, (None, 0.0))
         if caller is None or now < expires + self._identity.leeway_s:
             return caller
-        del self._remembered[token]
+        del self._cache[token]
         raise TokenRefusedError(TokenRefusal.EXPIRED)
 
     def _header(self, token: str) -> _Header:
@@ -156,7 +156,7 @@ class TokenVerifier:
             raise TokenRefusedError(TokenRefusal.WRONG_ALGORITHM)
         key = await self._jwks.key(header.kid)
         if key is None:
-            raise TokenRefusedError(TokenRefusal.UNKNOWN_KEY if self._jwks.reachable else TokenRefusal.KEYS_AWAY)
+            raise TokenRefusedError(TokenRefusal.UNKNOWN_KEY if self._jwks.reachable else TokenRefusal.KEYS_UNAVAILABLE)
         return key
 
     def _signed_claims(self, token: str, key: RSAPublicKey) -> _Claims:

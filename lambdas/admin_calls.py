@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from domain.identity.model import IdentityProblem, Role
 from domain.identity.ports import Directory, FunctionCaller, ProviderUnavailableError
-from integrations.cognito.client import IN_A_FUNCTION
+from integrations.cognito.client import LAMBDA_POLICY
 from integrations.cognito.directory import CognitoDirectory
 
 Response = dict[str, Any]
@@ -54,7 +54,7 @@ def pool_directory(pool_id: str = "") -> Directory:
         KeyError: no pool is named.
     """
     endpoint_url = os.environ.get(ENDPOINT_VARIABLE, "")
-    return CognitoDirectory(pool_id or os.environ[POOL_VARIABLE], endpoint_url=endpoint_url, patience=IN_A_FUNCTION)
+    return CognitoDirectory(pool_id or os.environ[POOL_VARIABLE], endpoint_url=endpoint_url, policy=LAMBDA_POLICY)
 
 
 def admin_of(event: Mapping[str, Any], directory: Directory) -> FunctionCaller:

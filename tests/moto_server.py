@@ -9,7 +9,7 @@ from typing import Any
 from moto.server import ThreadedMotoServer
 
 from domain.identity.model import Role
-from integrations.cognito.client import Patience, open_client
+from integrations.cognito.client import RetryPolicy, open_client
 from integrations.settings import IdentitySettings
 
 REGION = "eu-west-1"
@@ -29,7 +29,7 @@ class MotoPool:
     client: Any
 
 
-UNHURRIED = Patience(connect_s=20, read_s=60, attempts=1)  # how long it takes says how busy the machine is
+UNHURRIED = RetryPolicy(connect_s=20, read_s=60, attempts=1)  # how long it takes says how busy the machine is
 
 
 @contextmanager

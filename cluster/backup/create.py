@@ -19,7 +19,7 @@ from domain.clock import system_clock
 from domain.ids import new_id
 from domain.migrations.run import at_head, revision_of
 from domain.tables import metadata
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.settings import Profile, Settings
 
 
@@ -60,7 +60,7 @@ def _write(settings: Settings, writer: BackupWriter, temporary: Path, progress: 
             missing: Sequence[str] = ()
             # First of all, because a picture that is replaced from now on may be swept soon.
             if settings.profile is not Profile.PRODUCTION:
-                pictures, missing = copy_pictures(connection, open_images(settings), writer, progress)
+                pictures, missing = copy_pictures(connection, open_image_store(settings), writer, progress)
                 files.extend(pictures)
             files.extend(copy_files(settings, writer, temporary))
             return Manifest(

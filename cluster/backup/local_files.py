@@ -121,7 +121,7 @@ def _restore_key(file: Path, pem: bytes) -> None:
         if file.read_bytes() != pem:
             raise CommandError(f"{file} is another key than that of the backup", "move it away and try again")
         return
-    with KeyFolder(file.parent).changing():
+    with KeyFolder(file.parent).locked():
         _replace(file, [pem])
 
 

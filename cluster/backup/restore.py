@@ -20,7 +20,7 @@ from cluster.backup.stopped_database import stopped_database
 from cluster.errors import CommandError
 from domain.clock import system_clock
 from domain.unit_of_work import Store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.settings import Profile, Settings
 
 Confirm = Callable[[str], bool]
@@ -80,7 +80,7 @@ def restore_backup(settings: Settings, backup: BackupFile, progress_bar: Progres
         pictures = pictures_in(backup)
         wait = bool(pictures) and not keeps_pictures(settings)
         with progress_bar("restore", backup.manifest.rows + len(pictures)) as progress:
-            number = 0 if wait else restore_pictures(backup, open_images(settings), progress)
+            number = 0 if wait else restore_pictures(backup, open_image_store(settings), progress)
             disagreements = load(store, backup, progress)
         remove_restore_mark(store)
     return Restored(disagreements, number, wait, not_restored)

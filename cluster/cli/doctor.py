@@ -17,7 +17,8 @@ from cluster.local.doctor.checks import examine
 from cluster.local.doctor.finding import Finding
 from cluster.local.record import read_record
 from cluster.settings_file import stack_settings
-from integrations.settings import Profile, Settings
+from integrations.deprecated_settings import DeprecatedSetting
+from integrations.settings import Profile, Settings, deprecated_settings_in_use
 from integrations.settings_errors import DELIMITER, PREFIX
 
 _VARIABLE = re.compile(rf"{PREFIX}[A-Z_]+")
@@ -51,7 +52,7 @@ def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
     """The profile's settings without the invalid ones, so that the machine is checked anyway; and their problems."""
     try:
         settings = _read(profile)
-        return settings, [_deprecated(variable) for variable in settings.deprecated_variables]
+        return settings, [_deprecated(setting) for setting in deprecated_settings_in_use()]
     except ValidationError as error:
         problems = _problems(error)
     with _without({name for each in problems for name in _VARIABLE.findall(each)}):
@@ -64,10 +65,9 @@ def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
     return settings, [Finding("settings", good=False, found=each, mend=fix) for each in problems]
 
 
-def _deprecated(variable: str) -> Finding:
-    return Finding(
-        "settings", good=False, found=f"{variable} is deprecated and has no effect", mend="unset it", needed=False
-    )
+def _deprecated(setting: DeprecatedSetting) -> Finding:
+    found = f"{setting.variable} is deprecated"
+    return Finding("settings", good=False, found=found, mend=setting.hint, needed=False)
 
 
 def _read(profile: Profile | None) -> Settings:

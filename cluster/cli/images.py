@@ -19,7 +19,7 @@ from domain.images.sweep import Swept
 from domain.images.sweep import sweep as sweep_images
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.lease import Lease
 
 app = typer.Typer(no_args_is_help=True, help="Delete pictures that nothing shows any more.")
@@ -45,13 +45,13 @@ def sweep(
 ) -> None:
     """Delete abandoned uploads, and pictures that no machine and no member shows any more.
 
-    Only pictures older than FITMONITOR_IMAGES__SWEEP_AFTER_HOURS are deleted. Run it once an hour. While one sweep
-    runs, another ends with exit code 1.
+    Only pictures older than FITMONITOR_IMAGES__DELETE_UNUSED_AFTER_HOURS are deleted. Run it once an hour. While one
+    sweep runs, another ends with exit code 1.
 
     Example: fitmonitor images sweep --dry-run
     """
     settings = stack_settings()
-    written_before = system_clock() - timedelta(hours=settings.images.sweep_after_hours)
+    written_before = system_clock() - timedelta(hours=settings.images.delete_unused_after_hours)
     with opened(settings) as store:
 
         def shown_of(shelf: Shelf, names: Collection[str]) -> set[str]:
@@ -60,7 +60,7 @@ def sweep(
 
         try:
             with _lease(store, dry_run=dry_run) as check:
-                swept = sweep_images(open_images(settings), shown_of, written_before, dry_run=dry_run, check=check)
+                swept = sweep_images(open_image_store(settings), shown_of, written_before, dry_run=dry_run, check=check)
         except ImagesUnavailableError as error:
             raise CommandError(str(error), _UNAVAILABLE) from error
     print_result(swept, "\n".join([*swept.keys, _summary(swept, dry_run=dry_run)]), as_json=as_json)

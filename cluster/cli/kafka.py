@@ -32,7 +32,7 @@ def lag(
     Example: fitmonitor kafka lag --most 1000
     """
     with stack_kafka() as kafka:
-        groups = [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
+        groups = [group_lag(kafka, group, topic) for group, topic in kafka.subscriptions]
     if as_json:
         print_json([_as_json(group) for group in groups])
     else:

@@ -15,7 +15,7 @@ from domain.column_types import Id
 from domain.identity.addresses import CollidingAddressesError
 from domain.migrations.run import MigrationBusyError, upgrade
 from domain.unit_of_work import Store
-from integrations.local_identity.address_forms import release_addresses
+from integrations.local_identity.address_migration import release_addresses
 from integrations.settings import Settings
 
 _USERS = table("users", column("id", Id()), column("email"))

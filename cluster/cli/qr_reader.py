@@ -8,7 +8,7 @@ from pathlib import Path
 import zxingcpp
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
-from integrations.images.points import eight_bit, has_alpha, without_extras
+from integrations.images.pixels import has_alpha, strip_optional_chunks, to_eight_bits
 
 _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 _LARGEST_SIDE = 4000  # in pixels, of a picture that is read at its own size
@@ -26,9 +26,9 @@ def read_picture(path: Path) -> str:
         NoCodeError: there is none, or the file is not a picture.
     """
     try:
-        with Image.open(BytesIO(without_extras(path.read_bytes()))) as opened:
+        with Image.open(BytesIO(strip_optional_chunks(path.read_bytes()))) as opened:
             # Phones store pictures in the sensor's orientation and name the right one in a tag.
-            pictures = _grey(eight_bit(ImageOps.exif_transpose(opened)))
+            pictures = _grey(to_eight_bits(ImageOps.exif_transpose(opened)))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
         raise NoCodeError(f"{path} is not a readable picture") from error
     for variant in chain.from_iterable(_variants(picture) for picture in pictures):

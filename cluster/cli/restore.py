@@ -17,7 +17,7 @@ from cluster.backup.restore import Restored, keeps_pictures, restore_backup, ver
 from cluster.cli.output import local_time, print_json, print_plain
 from cluster.errors import CommandError, ExitCode
 from cluster.settings_file import stack_settings
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.settings import Profile, Settings
 
 _LISTED = 20
@@ -78,7 +78,7 @@ def _restore_pictures(backup: BackupFile, *, as_json: bool) -> None:
     if not keeps_pictures(settings):
         raise CommandError("this stack is not running", "start it with `fitmonitor up`, then restore the pictures")
     with progress_bar("pictures", len(pictures_in(backup))) as progress:
-        number = restore_pictures(backup, open_images(settings), progress)
+        number = restore_pictures(backup, open_image_store(settings), progress)
     if as_json:
         print_json({"pictures": number})
     else:

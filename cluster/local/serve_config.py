@@ -57,5 +57,5 @@ def _scale(scaling: dict[str, Any], settings: Settings) -> None:
         fewest = wanted.min or min(scaling["min_replicas"], wanted.max or scaling["max_replicas"])
         most = wanted.max or max(scaling["max_replicas"], fewest)
     scaling |= {"min_replicas": fewest, "max_replicas": most}
-    if wanted.calm_s is not None:
-        scaling["downscale_delay_s"] = wanted.calm_s
+    if wanted.scale_down_after_s is not None:
+        scaling["downscale_delay_s"] = wanted.scale_down_after_s

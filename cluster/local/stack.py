@@ -23,7 +23,7 @@ from cluster.local.record import ALL_INTERFACES, StackRecord, stop_leftovers
 from cluster.local.serve_config import write_serve_config
 from cluster.local.server import Server
 from cluster.local.servers import servers_of
-from integrations.settings import Profile, Settings, url_of
+from integrations.settings import Profile, Settings, http_url
 
 _READY_TIMEOUT_S = 45.0
 _OK = 200
@@ -252,6 +252,6 @@ def inherited_settings(settings: Settings) -> Mapping[str, str]:
 def _public_url(settings: Settings) -> str:
     """Return the configured URL; by default one that this machine can reach, also if the host is all interfaces."""
     chosen = settings.api.public_url
-    if settings.host in ALL_INTERFACES and chosen == url_of(settings.host, settings.port):
+    if settings.host in ALL_INTERFACES and chosen == http_url(settings.host, settings.port):
         return f"http://{LOOPBACK}:{settings.port}"
     return chosen

@@ -34,7 +34,7 @@ def consumer_groups() -> Sequence[GroupLag]:
         CommandError: Kafka is unavailable.
     """
     with stack_kafka() as kafka:
-        return [group_lag(kafka, group, topic) for group, topic in kafka.consumed]
+        return [group_lag(kafka, group, topic) for group, topic in kafka.subscriptions]
 
 
 def count_dead_letters() -> DeadLetterCount:

@@ -16,7 +16,7 @@ from deployments.identity.signed_in import SignedIn
 from domain.clock import Clock
 from domain.idempotency import KeyState
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, Role
-from integrations.sealing import CannotBeOpenedError, seal, unseal
+from integrations.sealing import UnsealError, seal, unseal
 from integrations.settings import Settings
 
 KEPT_FOR = timedelta(seconds=60)
@@ -91,7 +91,7 @@ class CodeAnswers:
 def _opened(sealed: str, code: str) -> CodeAnswer:
     try:
         return msgspec.json.decode(unseal(sealed, code, _PURPOSE), type=CodeAnswer)
-    except CannotBeOpenedError as error:
+    except UnsealError as error:
         raise later("unavailable", "What was answered cannot be read.") from error
 
 

@@ -12,7 +12,7 @@ from deployments.http.handles import (
     payments_by_handle,
 )
 from domain.clock import system_clock
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.logs import configure_logging
 from integrations.replica import Replica
 from integrations.settings import settings
@@ -42,7 +42,7 @@ class DefaultStage(Replica):
                     serve.get_deployment_handle("QrScanner", SCANS), serve.get_deployment_handle("Gateway", API)
                 ),
                 tokens=TokenVerifier(own.identity, TokenUse.ID),
-                images=open_images(own),
+                images=open_image_store(own),
             ),
             own,
             system_clock,

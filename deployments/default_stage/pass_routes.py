@@ -18,11 +18,11 @@ from deployments.http.request_body import RequestBody
 from deployments.http.route_guard import guarded_router
 from deployments.identity.users import UserService
 from deployments.qr.passes import ImageKind
-from deployments.qr.scan_bodies import LONGEST_CODE
+from deployments.qr.scan_bodies import MAX_CODE_LENGTH
 from domain.door.model import Direction, Outcome, PassReading, PassStatus, Reason, ScanAnswer
 from domain.ids import new_id
 from domain.passes import good_until
-from integrations.tokens import LONGEST_TOKEN, TokenRefusedError
+from integrations.tokens import MAX_TOKEN_LENGTH, TokenRefusedError
 
 _PIXELS = 300
 _SAID = {Outcome.ENTERED: "Entered", Outcome.LEFT: "Left"}
@@ -32,19 +32,19 @@ _answers = msgspec.json.Decoder(ScanAnswer)
 class OwnToken(RequestBody):
     """The caller's own ID token."""
 
-    token: Annotated[str, Field(max_length=LONGEST_TOKEN)]
+    token: Annotated[str, Field(max_length=MAX_TOKEN_LENGTH)]
 
 
 class ShownPass(RequestBody):
     """A code that was read from a phone."""
 
-    qrToken: Annotated[str, Field(max_length=LONGEST_CODE)]  # noqa: N815 - the client's word
+    qrToken: Annotated[str, Field(max_length=MAX_CODE_LENGTH)]  # noqa: N815 - the client's word
 
 
 class Entrance(RequestBody):
     """A code that was read at the entrance."""
 
-    token: Annotated[str, Field(max_length=LONGEST_CODE)]
+    token: Annotated[str, Field(max_length=MAX_CODE_LENGTH)]
 
 
 class PassHolder(BaseModel):

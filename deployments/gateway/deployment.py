@@ -20,7 +20,7 @@ from deployments.http.handles import (
 )
 from domain.clock import system_clock
 from domain.door.machine_model import MachineAction
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
@@ -61,13 +61,13 @@ class Gateway(Replica):
         # The tag is unique among replicas, living and past ones; a rank is given again.
         replica_id = serve.get_replica_context().replica_tag
         self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
-        self.closing.add("replies", self._replies.close)
+        self.resources.add("replies", self._replies.close)
         producer = CommandProducer(own)
-        self.closing.add("producer", producer.close)
+        self.resources.add("producer", producer.close)
         self._commands = DoorCommandClient(own, self._replies, producer)
         self._replies.start()
         self._tally = MetricsRegistry()
-        self.closing.add("tally", self._tally.stop)
+        self.resources.add("tally", self._tally.stop)
         self._tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
         self._tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
         self._tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
@@ -82,7 +82,7 @@ class Gateway(Replica):
                 commands=self._commands,
                 tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
                 payments=payments_by_handle(payments),
-                images=open_images(own),
+                images=open_image_store(own),
             ),
             own,
             system_clock,
@@ -110,4 +110,4 @@ class Gateway(Replica):
             raise GatewayUnhealthyError(f"dead tasks: {', '.join(dead)}")
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self.closing.close)
+        await asyncio.to_thread(self.resources.close)

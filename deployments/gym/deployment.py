@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from deployments.gym.services import gym_services
 from deployments.service_host import ServiceHost, ServiceReplica, open_store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.logs import configure_logging
 from integrations.settings import settings
 
@@ -20,8 +20,8 @@ class GymDeployment(ServiceReplica):
         own = settings()
         configure_logging(own)
         store = open_store(own.database)
-        self.closing.add("store", store.close)
+        self.resources.add("store", store.close)
         self.host = ServiceHost(
-            gym_services(store, images=open_images(own), image_settings=own.images),
+            gym_services(store, images=open_image_store(own), image_settings=own.images),
             keys_kept_for=timedelta(hours=own.api.idempotency_hours),
         )

@@ -8,7 +8,7 @@ from time import monotonic
 
 from domain.images.model import ImageProblem, ImageRefusal, Shelf, Size, image_key
 from domain.images.ports import ImageStore, ImagesUnavailableError
-from integrations.images.encoding import encode_anew
+from integrations.images.encoding import reencode
 
 # A picture of forty million pixels takes 200 to 370 MB while it is encoded, and Gym has other requests to answer.
 _AT_ONCE = 2
@@ -58,7 +58,7 @@ class ImagePublisher:
         uploaded = images.get(upload)
         if uploaded is None:
             return _GONE
-        encoded = encode_anew(uploaded.data, self._max_pixels)
+        encoded = reencode(uploaded.data, self._max_pixels)
         if isinstance(encoded, ImageRefusal):
             return encoded
         # Written even if it exists: the sweep keeps files that were written a moment ago.

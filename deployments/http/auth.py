@@ -139,7 +139,7 @@ class Callers:
         try:
             caller = await self._tokens.verify(token)
         except TokenRefusedError as refused:
-            if refused.reason is TokenRefusal.KEYS_AWAY:
+            if refused.reason is TokenRefusal.KEYS_UNAVAILABLE:
                 raise later("unavailable", "The identity provider's keys cannot be had.", seconds=5) from refused
             raise unauthenticated("The token is not valid here, or no longer.", error=True) from refused
         state = self._sessions.remembered(caller) or await self._sessions.state(caller, client)

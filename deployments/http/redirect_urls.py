@@ -2,7 +2,7 @@
 
 from deployments.http.problems import ApiProblem, Fault
 from integrations.settings import ApiSettings, Settings
-from integrations.web_addresses import origin_of, read_web_address
+from integrations.web_urls import origin_of, parse_web_url
 
 CALLBACK = "/api/sessions/callback"
 SUCCESS = "/api/checkouts/success?order={ORDER_ID}&session_id={CHECKOUT_SESSION_ID}"
@@ -32,7 +32,7 @@ def checkout_redirect(settings: ApiSettings, wanted: str | None, default: str, f
     """
     if wanted is None:
         return f"{settings.public_url}{default}"
-    address = read_web_address(wanted)
+    address = parse_web_url(wanted)
     allowed = {origin_of(each) for each in (settings.public_url, *settings.allowed_origins)}
     if address is None or address.origin not in allowed:
         raise ApiProblem(
@@ -64,7 +64,7 @@ def redirect_uri_for_origin(settings: Settings, page_origin: str | None) -> str:
         page_origin: the `Origin` header of the request.
     """
     default = settings.default_stage.redirect_uri
-    address = read_web_address(default)
+    address = parse_web_url(default)
     if page_origin is None or address is None or address.origin == page_origin:
         return default
     own = f"{page_origin}{_CALLBACK_OF_CLIENTS}"

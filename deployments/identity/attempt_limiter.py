@@ -144,12 +144,12 @@ class AttemptLimiter:
 def limits_of(settings: IdentitySettings) -> AttemptLimits:
     """The limits that the settings configure."""
     return AttemptLimits(
-        free=settings.free_attempts,
-        free_of_network=settings.free_attempts_of_address,
-        longest_delay=timedelta(seconds=settings.longest_delay_s),
-        strangers_an_hour=settings.stranger_attempts_per_hour,
-        mails_an_hour=settings.stranger_mails_per_hour,
-        mails_of_network_an_hour=settings.mails_of_address_per_hour,
+        free=settings.failed_attempts_before_delay,
+        free_of_network=settings.failed_attempts_before_delay_per_address,
+        longest_delay=timedelta(seconds=settings.max_attempt_delay_s),
+        strangers_an_hour=settings.unknown_device_attempts_per_hour,
+        mails_an_hour=settings.unknown_device_mails_per_hour,
+        mails_of_network_an_hour=settings.mails_per_address_per_hour,
     )
 
 

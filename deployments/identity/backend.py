@@ -12,7 +12,7 @@ from integrations.cognito.directory import CognitoDirectory
 from integrations.cognito.lambda_functions import LambdaFunctions
 from integrations.cognito.provider import CognitoProvider
 from integrations.local_identity.provider import LocalProvider
-from integrations.mail import mailer_of
+from integrations.mail import open_mailer
 from integrations.settings import Settings
 
 # How long the slower answer takes: a write and a mail nearby, or several calls of Cognito.
@@ -50,7 +50,7 @@ class IdentityBackend:
 
 def open_backend(settings: Settings, clock: Clock = system_clock) -> IdentityBackend:
     """Open the backend that the settings configure."""
-    mailer = mailer_of(settings)
+    mailer = open_mailer(settings)
     identity = settings.identity
     if identity.user_pool_id:
         directory = CognitoDirectory(identity.user_pool_id, region=identity.region, endpoint_url=identity.endpoint_url)

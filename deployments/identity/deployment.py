@@ -22,7 +22,7 @@ class IdentityDeployment(Replica):
         own = settings()
         configure_logging(own)
         store = open_store(own.database)
-        self.closing.add("store", store.close)
+        self.resources.add("store", store.close)
         keys_kept_for = timedelta(hours=own.api.idempotency_hours)
         devices = DeviceCookies(own.passes.key_dir, timedelta(days=own.identity.known_device_days))
         services = identity_services(
@@ -30,7 +30,7 @@ class IdentityDeployment(Replica):
         )
         host = ServiceHost(services, keys_kept_for=keys_kept_for, within_s=ANSWERS_WITHIN_S)
         self._threads = CallThreads(host, own.database.pool_size)
-        self.closing.add("threads", self._threads.close)
+        self.resources.add("threads", self._threads.close)
 
     async def call(self, name: MethodName, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - see `ServiceHost`
         """See `ServiceHost.call`."""

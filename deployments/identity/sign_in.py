@@ -120,7 +120,7 @@ class SignInService:
             self._provider.revoke(tokens.refresh_token)
             return user
         local = self._backend.local
-        if local is not None and not local.session_stands(caller.session_id):
+        if local is not None and not local.is_session_valid(caller.session_id):
             # The session was ended before its row was written, so there was no row to end.
             self._end(caller.user_id, caller.session_id)
             return service.SESSION_OVER

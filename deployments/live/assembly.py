@@ -62,7 +62,7 @@ def assemble_live(
     counts = LiveMetrics(tally or MetricsRegistry())
     turns = asyncio.Semaphore(READ_AT_ONCE)
     hub = Hub(Sources(others.gym, turns, others.events, clock, pace or Pace(), counts))
-    watchers = Watchers(callers, WATCHING, most=settings.live.streams_per_asker)
+    watchers = Watchers(callers, WATCHING, most=settings.live.streams_per_principal)
     app = guarded_app(
         "FIT Monitor, live view",
         "Gyms as they are now, as streams of server-sent events.",

@@ -31,9 +31,9 @@ class Live(Replica):
         own = settings()
         configure_logging(own)
         self._events = GymEventListener(own.kafka, asyncio.get_running_loop(), self._heard, self._turned)
-        self.closing.add("events", self._events.close)
+        self.resources.add("events", self._events.close)
         self._tally = MetricsRegistry()
-        self.closing.add("tally", self._tally.stop)
+        self.resources.add("tally", self._tally.stop)
         self._view = assemble_live(
             LiveOthers(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
@@ -72,4 +72,4 @@ class Live(Replica):
         self._view.hub.turned()
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self.closing.close)
+        await asyncio.to_thread(self.resources.close)

@@ -20,7 +20,7 @@ class PaymentsDeployment(ServiceReplica):
         own = settings()
         configure_logging(own)
         store = open_store(own.database)
-        self.closing.add("store", store.close)
+        self.resources.add("store", store.close)
         payments = own.payments
         services = payment_services(
             store,
@@ -28,7 +28,7 @@ class PaymentsDeployment(ServiceReplica):
             accepts_events=bool(own.stripe.webhook_secret.get_secret_value()),
             topic=own.kafka.payments_topic,
             freeze_limits=FreezeLimits(
-                payments.freeze_at_once_days, payments.freeze_days_a_year, payments.freeze_ahead_days
+                payments.max_freeze_days, payments.max_freeze_days_per_year, payments.max_freeze_lead_days
             ),
         )
         self.host = ServiceHost(services, keys_kept_for=timedelta(hours=own.api.idempotency_hours))

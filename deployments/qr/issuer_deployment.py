@@ -32,7 +32,7 @@ class QrIssuer(Replica):
         if key_dir is None:
             raise IssuerUnhealthyError("FITMONITOR_PASSES__KEY_DIR is not set")
         self._verifier = PassVerifier(key_dir)
-        self._passes = Passes(PassSigner(key_dir, settle=_SETTLE.get(current.profile, timedelta(0))))
+        self._passes = Passes(PassSigner(key_dir, min_key_age=_SETTLE.get(current.profile, timedelta(0))))
 
     def issue(self, member_id: UUID, count: int = 1) -> list[IssuedPass]:
         """A member's current code and the following ones, at most 40."""

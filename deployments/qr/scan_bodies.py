@@ -10,12 +10,12 @@ import msgspec
 from deployments.http.problems import ApiProblem, Fault
 from domain.door.model import Direction
 
-LONGEST_CODE = 2048
+MAX_CODE_LENGTH = 2048
 MOST_IN_AN_UPLOAD = 100
 # Clocks of devices start in 1900 (NTP), 1970 (POSIX), 1980 (GPS) or 2000, and no counter of 32 bits gets past 2106.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
-_Code = Annotated[str, msgspec.Meta(max_length=LONGEST_CODE, description="What was read, whatever it is.")]
+_Code = Annotated[str, msgspec.Meta(max_length=MAX_CODE_LENGTH, description="What was read, whatever it is.")]
 _ScanId = Annotated[
     str,
     msgspec.Meta(pattern=r"^[!-~]{1,64}\Z", description="The client's own; a repeated id gets the first answer."),

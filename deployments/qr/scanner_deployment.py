@@ -42,12 +42,12 @@ class QrScanner(Replica):
         # The tag is unique among all replicas, past ones included; a rank is assigned again.
         replica_id = serve.get_replica_context().replica_tag
         self._replies = ReplyListener(own.kafka, replica_id, asyncio.get_running_loop())
-        self.closing.add("replies", self._replies.close)
+        self.resources.add("replies", self._replies.close)
         self._producer = producer = CommandProducer(own)
-        self.closing.add("producer", producer.close)  # sends what is queued
+        self.resources.add("producer", producer.close)  # sends what is queued
         self._replies.start()
         tally = MetricsRegistry()
-        self.closing.add("tally", tally.stop)
+        self.resources.add("tally", tally.stop)
         tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
         tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
         tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
@@ -107,4 +107,4 @@ class QrScanner(Replica):
             raise ScannerUnhealthyError(f"dead tasks: {', '.join(dead)}")
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self.closing.close)
+        await asyncio.to_thread(self.resources.close)

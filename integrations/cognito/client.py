@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from domain.identity.addresses import normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal
 from domain.identity.ports import Account, ProviderUnavailableError
-from integrations.time_limit import is_time_for
+from integrations.time_limit import has_time_for
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """Timeouts and retries of an AWS client, in seconds.
 
     Args:
@@ -53,107 +53,109 @@ class Patience:
         return Config(connect_timeout=self.connect_s, read_timeout=self.read_s, retries=retries)
 
 
-# The gateway waits 10 s for Identity; Identity 8 s for a function; Cognito 5 s for a trigger. `time_limit` holds the
-# calls of one answer together within that: no attempt begins that could not end in time.
-FOR_IDENTITY = Patience(connect_s=1, read_s=3, attempts=2)
-FOR_INVOKING = Patience(connect_s=1, read_s=7, attempts=1)
-IN_A_FUNCTION = Patience(connect_s=0.5, read_s=1.5, attempts=2)
-FUNCTION_WITHIN_S = 5.5
-TRIGGER_WITHIN_S = 3.0
+# Callers wait: the gateway 10 s for Identity, Identity 8 s for a function, Cognito 5 s for a trigger. `time_limit`
+# limits all calls of one request together: no attempt starts that could end too late.
+IDENTITY_POLICY = RetryPolicy(connect_s=1, read_s=3, attempts=2)
+INVOKE_POLICY = RetryPolicy(connect_s=1, read_s=7, attempts=1)
+LAMBDA_POLICY = RetryPolicy(connect_s=0.5, read_s=1.5, attempts=2)
+FUNCTION_TIME_LIMIT_S = 5.5
+TRIGGER_TIME_LIMIT_S = 3.0
 
 
-class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
+class TimeLimitExceededError(BotoCoreError):  # type: ignore[misc]
     """The next attempt would exceed the time limit of the request."""
 
-    fmt = "no time is left for another attempt"
+    fmt = "time limit exceeded: no time for another attempt"
 
 
-WRONG = IdentityRefusal(IdentityProblem.WRONG_CREDENTIALS, "The address or the password is wrong.")
-WRONG_CODE = IdentityRefusal(IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Ask for another.")
-_WEAK = IdentityRefusal(
-    IdentityProblem.WEAK_PASSWORD, "The password does not meet the pool's rules; choose a longer one."
+WRONG_CREDENTIALS = IdentityRefusal(IdentityProblem.WRONG_CREDENTIALS, "The address or the password is wrong.")
+WRONG_CODE = IdentityRefusal(
+    IdentityProblem.WRONG_CODE, "The code is wrong, was used, or has expired. Request another one."
 )
-_OLD_ONE = IdentityRefusal(IdentityProblem.WEAK_PASSWORD, "The password was used before; choose another one.")
-_TOO_MANY = IdentityRefusal(
-    IdentityProblem.TOO_MANY_ATTEMPTS, "Too many tries with this account. Try again in some minutes.", 300
+_WEAK_PASSWORD = IdentityRefusal(
+    IdentityProblem.WEAK_PASSWORD, "The password does not meet the rules of the user pool. Choose a longer one."
+)
+_REUSED_PASSWORD = IdentityRefusal(IdentityProblem.WEAK_PASSWORD, "The password was used before. Choose another one.")
+_TOO_MANY_ATTEMPTS = IdentityRefusal(
+    IdentityProblem.TOO_MANY_ATTEMPTS, "Too many attempts with this account. Try again in a few minutes.", 300
 )
 REFUSALS: Mapping[str, IdentityRefusal] = {
-    "NotAuthorizedException": WRONG,
-    "UserNotFoundException": WRONG,
+    "NotAuthorizedException": WRONG_CREDENTIALS,
+    "UserNotFoundException": WRONG_CREDENTIALS,
     "UserNotConfirmedException": IdentityRefusal(
-        IdentityProblem.NOT_CONFIRMED, "The address was not confirmed yet. Enter the code that was sent to it."
+        IdentityProblem.NOT_CONFIRMED, "The address is not confirmed yet. Enter the code that was sent to it."
     ),
     "PasswordResetRequiredException": IdentityRefusal(
-        IdentityProblem.NEW_PASSWORD_NEEDED, "A new password is needed. Ask for a code with “forgot password”."
+        IdentityProblem.NEW_PASSWORD_NEEDED, "A new password is required. Request a code with “forgot password”."
     ),
     "CodeMismatchException": WRONG_CODE,
     "ExpiredCodeException": WRONG_CODE,
     "UsernameExistsException": IdentityRefusal(
-        IdentityProblem.EMAIL_IN_USE, "There is an account of this address already."
+        IdentityProblem.EMAIL_IN_USE, "An account with this address exists already."
     ),
     "AliasExistsException": IdentityRefusal(
-        IdentityProblem.EMAIL_IN_USE, "There is an account of this address already."
+        IdentityProblem.EMAIL_IN_USE, "An account with this address exists already."
     ),
-    "InvalidPasswordException": _WEAK,
-    "PasswordHistoryPolicyViolationException": _OLD_ONE,
-    "TooManyFailedAttemptsException": _TOO_MANY,
-    "LimitExceededException": _TOO_MANY,
+    "InvalidPasswordException": _WEAK_PASSWORD,
+    "PasswordHistoryPolicyViolationException": _REUSED_PASSWORD,
+    "TooManyFailedAttemptsException": _TOO_MANY_ATTEMPTS,
+    "LimitExceededException": _TOO_MANY_ATTEMPTS,
 }
-"""Cognito's errors that are somebody's answer. Every other one means that it cannot be had as it is."""
+"""Cognito's errors that the user can resolve. Any other error means that Cognito is unavailable."""
 
 UNKNOWN_USER = "UserNotFoundException"
 INVALID = "InvalidParameterException"
 # A malformed value is reported by its name.
 _INVALID_VALUES: Mapping[str, IdentityRefusal] = {
     "'confirmationCode'": WRONG_CODE,
-    "'password'": _WEAK,
-    "'proposedPassword'": _WEAK,
-    "'previousPassword'": WRONG,
+    "'password'": _WEAK_PASSWORD,
+    "'proposedPassword'": _WEAK_PASSWORD,
+    "'previousPassword'": WRONG_CREDENTIALS,
 }
 
-DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "This account was disabled; staff can help.")
+DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "This account is disabled. Ask the staff.")
 SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
 NEW_PASSWORD_NEEDED = REFUSALS["PasswordResetRequiredException"]
 
 
 def open_client(
-    service: str, region: str, endpoint_url: str = "", patience: Patience = FOR_IDENTITY, /, **credentials: str
+    service: str, region: str, endpoint_url: str = "", policy: RetryPolicy = IDENTITY_POLICY, /, **credentials: str
 ) -> Any:  # noqa: ANN401 - boto3 has no types
     """Open a client of an AWS service. Credentials come from the environment unless they are given.
 
-    Its calls raise `OutOfTimeError` instead of starting an attempt that would exceed the current time limit.
+    Its calls raise `TimeLimitExceededError` instead of starting an attempt that would exceed the current time limit.
     """
     client = boto3.client(
-        service, region_name=region or None, endpoint_url=endpoint_url or None, config=patience.config, **credentials
+        service, region_name=region or None, endpoint_url=endpoint_url or None, config=policy.config, **credentials
     )
 
-    def in_time(**_request: object) -> None:
-        if not is_time_for(patience.attempt_s):
-            raise OutOfTimeError
+    def check_time_limit(**_request: object) -> None:
+        if not has_time_for(policy.attempt_s):
+            raise TimeLimitExceededError
 
-    client.meta.events.register("before-send", in_time)
+    client.meta.events.register("before-send", check_time_limit)
     return client
 
 
 @contextmanager
-def plainly(*passing: str) -> Iterator[None]:
+def translate_errors(*unchanged: str) -> Iterator[None]:
     """Convert errors of Cognito and of the connection to `ProviderUnavailableError`.
 
     Args:
-        passing: names of Cognito errors to re-raise unchanged.
+        unchanged: names of Cognito errors to re-raise unchanged.
 
     Raises:
-        ClientError: one of `passing`.
+        ClientError: one of `unchanged`.
         ProviderUnavailableError: any other error.
     """
     try:
         yield
     except ClientError as error:
-        if error_code(error) in passing:
+        if error_code(error) in unchanged:
             raise
-        raise ProviderUnavailableError(f"Cognito refused ({error_code(error)})") from error
+        raise ProviderUnavailableError(f"Service unavailable: Cognito ({error_code(error)})") from error
     except BotoCoreError as error:
-        raise ProviderUnavailableError(f"Cognito cannot be had ({type(error).__name__})") from error
+        raise ProviderUnavailableError(f"Service unavailable: Cognito ({type(error).__name__})") from error
 
 
 def refusal_of(error: ClientError) -> IdentityRefusal | None:
@@ -176,9 +178,9 @@ def error_message(error: ClientError) -> str:
     return str(error.response["Error"].get("Message", ""))
 
 
-def ignoring(call: Callable[[], object], *refusals: str) -> None:
+def ignore_errors(call: Callable[[], object], *names: str) -> None:
     """Make a call and ignore errors of these names."""
-    with suppress(ClientError), plainly(*refusals):
+    with suppress(ClientError), translate_errors(*names):
         call()
 
 
@@ -187,8 +189,8 @@ def account_from(user: Mapping[str, Any], groups: tuple[str, ...] = ()) -> Accou
     listed = user.get("Attributes") or user.get("UserAttributes") or []
     attributes = {each["Name"]: each["Value"] for each in listed}
     created: datetime = user["UserCreateDate"]
-    told = str(attributes.get("email", ""))
-    email = normal_address_or_none(told) or told.lower() or None
+    given = str(attributes.get("email", ""))
+    email = normal_address_or_none(given) or given.lower() or None
     return Account(
         sub=UUID(attributes["sub"]),
         email=email,

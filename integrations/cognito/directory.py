@@ -9,21 +9,21 @@ from botocore.exceptions import ClientError
 from domain.identity.model import Role
 from domain.identity.ports import Account, AccountPage, ProviderUnavailableError
 from integrations.cognito.client import (
-    FOR_IDENTITY,
+    IDENTITY_POLICY,
     INVALID,
     UNKNOWN_USER,
-    Patience,
+    RetryPolicy,
     account_from,
     error_code,
     error_message,
-    ignoring,
+    ignore_errors,
     open_client,
-    plainly,
+    translate_errors,
 )
 
-_A_PAGE = 60  # the most that Cognito gives at once
-_MISSING = "ResourceNotFoundException"  # a group, or the whole pool
-_NO_TOKEN = (INVALID, "InvalidToken")  # the second is what moto says
+_PAGE_SIZE = 60  # Cognito's maximum
+_NOT_FOUND = "ResourceNotFoundException"  # a group, or the whole pool
+_INVALID_TOKEN = (INVALID, "InvalidToken")  # the second is moto's
 
 
 class CognitoDirectory:
@@ -31,7 +31,7 @@ class CognitoDirectory:
 
     Args:
         pool_id, region, endpoint_url: the user pool.
-        patience: timeouts and retries.
+        policy: timeouts and retries.
         client: replaces the own client.
     """
 
@@ -41,11 +41,11 @@ class CognitoDirectory:
         *,
         region: str = "",
         endpoint_url: str = "",
-        patience: Patience = FOR_IDENTITY,
+        policy: RetryPolicy = IDENTITY_POLICY,
         client: Any = None,  # noqa: ANN401 - boto3 has no types
     ) -> None:
         self._pool_id = pool_id
-        self._client = client or open_client("cognito-idp", region, endpoint_url, patience)
+        self._client = client or open_client("cognito-idp", region, endpoint_url, policy)
 
     def page(self, limit: int, after: str | None) -> AccountPage:
         """See `Directory`.
@@ -64,7 +64,7 @@ class CognitoDirectory:
     def account(self, sub: UUID) -> Account | None:
         """See `Directory`."""
         try:
-            with plainly(UNKNOWN_USER):
+            with translate_errors(UNKNOWN_USER):
                 user = self._client.admin_get_user(UserPoolId=self._pool_id, Username=str(sub))
                 listed = self._client.admin_list_groups_for_user(UserPoolId=self._pool_id, Username=str(sub))
         except ClientError:
@@ -77,40 +77,40 @@ class CognitoDirectory:
 
     def add_to_group(self, sub: UUID, group: str) -> None:
         """See `Directory`."""
-        asked = {"UserPoolId": self._pool_id, "Username": str(sub), "GroupName": group}
+        membership = {"UserPoolId": self._pool_id, "Username": str(sub), "GroupName": group}
         try:
-            with plainly(UNKNOWN_USER, _MISSING):
-                self._client.admin_add_user_to_group(**asked)
+            with translate_errors(UNKNOWN_USER, _NOT_FOUND):
+                self._client.admin_add_user_to_group(**membership)
         except ClientError as error:
-            _needs_pool(error)
+            _check_pool_exists(error)
             if error_code(error) == UNKNOWN_USER:
                 return
-            made = {"UserPoolId": self._pool_id, "GroupName": group}
-            ignoring(lambda: self._client.create_group(**made), "GroupExistsException")
-            ignoring(lambda: self._client.admin_add_user_to_group(**asked), UNKNOWN_USER)
+            new_group = {"UserPoolId": self._pool_id, "GroupName": group}
+            ignore_errors(lambda: self._client.create_group(**new_group), "GroupExistsException")
+            ignore_errors(lambda: self._client.admin_add_user_to_group(**membership), UNKNOWN_USER)
 
     def remove_from_group(self, sub: UUID, group: str) -> None:
         """See `Directory`."""
-        asked = {"UserPoolId": self._pool_id, "Username": str(sub), "GroupName": group}
+        membership = {"UserPoolId": self._pool_id, "Username": str(sub), "GroupName": group}
         try:
-            with plainly(UNKNOWN_USER, _MISSING):
-                self._client.admin_remove_user_from_group(**asked)
+            with translate_errors(UNKNOWN_USER, _NOT_FOUND):
+                self._client.admin_remove_user_from_group(**membership)
         except ClientError as error:
-            _needs_pool(error)
+            _check_pool_exists(error)
 
     def _users(self, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
         users: list[dict[str, Any]] = []
         token = after
         while len(users) < limit:
-            asked: dict[str, Any] = {"UserPoolId": self._pool_id, "Limit": min(_A_PAGE, limit - len(users))}
+            request: dict[str, Any] = {"UserPoolId": self._pool_id, "Limit": min(_PAGE_SIZE, limit - len(users))}
             if token:
-                asked["PaginationToken"] = token
+                request["PaginationToken"] = token
             try:
-                # A token of Cognito's own, further on, is not refused for its form.
-                with plainly(*_NO_TOKEN if token and token == after else ()):
-                    answer = self._client.list_users(**asked)
+                # Only the caller's token can be invalid. The following ones are Cognito's own.
+                with translate_errors(*_INVALID_TOKEN if token and token == after else ()):
+                    answer = self._client.list_users(**request)
             except ClientError as error:
-                raise ValueError("the list cannot be continued there") from error
+                raise ValueError("the list cannot be continued: invalid token") from error
             users += answer["Users"]
             token = answer.get("PaginationToken")
             if not token:
@@ -120,14 +120,14 @@ class CognitoDirectory:
     def _members(self, group: str) -> Iterator[dict[str, Any]]:
         token: str | None = None
         while True:
-            asked: dict[str, Any] = {"UserPoolId": self._pool_id, "GroupName": group, "Limit": _A_PAGE}
+            request: dict[str, Any] = {"UserPoolId": self._pool_id, "GroupName": group, "Limit": _PAGE_SIZE}
             if token:
-                asked["NextToken"] = token
+                request["NextToken"] = token
             try:
-                with plainly(_MISSING):
-                    answer = self._client.list_users_in_group(**asked)
+                with translate_errors(_NOT_FOUND):
+                    answer = self._client.list_users_in_group(**request)
             except ClientError as error:
-                _needs_pool(error)
+                _check_pool_exists(error)
                 return
             yield from answer["Users"]
             token = answer.get("NextToken")
@@ -135,11 +135,11 @@ class CognitoDirectory:
                 return
 
 
-def _needs_pool(error: ClientError) -> None:
+def _check_pool_exists(error: ClientError) -> None:
     """Cognito uses the same error name for a missing group and a missing pool.
 
     Raises:
         ProviderUnavailableError: the pool is missing, so "the group is empty" would be wrong.
     """
-    if error_code(error) == _MISSING and "pool" in error_message(error).lower():
-        raise ProviderUnavailableError("Cognito has no such user pool") from error
+    if error_code(error) == _NOT_FOUND and "pool" in error_message(error).lower():
+        raise ProviderUnavailableError("Service unavailable: Cognito has no such user pool") from error

@@ -14,7 +14,7 @@ import msgspec
 from domain.identity.model import IdentityProblem, IdentityRefusal
 from domain.identity.ports import Account, AccountPage, FunctionCaller, ProviderUnavailableError
 
-_OK = 200
+_STATUS_OK = 200
 
 
 class AccountItem(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ class _Problem(msgspec.Struct, frozen=True):
     detail: str
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Response(msgspec.Struct, frozen=True):
     body: str
     status: int = msgspec.field(name="statusCode")
 
@@ -113,13 +113,15 @@ def read_account(answer: object) -> Account | IdentityRefusal:
 
 def _body(answer: object) -> str | IdentityRefusal:
     try:
-        read = msgspec.convert(answer, _Answer)
-        if read.status == _OK:
+        read = msgspec.convert(answer, _Response)
+        if read.status == _STATUS_OK:
             return read.body
         problem = msgspec.json.decode(read.body, type=_Problem)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ProviderUnavailableError("a function answered nothing that can be read") from error
+        raise ProviderUnavailableError("Service unavailable: a Lambda function returned an invalid response") from error
     try:
         return IdentityRefusal(IdentityProblem(problem.code), problem.detail)
     except ValueError as error:
-        raise ProviderUnavailableError(f"a function refused ({problem.code})") from error
+        raise ProviderUnavailableError(
+            f"Service unavailable: a Lambda function refused the call ({problem.code})"
+        ) from error

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.identity.model import IdentityRefusal, Role
 from domain.identity.ports import Account, AccountPage, FunctionCaller, ProviderUnavailableError, RoleAction
-from integrations.cognito.client import FOR_INVOKING, open_client
+from integrations.cognito.client import INVOKE_POLICY, open_client
 from integrations.cognito.function_events import function_event, read_account, read_page
 from integrations.settings import IdentitySettings
 
@@ -26,7 +26,7 @@ class LambdaFunctions:
 
     def __init__(self, identity: IdentitySettings, client: Any = None) -> None:  # noqa: ANN401 - boto3 has no types
         self._identity = identity
-        self._client = client or open_client("lambda", identity.region, identity.endpoint_url, FOR_INVOKING)
+        self._client = client or open_client("lambda", identity.region, identity.endpoint_url, INVOKE_POLICY)
 
     def list_users(self, caller: FunctionCaller, limit: int, after: str | None) -> AccountPage | IdentityRefusal:
         """See `IdentityFunctions`."""
@@ -47,7 +47,9 @@ class LambdaFunctions:
         try:
             answer = self._client.invoke(FunctionName=name, Payload=msgspec.json.encode(event))
             if answer.get("FunctionError"):
-                raise ProviderUnavailableError(f"the function {name} failed")
+                raise ProviderUnavailableError(f"Service unavailable: the Lambda function {name} failed")
             return read(msgspec.json.decode(answer["Payload"].read()))
         except (ClientError, BotoCoreError, msgspec.DecodeError) as error:
-            raise ProviderUnavailableError(f"the function {name} cannot be had ({type(error).__name__})") from error
+            raise ProviderUnavailableError(
+                f"Service unavailable: Lambda function {name} ({type(error).__name__})"
+            ) from error

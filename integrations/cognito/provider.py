@@ -18,44 +18,44 @@ from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, Ident
 from domain.identity.ports import Account, ProviderUnavailableError
 from domain.text import kept
 from integrations.cognito.client import (
-    FOR_IDENTITY,
+    IDENTITY_POLICY,
     INVALID,
     NEW_PASSWORD_NEEDED,
     REFUSALS,
     SESSION_OVER,
     UNKNOWN_USER,
-    WRONG,
     WRONG_CODE,
+    WRONG_CREDENTIALS,
     account_from,
     error_code,
     error_message,
-    ignoring,
+    ignore_errors,
     open_client,
-    plainly,
     refusal_of,
+    translate_errors,
 )
 from integrations.cognito.directory import CognitoDirectory
 from integrations.settings import IdentitySettings
-from integrations.time_limit import is_time_for
+from integrations.time_limit import has_time_for
 
 T = TypeVar("T")
 
-_PAGE_TIMEOUT = httpx.Timeout(FOR_IDENTITY.read_s, connect=FOR_IDENTITY.connect_s)
-# Of the hosted page's refusals (RFC 6749 section 5.2) those that the code or what came with it is to blame for.
-_CODE_TO_BLAME = {"invalid_grant", "invalid_request"}
+_PAGE_TIMEOUT = httpx.Timeout(IDENTITY_POLICY.read_s, connect=IDENTITY_POLICY.connect_s)
+# Errors of the token endpoint (RFC 6749 section 5.2) that mean an invalid code, redirect URI or verifier.
+_INVALID_CODE_ERRORS = {"invalid_grant", "invalid_request"}
 _WRONG_AUTHORIZATION = IdentityRefusal(
-    IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Sign in again."
+    IdentityProblem.WRONG_CODE, "The code is wrong, was used, or has expired. Sign in again."
 )
 
 
-class _Granted(msgspec.Struct, frozen=True):
+class _TokenResponse(msgspec.Struct, frozen=True):
     access_token: str
     id_token: str
     refresh_token: str
     expires_in: int
 
 
-class _NotGranted(msgspec.Struct, frozen=True):
+class _TokenError(msgspec.Struct, frozen=True):
     error: str
 
 
@@ -95,17 +95,17 @@ class CognitoProvider:
         attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": kept(name)}]
 
         def call() -> UUID:
-            made = self._client.sign_up(**self._app, Username=address, Password=password, UserAttributes=attributes)
-            return _sign_up_id(UUID(made["UserSub"]))
+            created = self._client.sign_up(**self._app, Username=address, Password=password, UserAttributes=attributes)
+            return _sign_up_id(UUID(created["UserSub"]))
 
-        answer = self._answer(call)
+        answer = self._call(call)
         if isinstance(answer, IdentityRefusal) and answer.problem is IdentityProblem.EMAIL_IN_USE:
             former = self._user_of(address)
             if former is not None and not former.confirmed:
                 self.delete(former.sub)
-                answer = self._answer(call)
+                answer = self._call(call)
                 if isinstance(answer, IdentityRefusal) and answer.problem is IdentityProblem.EMAIL_IN_USE:
-                    return uuid4()  # another sign-up was faster; nothing of this one was stored
+                    return uuid4()  # a concurrent sign-up was faster; this one stored nothing
         return answer
 
     def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
@@ -116,8 +116,10 @@ class CognitoProvider:
         username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
         if username is None:
             return WRONG_CODE
-        refusal = self._answer(
-            lambda: self._none(self._client.confirm_sign_up(**self._app, Username=username, ConfirmationCode=typed))
+        refusal = self._call(
+            lambda: self._discard_result(
+                self._client.confirm_sign_up(**self._app, Username=username, ConfirmationCode=typed)
+            )
         )
         # Do not reveal whether the account is missing, confirmed, disabled, or received too many codes.
         return None if refusal is None else WRONG_CODE
@@ -132,12 +134,12 @@ class CognitoProvider:
         address = account_name(email)
         username = address if sign_up_id is None else self._signed_up(address, sign_up_id)
         if username is not None:
-            self._quietly(lambda: self._client.resend_confirmation_code(**self._app, Username=username))
+            self._request_code(lambda: self._client.resend_confirmation_code(**self._app, Username=username))
 
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
         """See `IdentityProvider`."""
-        if not password:  # which Cognito takes for a call that lacks something
-            return WRONG
+        if not password:  # Cognito answers with an error about a missing parameter
+            return WRONG_CREDENTIALS
         return self._initiate("USER_PASSWORD_AUTH", {"USERNAME": account_name(email), "PASSWORD": password}, "")
 
     def refresh(self, refresh_token: str, client: Client = UNKNOWN_CLIENT) -> Tokens | IdentityRefusal:  # noqa: ARG002 - see there
@@ -148,11 +150,11 @@ class CognitoProvider:
     def revoke(self, refresh_token: str) -> None:
         """See `IdentityProvider`."""
         no_token = ("NotAuthorizedException", "UnauthorizedException", "UnsupportedTokenTypeException", INVALID)
-        ignoring(lambda: self._client.revoke_token(**self._app, Token=refresh_token), *no_token)
+        ignore_errors(lambda: self._client.revoke_token(**self._app, Token=refresh_token), *no_token)
 
     def sign_out_everywhere(self, sub: UUID) -> None:
         """See `IdentityProvider`."""
-        ignoring(lambda: self._client.admin_user_global_sign_out(**self._pool, Username=str(sub)), UNKNOWN_USER)
+        ignore_errors(lambda: self._client.admin_user_global_sign_out(**self._pool, Username=str(sub)), UNKNOWN_USER)
 
     def forgot_password(
         self,
@@ -160,7 +162,7 @@ class CognitoProvider:
         network: str = "",  # noqa: ARG002 - Cognito has limits of its own
     ) -> UUID:
         """See `IdentityProvider`. The new code of Cognito replaces the previous one. The returned id binds nothing."""
-        self._quietly(lambda: self._client.forgot_password(**self._app, Username=account_name(email)))
+        self._request_code(lambda: self._client.forgot_password(**self._app, Username=account_name(email)))
         return uuid4()
 
     def reset_password(
@@ -174,8 +176,8 @@ class CognitoProvider:
         typed = normal_code(code)
         if not typed:
             return WRONG_CODE
-        refusal = self._answer(
-            lambda: self._none(
+        refusal = self._call(
+            lambda: self._discard_result(
                 self._client.confirm_forgot_password(
                     **self._app, Username=account_name(email), ConfirmationCode=typed, Password=password
                 )
@@ -192,17 +194,17 @@ class CognitoProvider:
             try:
                 self._client.change_password(AccessToken=access_token, PreviousPassword=old, ProposedPassword=new)
             except ClientError as error:
-                # The same refusal as of a wrong password, told apart by what it says of the token alone.
+                # The error name is that of a wrong password. Only the message mentions the token.
                 if "Access Token" in error_message(error):
                     return SESSION_OVER
                 raise
             return None
 
-        return self._answer(call)
+        return self._call(call)
 
     def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
         """See `IdentityProvider`."""
-        asked = {
+        parameters = {
             "response_type": "code",
             "client_id": self._identity.client_id,
             "redirect_uri": redirect_uri,
@@ -211,7 +213,7 @@ class CognitoProvider:
             "code_challenge": code_challenge,
             "code_challenge_method": "S256",
         }
-        return f"{self._hosted()}/oauth2/authorize?{urlencode(asked)}"
+        return f"{self._hosted_url()}/oauth2/authorize?{urlencode(parameters)}"
 
     def exchange_code(self, code: str, redirect_uri: str, code_verifier: str | None) -> Tokens | IdentityRefusal:
         """See `IdentityProvider`."""
@@ -222,18 +224,20 @@ class CognitoProvider:
             "redirect_uri": redirect_uri,
             **({"code_verifier": code_verifier} if code_verifier else {}),
         }
-        if not is_time_for(FOR_IDENTITY.attempt_s):
-            raise ProviderUnavailableError("no time is left to ask Cognito's page")
+        if not has_time_for(IDENTITY_POLICY.attempt_s):
+            raise ProviderUnavailableError("Service unavailable: no time is left to call Cognito's token endpoint")
         try:
-            answer = httpx.post(f"{self._hosted()}/oauth2/token", data=form, timeout=_PAGE_TIMEOUT)
+            answer = httpx.post(f"{self._hosted_url()}/oauth2/token", data=form, timeout=_PAGE_TIMEOUT)
             if answer.status_code == HTTPStatus.BAD_REQUEST:
-                why = msgspec.json.decode(answer.content, type=_NotGranted).error
-                if why in _CODE_TO_BLAME:
+                reason = msgspec.json.decode(answer.content, type=_TokenError).error
+                if reason in _INVALID_CODE_ERRORS:
                     return _WRONG_AUTHORIZATION
-            said = msgspec.json.decode(answer.raise_for_status().content, type=_Granted)
+            granted = msgspec.json.decode(answer.raise_for_status().content, type=_TokenResponse)
         except (httpx.HTTPError, ValueError) as error:
-            raise ProviderUnavailableError(f"Cognito's page gives no tokens ({type(error).__name__})") from error
-        return Tokens(said.access_token, said.id_token, said.refresh_token, said.expires_in)
+            raise ProviderUnavailableError(
+                f"Service unavailable: Cognito's token endpoint ({type(error).__name__})"
+            ) from error
+        return Tokens(granted.access_token, granted.id_token, granted.refresh_token, granted.expires_in)
 
     def create(self, email: str, name: str, password: str | None) -> Account | IdentityRefusal:
         """See `IdentityProvider`."""
@@ -245,20 +249,20 @@ class CognitoProvider:
         ]
 
         def call() -> Account:
-            made = self._client.admin_create_user(
+            created = self._client.admin_create_user(
                 **self._pool, Username=address, UserAttributes=attributes, MessageAction="SUPPRESS"
             )
-            account = account_from({**made["User"], "UserStatus": "CONFIRMED"})
+            account = account_from({**created["User"], "UserStatus": "CONFIRMED"})
             # Without a permanent password the account could not even ask for a code to set one.
             first_password = {"Password": password or f"{secrets.token_urlsafe(24)}aA1!", "Permanent": True}
             try:
                 self._client.admin_set_user_password(**self._pool, Username=str(account.sub), **first_password)
             except (BotoCoreError, ClientError):
-                self.delete(account.sub)  # which would hold the address, and nobody could sign in to it
+                self.delete(account.sub)  # otherwise it would occupy the address, and nobody could sign in
                 raise
             return account
 
-        account = self._answer(call)
+        account = self._call(call)
         if isinstance(account, IdentityRefusal):
             return account
         self._directory.add_to_group(account.sub, Role.USER)
@@ -271,14 +275,14 @@ class CognitoProvider:
     def account_of(self, email: str) -> Account | None:
         """See `IdentityProvider`."""
         address = account_name(email).replace("\\", "\\\\").replace('"', '\\"')
-        with plainly():
+        with translate_errors():
             found = self._client.list_users(**self._pool, Filter=f'email = "{address}"', Limit=1)["Users"]
         return self._directory.account(account_from(found[0]).sub) if found else None
 
     def rename(self, sub: UUID, name: str) -> None:
         """See `IdentityProvider`."""
         attributes = [{"Name": "name", "Value": kept(name)}]
-        ignoring(
+        ignore_errors(
             lambda: self._client.admin_update_user_attributes(
                 **self._pool, Username=str(sub), UserAttributes=attributes
             ),
@@ -288,13 +292,13 @@ class CognitoProvider:
     def set_enabled(self, sub: UUID, *, enabled: bool) -> None:
         """See `IdentityProvider`."""
         call = self._client.admin_enable_user if enabled else self._client.admin_disable_user
-        ignoring(lambda: call(**self._pool, Username=str(sub)), UNKNOWN_USER)
+        ignore_errors(lambda: call(**self._pool, Username=str(sub)), UNKNOWN_USER)
         if not enabled:
             self.sign_out_everywhere(sub)
 
     def delete(self, sub: UUID) -> None:
         """See `IdentityProvider`."""
-        ignoring(lambda: self._client.admin_delete_user(**self._pool, Username=str(sub)), UNKNOWN_USER)
+        ignore_errors(lambda: self._client.admin_delete_user(**self._pool, Username=str(sub)), UNKNOWN_USER)
 
     def _signed_up(self, address: str, sign_up_id: UUID) -> str | None:
         """The user name that a sign-up created, unless a later sign-up replaced it."""
@@ -304,7 +308,7 @@ class CognitoProvider:
     def _user_of(self, address: str) -> Account | None:
         """The user of an address, without groups. Unlike `ListUsers`, this is consistent with recent writes."""
         try:
-            with plainly(UNKNOWN_USER):
+            with translate_errors(UNKNOWN_USER):
                 return account_from(self._client.admin_get_user(**self._pool, Username=address))
         except ClientError:
             return None
@@ -316,7 +320,9 @@ class CognitoProvider:
             if challenge == "NEW_PASSWORD_REQUIRED":
                 return NEW_PASSWORD_NEEDED
             if challenge:
-                raise ProviderUnavailableError(f"Cognito asks for what nobody here can answer ({challenge})")
+                raise ProviderUnavailableError(
+                    f"Service unavailable: Cognito requires an unsupported challenge ({challenge})"
+                )
             result = answer["AuthenticationResult"]
             return Tokens(
                 result["AccessToken"],
@@ -325,30 +331,30 @@ class CognitoProvider:
                 int(result["ExpiresIn"]),
             )
 
-        return self._answer(call)
+        return self._call(call)
 
-    def _answer(self, call: Callable[[], T]) -> T | IdentityRefusal:
+    def _call(self, call: Callable[[], T]) -> T | IdentityRefusal:
         try:
-            with plainly(*REFUSALS, INVALID):
+            with translate_errors(*REFUSALS, INVALID):
                 return call()
         except ClientError as error:
             refusal = refusal_of(error)
             if refusal is None:
-                raise ProviderUnavailableError(f"Cognito refused ({error_code(error)})") from error
+                raise ProviderUnavailableError(f"Service unavailable: Cognito ({error_code(error)})") from error
             return refusal
 
-    def _quietly(self, call: Callable[[], object]) -> None:
+    def _request_code(self, call: Callable[[], object]) -> None:
         """Request a code without revealing whether the account exists.
 
         Also hides that it is confirmed already, has no address (`INVALID`), or received too many codes.
         """
-        ignoring(call, *REFUSALS, INVALID)
+        ignore_errors(call, *REFUSALS, INVALID)
 
-    def _hosted(self) -> str:
+    def _hosted_url(self) -> str:
         if not self._identity.hosted_url:
-            raise ProviderUnavailableError("the pool's sign-in page is not named (FITMONITOR_IDENTITY__HOSTED_URL)")
+            raise ProviderUnavailableError("Service unavailable: FITMONITOR_IDENTITY__HOSTED_URL is not set")
         return self._identity.hosted_url.rstrip("/")
 
     @staticmethod
-    def _none(_answer: object) -> None:
+    def _discard_result(_result: object) -> None:
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from domain.images.model import Encoded, ImageProblem, ImageRefusal, Size
-from integrations.images.points import eight_bit, has_alpha, without_extras
+from integrations.images.pixels import has_alpha, strip_optional_chunks, to_eight_bits
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,12 +25,12 @@ _QUALITY = 85
 
 _log = structlog.get_logger(__name__)
 
-_NO_PICTURE = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The file is no JPEG, PNG or WebP picture.")
-_BROKEN = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture is broken or not complete.")
-_MOVES = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture moves. Send one that stands still.")
+_NOT_A_PICTURE = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The file is not a JPEG, PNG or WebP picture.")
+_DAMAGED = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "The picture is damaged or incomplete.")
+_ANIMATED = ImageRefusal(ImageProblem.IMAGE_UNREADABLE, "Animated pictures are not supported. Send a still picture.")
 
 
-def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
+def reencode(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
     """Encode a picture in both sizes, upright, from its pixels only.
 
     Args:
@@ -42,36 +42,36 @@ def encode_anew(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
     try:
         return _encoded(data, max_pixels)
     except UnidentifiedImageError:
-        return _NO_PICTURE
+        return _NOT_A_PICTURE
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return _too_many_points(max_pixels)
+        return _too_many_pixels(max_pixels)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds for files that break their format's rules
-        _log.info("image_broken", error=type(error).__name__)
-        return _BROKEN
+    except Exception as error:  # noqa: BLE001 - Pillow raises many types of errors for damaged files
+        _log.info("image_damaged", error=type(error).__name__)
+        return _DAMAGED
 
 
 def _encoded(data: bytes, max_pixels: int) -> Encoded | ImageRefusal:
     from PIL import Image  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
 
-    with Image.open(BytesIO(without_extras(data)), formats=_FORMATS) as picture:
+    with Image.open(BytesIO(strip_optional_chunks(data)), formats=_FORMATS) as picture:
         if picture.width * picture.height > max_pixels:
-            return _too_many_points(max_pixels)
-        # A phone's JPEG may carry a second picture (MPO), such as one of depths; the first is the photograph.
+            return _too_many_pixels(max_pixels)
+        # The JPEG of a phone may contain a second picture (MPO), such as a depth map. The first one is the photograph.
         if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
-            return _MOVES
-        # A JPEG is decoded at an eighth, a quarter or half of its size where that is still large enough.
+            return _ANIMATED
+        # Decode a JPEG at an eighth, a quarter or half of its size if that is still large enough.
         picture.draft("RGB", _within(picture.size, LONGEST_SIDE[Size.LARGE]))
-        plain = eight_bit(picture)
+        plain = to_eight_bits(picture)
         mode = "RGBA" if has_alpha(plain) else "RGB"
         plain.load()
-        points = plain if plain.mode == mode else plain.convert(mode)  # a copy would take as much again
-    points.thumbnail((LONGEST_SIDE[Size.LARGE],) * 2, Image.Resampling.LANCZOS)
-    _turn_upright(points)
-    large = _file(points)
-    points.thumbnail((LONGEST_SIDE[Size.SMALL],) * 2, Image.Resampling.LANCZOS)
-    return Encoded(hashlib.sha256(large).hexdigest(), large, _file(points), CONTENT_TYPE)
+        pixels = plain if plain.mode == mode else plain.convert(mode)  # a copy would double the memory
+    pixels.thumbnail((LONGEST_SIDE[Size.LARGE],) * 2, Image.Resampling.LANCZOS)
+    _turn_upright(pixels)
+    large = _file(pixels)
+    pixels.thumbnail((LONGEST_SIDE[Size.SMALL],) * 2, Image.Resampling.LANCZOS)
+    return Encoded(hashlib.sha256(large).hexdigest(), large, _file(pixels), CONTENT_TYPE)
 
 
 def _within(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
@@ -79,28 +79,28 @@ def _within(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     return max(1, int(size[0] * shrunk)), max(1, int(size[1] * shrunk))
 
 
-def _turn_upright(points: "Image.Image") -> None:
+def _turn_upright(pixels: "Image.Image") -> None:
     """Apply the orientation that phones store in EXIF."""
     from PIL import ImageOps  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
 
     try:
-        ImageOps.exif_transpose(points, in_place=True)
-    except Exception as error:  # noqa: BLE001 - what stands beside the points is broken; they are not
-        _log.info("image_exif_broken", error=type(error).__name__)
+        ImageOps.exif_transpose(pixels, in_place=True)
+    except Exception as error:  # noqa: BLE001 - the metadata is damaged, the pixels are not
+        _log.info("image_exif_damaged", error=type(error).__name__)
 
 
-def _file(points: "Image.Image") -> bytes:
+def _file(pixels: "Image.Image") -> bytes:
     from PIL import Image  # noqa: PLC0415 - replicas that handle no pictures shall not load Pillow
 
-    # A new picture has nothing beside its points, whatever was beside those that are put into it.
-    bare = Image.new(points.mode, points.size)
-    bare.paste(points)
+    # A new picture contains the pixels only, without the metadata of the original.
+    bare = Image.new(pixels.mode, pixels.size)
+    bare.paste(pixels)
     file = BytesIO()
     bare.save(file, "WEBP", quality=_QUALITY, method=4)
     return file.getvalue()
 
 
-def _too_many_points(max_pixels: int) -> ImageRefusal:
+def _too_many_pixels(max_pixels: int) -> ImageRefusal:
     return ImageRefusal(
-        ImageProblem.IMAGE_UNREADABLE, f"The picture has more than {max_pixels // 1_000_000} million points."
+        ImageProblem.IMAGE_UNREADABLE, f"The picture has more than {max_pixels // 1_000_000} million pixels."
     )

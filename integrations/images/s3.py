@@ -24,7 +24,7 @@ _CONFIG = Config(
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
-class S3Images:
+class S3ImageStore:
     """One object per image, encrypted by the server (AES-256). See `domain.images.ImageStore`.
 
     Args:
@@ -39,14 +39,14 @@ class S3Images:
 
     def put(self, key: str, source: BinaryIO, content_type: str) -> None:
         """See `ImageStore`."""
-        with _plainly():
+        with _translate_errors():
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=source, ContentType=content_type, ServerSideEncryption="AES256"
             )
 
     def get(self, key: str) -> StoredImage | None:
         """See `ImageStore`."""
-        with _plainly():
+        with _translate_errors():
             try:
                 found = self._client.get_object(Bucket=self._bucket, Key=key)
                 return StoredImage(found["Body"].read(), found["ContentType"])
@@ -65,13 +65,13 @@ class S3Images:
             written_at = self._written_at(key)
             if written_at is not None and written_at >= written_before:
                 return False
-        with _plainly():
+        with _translate_errors():
             self._client.delete_object(Bucket=self._bucket, Key=key)
         return True
 
     def keys(self, prefix: str, written_before: datetime) -> Iterator[str]:
         """See `ImageStore`."""
-        with _plainly():
+        with _translate_errors():
             pages = self._client.get_paginator("list_objects_v2")
             size = {"PageSize": self.keys_at_once}
             for part in pages.paginate(Bucket=self._bucket, Prefix=prefix, PaginationConfig=size):
@@ -81,14 +81,14 @@ class S3Images:
 
     def address(self, key: str, lifetime: timedelta) -> str | None:
         """See `ImageStore`."""
-        with _plainly():
+        with _translate_errors():
             address: str = self._client.generate_presigned_url(
                 "get_object", {"Bucket": self._bucket, "Key": key}, ExpiresIn=int(lifetime.total_seconds())
             )
             return address
 
     def _written_at(self, key: str) -> datetime | None:
-        with _plainly():
+        with _translate_errors():
             try:
                 written_at: datetime = self._client.head_object(Bucket=self._bucket, Key=key)["LastModified"]
             except ClientError as error:
@@ -115,12 +115,12 @@ def _is_missing(error: ClientError) -> bool:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        # Without the cause: the client's own words may hold an address with a signature in it.
-        raise ImagesUnavailableError(f"images cannot be kept ({_name(error)})") from None
+        # Without the cause: the text of the client may contain a signed URL.
+        raise ImagesUnavailableError(f"Service unavailable: image store ({_name(error)})") from None
 
 
 def _name(error: Exception) -> str:

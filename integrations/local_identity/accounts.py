@@ -21,7 +21,7 @@ _ACCOUNT = (
     accounts.c.confirmed,
     accounts.c.created_at,
 )
-_AT_ONCE = 1000
+_MAX_PARAMETERS = 1000  # of one statement
 
 
 class Accounts:
@@ -47,30 +47,30 @@ class Accounts:
         query = select(*_ACCOUNT).order_by(accounts.c.sub).limit(limit)
         return self._with_groups(query if after is None else query.where(accounts.c.sub > after))
 
-    def known(self, subs: Sequence[UUID]) -> set[UUID]:
+    def existing(self, subs: Sequence[UUID]) -> set[UUID]:
         """The subset of these ids that exists."""
         found: set[UUID] = set()
-        for first in range(0, len(subs), _AT_ONCE):
-            chosen = accounts.c.sub.in_(subs[first : first + _AT_ONCE])
+        for first in range(0, len(subs), _MAX_PARAMETERS):
+            chosen = accounts.c.sub.in_(subs[first : first + _MAX_PARAMETERS])
             found.update(self._connection.execute(select(accounts.c.sub).where(chosen)).scalars())
         return found
 
-    def password(self, sub: UUID) -> str | None:
+    def password_hash(self, sub: UUID) -> str | None:
         """The stored password hash."""
-        kept: str | None = self._connection.execute(
+        password_hash: str | None = self._connection.execute(
             select(accounts.c.password).where(accounts.c.sub == sub)
         ).scalar_one_or_none()
-        return kept
+        return password_hash
 
-    def proven(self, sub: UUID, kept: str) -> Account | None:
-        """The current account, unless it was deleted or disabled or its password changed since the proof."""
+    def if_unchanged(self, sub: UUID, password_hash: str) -> Account | None:
+        """The account, if it is enabled and still has this password hash."""
         account = self.account(sub)
-        return account if account is not None and account.enabled and self.password(sub) == kept else None
+        return account if account is not None and account.enabled and self.password_hash(sub) == password_hash else None
 
-    def replace_password(self, sub: UUID, kept: str | None, password: str) -> bool:
-        """Replace the password hash if it is still the given one. Returns whether it was."""
-        this = (accounts.c.sub == sub, accounts.c.password.is_not_distinct_from(kept))
-        return self._connection.execute(update(accounts).where(*this).values(password=password)).rowcount == 1
+    def replace_password(self, sub: UUID, current: str | None, new: str) -> bool:
+        """Replace the password hash if it is `current`. Returns whether it was."""
+        this = (accounts.c.sub == sub, accounts.c.password.is_not_distinct_from(current))
+        return self._connection.execute(update(accounts).where(*this).values(password=new)).rowcount == 1
 
     def add(self, new: Sequence[Account], password: str | None = None) -> None:
         """Add accounts, all with this password hash or without one. Ends the open sign-ups of their addresses.
@@ -109,14 +109,14 @@ class Accounts:
             self._connection.execute(delete(table).where(table.c.email == address))
         self._connection.execute(delete(accounts).where(accounts.c.sub == sub))
 
-    def join(self, sub: UUID, group: str) -> None:
+    def add_to_group(self, sub: UUID, group: str) -> None:
         """Add an account to a group. Idempotent."""
-        present = select(account_groups).where(account_groups.c.sub == sub, account_groups.c.name == group)
+        membership = select(account_groups).where(account_groups.c.sub == sub, account_groups.c.name == group)
         exists = self._connection.execute(select(accounts.c.sub).where(accounts.c.sub == sub)).first()
-        if exists and self._connection.execute(present).first() is None:
+        if exists and self._connection.execute(membership).first() is None:
             self._connection.execute(insert(account_groups).values(sub=sub, name=group))
 
-    def leave(self, sub: UUID, group: str) -> None:
+    def remove_from_group(self, sub: UUID, group: str) -> None:
         """Remove an account from a group."""
         self._connection.execute(
             delete(account_groups).where(account_groups.c.sub == sub, account_groups.c.name == group)

@@ -41,12 +41,12 @@ class LocalDirectory:
     def add_to_group(self, sub: UUID, group: str) -> None:
         """See `Directory`."""
         with self._file.writing() as connection:
-            Accounts(connection).join(sub, group)
+            Accounts(connection).add_to_group(sub, group)
 
     def remove_from_group(self, sub: UUID, group: str) -> None:
         """See `Directory`."""
         with self._file.writing() as connection:
-            Accounts(connection).leave(sub, group)
+            Accounts(connection).remove_from_group(sub, group)
 
     def add_accounts(self, new: Sequence[Account]) -> None:
         """Import accounts without passwords; accounts with a known `sub` are left unchanged.
@@ -57,7 +57,7 @@ class LocalDirectory:
         try:
             with self._file.writing() as connection:
                 accounts = Accounts(connection)
-                known = accounts.known([account.sub for account in new])
-                accounts.add([account for account in new if account.sub not in known])
+                existing = accounts.existing([account.sub for account in new])
+                accounts.add([account for account in new if account.sub not in existing])
         except IntegrityError as error:
-            raise ValueError("an address has an account of another id at the local provider") from error
+            raise ValueError("an address belongs to another account of the local identity provider") from error

@@ -32,7 +32,7 @@ def ensure_signing_key(key_dir: Path) -> str:
     """The id of the newest key. Creates the first key if there is none, and completes `jwks.json`."""
     folder = KeyFolder(key_dir)
     key_id = folder.ensure(_new_pem)
-    with folder.changing():
+    with folder.locked():
         _publish(folder)
     return key_id
 
@@ -40,7 +40,7 @@ def ensure_signing_key(key_dir: Path) -> str:
 def rotate_signing_key(key_dir: Path) -> str:
     """Add a key that signs from now on. Signatures of the others stay valid. Returns its id."""
     folder = KeyFolder(key_dir)
-    with folder.changing():
+    with folder.locked():
         key_id = folder.add(_new_pem())
         _publish(folder)
     return key_id
@@ -54,20 +54,20 @@ def signing_key(settings: Settings) -> tuple[str, RSAPrivateKey]:
     """
     key_dir = settings.identity.signing_key_dir
     if key_dir is None:
-        raise NoLocalIdentityError("there is no local identity provider here")
+        raise NoLocalIdentityError("this installation has no local identity provider")
     folder = KeyFolder(key_dir)
     try:
         key_id = folder.key_ids()[-1]
-        return key_id, _kept_key(folder.path, key_id)
+        return key_id, _cached_key(folder.path, key_id)
     except (OSError, IndexError) as error:
-        raise NoLocalIdentityError("the local identity provider has no key yet") from error
+        raise NoLocalIdentityError("the local identity provider has no signing key") from error
 
 
 def _publish(folder: KeyFolder) -> None:
     keys = [_jwk(key_id, _private_key(folder.read(key_id))) for key_id in folder.key_ids()]
-    unfinished = folder.path / f".{JWKS_FILE}.new"
-    unfinished.write_bytes(msgspec.json.encode({"keys": keys}))
-    unfinished.rename(folder.path / JWKS_FILE)
+    temporary = folder.path / f".{JWKS_FILE}.new"
+    temporary.write_bytes(msgspec.json.encode({"keys": keys}))
+    temporary.rename(folder.path / JWKS_FILE)
 
 
 def _jwk(key_id: str, key: RSAPrivateKey) -> dict[str, str]:
@@ -93,8 +93,8 @@ def _new_pem() -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _kept_key(key_dir: Path, key_id: str) -> RSAPrivateKey:
-    # Reading a key costs more than signing a hundred tokens. What an id names never changes.
+def _cached_key(key_dir: Path, key_id: str) -> RSAPrivateKey:
+    # Reading a key takes longer than signing a hundred tokens. The key of an id never changes.
     return _private_key(KeyFolder(key_dir).read(key_id))
 
 

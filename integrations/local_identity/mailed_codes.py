@@ -13,28 +13,28 @@ from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.codes import normal_code
 from integrations.local_identity.tables import resets, sign_ups
 
-OPEN_AT_ONCE = 10  # of one address
-OPEN_OF_NETWORK = 5  # of one address, asked for from one network: nobody takes all places from one machine
-WRONG_TRIES = 5
-# Of those who do not name a record, for one address, as long as its records are remembered. Strangers can make them,
-# so they spend nothing of what its owner names; after so many a record has to be named. Guessing all records of an
-# address at once succeeds with a probability of 500 in a million a day.
-WRONG_TRIES_WITHOUT_ID = 50
-_REMEMBERED = timedelta(hours=24)  # after a record has expired, for the number of wrong tries
+MAX_OPEN_RECORDS = 10  # per address
+MAX_OPEN_RECORDS_PER_NETWORK = 5  # per address: one network cannot use all of them
+MAX_WRONG_ATTEMPTS = 5
+# Per address, for attempts without a record id. They are counted separately, because strangers can make them: they use
+# up none of the attempts of the owner, who sends an id. With at most 10 open records, guessing succeeds with a
+# probability of 500 in a million per day.
+MAX_WRONG_ATTEMPTS_WITHOUT_ID = 50
+_KEPT_AFTER_EXPIRY = timedelta(hours=24)  # for the number of wrong attempts
 
 
-class Purpose(NamedTuple):
+class CodePurpose(NamedTuple):
     """Purpose of a code: its table, and its lifetime."""
 
     table: Table
     lifetime: timedelta
 
 
-SIGN_UP = Purpose(sign_ups, timedelta(hours=24))
-RESET = Purpose(resets, timedelta(minutes=15))
+SIGN_UP = CodePurpose(sign_ups, timedelta(hours=24))
+RESET = CodePurpose(resets, timedelta(minutes=15))
 
 
-class Opened(NamedTuple):
+class CreatedRecord(NamedTuple):
     """A new record and the code to send."""
 
     id: UUID
@@ -44,13 +44,13 @@ class Opened(NamedTuple):
 class MailedCodes:
     """Records of one purpose, within one transaction. A new record never replaces another one of its address."""
 
-    def __init__(self, connection: Connection, purpose: Purpose, now: datetime) -> None:
+    def __init__(self, connection: Connection, purpose: CodePurpose, now: datetime) -> None:
         self._connection = connection
         self._table = purpose.table
         self._lifetime = purpose.lifetime
         self._now = now
 
-    def open(self, email: str, network: str, **values: object) -> Opened | None:
+    def create(self, email: str, network: str, **values: object) -> CreatedRecord | None:
         """Create a record; None if too many are open.
 
         Args:
@@ -58,17 +58,20 @@ class MailedCodes:
             network: network of the client.
             values: additional columns.
         """
-        self._connection.execute(delete(self._table).where(self._table.c.expires_at <= self._now - _REMEMBERED))
-        present = self._open_of(email)
-        if len(present) >= OPEN_AT_ONCE or sum(row.network == network for row in present) >= OPEN_OF_NETWORK:
+        self._connection.execute(delete(self._table).where(self._table.c.expires_at <= self._now - _KEPT_AFTER_EXPIRY))
+        open_records = self._open_of(email)
+        if (
+            len(open_records) >= MAX_OPEN_RECORDS
+            or sum(row.network == network for row in open_records) >= MAX_OPEN_RECORDS_PER_NETWORK
+        ):
             return None
-        opened = Opened(uuid4(), _new_code(present))
+        created = CreatedRecord(uuid4(), _new_code(open_records))
         self._connection.execute(
             insert(self._table).values(
-                id=opened.id,
+                id=created.id,
                 email=normal_address(email),
                 network=network,
-                code_hash=_hash(opened.code),
+                code_hash=_hash(created.code),
                 wrong_tries=0,
                 wrong_tries_without_id=0,
                 created_at=self._now,
@@ -76,14 +79,14 @@ class MailedCodes:
                 **values,
             )
         )
-        return opened
+        return created
 
     def replace_code(self, email: str, record_id: UUID) -> str | None:
         """Replace the code of an open record and reset its attempts; None if there is no such record."""
-        present = self._open_of(email)
-        if all(row.id != record_id for row in present):
+        open_records = self._open_of(email)
+        if all(row.id != record_id for row in open_records):
             return None
-        code = _new_code(present)
+        code = _new_code(open_records)
         self._change(record_id, code_hash=_hash(code), wrong_tries=0)
         return code
 
@@ -101,15 +104,15 @@ class MailedCodes:
                 does not count as an attempt of clients that send a record id.
         """
         code, found = _hash(normal_code(typed)), None
-        present = [row for row in self._open_of(email) if record_id in {None, row.id}]
-        for row in present:
-            if row.wrong_tries < WRONG_TRIES and hmac.compare_digest(row.code_hash, code):
+        open_records = [row for row in self._open_of(email) if record_id in {None, row.id}]
+        for row in open_records:
+            if row.wrong_tries < MAX_WRONG_ATTEMPTS and hmac.compare_digest(row.code_hash, code):
                 found = row
-        if record_id is None and self._tries_without_id(email) >= WRONG_TRIES_WITHOUT_ID:
+        if record_id is None and self._wrong_attempts_without_id(email) >= MAX_WRONG_ATTEMPTS_WITHOUT_ID:
             found = None
-        if found is None and present:
+        if found is None and open_records:
             column = self._table.c.wrong_tries_without_id if record_id is None else self._table.c.wrong_tries
-            self._change(present[-1].id, **{column.name: column + 1})
+            self._change(open_records[-1].id, **{column.name: column + 1})
         return found
 
     def drop(self, record_id: UUID) -> None:
@@ -120,7 +123,7 @@ class MailedCodes:
         """Delete all records of an address."""
         self._connection.execute(delete(self._table).where(self._table.c.email == normal_address_or_none(email)))
 
-    def _tries_without_id(self, email: str) -> int:
+    def _wrong_attempts_without_id(self, email: str) -> int:
         columns = self._table.c
         query = select(func.sum(columns.wrong_tries_without_id)).where(columns.email == normal_address_or_none(email))
         return int(self._connection.execute(query).scalar_one() or 0)
@@ -136,9 +139,9 @@ class MailedCodes:
         self._connection.execute(update(self._table).where(self._table.c.id == record_id).values(**values))
 
 
-def _new_code(present: list[Row[Any]]) -> str:
+def _new_code(open_records: list[Row[Any]]) -> str:
     """Six digits that no open record of the address has, because a code identifies its record."""
-    taken = {row.code_hash for row in present}
+    taken = {row.code_hash for row in open_records}
     while True:
         code = f"{secrets.randbelow(1_000_000):06d}"
         if _hash(code) not in taken:

@@ -8,9 +8,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from integrations.settings import IdentitySettings
 
-SHORTEST, LONGEST = 12, 128
-_FEWEST_LETTERS = 5
-# What guessers try first, as far as it is long enough; how it is written does not matter.
+MIN_LENGTH, MAX_LENGTH = 12, 128
+_MIN_DISTINCT_CHARACTERS = 5
+# The most frequent passwords that are long enough, compared without case.
 _COMMON = frozenset(
     (
         *("123456789012", "1234567890123", "12345678901234", "123456789012345", "1234567890123456", "012345678901"),
@@ -22,8 +22,8 @@ _COMMON = frozenset(
         *("changemeplease", "correcthorsebatterystaple", "correct horse battery staple"),
     )
 )
-# More hashes at once than cores only make each of them, and everything beside them, slower.
-_AT_ONCE = 2
+# More concurrent hashes than cores would slow down all of them, and everything else.
+_MAX_CONCURRENT_HASHES = 2
 
 
 def weakness(password: str, email: str | None, name: str) -> str | None:
@@ -32,19 +32,19 @@ def weakness(password: str, email: str | None, name: str) -> str | None:
     Length counts, not composition (NIST SP 800-63B section 5.1.1.2).
     """
     plain = _normal(password)
-    if len(plain) < SHORTEST:
-        return f"The password has fewer than {SHORTEST} characters; a few words in a row make a good one."
-    if len(plain) > LONGEST:
-        return f"The password has more than {LONGEST} characters."
-    if len(set(plain)) < _FEWEST_LETTERS:
+    if len(plain) < MIN_LENGTH:
+        return f"The password has fewer than {MIN_LENGTH} characters; a few words in a row make a good one."
+    if len(plain) > MAX_LENGTH:
+        return f"The password has more than {MAX_LENGTH} characters."
+    if len(set(plain)) < _MIN_DISTINCT_CHARACTERS:
         return "The password repeats too few characters; use more different ones."
     if plain.casefold() in _COMMON:
         return "The password is one of those that are guessed first; a few unrelated words make a better one."
-    told = [(email or "").partition("@")[0], *name.split()]
+    personal = [(email or "").partition("@")[0], *name.split()]
     left = plain.casefold()
-    for word in filter(None, told):
+    for word in filter(None, personal):
         left = left.replace(word.casefold(), "")
-    if len(left) < SHORTEST // 2:
+    if len(left) < MIN_LENGTH // 2:
         return "The password is little more than your own name or address; choose something that nobody knows of you."
     return None
 
@@ -61,29 +61,29 @@ class Passwords:
         self._hasher = hasher or PasswordHasher(
             time_cost=identity.argon2_passes, memory_cost=identity.argon2_memory_kib, parallelism=1
         )
-        self._turns = BoundedSemaphore(_AT_ONCE)
-        # Held against where there is no account: the answer takes as long as with one.
-        self._nobody = self._hasher.hash("nobody's password")
+        self._slots = BoundedSemaphore(_MAX_CONCURRENT_HASHES)
+        # Verified if there is no account, so that the answer takes the same time.
+        self._dummy_hash = self._hasher.hash("nobody's password")
 
     def hashed(self, password: str) -> str:
         """Hash a password."""
-        with self._turns:
+        with self._slots:
             return self._hasher.hash(_normal(password))
 
-    def match(self, password: str, kept: str | None) -> bool:
+    def match(self, password: str, password_hash: str | None) -> bool:
         """Whether the password matches the hash. Takes the same time if there is no hash."""
-        held_against = self._nobody if kept is None else kept
-        with self._turns:
+        compared_hash = self._dummy_hash if password_hash is None else password_hash
+        with self._slots:
             try:
-                return self._hasher.verify(held_against, _normal(password)) and kept is not None
+                return self._hasher.verify(compared_hash, _normal(password)) and password_hash is not None
             except (VerificationError, InvalidHashError):
                 return False
 
-    def is_outdated(self, kept: str) -> bool:
+    def is_outdated(self, password_hash: str) -> bool:
         """Whether the hash uses outdated parameters."""
-        return self._hasher.check_needs_rehash(kept)
+        return self._hasher.check_needs_rehash(password_hash)
 
 
 def _normal(password: str) -> str:
-    # The same letters typed on another keyboard.
+    # Keyboards differ in how they compose characters.
     return unicodedata.normalize("NFC", password)

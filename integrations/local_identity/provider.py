@@ -25,27 +25,27 @@ from domain.identity.model import (
 from domain.identity.ports import Account, Mailer, MailUnavailableError
 from domain.text import kept
 from integrations.local_identity.accounts import Accounts, new_account
-from integrations.local_identity.codes import Codes, Refreshable
 from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
 from integrations.local_identity.mailed_codes import RESET, SIGN_UP, MailedCodes
 from integrations.local_identity.mails import confirm_mail, reset_mail
+from integrations.local_identity.one_time_tokens import OneTimeTokens, RefreshableSession
 from integrations.local_identity.passwords import Passwords, weakness
 from integrations.local_identity.tables import AccountsFile
 from integrations.local_identity.tokens import Subject, access_token, id_token
 from integrations.settings import Settings
 
-_IN_USE = IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "There is an account of this address already.")
-_WRONG = IdentityRefusal(IdentityProblem.WRONG_CREDENTIALS, "The address or the password is wrong.")
+_IN_USE = IdentityRefusal(IdentityProblem.EMAIL_IN_USE, "An account with this address exists already.")
+_WRONG_CREDENTIALS = IdentityRefusal(IdentityProblem.WRONG_CREDENTIALS, "The address or the password is wrong.")
 _WRONG_CODE = IdentityRefusal(
-    IdentityProblem.WRONG_CODE, "The code is wrong, was used, or is too old. Ask for another."
+    IdentityProblem.WRONG_CODE, "The code is wrong, was used, or has expired. Request another one."
 )
 _NOT_CONFIRMED = IdentityRefusal(
-    IdentityProblem.NOT_CONFIRMED, "The address was not confirmed yet. Enter the code that was sent to it."
+    IdentityProblem.NOT_CONFIRMED, "The address is not confirmed yet. Enter the code that was sent to it."
 )
-_DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "This account was disabled; staff can help.")
-_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
-PAGE = "/api/identity/oauth2/authorize"
+_DISABLED = IdentityRefusal(IdentityProblem.ACCOUNT_DISABLED, "This account is disabled. Ask the staff.")
+_SESSION_OVER = IdentityRefusal(IdentityProblem.SESSION_OVER, "This session has ended. Sign in again.")
+SIGN_IN_PATH = "/api/identity/oauth2/authorize"
 
 
 class _Claims(msgspec.Struct):
@@ -53,9 +53,9 @@ class _Claims(msgspec.Struct):
     origin_jti: UUID
 
 
-class _Proof(NamedTuple):
+class _VerifiedPassword(NamedTuple):
     sub: UUID
-    kept: str
+    password_hash: str
 
 
 _claims = msgspec.json.Decoder(_Claims)
@@ -85,7 +85,7 @@ class LocalProvider(LocalDirectory):
         self, settings: Settings, mailer: Mailer, clock: Clock = system_clock, passwords: Passwords | None = None
     ) -> None:
         if settings.identity.accounts_file is None:
-            raise NoLocalIdentityError("there is no local identity provider here")
+            raise NoLocalIdentityError("this installation has no local identity provider")
         super().__init__(AccountsFile(settings.identity.accounts_file))
         self.triggers: Triggers | None = None
         self._settings = settings
@@ -101,25 +101,25 @@ class LocalProvider(LocalDirectory):
 
     def sign_up(self, email: str, password: str, name: str, network: str = "") -> UUID | IdentityRefusal:
         """See `IdentityProvider`."""
-        wrong = weakness(password, email, name)
-        if wrong is not None:
-            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
-        hashed = self._passwords.hashed(password)  # of a known address too: both take as long
+        problem = weakness(password, email, name)
+        if problem is not None:
+            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, problem)
+        hashed = self._passwords.hashed(password)  # also for a known address, so that both take the same time
         with self._file.writing() as connection:
-            # For an address in use too, so that the bound, the work and the number of mails are the same.
-            opened = self._sign_ups(connection).open(email, network, name=kept(name), password=hashed)
+            # Also for an address in use, so that limits, work and number of mails are the same.
+            created = self._sign_ups(connection).create(email, network, name=kept(name), password=hashed)
             is_known = Accounts(connection).account_of(email) is not None
-        if opened is None:
+        if created is None:
             return uuid4()
         if is_known:
             return _IN_USE
         try:
-            self._mailer.send(confirm_mail(normal_address(email), opened.code))
+            self._mailer.send(confirm_mail(normal_address(email), created.code))
         except MailUnavailableError:
             with self._file.writing() as connection:
-                self._sign_ups(connection).drop(opened.id)  # its code is nowhere
+                self._sign_ups(connection).drop(created.id)  # its code was not sent
             raise
-        return opened.id
+        return created.id
 
     def confirm_sign_up(self, email: str, code: str, sign_up_id: UUID | None = None) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
@@ -137,9 +137,9 @@ class LocalProvider(LocalDirectory):
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
             sign_ups = self._sign_ups(connection)
-            # For an address in use too, so that the bound of its records does not tell that it is.
+            # Also for an address in use, so that the limit of records does not reveal that it is.
             if sign_up_id is None:
-                code = self._another_code(sign_ups, email, network)
+                code = self._new_code_of_newest(sign_ups, email, network)
             else:
                 code = sign_ups.replace_code(email, sign_up_id)
             is_known = Accounts(connection).account_of(email) is not None
@@ -148,13 +148,13 @@ class LocalProvider(LocalDirectory):
 
     def sign_in(self, email: str, password: str) -> Tokens | IdentityRefusal:
         """See `IdentityProvider`."""
-        proof = self._proof(email, password)
-        if isinstance(proof, IdentityRefusal):
-            return proof
+        verified = self._verify_password(email, password)
+        if isinstance(verified, IdentityRefusal):
+            return verified
         with self._file.writing() as connection:
-            account = Accounts(connection).proven(*proof)
+            account = Accounts(connection).if_unchanged(*verified)
             if account is None:
-                return _WRONG
+                return _WRONG_CREDENTIALS
             session, refresh_token = self._new_session(connection, account, uuid4())
         return self._tokens(account, session, refresh_token)
 
@@ -163,66 +163,66 @@ class LocalProvider(LocalDirectory):
     ) -> Tokens | IdentityRefusal | ReusedCredential:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            rotated = Codes(connection, self._clock()).rotate(refresh_token, client, self._refresh_lifetime)
+            rotated = OneTimeTokens(connection, self._clock()).rotate(refresh_token, client, self._refresh_lifetime)
             if isinstance(rotated, ReusedCredential):
                 return rotated
             account = Accounts(connection).account(rotated.session.sub) if rotated else None
             if rotated is None or account is None or not account.enabled:
-                return _OVER
+                return _SESSION_OVER
         return self._tokens(account, rotated.session, rotated.refresh_token)
 
-    def session_stands(self, session_id: UUID) -> bool:
+    def is_session_valid(self, session_id: UUID) -> bool:
         """Whether a session is still valid: not signed out, disabled, or ended by token reuse."""
         with self._file.reading() as connection:
-            return Codes(connection, self._clock()).stands(session_id)
+            return OneTimeTokens(connection, self._clock()).is_session_valid(session_id)
 
     def revoke(self, refresh_token: str) -> None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            codes = Codes(connection, self._clock())
-            session_id = codes.session_of(refresh_token)
+            tokens = OneTimeTokens(connection, self._clock())
+            session_id = tokens.session_of(refresh_token)
             if session_id is not None:
-                codes.end_session(session_id)
+                tokens.end_session(session_id)
 
     def sign_out_everywhere(self, sub: UUID) -> None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            Codes(connection, self._clock()).end_sessions(sub)
+            OneTimeTokens(connection, self._clock()).end_sessions(sub)
 
     def forgot_password(self, email: str, network: str = "") -> UUID:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
             is_known = Accounts(connection).account_of(email) is not None
-            opened = self._resets(connection).open(email, network) if is_known else None
-        if opened is None:
+            created = self._resets(connection).create(email, network) if is_known else None
+        if created is None:
             return uuid4()
         try:
-            self._mailer.send(reset_mail(normal_address(email), opened.code))
+            self._mailer.send(reset_mail(normal_address(email), created.code))
         except MailUnavailableError:
             with self._file.writing() as connection:
-                self._resets(connection).drop(opened.id)
+                self._resets(connection).drop(created.id)
             raise
-        return opened.id
+        return created.id
 
     def reset_password(
         self, email: str, code: str, password: str, reset_id: UUID | None = None
     ) -> IdentityRefusal | None:
         """See `IdentityProvider`."""
-        wrong = weakness(password, email, "")
-        if wrong is not None:
-            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
+        problem = weakness(password, email, "")
+        if problem is not None:
+            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, problem)
         hashed = self._passwords.hashed(password)
         with self._file.writing() as connection:
             accounts, resets = Accounts(connection), self._resets(connection)
             account = accounts.account_of(email)
             if account is None or resets.matching(email, code, reset_id) is None:
                 return _WRONG_CODE
-            wrong = weakness(password, account.email, account.name)
-            if wrong is not None:
-                return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
+            problem = weakness(password, account.email, account.name)
+            if problem is not None:
+                return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, problem)
             resets.drop_all(email)
             accounts.change(account.sub, password=hashed, confirmed=True)
-            Codes(connection, self._clock()).end_sessions(account.sub)
+            OneTimeTokens(connection, self._clock()).end_sessions(account.sub)
         if not account.confirmed:
             self._after_confirmation(account)
         return None
@@ -235,25 +235,25 @@ class LocalProvider(LocalDirectory):
         claims = _claims_of(access_token)
         with self._file.reading() as connection:
             account = Accounts(connection).account(claims.sub) if claims else None
-            kept = Accounts(connection).password(account.sub) if account else None
+            password_hash = Accounts(connection).password_hash(account.sub) if account else None
         if claims is None or account is None or not account.enabled:
-            return _OVER
-        if not self._passwords.match(old, kept):
-            return _WRONG
-        wrong = weakness(new, account.email, account.name)
-        if wrong is not None:
-            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
+            return _SESSION_OVER
+        if not self._passwords.match(old, password_hash):
+            return _WRONG_CREDENTIALS
+        problem = weakness(new, account.email, account.name)
+        if problem is not None:
+            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, problem)
         hashed = self._passwords.hashed(new)
         with self._file.writing() as connection:
-            if not Accounts(connection).replace_password(account.sub, kept, hashed):
-                return _WRONG
+            if not Accounts(connection).replace_password(account.sub, password_hash, hashed):
+                return _WRONG_CREDENTIALS
             self._drop_resets(connection, account)
-            Codes(connection, self._clock()).end_sessions(account.sub, but=claims.origin_jti)
+            OneTimeTokens(connection, self._clock()).end_sessions(account.sub, but=claims.origin_jti)
         return None
 
     def authorize_url(self, redirect_uri: str, state: str, code_challenge: str) -> str:
         """See `IdentityProvider`."""
-        asked = {
+        parameters = {
             "response_type": "code",
             "client_id": self._settings.identity.client_id,
             "redirect_uri": redirect_uri,
@@ -262,28 +262,30 @@ class LocalProvider(LocalDirectory):
             "code_challenge_method": "S256",
         }
         base = self._settings.identity.hosted_url or self._settings.api.public_url
-        return f"{base.rstrip('/')}{PAGE}?{urlencode(asked)}"
+        return f"{base.rstrip('/')}{SIGN_IN_PATH}?{urlencode(parameters)}"
 
     def authorize(
         self, email: str, password: str, redirect_uri: str, code_challenge: str | None
     ) -> str | IdentityRefusal:
         """Create an authorization code after the correct password was entered on the sign-in page."""
-        proof = self._proof(email, password)
-        if isinstance(proof, IdentityRefusal):
-            return proof
+        verified = self._verify_password(email, password)
+        if isinstance(verified, IdentityRefusal):
+            return verified
         with self._file.writing() as connection:
-            account = Accounts(connection).proven(*proof)
+            account = Accounts(connection).if_unchanged(*verified)
             if account is None:
-                return _WRONG
-            return Codes(connection, self._clock()).new_authorization_code(account.sub, redirect_uri, code_challenge)
+                return _WRONG_CREDENTIALS
+            return OneTimeTokens(connection, self._clock()).new_authorization_code(
+                account.sub, redirect_uri, code_challenge
+            )
 
     def exchange_code(
         self, code: str, redirect_uri: str, code_verifier: str | None
     ) -> Tokens | IdentityRefusal | ReusedCredential:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            codes = Codes(connection, self._clock())
-            authorized = codes.spend_authorization_code(code, redirect_uri, code_verifier, uuid4())
+            tokens = OneTimeTokens(connection, self._clock())
+            authorized = tokens.spend_authorization_code(code, redirect_uri, code_verifier, uuid4())
             if isinstance(authorized, ReusedCredential):
                 return authorized
             account = Accounts(connection).account(authorized.sub) if authorized else None
@@ -294,9 +296,9 @@ class LocalProvider(LocalDirectory):
 
     def create(self, email: str, name: str, password: str | None) -> Account | IdentityRefusal:
         """See `IdentityProvider`."""
-        wrong = weakness(password, email, name) if password is not None else None
-        if wrong is not None:
-            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
+        problem = weakness(password, email, name) if password is not None else None
+        if problem is not None:
+            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, problem)
         hashed = None if password is None else self._passwords.hashed(password)
         new = new_account(uuid4(), email, name, self._clock(), confirmed=True)
         account = replace(new, groups=(Role.USER.value,))
@@ -310,9 +312,9 @@ class LocalProvider(LocalDirectory):
     def set_password(self, sub: UUID, password: str) -> IdentityRefusal | None:
         """Set the password of an account as an administrator. Refusal: `weak_password`."""
         account = self.account(sub)
-        wrong = weakness(password, account.email if account else None, account.name if account else "")
-        if wrong is not None:
-            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, wrong)
+        problem = weakness(password, account.email if account else None, account.name if account else "")
+        if problem is not None:
+            return IdentityRefusal(IdentityProblem.WEAK_PASSWORD, problem)
         hashed = self._passwords.hashed(password)
         with self._file.writing() as connection:
             Accounts(connection).change(sub, password=hashed)
@@ -329,40 +331,42 @@ class LocalProvider(LocalDirectory):
         with self._file.writing() as connection:
             Accounts(connection).change(sub, enabled=enabled)
             if not enabled:
-                Codes(connection, self._clock()).end_sessions(sub)
+                OneTimeTokens(connection, self._clock()).end_sessions(sub)
 
     def delete(self, sub: UUID) -> None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
             Accounts(connection).remove(sub)
 
-    def _proof(self, email: str, password: str) -> _Proof | IdentityRefusal:
-        """Proof of a correct password, checked again in the transaction that relies on it."""
+    def _verify_password(self, email: str, password: str) -> _VerifiedPassword | IdentityRefusal:
+        """Verify a password. The transaction that relies on it checks that the password has not changed since."""
         with self._file.reading() as connection:
             account = Accounts(connection).account_of(email)
-            kept = Accounts(connection).password(account.sub) if account else None
+            password_hash = Accounts(connection).password_hash(account.sub) if account else None
             newest = self._sign_ups(connection).newest(email)
-        if not self._passwords.match(password, kept) or account is None or kept is None:
-            # Of a sign-up for an address in use too, or whoever signs an address up learns whether it has an account.
-            waits = self._passwords.match(password, newest.password if newest else None)
-            return _NOT_CONFIRMED if waits else _WRONG
+        if not self._passwords.match(password, password_hash) or account is None or password_hash is None:
+            # Also for a sign-up of an address in use. Otherwise the answer reveals that the account exists.
+            is_waiting = self._passwords.match(password, newest.password if newest else None)
+            return _NOT_CONFIRMED if is_waiting else _WRONG_CREDENTIALS
         if not account.enabled:
             return _DISABLED
         if not account.confirmed:
             return _NOT_CONFIRMED
-        if self._passwords.is_outdated(kept):
+        if self._passwords.is_outdated(password_hash):
             hashed = self._passwords.hashed(password)
             with self._file.writing() as connection:
-                if not Accounts(connection).replace_password(account.sub, kept, hashed):
-                    return _WRONG
-            return _Proof(account.sub, hashed)
-        return _Proof(account.sub, kept)
+                if not Accounts(connection).replace_password(account.sub, password_hash, hashed):
+                    return _WRONG_CREDENTIALS
+            return _VerifiedPassword(account.sub, hashed)
+        return _VerifiedPassword(account.sub, password_hash)
 
-    def _new_session(self, connection: Connection, account: Account, session_id: UUID) -> tuple[Refreshable, str]:
-        session = Refreshable(account.sub, session_id, int(self._clock().timestamp()))
-        return session, Codes(connection, self._clock()).new_refresh_token(session, self._refresh_lifetime)
+    def _new_session(
+        self, connection: Connection, account: Account, session_id: UUID
+    ) -> tuple[RefreshableSession, str]:
+        session = RefreshableSession(account.sub, session_id, int(self._clock().timestamp()))
+        return session, OneTimeTokens(connection, self._clock()).new_refresh_token(session, self._refresh_lifetime)
 
-    def _tokens(self, account: Account, session: Refreshable, refresh_token: str) -> Tokens:
+    def _tokens(self, account: Account, session: RefreshableSession, refresh_token: str) -> Tokens:
         groups = self.triggers.groups_in_token(account) if self.triggers else account.groups
         subject = Subject(account.sub, account.email, account.name, groups, session.session_id, session.auth_time)
         return Tokens(
@@ -379,11 +383,11 @@ class LocalProvider(LocalDirectory):
             self.add_to_group(account.sub, Role.USER)
 
     @staticmethod
-    def _another_code(sign_ups: MailedCodes, email: str, network: str) -> str | None:
+    def _new_code_of_newest(sign_ups: MailedCodes, email: str, network: str) -> str | None:
         """A code for a copy of the newest record, which stays valid: the caller may be a stranger."""
         newest = sign_ups.newest(email)
-        opened = newest and sign_ups.open(email, network, name=newest.name, password=newest.password)
-        return opened.code if opened else None
+        created = newest and sign_ups.create(email, network, name=newest.name, password=newest.password)
+        return created.code if created else None
 
     def _drop_resets(self, connection: Connection, account: Account | None) -> None:
         if account is not None and account.email is not None:

@@ -31,7 +31,7 @@ from domain.column_types import Id, Instant
 from domain.identity.addresses import repaired_address
 from domain.identity.ports import ProviderUnavailableError
 from domain.unit_of_work import Store, is_unavailable
-from integrations.local_identity.address_forms import normalise_addresses
+from integrations.local_identity.address_migration import normalise_addresses
 
 metadata = MetaData()
 
@@ -41,7 +41,7 @@ accounts = Table(
     Column("sub", Id, primary_key=True),
     Column("email", String(254), nullable=False, unique=True),
     Column("name", String(200), nullable=False),
-    Column("password", String(200)),  # argon2id, encoded; null: none was ever set
+    Column("password", String(200)),  # argon2id, encoded; null: no password was set
     Column("enabled", Boolean, nullable=False),
     Column("confirmed", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -55,15 +55,17 @@ account_groups = Table(
 )
 
 
-def _mailed_code() -> list[Column[Any]]:
+def _mailed_code_columns() -> list[Column[Any]]:
     return [
         Column("number", Integer, primary_key=True),  # by age
         Column("id", Id, nullable=False, unique=True),
         Column("email", String(254), nullable=False, index=True),
-        Column("network", String(64), nullable=False),  # of whoever asked for it
+        Column("network", String(64), nullable=False),  # of the client
         Column("code_hash", String(64), nullable=False),
-        Column("wrong_tries", Integer, nullable=False),  # of those who named the record
-        Column("wrong_tries_without_id", Integer, nullable=False),  # of those who did not, while it was the newest
+        Column("wrong_tries", Integer, nullable=False),  # of attempts with the record id
+        Column(
+            "wrong_tries_without_id", Integer, nullable=False
+        ),  # of attempts without, while this record was the newest
         Column("created_at", Instant, nullable=False),
         Column("expires_at", Instant, nullable=False, index=True),
     ]
@@ -72,12 +74,12 @@ def _mailed_code() -> list[Column[Any]]:
 sign_ups = Table(
     "sign_ups",
     metadata,
-    *_mailed_code(),
+    *_mailed_code_columns(),
     Column("name", String(200), nullable=False),
     Column("password", String(200), nullable=False),  # argon2id, encoded
 )
 
-resets = Table("resets", metadata, *_mailed_code())
+resets = Table("resets", metadata, *_mailed_code_columns())
 
 refresh_tokens = Table(
     "refresh_tokens",
@@ -87,7 +89,7 @@ refresh_tokens = Table(
     Column("sub", Id, ForeignKey("accounts.sub", ondelete="CASCADE"), nullable=False, index=True),
     Column("auth_time", Integer, nullable=False),
     Column("spent", Boolean, nullable=False),
-    Column("spent_at", Instant),  # null also where the session has ended: then there is no second answer
+    Column("spent_at", Instant),  # also null after the session has ended: the successor is not repeated
     Column("spent_by", String(64)),  # HMAC of the device under the token; see `codes`
     Column("successor", String(200)),  # sealed with this token, which is stored nowhere
     Column("expires_at", Instant, nullable=False, index=True),
@@ -100,7 +102,7 @@ authorization_codes = Table(
     Column("sub", Id, ForeignKey("accounts.sub", ondelete="CASCADE"), nullable=False),
     Column("redirect_uri", String(2000), nullable=False),
     Column("challenge", String(128)),
-    Column("session_id", Id),  # of the tokens that it was exchanged for
+    Column("session_id", Id),  # of the tokens that were issued for it
     Column("expires_at", Instant, nullable=False),
     Index("ix_authorization_codes_expires_at", "expires_at"),
 )
@@ -114,8 +116,8 @@ _former_codes = Table(
     Column("wrong_tries", Integer, nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
-# Accounts taken over from elsewhere may be unconfirmed as well, and have no password; a disabled one stays disabled.
-_SIGNED_UP = (accounts.c.confirmed.is_(False), accounts.c.enabled.is_(True), accounts.c.password.is_not(None))
+# Imported accounts may be unconfirmed too, but have no password. A disabled account stays disabled.
+_IS_SIGN_UP = (accounts.c.confirmed.is_(False), accounts.c.enabled.is_(True), accounts.c.password.is_not(None))
 
 
 class AccountsFile:
@@ -129,13 +131,13 @@ class AccountsFile:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for queries."""
-        with _away(), self._open().reading() as connection:
+        with _translate_errors(), self._open().reading() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction."""
-        with _away(), self._open().writing() as connection:
+        with _translate_errors(), self._open().writing() as connection:
             yield connection
 
     def close(self) -> None:
@@ -153,7 +155,7 @@ class AccountsFile:
                     with store.writing() as connection:
                         metadata.create_all(connection)
                         _add_new_columns(connection, refresh_tokens)
-                        _take_over_former_codes(connection)
+                        _migrate_former_codes(connection)
                         normalise_addresses(connection)
                 except BaseException:
                     store.close()
@@ -162,7 +164,7 @@ class AccountsFile:
             return self._store
 
 
-def _take_over_former_codes(connection: Connection) -> None:
+def _migrate_former_codes(connection: Connection) -> None:
     """Migrate files from before sign-ups had their own table: they have a table `codes` and unconfirmed accounts.
 
     Each such account becomes a sign-up with the same password, name, code and expiry. Reset codes, which are valid for
@@ -173,7 +175,7 @@ def _take_over_former_codes(connection: Connection) -> None:
     waiting = (
         select(accounts, _former_codes.c.code_hash, _former_codes.c.wrong_tries, _former_codes.c.expires_at)
         .join(_former_codes, _former_codes.c.sub == accounts.c.sub)
-        .where(_former_codes.c.purpose == "confirm", *_SIGNED_UP)
+        .where(_former_codes.c.purpose == "confirm", *_IS_SIGN_UP)
     )
     for row in connection.execute(waiting).all():
         if (email := repaired_address(row.email)) is None:
@@ -192,7 +194,7 @@ def _take_over_former_codes(connection: Connection) -> None:
                 password=row.password,
             )
         )
-    connection.execute(delete(accounts).where(*_SIGNED_UP))
+    connection.execute(delete(accounts).where(*_IS_SIGN_UP))
     _former_codes.drop(connection)
 
 
@@ -206,14 +208,16 @@ def _add_new_columns(connection: Connection, table: Table) -> None:
 
 
 @contextmanager
-def _away() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
         if is_unavailable(error):
-            raise ProviderUnavailableError("the local provider's file is busy") from error
+            raise ProviderUnavailableError("Service unavailable: local identity provider (database busy)") from error
         raise
     except NoConnectionFreeError as error:
-        raise ProviderUnavailableError("the local provider has too much to do") from error
+        raise ProviderUnavailableError("Service unavailable: local identity provider (no free connection)") from error
     except OSError as error:
-        raise ProviderUnavailableError("the local provider's file cannot be opened") from error
+        raise ProviderUnavailableError(
+            "Service unavailable: local identity provider (database file cannot be opened)"
+        ) from error

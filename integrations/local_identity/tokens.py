@@ -65,13 +65,13 @@ def access_token(settings: Settings, subject: Subject, lifetime: timedelta, cloc
     Raises:
         NoLocalIdentityError: there is no local provider, or it has no key.
     """
-    own: dict[str, Any] = {
+    token_claims: dict[str, Any] = {
         "client_id": settings.identity.client_id,
         "token_use": "access",
         "scope": "aws.cognito.signin.user.admin",
         "username": str(subject.sub),  # as in a user pool whose users sign in by email
     }
-    return _signed(settings, subject, own, lifetime, clock)
+    return _signed(settings, subject, token_claims, lifetime, clock)
 
 
 def id_token(settings: Settings, subject: Subject, lifetime: timedelta, clock: Clock) -> str:
@@ -80,16 +80,18 @@ def id_token(settings: Settings, subject: Subject, lifetime: timedelta, clock: C
     Raises:
         NoLocalIdentityError: there is no local provider, or it has no key.
     """
-    own: dict[str, Any] = {
+    token_claims: dict[str, Any] = {
         "aud": settings.identity.client_id,
         "token_use": "id",
         "cognito:username": str(subject.sub),
         "email_verified": True,
     }
-    return _signed(settings, subject, own, lifetime, clock)
+    return _signed(settings, subject, token_claims, lifetime, clock)
 
 
-def _signed(settings: Settings, subject: Subject, own: dict[str, Any], lifetime: timedelta, clock: Clock) -> str:
+def _signed(
+    settings: Settings, subject: Subject, token_claims: dict[str, Any], lifetime: timedelta, clock: Clock
+) -> str:
     key_id, key = signing_key(settings)
     now = int(clock().timestamp())
     claims = {
@@ -103,6 +105,6 @@ def _signed(settings: Settings, subject: Subject, own: dict[str, Any], lifetime:
         "jti": str(uuid4()),
         **({"email": subject.email} if subject.email else {}),
         **({"name": subject.name} if subject.name else {}),
-        **own,
+        **token_claims,
     }
     return _jws.encode(msgspec.json.encode(claims), key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": None})

@@ -14,14 +14,13 @@ from decimal import Decimal
 from uuid import UUID
 
 Cell = str | int | Decimal | date | UUID | None
-"""What a cell may be. Numbers stay numbers, negative ones too: what they begin with is ours. One that somebody typed
-is text."""
+"""Type of a cell. Numbers stay numbers, also negative ones. A number that a user typed is text."""
 
-# A full-width or small form is the same sign to a spreadsheet: compared after NFKC.
+# A spreadsheet treats full-width and small forms alike: compared after NFKC.
 _FORMULA = frozenset("=+-@|\u2212")
-# A spreadsheet that separates cells by semicolons or tabs begins a new one here, whatever we have quoted.
+# Some spreadsheets split cells at semicolons or tabs, even inside quotes.
 _SEPARATORS = re.compile("([;\t\r\n])")
-_UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})  # categories of spaces, control and format characters
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})  # categories of spaces, control and format characters
 
 
 def csv_table(rows: Iterable[Sequence[Cell]]) -> bytes:
@@ -31,28 +30,28 @@ def csv_table(rows: Iterable[Sequence[Cell]]) -> bytes:
         rows: of cells; times must be in UTC.
     """
     text = io.StringIO()
-    csv.writer(text).writerows([_written(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows([_cell_text(cell) for cell in row] for row in rows)
     return text.getvalue().encode("utf-8-sig")
 
 
-def neutralised(text: str) -> str:
+def escape_formulas(text: str) -> str:
     """The text with an apostrophe before everything that a spreadsheet would run."""
-    pieces = _SEPARATORS.split(text)
-    pieces[::2] = [f"'{piece}" if _is_formula(piece) else piece for piece in pieces[::2]]
-    whole = "".join(pieces)
-    return f"'{whole}" if whole[:1] in {"\t", "\r", "\n"} else whole
+    parts = _SEPARATORS.split(text)
+    parts[::2] = [f"'{part}" if _is_formula(part) else part for part in parts[::2]]
+    escaped = "".join(parts)
+    return f"'{escaped}" if escaped[:1] in {"\t", "\r", "\n"} else escaped
 
 
-def _written(cell: Cell) -> str:
+def _cell_text(cell: Cell) -> str:
     if isinstance(cell, str):
-        return neutralised(cell)
+        return escape_formulas(cell)
     if isinstance(cell, date):
         return cell.isoformat()
     return "" if cell is None else str(cell)
 
 
-def _is_formula(piece: str) -> bool:
-    for letter in piece:
-        if letter != '"' and unicodedata.category(letter) not in _UNSEEN:
-            return unicodedata.normalize("NFKC", letter)[0] in _FORMULA
+def _is_formula(part: str) -> bool:
+    for character in part:
+        if character != '"' and unicodedata.category(character) not in _INVISIBLE:
+            return unicodedata.normalize("NFKC", character)[0] in _FORMULA
     return False

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from domain.money import Money
 from domain.payments.invoices import InvoiceKind, InvoiceText
 from integrations.rendering.page_headers import ICON, page_policy
-from integrations.rendering.printable import printable
+from integrations.rendering.transliteration import transliterate
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#18181b;--soft:#52525b;--line:#d4d4d8;--sheet:#fff;--desk:#f4f4f5;--mark:#0b6bcb}
+:root{color-scheme:light dark;--text:#18181b;--soft:#52525b;--line:#d4d4d8;--sheet:#fff;--page:#f4f4f5;--mark:#0b6bcb}
 @media (prefers-color-scheme:dark){
-:root{--ink:#ececef;--soft:#a9a9b2;--line:#3f3f46;--sheet:#1c1c20;--desk:#111113;--mark:#5aa9f5}}
+:root{--text:#ececef;--soft:#a9a9b2;--line:#3f3f46;--sheet:#1c1c20;--page:#111113;--mark:#5aa9f5}}
 *{box-sizing:border-box}
-body{font:15px/1.5 system-ui,sans-serif;margin:0;background:var(--desk);color:var(--ink)}
+body{font:15px/1.5 system-ui,sans-serif;margin:0;background:var(--page);color:var(--text)}
 main{background:var(--sheet);max-width:50rem;margin:2rem auto;padding:3rem;box-shadow:0 1px 4px #0003;
 border-radius:.4rem;overflow-wrap:anywhere}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 2rem}
@@ -47,7 +47,7 @@ table+.note{margin-top:2rem}
 @media (max-width:36rem){main{margin:0;padding:1.5rem 1.25rem;border-radius:0;min-height:100vh}
 .two{grid-template-columns:1fr}}
 @page{margin:18mm}
-@media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--sheet:#fff;--desk:#fff;--mark:#0b6bcb}
+@media print{:root{color-scheme:light;--text:#000;--soft:#444;--line:#bbb;--sheet:#fff;--page:#fff;--mark:#0b6bcb}
 main{box-shadow:none;margin:0;padding:0;max-width:none;min-height:0}.two{grid-template-columns:1fr 1fr}
 h1::before{print-color-adjust:exact}tr,section{break-inside:avoid}}
 """
@@ -56,28 +56,31 @@ _TITLES = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note
 _PAID = {
     "stripe": "Paid by card, online",
     "cash": "Paid in cash",
-    "card_terminal": "Paid by card, at the desk",
+    "card_terminal": "Paid by card, at reception",
 }
-_GIVEN_BACK = {
-    "stripe": "Given back to the card",
-    "cash": "Given back in cash",
-    "card_terminal": "Given back to the card",
+_REFUNDED = {
+    "stripe": "Refunded to the card",
+    "cash": "Refunded in cash",
+    "card_terminal": "Refunded to the card",
 }
 _FONT = "opensans"
 _MM_PER_PT = 25.4 / 72
 _LEFT, _TOP, _WIDTH, _BOTTOM = 20.0, 20.0, 170.0, 278.0
 _HALF, _GAP = 80.0, 10.0
 _SUM_WIDTH, _QUANTITY_WIDTH = 45.0, 25.0
-_MOST_LETTERS = 60  # of a number, where it is repeated
+_MAX_TITLE_LENGTH = 60  # on further pages
 
 
-class _Ink(NamedTuple):
+class _TextStyle(NamedTuple):
+    """Font size, weight and grey level (0: black)."""
+
     points: float
-    style: Literal["", "B"] = ""
+    weight: Literal["", "B"] = ""
     grey: int = 25
 
 
-_TITLE, _STRONG, _TEXT, _SMALL, _TOTAL = _Ink(22, "B"), _Ink(10, "B"), _Ink(10), _Ink(8.5, grey=95), _Ink(12, "B")
+_TITLE, _STRONG, _TEXT = _TextStyle(22, "B"), _TextStyle(10, "B"), _TextStyle(10)
+_SMALL, _TOTAL = _TextStyle(8.5, grey=95), _TextStyle(12, "B")
 
 
 class _Column(NamedTuple):
@@ -85,7 +88,7 @@ class _Column(NamedTuple):
 
     x: float
     width: float
-    parts: Sequence[tuple[_Ink, str]]
+    parts: Sequence[tuple[_TextStyle, str]]
     align: Literal["L", "R"] = "L"
 
 
@@ -123,15 +126,15 @@ def invoice_pdf(text: InvoiceText, *, readable: bool = False) -> bytes:
     Args:
         readable: do not compress, so that the text can be read in the file.
     """
-    from fpdf import FPDF  # noqa: PLC0415 - half a second, which the start of every replica would wait for
+    from fpdf import FPDF  # noqa: PLC0415 - takes half a second, which would delay the start of every replica
 
     pdf = FPDF(format="A4")
     for style, weight in (("", 400), ("B", 700)):
         pdf.add_font(_FONT, style, _font_file(weight))
     pdf.set_compression(not readable)
     pdf.set_creation_date(datetime.combine(text.issued_on, time(), UTC))
-    pdf.set_title(_plain(_title(text)))
-    pdf.set_author(_plain(text.seller.name))
+    pdf.set_title(_printable(_title(text)))
+    pdf.set_author(_printable(text.seller.name))
     pdf.set_lang("en")
     pdf.set_auto_page_break(auto=False)
     pdf.c_margin = 0
@@ -179,51 +182,56 @@ class _Sheet:
     def _table(self) -> None:
         text, right = self._text, _LEFT + _WIDTH - _SUM_WIDTH
         width = _WIDTH - _SUM_WIDTH - _QUANTITY_WIDTH
-        for ink, what, more, quantity, price in (
+        for style, what, more, quantity, price in (
             (_SMALL, "Description", "", "Quantity", "Net price"),
             (_TEXT, text.description, _period(text), "1", _money(text, text.net)),
         ):
             self._row(
-                _Column(_LEFT, width - _GAP, [(ink, what), (_SMALL, more)]),
-                _Column(_LEFT + width, _QUANTITY_WIDTH, [(ink, quantity)], "R"),
-                _Column(right, _SUM_WIDTH, [(ink, price)], "R"),
+                _Column(_LEFT, width - _GAP, [(style, what), (_SMALL, more)]),
+                _Column(_LEFT + width, _QUANTITY_WIDTH, [(style, quantity)], "R"),
+                _Column(right, _SUM_WIDTH, [(style, price)], "R"),
             )
             self._rule()
         *parts, total = _sums(text)
-        for ink, (name, value) in [*((_TEXT, part) for part in parts), (_TOTAL, total)]:
+        for style, (name, value) in [*((_TEXT, part) for part in parts), (_TOTAL, total)]:
             self._row(
-                _Column(_LEFT, _WIDTH - _SUM_WIDTH, [(ink, name)], "R"), _Column(right, _SUM_WIDTH, [(ink, value)], "R")
+                _Column(_LEFT, _WIDTH - _SUM_WIDTH, [(style, name)], "R"),
+                _Column(right, _SUM_WIDTH, [(style, value)], "R"),
             )
             self._y += 1
 
     def _row(self, *columns: _Column) -> None:
         """Write columns side by side; start a new page where necessary."""
-        told = [self._lines(column) for column in columns]
-        for number in range(max(map(len, told))):
+        columns_lines = [self._lines(column) for column in columns]
+        for number in range(max(map(len, columns_lines))):
             line = [
-                (column, *lines[number]) for column, lines in zip(columns, told, strict=True) if number < len(lines)
+                (column, *lines[number])
+                for column, lines in zip(columns, columns_lines, strict=True)
+                if number < len(lines)
             ]
-            height = max(ink.points for _, ink, _ in line) * _MM_PER_PT * 1.4
+            height = max(style.points for _, style, _ in line) * _MM_PER_PT * 1.4
             if self._y + height > _BOTTOM:
-                self._turn_over()
-            for column, ink, written in line:
-                self._cell(column.x, self._y, column.width, height, ink, written, column.align)
+                self._start_page()
+            for column, style, line_text in line:
+                self._cell(column.x, self._y, column.width, height, style, line_text, column.align)
             self._y += height
 
-    def _lines(self, column: _Column) -> list[tuple[_Ink, str]]:
-        lines: list[tuple[_Ink, str]] = []
-        for ink, part in column.parts:
-            self._pdf.set_font(_FONT, ink.style, ink.points)
-            if written := _plain(part):
-                broken = self._pdf.multi_cell(column.width, text=written, dry_run=True, output="LINES", align="L")
-                lines += ((ink, line) for line in cast("list[str]", broken))
+    def _lines(self, column: _Column) -> list[tuple[_TextStyle, str]]:
+        lines: list[tuple[_TextStyle, str]] = []
+        for style, part in column.parts:
+            self._pdf.set_font(_FONT, style.weight, style.points)
+            if line_text := _printable(part):
+                broken = self._pdf.multi_cell(column.width, text=line_text, dry_run=True, output="LINES", align="L")
+                lines += ((style, line) for line in cast("list[str]", broken))
         return lines
 
-    def _cell(self, x: float, y: float, width: float, height: float, ink: _Ink, written: str, align: str) -> None:
-        self._pdf.set_font(_FONT, ink.style, ink.points)
-        self._pdf.set_text_color(ink.grey)
+    def _cell(
+        self, x: float, y: float, width: float, height: float, style: _TextStyle, line_text: str, align: str
+    ) -> None:
+        self._pdf.set_font(_FONT, style.weight, style.points)
+        self._pdf.set_text_color(style.grey)
         self._pdf.set_xy(x, y)
-        self._pdf.cell(width, height, written, align=align)
+        self._pdf.cell(width, height, line_text, align=align)
 
     def _rule(self) -> None:
         self._pdf.set_draw_color(200)
@@ -231,12 +239,12 @@ class _Sheet:
         self._pdf.line(_LEFT, self._y + 1.5, _LEFT + _WIDTH, self._y + 1.5)
         self._y += 3.5
 
-    def _turn_over(self) -> None:
+    def _start_page(self) -> None:
         page = self._pdf.page_no() + 1
         self._cell(_LEFT, _BOTTOM + 5, _WIDTH, 5, _SMALL, f"Continued on page {page}", "R")
         self._pdf.add_page()
-        title = _plain(_title(self._text))
-        short = title if len(title) <= _MOST_LETTERS else f"{title[:_MOST_LETTERS]}\N{HORIZONTAL ELLIPSIS}"
+        title = _printable(_title(self._text))
+        short = title if len(title) <= _MAX_TITLE_LENGTH else f"{title[:_MAX_TITLE_LENGTH]}\N{HORIZONTAL ELLIPSIS}"
         self._cell(_LEFT, _TOP - 8, _WIDTH, 5, _SMALL, f"{short}, page {page}", "L")
         self._y = _TOP
 
@@ -256,7 +264,7 @@ def _parties(text: InvoiceText) -> Sequence[tuple[str, str, str]]:
 
 
 def _facts(text: InvoiceText) -> Sequence[tuple[str, str]]:
-    paid = _GIVEN_BACK if text.kind is InvoiceKind.CREDIT_NOTE else _PAID
+    paid = _REFUNDED if text.kind is InvoiceKind.CREDIT_NOTE else _PAID
     facts = [
         ("Number", text.number),
         ("Date of issue", _day(text.issued_on)),
@@ -305,25 +313,25 @@ def _safe(text: str) -> str:
     return escape(text.encode("utf-8", "replace").decode())
 
 
-def _plain(text: str) -> str:
+def _printable(text: str) -> str:
     """Lines in characters that the font has, without empty ones."""
-    lines = (_written(" ".join(line.split())) for line in text.splitlines())
+    lines = (_transliterated(" ".join(line.split())) for line in text.splitlines())
     return "\n".join(line for line in lines if line)
 
 
-def _written(line: str) -> str:
-    letters = _letters()
+def _transliterated(line: str) -> str:
+    characters = _font_characters()
     composed = unicodedata.normalize("NFC", line)
-    return "".join(letter if letter in letters else printable(letter) for letter in composed)
+    return "".join(character if character in characters else transliterate(character) for character in composed)
 
 
 @lru_cache(maxsize=1)
-def _letters() -> frozenset[str]:
+def _font_characters() -> frozenset[str]:
     """The characters of the font."""
-    from fontTools.ttLib import TTFont  # noqa: PLC0415 - comes with fpdf2, and as late
+    from fontTools.ttLib import TTFont  # noqa: PLC0415 - imported by fpdf2, therefore as late
 
     with TTFont(_font_file(400)) as font:
-        return frozenset(letter for letter in map(chr, font.getBestCmap()) if letter.isprintable())
+        return frozenset(each for each in map(chr, font.getBestCmap()) if each.isprintable())
 
 
 def _font_file(weight: int) -> str:

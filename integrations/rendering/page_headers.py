@@ -38,6 +38,6 @@ def is_own_page(origin: str | None, fetch_site: str | None, host: str, own_origi
         return False
     if origin is None or origin == own_origin:
         return True
-    # Another name of this machine, such as localhost. The browser has compared it: `Host` alone proves nothing,
-    # because a foreign name can be made to lead here (DNS rebinding).
+    # Another name of this machine, such as localhost. `Host` alone proves nothing, because a foreign name can be
+    # resolved to this machine (DNS rebinding). `Sec-Fetch-Site` is set by the browser.
     return fetch_site == "same-origin" and origin.partition("://")[2] == host

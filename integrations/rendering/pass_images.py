@@ -16,7 +16,7 @@ def modules(text: str) -> Modules:
     from qrcode.main import QRCode  # noqa: PLC0415 - as above
 
     code = QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE)
-    # One segment of bytes: looking for runs of digits makes a token no shorter.
+    # One segment of bytes: a separate segment for digits would not make a token shorter.
     code.add_data(text.encode(), optimize=0)
     code.make(fit=True)
     return [[bool(module) for module in row] for row in code.get_matrix()]

@@ -8,7 +8,7 @@ import msgspec
 
 from domain.payments.ports import ProviderEvent
 
-_Name = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,255}\Z")]  # as the columns keep it
+_Name = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,255}\Z")]  # limit of the database columns
 _Second = Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800)]  # until the year 9999
 
 
@@ -67,7 +67,7 @@ def _happened(event: _Event) -> ProviderEvent:
     about = event.data.object
     is_session, is_intent = about.object == "checkout.session", about.object == "payment_intent"
     intent = about.payment_intent
-    told = intent.get("id") if isinstance(intent, dict) else intent
+    intent_id = intent.get("id") if isinstance(intent, dict) else intent
     return ProviderEvent(
         id=event.id,
         type=event.type,
@@ -75,7 +75,7 @@ def _happened(event: _Event) -> ProviderEvent:
         object_id=about.id,
         order_id=(uuid_of(about.client_reference_id) if is_session else None)
         or uuid_of((about.metadata or {}).get("order_id")),
-        payment_intent_id=about.id if is_intent else msgspec.convert(told, _Name | None),
+        payment_intent_id=about.id if is_intent else msgspec.convert(intent_id, _Name | None),
         session_id=about.id if is_session else None,
         created_at=datetime.fromtimestamp(event.created, UTC),
     )

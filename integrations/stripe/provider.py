@@ -32,11 +32,11 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 API_VERSION = "2026-10-28.endive"
-SIGNED_WITHIN_S = 300
-_OPEN_FOR = timedelta(hours=23)  # Stripe: 24 h at most, which is also how long it remembers our idempotency key
+SIGNATURE_TOLERANCE_S = 300
+_CHECKOUT_LIFETIME = timedelta(hours=23)  # less than 24 h, for which Stripe keeps sessions and idempotency keys
 _EXPANDED = ["payment_intent.latest_charge"]
 _PAGE = 100
-_BUSY, _IN_USE, _FAILING = 429, 409, 500
+_RATE_LIMITED, _CONFLICT, _SERVER_ERROR = 429, 409, 500
 _REFUND_STATES = {
     "succeeded": RefundState.SUCCEEDED,
     "pending": RefundState.PENDING,
@@ -44,12 +44,12 @@ _REFUND_STATES = {
     "failed": RefundState.FAILED,
     "canceled": RefundState.FAILED,
 }
-# What a payment on its way is when it did not arrive.
-_NOT_ARRIVED = frozenset({"requires_payment_method", "canceled"})
+# Status of a delayed payment that failed.
+_FAILED_STATUSES = frozenset({"requires_payment_method", "canceled"})
 
 
-class _AddressRefusedError(PaymentRefusedError):
-    """Stripe refuses the mail address by its own rules."""
+class _InvalidEmailError(PaymentRefusedError):
+    """Stripe refuses the mail address."""
 
 
 class StripePayments:
@@ -61,7 +61,7 @@ class StripePayments:
 
     def __init__(self, settings: StripeSettings) -> None:
         self._secret = settings.webhook_secret
-        logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes down what Stripe answers
+        logging.getLogger("stripe").setLevel(logging.WARNING)  # lower levels log the responses of Stripe
         self._client = stripe.StripeClient(
             settings.api_key.get_secret_value(),
             stripe_version=API_VERSION,
@@ -91,37 +91,35 @@ class StripePayments:
             "success_url": order.success_url,
             "cancel_url": order.cancel_url,
             "billing_address_collection": "auto",
-            "expires_at": int((order.created_at + _OPEN_FOR).timestamp()),
+            "expires_at": int((order.created_at + _CHECKOUT_LIFETIME).timestamp()),
         }
         key = f"order-{order.id}"
         if email:
             try:
-                return self._new_page(params | {"customer_email": email}, key)
-            except _AddressRefusedError:
-                key += "-without-address"  # its page asks for one; a key is of one request
-        return self._new_page(params, key)
+                return self._create_session(params | {"customer_email": email}, key)
+            except _InvalidEmailError:
+                key += "-without-address"  # Stripe's page asks for it; each request has its own key
+        return self._create_session(params, key)
 
-    def _new_page(self, params: dict[str, Any], key: str) -> Checkout:
+    def _create_session(self, params: dict[str, Any], key: str) -> Checkout:
         options: Any = {"idempotency_key": key}
-        return _checkout(_asked(lambda: self._client.v1.checkout.sessions.create(params, options)))  # type: ignore[arg-type]
+        return _checkout(_call(lambda: self._client.v1.checkout.sessions.create(params, options)))  # type: ignore[arg-type]
 
     def checkout(self, session_id: str) -> Checkout:
         """See `PaymentProvider`."""
-        return _checkout(_asked(lambda: self._client.v1.checkout.sessions.retrieve(session_id, {"expand": _EXPANDED})))
+        return _checkout(_call(lambda: self._client.v1.checkout.sessions.retrieve(session_id, {"expand": _EXPANDED})))
 
     def close_checkout(self, session_id: str) -> Checkout:
         """See `PaymentProvider`."""
         try:
-            return _checkout(
-                _asked(lambda: self._client.v1.checkout.sessions.expire(session_id, {"expand": _EXPANDED}))
-            )
+            return _checkout(_call(lambda: self._client.v1.checkout.sessions.expire(session_id, {"expand": _EXPANDED})))
         except PaymentRefusedError:
-            return self.checkout(session_id)  # it is not open: paid, on its way, or expired
+            return self.checkout(session_id)  # not open any more: paid, in progress, or expired
 
     def order_of(self, payment_intent_id: str) -> UUID | None:
         """See `PaymentProvider`."""
         try:
-            intent = _asked(lambda: self._client.v1.payment_intents.retrieve(payment_intent_id))
+            intent = _call(lambda: self._client.v1.payment_intents.retrieve(payment_intent_id))
         except PaymentRefusedError:
             return None
         return _order_id(intent)
@@ -134,41 +132,41 @@ class StripePayments:
             "metadata": {"order_id": str(order.id), "refund_id": str(refund_id)},
         }
         options: Any = {"idempotency_key": f"refund-{refund_id}"}
-        return _refund(_asked(lambda: self._client.v1.refunds.create(params, options)))
+        return _refund(_call(lambda: self._client.v1.refunds.create(params, options)))
 
     def refunds_of(self, payment_intent_id: str) -> list[ProvidedRefund]:
         """See `PaymentProvider`."""
         params: Any = {"payment_intent": payment_intent_id, "limit": _PAGE}
-        found = _asked(lambda: list(self._client.v1.refunds.list(params).auto_paging_iter()))
+        found = _call(lambda: list(self._client.v1.refunds.list(params).auto_paging_iter()))
         return sorted(map(_refund, found), key=lambda refund: (refund.created_at, refund.provider_id))
 
     def disputes_of(self, payment_intent_id: str) -> list[ProvidedDispute]:
         """See `PaymentProvider`."""
         params: Any = {"payment_intent": payment_intent_id, "limit": _PAGE}
-        found = _asked(lambda: list(self._client.v1.disputes.list(params).auto_paging_iter()))
+        found = _call(lambda: list(self._client.v1.disputes.list(params).auto_paging_iter()))
         return sorted(map(_dispute, found), key=lambda dispute: (dispute.created_at, dispute.provider_id))
 
     def happened(self, payload: bytes, signature: str) -> ProviderEvent:
         """See `PaymentProvider`."""
         secret = self._secret.get_secret_value()
         try:
-            stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNED_WITHIN_S)
+            stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNATURE_TOLERANCE_S)
         except stripe.SignatureVerificationError:
-            # The SDK's own sentence speaks to programmers of another program.
-            told = f"its signature is missing, does not fit, or is older than {SIGNED_WITHIN_S} s"
-            raise BadSignatureError(told) from None
+            # The text of the SDK contains instructions for developers.
+            reason = f"the signature is missing, invalid, or older than {SIGNATURE_TOLERANCE_S} s"
+            raise BadSignatureError(reason) from None
         return read_event(payload)
 
     def happened_since(self, moment: datetime) -> list[ProviderEvent]:
         """See `PaymentProvider`."""
         params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
-        found = _asked(lambda: list(self._client.v1.events.list(params).auto_paging_iter()))
+        found = _call(lambda: list(self._client.v1.events.list(params).auto_paging_iter()))
         return list(_readable(event.to_dict() for event in reversed(found)))
 
     def checkouts_since(self, moment: datetime) -> list[Checkout]:
         """See `PaymentProvider`."""
         params: Any = {"created": {"gte": int(moment.timestamp())}, "limit": _PAGE}
-        found = _asked(lambda: list(self._client.v1.checkout.sessions.list(params).auto_paging_iter()))
+        found = _call(lambda: list(self._client.v1.checkout.sessions.list(params).auto_paging_iter()))
         return [_checkout(session) for session in found]
 
 
@@ -176,31 +174,31 @@ def _readable(events: Iterable[dict[str, Any]]) -> Iterator[ProviderEvent]:
     for event in events:
         try:
             yield event_of(event)
-        except ValueError as error:  # one that nobody can handle holds up no other
+        except ValueError as error:  # it must not block the other events
             _log.warning("stripe_event_unreadable", event_id=str(event.get("id"))[:64], reason=str(error))
 
 
-def _asked(call: Callable[[], T]) -> T:
+def _call(call: Callable[[], T]) -> T:
     try:
         return call()
     except stripe.StripeError as error:
         status = error.http_status
-        if status is None or status >= _FAILING or status in {_BUSY, _IN_USE}:
-            raise PaymentsUnavailableError(f"Stripe does not answer ({type(error).__name__}, {status})") from None
+        if status is None or status >= _SERVER_ERROR or status in {_RATE_LIMITED, _CONFLICT}:
+            raise PaymentsUnavailableError(f"Service unavailable: Stripe ({type(error).__name__}, {status})") from None
         if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-            # An operator mends that: no order ends by it. Stripe's sentence repeats a part of the key.
-            raise PaymentsUnavailableError("Stripe does not accept the API key") from None
-        about = getattr(error, "param", None)
-        kind = _AddressRefusedError if about == "customer_email" else PaymentRefusedError
+            # An operator must fix this; orders stay open. The text of Stripe contains a part of the key.
+            raise PaymentsUnavailableError("Service unavailable: Stripe refuses the API key") from None
+        parameter = getattr(error, "param", None)
+        kind = _InvalidEmailError if parameter == "customer_email" else PaymentRefusedError
         raise kind(error.user_message or type(error).__name__) from None
 
 
-def _checkout(session: Any) -> Checkout:  # noqa: ANN401 - Stripe's objects are read field by field
+def _checkout(session: Any) -> Checkout:  # noqa: ANN401 - the fields of Stripe's objects are read one by one
     intent, charge = _expanded(session.payment_intent), None
     if intent is not None:
         charge = _expanded(getattr(intent, "latest_charge", None))
-    waits = session.status == "complete" and session.payment_status == "unpaid"
-    failed = waits and intent is not None and intent.status in _NOT_ARRIVED
+    is_pending = session.status == "complete" and session.payment_status == "unpaid"
+    failed = is_pending and intent is not None and intent.status in _FAILED_STATUSES
     return Checkout(
         session_id=session.id,
         order_id=uuid_of(session.client_reference_id),
@@ -209,7 +207,7 @@ def _checkout(session: Any) -> Checkout:  # noqa: ANN401 - Stripe's objects are 
         expires_at=_moment(session.expires_at) if session.expires_at else None,
         is_paid=session.payment_status != "unpaid" and session.status == "complete",
         is_over=session.status == "expired",
-        on_its_way=waits and not failed,
+        on_its_way=is_pending and not failed,
         has_failed=failed,
         payment_intent_id=_id(session.payment_intent),
         charge_id=_id(getattr(intent, "latest_charge", None)) if intent is not None else None,

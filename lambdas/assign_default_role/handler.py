@@ -19,8 +19,8 @@ from aws_lambda_powertools.utilities.data_classes.cognito_user_pool_event import
 
 from domain.identity.model import Role
 from domain.identity.ports import Directory, ProviderUnavailableError
-from integrations.cognito.client import TRIGGER_WITHIN_S
-from integrations.time_limit import within
+from integrations.cognito.client import TRIGGER_TIME_LIMIT_S
+from integrations.time_limit import time_limit
 from lambdas.admin_calls import pool_directory
 
 logger = Logger(service="assign_default_role")
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         fields = {"trigger": event.get("triggerSource"), "error": type(error).__name__}
         logger.error("role_not_assigned", extra=fields)  # noqa: TRY400 - its text may contain personal data
         return event
-    with within(TRIGGER_WITHIN_S):
+    with time_limit(TRIGGER_TIME_LIMIT_S):
         return assign(event, directory)
 
 

@@ -14,9 +14,9 @@ from aws_lambda_powertools import Logger
 
 from domain.identity.model import IdentityProblem, Role
 from domain.identity.ports import Account, Directory, ProviderUnavailableError, RoleAction
-from integrations.cognito.client import FUNCTION_WITHIN_S
+from integrations.cognito.client import FUNCTION_TIME_LIMIT_S
 from integrations.cognito.function_events import AccountItem
-from integrations.time_limit import within
+from integrations.time_limit import time_limit
 from lambdas.admin_calls import INVALID_REQUEST, ProblemError, Response, admin_of, pool_directory, problem, response
 
 logger = Logger(service="change_role")
@@ -36,7 +36,7 @@ class RoleChange(msgspec.Struct, frozen=True):
 
 def handler(event: dict[str, Any], _context: object) -> Response:
     """Handle an event of API Gateway, or the same event of the Identity deployment."""
-    with within(FUNCTION_WITHIN_S):
+    with time_limit(FUNCTION_TIME_LIMIT_S):
         return handle(event, _directory())
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from domain.identity.ports import Directory, ProviderUnavailableError
-from integrations.cognito.client import FUNCTION_WITHIN_S
+from integrations.cognito.client import FUNCTION_TIME_LIMIT_S
 from integrations.cognito.function_events import AccountItem, AccountItems
-from integrations.time_limit import within
+from integrations.time_limit import time_limit
 from lambdas.admin_calls import INVALID_REQUEST, ProblemError, Response, admin_of, pool_directory, problem, response
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
@@ -22,7 +22,7 @@ _directory = lru_cache(maxsize=1)(pool_directory)  # kept while the function is 
 
 def handler(event: dict[str, Any], _context: object) -> Response:
     """Handle an event of API Gateway, or the same event of the Identity deployment."""
-    with within(FUNCTION_WITHIN_S):
+    with time_limit(FUNCTION_TIME_LIMIT_S):
         return handle(event, _directory())
 
 

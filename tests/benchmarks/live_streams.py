@@ -153,7 +153,7 @@ async def measure(bench: Bench, streams: int, seconds: float) -> list[Phase]:
 def stack() -> Iterator[TestedStack]:
     """A stack with the live view, in which a few may open many streams."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"FITMONITOR_LIVE__ENABLED": "true", "FITMONITOR_LIVE__STREAMS_PER_ASKER": "100000"}
+        settings = {"FITMONITOR_LIVE__ENABLED": "true", "FITMONITOR_LIVE__STREAMS_PER_PRINCIPAL": "100000"}
         started = TestedStack(Path(folder), environment=settings)
         try:
             started.start()

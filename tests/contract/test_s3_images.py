@@ -1,4 +1,4 @@
-"""`S3Images` with boto3 against moto's S3, over HTTP.
+"""`S3ImageStore` with boto3 against moto's S3, over HTTP.
 
 moto lets anybody in, so that a wrong key is not tested here; and it keeps what is encrypted as it keeps the rest.
 """
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from cluster.local.image_server import make_bucket
 from cluster.local.ports import free_port
 from domain.images.ports import ImagesUnavailableError
-from integrations.images.s3 import S3Images, open_s3
+from integrations.images.s3 import S3ImageStore, open_s3
 from integrations.settings import ImageSettings
 from tests.contract.image_store_contract import KEY, LATER, WEBP, ImageStoreContract
 from tests.moto_server import NOBODYS_KEYS, REGION, moto_server
@@ -45,21 +45,21 @@ def settings(s3: str) -> ImageSettings:
 
 
 @pytest.fixture
-def images(settings: ImageSettings) -> S3Images:
-    return S3Images(settings)
+def images(settings: ImageSettings) -> S3ImageStore:
+    return S3ImageStore(settings)
 
 
 class TestS3Images(ImageStoreContract):
     pass
 
 
-def test_what_is_kept_is_encrypted_by_the_server(images: S3Images, settings: ImageSettings) -> None:
+def test_what_is_kept_is_encrypted_by_the_server(images: S3ImageStore, settings: ImageSettings) -> None:
     images.put(KEY, BytesIO(b"points"), WEBP)
     head = open_s3(settings).head_object(Bucket=settings.bucket, Key=KEY)
     assert (head["ServerSideEncryption"], head["ContentType"]) == ("AES256", WEBP)
 
 
-def test_an_address_shows_a_picture_to_whoever_has_it(images: S3Images) -> None:
+def test_an_address_shows_a_picture_to_whoever_has_it(images: S3ImageStore) -> None:
     images.put(KEY, BytesIO(b"points"), WEBP)
     address = images.address(KEY, timedelta(minutes=5))
     assert address is not None
@@ -68,21 +68,21 @@ def test_an_address_shows_a_picture_to_whoever_has_it(images: S3Images) -> None:
     assert (answer.content, answer.headers["content-type"]) == (b"points", WEBP)
 
 
-def test_more_keys_than_one_answer_has_are_all_listed(images: S3Images) -> None:
+def test_more_keys_than_one_answer_has_are_all_listed(images: S3ImageStore) -> None:
     images.keys_at_once = 2
     for number in range(5):
         images.put(f"images/{number}/large", BytesIO(), WEBP)
     assert len(set(images.keys("images/", LATER))) == 5
 
 
-def test_making_the_bucket_again_changes_nothing(images: S3Images, settings: ImageSettings) -> None:
+def test_making_the_bucket_again_changes_nothing(images: S3ImageStore, settings: ImageSettings) -> None:
     images.put(KEY, BytesIO(b"points"), WEBP)
     make_bucket(settings)
     assert images.exists(KEY)
 
 
 def test_a_bucket_that_is_missing_is_away(s3: str) -> None:
-    images = S3Images(settings_of(s3))
+    images = S3ImageStore(settings_of(s3))
     with pytest.raises(ImagesUnavailableError, match="NoSuchBucket"):
         images.put(KEY, BytesIO(b"points"), WEBP)
     with pytest.raises(ImagesUnavailableError):
@@ -92,7 +92,7 @@ def test_a_bucket_that_is_missing_is_away(s3: str) -> None:
 
 
 def test_a_server_that_is_down_is_away_and_says_no_more() -> None:
-    images = S3Images(settings_of(f"http://127.0.0.1:{free_port()}"))
+    images = S3ImageStore(settings_of(f"http://127.0.0.1:{free_port()}"))
     for ask in (images.get, images.exists, images.delete, lambda key: images.put(key, BytesIO(b"x"), WEBP)):
-        with pytest.raises(ImagesUnavailableError, match=r"^images cannot be kept \(\w+\)$"):
+        with pytest.raises(ImagesUnavailableError, match=r"^Service unavailable: image store \(\w+\)$"):
             ask(KEY)

@@ -136,7 +136,7 @@ MUTATIONS: Sequence[Mutation] = (
         "integrations/stripe/provider.py",
         [
             (
-                "stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNED_WITHIN_S)",
+                "stripe.WebhookSignature.verify_header(payload, signature, secret, SIGNATURE_TOLERANCE_S)",
                 "secret.startswith(signature)",
             )
         ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.local.doctor.finding import Finding
 from integrations.settings import Settings
-from integrations.web_addresses import read_web_address
+from integrations.web_urls import parse_web_url
 
 _ORIGINS = "FITMONITOR_API__ALLOWED_ORIGINS"
 _REDIRECT = "FITMONITOR_DEFAULT_STAGE__REDIRECT_URI"
@@ -33,7 +33,7 @@ def check_web_clients(settings: Settings) -> Iterator[Finding]:
 
 def _check_existing_client(settings: Settings) -> Finding:
     page = settings.default_stage.redirect_uri
-    address = read_web_address(page)
+    address = parse_web_url(page)
     origin = address.origin if address is not None else ""
     good = origin == settings.api.public_url or not {origin, _ANY}.isdisjoint(settings.api.allowed_origins)
     found = f"returns to {page}" if good else f"returns to {page}, whose origin is not allowed"

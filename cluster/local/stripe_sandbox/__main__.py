@@ -15,7 +15,7 @@ from cluster.local.stripe_sandbox.guard import UnsafeStartError, check_environme
 from cluster.local.stripe_sandbox.sandbox import Sandbox, Secrets
 from cluster.local.stripe_sandbox.server import Protocol, make_app
 from cluster.signals import end_on_signals
-from integrations.log_privacy import keep_records_private
+from integrations.log_privacy import redact_log_records
 
 _EXIT_UNSAFE = 2
 
@@ -39,7 +39,7 @@ def serve(port: int, folder: Path, environment: Mapping[str, str]) -> None:
     )
     sandbox = Sandbox.open(folder, secrets, f"http://{LOOPBACK}:{port}")
     # Log lines hold URLs with session ids, and headers at debug level.
-    keep_records_private()
+    redact_log_records()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # uvicorn raises the signal again after an orderly stop, which is a success.
     for number in (signal.SIGTERM, signal.SIGINT):

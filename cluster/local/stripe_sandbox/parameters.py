@@ -83,7 +83,7 @@ def _currency(value: str) -> str:
 
 Integer = Annotated[int, BeforeValidator(_integer)]
 Text = Annotated[str, Field(min_length=1, max_length=5000)]
-WebAddress = Annotated[Text, AfterValidator(_web_address)]
+WebUrl = Annotated[Text, AfterValidator(_web_address)]
 Email = Annotated[str, Field(max_length=512), AfterValidator(_email)]
 # https://docs.stripe.com/api/metadata
 Metadata = Annotated[
@@ -134,8 +134,8 @@ class NewSession(Parameters):
 
     mode: Literal["payment"]
     line_items: Annotated[dict[Literal["0"], LineItem], Field(min_length=1)]
-    success_url: WebAddress
-    cancel_url: WebAddress | None = None
+    success_url: WebUrl
+    cancel_url: WebUrl | None = None
     expires_at: Integer | None = None
     client_reference_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     customer_email: Email | None = None

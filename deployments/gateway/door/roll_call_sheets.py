@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from domain.door.list_model import Inside, RollCall
 from integrations.rendering.csv_tables import csv_table
 from integrations.rendering.page_headers import ICON, page_policy
-from integrations.rendering.printable import printable
+from integrations.rendering.transliteration import transliterate
 
 _STYLE = """
 :root{color-scheme:light}
@@ -53,13 +53,13 @@ def sheet(call: RollCall, as_of: datetime) -> bytes:
     from fpdf import FPDF  # noqa: PLC0415 - half a second, which the start of every replica would wait for
 
     pdf = FPDF(format="A4")
-    pdf.set_title(f"Roll call {printable(call.gym_name)}")
+    pdf.set_title(f"Roll call {transliterate(call.gym_name)}")
     pdf.set_auto_page_break(auto=True, margin=15)
     pdf.add_page()
     pdf.set_font("helvetica", style="B", size=15)
-    pdf.cell(0, 9, printable(f"Roll call: {call.gym_name}"), new_x="LMARGIN", new_y="NEXT")
+    pdf.cell(0, 9, transliterate(f"Roll call: {call.gym_name}"), new_x="LMARGIN", new_y="NEXT")
     pdf.set_font("helvetica", size=10)
-    pdf.cell(0, 7, printable(_summary(call, as_of)), new_x="LMARGIN", new_y="NEXT")
+    pdf.cell(0, 7, transliterate(_summary(call, as_of)), new_x="LMARGIN", new_y="NEXT")
     with pdf.table(col_widths=_MM, text_align="LEFT", borders_layout="HORIZONTAL_LINES", line_height=6) as rows:
         heading = rows.row()
         for title in ("", "Name", "Since", "Gate"):
@@ -67,7 +67,7 @@ def sheet(call: RollCall, as_of: datetime) -> bytes:
         for one in call.inside:
             row = rows.row()
             for cell in ("[  ]", _name(one), _since(call, one), one.gate_name or ""):
-                row.cell(printable(cell))
+                row.cell(transliterate(cell))
     return bytes(pdf.output())
 
 

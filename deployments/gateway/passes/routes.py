@@ -52,5 +52,5 @@ async def pass_keys(parts: OfParts) -> PassKeysDocument:
         keys=[PassKey(kid=key_id, x=key) for key_id, key in keys.items()],
         good_before_s=GOOD_BEFORE // timedelta(seconds=1),
         good_after_s=GOOD_AFTER // timedelta(seconds=1),
-        most_admitted=parts.settings.door.most_admitted_offline,
+        most_admitted=parts.settings.door.max_offline_admissions,
     )

@@ -29,7 +29,7 @@ def whole() -> Iterator[Whole]:
         # Wrong passwords are tried from one address here, more often than anybody may.
         environment = {
             "FITMONITOR_DATABASE__URL": url,
-            "FITMONITOR_IDENTITY__FREE_ATTEMPTS_OF_ADDRESS": "100000",
+            "FITMONITOR_IDENTITY__FAILED_ATTEMPTS_BEFORE_DELAY_PER_ADDRESS": "100000",
             "FITMONITOR_LIVE__ENABLED": "true",
         } | {f"FITMONITOR_KAFKA__{name}".upper(): str(value) for name, value in topics.model_dump().items()}
         own = folder / "stack"

@@ -7,8 +7,8 @@ import pytest
 
 from cluster.local.image_server import ImageServer
 from cluster.local.ports import free_port
-from integrations.images.choice import open_images
-from integrations.images.s3 import S3Images
+from integrations.images.s3 import S3ImageStore
+from integrations.images.store import open_image_store
 from integrations.settings import Settings
 
 
@@ -18,8 +18,8 @@ def test_pictures_are_kept_by_what_the_server_tells(tmp_path: Path, monkeypatch:
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("FITMONITOR_DATA_DIR", str(tmp_path))
-    images = open_images(Settings())
-    assert isinstance(images, S3Images)
+    images = open_image_store(Settings())
+    assert isinstance(images, S3ImageStore)
     server.launch()
     try:
         server.wait()

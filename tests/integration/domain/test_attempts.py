@@ -24,12 +24,12 @@ from integrations.settings import IdentitySettings
 from tests.world import START, HeldClock, World
 
 LIMITS = IdentitySettings(
-    free_attempts=3,
-    free_attempts_of_address=14,
-    longest_delay_s=20,
-    stranger_attempts_per_hour=12,
-    stranger_mails_per_hour=6,
-    mails_of_address_per_hour=9,
+    failed_attempts_before_delay=3,
+    failed_attempts_before_delay_per_address=14,
+    max_attempt_delay_s=20,
+    unknown_device_attempts_per_hour=12,
+    unknown_device_mails_per_hour=6,
+    mails_per_address_per_hour=9,
 )
 MIA = "mia@example.org"
 WRONG = IdentityRefusal(IdentityProblem.WRONG_CREDENTIALS, "wrong")
@@ -108,7 +108,7 @@ def test_nothing_for_another_purpose_frees_or_blocks(
     for _ in range(20):
         looked_at += guard.attempt()
         guard.attempt(answer, purpose=other)
-    assert looked_at == LIMITS.free_attempts
+    assert looked_at == LIMITS.failed_attempts_before_delay
     assert guard.attempt(email="ana@example.org")
 
 
@@ -130,7 +130,7 @@ def test_while_the_provider_is_away_nothing_is_counted(guard: Guard) -> None:
 
 
 def test_what_is_right_takes_one_from_the_network_and_from_strangers_and_no_more(guard: Guard) -> None:
-    for number in range(LIMITS.free_attempts_of_address):
+    for number in range(LIMITS.failed_attempts_before_delay_per_address):
         assert guard.attempt(email=f"m{number}@example.org")
     assert not guard.attempt(None, email="new@example.org"), "of the network there were too many"
     guard.clock.forward(1)
@@ -140,7 +140,7 @@ def test_what_is_right_takes_one_from_the_network_and_from_strangers_and_no_more
 
     address = elsewhere()
     looked_at = sum(guard.attempt(None if number % 2 else WRONG, address=address()) for number in range(40))
-    wrong = LIMITS.stranger_attempts_per_hour
+    wrong = LIMITS.unknown_device_attempts_per_hour
     assert looked_at == 2 * wrong - 1, "a right one frees nobody else"
 
 
@@ -190,7 +190,7 @@ def test_a_known_device_gets_in_while_all_others_wait(guard: Guard) -> None:
 def test_a_known_device_is_counted_for_each_purpose_by_itself(guard: Guard) -> None:
     cookie = guard.cookie()
     for purpose in AttemptPurpose:
-        for _ in range(LIMITS.free_attempts):
+        for _ in range(LIMITS.failed_attempts_before_delay):
             assert guard.attempt(purpose=purpose, cookie=cookie)
     assert guard.attempt(), "and takes nothing from strangers"
 
@@ -238,11 +238,11 @@ def test_of_tries_that_come_at_once_no_more_are_looked_at_than_are_free(guard: G
     with ThreadPoolExecutor(AT_ONCE) as threads:
         looked_at = sum(threads.map(attempt, range(5 * AT_ONCE)))
     # Those of a device are followed by a stranger's. One that never had its turn is refused, not let through.
-    assert looked_at <= LIMITS.free_attempts * (2 if as_device else 1)
+    assert looked_at <= LIMITS.failed_attempts_before_delay * (2 if as_device else 1)
     guard.clock.forward(1)
     while guard.attempt(cookie=cookie):
         looked_at += 1
-        assert looked_at <= 10 * LIMITS.free_attempts, "the delays begin some time"
+        assert looked_at <= 10 * LIMITS.failed_attempts_before_delay, "the delays begin some time"
 
 
 def test_of_strangers_from_everywhere_at_once_no_more_are_looked_at_than_may_be(guard: Guard) -> None:
@@ -255,7 +255,7 @@ def test_of_strangers_from_everywhere_at_once_no_more_are_looked_at_than_may_be(
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         looked_at = sum(threads.map(attempt, range(5 * AT_ONCE)))
-    assert 0 < looked_at <= LIMITS.stranger_attempts_per_hour
+    assert 0 < looked_at <= LIMITS.unknown_device_attempts_per_hour
 
 
 def test_right_and_wrong_tries_at_once_leave_no_try_uncounted(guard: Guard) -> None:
@@ -268,7 +268,7 @@ def test_right_and_wrong_tries_at_once_leave_no_try_uncounted(guard: Guard) -> N
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         looked_at = sum(threads.map(attempt, range(3 * AT_ONCE)))
-    assert looked_at <= LIMITS.free_attempts
+    assert looked_at <= LIMITS.failed_attempts_before_delay
 
 
 def test_old_tries_are_forgotten_and_swept_away(guard: Guard) -> None:
@@ -281,7 +281,7 @@ def test_old_tries_are_forgotten_and_swept_away(guard: Guard) -> None:
 
 
 def test_a_refused_try_leaves_no_row(guard: Guard) -> None:
-    for number in range(LIMITS.free_attempts_of_address):
+    for number in range(LIMITS.failed_attempts_before_delay_per_address):
         guard.attempt(email=f"m{number}@example.org")
     before = guard.rows()
     for number in range(50):
@@ -299,12 +299,12 @@ def test_delays_of_any_number_of_tries_stay_within_the_longest(scope: Scope) -> 
 
 def test_a_right_try_frees_nobody_from_the_delay_of_a_wrong_one_made_meanwhile(guard: Guard) -> None:
     def slow() -> IdentityRefusal:
-        guard.clock.forward(LIMITS.longest_delay_s)
+        guard.clock.forward(LIMITS.max_attempt_delay_s)
         assert guard.attempt(), "meanwhile"
         return WEAK
 
-    for _ in range(LIMITS.free_attempts + 2):
+    for _ in range(LIMITS.failed_attempts_before_delay + 2):
         guard.attempt()
-        guard.clock.forward(LIMITS.longest_delay_s)
+        guard.clock.forward(LIMITS.max_attempt_delay_s)
     assert guard.limiter.attempt(AttemptPurpose.SIGN_IN, MIA, Client("", "192.0.2.1"), slow) is WEAK
     assert not guard.attempt()

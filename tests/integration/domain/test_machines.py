@@ -20,7 +20,7 @@ from domain.images.repository import shown_names
 from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
 from domain.paging import PageRequest
 from domain.unit_of_work import Store
-from integrations.images.directory import DirectoryImages
+from integrations.images.directory import DirectoryImageStore
 from tests.unit.images.drawn import file_of, halves
 from tests.world import START, World
 
@@ -38,7 +38,7 @@ def hasty(store_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def services(hasty: Store, world: World, tmp_path: Path) -> GymServices:
-    images = DirectoryImages(tmp_path / "images")
+    images = DirectoryImageStore(tmp_path / "images")
     images.put("quarantine/1", BytesIO(file_of(halves())), "application/octet-stream")
     return gym_services(hasty, world.clock, images=images)
 

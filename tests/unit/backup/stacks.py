@@ -22,7 +22,7 @@ from cluster.backup.row_format import Kind, kind_of
 from domain.images.model import Shelf, Size, image_key, picture_address
 from domain.tables import metadata
 from domain.unit_of_work import Store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.local_identity.provider import LocalProvider
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import DatabaseSettings, Settings
@@ -71,7 +71,7 @@ def filled(settings: Settings) -> None:
     provider = LocalProvider(settings, Mailbox())
     provider.create(EMAIL, "Ana Lima", PASSWORD)
     provider.close()
-    images = open_images(settings)
+    images = open_image_store(settings)
     for shelf in Shelf:
         for size in Size:
             images.put(image_key(shelf, NAME, size), BytesIO(PICTURE), "image/webp")

@@ -30,7 +30,7 @@ from domain.memberships.tables import ledger_entries, memberships
 from domain.migrations.run import at_head
 from domain.tables import metadata
 from domain.unit_of_work import Store
-from integrations.images.choice import open_images
+from integrations.images.store import open_image_store
 from integrations.local_identity.keys import ensure_signing_key
 from integrations.local_identity.provider import LocalProvider
 from integrations.pass_keys import PassSigner, PassVerifier, ensure_pass_key, rotate_pass_key
@@ -81,7 +81,7 @@ def test_files_are_restored_with_the_rows(stack: Settings, empty: Settings, file
     provider.close()
     for shelf in Shelf:
         for size in Size:
-            found = open_images(empty).get(image_key(shelf, NAME, size))
+            found = open_image_store(empty).get(image_key(shelf, NAME, size))
             assert found is not None
             assert (found.data, found.content_type) == (PICTURE, "image/webp")
     assert (empty.data_dir / "demo.json").read_bytes() == (stack.data_dir / "demo.json").read_bytes()
@@ -289,14 +289,14 @@ def test_existing_disagreements_are_restored_and_listed(empty: Settings, file: P
 
 def test_a_missing_picture_is_listed(stack: Settings, tmp_path: Path) -> None:
     key = image_key(Shelf.MACHINES, NAME, Size.SMALL)
-    open_images(stack).delete(key)
+    open_image_store(stack).delete(key)
     said = taken(stack, tmp_path / "file")
     assert said.missing_pictures == [key]
     assert len([member for member in said.files if member.content_type]) == 3
 
 
 def test_a_picture_that_nothing_shows_is_not_included(stack: Settings, tmp_path: Path) -> None:
-    open_images(stack).put(image_key(Shelf.MACHINES, "cd" * 32, Size.LARGE), BytesIO(b"given up"), "image/webp")
+    open_image_store(stack).put(image_key(Shelf.MACHINES, "cd" * 32, Size.LARGE), BytesIO(b"given up"), "image/webp")
     assert not [member for member in taken(stack, tmp_path / "file").files if "cd" * 32 in member.name]
 
 

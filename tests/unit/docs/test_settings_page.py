@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel
 
 from integrations.settings import Settings
-from integrations.settings_page import ELSEWHERE, page, required_in_production
+from integrations.settings_page import OTHER_VARIABLES, page, required_in_production
 from tests.documented.pages import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "configuration.md"
@@ -37,7 +37,7 @@ def test_every_setting_is_in_it_with_a_meaning() -> None:
 
 
 def test_every_variable_that_the_code_names_is_in_it() -> None:
-    known = {variable for variable, _ in _variables()} | ELSEWHERE.keys()
+    known = {variable for variable, _ in _variables()} | OTHER_VARIABLES.keys()
     named = set[str]()
     for folder in SOURCES:
         for path in (PROJECT / folder).rglob("*.py"):

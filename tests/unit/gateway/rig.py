@@ -39,7 +39,7 @@ from domain.ids import new_id
 from domain.images.model import StoredImage
 from domain.images.ports import ImagesUnavailableError
 from integrations.device_cookies import DeviceCookies
-from integrations.images.directory import DirectoryImages
+from integrations.images.directory import DirectoryImageStore
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import (
     DoorCommand,
@@ -196,7 +196,7 @@ class StandInTokens:
 
     async def verify(self, token: str) -> Caller:
         if token.startswith("keys-away"):
-            raise TokenRefusedError(TokenRefusal.KEYS_AWAY)
+            raise TokenRefusedError(TokenRefusal.KEYS_UNAVAILABLE)
         return self.callers.get(token) or await self._verifier.verify(token)
 
 
@@ -223,7 +223,7 @@ class StandInCommands:
 class StandInImages:
     """A store of images that can be away."""
 
-    def __init__(self, store: DirectoryImages) -> None:
+    def __init__(self, store: DirectoryImageStore) -> None:
         self.store = store
         self.away_for: Callable[[str], bool] = lambda _key: False
         self.deletes = True
@@ -363,7 +363,7 @@ class Rig:
             door=DoorSettings(**{"deadline_s": 0.5, **door_settings}),
             api=api.model_copy(),
         )
-        self.images = StandInImages(DirectoryImages(self.settings.data_dir / "images"))
+        self.images = StandInImages(DirectoryImageStore(self.settings.data_dir / "images"))
         self.settings.images = images or ImageSettings(max_bytes=64 * 1024)
         self.gym = LocalServices(
             gym_services(world.store, world.clock, images=self.images, image_settings=self.settings.images),

@@ -15,7 +15,7 @@ from domain.images.model import ImageProblem, ImageRefusal, StoredImage
 from domain.images.ports import ImagesUnavailableError
 from domain.machines.model import Machine, MachineFilter, MachineText
 from domain.paging import PageRequest
-from integrations.images.directory import DirectoryImages
+from integrations.images.directory import DirectoryImageStore
 from integrations.settings import ImageSettings
 from tests.unit.images.drawn import file_of, halves
 from tests.world import World
@@ -25,8 +25,8 @@ UPLOAD = "quarantine/1"
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> DirectoryImages:
-    images = DirectoryImages(tmp_path / "images")
+def images(tmp_path: Path) -> DirectoryImageStore:
+    images = DirectoryImageStore(tmp_path / "images")
     images.put(UPLOAD, BytesIO(file_of(halves())), "application/octet-stream")
     return images
 
@@ -44,21 +44,23 @@ def test_without_a_store_no_picture_is_taken(world: World) -> None:
     assert problem(gym_services(world.store).machines.create(world.gym(), TEXT, UPLOAD)) is ImageProblem.IMAGES_AWAY
 
 
-def test_an_upload_that_was_given_up_makes_no_machine(world: World, images: DirectoryImages) -> None:
+def test_an_upload_that_was_given_up_makes_no_machine(world: World, images: DirectoryImageStore) -> None:
     services = gym_services(world.store, world.clock, images=images)
     images.delete(UPLOAD)
     assert problem(services.machines.create(world.gym(), TEXT, UPLOAD)) is ImageProblem.IMAGE_UNREADABLE
 
 
-def test_how_many_points_are_taken_is_a_setting(world: World, images: DirectoryImages) -> None:
+def test_how_many_points_are_taken_is_a_setting(world: World, images: DirectoryImageStore) -> None:
     services = gym_services(world.store, world.clock, images=images, image_settings=ImageSettings(max_pixels=100))
     assert problem(services.machines.create(world.gym(), TEXT, UPLOAD)) is ImageProblem.IMAGE_UNREADABLE
 
 
-def test_a_gym_that_retires_while_its_picture_is_made_gets_no_machine(world: World, images: DirectoryImages) -> None:
+def test_a_gym_that_retires_while_its_picture_is_made_gets_no_machine(
+    world: World, images: DirectoryImageStore
+) -> None:
     gym = world.gym()
 
-    class Retires(DirectoryImages):
+    class Retires(DirectoryImageStore):
         def get(self, key: str) -> StoredImage | None:
             world.change_gym(gym, retired_at=world.clock())
             return images.get(key)
@@ -69,7 +71,9 @@ def test_a_gym_that_retires_while_its_picture_is_made_gets_no_machine(world: Wor
     assert answer.problem == "unknown_gym"
 
 
-def test_no_more_pictures_are_made_anew_at_once_than_there_is_memory_for(world: World, images: DirectoryImages) -> None:
+def test_no_more_pictures_are_made_anew_at_once_than_there_is_memory_for(
+    world: World, images: DirectoryImageStore
+) -> None:
     gym = world.gym()
     services = gym_services(world.store, world.clock, images=images)
     publisher = publisher_of(services)
@@ -83,7 +87,9 @@ def test_no_more_pictures_are_made_anew_at_once_than_there_is_memory_for(world: 
     slots[1].__exit__(None, None, None)
 
 
-def test_nothing_is_made_of_a_picture_for_which_nobody_waits_any_more(world: World, images: DirectoryImages) -> None:
+def test_nothing_is_made_of_a_picture_for_which_nobody_waits_any_more(
+    world: World, images: DirectoryImageStore
+) -> None:
     gym = world.gym()
     services = gym_services(world.store, world.clock, images=images)
     publisher_of(services).publish_within_s = 0
@@ -93,13 +99,13 @@ def test_nothing_is_made_of_a_picture_for_which_nobody_waits_any_more(world: Wor
     assert listed.items == ()
 
 
-def test_whoever_is_not_there_any_more_gets_no_picture(world: World, images: DirectoryImages) -> None:
+def test_whoever_is_not_there_any_more_gets_no_picture(world: World, images: DirectoryImageStore) -> None:
     services = gym_services(world.store, world.clock, images=images)
     assert isinstance(services.pictures.set(new_id(), UPLOAD), IdentityRefusal)
     assert services.pictures.picture_of(new_id()) is None
 
 
-def test_answers_and_failures_cross_processes(world: World, images: DirectoryImages) -> None:
+def test_answers_and_failures_cross_processes(world: World, images: DirectoryImageStore) -> None:
     services = gym_services(world.store, world.clock, images=images)
     made = services.machines.create(world.gym(), TEXT, UPLOAD)
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301 - our own

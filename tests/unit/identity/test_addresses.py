@@ -19,7 +19,7 @@ from domain.identity.addresses import (
     usable_address,
 )
 from domain.identity.ports import Mail
-from integrations.mail import message_of
+from integrations.mail import build_message
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_address_that_is_used_is_taken_by_the_payment_provider_and_by_mail(te
     address = usable_address(text)
     if address is not None:
         assert TypeAdapter(Email).validate_python(address) == address
-        assert message_of(Mail(address, "", ""), "gym@example.org")["To"] == address
+        assert build_message(Mail(address, "", ""), "gym@example.org")["To"] == address
         assert usable_address(address) == address
 
 

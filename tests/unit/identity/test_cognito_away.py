@@ -13,19 +13,19 @@ from deployments.service_host import MethodName, ServiceHost
 from domain.identity.model import Tokens
 from domain.identity.ports import ProviderUnavailableError
 from integrations.cognito.client import (
-    FOR_IDENTITY,
-    FOR_INVOKING,
-    FUNCTION_WITHIN_S,
-    IN_A_FUNCTION,
-    TRIGGER_WITHIN_S,
-    OutOfTimeError,
-    Patience,
+    FUNCTION_TIME_LIMIT_S,
+    IDENTITY_POLICY,
+    INVOKE_POLICY,
+    LAMBDA_POLICY,
+    TRIGGER_TIME_LIMIT_S,
+    RetryPolicy,
+    TimeLimitExceededError,
     open_client,
 )
 from integrations.cognito.directory import CognitoDirectory
 from integrations.cognito.provider import CognitoProvider
 from integrations.settings import IdentitySettings
-from integrations.time_limit import is_time_for, left_s, within
+from integrations.time_limit import has_time_for, remaining_s, time_limit
 from tests.moto_server import NOBODYS_KEYS
 from tests.unit.identity.answering_server import AnsweringServer, answering_server
 from tests.unit.identity.cognito_rig import APP, EMAIL, OTHER_PASSWORD, PASSWORD, POOL, REGION, SUB
@@ -126,21 +126,21 @@ def test_a_provider_opens_a_client_of_its_own_where_the_settings_say(
 
 
 def test_whoever_waits_gives_up_after_what_it_waits_for() -> None:
-    assert FOR_IDENTITY.call_s < CALLERS_WAIT_S, "one call, with all its attempts"
-    assert ANSWERS_WITHIN_S + FOR_IDENTITY.pause_s < CALLERS_WAIT_S, "all calls of one answer"
-    assert FOR_INVOKING.call_s <= ANSWERS_WITHIN_S
-    assert FUNCTION_WITHIN_S + IN_A_FUNCTION.pause_s < FOR_INVOKING.read_s
+    assert IDENTITY_POLICY.call_s < CALLERS_WAIT_S, "one call, with all its attempts"
+    assert ANSWERS_WITHIN_S + IDENTITY_POLICY.pause_s < CALLERS_WAIT_S, "all calls of one answer"
+    assert INVOKE_POLICY.call_s <= ANSWERS_WITHIN_S
+    assert FUNCTION_TIME_LIMIT_S + LAMBDA_POLICY.pause_s < INVOKE_POLICY.read_s
     cognito_waits_for_a_trigger_s = 5
-    assert TRIGGER_WITHIN_S + IN_A_FUNCTION.pause_s < cognito_waits_for_a_trigger_s
-    for patience, limit_s in ((FOR_IDENTITY, ANSWERS_WITHIN_S), (IN_A_FUNCTION, TRIGGER_WITHIN_S)):
-        assert patience.attempt_s < limit_s, "at least one attempt is made"
+    assert TRIGGER_TIME_LIMIT_S + LAMBDA_POLICY.pause_s < cognito_waits_for_a_trigger_s
+    for policy, limit_s in ((IDENTITY_POLICY, ANSWERS_WITHIN_S), (LAMBDA_POLICY, TRIGGER_TIME_LIMIT_S)):
+        assert policy.attempt_s < limit_s, "at least one attempt is made"
 
 
-@pytest.mark.parametrize("patience", [FOR_IDENTITY, FOR_INVOKING, IN_A_FUNCTION])
-def test_the_client_does_wait_so_long(patience: Patience) -> None:
-    config = open_client("cognito-idp", REGION, NOBODY_IS_THERE, patience, **NOBODYS_KEYS).meta.config
-    assert (config.connect_timeout, config.read_timeout) == (patience.connect_s, patience.read_s)
-    assert (config.retries["mode"], config.retries["total_max_attempts"]) == ("standard", patience.attempts)
+@pytest.mark.parametrize("policy", [IDENTITY_POLICY, INVOKE_POLICY, LAMBDA_POLICY])
+def test_the_client_does_wait_so_long(policy: RetryPolicy) -> None:
+    config = open_client("cognito-idp", REGION, NOBODY_IS_THERE, policy, **NOBODYS_KEYS).meta.config
+    assert (config.connect_timeout, config.read_timeout) == (policy.connect_s, policy.read_s)
+    assert (config.retries["mode"], config.retries["total_max_attempts"]) == ("standard", policy.attempts)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
@@ -148,15 +148,15 @@ def test_no_attempt_at_a_server_that_hangs_begins_that_could_not_end_in_time(
     server: AnsweringServer, attempts: int
 ) -> None:
     server.may_answer.clear()
-    patience = Patience(connect_s=0.1, read_s=0.2, attempts=attempts)
-    client = open_client("cognito-idp", REGION, server.url, patience, **NOBODYS_KEYS)
-    limit_s = 5 * patience.attempt_s / 2
+    policy = RetryPolicy(connect_s=0.1, read_s=0.2, attempts=attempts)
+    client = open_client("cognito-idp", REGION, server.url, policy, **NOBODYS_KEYS)
+    limit_s = 5 * policy.attempt_s / 2
 
     def clock() -> float:
         """What the attempts that were made have taken at most."""
-        return len(server.bodies) * patience.attempt_s
+        return len(server.bodies) * policy.attempt_s
 
-    with within(limit_s, clock):
+    with time_limit(limit_s, clock):
         errors = []
         for name in ("sign_in", "account", "refresh", "page"):  # as one answer may make several calls
             with pytest.raises(ProviderUnavailableError) as caught:
@@ -164,13 +164,16 @@ def test_no_attempt_at_a_server_that_hangs_begins_that_could_not_end_in_time(
             errors.append(caught.value.__cause__)
     assert clock() <= limit_s
     assert len(server.bodies) == 2
-    assert isinstance(errors[-1], OutOfTimeError)
+    assert isinstance(errors[-1], TimeLimitExceededError)
 
 
 def test_the_hosted_page_is_not_asked_either_when_no_time_is_left(server: AnsweringServer) -> None:
     identity = IDENTITY.model_copy(update={"hosted_url": server.url})
     provider = CognitoProvider(identity, impatient_client(server.url))
-    with within(FOR_IDENTITY.attempt_s / 2, lambda: 0.0), pytest.raises(ProviderUnavailableError, match="no time"):
+    with (
+        time_limit(IDENTITY_POLICY.attempt_s / 2, lambda: 0.0),
+        pytest.raises(ProviderUnavailableError, match="no time"),
+    ):
         provider.exchange_code("code", "https://gym.test/", None)
     assert server.bodies == []
 
@@ -180,7 +183,7 @@ def test_a_limit_is_that_of_the_whole_answer_and_ends_with_it() -> None:
 
     class LimitedService:
         def has_time(self) -> bool:
-            return is_time_for(11)
+            return has_time_for(11)
 
     @dataclass(frozen=True)
     class Services:
@@ -189,13 +192,13 @@ def test_a_limit_is_that_of_the_whole_answer_and_ends_with_it() -> None:
     host = ServiceHost(Services(LimitedService()), within_s=10)
     has_time = MethodName("LimitedService", "has_time")
     assert not host.call(has_time)
-    with within(20, lambda: now):
+    with time_limit(20, lambda: now):
         assert host.call(has_time), "the outer limit counts"
         now = 15.0
-        with within(20, lambda: now):
-            assert not is_time_for(6)
-            assert [left_s(10), left_s(3)] == [5, 3]
+        with time_limit(20, lambda: now):
+            assert not has_time_for(6)
+            assert [remaining_s(10), remaining_s(3)] == [5, 3]
         now = 21.0
-        assert left_s(10) == 0
-    assert is_time_for(1e9)
-    assert left_s(10) == 10
+        assert remaining_s(10) == 0
+    assert has_time_for(1e9)
+    assert remaining_s(10) == 10

@@ -14,10 +14,10 @@ from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, Reuse
 from domain.identity.pkce import challenge_of
 from integrations.local_identity.accounts import new_account
 from integrations.local_identity.mailed_codes import (
-    OPEN_AT_ONCE,
-    OPEN_OF_NETWORK,
-    WRONG_TRIES,
-    WRONG_TRIES_WITHOUT_ID,
+    MAX_OPEN_RECORDS,
+    MAX_OPEN_RECORDS_PER_NETWORK,
+    MAX_WRONG_ATTEMPTS,
+    MAX_WRONG_ATTEMPTS_WITHOUT_ID,
 )
 from tests.contract.identity_provider_contract import claims_of
 from tests.unit.identity.local_rig import EMAIL, OTHER_PASSWORD, PASSWORD, REDIRECT, Rig, problem_of
@@ -107,7 +107,7 @@ def test_after_five_wrong_tries_the_right_code_is_wrong_too(rig: Rig, wrong: int
 
 def test_a_sign_up_that_its_own_tries_have_ended_is_open_to_nobody(rig: Rig) -> None:
     made = signed_up(rig)
-    for number in range(WRONG_TRIES):
+    for number in range(MAX_WRONG_ATTEMPTS):
         confirm(rig, rig.other_code(number + 1), made)
     assert confirm(rig, rig.code()) is IdentityProblem.WRONG_CODE
 
@@ -117,7 +117,7 @@ def test_without_its_id_a_sign_up_is_closed_after_many_wrong_tries_but_its_owner
     rig: Rig, wrong: int, then: IdentityProblem | None
 ) -> None:
     made = signed_up(rig)
-    for number in range(WRONG_TRIES_WITHOUT_ID + wrong):
+    for number in range(MAX_WRONG_ATTEMPTS_WITHOUT_ID + wrong):
         confirm(rig, rig.other_code(number + 1))
     assert confirm(rig, rig.code()) is then
     if then is not None:
@@ -126,10 +126,10 @@ def test_without_its_id_a_sign_up_is_closed_after_many_wrong_tries_but_its_owner
 
 def test_however_many_sign_ups_are_open_a_stranger_has_so_many_tries_without_an_id(rig: Rig) -> None:
     ids = {}
-    for number in range(OPEN_AT_ONCE):
+    for number in range(MAX_OPEN_RECORDS):
         made = signed_up(rig, network=str(number))
         ids[made] = rig.code()
-        for by in range(WRONG_TRIES_WITHOUT_ID // OPEN_AT_ONCE):
+        for by in range(MAX_WRONG_ATTEMPTS_WITHOUT_ID // MAX_OPEN_RECORDS):
             confirm(rig, str(1_000_000 + by))
         rig.provider.resend_code(EMAIL, made)
         ids[made] = rig.code()
@@ -143,7 +143,7 @@ def test_resets_that_follow_each_other_give_a_stranger_no_new_tries_without_an_i
     rig.member()
     for _ in range(5):
         rig.provider.forgot_password(EMAIL, HOME)
-        for number in range(WRONG_TRIES_WITHOUT_ID // 5):
+        for number in range(MAX_WRONG_ATTEMPTS_WITHOUT_ID // 5):
             reset(rig, rig.other_code(number + 1))
         rig.later(minutes=16)
     made = rig.provider.forgot_password(EMAIL, HOME)
@@ -156,14 +156,14 @@ def test_resets_that_follow_each_other_give_a_stranger_no_new_tries_without_an_i
 def test_wrong_codes_of_a_stranger_spend_neither_a_sign_up_nor_a_reset_of_the_owner(rig: Rig) -> None:
     made, code = signed_up(rig), rig.code()
     theirs = signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
-    for number in range(2 * WRONG_TRIES):
+    for number in range(2 * MAX_WRONG_ATTEMPTS):
         for sign_up_id in (theirs, None, uuid4()):
             confirm(rig, rig.other_code(number + 1), sign_up_id)
     assert confirm(rig, code, made) is None
     mine = rig.provider.forgot_password(EMAIL, HOME)
     code = rig.code()
     theirs = rig.provider.forgot_password(EMAIL, ELSEWHERE)
-    for number in range(2 * WRONG_TRIES):
+    for number in range(2 * MAX_WRONG_ATTEMPTS):
         for reset_id in (theirs, None, uuid4()):
             reset(rig, rig.other_code(number + 1), reset_id)
     assert reset(rig, code, mine) is None
@@ -179,7 +179,7 @@ def test_wrong_tries_at_once_all_count(rig: Rig) -> None:
 
 def test_the_owner_of_a_sign_up_replaces_its_code_and_its_tries(rig: Rig) -> None:
     made, first = signed_up(rig), rig.code()
-    for number in range(WRONG_TRIES):
+    for number in range(MAX_WRONG_ATTEMPTS):
         confirm(rig, rig.other_code(number + 1), made)
     rig.provider.resend_code(EMAIL, made)
     assert rig.code() != first
@@ -254,22 +254,22 @@ def test_what_was_open_for_an_address_ends_with_its_account_s_beginning_and_end(
 
 def test_sign_ups_of_an_address_are_bounded_and_none_replaces_another(rig: Rig) -> None:
     first, code = signed_up(rig), rig.code()
-    more = [signed_up(rig, OTHER_PASSWORD, "Eve", f"2001:db8::{number}") for number in range(2 * OPEN_AT_ONCE)]
+    more = [signed_up(rig, OTHER_PASSWORD, "Eve", f"2001:db8::{number}") for number in range(2 * MAX_OPEN_RECORDS)]
     assert len(set(more)) == len(more), "beyond the bound there is an id as well"
-    assert len(rig.mailbox.mails) == OPEN_AT_ONCE
+    assert len(rig.mailbox.mails) == MAX_OPEN_RECORDS
     assert confirm(rig, code, first) is None
 
 
 def test_one_network_does_not_take_all_the_places_of_an_address(rig: Rig) -> None:
-    for _ in range(2 * OPEN_AT_ONCE):
+    for _ in range(2 * MAX_OPEN_RECORDS):
         signed_up(rig, OTHER_PASSWORD, "Eve", ELSEWHERE)
-    assert len(rig.mailbox.mails) == OPEN_OF_NETWORK
+    assert len(rig.mailbox.mails) == MAX_OPEN_RECORDS_PER_NETWORK
     made = signed_up(rig)
     assert confirm(rig, rig.code(), made) is None
 
 
 def test_places_are_free_again_once_their_time_is_over(rig: Rig) -> None:
-    for number in range(OPEN_AT_ONCE):
+    for number in range(MAX_OPEN_RECORDS):
         signed_up(rig, network=str(number))
     rig.later(hours=24)
     made = signed_up(rig)
@@ -279,9 +279,9 @@ def test_places_are_free_again_once_their_time_is_over(rig: Rig) -> None:
 def test_resets_of_an_account_are_bounded_and_none_replaces_another(rig: Rig) -> None:
     rig.member()
     first, code = rig.provider.forgot_password(EMAIL, HOME), rig.code()
-    more = [rig.provider.forgot_password(EMAIL, ELSEWHERE) for _ in range(2 * OPEN_AT_ONCE)]
+    more = [rig.provider.forgot_password(EMAIL, ELSEWHERE) for _ in range(2 * MAX_OPEN_RECORDS)]
     assert len({first, *more}) == len(more) + 1
-    assert len(rig.mailbox.mails) == 1 + OPEN_OF_NETWORK
+    assert len(rig.mailbox.mails) == 1 + MAX_OPEN_RECORDS_PER_NETWORK
     assert reset(rig, code, more[0]) is IdentityProblem.WRONG_CODE
     assert reset(rig, code, first) is None
 
@@ -312,15 +312,17 @@ def test_a_changed_password_ends_what_the_old_one_has_begun_except_the_session_t
     assert rig.provider.change_password(own.access_token, PASSWORD, OTHER_PASSWORD) is None
     assert exchanged(rig, code) is None, "a code of the sign-in page from before"
     assert rig.is_over(other)
-    assert not rig.provider.session_stands(UUID(str(claims_of(other.access_token)["origin_jti"])))
+    assert not rig.provider.is_session_valid(UUID(str(claims_of(other.access_token)["origin_jti"])))
     rig.refreshed(own)
 
 
 def test_sign_ups_for_an_address_in_use_are_bounded_alike_and_stay_without_effect(rig: Rig) -> None:
     account = rig.member()
-    answers = [rig.provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve", ELSEWHERE) for _ in range(2 * OPEN_OF_NETWORK)]
+    answers = [
+        rig.provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve", ELSEWHERE) for _ in range(2 * MAX_OPEN_RECORDS_PER_NETWORK)
+    ]
     in_use = [answer for answer in answers if problem_of(answer) is IdentityProblem.EMAIL_IN_USE]
-    assert len(in_use) == OPEN_OF_NETWORK, "so many mails are sent to its owner"
+    assert len(in_use) == MAX_OPEN_RECORDS_PER_NETWORK, "so many mails are sent to its owner"
     rig.provider.resend_code(EMAIL)
     assert rig.mailbox.mails == []
     rig.provider.delete(account.sub)
@@ -333,7 +335,7 @@ def test_another_code_counts_towards_the_bound_whether_or_not_the_address_is_in_
     if in_use:
         rig.member(password="her own 5 secret words")  # noqa: S106 - of nobody
     rig.provider.sign_up(EMAIL, PASSWORD, "Eve", ELSEWHERE)
-    for _ in range(OPEN_OF_NETWORK):
+    for _ in range(MAX_OPEN_RECORDS_PER_NETWORK):
         rig.provider.resend_code(EMAIL, network=ELSEWHERE)
     rig.provider.sign_up(EMAIL, OTHER_PASSWORD, "Eve", ELSEWHERE)
     # The password of the last sign-up that was kept is answered `not_confirmed`.

@@ -62,7 +62,7 @@ def test_a_token_has_the_claims_of_cognito(tmp_path: Path) -> None:
 
 def test_without_a_key_no_token_is_made(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    with pytest.raises(NoLocalIdentityError, match="no key yet"):
+    with pytest.raises(NoLocalIdentityError, match="no signing key"):
         mint_access_token(settings, sub=uuid4(), email="a@b.c", groups=[], lifetime=timedelta(hours=1))
 
 

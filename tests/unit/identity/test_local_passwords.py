@@ -11,7 +11,7 @@ from argon2.low_level import Type
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.local_identity.passwords import LONGEST, SHORTEST, Passwords, weakness
+from integrations.local_identity.passwords import MAX_LENGTH, MIN_LENGTH, Passwords, weakness
 from integrations.settings import IdentitySettings
 from tests.unit.identity.local_rig import LIGHT
 
@@ -55,14 +55,14 @@ def test_a_refusal_says_what_would_mend_it(bad: str, told: str) -> None:
 
 def test_characters_are_counted_as_they_are_seen() -> None:
     decomposed = unicodedata.normalize("NFD", "éèêëàâäîïôö")
-    assert len(decomposed) > SHORTEST
+    assert len(decomposed) > MIN_LENGTH
     assert "fewer than" in (weakness(decomposed, "", "") or "")
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=160), st.text(max_size=20))
 def test_whatever_is_accepted_has_between_twelve_and_128_characters(password: str, name: str) -> None:
     if weakness(password, f"{name}@example.com", name) is None:
-        assert SHORTEST <= len(unicodedata.normalize("NFC", password)) <= LONGEST
+        assert MIN_LENGTH <= len(unicodedata.normalize("NFC", password)) <= MAX_LENGTH
 
 
 def test_a_password_is_kept_as_argon2id_with_the_costs_that_are_set() -> None:

@@ -64,7 +64,7 @@ def kept_password(rig: Rig, sub: UUID) -> str | None:
     file = AccountsFile(rig.settings.identity.accounts_file)
     try:
         with file.reading() as connection:
-            return Accounts(connection).password(sub)
+            return Accounts(connection).password_hash(sub)
     finally:
         file.close()
 

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from domain.identity.ports import Mail, MailDeferredError, MailRefusedError, MailUnavailableError
-from integrations.mail import FolderMailer, SmtpMailer, mailer_of, message_of
+from integrations.mail import FolderMailer, SmtpMailer, build_message, open_mailer
 from integrations.settings import MailSettings, Settings
 
 LOOPBACK = "127.0.0.1"
@@ -224,7 +224,7 @@ def test_an_address_beyond_ascii_is_refused_for_good_where_the_server_takes_none
 
 @pytest.mark.parametrize("to", ["ana@example.com, eve@example.org", '"ana" <eve@example.org>, ana@example.com'])
 def test_an_address_is_one_recipient_whatever_it_holds(to: str) -> None:
-    message = message_of(Mail(to, "Your code", "", None), SENDER)
+    message = build_message(Mail(to, "Your code", "", None), SENDER)
     read = email.message_from_bytes(message.as_bytes(), EmailMessage, policy=policy.SMTP)
     assert len(read["To"].addresses) == 1
 
@@ -240,7 +240,7 @@ def test_an_address_is_one_recipient_whatever_it_holds(to: str) -> None:
 )
 def test_no_header_can_be_brought_in_by_a_line_break(mail: Mail) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        message_of(mail, SENDER)
+        build_message(mail, SENDER)
 
 
 @pytest.mark.parametrize("to", ["josé@example.com", "a..b@example.com", "o'neil+gym@example.com"])
@@ -274,17 +274,17 @@ def test_the_log_says_file_and_code_and_nothing_of_the_person(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("a file", encoding="utf-8")
-    with pytest.raises(MailUnavailableError, match="cannot be written"):
+    with pytest.raises(MailUnavailableError, match="mail folder"):
         FolderMailer(tmp_path / "mail", SENDER).send(MAIL)
 
 
 def test_settings_choose_the_server_before_the_folder(tmp_path: Path) -> None:
-    assert isinstance(mailer_of(Settings(data_dir=tmp_path)), FolderMailer)
-    assert isinstance(mailer_of(Settings(data_dir=tmp_path, mail=plain(smtplib.SMTP_PORT))), SmtpMailer)
+    assert isinstance(open_mailer(Settings(data_dir=tmp_path)), FolderMailer)
+    assert isinstance(open_mailer(Settings(data_dir=tmp_path, mail=plain(smtplib.SMTP_PORT))), SmtpMailer)
     settings = Settings(data_dir=tmp_path)
     settings.mail.folder = None
     with pytest.raises(ValueError, match="FITMONITOR_MAIL__SMTP_HOST"):
-        mailer_of(settings)
+        open_mailer(settings)
 
 
 def test_a_mail_that_was_taken_is_sent_whatever_the_server_says_at_the_end() -> None:

@@ -58,7 +58,9 @@ def services(store: Store, rig: Rig, outside: IdentityBackend) -> IdentityServic
 @pytest.fixture
 def patient(store: Store, rig: Rig, outside: IdentityBackend) -> IdentityServices:
     """A services that holds nobody off so soon: what a wrong code does to a code is to be seen."""
-    limits = LIGHT.model_copy(update={"free_attempts": 1000, "free_attempts_of_address": 1000})
+    limits = LIGHT.model_copy(
+        update={"failed_attempts_before_delay": 1000, "failed_attempts_before_delay_per_address": 1000}
+    )
     return identity_services(store, outside, limits, lambda: rig.now)
 
 
@@ -307,7 +309,7 @@ def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_reset_that_is_na
     mine = services.passwords.forgot(EMAIL, OWNER)
     assert isinstance(mine, UUID)
     for reset_id in (None, uuid4()):
-        for _ in range(LIGHT.stranger_attempts_per_hour):
+        for _ in range(LIGHT.unknown_device_attempts_per_hour):
             services.passwords.reset(EMAIL, rig.other_code(), OTHER_PASSWORD, somewhere(), reset_id)
     assert services.passwords.reset(EMAIL, rig.code(), OTHER_PASSWORD, somewhere(), mine) == ""
 
@@ -317,7 +319,7 @@ def test_strangers_from_everywhere_do_not_keep_the_owner_from_a_sign_up_that_is_
 ) -> None:
     mine = signed_up(services)
     for sign_up_id in (None, uuid4()):
-        for _ in range(LIGHT.stranger_attempts_per_hour):
+        for _ in range(LIGHT.unknown_device_attempts_per_hour):
             services.sign_up.confirm(EMAIL, rig.other_code(), somewhere(), sign_up_id)
     assert services.sign_up.confirm(EMAIL, rig.code(), somewhere(), mine) is None
 

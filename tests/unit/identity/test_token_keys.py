@@ -24,7 +24,7 @@ class Remote:
         self.seconds = 1000.0
         self.jwks = Jwks(server.url, monotonic=lambda: self.seconds)
         # Nothing is remembered: each token is held against the keys.
-        self.tokens: TokenVerifier = stage.verifier(TokenUse.ACCESS, jwks=self.jwks, remembered=1)
+        self.tokens: TokenVerifier = stage.verifier(TokenUse.ACCESS, jwks=self.jwks, cache_size=1)
         self.publish()
 
     def publish(self) -> None:
@@ -92,7 +92,7 @@ def test_unknown_keys_are_fetched_for_no_more_often_while_the_endpoint_fails(rem
     async def scenario() -> None:
         remote.server.status = 503
         for number in range(20):
-            assert await remote.answer(remote.unknown(number)) is TokenRefusal.KEYS_AWAY
+            assert await remote.answer(remote.unknown(number)) is TokenRefusal.KEYS_UNAVAILABLE
         assert remote.server.calls == 1
 
     asyncio.run(scenario())
@@ -153,7 +153,7 @@ def test_an_endpoint_that_fails_or_talks_nonsense_fails_no_request_whose_key_is_
         remote.server.status, remote.server.document = status, document
         remote.seconds += 4000  # past the hour after which keys are fetched anew
         assert await remote.is_known()
-        assert await remote.answer(remote.unknown()) is TokenRefusal.KEYS_AWAY
+        assert await remote.answer(remote.unknown()) is TokenRefusal.KEYS_UNAVAILABLE
         assert await remote.is_known()
         assert remote.server.calls == 2
 
@@ -166,7 +166,7 @@ def test_an_endpoint_that_is_gone_fails_no_request_whose_key_is_known(tmp_path: 
             remote = Remote(Stage(tmp_path, signing_keys()), server)
             assert await remote.is_known()
         remote.seconds += 4000
-        assert await remote.answer(remote.unknown()) is TokenRefusal.KEYS_AWAY
+        assert await remote.answer(remote.unknown()) is TokenRefusal.KEYS_UNAVAILABLE
         assert await remote.is_known()
 
     asyncio.run(scenario())
@@ -192,7 +192,7 @@ def test_nobody_whose_key_is_known_waits_for_a_slow_endpoint(remote: Remote) -> 
 def test_once_the_endpoint_is_back_its_new_keys_are_found(remote: Remote) -> None:
     async def scenario() -> None:
         remote.server.status = 500
-        assert await remote.answer(remote.stage.mint()) is TokenRefusal.KEYS_AWAY
+        assert await remote.answer(remote.stage.mint()) is TokenRefusal.KEYS_UNAVAILABLE
         remote.server.status = 200
         remote.seconds += 31
         assert await remote.is_known()

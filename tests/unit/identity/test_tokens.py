@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from domain.identity.model import Role
 from integrations.jwks import Jwks
 from integrations.local_identity.keys import rotate_signing_key
-from integrations.tokens import LONGEST_TOKEN, TokenRefusal, TokenUse
+from integrations.tokens import MAX_TOKEN_LENGTH, TokenRefusal, TokenUse
 from tests.keys import signing_keys
 from tests.unit.identity.token_stage import MEMBER, NOON, Stage
 
@@ -125,7 +125,7 @@ def test_tokens_are_remembered_so_that_the_signature_is_verified_once(stage: Sta
 
 
 def test_what_is_remembered_is_bounded(stage: Stage) -> None:
-    stage.tokens = stage.verifier(TokenUse.ACCESS, remembered=3)
+    stage.tokens = stage.verifier(TokenUse.ACCESS, cache_size=3)
     first = stage.mint()
     remembered = asyncio.run(stage.tokens.verify(first))
     for _ in range(3):
@@ -306,13 +306,13 @@ def test_a_signed_text_that_is_no_claims_is_refused(stage: Stage, text: str) -> 
 
 
 def test_brackets_within_brackets_are_refused_like_any_nonsense(stage: Stage) -> None:
-    depth = (LONGEST_TOKEN // 4 * 3 - 100) // 2
+    depth = (MAX_TOKEN_LENGTH // 4 * 3 - 100) // 2
     nested = f'{{"x":{"[" * depth}{"]" * depth}}}'
     deep = urlsafe_b64encode(nested.encode()).rstrip(b"=").decode()
-    assert len(f"{deep}.e30.AA") <= LONGEST_TOKEN
+    assert len(f"{deep}.e30.AA") <= MAX_TOKEN_LENGTH
     assert stage.refusal(f"{deep}.e30.AA") is TokenRefusal.MALFORMED
     token = stage.signed_text(f'{{"x":{"[" * 2000}{"]" * 2000}}}')
-    assert len(token) <= LONGEST_TOKEN
+    assert len(token) <= MAX_TOKEN_LENGTH
     assert stage.refusal(token) is TokenRefusal.MALFORMED
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from domain.images.model import Encoded, ImageProblem, ImageRefusal
-from integrations.images.encoding import encode_anew
+from integrations.images.encoding import reencode
 from tests.unit.images.drawn import BLUE, RED, chunk, exif, file_of, halves, near, opened, png_head, png_of
 
 MAX = 40_000_000
@@ -20,13 +20,13 @@ KINDS = ["JPEG", "PNG", "WEBP"]
 
 
 def encoded(data: bytes, max_pixels: int = MAX) -> Encoded:
-    made = encode_anew(data, max_pixels)
+    made = reencode(data, max_pixels)
     assert isinstance(made, Encoded), made
     return made
 
 
 def refused(data: bytes, max_pixels: int = MAX) -> str:
-    made = encode_anew(data, max_pixels)
+    made = reencode(data, max_pixels)
     assert isinstance(made, ImageRefusal), "it was taken"
     assert made.problem is ImageProblem.IMAGE_UNREADABLE
     return made.detail
@@ -217,8 +217,8 @@ def test_a_palette_with_a_transparent_colour_is_taken() -> None:
 
 def test_a_bomb_is_refused_by_its_head_alone() -> None:
     for side in (7000, 12_000, 60_000):
-        assert refused(png_head(side, side)) == "The picture has more than 40 million points."
-    assert "points" in refused(file_of(halves(100, 100)), max_pixels=9_999)
+        assert refused(png_head(side, side)) == "The picture has more than 40 million pixels."
+    assert "pixels" in refused(file_of(halves(100, 100)), max_pixels=9_999)
     assert encoded(file_of(halves(100, 100)), max_pixels=10_000)
 
 
@@ -246,14 +246,14 @@ def test_half_a_picture_is_refused(kind: str) -> None:
 )
 def test_what_is_no_picture_by_its_first_bytes_is_refused(data: bytes) -> None:
     assert refused(data) in {
-        "The file is no JPEG, PNG or WebP picture.",
-        "The picture is broken or not complete.",
+        "The file is not a JPEG, PNG or WebP picture.",
+        "The picture is damaged or incomplete.",
     }
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "ICO", "PPM", "TGA"])
 def test_other_formats_are_refused_though_they_could_be_read(kind: str) -> None:
-    assert refused(file_of(halves(), kind)) == "The file is no JPEG, PNG or WebP picture."
+    assert refused(file_of(halves(), kind)) == "The file is not a JPEG, PNG or WebP picture."
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -268,7 +268,7 @@ def test_a_file_that_is_something_else_as_well_comes_out_as_a_picture_only(kind:
 def test_a_picture_that_moves_is_refused(kind: str) -> None:
     file = BytesIO()
     halves().save(file, kind, save_all=True, append_images=[halves().rotate(180)], duration=100, loop=0)
-    assert refused(file.getvalue()) == "The picture moves. Send one that stands still."
+    assert refused(file.getvalue()) == "Animated pictures are not supported. Send a still picture."
 
 
 def test_a_phone_s_picture_with_a_second_one_behind_it_is_a_picture() -> None:
@@ -284,4 +284,4 @@ def test_whatever_is_uploaded_is_made_anew_or_refused(kind: str, cuts: list[tupl
     for place, other in cuts:
         start = int(place * len(data))
         data[start : start + len(other)] = other
-    assert isinstance(encode_anew(bytes(data), 1_000_000), Encoded | ImageRefusal)
+    assert isinstance(reencode(bytes(data), 1_000_000), Encoded | ImageRefusal)

@@ -7,7 +7,7 @@ import zxingcpp
 from PIL import Image
 
 from integrations.rendering.labels import Label, label_picture, label_sheets
-from integrations.rendering.printable import printable
+from integrations.rendering.transliteration import transliterate
 
 ADDRESS = "https://gym.example.org/machines/0198c0de-0000-7000-8000-000000000000"
 
@@ -25,11 +25,11 @@ ADDRESS = "https://gym.example.org/machines/0198c0de-0000-7000-8000-000000000000
     ],
 )
 def test_a_letter_that_the_font_lacks_is_plainer_or_a_question_mark(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    assert transliterate(text) == shown
 
 
 def test_the_picture_s_font_has_plain_letters_only() -> None:
-    assert printable("Größe · 7", "ascii") == "Grosse - 7"
+    assert transliterate("Größe · 7", "ascii") == "Grosse - 7"
 
 
 @pytest.mark.parametrize("name", ["Bench", "W" * 100, "跑步机", "a b" * 33, ""])

@@ -17,7 +17,7 @@ from domain.identity.tables import users
 from domain.machines.model import MachineText
 from domain.machines.service import create_machine
 from domain.unit_of_work import Store
-from integrations.images.directory import DirectoryImages
+from integrations.images.directory import DirectoryImageStore
 from integrations.lease import Lease
 from integrations.settings import settings
 from tests.servers import migrate
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         create_machine(connection, gym, text, SHOWN, START)
         connection.execute(update(users).where(users.c.id == member).values(picture_url=f"/api/pictures/{SHOWN}"))
     store.close()
-    images = DirectoryImages(tmp_path / "images")
+    images = DirectoryImageStore(tmp_path / "images")
     long_ago = datetime.now(UTC).timestamp() - TWO_DAYS
     for key in [
         *(
@@ -61,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def kept(folder: Path) -> set[str]:
-    return set(DirectoryImages(folder / "images").keys("", datetime.now(UTC) + timedelta(days=1)))
+    return set(DirectoryImageStore(folder / "images").keys("", datetime.now(UTC) + timedelta(days=1)))
 
 
 OLD = {f"{shelf}/{UNSHOWN}/{size}" for shelf in ("images", "pictures") for size in ("large", "small")}
@@ -86,7 +86,7 @@ def test_a_sweep_takes_away_what_is_old_and_shown_by_nobody(folder: Path) -> Non
 
 
 def test_how_old_is_a_setting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FITMONITOR_IMAGES__SWEEP_AFTER_HOURS", "72")
+    monkeypatch.setenv("FITMONITOR_IMAGES__DELETE_UNUSED_AFTER_HOURS", "72")
     settings.cache_clear()
     before = kept(folder)
     assert CliRunner().invoke(app, ["sweep"]).exit_code == 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.rendering.csv_tables import Cell, csv_table, neutralised
+from integrations.rendering.csv_tables import Cell, csv_table, escape_formulas
 
 SIGNS = "=+-@|\uff1d\uff0b\uff0d\uff20\uff5c\ufe62\ufe63\ufe66\ufe6b\u2212"  # as typed, full-width, small; minus
 DANGEROUS = SIGNS + "\t\r\n"
@@ -32,15 +32,15 @@ def test_a_table_has_a_byte_order_mark_and_every_letter() -> None:
 @pytest.mark.parametrize("first", SIGNS)
 def test_a_text_that_begins_like_a_formula_is_none(first: str) -> None:
     for text in (f"{first}cmd|' /C calc'!A0", f" {first}1", f"\u3000{first}1", f"\ufeff{first}1", f'"{first}1', first):
-        assert neutralised(text).startswith("'"), repr(text)
-        assert read(csv_table([["a", text]])) == [["a", neutralised(text)]]
+        assert escape_formulas(text).startswith("'"), repr(text)
+        assert read(csv_table([["a", text]])) == [["a", escape_formulas(text)]]
 
 
 @pytest.mark.parametrize(
     "text", ["Mia", "Anna-Lena", "a=b", "a + b", "it's", "", " ", "12", "1-2", "<b>", "O'Neil | Co"]
 )
 def test_any_other_text_is_left_alone(text: str) -> None:
-    assert neutralised(text) == text
+    assert escape_formulas(text) == text
 
 
 @given(texts, texts)
@@ -55,8 +55,8 @@ def test_no_cell_is_run_whatever_separates_cells_where_it_is_opened(one: str, ot
 
 @given(texts)
 def test_nothing_but_apostrophes_is_added(text: str) -> None:
-    assert neutralised(text).replace("'", "") == text.replace("'", "")
-    assert neutralised(neutralised(text)) == neutralised(text)
+    assert escape_formulas(text).replace("'", "") == text.replace("'", "")
+    assert escape_formulas(escape_formulas(text)) == escape_formulas(text)
 
 
 def test_numbers_stay_numbers_and_what_is_written_by_us_is_no_formula() -> None:

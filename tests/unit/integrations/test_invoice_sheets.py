@@ -120,7 +120,7 @@ def test_an_invoice_says_what_the_directive_asks(view: View) -> None:
 def test_a_credit_note_names_its_invoice_and_its_reason(view: View) -> None:
     told = view(CREDIT_NOTE)
     assert told[0] == "Credit note 000043"
-    assert {"Refers to invoice", "000042", "Reason: Moves to another city", "Given back to the card"} <= set(told)
+    assert {"Refers to invoice", "000042", "Reason: Moves to another city", "Refunded to the card"} <= set(told)
     assert told[told.index("Total") + 1] == f"{MINUS}50.00 EUR"
 
 
@@ -130,8 +130,8 @@ def test_a_credit_note_names_its_invoice_and_its_reason(view: View) -> None:
     [
         ("stripe", InvoiceKind.INVOICE, "Paid by card, online"),
         ("cash", InvoiceKind.INVOICE, "Paid in cash"),
-        ("card_terminal", InvoiceKind.INVOICE, "Paid by card, at the desk"),
-        ("cash", InvoiceKind.CREDIT_NOTE, "Given back in cash"),
+        ("card_terminal", InvoiceKind.INVOICE, "Paid by card, at reception"),
+        ("cash", InvoiceKind.CREDIT_NOTE, "Refunded in cash"),
         ("cheque", InvoiceKind.INVOICE, "cheque"),
     ],
 )

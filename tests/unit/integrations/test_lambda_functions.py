@@ -191,7 +191,7 @@ def test_an_answer_that_cannot_be_read_is_none(invoked: Invoked, payload: bytes)
 )
 def test_a_function_that_lambda_does_not_call_is_away(invoked: Invoked, code: str) -> None:
     invoked.stubber.add_client_error("invoke", code)
-    with pytest.raises(ProviderUnavailableError, match="list-them cannot be had"):
+    with pytest.raises(ProviderUnavailableError, match="Lambda function list-them"):
         invoked.list_users()
 
 

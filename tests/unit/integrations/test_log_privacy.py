@@ -23,7 +23,7 @@ from domain.identity.model import Role
 from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.local_identity.keys import NoLocalIdentityError
-from integrations.log_privacy import without_addresses
+from integrations.log_privacy import redact_addresses
 from integrations.logs import configure_logging
 from integrations.settings import Settings
 
@@ -155,7 +155,7 @@ def test_the_text_of_our_own_exceptions_is_kept(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("at", ["@", "%40"])
 def test_an_address_of_any_signs_is_hidden(local_part: str, around: str, at: str) -> None:
     email = normal_address(f"{local_part}@example.org").replace("@", at)
-    told = without_addresses(around.format(email))
+    told = redact_addresses(around.format(email))
     assert "[address]" in told
     assert "example" not in told
     assert len(told.replace("[address]", "")) <= len(around.format("")), "nothing of it is left over"
@@ -169,7 +169,7 @@ def test_an_address_of_any_signs_is_hidden(local_part: str, around: str, at: str
     ],
 )
 def test_a_text_of_any_kind_is_read_once(text: str) -> None:
-    without_addresses(text)  # a pattern that tried every beginning would take hours
+    redact_addresses(text)  # a pattern that tried every beginning would take hours
 
 
 def test_what_nobody_waits_for_is_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:

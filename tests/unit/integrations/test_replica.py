@@ -12,7 +12,7 @@ import pytest
 import consumers
 import deployments
 from consumers.health import ConsumerUnhealthyError
-from integrations.replica import Closing, Replica
+from integrations.replica import OpenResources, Replica
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, while it is imported
@@ -48,7 +48,7 @@ def test_a_deployment_whose_start_has_failed_ends_without_another_error(one: typ
     made = one.__new__(one)
     made.__del__()  # before its constructor has done anything
     closed: list[str] = []
-    made.closing.add("opened", lambda: closed.append("opened"))
+    made.resources.add("opened", lambda: closed.append("opened"))
     made.__del__()
     made.__del__()
     assert closed == ["opened"]
@@ -56,17 +56,17 @@ def test_a_deployment_whose_start_has_failed_ends_without_another_error(one: typ
 
 def test_what_was_opened_last_is_closed_first_whatever_one_of_them_raises() -> None:
     closed: list[str] = []
-    closing = Closing()
+    resources = OpenResources()
 
     def fails() -> None:
         closed.append("second")
         raise OSError
 
-    closing.add("first", lambda: closed.append("first"))
-    closing.add("second", fails)
-    closing.add("third", lambda: closed.append("third"))
-    closing.close()
-    closing.close()
+    resources.add("first", lambda: closed.append("first"))
+    resources.add("second", fails)
+    resources.add("third", lambda: closed.append("third"))
+    resources.close()
+    resources.close()
     assert closed == ["third", "second", "first"]
 
 

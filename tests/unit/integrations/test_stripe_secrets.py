@@ -124,7 +124,7 @@ def test_a_key_that_is_refused_is_not_repeated(call: str, logged: Callable[[], s
     with serving(tells) as port, pytest.raises(PaymentsUnavailableError) as refused:
         CALLS[call](StripePayments(configured(port)))
     assert tells.seen == [KEY], "it was sent"  # type: ignore[attr-defined] # of `Tells`
-    assert str(refused.value) == "Stripe does not accept the API key"
+    assert str(refused.value) == "Service unavailable: Stripe refuses the API key"
     assert KEY[-4:] not in everything_of(refused.value), "nor the end of it"
     assert without_secrets(everything_of(refused.value))
     assert "failed" in logged()

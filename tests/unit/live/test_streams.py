@@ -80,7 +80,7 @@ async def test_an_answer_without_a_body_is_no_stream(replica: Replica) -> None:
 
 async def test_nobody_takes_all_the_places(replica: Replica) -> None:
     at = replica.rig.gym_with_gate()
-    most = replica.rig.settings.live.streams_per_asker
+    most = replica.rig.settings.live.streams_per_principal
     user = replica.rig.bearer(Role.USER)
     open_ = [replica.watch(at.gym, user) for _ in range(most)]
     for one in open_:

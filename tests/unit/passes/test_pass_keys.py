@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from domain.door.model import PassReading, PassStatus
 from domain.passes import subject_of
 from integrations.pass_keys import (
-    LONGEST_CODE,
+    MAX_CODE_LENGTH,
     PassKeyError,
     PassSigner,
     PassVerifier,
@@ -281,8 +281,8 @@ class Unread(str):
 
 
 def test_a_code_that_is_too_long_is_not_read(verifier: PassVerifier, code: str) -> None:
-    assert len(code) < LONGEST_CODE
-    assert verifier.read(Unread(code + "A" * LONGEST_CODE), ISSUED) == FORGED
+    assert len(code) < MAX_CODE_LENGTH
+    assert verifier.read(Unread(code + "A" * MAX_CODE_LENGTH), ISSUED) == FORGED
     with pytest.raises(AssertionError, match="it was read"):
         verifier.read(Unread(code), ISSUED)
 
@@ -342,11 +342,11 @@ def test_the_age_of_a_code_is_checked_each_time_it_is_shown(verifier: PassVerifi
 def test_what_a_verifier_remembers_is_bounded(
     key_dir: Path, verifier: PassVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.pass_keys._REMEMBERED", 3)
+    monkeypatch.setattr("integrations.pass_keys._CACHE_SIZE", 3)
     signer = PassSigner(key_dir)
     for _ in range(10):
         assert verifier.read(signer.sign(uuid4(), ISSUED), ISSUED).status is PassStatus.VALID
-    assert len(verifier._ring.keys().genuine) <= 3  # noqa: SLF001 - nothing else tells of it
+    assert len(verifier._ring.keys().verified) <= 3  # noqa: SLF001 - nothing else tells of it
 
 
 def test_a_key_that_has_not_settled_does_not_sign_yet(key_dir: Path) -> None:
@@ -355,7 +355,7 @@ def test_a_key_that_has_not_settled_does_not_sign_yet(key_dir: Path) -> None:
     third = rotate_pass_key(key_dir)
 
     def signing(after: timedelta) -> str:
-        signer = PassSigner(key_dir, settle=timedelta(minutes=3), clock=lambda: now + after)
+        signer = PassSigner(key_dir, min_key_age=timedelta(minutes=3), clock=lambda: now + after)
         return str(jwt.get_unverified_header(signer.sign(MEMBER, ISSUED))["kid"])
 
     assert signing(timedelta(minutes=1)) == first

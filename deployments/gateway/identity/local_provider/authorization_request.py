@@ -8,7 +8,7 @@ import msgspec
 
 from deployments.http.redirect_urls import registered_redirects
 from integrations.settings import Settings
-from integrations.web_addresses import read_web_address
+from integrations.web_urls import parse_web_url
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     @property
     def return_origin(self) -> str:
         """The origin of `redirect_uri`."""
-        address = read_web_address(self.redirect_uri)
+        address = parse_web_url(self.redirect_uri)
         return address.origin if address else ""
 
     def redirect_with(self, code: str) -> str:

@@ -47,7 +47,7 @@ def test_a_deployment_handles_no_more_requests_than_it_has_database_connections(
         (ConsumerSettings(max=1), (1, 1, 300)),
         (ConsumerSettings(min=2), (2, 4, 300)),
         (ConsumerSettings(min=6), (6, 6, 300)),
-        (ConsumerSettings(max=8, calm_s=5), (1, 8, 5)),
+        (ConsumerSettings(max=8, scale_down_after_s=5), (1, 8, 5)),
     ],
 )
 def test_the_number_of_consumers_is_set(

@@ -76,7 +76,7 @@ async def test_a_wrong_password_shows_the_page_again_and_after_some_holds_off(ri
     await sign_up(rig)
     location, _ = await begin(rig)
     page = await rig.client.get(location)
-    for _ in range(rig.settings.identity.free_attempts):
+    for _ in range(rig.settings.identity.failed_attempts_before_delay):
         page = await enter(rig, page, password="wrong")  # noqa: S106 - of nobody
         assert page.status_code == 401
         assert 'role="alert"' in page.text

@@ -154,7 +154,7 @@ async def test_a_stolen_cookie_gives_five_tries_and_then_counts_as_a_stranger(ri
     cookie = await known_device(rig)
     for _ in range(6):
         await password(rig, ATTACKER)
-    for _ in range(rig.settings.identity.free_attempts):
+    for _ in range(rig.settings.identity.failed_attempts_before_delay):
         assert_problem(await password(rig, ATTACKER, cookie=cookie), 401, "wrong_credentials")
     assert_problem(await password(rig, ATTACKER, cookie=cookie), 429, "too_many_attempts")
     assert_problem(await password(rig, ATTACKER, PASSWORD, cookie), 429, "too_many_attempts")

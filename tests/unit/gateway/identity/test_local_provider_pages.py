@@ -323,7 +323,7 @@ async def test_another_address_in_a_form_does_not_get_a_password_by_one_s_own_co
 async def test_pages_and_calls_count_wrong_tries_together(rig: Rig) -> None:
     await sign_up(rig)
     browser = await Browser.at(rig)
-    for _ in range(rig.settings.identity.free_attempts):
+    for _ in range(rig.settings.identity.failed_attempts_before_delay):
         await browser.send(email=EMAIL, password=OTHER_PASSWORD)
         assert browser.answer.status_code == 401
     await browser.send(email=EMAIL, password=PASSWORD)

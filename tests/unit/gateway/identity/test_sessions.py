@@ -102,7 +102,7 @@ async def test_sign_ups_until_they_are_held_off_are_answered_alike_with_and_with
 async def test_wrong_tries_have_to_wait_longer_each_time_whether_or_not_there_is_such_an_account(rig: Rig) -> None:
     await sign_up(rig)
     for email in (EMAIL, "nobody@example.com"):
-        for _ in range(rig.settings.identity.free_attempts):
+        for _ in range(rig.settings.identity.failed_attempts_before_delay):
             assert_problem(await try_to_sign_in(rig, email, "wrong"), 401, "wrong_credentials")
         waits = []
         for _ in range(4):

@@ -11,7 +11,7 @@ from stripe._encode import _api_encode
 
 from cluster.local.stripe_sandbox.errors import SandboxError
 from cluster.local.stripe_sandbox.forms import decode
-from cluster.local.stripe_sandbox.parameters import Email, ListPage, Metadata, NewRefund, WebAddress, read
+from cluster.local.stripe_sandbox.parameters import Email, ListPage, Metadata, NewRefund, WebUrl, read
 
 NAMES = st.text(alphabet="abcdefghij_", min_size=1, max_size=8)
 VALUES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -68,7 +68,7 @@ def test_a_value_that_is_not_a_positive_integer_is_refused(value: str) -> None:
 )
 def test_a_value_that_is_not_a_web_address_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
-        TypeAdapter(WebAddress).validate_python(url)
+        TypeAdapter(WebUrl).validate_python(url)
 
 
 @pytest.mark.parametrize("email", ["a", "a@b", "a b@c.de", "@c.de", "a@c.", "<a@c.de>"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.web_addresses import origin_of, read_web_address
+from integrations.web_urls import origin_of, parse_web_url
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def test_what_is_more_or_less_than_an_origin_is_none(text: str) -> None:
     "host", ["", "a..example", "a b", "[::1", "[::g]", "a%41.example", "x" * 300, "\u00ad", "é" * 300]
 )
 def test_a_host_that_is_none_is_refused(host: str) -> None:
-    assert read_web_address(f"https://{host}/") is None
+    assert parse_web_url(f"https://{host}/") is None
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,20}(:[0-9]{0,5})?(/.*)?", fullmatch=True))
 def test_what_is_written_reads_the_same_again(text: str) -> None:
-    address = read_web_address(text)
+    address = parse_web_url(text)
     if address is not None:
         assert address.text.isascii()
-        assert read_web_address(address.text) == address
+        assert parse_web_url(address.text) == address
         assert not set(address.text) & set(" \\#\t\r\n")

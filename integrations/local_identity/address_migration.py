@@ -11,7 +11,7 @@ from domain.identity.addresses import refuse_collisions, repaired_address
 from domain.unit_of_work import Store
 
 _ACCOUNTS = table("accounts", column("sub", Id()), column("email"))
-_NORMAL_ADDRESSES = 1  # SQLite's `user_version` of a file; a new one has 0 as well
+_SCHEMA_VERSION = 1  # SQLite's `user_version`; a new file has 0
 
 
 def normalise_addresses(connection: Connection) -> None:
@@ -20,15 +20,15 @@ def normalise_addresses(connection: Connection) -> None:
     Raises:
         CollidingAddressesError: two accounts have the same normalised address; nothing was changed.
     """
-    if connection.execute(text("PRAGMA user_version")).scalar_one() >= _NORMAL_ADDRESSES:
+    if connection.execute(text("PRAGMA user_version")).scalar_one() >= _SCHEMA_VERSION:
         return
-    kept = connection.execute(select(_ACCOUNTS.c.sub, _ACCOUNTS.c.email)).all()
-    normal = {row.sub: repaired_address(row.email) or row.email for row in kept}
+    rows = connection.execute(select(_ACCOUNTS.c.sub, _ACCOUNTS.c.email)).all()
+    normal = {row.sub: repaired_address(row.email) or row.email for row in rows}
     refuse_collisions(normal.items())
-    for row in kept:
+    for row in rows:
         if normal[row.sub] != row.email:
             connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.sub == row.sub).values(email=normal[row.sub]))
-    connection.execute(text(f"PRAGMA user_version={_NORMAL_ADDRESSES}"))
+    connection.execute(text(f"PRAGMA user_version={_SCHEMA_VERSION}"))
 
 
 def release_addresses(path: Path, subs: Collection[UUID]) -> set[UUID]:
@@ -42,7 +42,7 @@ def release_addresses(path: Path, subs: Collection[UUID]) -> set[UUID]:
                 return set()
             found = set(connection.execute(select(_ACCOUNTS.c.sub).where(_ACCOUNTS.c.sub.in_(subs))).scalars())
             for sub in found:
-                # RFC 6761: no mail server is called so, and nobody is sent a code.
+                # A reserved domain (RFC 6761): nobody receives a code for it.
                 released = f"released-{sub}@account.invalid"
                 connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.sub == sub).values(email=released))
             return found

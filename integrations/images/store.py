@@ -1,11 +1,11 @@
 """Chooses the image store from the settings."""
 
 from domain.images.ports import ImageStore
-from integrations.images.directory import DirectoryImages
+from integrations.images.directory import DirectoryImageStore
 from integrations.settings import Settings
 
 
-def open_images(settings: Settings) -> ImageStore:
+def open_image_store(settings: Settings) -> ImageStore:
     """Open the bucket if one is set, otherwise the folder.
 
     Raises:
@@ -13,9 +13,9 @@ def open_images(settings: Settings) -> ImageStore:
     """
     if settings.images.bucket:
         # boto3 takes a second to import, and a stack with a folder does not need it.
-        from integrations.images.s3 import S3Images  # noqa: PLC0415
+        from integrations.images.s3 import S3ImageStore  # noqa: PLC0415
 
-        return S3Images(settings.images)
+        return S3ImageStore(settings.images)
     if settings.images.folder is None:
         raise ValueError("FITMONITOR_IMAGES__BUCKET is not set")
-    return DirectoryImages(settings.images.folder)
+    return DirectoryImageStore(settings.images.folder)

@@ -1,7 +1,7 @@
 """Parses URLs that a browser may be redirected to. Accepts only plain ones and rebuilds them from the parsed parts.
 
 Browsers and libraries interpret unusual URLs differently (white space, backslashes, user names, dots, upper case).
-Therefore the compared URL is also the one that is sent: `WebAddress.text` is built from the compared parts.
+Therefore the compared URL is also the one that is sent: `WebUrl.text` is built from the compared parts.
 """
 
 from ipaddress import AddressValueError, IPv6Address
@@ -17,7 +17,7 @@ _HOST = regex(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 
 
-class WebAddress(NamedTuple):
+class WebUrl(NamedTuple):
     """A web URL.
 
     Args:
@@ -34,7 +34,7 @@ class WebAddress(NamedTuple):
         return self.origin + self.rest
 
 
-def read_web_address(text: str) -> WebAddress | None:
+def parse_web_url(text: str) -> WebUrl | None:
     """Parse an absolute `http` or `https` URL.
 
     Returns None for anything else, and for URLs with white space, invisible characters, a backslash, a fragment, or a
@@ -51,12 +51,12 @@ def read_web_address(text: str) -> WebAddress | None:
         return None
     named_port = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
     query = f"?{parts.query}" if "?" in text else ""
-    return WebAddress(f"{parts.scheme}://{host}{named_port}", quote(parts.path + query, safe=_PRINTABLE))
+    return WebUrl(f"{parts.scheme}://{host}{named_port}", quote(parts.path + query, safe=_PRINTABLE))
 
 
 def origin_of(text: str) -> str | None:
     """The origin of a URL without a path; None for anything else, such as `*`."""
-    address = read_web_address(text)
+    address = parse_web_url(text)
     return address.origin if address is not None and address.rest in {"", "/"} else None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.identity.addresses import CollidingAddressesError
 from domain.identity.model import Tokens
-from integrations.local_identity.address_forms import release_addresses
+from integrations.local_identity.address_migration import release_addresses
 from integrations.local_identity.tables import AccountsFile
 from tests.unit.identity.local_rig import PASSWORD, Rig
 
