@@ -10,17 +10,17 @@ from deployments.default_stage import pass_routes as pass_calls
 from deployments.default_stage import payment_routes as payment_calls
 from deployments.default_stage import user_routes as user_calls
 from deployments.default_stage.code_answers import CodeAnswers
-from deployments.default_stage.dependencies import Door, StageParts
+from deployments.default_stage.dependencies import Door, StageDependencies
 from deployments.default_stage.rights import STAGE_RIGHTS
-from deployments.http.asgi import Shell, ShellLimits
-from deployments.http.auth import callers_of
+from deployments.http.asgi import AsgiApplication, RequestLimits
+from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
 from deployments.http.ports import AskGym, AskIdentity, AskPayments, PassIssuer, VerifiesTokens
-from deployments.http.route_guard import Gatekeeper
+from deployments.http.route_guard import RouteGuard
 from deployments.http.uploads import Uploads
 from domain.clock import Clock
 from domain.images.ports import ImageStore
@@ -30,7 +30,7 @@ _AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, p
 
 
 @dataclass(frozen=True, slots=True)
-class StageOthers:
+class StageBackends:
     """What the application depends on. `tokens` verifies ID tokens."""
 
     gym: AskGym
@@ -43,21 +43,21 @@ class StageOthers:
 
 
 def assemble_stage(
-    others: StageOthers, settings: Settings, clock: Clock, *, freshness: Freshness = USUAL, names_request: bool = True
-) -> Shell:
+    others: StageBackends, settings: Settings, clock: Clock, *, freshness: Freshness = USUAL, names_request: bool = True
+) -> AsgiApplication:
     """Build the ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
+    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
     app = guarded_app(
         "FIT Monitor, default stage",
         "The calls of the existing web client.",
         [area.router() for area in _AREAS],
-        Gatekeeper.of(STAGE_RIGHTS, callers, settings.api),
+        RouteGuard.of(STAGE_RIGHTS, callers, settings.api),
     )
     docs_calls.add_document(app)
     stage = settings.default_stage
     codes = CodeAnswers(others.identity, settings, clock)
     images = ImagesByThread(others.images)
-    app.state.parts = StageParts(
+    app.state.parts = StageDependencies(
         gym=others.gym,
         identity=others.identity,
         qr=others.qr,
@@ -71,9 +71,9 @@ def assemble_stage(
         api=settings.api,
     )
 
-    return Shell(
+    return AsgiApplication(
         app,
-        ShellLimits.of(
+        RequestLimits.of(
             settings,
             larger=payment_calls.LARGER_BODIES,
             uploads=machine_calls.UPLOADS,

@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 
 from deployments.http.ports import AskIdentity
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from deployments.http.redirect_urls import redirect_uri_for_origin
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.identity.authorization_codes import AuthorizationCodeService
 from deployments.identity.sign_in import SignInService
 from deployments.identity.signed_in import SignedIn
@@ -68,7 +68,7 @@ class CodeAnswers:
             if sealed is not None:
                 return _opened(sealed, code)
         if claim.state is KeyState.RUNNING:
-            raise later("unavailable", "The same code is being exchanged; ask again in a moment.")
+            raise retryable("unavailable", "The same code is being exchanged; ask again in a moment.")
         return None
 
     async def _exchanged(self, key: str, code: str, client: Client, redirect_uri: str) -> CodeAnswer | None:
@@ -82,7 +82,7 @@ class CodeAnswers:
             await self._identity(AuthorizationCodeService.release, key)
             if signed_in.problem is IdentityProblem.WRONG_CODE:
                 return None
-        answer = _answer(granted(signed_in))
+        answer = _answer(raise_on_refusal(signed_in))
         sealed = seal(msgspec.json.encode(answer), code, _PURPOSE)
         await self._identity(AuthorizationCodeService.keep_answer, key, sealed, self._clock() + KEPT_FOR)
         return answer
@@ -92,7 +92,7 @@ def _opened(sealed: str, code: str) -> CodeAnswer:
     try:
         return msgspec.json.decode(unseal(sealed, code, _PURPOSE), type=CodeAnswer)
     except UnsealError as error:
-        raise later("unavailable", "What was answered cannot be read.") from error
+        raise retryable("unavailable", "What was answered cannot be read.") from error
 
 
 def _answer(signed_in: SignedIn) -> CodeAnswer:

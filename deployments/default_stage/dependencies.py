@@ -26,7 +26,7 @@ class Door(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class StageParts:
+class StageDependencies:
     """What the endpoints use. `tokens` verifies ID tokens, which this client sends."""
 
     gym: AskGym
@@ -42,9 +42,9 @@ class StageParts:
     api: ApiSettings
 
 
-async def _parts(request: Request) -> StageParts:
-    parts: StageParts = request.app.state.parts
+async def _parts(request: Request) -> StageDependencies:
+    parts: StageDependencies = request.app.state.parts
     return parts
 
 
-OfStage = Annotated[StageParts, Depends(_parts)]
+StageDeps = Annotated[StageDependencies, Depends(_parts)]

@@ -2,8 +2,8 @@
 
 from ray import serve
 
-from deployments.default_stage.assembly import StageOthers, assemble_stage
-from deployments.http.asgi import Shell
+from deployments.default_stage.assembly import StageBackends, assemble_stage
+from deployments.http.asgi import AsgiApplication
 from deployments.http.handles import (
     DoorByHandle,
     PassIssuerByHandle,
@@ -33,7 +33,7 @@ class DefaultStage(Replica):
         own = settings()
         configure_logging(own)
         self._app = assemble_stage(
-            StageOthers(
+            StageBackends(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
                 identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
                 qr=PassIssuerByHandle(serve.get_deployment_handle("QrIssuer", API)),
@@ -49,7 +49,7 @@ class DefaultStage(Replica):
             names_request=False,  # Serve's server does
         )
 
-    def __serve_build_asgi_app__(self) -> Shell:
+    def __serve_build_asgi_app__(self) -> AsgiApplication:
         """The application; Serve asks for it after the constructor."""
         return self._app
 

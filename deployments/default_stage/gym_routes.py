@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from deployments.default_stage.dependencies import OfStage
+from deployments.default_stage.dependencies import StageDeps
 from deployments.gym.legacy_numbers import LegacyNumberService
-from deployments.http.dependencies import TheUser
+from deployments.http.dependencies import CurrentUser
 from deployments.http.problems import ApiProblem
 from deployments.http.route_guard import guarded_router
 from domain.machines.numbered_repository import NumberedGym
@@ -31,7 +31,7 @@ def router() -> APIRouter:
     routes = guarded_router("gyms")
 
     @routes.get("/api/gyms")
-    async def gym(number: Number, user: TheUser, parts: OfStage) -> StageGym:
+    async def gym(number: Number, user: CurrentUser, parts: StageDeps) -> StageGym:
         """A gym."""
         found = await _found(parts, number)
         return StageGym(
@@ -43,14 +43,14 @@ def router() -> APIRouter:
         )
 
     @routes.get("/api/gyms/occupancy", response_model=int)
-    async def occupancy(number: Number, parts: OfStage) -> Response:
+    async def occupancy(number: Number, parts: StageDeps) -> Response:
         """How many are inside a gym: the number alone."""
         return JSONResponse((await _found(parts, number)).occupancy)
 
     return routes
 
 
-async def _found(parts: OfStage, number: int) -> NumberedGym:
+async def _found(parts: StageDeps, number: int) -> NumberedGym:
     found = await parts.gym(LegacyNumberService.gym, number)
     if found is None:
         raise ApiProblem("unknown_gym", "There is no gym of this number.")

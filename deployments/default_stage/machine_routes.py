@@ -7,15 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from deployments.default_stage.dependencies import OfStage, StageParts
+from deployments.default_stage.dependencies import StageDependencies, StageDeps
 from deployments.default_stage.gym_routes import Number
 from deployments.gym.legacy_numbers import LegacyNumberService
 from deployments.gym.machines import MachineService
-from deployments.http.auth import UserAsker
-from deployments.http.dependencies import TheUser
+from deployments.http.auth import UserPrincipal
+from deployments.http.dependencies import CurrentUser
 from deployments.http.pictures import ASK_AGAIN, no_picture
 from deployments.http.problems import ApiProblem, Fault
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import line, paragraphs
 from domain.images.model import Shelf, Size
@@ -54,19 +54,21 @@ def router() -> APIRouter:
     routes = guarded_router("machines")
 
     @routes.get("/api/gyms/machine/all")
-    async def machines(user: TheUser, parts: OfStage) -> list[StageMachine]:
+    async def machines(user: CurrentUser, parts: StageDeps) -> list[StageMachine]:
         """All machines."""
         found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
         return [_shown(one, user) for one in found]
 
     @routes.get("/api/gyms/machine")
-    async def machine(number: Number, user: TheUser, parts: OfStage) -> StageMachine | None:
+    async def machine(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine | None:
         """One machine, or null."""
         found = await _numbered(parts, number)
         return None if found is None else _shown(found, user)
 
     @routes.get("/api/gyms/machine/user")
-    async def used(sub: Annotated[UUID, Query(alias="userSub")], user: TheUser, parts: OfStage) -> StageMachine | None:
+    async def used(
+        sub: Annotated[UUID, Query(alias="userSub")], user: CurrentUser, parts: StageDeps
+    ) -> StageMachine | None:
         """The machine that somebody uses, or null: one's own, or for staff anybody's."""
         if sub != user.id and not user.is_staff:
             raise ApiProblem("forbidden", "Which machine somebody uses, is told to themselves and to staff.")
@@ -74,12 +76,12 @@ def router() -> APIRouter:
         return next((_shown(one, user) for one in found if one.used_by == sub), None)
 
     @routes.delete("/api/gyms/machine")
-    async def delete(number: Number, user: TheUser, parts: OfStage) -> StageMachine:
+    async def delete(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine:
         """Delete a machine that nobody is on; answers with what it was."""
         found = await _numbered(parts, number)
         if found is None:
             raise ApiProblem("unknown_machine", "There is no machine of this number.")
-        granted(await parts.gym(MachineService.delete, found.machine.id, found.machine.version))
+        raise_on_refusal(await parts.gym(MachineService.delete, found.machine.id, found.machine.version))
         return _shown(found, user)
 
     _add_pictures(routes)
@@ -88,20 +90,20 @@ def router() -> APIRouter:
 
 def _add_pictures(routes: APIRouter) -> None:
     @routes.post("/api/gyms/machine")
-    async def create(request: Request, user: TheUser, parts: OfStage) -> StageMachine:
+    async def create(request: Request, user: CurrentUser, parts: StageDeps) -> StageMachine:
         """Put a machine into the default gym, with its picture: `name`, `description`, `available`, `image`."""
         gym = await parts.gym(LegacyNumberService.gym, parts.settings.gym_number)
         if gym is None:
             raise ApiProblem("unknown_gym", "The default gym is not there.")
         async with parts.uploads.quarantined(request, "name", "description", "available") as upload:
             text = _text(upload.texts)
-            made = granted(await parts.gym(MachineService.create, gym.gym.id, text, upload.key))
+            made = raise_on_refusal(await parts.gym(MachineService.create, gym.gym.id, text, upload.key))
         if upload.texts.get("available", "true").strip().lower() == "false":
-            made = granted(await parts.gym(MachineService.set_out_of_order, made.id, _UNAVAILABLE))
+            made = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, made.id, _UNAVAILABLE))
         return _shown(NumberedMachine(made, gym.gym.legacy_number, None), user)
 
     @routes.get("/api/gyms/machine/image", response_class=Response)
-    async def image(path: Annotated[str, Query(alias="imagePath", max_length=200)], parts: OfStage) -> Response:
+    async def image(path: Annotated[str, Query(alias="imagePath", max_length=200)], parts: StageDeps) -> Response:
         """A machine's picture, with its content type."""
         named = _NAME_OF_PICTURE.fullmatch(path)
         if named is None:
@@ -109,7 +111,7 @@ def _add_pictures(routes: APIRouter) -> None:
         return await parts.pictures.show(Shelf.MACHINES, named[1], Size.LARGE, ASK_AGAIN)
 
 
-async def _numbered(parts: StageParts, number: int) -> NumberedMachine | None:
+async def _numbered(parts: StageDependencies, number: int) -> NumberedMachine | None:
     return await parts.gym(LegacyNumberService.machine, parts.settings.gym_number, number)
 
 
@@ -132,7 +134,7 @@ def _text(texts: dict[str, str]) -> MachineText:
     return MachineText(name, _TYPE, description)
 
 
-def _shown(one: NumberedMachine, user: UserAsker) -> StageMachine:
+def _shown(one: NumberedMachine, user: UserPrincipal) -> StageMachine:
     machine = one.machine
     return StageMachine(
         id=machine.legacy_number,
@@ -145,7 +147,7 @@ def _shown(one: NumberedMachine, user: UserAsker) -> StageMachine:
     )
 
 
-def _shown_user(used_by: UUID | None, user: UserAsker) -> str | None:
+def _shown_user(used_by: UUID | None, user: UserPrincipal) -> str | None:
     """That client takes a machine without a user for free, whatever `available` says."""
     if used_by is None:
         return None

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
-from deployments.default_stage.dependencies import OfStage
+from deployments.default_stage.dependencies import StageDeps
 from deployments.gym.legacy_numbers import LegacyNumberService
-from deployments.http.dependencies import TheUser
-from deployments.http.problems import later
+from deployments.http.dependencies import CurrentUser
+from deployments.http.problems import retryable
 from deployments.http.request_body import not_a_boolean
 from deployments.http.route_guard import guarded_router
 from domain.door.machine_model import MachineAction, MachineAnswer, UseReason
@@ -42,7 +42,7 @@ def router() -> APIRouter:
     routes = guarded_router("machines")
 
     @routes.post("/api/qr/generate-machine", response_class=Response)
-    async def code(named: NamedMachine, parts: OfStage) -> Response:
+    async def code(named: NamedMachine, parts: StageDeps) -> Response:
         """A machine's QR code; it contains the number."""
         gym_number = parts.settings.gym_number
         if await parts.gym(LegacyNumberService.machine, gym_number, named.machineId) is None:
@@ -50,7 +50,7 @@ def router() -> APIRouter:
         return Response(png(str(named.machineId), _PIXELS), media_type="image/png")
 
     @routes.post("/api/qr/machine", response_class=PlainTextResponse)
-    async def wish(wanted: MachineWish, user: TheUser, parts: OfStage) -> Response:
+    async def wish(wanted: MachineWish, user: CurrentUser, parts: StageDeps) -> Response:
         """Use a machine, or leave it."""
         gym_number = parts.settings.gym_number
         found = await parts.gym(LegacyNumberService.machine, gym_number, wanted.machineId)
@@ -59,7 +59,7 @@ def router() -> APIRouter:
         decided = await parts.door.machine_by_member(user.id, found.machine.id, _ACTIONS[wanted.intention])
         answer = _answers.decode(decided.unwrap())
         if answer.reason is UseReason.TOO_LATE:
-            raise later("no_answer_in_time", "There was no decision by the deadline. Try again.")
+            raise retryable("no_answer_in_time", "There was no decision by the deadline. Try again.")
         return PlainTextResponse("True" if answer.reason is None else _SAID.get(answer.reason, "False"))
 
     return routes

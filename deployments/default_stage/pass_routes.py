@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from deployments.default_stage.dependencies import OfStage
+from deployments.default_stage.dependencies import StageDeps
 from deployments.gym.gates import GateService
-from deployments.http.auth import UserAsker
-from deployments.http.dependencies import TheUser
+from deployments.http.auth import UserPrincipal
+from deployments.http.dependencies import CurrentUser
 from deployments.http.problems import ApiProblem, unauthenticated
 from deployments.http.request_body import RequestBody
 from deployments.http.route_guard import guarded_router
@@ -60,7 +60,7 @@ def router() -> APIRouter:
     routes = guarded_router("passes")
 
     @routes.post("/api/qr/generate", response_class=Response)
-    async def generate(shown: OwnToken, user: TheUser, parts: OfStage) -> Response:
+    async def generate(shown: OwnToken, user: CurrentUser, parts: StageDeps) -> Response:
         """The caller's pass as an image. The token names the caller; the image does not contain it.
 
         This client never renews a pass, so the pass is long-lived: see docs/door.md.
@@ -76,7 +76,7 @@ def router() -> APIRouter:
         return Response(picture, media_type="image/png")
 
     @routes.post("/api/qr/validate")
-    async def validate(shown: ShownPass, user: TheUser, parts: OfStage) -> PassHolder:
+    async def validate(shown: ShownPass, user: CurrentUser, parts: StageDeps) -> PassHolder:
         """The member of a pass: one's own pass, or any pass for staff."""
         member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
         if member_id != user.id:
@@ -87,7 +87,7 @@ def router() -> APIRouter:
         return PassHolder(username=member.email or member.name, roles=sorted(member.roles), expiration=expiration)
 
     @routes.post("/api/qr/gym_entrance", response_class=PlainTextResponse)
-    async def entrance(read: Entrance, user: TheUser, parts: OfStage) -> Response:
+    async def entrance(read: Entrance, user: CurrentUser, parts: StageDeps) -> Response:
         """A scan at the default gym's default gate."""
         gate = await parts.gym(GateService.gate_of_numbered_gym, parts.settings.gym_number)
         if gate is None:
@@ -109,6 +109,6 @@ def _good(reading: PassReading) -> tuple[UUID, datetime]:
     return reading.member_id, good_until(reading.issued_at, reading.validity)
 
 
-def _staff_only(user: UserAsker) -> None:
+def _staff_only(user: UserPrincipal) -> None:
     if not user.is_staff:
         raise ApiProblem("forbidden", "Whose pass it is, is told to its owner and to staff.")

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
-from deployments.default_stage.dependencies import OfStage
+from deployments.default_stage.dependencies import StageDeps
 from deployments.gateway.payments import routes as provider_calls
 from deployments.gym.legacy_numbers import LegacyNumberService
-from deployments.http.dependencies import TheUser
+from deployments.http.dependencies import CurrentUser
 from deployments.http.problems import ApiProblem, Fault
 from deployments.http.redirect_urls import checkout_redirect
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.request_body import not_a_boolean
 from deployments.http.route_guard import guarded_router
 from deployments.payments.orders import OrderService
@@ -46,7 +46,7 @@ def router() -> APIRouter:
     routes = guarded_router("payments")
 
     @routes.post("/api/payments/create-checkout-session")
-    async def create_checkout_session(wish: CheckoutWish, user: TheUser, parts: OfStage) -> CheckoutPage:
+    async def create_checkout_session(wish: CheckoutWish, user: CurrentUser, parts: StageDeps) -> CheckoutPage:
         """Order the plan that is sold for this amount."""
         price = _price(wish)
         try:
@@ -55,11 +55,11 @@ def router() -> APIRouter:
         except ApiProblem as problem:
             # That client knows 400 alone.
             raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None
-        opened = granted(await parts.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
+        opened = raise_on_refusal(await parts.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
         return CheckoutPage(url=opened.checkout_url or "")
 
     @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
-    async def subscription_date(user: TheUser, parts: OfStage) -> Response:
+    async def subscription_date(user: CurrentUser, parts: StageDeps) -> Response:
         """The end of the membership by which the door would let its member in today; empty where it would not."""
         ends_on = await parts.gym(LegacyNumberService.entitled_until, parts.settings.gym_number, user.id)
         return PlainTextResponse(ends_on.isoformat() if ends_on else "")
@@ -67,11 +67,11 @@ def router() -> APIRouter:
     @routes.post("/api/payments/webhooks", status_code=204)
     async def webhooks(
         request: Request,
-        parts: OfStage,
+        parts: StageDeps,
         signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
     ) -> Response:
         """An event of Stripe, as under `/api`."""
-        granted(await parts.payments(ProviderEventService.accept, await request.body(), signature))
+        raise_on_refusal(await parts.payments(ProviderEventService.accept, await request.body(), signature))
         return Response(status_code=204)
 
     return routes

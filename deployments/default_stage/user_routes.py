@@ -7,9 +7,9 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from deployments.default_stage.dependencies import OfStage
-from deployments.http.dependencies import TheClient, TheUser
-from deployments.http.refusals import granted
+from deployments.default_stage.dependencies import StageDeps
+from deployments.http.dependencies import CurrentClient, CurrentUser
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.request_body import RequestBody
 from deployments.http.route_guard import guarded_router
 from deployments.identity.users import UserService
@@ -48,8 +48,8 @@ def router() -> APIRouter:
 
     @routes.get("/api/token/get", response_model=TokenDocument)
     async def token(
-        parts: OfStage,
-        client: TheClient,
+        parts: StageDeps,
+        client: CurrentClient,
         code: Annotated[str, Query(pattern="^[!-~]{1,1024}$")],
         origin: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Response | TokenDocument:
@@ -60,23 +60,25 @@ def router() -> APIRouter:
         return TokenDocument(token=answer.token, roles=answer.roles)
 
     @routes.get("/GetAllUsers")
-    async def users(user: TheUser, parts: OfStage) -> list[ListedUser]:
+    async def users(user: CurrentUser, parts: StageDeps) -> list[ListedUser]:
         """All accounts with their groups."""
         by = user.as_function_caller
         found: list[ListedUser] = []
         after = None
         while True:
-            page = granted(await parts.identity(UserService.list_accounts, by, _AT_ONCE, after))
+            page = raise_on_refusal(await parts.identity(UserService.list_accounts, by, _AT_ONCE, after))
             found += [ListedUser(sub=one.sub, email=one.email or "", groups=list(one.groups)) for one in page.items]
             after = page.next
             if after is None:
                 return found
 
     @routes.post("/AddUserToGroup")
-    async def change_group(wanted: GroupChange, user: TheUser, parts: OfStage) -> GroupChange:
+    async def change_group(wanted: GroupChange, user: CurrentUser, parts: StageDeps) -> GroupChange:
         """Put somebody into a group, or take them out of it."""
         by = user.as_function_caller
-        granted(await parts.identity(UserService.change_role, by, wanted.userId, wanted.groupName, wanted.action))
+        raise_on_refusal(
+            await parts.identity(UserService.change_role, by, wanted.userId, wanted.groupName, wanted.action)
+        )
         return wanted
 
     return routes

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
-from deployments.gateway.dependencies import Parts
+from deployments.gateway.dependencies import Dependencies
 from deployments.gateway.identity.local_provider.routes import FORMS
 from deployments.gateway.payments.routes import LARGER_BODIES
 from deployments.gateway.routers import build_rest
 from deployments.gateway.system.readiness import Readiness
 from deployments.http.api_rights import RIGHTS
-from deployments.http.asgi import Shell, ShellLimits
-from deployments.http.auth import callers_of
+from deployments.http.asgi import AsgiApplication, RequestLimits
+from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.device_sightings import DeviceSightings
@@ -29,7 +29,7 @@ from deployments.http.ports import (
     Replies,
     VerifiesTokens,
 )
-from deployments.http.route_guard import Gatekeeper
+from deployments.http.route_guard import RouteGuard
 from deployments.http.uploads import UPLOADS, Uploads
 from deployments.service_host import HealthService
 from domain.clock import Clock
@@ -38,7 +38,7 @@ from integrations.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class Backends:
     """What the gateway depends on."""
 
     gym: AskGym
@@ -55,12 +55,12 @@ class Others:
 class Assembled(NamedTuple):
     """The gateway's ASGI application, and what its endpoints use."""
 
-    shell: Shell
-    parts: Parts
+    shell: AsgiApplication
+    parts: Dependencies
 
 
 def assemble(
-    others: Others,
+    others: Backends,
     settings: Settings,
     clock: Clock,
     *,
@@ -77,13 +77,13 @@ def assemble(
         clock: the present.
         freshness: of cached devices, gates and sessions.
         on_stop: called at the end, when the dependencies are not needed any more.
-        names_request: see `Shell`.
+        names_request: see `AsgiApplication`.
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
+    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
     sightings = DeviceSightings(others.gym)
     images = ImagesByThread(others.images)
-    parts = Parts(
+    parts = Dependencies(
         gym=others.gym,
         identity=others.identity,
         qr=others.qr,
@@ -100,10 +100,10 @@ def assemble(
     def seen(device_id: UUID) -> None:
         sightings.note(device_id, clock(), None)
 
-    gatekeeper = Gatekeeper.of(RIGHTS, callers, settings.api, seen=seen)
-    shell = Shell(
+    gatekeeper = RouteGuard.of(RIGHTS, callers, settings.api, seen=seen)
+    shell = AsgiApplication(
         build_rest(parts, gatekeeper, like=rest),
-        ShellLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
+        RequestLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
         lifespan=Lifespan(callers, sightings, on_stop=on_stop),
         names_request=names_request,
@@ -111,7 +111,7 @@ def assemble(
     return Assembled(shell, parts)
 
 
-def _readiness(others: Others) -> Readiness:
+def _readiness(others: Backends) -> Readiness:
     async def gym() -> bool:
         return await others.gym(HealthService.ping)
 

@@ -14,7 +14,7 @@ from integrations.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     """What an endpoint may use."""
 
     gym: AskGym
@@ -30,9 +30,9 @@ class Parts:
     settings: Settings
 
 
-async def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
+async def _parts(request: Request) -> Dependencies:
+    parts: Dependencies = request.app.state.parts
     return parts
 
 
-OfParts = Annotated[Parts, Depends(_parts)]
+Deps = Annotated[Dependencies, Depends(_parts)]

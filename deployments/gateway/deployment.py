@@ -7,9 +7,9 @@ from uuid import UUID
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from deployments.gateway.assembly import Others, assemble
+from deployments.gateway.assembly import Backends, assemble
 from deployments.gateway.machines.use import decide_machine_use
-from deployments.http.asgi import Shell
+from deployments.http.asgi import AsgiApplication
 from deployments.http.door_replies import DoorAnswer
 from deployments.http.handles import (
     PassIssuerByHandle,
@@ -73,7 +73,7 @@ class Gateway(Replica):
         self._tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         self._tally.start(RayExporter)
         self._app, self._parts = assemble(
-            Others(
+            Backends(
                 gym=gym_by_handle(gym),
                 identity=identity_by_handle(identity),
                 qr=PassIssuerByHandle(qr),
@@ -90,7 +90,7 @@ class Gateway(Replica):
             names_request=False,  # Serve's server does
         )
 
-    def __serve_build_asgi_app__(self) -> Shell:
+    def __serve_build_asgi_app__(self) -> AsgiApplication:
         """The application; Serve asks for it after the constructor."""
         return self._app
 

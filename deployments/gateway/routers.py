@@ -5,7 +5,7 @@ from copy import copy
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from deployments.gateway.dependencies import Parts
+from deployments.gateway.dependencies import Dependencies
 from deployments.gateway.door import list_routes as record_calls
 from deployments.gateway.door import roll_call_routes as roll_call_calls
 from deployments.gateway.door import service_level_routes as service_calls
@@ -19,7 +19,7 @@ from deployments.gateway.payments import routes as payments
 from deployments.gateway.system import routes as system
 from deployments.http.fastapi_app import guard, guarded_app
 from deployments.http.openapi import complete_document
-from deployments.http.route_guard import Gatekeeper
+from deployments.http.route_guard import RouteGuard
 from deployments.qr import scan_routes as scan_calls
 from deployments.qr.scan_openapi import SCAN_OPERATION, scan_schemas
 from deployments.qr.scan_service import SCANS
@@ -37,7 +37,7 @@ _DESCRIPTION = (
 )
 
 
-def build_rest(parts: Parts, gatekeeper: Gatekeeper, like: FastAPI | None = None) -> FastAPI:
+def build_rest(parts: Dependencies, gatekeeper: RouteGuard, like: FastAPI | None = None) -> FastAPI:
     """Build the application.
 
     Args:

@@ -54,7 +54,7 @@ DirectEndpoint = Callable[[DirectRequest], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class ShellLimits:
+class RequestLimits:
     """What is accepted, and how it is answered.
 
     Args:
@@ -88,7 +88,7 @@ class ShellLimits:
         larger: Mapping[str, int] | None = None,
         uploads: tuple[tuple[str, str], ...] = (),
         untyped_json: bool = False,
-    ) -> "ShellLimits":
+    ) -> "RequestLimits":
         """The limits that the settings name."""
         return cls(
             settings.api.max_body_bytes,
@@ -103,7 +103,7 @@ class ShellLimits:
         )
 
 
-class Shell:
+class AsgiApplication:
     """An ASGI application around a FastAPI one. Every request gets an answer, whatever fails.
 
     An object, because Serve takes a bare function for a builder.
@@ -122,7 +122,7 @@ class Shell:
     def __init__(
         self,
         rest: ASGIApp,
-        limits: ShellLimits,
+        limits: RequestLimits,
         clock: Clock,
         *,
         lifespan: Lifespan,

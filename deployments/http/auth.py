@@ -8,7 +8,7 @@ from deployments.gym.devices import DeviceService
 from deployments.http.confirmed_cache import ConfirmedCache, Freshness
 from deployments.http.device_look_ups import DeviceLookUps
 from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
-from deployments.http.problems import ApiProblem, later, unauthenticated
+from deployments.http.problems import ApiProblem, retryable, unauthenticated
 from deployments.http.rate_limits import RateLimit
 from deployments.http.rights import Right
 from deployments.http.session_checks import Sessions
@@ -27,7 +27,7 @@ _SCHEME = re.compile(r"(\S+) +(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceAsker:
+class DevicePrincipal:
     """A scanner at a gate."""
 
     id: UUID
@@ -36,7 +36,7 @@ class DeviceAsker:
 
 
 @dataclass(frozen=True, slots=True)
-class UserAsker:
+class UserPrincipal:
     """Somebody who signed in. `roles` has everything that they include."""
 
     id: UUID
@@ -54,10 +54,10 @@ class UserAsker:
         return FunctionCaller(self.id, tuple(sorted(self.roles)))
 
 
-Asker = DeviceAsker | UserAsker
+Principal = DevicePrincipal | UserPrincipal
 
 
-class Callers:
+class Authenticator:
     """Recognises devices and users by what they show.
 
     Args:
@@ -74,7 +74,7 @@ class Callers:
         self._look_ups = DeviceLookUps(devices, unknown_rate)
         self._tokens = tokens
         self._sessions = sessions
-        self._shown: dict[str, tuple[DeviceKey, DeviceAsker]] = {}
+        self._shown: dict[str, tuple[DeviceKey, DevicePrincipal]] = {}
 
     @property
     def dead(self) -> list[str]:
@@ -91,7 +91,7 @@ class Callers:
         await self._devices.close()
         await self._sessions.close()
 
-    def recognised(self, authorization: str | None) -> DeviceAsker | None:
+    def recognised(self, authorization: str | None) -> DevicePrincipal | None:
         """The device that showed this very header before, without hashing its secret again and without waiting.
 
         Only while its key is still believed and still the one that the secret was held against: a device that was
@@ -103,7 +103,7 @@ class Callers:
         key, asker = shown
         return asker if self._devices.remembered(asker.id) == key else None
 
-    async def identify(self, authorization: str | None, client: Client = UNKNOWN_CLIENT) -> Asker:
+    async def identify(self, authorization: str | None, client: Client = UNKNOWN_CLIENT) -> Principal:
         """Whoever an Authorization header names; `client` is what a session that begins with it is told apart by.
 
         Raises:
@@ -120,7 +120,7 @@ class Callers:
             return await self._user(shown, client)
         raise unauthenticated("The Authorization header is neither `Bearer <token>` nor `Device <id>.<secret>`.")
 
-    async def _device(self, authorization: str, credential: str, network: str) -> DeviceAsker:
+    async def _device(self, authorization: str, credential: str, network: str) -> DevicePrincipal:
         read = read_credential(credential)
         if read is None:
             raise unauthenticated("The device's credential is not of the form <id>.<secret>.")
@@ -128,41 +128,41 @@ class Callers:
         key = await self._look_ups.key(device_id, network)
         if key is None or not secret_matches(secret, key.secret_hash):
             raise unauthenticated("The device is not known, or its credential was revoked.")
-        asker = DeviceAsker(key.id, key.gate_id, key.gym_id)
+        asker = DevicePrincipal(key.id, key.gate_id, key.gym_id)
         if len(self._shown) >= _SHOWN:
             self._shown.clear()
         if len(authorization) <= _LONGEST_SHOWN:
             self._shown[authorization] = key, asker
         return asker
 
-    async def _user(self, token: str, client: Client) -> UserAsker:
+    async def _user(self, token: str, client: Client) -> UserPrincipal:
         try:
             caller = await self._tokens.verify(token)
         except TokenRefusedError as refused:
             if refused.reason is TokenRefusal.KEYS_UNAVAILABLE:
-                raise later("unavailable", "The identity provider's keys cannot be had.", seconds=5) from refused
+                raise retryable("unavailable", "The identity provider's keys cannot be had.", seconds=5) from refused
             raise unauthenticated("The token is not valid here, or no longer.", error=True) from refused
         state = self._sessions.remembered(caller) or await self._sessions.state(caller, client)
-        return UserAsker(caller.user_id, state.allowed(caller), caller.session_id)
+        return UserPrincipal(caller.user_id, state.allowed(caller), caller.session_id)
 
 
-def callers_of(
+def open_authenticator(
     gym: AskGym, identity: AskIdentity, tokens: VerifiesTokens, freshness: Freshness, settings: ApiSettings
-) -> Callers:
+) -> Authenticator:
     """Those whom one application recognises, by what Gym confirms of devices, and Identity of sessions."""
     devices = ConfirmedCache(lambda ids: gym(DeviceService.keys, ids), freshness=freshness)
     states = ConfirmedCache(lambda ids: identity(SessionService.states, ids), freshness=freshness)
     unknown_rate = RateLimit(settings.sign_ins_per_address_per_second)
-    return Callers(devices, unknown_rate, tokens, Sessions(states, identity))
+    return Authenticator(devices, unknown_rate, tokens, Sessions(states, identity))
 
 
-def permit(asker: Asker, right: Right) -> None:
+def require_right(asker: Principal, right: Right) -> None:
     """Let through whoever has a right.
 
     Raises:
         ApiProblem: `forbidden` for everybody else.
     """
-    allowed = right.device if isinstance(asker, DeviceAsker) else right.role in asker.roles
+    allowed = right.device if isinstance(asker, DevicePrincipal) else right.role in asker.roles
     if not allowed and not right.public:
         needed = " or ".join(
             filter(None, ["a device" if right.device else "", right.role and f"the role {right.role}"])
@@ -170,16 +170,16 @@ def permit(asker: Asker, right: Right) -> None:
         raise ApiProblem("forbidden", f"This takes {needed}.")
 
 
-def sees_retired(asker: Asker) -> bool:
+def can_see_retired(asker: Principal) -> bool:
     """Whether a retired gym is there for them: for staff, and for its devices, which still let people out."""
-    return isinstance(asker, DeviceAsker) or asker.is_staff
+    return isinstance(asker, DevicePrincipal) or asker.is_staff
 
 
-def within_reach(asker: Asker, gym_id: UUID) -> None:
+def require_own_gym(asker: Principal, gym_id: UUID) -> None:
     """Hold a device to its own gym.
 
     Raises:
         ApiProblem: `forbidden` when it asks about another one.
     """
-    if isinstance(asker, DeviceAsker) and asker.gym_id != gym_id:
+    if isinstance(asker, DevicePrincipal) and asker.gym_id != gym_id:
         raise ApiProblem("forbidden", "A device sees its own gym only.")

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from deployments.http.background_tasks import BackgroundTask, repeating
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 
 V = TypeVar("V")
 Load = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, V]]]
@@ -130,7 +130,7 @@ class ConfirmedCache(Generic[V]):
         answer = self._wanted.get(key)
         if answer is None:
             if len(self._wanted) >= self._room_for_questions and key not in self._entries:
-                raise later("busy", "Too many credentials are being looked up.")
+                raise retryable("busy", "Too many credentials are being looked up.")
             answer = asyncio.get_running_loop().create_future()
             self._wanted[key] = answer
         if self._asking is None or self._asking.done():
@@ -204,5 +204,7 @@ def _shrink(remembered: OrderedDict[UUID, Any], room: int) -> None:
 
 def _as_problem(error: BaseException) -> ApiProblem:
     return (
-        error if isinstance(error, ApiProblem) else later("unavailable", "What is needed to check this cannot be read.")
+        error
+        if isinstance(error, ApiProblem)
+        else retryable("unavailable", "What is needed to check this cannot be read.")
     )

@@ -4,18 +4,18 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from deployments.http.auth import Asker, DeviceAsker, UserAsker
+from deployments.http.auth import DevicePrincipal, Principal, UserPrincipal
 from domain.identity.model import Client
 
 
-async def _asker(request: Request) -> Asker:
-    asker: Asker = request.state.asker
+async def _asker(request: Request) -> Principal:
+    asker: Principal = request.state.asker
     return asker
 
 
-async def _user(request: Request) -> UserAsker:
-    asker: Asker = request.state.asker
-    if isinstance(asker, DeviceAsker):
+async def _user(request: Request) -> UserPrincipal:
+    asker: Principal = request.state.asker
+    if isinstance(asker, DevicePrincipal):
         raise TypeError("the table of rights lets a device call what is for users")
     return asker
 
@@ -25,6 +25,6 @@ async def _client(request: Request) -> Client:
     return client
 
 
-WhoeverAsks = Annotated[Asker, Depends(_asker)]
-TheUser = Annotated[UserAsker, Depends(_user)]
-TheClient = Annotated[Client, Depends(_client)]
+CurrentPrincipal = Annotated[Principal, Depends(_asker)]
+CurrentUser = Annotated[UserPrincipal, Depends(_user)]
+CurrentClient = Annotated[Client, Depends(_client)]

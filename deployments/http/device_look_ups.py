@@ -5,7 +5,7 @@ from collections import Counter
 from uuid import UUID
 
 from deployments.http.confirmed_cache import ConfirmedCache
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from deployments.http.rate_limits import RateLimit
 from domain.gyms.model import DeviceKey
 
@@ -55,4 +55,4 @@ class DeviceLookUps:
     def _refuse_strangers(self, address: str) -> None:
         if wait_s := self._rate.wait_s(address):
             detail = "Too many unknown devices from this address."
-            raise later("too_many_requests", detail, seconds=int(wait_s) + 1)
+            raise retryable("too_many_requests", detail, seconds=int(wait_s) + 1)

@@ -10,7 +10,7 @@ import msgspec
 
 from deployments.http.ports import DoorCommands, Replies
 from deployments.http.problem_kinds import KINDS
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from domain.door.model import Rejected
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyKind
@@ -92,12 +92,12 @@ def check_replies(replies: Replies) -> None:
         ApiProblem: `unavailable`.
     """
     if not replies.ready:
-        raise later("unavailable", "Answers from the door cannot be received yet.")
+        raise retryable("unavailable", "Answers from the door cannot be received yet.")
 
 
 def no_answer() -> ApiProblem:
     """No reply came before the deadline. The decision is unknown; after the deadline there will be none."""
-    return later(
+    return retryable(
         "no_answer_in_time",
         "There was no decision by the deadline. Repeat the scan with the same scan_id, or annul it.",
     )
@@ -115,6 +115,6 @@ def answer_bytes(reply: DoorReply, wanted: ReplyKind) -> bytes:
         rejected = _rejected.decode(reply.body)
         code = rejected.problem.value
         if KINDS[code].status == _SERVICE_UNAVAILABLE:
-            raise later(code, rejected.detail)
+            raise retryable(code, rejected.detail)
         raise ApiProblem(code, rejected.detail)
-    raise later("not_decided", "The door answered another question than was put.")
+    raise retryable("not_decided", "The door answered another question than was put.")

@@ -10,12 +10,12 @@ from starlette.routing import compile_path
 
 from deployments.http.logged_paths import words_of
 from deployments.http.problems import MEDIA_TYPE, ApiProblem, Fault, body_of, internal_error
-from deployments.http.route_guard import Gatekeeper
+from deployments.http.route_guard import RouteGuard
 
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
 
 
-def guarded_app(title: str, description: str, routers: Iterable[APIRouter], gatekeeper: Gatekeeper) -> FastAPI:
+def guarded_app(title: str, description: str, routers: Iterable[APIRouter], gatekeeper: RouteGuard) -> FastAPI:
     """Build an application from routers whose routes are guarded. It answers every error with a problem."""
     app = FastAPI(
         title=title,
@@ -35,7 +35,7 @@ def guarded_app(title: str, description: str, routers: Iterable[APIRouter], gate
     return app
 
 
-def guard(app: FastAPI, gatekeeper: Gatekeeper) -> None:
+def guard(app: FastAPI, gatekeeper: RouteGuard) -> None:
     """Set the gatekeeper that guards the routes of an application."""
     app.state.gatekeeper = gatekeeper
     app.state.words = words_of(path for _, path in gatekeeper.rights)

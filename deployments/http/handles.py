@@ -15,7 +15,7 @@ from deployments.gym.machines import MachineService
 from deployments.gym.pictures import PictureService
 from deployments.http.door_replies import DoorAnswer
 from deployments.http.ports import Ping
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from deployments.idempotent_calls import IdempotentAnswer
 from deployments.identity.services import CALLERS_WAIT_S
 from deployments.payments.orders import OrderService
@@ -68,7 +68,7 @@ async def _call(handle: DeploymentHandle[Any], within_s: float, name: str, *args
 
 def _away(part: str, error: Exception) -> ApiProblem:
     _log.warning("part_away", part=part, error=type(error).__name__)
-    return later("unavailable", f"A part of the system is away: {part}.", seconds=2)
+    return retryable("unavailable", f"A part of the system is away: {part}.", seconds=2)
 
 
 class ServicesByHandle:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from fastapi import Depends, Header, Request, Response
 
 from deployments.http.ports import AskService
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from deployments.idempotent_calls import IdempotentAnswer
 from domain.idempotency import IdempotentRequest, KeyState
 
@@ -107,7 +107,7 @@ async def _once(http: Request, response: Response, key: IdempotencyKey = None) -
     return once_for_body_hash(http, response, key, hashlib.sha256(await http.body()).hexdigest())
 
 
-OnceOnly = Annotated[Once, Depends(_once)]
+Idempotent = Annotated[Once, Depends(_once)]
 
 
 def _principal(http: Request) -> str:
@@ -119,8 +119,8 @@ def _refused(state: KeyState) -> ApiProblem:
     if state is KeyState.OTHER_REQUEST:
         return ApiProblem("idempotency_key_reused", f"This {HEADER} was used for another request. Use a new key.")
     if state is KeyState.RUNNING:
-        return later("idempotency_key_in_use", "The same request is still running. Repeat it in a moment.")
-    return later("unavailable", "The first answer is not readable. Check whether the call took effect.")
+        return retryable("idempotency_key_in_use", "The same request is still running. Repeat it in a moment.")
+    return retryable("unavailable", "The first answer is not readable. Check whether the call took effect.")
 
 
 def _hash(text: str) -> str:

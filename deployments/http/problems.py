@@ -70,7 +70,7 @@ class ApiProblem(Exception):  # noqa: N818 - the word of RFC 9457
         return KINDS[self.code].status
 
 
-def later(code: str, detail: str, *, seconds: int = 1) -> ApiProblem:
+def retryable(code: str, detail: str, *, seconds: int = 1) -> ApiProblem:
     """A temporary problem: the same call may succeed after `seconds`."""
     return ApiProblem(code, detail, headers={"Retry-After": str(seconds)})
 

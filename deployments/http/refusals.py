@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from deployments.http.problem_kinds import KINDS
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from domain.gyms.model import GymRefusal
 from domain.identity.model import IdentityRefusal
 from domain.images.model import ImageRefusal
@@ -16,7 +16,7 @@ _UNAVAILABLE = 503
 _IMAGES_RETRY_S, _PAYMENTS_RETRY_S = 5, 300  # a missing payment key needs an operator
 
 
-def granted(answer: T | Refusal) -> T:
+def raise_on_refusal(answer: T | Refusal) -> T:
     """Return the answer of a service unless it is a refusal.
 
     Raises:
@@ -35,7 +35,7 @@ def problem_of(refusal: Refusal) -> ApiProblem:
         seconds = refusal.retry_after_s
     elif KINDS[code].status == _UNAVAILABLE:
         seconds = _IMAGES_RETRY_S if isinstance(refusal, ImageRefusal) else _PAYMENTS_RETRY_S
-    return ApiProblem(code, refusal.detail) if seconds is None else later(code, refusal.detail, seconds=seconds)
+    return ApiProblem(code, refusal.detail) if seconds is None else retryable(code, refusal.detail, seconds=seconds)
 
 
 def found(value: T | None, code: str) -> T:

@@ -9,9 +9,9 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from deployments.http.auth import Callers, DeviceAsker, permit
+from deployments.http.auth import Authenticator, DevicePrincipal, require_right
 from deployments.http.client_addresses import ClientSource, client_of
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from deployments.http.rate_limits import RateLimit
 from deployments.http.rights import Right
 from integrations.settings import ApiSettings
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Gatekeeper:
+class RouteGuard:
     """What the routes of an application are guarded with.
 
     Args:
@@ -32,7 +32,7 @@ class Gatekeeper:
     """
 
     rights: Mapping[tuple[str, str], Right]
-    callers: Callers
+    callers: Authenticator
     rate: RateLimit
     anonymous_rate: RateLimit
     source: ClientSource
@@ -42,11 +42,11 @@ class Gatekeeper:
     def of(
         cls,
         rights: Mapping[tuple[str, str], Right],
-        callers: Callers,
+        callers: Authenticator,
         settings: ApiSettings,
         *,
         seen: Callable[[UUID], None] | None = None,
-    ) -> "Gatekeeper":
+    ) -> "RouteGuard":
         """With the configured limits."""
         return cls(
             rights,
@@ -67,7 +67,7 @@ class GuardedRoute(APIRoute):
         path = self.path_format
 
         async def guarded(request: Request) -> Response:
-            keeper: Gatekeeper = request.app.state.gatekeeper
+            keeper: RouteGuard = request.app.state.gatekeeper
             right = keeper.rights.get((request.method, path))
             if right is None:
                 _log.error("route_without_right", method=request.method, path=path)
@@ -79,10 +79,10 @@ class GuardedRoute(APIRoute):
                     _hold_off(keeper.anonymous_rate.take(client.network))
             else:
                 asker = await keeper.callers.identify(request.headers.get("authorization"), client)
-                permit(asker, right)
+                require_right(asker, right)
                 _hold_off(keeper.rate.take(asker.id))
                 request.state.asker = asker
-                if keeper.seen is not None and isinstance(asker, DeviceAsker):
+                if keeper.seen is not None and isinstance(asker, DevicePrincipal):
                     keeper.seen(asker.id)
             return await unguarded(request)
 
@@ -96,4 +96,4 @@ def guarded_router(tag: str) -> APIRouter:
 
 def _hold_off(wait_s: float) -> None:
     if wait_s:
-        raise later("too_many_requests", "Rate limit exceeded.", seconds=int(wait_s) + 1)
+        raise retryable("too_many_requests", "Rate limit exceeded.", seconds=int(wait_s) + 1)

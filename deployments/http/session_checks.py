@@ -10,7 +10,7 @@ from deployments.http.background_tasks import BackgroundTask, repeating
 from deployments.http.confirmed_cache import ConfirmedCache
 from deployments.http.ports import AskIdentity
 from deployments.http.problems import ApiProblem, unauthenticated
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.identity.sessions import SessionService
 from deployments.identity.sign_in import SignInService
 from domain.identity.model import Caller, Client, IdentityProblem, IdentityRefusal, SessionState
@@ -93,7 +93,7 @@ class Sessions:
             self._deny(session_id, refusal)
             if refusal.problem is IdentityProblem.SESSION_OVER:
                 raise _over()
-            granted(refusal)
+            raise_on_refusal(refusal)
         self._cache.forget(session_id)
         state = await self._cache.get(session_id)
         if state is None:  # ended in this very moment

@@ -14,7 +14,7 @@ from fastapi import Request
 
 from deployments.http.body_reading import BodyPieces
 from deployments.http.images_by_thread import ImagesByThread
-from deployments.http.problems import ApiProblem, Fault, later
+from deployments.http.problems import ApiProblem, Fault, retryable
 from deployments.http.upload_forms import CLOSE, UploadForm, boundary_of
 from domain.ids import new_id
 from domain.images.model import quarantine_key
@@ -99,7 +99,7 @@ class Uploads:
             async with asyncio.timeout(self.turn_within_s):
                 await self.turns.acquire()
         except TimeoutError:
-            raise later("busy", "Too many pictures are being uploaded. Nothing was changed.", seconds=5) from None
+            raise retryable("busy", "Too many pictures are being uploaded. Nothing was changed.", seconds=5) from None
 
     async def _receive(self, request: Request, file: BinaryIO, names: frozenset[str]) -> dict[str, str]:
         content_type = request.headers.get("content-type", "")
@@ -184,4 +184,4 @@ def _hash(file: BinaryIO, texts: dict[str, str]) -> str:
 def images_unavailable(error: ImagesUnavailableError) -> ApiProblem:
     """The problem of an image store that does not answer."""
     _log.warning("part_away", part="images", error=str(error))
-    return later("images_away", "The picture store is unavailable. Nothing was changed.", seconds=5)
+    return retryable("images_away", "The picture store is unavailable. Nothing was changed.", seconds=5)

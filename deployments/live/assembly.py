@@ -3,16 +3,16 @@
 import asyncio
 from dataclasses import dataclass
 
-from deployments.http.asgi import Shell, ShellLimits
-from deployments.http.auth import callers_of
+from deployments.http.asgi import AsgiApplication, RequestLimits
+from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
 from deployments.http.openapi import complete_document
 from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
-from deployments.http.route_guard import Gatekeeper
+from deployments.http.route_guard import RouteGuard
 from deployments.live import routes as stream_calls
-from deployments.live.dependencies import LiveParts
+from deployments.live.dependencies import LiveDependencies
 from deployments.live.gym_watch import Events, Pace, Sources
 from deployments.live.hub import Hub
 from deployments.live.metrics import LiveMetrics
@@ -28,7 +28,7 @@ READ_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class LiveOthers:
+class LiveBackends:
     """External dependencies of the live view. `events` tells whether changes are received."""
 
     gym: AskGym
@@ -41,13 +41,13 @@ class LiveOthers:
 class LiveView:
     """The ASGI application, and the hub that receives changes."""
 
-    shell: Shell
+    shell: AsgiApplication
     hub: Hub
     watchers: Watchers
 
 
 def assemble_live(
-    others: LiveOthers,
+    others: LiveBackends,
     settings: Settings,
     clock: Clock,
     *,
@@ -58,7 +58,7 @@ def assemble_live(
     tally: MetricsRegistry | None = None,
 ) -> LiveView:
     """Assemble the live view. Arguments as in `deployments.gateway.assembly.assemble`; `pace` as in `gym_watch`."""
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
+    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
     counts = LiveMetrics(tally or MetricsRegistry())
     turns = asyncio.Semaphore(READ_AT_ONCE)
     hub = Hub(Sources(others.gym, turns, others.events, clock, pace or Pace(), counts))
@@ -67,11 +67,11 @@ def assemble_live(
         "FIT Monitor, live view",
         "Gyms as they are now, as streams of server-sent events.",
         [stream_calls.router()],
-        Gatekeeper.of(LIVE_RIGHTS, callers, settings.api),
+        RouteGuard.of(LIVE_RIGHTS, callers, settings.api),
     )
-    app.state.parts = LiveParts(hub, watchers, counts)
+    app.state.parts = LiveDependencies(hub, watchers, counts)
     stream_calls.add_snapshots(complete_document(app, LIVE_RIGHTS, ROOT))
 
     lifespan = Lifespan(callers, watchers, hub, on_stop=on_stop)
-    shell = Shell(app, ShellLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)
+    shell = AsgiApplication(app, RequestLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)
     return LiveView(shell, hub, watchers)

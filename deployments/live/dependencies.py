@@ -11,7 +11,7 @@ from deployments.live.watchers import Watchers
 
 
 @dataclass(frozen=True, slots=True)
-class LiveParts:
+class LiveDependencies:
     """The open streams and their owners."""
 
     hub: Hub
@@ -19,9 +19,9 @@ class LiveParts:
     counts: LiveMetrics
 
 
-async def _parts(request: Request) -> LiveParts:
-    parts: LiveParts = request.app.state.parts
+async def _parts(request: Request) -> LiveDependencies:
+    parts: LiveDependencies = request.app.state.parts
     return parts
 
 
-OfLive = Annotated[LiveParts, Depends(_parts)]
+LiveDeps = Annotated[LiveDependencies, Depends(_parts)]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from ray import serve
 
-from deployments.http.asgi import Shell
+from deployments.http.asgi import AsgiApplication
 from deployments.http.handles import gym_by_handle, identity_by_handle
-from deployments.live.assembly import LiveOthers, assemble_live
+from deployments.live.assembly import LiveBackends, assemble_live
 from domain.clock import system_clock
 from integrations.kafka.gym_events import GymChange, GymEventListener
 from integrations.logs import configure_logging
@@ -35,7 +35,7 @@ class Live(Replica):
         self._tally = MetricsRegistry()
         self.resources.add("tally", self._tally.stop)
         self._view = assemble_live(
-            LiveOthers(
+            LiveBackends(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
                 identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
                 tokens=TokenVerifier(own.identity, TokenUse.ACCESS),
@@ -50,7 +50,7 @@ class Live(Replica):
         self._events.start()
         self._tally.start(RayExporter)
 
-    def __serve_build_asgi_app__(self) -> Shell:
+    def __serve_build_asgi_app__(self) -> AsgiApplication:
         """The application. Serve calls this after the constructor."""
         return self._view.shell
 

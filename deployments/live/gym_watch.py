@@ -10,7 +10,7 @@ import structlog
 
 from deployments.gym.live import LiveService
 from deployments.http.ports import AskGym
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from deployments.live.frames import End, snapshot_frame
 from deployments.live.metrics import LiveMetrics
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument, encoded
@@ -150,7 +150,7 @@ class GymWatch:
             self._fail(problem, decided_at)
         except Exception:  # noqa: BLE001 - the streams live on, and it is tried again
             _log.exception("gym_not_read", gym_id=str(self._gym_id))
-            self._fail(later("unavailable", "The gym cannot be read.", seconds=2), decided_at)
+            self._fail(retryable("unavailable", "The gym cannot be read.", seconds=2), decided_at)
 
     def _show(self, reading: LiveReading, decided_at: datetime | None) -> None:
         self._sources.counts.read("ok")

@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from deployments.http.auth import within_reach
-from deployments.http.dependencies import TheClient, WhoeverAsks
+from deployments.http.auth import require_own_gym
+from deployments.http.dependencies import CurrentClient, CurrentPrincipal
 from deployments.http.problems import declared
 from deployments.http.route_guard import guarded_router
-from deployments.live.dependencies import OfLive
+from deployments.live.dependencies import LiveDeps
 from deployments.live.response import StreamResponse
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument
 from deployments.live.watchers import view_of
@@ -29,12 +29,14 @@ def router() -> APIRouter:
     routes = guarded_router("live")
 
     @routes.get("/gyms/{gym_id}", response_class=Response, responses={**_STREAM, **declared("unknown_gym")})
-    async def watch(gym_id: UUID, request: Request, asker: WhoeverAsks, client: TheClient, parts: OfLive) -> Response:
+    async def watch(
+        gym_id: UUID, request: Request, asker: CurrentPrincipal, client: CurrentClient, parts: LiveDeps
+    ) -> Response:
         """A gym as it is now: a whole snapshot at the start and whenever it changes, four a second at most.
 
         `data` is a `SnapshotDocument`, for staff a `StaffSnapshotDocument`. A device watches its own gym.
         """
-        within_reach(asker, gym_id)
+        require_own_gym(asker, gym_id)
         if not request.scope["state"].get("wants_body", True):
             return Response(media_type=EVENT_STREAM)
         authorization = request.headers["authorization"]

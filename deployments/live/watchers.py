@@ -7,9 +7,9 @@ from uuid import UUID
 
 import structlog
 
-from deployments.http.auth import Asker, Callers, UserAsker, permit
+from deployments.http.auth import Authenticator, Principal, UserPrincipal, require_right
 from deployments.http.background_tasks import BackgroundTask, repeating
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from deployments.http.rights import Right
 from deployments.live.frames import End
 from deployments.live.stream import Stream, View
@@ -29,9 +29,9 @@ class _Watcher:
     streams: set[Stream] = field(default_factory=set)
 
 
-def view_of(asker: Asker) -> View:
+def view_of(asker: Principal) -> View:
     """Only staff see names; a device sees what members see."""
-    return View.STAFF if isinstance(asker, UserAsker) and asker.is_staff else View.MEMBER
+    return View.STAFF if isinstance(asker, UserPrincipal) and asker.is_staff else View.MEMBER
 
 
 class Watchers:
@@ -44,7 +44,7 @@ class Watchers:
         every_s: interval of the confirmation; a session is trusted for five seconds.
     """
 
-    def __init__(self, callers: Callers, right: Right, *, most: int, every_s: float = 2.0) -> None:
+    def __init__(self, callers: Authenticator, right: Right, *, most: int, every_s: float = 2.0) -> None:
         self._callers = callers
         self._right = right
         self._most = most
@@ -65,17 +65,17 @@ class Watchers:
         """Stop."""
         await self._confirming.close()
 
-    def take_place(self, asker: Asker) -> None:
+    def take_place(self, asker: Principal) -> None:
         """Count a new stream; `give_place` releases it.
 
         Raises:
             ApiProblem: `too_many_requests`.
         """
         if self._open[asker.id] >= self._most:
-            raise later("too_many_requests", f"There are {self._most} streams open already. Close one.", seconds=5)
+            raise retryable("too_many_requests", f"There are {self._most} streams open already. Close one.", seconds=5)
         self._open[asker.id] += 1
 
-    def give_place(self, asker: Asker) -> None:
+    def give_place(self, asker: Principal) -> None:
         """A stream was closed."""
         self._open[asker.id] -= 1
         if not self._open[asker.id]:
@@ -107,7 +107,7 @@ class Watchers:
             asker = self._callers.recognised(authorization) or await self._callers.identify(
                 authorization, watcher.client
             )
-            permit(asker, self._right)
+            require_right(asker, self._right)
         except ApiProblem as problem:
             # Whether it is good cannot be found out now: nothing new can be read now either, so the streams may wait.
             if problem.status in {_UNAUTHENTICATED, _FORBIDDEN}:

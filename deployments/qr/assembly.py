@@ -6,15 +6,15 @@ from uuid import UUID
 
 from deployments.gym.gates import GateService
 from deployments.http.api_rights import RIGHTS
-from deployments.http.asgi import Shell, ShellLimits
-from deployments.http.auth import callers_of
+from deployments.http.asgi import AsgiApplication, RequestLimits
+from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, ConfirmedCache, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.fastapi_app import guarded_app
 from deployments.http.ports import AskGym, AskIdentity, AskPayments, DoorCommands, Replies, VerifiesTokens
 from deployments.http.rate_limits import RateLimit
-from deployments.http.route_guard import Gatekeeper
+from deployments.http.route_guard import RouteGuard
 from deployments.qr import scan_routes
 from deployments.qr.dependencies import ScanDependencies
 from deployments.qr.offline_uploads import OfflineUploads
@@ -29,7 +29,7 @@ _ROUTE_SUFFIX = "/scans"
 
 
 @dataclass(frozen=True, slots=True)
-class ScannerOthers:
+class ScannerBackends:
     """What the scanner depends on."""
 
     gym: AskGym
@@ -45,12 +45,12 @@ class ScannerOthers:
 class Scanner(NamedTuple):
     """The ASGI application, and the service behind its direct endpoint."""
 
-    shell: Shell
+    shell: AsgiApplication
     scans: ScanService
 
 
 def assemble_scanner(
-    others: ScannerOthers,
+    others: ScannerBackends,
     settings: Settings,
     clock: Clock,
     *,
@@ -67,12 +67,12 @@ def assemble_scanner(
         clock: the present.
         freshness: of cached devices, gates and sessions.
         on_stop: called at the end, when the dependencies are not needed any more.
-        names_request: see `Shell`.
+        names_request: see `AsgiApplication`.
         tally: counts scans.
     """
     tally = tally or MetricsRegistry()
     door = settings.door
-    callers = callers_of(others.gym, others.identity, others.tokens, freshness, settings.api)
+    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
     gates = ConfirmedCache(lambda ids: others.gym(GateService.gates_by_id, ids), freshness=freshness)
     sightings = DeviceSightings(others.gym)
     commands = ScanCommands(others.replies, others.producer, others.payments, tally)
@@ -105,14 +105,14 @@ def assemble_scanner(
         "FIT Monitor, scans",
         "Described in the API's document.",
         [scan_routes.router()],
-        Gatekeeper.of(RIGHTS, callers, settings.api, seen=seen),
+        RouteGuard.of(RIGHTS, callers, settings.api, seen=seen),
     )
     app.state.scans = ScanDependencies(
         others.gym, gates, uploads, others.replies, others.commands, clock, door.deadline_s
     )
-    shell = Shell(
+    shell = AsgiApplication(
         app,
-        ShellLimits.of(settings),
+        RequestLimits.of(settings),
         clock,
         lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
         direct={SCANS: scans.scan},

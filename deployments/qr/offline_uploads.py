@@ -7,11 +7,11 @@ from datetime import timedelta
 import msgspec
 import structlog
 
-from deployments.http.auth import Asker
+from deployments.http.auth import Principal
 from deployments.http.confirmed_cache import ConfirmedCache
 from deployments.http.door_replies import answer_bytes, check_replies
 from deployments.http.ports import Replies
-from deployments.http.problems import ApiProblem, Fault, later
+from deployments.http.problems import ApiProblem, Fault, retryable
 from deployments.http.rate_limits import RateLimit
 from deployments.qr.scan_bodies import InvalidElement, NewOfflineScan
 from deployments.qr.scan_commands import ScanCommands
@@ -66,7 +66,7 @@ class OfflineUploads:
         self._within_s = _DEADLINES * deadline_s
         self._clock = clock
 
-    async def record(self, asker: Asker, elements: Sequence[Element]) -> list[UploadedScan]:
+    async def record(self, asker: Principal, elements: Sequence[Element]) -> list[UploadedScan]:
         """Record the scans of one upload.
 
         Args:
@@ -81,7 +81,7 @@ class OfflineUploads:
         """
         _raise_if_all_are_invalid(elements)
         if wait_s := self._rate.take(asker.id, len(elements)):
-            raise later("too_many_scans", "This device uploads scans faster than allowed.", seconds=int(wait_s) + 1)
+            raise retryable("too_many_scans", "This device uploads scans faster than allowed.", seconds=int(wait_s) + 1)
         check_replies(self._replies)
         until = asyncio.get_running_loop().time() + self._within_s
         turn = asyncio.Semaphore(_AT_ONCE)
@@ -92,7 +92,7 @@ class OfflineUploads:
 
         return await asyncio.gather(*(one(element) for element in elements))
 
-    async def _uploaded(self, asker: Asker, element: Element, until: float) -> UploadedScan:
+    async def _uploaded(self, asker: Principal, element: Element, until: float) -> UploadedScan:
         if isinstance(element, InvalidElement):
             detail = f"{element.fault.field or 'scan'}: {element.fault.detail}"[:_LONGEST_DETAIL]
             return UploadedScan(scan_id=element.scan_id, status=UploadStatus.INVALID, detail=detail)
@@ -109,12 +109,12 @@ class OfflineUploads:
             detail = "Internal error. Send the scan again with the same scan_id."
             return UploadedScan(scan_id=element.scan_id, status=UploadStatus.NOT_TAKEN, detail=detail)
 
-    async def _recorded(self, asker: Asker, scan: NewOfflineScan, until: float) -> UploadedScan:
+    async def _recorded(self, asker: Principal, scan: NewOfflineScan, until: float) -> UploadedScan:
         found = self._gates.remembered(scan.gate_id) or await self._gates.get(scan.gate_id)
         gate = checked_gate(found, own_gym(asker))
         left_s = until - asyncio.get_running_loop().time()
         if left_s <= 0:
-            raise later("busy", "The upload takes too long; send the rest again.")
+            raise retryable("busy", "The upload takes too long; send the rest again.")
         now = self._clock()
         request = ScanRequest(
             scan_id=scan.scan_id,

@@ -11,7 +11,7 @@ import structlog
 
 from deployments.http.door_replies import no_answer
 from deployments.http.ports import AskPayments, Replies
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from deployments.payments.orders import OrderService
 from domain.door.model import CheckPayment, OfflineScan, ScanRequest
 from domain.ids import new_id
@@ -101,7 +101,7 @@ class ScanCommands:
         reply = self._replies.expect(command.command_id)
         try:
             if not self._producer.produce([(gym_id, command)])[0]:
-                raise later(
+                raise retryable(
                     "unavailable",
                     "The scan could not be handed on. Repeat it with the same scan_id, or annul it.",
                 )

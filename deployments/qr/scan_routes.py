@@ -10,8 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Request, Response
 
 from deployments.gym.door_records import DoorRecordService
-from deployments.http.auth import DeviceAsker, UserAsker
-from deployments.http.dependencies import WhoeverAsks
+from deployments.http.auth import DevicePrincipal, UserPrincipal
+from deployments.http.dependencies import CurrentPrincipal
 from deployments.http.door_replies import ask_door
 from deployments.http.problems import ApiProblem, Fault, declared
 from deployments.http.route_guard import guarded_router
@@ -33,7 +33,7 @@ def router() -> APIRouter:
     routes = guarded_router("door")
 
     @routes.get("/scans/{scan_id:path}", responses=declared("unknown_scan", "ambiguous_scan_id"))
-    async def kept_scan(scan_id: ScanId, asker: WhoeverAsks, scans: OfScans) -> ScanDocument:
+    async def kept_scan(scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans) -> ScanDocument:
         """What was answered to a scan. A device finds its own, staff any."""
         return ScanDocument.of(_found(await _look_up(scans, asker, scan_id)))
 
@@ -51,7 +51,7 @@ def router() -> APIRouter:
         ),
     )
     async def annul(
-        scan_id: ScanId, asker: WhoeverAsks, scans: OfScans, why: Annotated[NewAnnulment | None, Body()] = None
+        scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans, why: Annotated[NewAnnulment | None, Body()] = None
     ) -> Response:
         """Undo a scan as if it had not been; once more gets the same answer.
 
@@ -59,7 +59,7 @@ def router() -> APIRouter:
         """
         now = scans.clock()
         wanted = why or NewAnnulment()
-        if isinstance(asker, DeviceAsker):
+        if isinstance(asker, DevicePrincipal):
             scan_id_, asked_by, gym_id = scan_id, asker.id, asker.gym_id
         else:
             scan_id_, asked_by, gym_id = await _named_by_staff(scans, asker, scan_id, wanted)
@@ -68,7 +68,7 @@ def router() -> APIRouter:
             asked_by=asked_by,
             gym_id=gym_id,
             by=asker.id,
-            by_staff=isinstance(asker, UserAsker),
+            by_staff=isinstance(asker, UserPrincipal),
             reason=wanted.reason,
             arrived_at=now,
             decide_by=now + timedelta(seconds=scans.deadline_s),
@@ -83,7 +83,7 @@ def router() -> APIRouter:
         responses=declared("unavailable", "too_many_scans"),
         openapi_extra=UPLOAD_BODY,
     )
-    async def upload(request: Request, asker: WhoeverAsks, scans: OfScans) -> UploadDocument:
+    async def upload(request: Request, asker: CurrentPrincipal, scans: OfScans) -> UploadDocument:
         """Record scans that were made without the server: in any order, repeated, partly known.
 
         They are facts. None is refused for what it says; one that does not fit is listed in `GET /gyms/{id}/conflicts`.
@@ -96,8 +96,8 @@ def router() -> APIRouter:
     return routes
 
 
-async def _look_up(scans: ScanDependencies, asker: WhoeverAsks, scan_id: str) -> StoredScan | Ambiguous | None:
-    if isinstance(asker, DeviceAsker):
+async def _look_up(scans: ScanDependencies, asker: CurrentPrincipal, scan_id: str) -> StoredScan | Ambiguous | None:
+    if isinstance(asker, DevicePrincipal):
         return await scans.gym(DoorRecordService.scan_of, asker.id, scan_id)
     return await scans.gym(DoorRecordService.scan_for_staff, asker.id, scan_id)
 
@@ -111,7 +111,7 @@ def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:
 
 
 async def _named_by_staff(
-    scans: ScanDependencies, asker: UserAsker, scan_id: str, wanted: NewAnnulment
+    scans: ScanDependencies, asker: UserPrincipal, scan_id: str, wanted: NewAnnulment
 ) -> tuple[str, UUID, UUID]:
     """The scan's own id, who scanned, and the gym."""
     if not wanted.reason:

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from deployments.http.api_rights import RIGHTS
 from deployments.http.asgi import DirectRequest
-from deployments.http.auth import Asker, Callers, DeviceAsker, permit
+from deployments.http.auth import Authenticator, DevicePrincipal, Principal, require_right
 from deployments.http.confirmed_cache import ConfirmedCache
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.door_replies import answer_bytes, check_replies
 from deployments.http.ports import Replies
-from deployments.http.problems import ApiProblem, Fault, later
+from deployments.http.problems import ApiProblem, Fault, retryable
 from deployments.http.rate_limits import RateLimit
 from deployments.qr.scan_bodies import read_scan
 from deployments.qr.scan_commands import ScanCommands
@@ -59,7 +59,7 @@ class ScanService:
     def __init__(
         self,
         *,
-        callers: Callers,
+        callers: Authenticator,
         gates: ConfirmedCache[Gate],
         verifier: Verifier,
         commands: ScanCommands,
@@ -94,10 +94,10 @@ class ScanService:
         """
         with self._measured():
             until = request.arrived_loop_s + self._wait_s
-            asker: Asker | None = self._callers.recognised(request.authorization)
+            asker: Principal | None = self._callers.recognised(request.authorization)
             if asker is None:
                 asker = await _before(until, self._callers.identify(request.authorization, request.client()))
-            permit(asker, RIGHTS[SCANS])
+            require_right(asker, RIGHTS[SCANS])
             return await self._decided(asker.id, own_gym(asker), request.body, request.arrived_at, until)
 
     async def scan_by_staff(self, staff_id: UUID, body: bytes) -> bytes:
@@ -121,7 +121,7 @@ class ScanService:
         self, asked_by: UUID, device_gym: UUID | None, body: bytes, arrived_at: datetime, until: float
     ) -> bytes:
         if wait_s := self._rate.take(asked_by):
-            raise later("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
+            raise retryable("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
         scan = read_scan(body)
         if device_gym is not None:
             self._sightings.note(asked_by, arrived_at, scan.scanned_at)
@@ -161,9 +161,9 @@ class ScanService:
             self._seconds.observe(perf_counter() - began_s)
 
 
-def own_gym(asker: Asker) -> UUID | None:
+def own_gym(asker: Principal) -> UUID | None:
     """The gym that a device is limited to; None for staff."""
-    return asker.gym_id if isinstance(asker, DeviceAsker) else None
+    return asker.gym_id if isinstance(asker, DevicePrincipal) else None
 
 
 def checked_gate(gate: Gate | None, device_gym: UUID | None) -> Gate:
@@ -198,4 +198,4 @@ async def _before(until: float, asking: Coroutine[Any, Any, T]) -> T:
         async with asyncio.timeout_at(until):
             return await asking
     except TimeoutError as error:
-        raise later("unavailable", "Authentication timed out. Repeat with the same scan_id.") from error
+        raise retryable("unavailable", "Authentication timed out. Repeat with the same scan_id.") from error

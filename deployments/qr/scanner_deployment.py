@@ -5,10 +5,10 @@ from uuid import UUID
 
 from ray import serve
 
-from deployments.http.asgi import Shell
+from deployments.http.asgi import AsgiApplication
 from deployments.http.door_replies import DoorAnswer
 from deployments.http.handles import gym_by_handle, identity_by_handle, payments_by_handle
-from deployments.qr.assembly import ScannerOthers, assemble_scanner
+from deployments.qr.assembly import ScannerBackends, assemble_scanner
 from domain.clock import system_clock
 from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.door_commands import DoorCommandClient
@@ -53,7 +53,7 @@ class QrScanner(Replica):
         tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
         tally.start(RayExporter)
         self._app, self._scans = assemble_scanner(
-            ScannerOthers(
+            ScannerBackends(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
                 identity=identity_by_handle(serve.get_deployment_handle("Identity", API)),
                 payments=payments_by_handle(serve.get_deployment_handle("Payments", API)),
@@ -70,7 +70,7 @@ class QrScanner(Replica):
             tally=tally,
         )
 
-    def __serve_build_asgi_app__(self) -> Shell:
+    def __serve_build_asgi_app__(self) -> AsgiApplication:
         """The application; Serve asks for it after the constructor."""
         return self._app
 

@@ -18,10 +18,10 @@ import uvicorn
 
 from deployments.gateway.routers import build_rest
 from deployments.http.api_rights import RIGHTS
-from deployments.http.asgi import Shell, ShellLimits
+from deployments.http.asgi import AsgiApplication, RequestLimits
 from deployments.http.background_tasks import Lifespan
 from deployments.http.rights import USER
-from deployments.http.route_guard import Gatekeeper
+from deployments.http.route_guard import RouteGuard
 from domain.clock import system_clock
 from domain.identity.model import Role
 from domain.ids import new_id
@@ -51,11 +51,11 @@ def serve(port: int, *, authenticated: bool, answers: "multiprocessing.Queue[str
     rig = Rig(World(Store(url)), api=API.model_copy(update={"requests_per_user_per_second": 10**9}))
     configure_logging(rig.settings.model_copy(update={"log_level": "WARNING"}))
     rest = rig.shell._rest  # noqa: SLF001 - a FastAPI application
-    keeper: Gatekeeper = rest.state.gatekeeper  # type: ignore[attr-defined]
+    keeper: RouteGuard = rest.state.gatekeeper  # type: ignore[attr-defined]
     keeper.callers._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
     rights = {**RIGHTS, ("GET", "/health"): USER} if authenticated else RIGHTS
     app = build_rest(rest.state.parts, replace(keeper, rights=rights))  # type: ignore[attr-defined]
-    shell = Shell(app, ShellLimits.of(rig.settings), system_clock, lifespan=Lifespan())
+    shell = AsgiApplication(app, RequestLimits.of(rig.settings), system_clock, lifespan=Lifespan())
     user_id = new_id()
     email = f"{user_id}@example.org"
     answers.put(

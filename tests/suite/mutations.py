@@ -162,7 +162,12 @@ MUTATIONS: Sequence[Mutation] = (
         "no-rights",
         "the table of rights is not asked: whoever is known may do everything",
         "deployments/http/auth.py",
-        [("allowed = right.device if isinstance(asker, DeviceAsker) else right.role in asker.roles", "allowed = True")],
+        [
+            (
+                "allowed = right.device if isinstance(asker, DevicePrincipal) else right.role in asker.roles",
+                "allowed = True",
+            )
+        ],
         [f"{_GATEWAY}test_rights.py::test_everybody_reaches_what_is_theirs_and_nothing_else"],
     ),
 )

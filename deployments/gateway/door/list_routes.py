@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.door.list_schemas import (
     ConflictDocument,
     GymVisitDocument,
@@ -17,12 +17,12 @@ from deployments.gateway.door.list_schemas import (
 )
 from deployments.gym.door_records import DoorRecordService
 from deployments.http.calendar_days import Day
-from deployments.http.dependencies import TheUser
+from deployments.http.dependencies import CurrentUser
 from deployments.http.door_replies import ask_door
 from deployments.http.idempotency import IdempotencyKey, request_id_from_key
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import declared
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from domain.door.model import HeadCountRequest
 from domain.ids import new_id
@@ -36,27 +36,29 @@ def router() -> APIRouter:
     @routes.get("/gyms/{gym_id}/visits", responses=declared("unknown_gym"))
     async def visits(
         gym_id: UUID,
-        parts: OfParts,
+        parts: Deps,
         asked: PageQuery,
         day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """The visits at a gym, newest first."""
         return listing(
-            granted(await parts.gym(DoorRecordService.visits_at, gym_id, day, asked)), GymVisitDocument.model_validate
+            raise_on_refusal(await parts.gym(DoorRecordService.visits_at, gym_id, day, asked)),
+            GymVisitDocument.model_validate,
         )
 
     @routes.get("/users/{user_id}/visits")
-    async def visits_of(user_id: UUID, parts: OfParts, asked: PageQuery) -> Listing[GymVisitDocument]:
+    async def visits_of(user_id: UUID, parts: Deps, asked: PageQuery) -> Listing[GymVisitDocument]:
         """A member's visits, newest first."""
         return listing(
             await parts.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
         )
 
     @routes.get("/gyms/{gym_id}/head-counts", responses=declared("unknown_gym"))
-    async def head_counts(gym_id: UUID, parts: OfParts, asked: PageQuery) -> Listing[HeadCountDocument]:
+    async def head_counts(gym_id: UUID, parts: Deps, asked: PageQuery) -> Listing[HeadCountDocument]:
         """The head counts at a gym, newest first."""
         return listing(
-            granted(await parts.gym(DoorRecordService.head_counts, gym_id, asked)), HeadCountDocument.model_validate
+            raise_on_refusal(await parts.gym(DoorRecordService.head_counts, gym_id, asked)),
+            HeadCountDocument.model_validate,
         )
 
     @routes.post(
@@ -70,8 +72,8 @@ def router() -> APIRouter:
     async def count_heads(
         gym_id: UUID,
         wanted: NewHeadCount,
-        user: TheUser,
-        parts: OfParts,
+        user: CurrentUser,
+        parts: Deps,
         request: Request,
         key: IdempotencyKey = None,
     ) -> Response:
@@ -93,18 +95,18 @@ def router() -> APIRouter:
     @routes.get("/gyms/{gym_id}/conflicts", responses=declared("unknown_gym"))
     async def conflicts(
         gym_id: UUID,
-        parts: OfParts,
+        parts: Deps,
         asked: PageQuery,
         settled: Annotated[bool, Query(description="List settled conflicts instead of open ones.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
         """Conflicts of offline scans, newest first."""
-        found = granted(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
+        found = raise_on_refusal(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
         return listing(found, ConflictDocument.model_validate)
 
     @routes.post("/conflicts/{conflict_id}/settle", responses=declared("unknown_conflict"))
-    async def settle(conflict_id: UUID, wanted: Settlement, user: TheUser, parts: OfParts) -> ConflictDocument:
+    async def settle(conflict_id: UUID, wanted: Settlement, user: CurrentUser, parts: Deps) -> ConflictDocument:
         """Record what staff found out about a conflict. To undo its scan, annul the scan."""
         found = await parts.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)
-        return ConflictDocument.model_validate(granted(found))
+        return ConflictDocument.model_validate(raise_on_refusal(found))
 
     return routes

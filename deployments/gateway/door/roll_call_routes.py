@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.door.roll_call_sheets import POLICY, page, sheet, table
 from deployments.gym.door_records import DoorRecordService
 from deployments.http.problems import declared
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -26,9 +26,9 @@ def router() -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"text/html": _TEXT}}, **_PROBLEMS},
     )
-    async def as_page(gym_id: UUID, parts: OfParts) -> Response:
+    async def as_page(gym_id: UUID, parts: Deps) -> Response:
         """Who is inside, as a printable page."""
-        as_of, call = parts.clock(), granted(await parts.gym(DoorRecordService.roll_call, gym_id))
+        as_of, call = parts.clock(), raise_on_refusal(await parts.gym(DoorRecordService.roll_call, gym_id))
         content = await asyncio.to_thread(page, call, as_of)
         return Response(content, media_type="text/html", headers={"Content-Security-Policy": POLICY})
 
@@ -37,9 +37,9 @@ def router() -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"text/csv": _TEXT}}, **_PROBLEMS},
     )
-    async def as_table(gym_id: UUID, parts: OfParts) -> Response:
+    async def as_table(gym_id: UUID, parts: Deps) -> Response:
         """Who is inside, as CSV."""
-        content = await asyncio.to_thread(table, granted(await parts.gym(DoorRecordService.roll_call, gym_id)))
+        content = await asyncio.to_thread(table, raise_on_refusal(await parts.gym(DoorRecordService.roll_call, gym_id)))
         return Response(content, media_type="text/csv", headers=_named("csv"))
 
     @routes.get(
@@ -47,9 +47,9 @@ def router() -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"application/pdf": _BINARY}}, **_PROBLEMS},
     )
-    async def as_sheet(gym_id: UUID, parts: OfParts) -> Response:
+    async def as_sheet(gym_id: UUID, parts: Deps) -> Response:
         """Who is inside, as a PDF."""
-        as_of, call = parts.clock(), granted(await parts.gym(DoorRecordService.roll_call, gym_id))
+        as_of, call = parts.clock(), raise_on_refusal(await parts.gym(DoorRecordService.roll_call, gym_id))
         content = await asyncio.to_thread(sheet, call, as_of)
         return Response(content, media_type="application/pdf", headers=_named("pdf"))
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.door.service_level_schemas import ServiceLevelDocument
 from deployments.gym.live import LiveService
 from deployments.http.problems import declared
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 
 MOST_SCANS = 2000
@@ -24,11 +24,11 @@ def router() -> APIRouter:
     @routes.get("/gyms/{gym_id}/service-level", responses=declared("unknown_gym"))
     async def service_level(
         gym_id: UUID,
-        parts: OfParts,
+        parts: Deps,
         minutes: Annotated[int, Query(ge=1, le=_DAY, description="The period that ends now, in minutes.")] = 60,
     ) -> ServiceLevelDocument:
         """Scans by outcome and reason, decision times, gates and devices. Covers at most the latest 2,000 scans."""
         found = await parts.gym(LiveService.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
-        return ServiceLevelDocument.model_validate(granted(found))
+        return ServiceLevelDocument.model_validate(raise_on_refusal(found))
 
     return routes

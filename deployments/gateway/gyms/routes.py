@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.door.schemas import InsideDocument, ListedScan
 from deployments.gateway.gyms.schemas import (
     CreatedDevice,
@@ -30,14 +30,14 @@ from deployments.gym.devices import DeviceService, PairingService
 from deployments.gym.door_records import DoorRecordService
 from deployments.gym.gates import GateService
 from deployments.gym.gyms import GymService
-from deployments.http.auth import sees_retired, within_reach
-from deployments.http.dependencies import TheUser, WhoeverAsks
+from deployments.http.auth import can_see_retired, require_own_gym
+from deployments.http.dependencies import CurrentPrincipal, CurrentUser
 from deployments.http.etags import ExpectedVersion, set_etag, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
-from deployments.http.idempotency import IdempotencyKey, OnceOnly, once_for_public_call
+from deployments.http.idempotency import IdempotencyKey, Idempotent, once_for_public_call
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import declared
-from deployments.http.refusals import found, granted
+from deployments.http.refusals import found, raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from domain.door.list_model import ScanFilter
 from domain.door.model import Outcome, Reason
@@ -50,7 +50,7 @@ _PAIRING_PAGE = "/pair"  # a page of the web client
 
 @gyms_router.get("/gyms")
 async def gyms(
-    parts: OfParts,
+    parts: Deps,
     page: PageQuery,
     *,
     retired: Annotated[bool, Query(description="List the retired gyms instead.")] = False,
@@ -60,32 +60,34 @@ async def gyms(
 
 
 @gyms_router.get("/gyms/{gym_id}", responses=declared("unknown_gym"))
-async def gym(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response) -> GymDocument:
+async def gym(gym_id: UUID, asker: CurrentPrincipal, parts: Deps, response: Response) -> GymDocument:
     """Get a gym. Only staff and the gym's devices see a retired gym; a device sees only its own gym."""
-    within_reach(asker, gym_id)
-    shown = found(await parts.gym(GymService.gym, gym_id, retired=sees_retired(asker)), "unknown_gym")
+    require_own_gym(asker, gym_id)
+    shown = found(await parts.gym(GymService.gym, gym_id, retired=can_see_retired(asker)), "unknown_gym")
     return with_etag(GymDocument.model_validate(shown), response)
 
 
 @gyms_router.get("/gyms/{gym_id}/occupancy", responses=declared("unknown_gym"))
-async def occupancy(gym_id: UUID, asker: WhoeverAsks, parts: OfParts) -> OccupancyDocument:
+async def occupancy(gym_id: UUID, asker: CurrentPrincipal, parts: Deps) -> OccupancyDocument:
     """Count the people who are inside now. A device sees only its own gym."""
-    within_reach(asker, gym_id)
+    require_own_gym(asker, gym_id)
     as_of = parts.clock()
-    count = found(await parts.gym(DoorRecordService.occupancy, gym_id, retired=sees_retired(asker)), "unknown_gym")
+    count = found(await parts.gym(DoorRecordService.occupancy, gym_id, retired=can_see_retired(asker)), "unknown_gym")
     return OccupancyDocument(gym_id=gym_id, occupancy=count.occupancy, capacity=count.capacity, as_of=as_of)
 
 
 @gyms_router.get("/gyms/{gym_id}/inside", responses=declared("unknown_gym"))
-async def inside(gym_id: UUID, parts: OfParts, page: PageQuery) -> Listing[InsideDocument]:
+async def inside(gym_id: UUID, parts: Deps, page: PageQuery) -> Listing[InsideDocument]:
     """List who is inside now, in the order of entry: the roll call."""
-    return listing(granted(await parts.gym(DoorRecordService.inside, gym_id, page)), InsideDocument.model_validate)
+    return listing(
+        raise_on_refusal(await parts.gym(DoorRecordService.inside, gym_id, page)), InsideDocument.model_validate
+    )
 
 
 @gyms_router.get("/gyms/{gym_id}/scans", responses=declared("unknown_gym"))
 async def scans(
     gym_id: UUID,
-    parts: OfParts,
+    parts: Deps,
     page: PageQuery,
     outcome: Outcome | None = None,
     reason: Reason | None = None,
@@ -93,11 +95,11 @@ async def scans(
 ) -> Listing[ListedScan]:
     """List the scans at a gym, newest first, including refused and annulled scans."""
     wanted = ScanFilter(outcome, reason, member)
-    return listing(granted(await parts.gym(DoorRecordService.scans, gym_id, wanted, page)), ListedScan.of)
+    return listing(raise_on_refusal(await parts.gym(DoorRecordService.scans, gym_id, wanted, page)), ListedScan.of)
 
 
 @gyms_router.post("/gyms", status_code=201, responses=declared(*KEY_PROBLEMS))
-async def create_gym(new: NewGym, parts: OfParts, response: Response, once: OnceOnly) -> GymDocument:
+async def create_gym(new: NewGym, parts: Deps, response: Response, once: Idempotent) -> GymDocument:
     """Create a gym. It is open day and night until it has opening hours."""
     created = await once(parts.gym, GymService.create, new.details())
     return with_etag(GymDocument.model_validate(created), response)
@@ -105,24 +107,24 @@ async def create_gym(new: NewGym, parts: OfParts, response: Response, once: Once
 
 @gyms_router.patch("/gyms/{gym_id}", responses=declared("unknown_gym"))
 async def change_gym(
-    gym_id: UUID, expected: ExpectedVersion, new: GymChanges, parts: OfParts, response: Response
+    gym_id: UUID, expected: ExpectedVersion, new: GymChanges, parts: Deps, response: Response
 ) -> GymDocument:
     """Change a gym. Below a reduced capacity nobody can enter; nobody who is inside has to leave."""
-    changed = granted(await parts.gym(GymService.change, gym_id, new.changes(), expected))
+    changed = raise_on_refusal(await parts.gym(GymService.change, gym_id, new.changes(), expected))
     return with_etag(GymDocument.model_validate(changed), response)
 
 
 @gyms_router.delete("/gyms/{gym_id}", status_code=204, responses=declared("unknown_gym", "gym_in_use"))
-async def delete_gym(gym_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+async def delete_gym(gym_id: UUID, expected: ExpectedVersion, parts: Deps) -> Response:
     """Delete a gym that was never used. A gym with visits, scans, machines or plans can only be retired."""
-    granted(await parts.gym(GymService.delete, gym_id, expected))
+    raise_on_refusal(await parts.gym(GymService.delete, gym_id, expected))
     return Response(status_code=204)
 
 
 @gyms_router.post("/gyms/{gym_id}/retire", responses=declared("unknown_gym", "gym_not_empty"))
 async def retire_gym(
     gym_id: UUID,
-    parts: OfParts,
+    parts: Deps,
     response: Response,
     *,
     force: Annotated[bool, Query(description="Retire the gym even while people are inside.")] = False,
@@ -131,129 +133,133 @@ async def retire_gym(
 
     While people are inside, the call is refused unless `force` is true. Staff can still read a retired gym.
     """
-    retired = granted(await parts.gym(GymService.retire, gym_id, force=force))
+    retired = raise_on_refusal(await parts.gym(GymService.retire, gym_id, force=force))
     return with_etag(GymDocument.model_validate(retired), response)
 
 
 @gyms_router.post("/gyms/{gym_id}/reopen", responses=declared("unknown_gym"))
-async def reopen_gym(gym_id: UUID, parts: OfParts, response: Response) -> GymDocument:
+async def reopen_gym(gym_id: UUID, parts: Deps, response: Response) -> GymDocument:
     """Reopen a retired gym. Idempotent."""
-    reopened = granted(await parts.gym(GymService.reopen, gym_id))
+    reopened = raise_on_refusal(await parts.gym(GymService.reopen, gym_id))
     return with_etag(GymDocument.model_validate(reopened), response)
 
 
 @gyms_router.get("/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym"))
-async def opening_hours(gym_id: UUID, asker: WhoeverAsks, parts: OfParts, response: Response) -> OpeningHoursDocument:
+async def opening_hours(gym_id: UUID, asker: CurrentPrincipal, parts: Deps, response: Response) -> OpeningHoursDocument:
     """Get the opening hours of a gym, and whether it is open now. A device sees only its own gym."""
-    within_reach(asker, gym_id)
-    hours = granted(await parts.gym(GymService.opening_hours, gym_id, retired=sees_retired(asker)))
+    require_own_gym(asker, gym_id)
+    hours = raise_on_refusal(await parts.gym(GymService.opening_hours, gym_id, retired=can_see_retired(asker)))
     set_etag(response, hours.gym.version)
     return OpeningHoursDocument.of(hours, parts.clock())
 
 
 @gyms_router.put("/gyms/{gym_id}/opening-hours", responses=declared("unknown_gym", "hours_do_not_fit"))
 async def set_opening_hours(
-    gym_id: UUID, expected: ExpectedVersion, new: NewOpeningHours, parts: OfParts, response: Response
+    gym_id: UUID, expected: ExpectedVersion, new: NewOpeningHours, parts: Deps, response: Response
 ) -> OpeningHoursDocument:
     """Replace all opening hours. The exceptions of a date replace the hours of its weekday."""
-    hours = granted(await parts.gym(GymService.set_opening_hours, gym_id, new.timetable(), expected))
+    hours = raise_on_refusal(await parts.gym(GymService.set_opening_hours, gym_id, new.timetable(), expected))
     set_etag(response, hours.gym.version)
     return OpeningHoursDocument.of(hours, parts.clock())
 
 
 @gates_router.get("/gyms/{gym_id}/gates", responses=declared("unknown_gym"))
-async def gates(gym_id: UUID, parts: OfParts, page: PageQuery) -> Listing[GateDocument]:
+async def gates(gym_id: UUID, parts: Deps, page: PageQuery) -> Listing[GateDocument]:
     """List the gates of a gym."""
-    return listing(granted(await parts.gym(GateService.gates, gym_id, page)), GateDocument.model_validate)
+    return listing(raise_on_refusal(await parts.gym(GateService.gates, gym_id, page)), GateDocument.model_validate)
 
 
 @gates_router.post(
     "/gyms/{gym_id}/gates", status_code=201, responses=declared("unknown_gym", "gate_name_taken", *KEY_PROBLEMS)
 )
-async def create_gate(gym_id: UUID, new: NewGate, parts: OfParts, response: Response, once: OnceOnly) -> GateDocument:
+async def create_gate(gym_id: UUID, new: NewGate, parts: Deps, response: Response, once: Idempotent) -> GateDocument:
     """Create a gate. Its name is unique in its gym."""
-    created = granted(await once(parts.gym, GateService.create, gym_id, new.name, new.serves))
+    created = raise_on_refusal(await once(parts.gym, GateService.create, gym_id, new.name, new.serves))
     return with_etag(GateDocument.model_validate(created), response)
 
 
 @gates_router.get("/gates/{gate_id}", responses=declared("unknown_gate"))
-async def gate(gate_id: UUID, parts: OfParts, response: Response) -> GateDocument:
+async def gate(gate_id: UUID, parts: Deps, response: Response) -> GateDocument:
     """Get a gate."""
-    shown = granted(await parts.gym(GateService.gate, gate_id))
+    shown = raise_on_refusal(await parts.gym(GateService.gate, gate_id))
     return with_etag(GateDocument.model_validate(shown), response)
 
 
 @gates_router.patch("/gates/{gate_id}", responses=declared("unknown_gate", "gate_name_taken"))
 async def change_gate(
-    gate_id: UUID, expected: ExpectedVersion, new: GateChanges, parts: OfParts, response: Response
+    gate_id: UUID, expected: ExpectedVersion, new: GateChanges, parts: Deps, response: Response
 ) -> GateDocument:
     """Change the name of a gate, or the directions that it serves. Takes effect within 5 s."""
-    changed = granted(await parts.gym(GateService.change, gate_id, new.name, new.serves, expected))
+    changed = raise_on_refusal(await parts.gym(GateService.change, gate_id, new.name, new.serves, expected))
     return with_etag(GateDocument.model_validate(changed), response)
 
 
 @gates_router.delete("/gates/{gate_id}", status_code=204, responses=declared("unknown_gate"))
-async def retire_gate(gate_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+async def retire_gate(gate_id: UUID, expected: ExpectedVersion, parts: Deps) -> Response:
     """Retire a gate: its devices are revoked and its scans refused within 5 s. Its history is kept."""
-    granted(await parts.gym(GateService.retire, gate_id, expected))
+    raise_on_refusal(await parts.gym(GateService.retire, gate_id, expected))
     return Response(status_code=204)
 
 
 @gates_router.get("/gyms/{gym_id}/devices", responses=declared("unknown_gym"))
-async def devices_at(gym_id: UUID, parts: OfParts, page: PageQuery) -> Listing[GymDeviceDocument]:
+async def devices_at(gym_id: UUID, parts: Deps, page: PageQuery) -> Listing[GymDeviceDocument]:
     """List the devices in use at a gym: when each was last seen, its clock error, and whether it is silent."""
-    devices = granted(await parts.gym(DeviceService.devices_at, gym_id, page))
+    devices = raise_on_refusal(await parts.gym(DeviceService.devices_at, gym_id, page))
     now = parts.clock()
     return listing(devices, lambda one: GymDeviceDocument.of(one, now))
 
 
 @gates_router.get("/gates/{gate_id}/devices", responses=declared("unknown_gate"))
-async def devices(gate_id: UUID, parts: OfParts, page: PageQuery) -> Listing[DeviceDocument]:
+async def devices(gate_id: UUID, parts: Deps, page: PageQuery) -> Listing[DeviceDocument]:
     """List the devices of a gate, including revoked devices."""
-    return listing(granted(await parts.gym(DeviceService.devices, gate_id, page)), DeviceDocument.model_validate)
+    return listing(
+        raise_on_refusal(await parts.gym(DeviceService.devices, gate_id, page)), DeviceDocument.model_validate
+    )
 
 
 @gates_router.post("/gates/{gate_id}/devices", status_code=201, responses=declared("unknown_gate", *KEY_PROBLEMS))
-async def create_device(gate_id: UUID, new: NewDeviceDocument, parts: OfParts, once: OnceOnly) -> CreatedDevice:
+async def create_device(gate_id: UUID, new: NewDeviceDocument, parts: Deps, once: Idempotent) -> CreatedDevice:
     """Create a device. Only this response, and its replays, contain the credential."""
-    return CreatedDevice.of(granted(await once(parts.gym, DeviceService.create, gate_id, new.name)))
+    return CreatedDevice.of(raise_on_refusal(await once(parts.gym, DeviceService.create, gate_id, new.name)))
 
 
 @gates_router.delete("/devices/{device_id}", status_code=204, responses=declared("unknown_device"))
-async def revoke_device(device_id: UUID, parts: OfParts) -> Response:
+async def revoke_device(device_id: UUID, parts: Deps) -> Response:
     """Revoke the credential of a device. Takes effect within 5 s. Idempotent."""
-    granted(await parts.gym(DeviceService.revoke, device_id))
+    raise_on_refusal(await parts.gym(DeviceService.revoke, device_id))
     return Response(status_code=204)
 
 
 @gates_router.get("/gates/{gate_id}/pairings", responses=declared("unknown_gate"))
-async def pairings(gate_id: UUID, parts: OfParts, page: PageQuery) -> Listing[PairingDocument]:
+async def pairings(gate_id: UUID, parts: Deps, page: PageQuery) -> Listing[PairingDocument]:
     """List the unused pairing codes of a gate."""
     return listing(
-        granted(await parts.gym(PairingService.open_pairings, gate_id, page)), PairingDocument.model_validate
+        raise_on_refusal(await parts.gym(PairingService.open_pairings, gate_id, page)), PairingDocument.model_validate
     )
 
 
 @gates_router.post("/gates/{gate_id}/pairings", status_code=201, responses=declared("unknown_gate", *KEY_PROBLEMS))
 async def create_pairing(
-    gate_id: UUID, new: NewPairing, user: TheUser, parts: OfParts, once: OnceOnly
+    gate_id: UUID, new: NewPairing, user: CurrentUser, parts: Deps, once: Idempotent
 ) -> CreatedPairing:
     """Create a pairing code. It is valid for ten minutes, for the first device that sends it."""
     page = parts.settings.api.public_url + _PAIRING_PAGE
-    return CreatedPairing.of(granted(await once(parts.gym, PairingService.create, gate_id, new.name, user.id, page)))
+    return CreatedPairing.of(
+        raise_on_refusal(await once(parts.gym, PairingService.create, gate_id, new.name, user.id, page))
+    )
 
 
 @gates_router.post("/pairings/claim", status_code=201, responses=declared("unknown_pairing", *KEY_PROBLEMS))
 async def claim_pairing(
-    claim: PairingClaim, parts: OfParts, request: Request, response: Response, key: IdempotencyKey = None
+    claim: PairingClaim, parts: Deps, request: Request, response: Response, key: IdempotencyKey = None
 ) -> CreatedDevice:
     """Become a device of the gate that a code belongs to. Only this response, and its replays, have the credential."""
     once = await once_for_public_call(request, response, key, claim.code)
-    return CreatedDevice.of(granted(await once(parts.gym, PairingService.claim, claim.code)))
+    return CreatedDevice.of(raise_on_refusal(await once(parts.gym, PairingService.claim, claim.code)))
 
 
 @gates_router.delete("/pairings/{pairing_id}", status_code=204, responses=declared("unknown_pairing"))
-async def withdraw_pairing(pairing_id: UUID, parts: OfParts) -> Response:
+async def withdraw_pairing(pairing_id: UUID, parts: Deps) -> Response:
     """Withdraw an unused pairing code."""
-    granted(await parts.gym(PairingService.withdraw, pairing_id))
+    raise_on_refusal(await parts.gym(PairingService.withdraw, pairing_id))
     return Response(status_code=204)

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Body, Cookie, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.identity.device_cookies import remember_device
 from deployments.gateway.identity.schemas import (
     AddressDocument,
@@ -25,13 +25,13 @@ from deployments.gateway.identity.schemas import (
     SignOut,
     SignUpOpened,
 )
-from deployments.http.dependencies import TheClient, TheUser
+from deployments.http.dependencies import CurrentClient, CurrentUser
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import IdempotencyKey, once_for_public_call
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import ApiProblem, Fault, declared
 from deployments.http.redirect_urls import CALLBACK, callback_of
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.identity.passwords import PasswordService
 from deployments.identity.sessions import SessionService
@@ -50,8 +50,8 @@ _FOUND = 302
 @router.post("/sign-up", status_code=202, responses=declared("weak_password", "too_many_attempts", *KEY_PROBLEMS))
 async def sign_up(
     new: NewAccount,
-    parts: OfParts,
-    client: TheClient,
+    parts: Deps,
+    client: CurrentClient,
     request: Request,
     response: Response,
     key: IdempotencyKey = None,
@@ -63,24 +63,26 @@ async def sign_up(
     """
     once = await once_for_public_call(request, response, key, f"{client.network} {new.email}")
     opened = await once(parts.identity, SignUpService.sign_up, new.email, new.password, new.name, client)
-    return SignUpOpened(email=new.email, sign_up_id=granted(opened))
+    return SignUpOpened(email=new.email, sign_up_id=raise_on_refusal(opened))
 
 
 @router.post("/sign-up/confirm", status_code=204, responses=declared("wrong_code", "too_many_attempts"))
-async def confirm(sent: Confirmation, parts: OfParts, client: TheClient) -> Response:
+async def confirm(sent: Confirmation, parts: Deps, client: CurrentClient) -> Response:
     """Create the account of a sign-up with the code from the e-mail.
 
     Without `sign_up_id` the code is compared with every open sign-up of the address. The answer to a wrong code does
     not reveal whether the address has an open sign-up or an account.
     """
-    granted(await parts.identity(SignUpService.confirm, sent.email, sent.code, client, sign_up_id=sent.sign_up_id))
+    raise_on_refusal(
+        await parts.identity(SignUpService.confirm, sent.email, sent.code, client, sign_up_id=sent.sign_up_id)
+    )
     return Response(status_code=204)
 
 
 @router.post("/sign-up/resend", status_code=202, responses=declared("too_many_attempts"))
-async def resend(to: CodeRequest, parts: OfParts, client: TheClient) -> AddressDocument:
+async def resend(to: CodeRequest, parts: Deps, client: CurrentClient) -> AddressDocument:
     """Send a new code, if the address has an open sign-up."""
-    granted(await parts.identity(SignUpService.resend_code, to.email, client, sign_up_id=to.sign_up_id))
+    raise_on_refusal(await parts.identity(SignUpService.resend_code, to.email, client, sign_up_id=to.sign_up_id))
     return AddressDocument(email=to.email)
 
 
@@ -91,29 +93,29 @@ async def resend(to: CodeRequest, parts: OfParts, client: TheClient) -> AddressD
         "wrong_credentials", "not_confirmed", "new_password_needed", "too_many_attempts", *_SIGN_IN_PROBLEMS
     ),
 )
-async def sign_in(sent: Credentials, response: Response, parts: OfParts, client: TheClient) -> SessionTokens:
+async def sign_in(sent: Credentials, response: Response, parts: Deps, client: CurrentClient) -> SessionTokens:
     """Sign in. After several failed attempts every further attempt has to wait, longer each time.
 
     The response sets the cookie `fm_device`. The failed attempts of other devices do not delay a device that sends this
     cookie with its next sign-in. The cookie signs nobody in.
     """
-    signed_in = granted(await parts.identity(SignInService.sign_in, sent.email, sent.password, client))
+    signed_in = raise_on_refusal(await parts.identity(SignInService.sign_in, sent.email, sent.password, client))
     remember_device(response, signed_in.device_cookie, parts.settings)
     return SessionTokens.of(signed_in)
 
 
 @router.post("/sessions/refresh", responses=declared(*_SIGN_IN_PROBLEMS))
-async def refresh(sent: Refresh, parts: OfParts, client: TheClient) -> SessionTokens:
+async def refresh(sent: Refresh, parts: Deps, client: CurrentClient) -> SessionTokens:
     """Refresh the tokens of a session. Use the refresh token of the answer from then on.
 
     For 10 s the same device gets the same answer to a used refresh token, until the new one is used. After that a used
     refresh token ends the session, and its access tokens are refused everywhere within 5 s.
     """
-    return SessionTokens.of(granted(await parts.identity(SignInService.refresh, sent.refresh_token, client)))
+    return SessionTokens.of(raise_on_refusal(await parts.identity(SignInService.refresh, sent.refresh_token, client)))
 
 
 @router.get("/sessions/authorize", status_code=_FOUND, response_class=Response)
-async def authorize(parts: OfParts) -> Response:
+async def authorize(parts: Deps) -> Response:
     """Redirect to the sign-in page of the identity provider, which redirects back to `/sessions/callback`.
 
     The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636).
@@ -137,8 +139,8 @@ async def authorize(parts: OfParts) -> Response:
 
 @router.get("/sessions/callback", response_model=SessionTokens, responses=declared("wrong_code", *_SIGN_IN_PROBLEMS))
 async def callback(
-    parts: OfParts,
-    client: TheClient,
+    parts: Deps,
+    client: CurrentClient,
     code: Annotated[str, Query(pattern="^[!-~]{1,1024}$")],
     state: Annotated[str, Query(pattern="^[A-Za-z0-9_-]{1,128}$")],
     begun: Annotated[str | None, Cookie(alias=_PKCE_COOKIE, include_in_schema=False)] = None,
@@ -153,13 +155,13 @@ async def callback(
         )
     redirect_uri = callback_of(parts.settings.api)
     signed_in = await parts.identity(SignInService.sign_in_by_code, code, redirect_uri, verifier, client)
-    response = JSONResponse(SessionTokens.of(granted(signed_in)).model_dump(mode="json"))
+    response = JSONResponse(SessionTokens.of(raise_on_refusal(signed_in)).model_dump(mode="json"))
     response.delete_cookie(_PKCE_COOKIE, path=CALLBACK)
     return response
 
 
 @router.delete("/sessions/current", status_code=204)
-async def sign_out(user: TheUser, parts: OfParts, also: Annotated[SignOut | None, Body()] = None) -> Response:
+async def sign_out(user: CurrentUser, parts: Deps, also: Annotated[SignOut | None, Body()] = None) -> Response:
     """Sign out of this session. Its access token is refused everywhere within 5 s."""
     refresh_token = also.refresh_token if also else None
     await parts.identity(SignInService.sign_out, user.id, user.session_id, refresh_token)
@@ -167,42 +169,42 @@ async def sign_out(user: TheUser, parts: OfParts, also: Annotated[SignOut | None
 
 
 @router.get("/me/sessions")
-async def sessions(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[SessionDocument]:
+async def sessions(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[SessionDocument]:
     """List my sessions, newest first."""
     found = await parts.identity(SessionService.sessions, user.id, page)
     return listing(found, lambda session: SessionDocument.of(session, user.session_id))
 
 
 @router.delete("/me/sessions", status_code=204)
-async def sign_out_everywhere(user: TheUser, parts: OfParts) -> Response:
+async def sign_out_everywhere(user: CurrentUser, parts: Deps) -> Response:
     """End all my sessions, including this one."""
     await parts.identity(SignInService.sign_out_everywhere, user.id)
     return Response(status_code=204)
 
 
 @router.delete("/me/sessions/{session_id}", status_code=204, responses=declared("unknown_session"))
-async def end_session(session_id: UUID, user: TheUser, parts: OfParts) -> Response:
+async def end_session(session_id: UUID, user: CurrentUser, parts: Deps) -> Response:
     """End one of my sessions. Idempotent."""
-    granted(await parts.identity(SessionService.end, user.id, session_id))
+    raise_on_refusal(await parts.identity(SessionService.end, user.id, session_id))
     return Response(status_code=204)
 
 
 @router.post("/password/forgot", status_code=202, responses=declared("too_many_attempts"))
-async def forgot(to: AddressDocument, parts: OfParts, client: TheClient) -> ResetOpened:
+async def forgot(to: AddressDocument, parts: Deps, client: CurrentClient) -> ResetOpened:
     """Send a code to set a new password with. The answer does not reveal whether the address has an account."""
-    reset_id = granted(await parts.identity(PasswordService.forgot, to.email, client))
+    reset_id = raise_on_refusal(await parts.identity(PasswordService.forgot, to.email, client))
     return ResetOpened(email=to.email, reset_id=reset_id)
 
 
 @router.post("/password/reset", status_code=204, responses=declared("wrong_code", "weak_password", "too_many_attempts"))
-async def reset(new: PasswordReset, parts: OfParts, client: TheClient) -> Response:
+async def reset(new: PasswordReset, parts: Deps, client: CurrentClient) -> Response:
     """Set a new password with the code from the e-mail. Ends all sessions of the account.
 
     Without `reset_id` the code is compared with every open reset of the account.
     """
     done = await parts.identity(PasswordService.reset, new.email, new.code, new.password, client, reset_id=new.reset_id)
     response = Response(status_code=204)
-    remember_device(response, granted(done), parts.settings)
+    remember_device(response, raise_on_refusal(done), parts.settings)
     return response
 
 
@@ -211,11 +213,13 @@ async def reset(new: PasswordReset, parts: OfParts, client: TheClient) -> Respon
     status_code=204,
     responses=declared("wrong_credentials", "session_over", "weak_password", "too_many_attempts"),
 )
-async def change(new: PasswordChange, request: Request, user: TheUser, parts: OfParts, client: TheClient) -> Response:
+async def change(
+    new: PasswordChange, request: Request, user: CurrentUser, parts: Deps, client: CurrentClient
+) -> Response:
     """Change my password. Ends my other sessions."""
     token = request.headers["authorization"].split()[1]
     passwords = new.old_password, new.new_password
     done = await parts.identity(PasswordService.change, user.id, user.session_id, token, *passwords, client)
     response = Response(status_code=204)
-    remember_device(response, granted(done), parts.settings)
+    remember_device(response, raise_on_refusal(done), parts.settings)
     return response

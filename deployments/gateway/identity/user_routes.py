@@ -6,13 +6,13 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from deployments.gateway.dependencies import OfParts, Parts
+from deployments.gateway.dependencies import Dependencies, Deps
 from deployments.gateway.door.schemas import VisitDocument
 from deployments.gateway.identity.schemas import MeDocument, NewName, PictureDocument, UserChangeDocument, UserDocument
 from deployments.gym.door_records import DoorRecordService
 from deployments.gym.pictures import PictureService
-from deployments.http.auth import UserAsker
-from deployments.http.dependencies import TheUser, WhoeverAsks
+from deployments.http.auth import UserPrincipal
+from deployments.http.dependencies import CurrentPrincipal, CurrentUser
 from deployments.http.door_replies import ask_door
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.pictures import (
@@ -25,7 +25,7 @@ from deployments.http.pictures import (
     upload_body,
 )
 from deployments.http.problems import ApiProblem, declared
-from deployments.http.refusals import found, granted
+from deployments.http.refusals import found, raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import LINE
 from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
@@ -44,7 +44,7 @@ _DELETION_PROBLEMS = ("unknown_user", "last_admin", "no_answer_in_time", "not_de
 
 
 @me_router.get("/me", responses=declared("not_found"))
-async def me(user: TheUser, parts: OfParts) -> MeDocument:
+async def me(user: CurrentUser, parts: Deps) -> MeDocument:
     """Get my account."""
     row = await parts.identity(UserService.user, user.id)
     if row is None:
@@ -53,14 +53,14 @@ async def me(user: TheUser, parts: OfParts) -> MeDocument:
 
 
 @me_router.patch("/me", responses=declared("unknown_user"))
-async def change_me(new: NewName, user: TheUser, parts: OfParts) -> MeDocument:
+async def change_me(new: NewName, user: CurrentUser, parts: Deps) -> MeDocument:
     """Change my name, as gates show it."""
-    row = granted(await parts.identity(UserService.rename, user.id, new.name, user.id))
+    row = raise_on_refusal(await parts.identity(UserService.rename, user.id, new.name, user.id))
     return MeDocument.of(row, user.roles)
 
 
 @me_router.delete("/me", status_code=204, responses=declared(*_DELETION_PROBLEMS))
-async def delete_me(user: TheUser, parts: OfParts) -> Response:
+async def delete_me(user: CurrentUser, parts: Deps) -> Response:
     """Delete my account. Passes and sessions end at once; visits are kept without a name. This cannot be undone.
 
     After a 503 repeat the call: every step is idempotent.
@@ -70,13 +70,13 @@ async def delete_me(user: TheUser, parts: OfParts) -> Response:
 
 
 @me_router.get("/me/export")
-async def export(user: TheUser, parts: OfParts) -> dict[str, Any]:
+async def export(user: CurrentUser, parts: Deps) -> dict[str, Any]:
     """Export all data that is stored about me, table by table."""
     return await parts.identity(UserService.export, user.id)
 
 
 @me_router.get("/me/visits")
-async def visits(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[VisitDocument]:
+async def visits(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[VisitDocument]:
     """List my visits, newest first."""
     return listing(await parts.gym(DoorRecordService.visits, user.id, page), VisitDocument.model_validate)
 
@@ -84,26 +84,26 @@ async def visits(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[Visi
 @me_router.put(
     "/me/picture", responses=declared("unknown_user", *UPLOAD_PROBLEMS), openapi_extra=upload_body({}, raw=True)
 )
-async def set_picture(request: Request, user: TheUser, parts: OfParts) -> PictureDocument:
+async def set_picture(request: Request, user: CurrentUser, parts: Deps) -> PictureDocument:
     """Set my picture. Gates and staff see it."""
     async with parts.uploads.quarantined(request) as upload:
-        address = granted(await parts.gym(PictureService.set, user.id, upload.key))
+        address = raise_on_refusal(await parts.gym(PictureService.set, user.id, upload.key))
     return PictureDocument(picture_url=address)
 
 
 @me_router.delete("/me/picture", status_code=204, responses=declared("unknown_user"))
-async def remove_picture(user: TheUser, parts: OfParts) -> Response:
+async def remove_picture(user: CurrentUser, parts: Deps) -> Response:
     """Remove my picture. Idempotent."""
-    granted(await parts.gym(PictureService.remove, user.id))
+    raise_on_refusal(await parts.gym(PictureService.remove, user.id))
     return Response(status_code=204)
 
 
 @me_router.get("/pictures/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
 async def named(
-    sha256: Sha256, asker: WhoeverAsks, parts: OfParts, size: Size = Size.LARGE, if_none_match: NoneMatch = None
+    sha256: Sha256, asker: CurrentPrincipal, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
 ) -> Response:
     """Get a picture of a member. Only staff, devices and the member can see it."""
-    is_member = isinstance(asker, UserAsker) and not asker.is_staff
+    is_member = isinstance(asker, UserPrincipal) and not asker.is_staff
     if is_member and await parts.gym(PictureService.picture_of, asker.id) != sha256:
         raise no_picture()
     return await parts.pictures.show(Shelf.MEMBERS, sha256, size, UNCHANGING, if_none_match)
@@ -111,7 +111,7 @@ async def named(
 
 @users_router.get("/users")
 async def users(
-    parts: OfParts,
+    parts: Deps,
     page: PageQuery,
     search: Annotated[
         str | None,
@@ -127,62 +127,62 @@ async def users(
 
 
 @users_router.get("/users/{user_id}", responses=declared("unknown_user"))
-async def user(user_id: UUID, parts: OfParts) -> UserDocument:
+async def user(user_id: UUID, parts: Deps) -> UserDocument:
     """Get a user."""
     return UserDocument.model_validate(found(await parts.identity(UserService.user, user_id), "unknown_user"))
 
 
 @users_router.delete("/users/{user_id}", status_code=204, responses=declared(*_DELETION_PROBLEMS))
-async def delete_user(user_id: UUID, asker: TheUser, parts: OfParts) -> Response:
+async def delete_user(user_id: UUID, asker: CurrentUser, parts: Deps) -> Response:
     """Delete the account of a user, like `DELETE /me`. After a 503 repeat the call: every step is idempotent."""
     await _delete_account(parts, asker.id, user_id)
     return Response(status_code=204)
 
 
 @users_router.get("/users/{user_id}/history", responses=declared("unknown_user"))
-async def history(user_id: UUID, parts: OfParts, page: PageQuery) -> Listing[UserChangeDocument]:
+async def history(user_id: UUID, parts: Deps, page: PageQuery) -> Listing[UserChangeDocument]:
     """List the changes of an account, newest first."""
-    changes = granted(await parts.identity(UserService.history, user_id, page))
+    changes = raise_on_refusal(await parts.identity(UserService.history, user_id, page))
     return listing(changes, UserChangeDocument.model_validate)
 
 
 @users_router.put("/users/{user_id}/roles/{role}", responses=declared("unknown_user"))
-async def give_role(user_id: UUID, role: Role, asker: TheUser, parts: OfParts) -> UserDocument:
+async def give_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Give a role to a user. The user's next token has it; `POST /sessions/refresh` brings one."""
     by = asker.as_function_caller
-    changed = granted(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.ADD))
+    changed = raise_on_refusal(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.ADD))
     return UserDocument.model_validate(changed)
 
 
 @users_router.delete("/users/{user_id}/roles/{role}", responses=declared("unknown_user", "last_admin"))
-async def take_role(user_id: UUID, role: Role, asker: TheUser, parts: OfParts) -> UserDocument:
+async def take_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Remove a role from a user. Takes effect within 5 s. The last admin keeps the role."""
     by = asker.as_function_caller
-    changed = granted(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.REMOVE))
+    changed = raise_on_refusal(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.REMOVE))
     return UserDocument.model_validate(changed)
 
 
 @users_router.post("/users/{user_id}/disable", responses=declared("unknown_user", "last_admin"))
-async def disable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
+async def disable(user_id: UUID, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Disable an account. Its sessions and passes are refused within 5 s. Idempotent."""
-    changed = granted(await parts.identity(UserService.set_enabled, asker.id, user_id, False))  # noqa: FBT003 - crosses a handle
+    changed = raise_on_refusal(await parts.identity(UserService.set_enabled, asker.id, user_id, False))  # noqa: FBT003 - crosses a handle
     return UserDocument.model_validate(changed)
 
 
 @users_router.post("/users/{user_id}/enable", responses=declared("unknown_user"))
-async def enable(user_id: UUID, asker: TheUser, parts: OfParts) -> UserDocument:
+async def enable(user_id: UUID, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Enable a disabled account. Idempotent."""
-    changed = granted(await parts.identity(UserService.set_enabled, asker.id, user_id, True))  # noqa: FBT003 - crosses a handle
+    changed = raise_on_refusal(await parts.identity(UserService.set_enabled, asker.id, user_id, True))  # noqa: FBT003 - crosses a handle
     return UserDocument.model_validate(changed)
 
 
-async def _delete_account(parts: Parts, by: UUID, user_id: UUID) -> None:
+async def _delete_account(parts: Dependencies, by: UUID, user_id: UUID) -> None:
     """Delete an account: mark it, end an open visit at the door, erase the personal data. Each step is idempotent.
 
     Raises:
         ApiProblem: `unknown_user` or `last_admin`; `no_answer_in_time` or `unavailable`: repeat the call.
     """
-    gym_id = granted(await parts.identity(UserService.begin_deleting, by, user_id))
+    gym_id = raise_on_refusal(await parts.identity(UserService.begin_deleting, by, user_id))
     if gym_id is not None:
         now = parts.clock()
         end = EndVisitRequest(

@@ -7,7 +7,7 @@ from fastapi import Body, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.machines.schemas import (
     MachineAnswerDocument,
     MachineDocument,
@@ -18,8 +18,8 @@ from deployments.gateway.machines.schemas import (
 )
 from deployments.gateway.machines.use import decide_machine_use
 from deployments.gym.machines import MachineService
-from deployments.http.auth import sees_retired
-from deployments.http.dependencies import TheUser, WhoeverAsks
+from deployments.http.auth import can_see_retired
+from deployments.http.dependencies import CurrentPrincipal, CurrentUser
 from deployments.http.etags import ExpectedVersion, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import IdempotencyKey, once_for_body_hash, request_id_from_key
@@ -36,7 +36,7 @@ from deployments.http.pictures import (
     upload_body,
 )
 from deployments.http.problems import declared
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
 from domain.door.machine_model import MachineAction
@@ -51,8 +51,8 @@ _USE_PROBLEMS = declared("unknown_machine", "request_id_reused", "no_answer_in_t
 @router.get("/gyms/{gym_id}/machines", responses=declared("unknown_gym"))
 async def machines(
     gym_id: UUID,
-    asker: WhoeverAsks,
-    parts: OfParts,
+    asker: CurrentPrincipal,
+    parts: Deps,
     page: PageQuery,
     type: Annotated[str | None, Query(max_length=50, description="Only machines of this type.")] = None,  # noqa: A002 - the name in the API
     free: Annotated[bool | None, Query(description="Only free machines, or only machines that are not free.")] = None,
@@ -61,14 +61,16 @@ async def machines(
 ) -> Listing[MachineDocument]:
     """List the machines of a gym."""
     wanted = MachineFilter(type, free, retired)
-    found = await parts.gym(MachineService.machines, gym_id, wanted, page, retired_gym=sees_retired(asker))
-    return listing(granted(found), MachineDocument.of)
+    found = await parts.gym(MachineService.machines, gym_id, wanted, page, retired_gym=can_see_retired(asker))
+    return listing(raise_on_refusal(found), MachineDocument.of)
 
 
 @router.get("/machines/{machine_id}", responses=declared("unknown_machine"))
-async def machine(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+async def machine(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Get a machine, retired or not. Send its `ETag` with a change."""
-    return with_etag(MachineDocument.of(granted(await parts.gym(MachineService.machine, machine_id))), response)
+    return with_etag(
+        MachineDocument.of(raise_on_refusal(await parts.gym(MachineService.machine, machine_id))), response
+    )
 
 
 @router.post(
@@ -78,13 +80,13 @@ async def machine(machine_id: UUID, parts: OfParts, response: Response) -> Machi
     openapi_extra=upload_body(NewMachine.model_json_schema()["properties"], raw=False),
 )
 async def create(
-    gym_id: UUID, request: Request, parts: OfParts, response: Response, key: IdempotencyKey = None
+    gym_id: UUID, request: Request, parts: Deps, response: Response, key: IdempotencyKey = None
 ) -> MachineDocument:
     """Create a machine with its picture. Without a valid picture no machine is created."""
     async with parts.uploads.quarantined(request, *NewMachine.model_fields) as upload:
         new = _new_machine(upload.texts)
         once = once_for_body_hash(request, response, key, upload.content_hash)
-        created = granted(await once(parts.gym, MachineService.create, gym_id, new.as_text(), upload.key))
+        created = raise_on_refusal(await once(parts.gym, MachineService.create, gym_id, new.as_text(), upload.key))
     response.headers["Location"] = f"/api/machines/{created.id}"
     return with_etag(MachineDocument.of(created), response)
 
@@ -98,10 +100,10 @@ def _new_machine(texts: dict[str, str]) -> NewMachine:
 
 @router.patch("/machines/{machine_id}", responses=declared("unknown_machine"))
 async def edit(
-    machine_id: UUID, new: MachineEdit, expected: ExpectedVersion, parts: OfParts, response: Response
+    machine_id: UUID, new: MachineEdit, expected: ExpectedVersion, parts: Deps, response: Response
 ) -> MachineDocument:
     """Change the texts of a machine."""
-    changed = granted(await parts.gym(MachineService.edit, machine_id, new.as_change(), expected))
+    changed = raise_on_refusal(await parts.gym(MachineService.edit, machine_id, new.as_change(), expected))
     return with_etag(MachineDocument.of(changed), response)
 
 
@@ -110,37 +112,37 @@ async def edit(
     status_code=204,
     responses=declared("unknown_machine", "machine_in_use"),
 )
-async def delete(machine_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+async def delete(machine_id: UUID, expected: ExpectedVersion, parts: Deps) -> Response:
     """Delete a machine that nobody uses. The history of its use is kept."""
-    granted(await parts.gym(MachineService.delete, machine_id, expected))
+    raise_on_refusal(await parts.gym(MachineService.delete, machine_id, expected))
     return Response(status_code=204)
 
 
 @router.post("/machines/{machine_id}/retire", responses=declared("unknown_machine"))
-async def retire(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+async def retire(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Retire a machine: lists omit it, its address still works. Idempotent."""
-    retired = granted(await parts.gym(MachineService.set_retired, machine_id, True))  # noqa: FBT003 - crosses a handle
+    retired = raise_on_refusal(await parts.gym(MachineService.set_retired, machine_id, True))  # noqa: FBT003 - crosses a handle
     return with_etag(MachineDocument.of(retired), response)
 
 
 @router.post("/machines/{machine_id}/reopen", responses=declared("unknown_machine"))
-async def reopen(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+async def reopen(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Return a retired machine to service. Idempotent."""
-    reopened = granted(await parts.gym(MachineService.set_retired, machine_id, False))  # noqa: FBT003 - crosses a handle
+    reopened = raise_on_refusal(await parts.gym(MachineService.set_retired, machine_id, False))  # noqa: FBT003 - crosses a handle
     return with_etag(MachineDocument.of(reopened), response)
 
 
 @router.put("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
-async def out_of_order(machine_id: UUID, why: OutOfOrder, parts: OfParts, response: Response) -> MachineDocument:
+async def out_of_order(machine_id: UUID, why: OutOfOrder, parts: Deps, response: Response) -> MachineDocument:
     """Mark a machine as out of order, with the reason."""
-    marked = granted(await parts.gym(MachineService.set_out_of_order, machine_id, why.reason))
+    marked = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, machine_id, why.reason))
     return with_etag(MachineDocument.of(marked), response)
 
 
 @router.delete("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
-async def in_order(machine_id: UUID, parts: OfParts, response: Response) -> MachineDocument:
+async def in_order(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Mark a machine as working again. Idempotent."""
-    marked = granted(await parts.gym(MachineService.set_out_of_order, machine_id, None))
+    marked = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, machine_id, None))
     return with_etag(MachineDocument.of(marked), response)
 
 
@@ -149,9 +151,9 @@ async def in_order(machine_id: UUID, parts: OfParts, response: Response) -> Mach
     response_class=Response,
     responses=PICTURE_RESPONSES | declared("unknown_machine", *PROBLEMS),
 )
-async def image(machine_id: UUID, parts: OfParts, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
+async def image(machine_id: UUID, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
     """Get the current picture of a machine."""
-    shown = granted(await parts.gym(MachineService.machine, machine_id))
+    shown = raise_on_refusal(await parts.gym(MachineService.machine, machine_id))
     if shown.image is None:
         raise no_picture()
     return await parts.pictures.show(Shelf.MACHINES, shown.image, size, ASK_AGAIN, if_none_match)
@@ -163,16 +165,16 @@ async def image(machine_id: UUID, parts: OfParts, size: Size = Size.LARGE, if_no
     openapi_extra=upload_body({}, raw=True),
 )
 async def replace(
-    machine_id: UUID, request: Request, expected: ExpectedVersion, parts: OfParts, response: Response
+    machine_id: UUID, request: Request, expected: ExpectedVersion, parts: Deps, response: Response
 ) -> MachineDocument:
     """Replace the picture of a machine."""
     async with parts.uploads.quarantined(request) as upload:
-        changed = granted(await parts.gym(MachineService.set_image, machine_id, upload.key, expected))
+        changed = raise_on_refusal(await parts.gym(MachineService.set_image, machine_id, upload.key, expected))
     return with_etag(MachineDocument.of(changed), response)
 
 
 @router.get("/images/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
-async def named(sha256: Sha256, parts: OfParts, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
+async def named(sha256: Sha256, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
     """Get a picture of a machine by its hash. The picture at this address never changes."""
     return await parts.pictures.show(Shelf.MACHINES, sha256, size, UNCHANGING, if_none_match)
 
@@ -182,9 +184,9 @@ async def named(sha256: Sha256, parts: OfParts, size: Size = Size.LARGE, if_none
     response_class=Response,
     responses=file_response("image/png") | declared("unknown_machine"),
 )
-async def label(machine_id: UUID, parts: OfParts) -> Response:
+async def label(machine_id: UUID, parts: Deps) -> Response:
     """Get the label of a machine: the QR code of its address, its name and its type."""
-    png = granted(await parts.gym(MachineService.label, machine_id, parts.settings.api.public_url))
+    png = raise_on_refusal(await parts.gym(MachineService.label, machine_id, parts.settings.api.public_url))
     return Response(png, media_type="image/png")
 
 
@@ -193,9 +195,9 @@ async def label(machine_id: UUID, parts: OfParts) -> Response:
     response_class=Response,
     responses=file_response("application/pdf") | declared("unknown_gym"),
 )
-async def labels(gym_id: UUID, parts: OfParts) -> Response:
+async def labels(gym_id: UUID, parts: Deps) -> Response:
     """Get the labels of all machines of a gym on A4 sheets, 3 by 8 labels on each."""
-    pdf = granted(await parts.gym(MachineService.labels, gym_id, parts.settings.api.public_url))
+    pdf = raise_on_refusal(await parts.gym(MachineService.labels, gym_id, parts.settings.api.public_url))
     return Response(pdf, media_type="application/pdf")
 
 
@@ -211,14 +213,14 @@ RequestId = Annotated[str | None, Depends(_request_id)]
 
 
 @router.post("/machines/{machine_id}/use", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
-async def use(machine_id: UUID, user: TheUser, parts: OfParts, request_id: RequestId) -> Response:
+async def use(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: RequestId) -> Response:
     """Use a machine. The member must be inside its gym and can use one machine at a time; leaving releases it."""
     decision = await decide_machine_use(parts, user.id, MachineAction.USE, machine_id, request_id=request_id)
     return Response(decision, media_type="application/json")
 
 
 @router.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
-async def release(machine_id: UUID, user: TheUser, parts: OfParts, request_id: RequestId) -> Response:
+async def release(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: RequestId) -> Response:
     """Release the machine that one uses. Staff release it for whoever uses it."""
     decision = await decide_machine_use(
         parts, user.id, MachineAction.RELEASE, machine_id, request_id=request_id, is_staff=user.is_staff

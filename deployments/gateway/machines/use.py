@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from deployments.gateway.dependencies import Parts
+from deployments.gateway.dependencies import Dependencies
 from deployments.gym.door_records import DoorRecordService
 from deployments.http.door_replies import ask_door
 from deployments.http.refusals import found
@@ -13,7 +13,7 @@ from integrations.kafka.messages import MachineCommand
 
 
 async def decide_machine_use(
-    parts: Parts,
+    parts: Dependencies,
     user_id: UUID,
     action: MachineAction,
     machine_id: UUID,

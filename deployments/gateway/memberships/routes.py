@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.memberships.schemas import (
     Ban,
     CompanyChanges,
@@ -19,14 +19,14 @@ from deployments.gateway.memberships.schemas import (
     PlanDocument,
     ReminderChoice,
 )
-from deployments.http.auth import UserAsker
-from deployments.http.dependencies import TheUser
+from deployments.http.auth import UserPrincipal
+from deployments.http.dependencies import CurrentUser
 from deployments.http.etags import ExpectedVersion, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
-from deployments.http.idempotency import OnceOnly
+from deployments.http.idempotency import Idempotent
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import ApiProblem, declared
-from deployments.http.refusals import found, granted
+from deployments.http.refusals import found, raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.payments.memberships import MembershipService
 from deployments.payments.plans import CompanyService, PlanService
@@ -39,7 +39,7 @@ memberships_router = guarded_router("memberships")
 
 @plans_router.get("/plans")
 async def plans(
-    parts: OfParts,
+    parts: Deps,
     page: PageQuery,
     *,
     retired: Annotated[bool, Query(description="List the retired plans instead.")] = False,
@@ -49,16 +49,16 @@ async def plans(
 
 
 @plans_router.get("/plans/{plan_id}", responses=declared("unknown_plan"))
-async def plan(plan_id: UUID, parts: OfParts, response: Response) -> PlanDocument:
+async def plan(plan_id: UUID, parts: Deps, response: Response) -> PlanDocument:
     """Get a plan, retired or not."""
     shown = found(await parts.payments(PlanService.plan, plan_id), "unknown_plan")
     return with_etag(PlanDocument.of(shown), response)
 
 
 @plans_router.post("/plans", status_code=201, responses=declared("unknown_gym", "price_not_payable", *KEY_PROBLEMS))
-async def create_plan(new: NewPlan, parts: OfParts, response: Response, once: OnceOnly) -> PlanDocument:
+async def create_plan(new: NewPlan, parts: Deps, response: Response, once: Idempotent) -> PlanDocument:
     """Create a plan. It is for sale at once."""
-    created = granted(await once(parts.payments, PlanService.create, new.details()))
+    created = raise_on_refusal(await once(parts.payments, PlanService.create, new.details()))
     return with_etag(PlanDocument.of(created), response)
 
 
@@ -67,61 +67,61 @@ async def create_plan(new: NewPlan, parts: OfParts, response: Response, once: On
     responses=declared("unknown_plan", "unknown_gym", "plan_sold", "price_not_payable"),
 )
 async def change_plan(
-    plan_id: UUID, expected: ExpectedVersion, new: PlanChanges, parts: OfParts, response: Response
+    plan_id: UUID, expected: ExpectedVersion, new: PlanChanges, parts: Deps, response: Response
 ) -> PlanDocument:
     """Change a plan for future buyers. What was already sold does not change."""
-    changed = granted(await parts.payments(PlanService.change, plan_id, new.changes(), expected))
+    changed = raise_on_refusal(await parts.payments(PlanService.change, plan_id, new.changes(), expected))
     return with_etag(PlanDocument.of(changed), response)
 
 
 @plans_router.delete("/plans/{plan_id}", status_code=204, responses=declared("unknown_plan"))
-async def retire_plan(plan_id: UUID, expected: ExpectedVersion, parts: OfParts) -> Response:
+async def retire_plan(plan_id: UUID, expected: ExpectedVersion, parts: Deps) -> Response:
     """Stop selling a plan. Members who bought it keep it. Idempotent."""
-    granted(await parts.payments(PlanService.retire, plan_id, expected))
+    raise_on_refusal(await parts.payments(PlanService.retire, plan_id, expected))
     return Response(status_code=204)
 
 
 @plans_router.post("/plans/{plan_id}/reopen", responses=declared("unknown_plan"))
-async def reopen_plan(plan_id: UUID, parts: OfParts, response: Response) -> PlanDocument:
+async def reopen_plan(plan_id: UUID, parts: Deps, response: Response) -> PlanDocument:
     """Sell a retired plan again. Idempotent."""
-    reopened = granted(await parts.payments(PlanService.reopen, plan_id))
+    reopened = raise_on_refusal(await parts.payments(PlanService.reopen, plan_id))
     return with_etag(PlanDocument.of(reopened), response)
 
 
 @plans_router.get("/company")
-async def company(parts: OfParts) -> CompanyDocument:
+async def company(parts: Deps) -> CompanyDocument:
     """Get the company, as invoices name it."""
     return CompanyDocument.model_validate(await parts.payments(CompanyService.company))
 
 
 @plans_router.patch("/company")
-async def change_company(new: CompanyChanges, parts: OfParts) -> CompanyDocument:
+async def change_company(new: CompanyChanges, parts: Deps) -> CompanyDocument:
     """Change the company on future invoices."""
     return CompanyDocument.model_validate(await parts.payments(CompanyService.change, new.changes()))
 
 
 @memberships_router.get("/me/membership", responses=declared("unknown_user"))
-async def my_membership(user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+async def my_membership(user: CurrentUser, parts: Deps) -> MemberMembershipDocument:
     """Get my memberships."""
-    return MemberMembershipDocument.of(granted(await parts.payments(MembershipService.membership, user.id)))
+    return MemberMembershipDocument.of(raise_on_refusal(await parts.payments(MembershipService.membership, user.id)))
 
 
 @memberships_router.put("/me/reminders", responses=declared("unknown_user"))
-async def reminders(choice: ReminderChoice, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+async def reminders(choice: ReminderChoice, user: CurrentUser, parts: Deps) -> MemberMembershipDocument:
     """Choose whether I get e-mails seven days and one day before a membership ends."""
     view = await parts.payments(MembershipService.set_reminders, user.id, wanted=choice.mails)
-    return MemberMembershipDocument.of(granted(view))
+    return MemberMembershipDocument.of(raise_on_refusal(view))
 
 
 @memberships_router.get("/members/{member_id}/membership", responses=declared("unknown_user"))
-async def membership(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+async def membership(member_id: UUID, user: CurrentUser, parts: Deps) -> MemberMembershipDocument:
     """Get the memberships of a member: one's own, or as staff those of any member."""
     _require_self_or_staff(user, member_id)
-    return MemberMembershipDocument.of(granted(await parts.payments(MembershipService.membership, member_id)))
+    return MemberMembershipDocument.of(raise_on_refusal(await parts.payments(MembershipService.membership, member_id)))
 
 
 @memberships_router.get("/members/{member_id}/ledger")
-async def ledger(member_id: UUID, user: TheUser, parts: OfParts, page: PageQuery) -> Listing[LedgerDocument]:
+async def ledger(member_id: UUID, user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[LedgerDocument]:
     """List all changes of a member's memberships, newest first: one's own, or as staff those of any member."""
     _require_self_or_staff(user, member_id)
     return listing(await parts.payments(MembershipService.ledger, member_id, page), LedgerDocument.of)
@@ -135,7 +135,7 @@ async def ledger(member_id: UUID, user: TheUser, parts: OfParts, page: PageQuery
     ),
 )
 async def freeze(
-    member_id: UUID, new: NewFreeze, user: TheUser, parts: OfParts, once: OnceOnly
+    member_id: UUID, new: NewFreeze, user: CurrentUser, parts: Deps, once: Idempotent
 ) -> MemberMembershipDocument:
     """Freeze a membership for whole days: no entry, and the end moves by as many days.
 
@@ -146,15 +146,15 @@ async def freeze(
     view = await once(
         parts.payments, MembershipService.freeze, member_id, new.days, new.from_day, who, by_admin=by_admin
     )
-    return MemberMembershipDocument.of(granted(view))
+    return MemberMembershipDocument.of(raise_on_refusal(view))
 
 
 @memberships_router.delete("/members/{member_id}/freezes/current", responses=declared("unknown_user", "not_frozen"))
-async def unfreeze(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+async def unfreeze(member_id: UUID, user: CurrentUser, parts: Deps) -> MemberMembershipDocument:
     """End a freeze, or cancel one that has not started. The end of the membership moves back by the unused days."""
     _require_self_or_admin(user, member_id)
     view = await parts.payments(MembershipService.unfreeze, member_id, BookingOrigin(user.id, "on request"))
-    return MemberMembershipDocument.of(granted(view))
+    return MemberMembershipDocument.of(raise_on_refusal(view))
 
 
 @memberships_router.post(
@@ -162,34 +162,34 @@ async def unfreeze(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMemb
     responses=declared("unknown_user", "unknown_membership", "membership_too_long", *KEY_PROBLEMS),
 )
 async def adjust(
-    member_id: UUID, new: NewAdjustment, user: TheUser, parts: OfParts, once: OnceOnly
+    member_id: UUID, new: NewAdjustment, user: CurrentUser, parts: Deps, once: Idempotent
 ) -> MemberMembershipDocument:
     """Add days to a membership, or remove unused days."""
     who = BookingOrigin(user.id, new.reason)
     view = await once(parts.payments, MembershipService.adjust, member_id, new.membership_id, new.days, who)
-    return MemberMembershipDocument.of(granted(view))
+    return MemberMembershipDocument.of(raise_on_refusal(view))
 
 
 @memberships_router.put("/members/{member_id}/ban", responses=declared("unknown_user"))
-async def ban(member_id: UUID, why: Ban, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+async def ban(member_id: UUID, why: Ban, user: CurrentUser, parts: Deps) -> MemberMembershipDocument:
     """Ban a member from all gyms. Idempotent."""
     view = await parts.payments(MembershipService.ban, member_id, BookingOrigin(user.id, why.reason), banned=True)
-    return MemberMembershipDocument.of(granted(view))
+    return MemberMembershipDocument.of(raise_on_refusal(view))
 
 
 @memberships_router.delete("/members/{member_id}/ban", responses=declared("unknown_user"))
-async def unban(member_id: UUID, user: TheUser, parts: OfParts) -> MemberMembershipDocument:
+async def unban(member_id: UUID, user: CurrentUser, parts: Deps) -> MemberMembershipDocument:
     """Lift the ban of a member. Idempotent."""
     view = await parts.payments(MembershipService.ban, member_id, BookingOrigin(user.id, "ban lifted"), banned=False)
-    return MemberMembershipDocument.of(granted(view))
+    return MemberMembershipDocument.of(raise_on_refusal(view))
 
 
-def _require_self_or_staff(user: UserAsker, member_id: UUID) -> None:
+def _require_self_or_staff(user: UserPrincipal, member_id: UUID) -> None:
     if user.id != member_id and not user.is_staff:
         raise ApiProblem("forbidden", "Only the member and staff may do this.")
 
 
-def _require_self_or_admin(user: UserAsker, member_id: UUID) -> bool:
+def _require_self_or_admin(user: UserPrincipal, member_id: UUID) -> bool:
     """Whether the caller is an admin.
 
     Raises:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.passes.schemas import PassDocument, PassesDocument, PassKey, PassKeysDocument
-from deployments.http.dependencies import TheUser
+from deployments.http.dependencies import CurrentUser
 from deployments.http.openapi import file_response
 from deployments.http.route_guard import guarded_router
 from deployments.qr.passes import ImageKind
@@ -21,8 +21,8 @@ _MOST_PASSES = 40
 
 @me_router.get("/me/passes")
 async def passes(
-    user: TheUser,
-    parts: OfParts,
+    user: CurrentUser,
+    parts: Deps,
     count: Annotated[
         int, Query(ge=1, le=_MOST_PASSES, description="Number of codes; there is a new code every 15 s.")
     ] = _MOST_PASSES,
@@ -33,19 +33,19 @@ async def passes(
 
 
 @me_router.get("/me/pass.png", response_class=Response, responses=file_response("image/png"))
-async def pass_png(user: TheUser, parts: OfParts) -> Response:
+async def pass_png(user: CurrentUser, parts: Deps) -> Response:
     """Get my current code as a QR code in PNG."""
     return Response(await parts.qr.image(user.id, ImageKind.PNG), media_type="image/png")
 
 
 @me_router.get("/me/pass.svg", response_class=Response, responses=file_response("image/svg+xml"))
-async def pass_svg(user: TheUser, parts: OfParts) -> Response:
+async def pass_svg(user: CurrentUser, parts: Deps) -> Response:
     """Get my current code as a QR code in SVG."""
     return Response(await parts.qr.image(user.id, ImageKind.SVG), media_type="image/svg+xml")
 
 
 @door_router.get("/pass-keys")
-async def pass_keys(parts: OfParts) -> PassKeysDocument:
+async def pass_keys(parts: Deps) -> PassKeysDocument:
     """Get what a door needs to verify passes offline. The keys rotate: repeat the call from time to time."""
     keys = await parts.qr.public_keys()
     return PassKeysDocument(

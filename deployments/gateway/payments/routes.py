@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Header, Query, Request, Response
 
-from deployments.gateway.dependencies import OfParts, Parts
+from deployments.gateway.dependencies import Dependencies, Deps
 from deployments.gateway.payments.pages import PAGE_POLICY, cancel_page, success_page
 from deployments.gateway.payments.schemas import (
     InvoiceDocument,
@@ -21,15 +21,15 @@ from deployments.gateway.payments.schemas import (
     TakingsDocument,
     WholeOrderDocument,
 )
-from deployments.http.auth import UserAsker
-from deployments.http.dependencies import TheUser
+from deployments.http.auth import UserPrincipal
+from deployments.http.dependencies import CurrentUser
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
-from deployments.http.idempotency import OnceOnly
+from deployments.http.idempotency import Idempotent
 from deployments.http.openapi import file_response
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import ApiProblem, Fault, declared
 from deployments.http.redirect_urls import CANCELLED, SUCCESS, checkout_redirect
-from deployments.http.refusals import granted
+from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.payments.desk_payments import DeskPaymentService
 from deployments.payments.invoices import InvoiceService
@@ -61,7 +61,7 @@ _YEARS = range(2, 9999)  # a day of these years starts and ends within the calen
     ),
 )
 async def checkout(
-    new: NewCheckout, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
+    new: NewCheckout, user: CurrentUser, parts: Deps, response: Response, once: Idempotent
 ) -> OrderDocument:
     """Order a plan. Pay it at the `url` of the order.
 
@@ -71,26 +71,28 @@ async def checkout(
     api = parts.settings.api
     success = checkout_redirect(api, new.success_url, SUCCESS, "success_url")
     cancel = checkout_redirect(api, new.cancel_url, CANCELLED, "cancel_url")
-    order = granted(await once(parts.payments, OrderService.open_checkout, user.id, new.plan_id, success, cancel))
+    order = raise_on_refusal(
+        await once(parts.payments, OrderService.open_checkout, user.id, new.plan_id, success, cancel)
+    )
     response.headers["Location"] = f"/api/orders/{order.id}"
     return OrderDocument.of(order)
 
 
 @orders_router.get("/orders/{order_id}", responses=declared("unknown_order"))
-async def order(order_id: UUID, user: TheUser, parts: OfParts) -> WholeOrderDocument:
+async def order(order_id: UUID, user: CurrentUser, parts: Deps) -> WholeOrderDocument:
     """Get an order: one's own, or as staff any order."""
     return WholeOrderDocument.whole(await _visible_order(parts, user, order_id))
 
 
 @orders_router.post("/orders/{order_id}/check", responses=declared("unknown_order", "payments_disabled"))
-async def check(order_id: UUID, user: TheUser, parts: OfParts) -> WholeOrderDocument:
+async def check(order_id: UUID, user: CurrentUser, parts: Deps) -> WholeOrderDocument:
     """Update an order from the payment provider now, for example after the member returns from the checkout."""
     await _visible_order(parts, user, order_id)
-    granted(await parts.payments(OrderService.settle, order_id))
+    raise_on_refusal(await parts.payments(OrderService.settle, order_id))
     return WholeOrderDocument.whole(await _visible_order(parts, user, order_id))
 
 
-async def _visible_order(parts: Parts, user: UserAsker, order_id: UUID) -> OrderView:
+async def _visible_order(parts: Dependencies, user: UserPrincipal, order_id: UUID) -> OrderView:
     view = await parts.payments(OrderService.order, order_id)
     if view is None or not (user.is_staff or view.order.member_id == user.id):
         raise ApiProblem(UNKNOWN_ORDER.problem, UNKNOWN_ORDER.detail)
@@ -98,13 +100,13 @@ async def _visible_order(parts: Parts, user: UserAsker, order_id: UUID) -> Order
 
 
 @orders_router.get("/me/orders")
-async def my_orders(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[OrderDocument]:
+async def my_orders(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[OrderDocument]:
     """List my orders, newest first."""
     return listing(await parts.payments(OrderService.orders, user.id, page), OrderDocument.of)
 
 
 @orders_router.get("/members/{member_id}/orders")
-async def orders(member_id: UUID, parts: OfParts, page: PageQuery) -> Listing[OrderDocument]:
+async def orders(member_id: UUID, parts: Deps, page: PageQuery) -> Listing[OrderDocument]:
     """List the orders of a member, newest first."""
     return listing(await parts.payments(OrderService.orders, member_id, page), OrderDocument.of)
 
@@ -116,20 +118,24 @@ async def orders(member_id: UUID, parts: OfParts, page: PageQuery) -> Listing[Or
         *("payments_disabled", "amount_not_payable", *KEY_PROBLEMS),
     ),
 )
-async def refund(order_id: UUID, new: NewRefund, user: TheUser, parts: OfParts, once: OnceOnly) -> WholeOrderDocument:
+async def refund(
+    order_id: UUID, new: NewRefund, user: CurrentUser, parts: Deps, once: Idempotent
+) -> WholeOrderDocument:
     """Refund an order, in full or in part, and remove the unused days that the money paid for.
 
     While the payment provider is unavailable, the refund has the state `asked`; it is sent automatically later.
     """
     view = await once(parts.payments, OrderService.refund, order_id, new.amount, new.reason, user.id)
-    return WholeOrderDocument.whole(granted(view))
+    return WholeOrderDocument.whole(raise_on_refusal(view))
 
 
 @orders_router.post("/orders/{order_id}/reverse", responses=declared("unknown_order", "not_reversible", *KEY_PROBLEMS))
-async def reverse(order_id: UUID, why: Reversal, user: TheUser, parts: OfParts, once: OnceOnly) -> WholeOrderDocument:
+async def reverse(
+    order_id: UUID, why: Reversal, user: CurrentUser, parts: Deps, once: Idempotent
+) -> WholeOrderDocument:
     """Reverse a mistaken desk payment on the same day. Idempotent."""
     view = await once(parts.payments, DeskPaymentService.reverse, order_id, why.reason, user.id)
-    return WholeOrderDocument.whole(granted(view))
+    return WholeOrderDocument.whole(raise_on_refusal(view))
 
 
 @orders_router.post(
@@ -138,19 +144,19 @@ async def reverse(order_id: UUID, why: Reversal, user: TheUser, parts: OfParts, 
     responses=declared("unknown_plan", "unknown_user", "membership_too_long", *KEY_PROBLEMS),
 )
 async def desk_payment(
-    new: NewDeskPayment, user: TheUser, parts: OfParts, response: Response, once: OnceOnly
+    new: NewDeskPayment, user: CurrentUser, parts: Deps, response: Response, once: Idempotent
 ) -> WholeOrderDocument:
     """Sell a plan to a member who paid in cash or at the card terminal. The invoice is the receipt."""
     buyer, method = Buyer(new.buyer_name, "", new.buyer_address), Method(new.method)
     sold = await once(parts.payments, DeskPaymentService.sell, new.member_id, new.plan_id, method, user.id, buyer)
-    view = granted(sold)
+    view = raise_on_refusal(sold)
     response.headers["Location"] = f"/api/orders/{view.order.id}"
     return WholeOrderDocument.whole(view)
 
 
 @orders_router.get("/desk-payments/report", responses=declared("unknown_gym"))
 async def report(
-    parts: OfParts,
+    parts: Deps,
     day: Annotated[datetime | None, Query(description="Any time of the day (default: now).")] = None,
     gym: Annotated[UUID | None, Query(description="The gym whose time zone counts (default: UTC).")] = None,
 ) -> ReportDocument:
@@ -158,18 +164,18 @@ async def report(
     if day is not None and (day.tzinfo is None or day.year not in _YEARS):
         fault = Fault("day", "must be a time with its time zone, such as 2026-03-01T12:00:00Z")
         raise ApiProblem("invalid_request", "The request is not valid.", faults=[fault])
-    takings = granted(await parts.payments(DeskPaymentService.end_of_day, day, gym))
+    takings = raise_on_refusal(await parts.payments(DeskPaymentService.end_of_day, day, gym))
     return ReportDocument(takings=[TakingsDocument.model_validate(each) for each in takings])
 
 
 @invoices_router.get("/me/invoices")
-async def my_invoices(user: TheUser, parts: OfParts, page: PageQuery) -> Listing[InvoiceDocument]:
+async def my_invoices(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[InvoiceDocument]:
     """List my invoices and credit notes, newest first."""
     return listing(await parts.payments(InvoiceService.invoices, user.id, page), InvoiceDocument.of)
 
 
 @invoices_router.get("/members/{member_id}/invoices")
-async def invoices(member_id: UUID, parts: OfParts, page: PageQuery) -> Listing[InvoiceDocument]:
+async def invoices(member_id: UUID, parts: Deps, page: PageQuery) -> Listing[InvoiceDocument]:
     """List the invoices and credit notes of a member, newest first."""
     return listing(await parts.payments(InvoiceService.invoices, member_id, page), InvoiceDocument.of)
 
@@ -179,7 +185,7 @@ async def invoices(member_id: UUID, parts: OfParts, page: PageQuery) -> Listing[
     response_class=Response,
     responses=file_response("application/pdf") | declared("unknown_invoice"),
 )
-async def as_pdf(invoice_id: UUID, user: TheUser, parts: OfParts) -> Response:
+async def as_pdf(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
     """Get an invoice as a PDF: one's own, or as staff any invoice."""
     text = (await _visible_invoice(parts, user, invoice_id)).text
     content = await asyncio.to_thread(invoice_pdf, text)
@@ -192,7 +198,7 @@ async def as_pdf(invoice_id: UUID, user: TheUser, parts: OfParts) -> Response:
     response_class=Response,
     responses=file_response("text/html") | declared("unknown_invoice"),
 )
-async def as_page(invoice_id: UUID, user: TheUser, parts: OfParts) -> Response:
+async def as_page(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
     """Get an invoice as a page: one's own, or as staff any invoice."""
     invoice = await _visible_invoice(parts, user, invoice_id)
     headers = {"Content-Security-Policy": INVOICE_POLICY}
@@ -201,12 +207,12 @@ async def as_page(invoice_id: UUID, user: TheUser, parts: OfParts) -> Response:
 
 # After the two above, whose paths this one also matches.
 @invoices_router.get("/invoices/{invoice_id}", responses=declared("unknown_invoice"))
-async def invoice(invoice_id: UUID, user: TheUser, parts: OfParts) -> InvoiceDocument:
+async def invoice(invoice_id: UUID, user: CurrentUser, parts: Deps) -> InvoiceDocument:
     """Get an invoice: one's own, or as staff any invoice."""
     return InvoiceDocument.of(await _visible_invoice(parts, user, invoice_id))
 
 
-async def _visible_invoice(parts: Parts, user: UserAsker, invoice_id: UUID) -> Invoice:
+async def _visible_invoice(parts: Dependencies, user: UserPrincipal, invoice_id: UUID) -> Invoice:
     invoice = await parts.payments(InvoiceService.invoice, invoice_id)
     if invoice is None or not (user.is_staff or invoice.member_id == user.id):
         raise ApiProblem("unknown_invoice", "Invoice not found, or it belongs to another member.")
@@ -220,16 +226,16 @@ async def _visible_invoice(parts: Parts, user: UserAsker, invoice_id: UUID) -> I
     responses=declared("bad_signature", "payments_disabled", "unsupported_media_type"),
 )
 async def webhook(
-    request: Request, parts: OfParts, signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = ""
+    request: Request, parts: Deps, signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = ""
 ) -> Response:
     """Receive a signed event of Stripe. It is stored, acknowledged, and handled later. Idempotent."""
-    granted(await parts.payments(ProviderEventService.accept, await request.body(), signature))
+    raise_on_refusal(await parts.payments(ProviderEventService.accept, await request.body(), signature))
     return Response(status_code=204)
 
 
 @provider_router.get("/checkouts/success", response_class=Response, responses=file_response("text/html"))
 async def success(
-    parts: OfParts,
+    parts: Deps,
     order: Annotated[UUID, Query(description="The order's id.")],
     session_id: Annotated[str, Query(pattern="^[!-~]{1,255}$", description="The id of the checkout session.")],
 ) -> Response:
@@ -246,7 +252,7 @@ async def success(
 
 
 @provider_router.get("/checkouts/cancelled", response_class=Response, responses=file_response("text/html"))
-async def cancelled(parts: OfParts) -> Response:
+async def cancelled(parts: Deps) -> Response:
     """Show the page after a cancelled checkout."""
     return _page(cancel_page(None, f"{parts.settings.api.public_url}/"))
 
@@ -256,6 +262,6 @@ def _page(content: str) -> Response:
 
 
 @provider_router.post("/payments/reconcile", responses=declared("payments_disabled"))
-async def reconcile(parts: OfParts) -> ReconciledDocument:
+async def reconcile(parts: Deps) -> ReconciledDocument:
     """Compare the orders with the payment provider now, and repair what was missed."""
-    return ReconciledDocument.model_validate(granted(await parts.payments(ProviderEventService.reconcile)))
+    return ReconciledDocument.model_validate(raise_on_refusal(await parts.payments(ProviderEventService.reconcile)))

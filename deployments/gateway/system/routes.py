@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.system.docs_page import PAGE_POLICY, render
 from deployments.gateway.system.schemas import AliveDocument, PartDocument, ReadyDocument, VersionDocument
 from deployments.http.route_guard import guarded_router
@@ -20,10 +20,11 @@ async def health() -> AliveDocument:
 
 
 @router.get("/ready", responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}})
-async def ready(parts: OfParts, response: Response) -> ReadyDocument:
+async def ready(parts: Deps, response: Response) -> ReadyDocument:
     """Whether every part that scans need is ready, with the latency of each part. Answers within 2 s.
 
-    Parts that are not `required` do not count: a load balancer must not disconnect the doors because payments fail.
+    Dependencies that are not `required` do not count: a load balancer must not disconnect the doors because payments
+    fail.
     """
     states = await parts.readiness.check()
     all_ready = all(state.ok for state in states.values() if state.required)

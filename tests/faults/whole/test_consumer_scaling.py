@@ -88,7 +88,7 @@ class Group:
 
 
 @dataclass
-class Asker:
+class Principal:
     """Asks each scan once and waits for long, noting when each answer came; only what got lost is asked again."""
 
     the_door: Door
@@ -132,7 +132,7 @@ class Asker:
         )
 
 
-async def storm(asker: Asker, wishes: Iterator[ScanRequest]) -> None:
+async def storm(asker: Principal, wishes: Iterator[ScanRequest]) -> None:
     """Keep so many waiting that they take `WAITING_S`."""
     wanted = AT_FIRST
     began, answered = time.monotonic(), len(asker.answered)
@@ -146,7 +146,7 @@ async def storm(asker: Asker, wishes: Iterator[ScanRequest]) -> None:
             began, answered = time.monotonic(), len(asker.answered)
 
 
-async def breeze(asker: Asker, wishes: Iterator[ScanRequest]) -> None:
+async def breeze(asker: Principal, wishes: Iterator[ScanRequest]) -> None:
     """Ask a little, steadily."""
     while True:
         asker.ask(next(wishes))
@@ -171,7 +171,7 @@ async def test_a_lag_that_lasts_takes_one_consumer_to_four_and_back_without_a_sc
     group = Group(scaled.topics)
     watching = asyncio.create_task(group.watch())
     async with door(scaled.settings) as the_door:
-        asker = Asker(the_door)
+        asker = Principal(the_door)
         await group.until(1)
         began = time.monotonic()
         blowing = asyncio.create_task(storm(asker, wishes))
@@ -218,7 +218,7 @@ def changes(seen: Sequence[tuple[float, int]]) -> list[tuple[int, tuple[float, i
     return [(number, next(each)) for number, each in groupby(seen, key=lambda one: one[1])]
 
 
-def assert_each_decided_once(world: World, asker: Asker, given: dict[tuple[str, UUID], list[ScanAnswer]]) -> None:
+def assert_each_decided_once(world: World, asker: Principal, given: dict[tuple[str, UUID], list[ScanAnswer]]) -> None:
     assert len(given) == len(asker.asking)
     with world.store.reading() as connection:
         stored = connection.execute(select(func.count()).select_from(scans).where(scans.c.asked_by == world.device))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from cluster.local.mariadb import MariaDbServer
 from deployments.http.idempotency import Once
-from deployments.http.problems import ApiProblem, later
+from deployments.http.problems import ApiProblem, retryable
 from deployments.idempotent_calls import IdempotentAnswer, IdempotentCall, write_once
 from deployments.payments.desk_payments import DeskPaymentService
 from deployments.payments.memberships import MembershipService
@@ -187,7 +187,7 @@ class ServicesInThread:
             async with asyncio.timeout(self._within_s):
                 return await asyncio.wrap_future(self._threads.submit(work))
         except TimeoutError as error:
-            raise later("unavailable", "Payments did not answer in time.") from error
+            raise retryable("unavailable", "Payments did not answer in time.") from error
 
 
 def test_a_gateway_that_gave_up_waiting_gets_the_one_sale_when_it_repeats_the_call(

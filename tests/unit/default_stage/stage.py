@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 
-from deployments.default_stage.assembly import StageOthers, assemble_stage
+from deployments.default_stage.assembly import StageBackends, assemble_stage
 from deployments.gateway.machines.use import decide_machine_use
 from deployments.http.confirmed_cache import Freshness
 from deployments.http.door_replies import DoorAnswer
@@ -46,7 +46,7 @@ class Stage:
     def replica(self) -> httpx.AsyncClient:
         """A client of another replica."""
         rig = self.rig
-        others = StageOthers(rig.gym, rig.identity, rig.qr, rig.payments, LocalDoor(rig), self.tokens, rig.images)
+        others = StageBackends(rig.gym, rig.identity, rig.qr, rig.payments, LocalDoor(rig), self.tokens, rig.images)
         self.shell = assemble_stage(others, self.rig.settings, self.rig.world.clock, freshness=Freshness(trust_for=0))
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.shell, root_path="/default", raise_app_exceptions=True),

@@ -15,18 +15,18 @@ from sqlalchemy import insert
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumers.door import request_of
-from deployments.gateway.assembly import Others, assemble
+from deployments.gateway.assembly import Backends, assemble
 from deployments.gym.services import gym_services
-from deployments.http.asgi import Shell
+from deployments.http.asgi import AsgiApplication
 from deployments.http.confirmed_cache import Freshness
 from deployments.http.device_sightings import DeviceSightings
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from deployments.idempotent_calls import IdempotentAnswer
 from deployments.identity.backend import IdentityBackend
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
 from deployments.identity.services import identity_services
 from deployments.payments.services import payment_services
-from deployments.qr.assembly import ScannerOthers, assemble_scanner
+from deployments.qr.assembly import ScannerBackends, assemble_scanner
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.service_host import MethodName, ServiceHost, name_of
 from domain.door.model import OfflineScan, PassReading, PassStatus, ScanRequest, TidyRequest
@@ -309,7 +309,7 @@ class LocalServices(Generic[D]):
             await asyncio.sleep(self.delay_s)
         answer = call()
         if self.loses_answers:
-            raise later("unavailable", "The gateway has given up waiting, says the test.")
+            raise retryable("unavailable", "The gateway has given up waiting, says the test.")
         return answer
 
 
@@ -329,7 +329,7 @@ class GymWithGate:
 class PublicAddress:
     """Leads each request to its application by the longest route prefix, as HAProxy does."""
 
-    def __init__(self, gateway: Shell, scanner: Shell) -> None:
+    def __init__(self, gateway: AsgiApplication, scanner: AsgiApplication) -> None:
         self._gateway = gateway
         self._scanner = scanner
 
@@ -395,7 +395,7 @@ class Rig:
             payment_services(world.store, world.clock, provider=self.payment_provider, accepts_events=True),
             world.clock,
         )
-        self.others = Others(
+        self.others = Backends(
             gym=self.gym,
             identity=self.identity,
             qr=self.qr,
@@ -406,7 +406,7 @@ class Rig:
             payments=self.payments,
             images=self.images,
         )
-        self.scanner_others = ScannerOthers(
+        self.scanner_others = ScannerBackends(
             gym=self.gym,
             identity=self.identity,
             payments=self.payments,

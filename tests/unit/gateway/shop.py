@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from deployments.idempotent_calls import IdempotentAnswer
 from deployments.payments.services import PaymentServices, payment_services
 from domain.idempotency import IdempotentRequest, KeyState
@@ -51,7 +51,7 @@ def _unavailable_provider() -> Iterator[None]:
     try:
         yield
     except PaymentsUnavailableError as error:
-        raise later("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
+        raise retryable("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
 
 
 def by_handle(rig: Rig) -> None:

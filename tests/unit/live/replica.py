@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 
 from deployments.http.confirmed_cache import Freshness
-from deployments.live.assembly import LiveOthers, LiveView, assemble_live
+from deployments.live.assembly import LiveBackends, LiveView, assemble_live
 from deployments.live.frames import BEAT
 from integrations.kafka.gym_events import GymChange
 from tests.contract.openapi_contract import OpenApiContract
@@ -80,7 +80,7 @@ class Replica:
         self.rig = rig
         self.events = StandInEvents()
         self.view = assemble_live(
-            LiveOthers(rig.gym, rig.identity, rig.tokens, self.events),
+            LiveBackends(rig.gym, rig.identity, rig.tokens, self.events),
             rig.settings,
             rig.world.clock,
             freshness=freshness or Freshness(trust_for=0, deny_for=0),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from deployments.gym.live import LiveService
 from deployments.http.ports import AskGym
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from deployments.live.gym_watch import Pace, Sources
 from deployments.live.hub import Hub
 from deployments.live.metrics import LiveMetrics
@@ -50,7 +50,7 @@ class StandInGym:
     async def __call__(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         await asyncio.sleep(self.takes_s)
         if self.away:
-            raise later("unavailable", "away")
+            raise retryable("unavailable", "away")
         if method is LiveService.service_level:
             self.levels += 1
             return level_of(Looked(args[0], START, START, 500, limited=False), [], [])

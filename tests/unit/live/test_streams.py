@@ -5,7 +5,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument
 from domain.identity.model import Role
 from domain.ids import new_id
@@ -150,7 +150,7 @@ async def test_while_gym_is_away_streams_stay(replica: Replica) -> None:
     at = replica.rig.gym_with_gate()
     watching = replica.watch(at.gym, replica.rig.bearer(Role.USER))
     await watching.event()
-    replica.rig.gym.fails = later("unavailable", "away")
+    replica.rig.gym.fails = retryable("unavailable", "away")
     await replica.view.watchers.confirm()
     replica.tell(at.gym)
     event = await watching.event()

@@ -25,7 +25,7 @@ warnings.simplefilter("ignore")
 import asyncio
 from unittest.mock import MagicMock
 import deployments.qr.app
-from deployments.qr.assembly import ScannerOthers, assemble_scanner
+from deployments.qr.assembly import ScannerBackends, assemble_scanner
 from domain.clock import system_clock
 from integrations.logs import configure_logging
 from integrations.settings import Settings
@@ -34,7 +34,7 @@ configure_logging(Settings())  # to standard error
 
 async def build():
     stand_ins = (MagicMock() for _ in range(8))
-    scanner = assemble_scanner(ScannerOthers(*stand_ins), Settings(), system_clock)
+    scanner = assemble_scanner(ScannerBackends(*stand_ins), Settings(), system_clock)
     messages = []
     async def receive():
         return {{"type": "http.request", "body": b"", "more_body": False}}

@@ -5,7 +5,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from tests.unit.gateway.rig import Rig, settled
 from tests.unit.qr.test_scan_commands import FakeSink
 
@@ -24,7 +24,7 @@ async def test_every_scan_is_counted_by_what_its_door_was_answered(rig: Rig, mon
     leaving.cancel()
     await settled(50)
 
-    for problem in (later("busy", "."), ValueError()):
+    for problem in (retryable("busy", "."), ValueError()):
         monkeypatch.setattr(rig.scans._commands, "decide", AsyncMock(side_effect=problem))  # noqa: SLF001 - a failure, played
         await rig.scan(at, "x")
     sink = FakeSink()

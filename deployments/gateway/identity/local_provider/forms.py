@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
-from deployments.gateway.dependencies import OfParts
+from deployments.gateway.dependencies import Deps
 from deployments.gateway.identity.local_provider.authorization_request import AuthorizationRequest
 from deployments.gateway.identity.local_provider.html import Feedback, policy
 from deployments.gateway.identity.local_provider.pages import refusal_page
@@ -115,7 +115,7 @@ class PageForm(NamedTuple):
         return HTMLResponse(page(self.authorization, feedback, *values), status, headers)
 
 
-async def _page_form(request: Request, parts: OfParts) -> PageForm:
+async def _page_form(request: Request, parts: Deps) -> PageForm:
     fields = await form_fields(request) if request.method == "POST" else dict(request.query_params)
     authorization = AuthorizationRequest.of(fields)
     if (error := authorization.error(parts.settings)) is not None:

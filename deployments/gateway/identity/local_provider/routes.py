@@ -10,7 +10,7 @@ import asyncio
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from deployments.gateway.dependencies import OfParts, Parts
+from deployments.gateway.dependencies import Dependencies, Deps
 from deployments.gateway.identity.device_cookies import remember_device
 from deployments.gateway.identity.local_provider.forms import TheForm, form_fields, incomplete, page_router
 from deployments.gateway.identity.local_provider.pages import (
@@ -28,7 +28,7 @@ from deployments.gateway.identity.schemas import (
     NewAccount,
     PasswordReset,
 )
-from deployments.http.dependencies import TheClient
+from deployments.http.dependencies import CurrentClient
 from deployments.http.redirect_urls import registered_redirects
 from deployments.http.route_guard import guarded_router
 from deployments.identity.passwords import PasswordService
@@ -49,7 +49,7 @@ _SEE_OTHER, _BAD_REQUEST = 303, 400
 
 
 @router.get("/identity/.well-known/jwks.json", include_in_schema=False)
-async def keys(parts: OfParts) -> Response:
+async def keys(parts: Deps) -> Response:
     """Get the public keys (RFC 7517)."""
     folder = parts.settings.identity.signing_key_dir
     assert folder is not None  # noqa: S101 - the settings of the local provider require it
@@ -58,7 +58,7 @@ async def keys(parts: OfParts) -> Response:
 
 
 @router.post("/identity/oauth2/token", include_in_schema=False)
-async def token(request: Request, parts: OfParts, client: TheClient) -> Response:
+async def token(request: Request, parts: Deps, client: CurrentClient) -> Response:
     """Exchange a code or a refresh token for tokens (RFC 6749 sections 4.1.3 and 6)."""
     form = await form_fields(request)
     if form.get("client_id") != parts.settings.identity.client_id:
@@ -70,7 +70,7 @@ async def token(request: Request, parts: OfParts, client: TheClient) -> Response
     return JSONResponse({"error": "unsupported_grant_type"}, _BAD_REQUEST)
 
 
-async def _exchange_code(form: dict[str, str], parts: Parts, client: Client) -> SignedIn | IdentityRefusal:
+async def _exchange_code(form: dict[str, str], parts: Dependencies, client: Client) -> SignedIn | IdentityRefusal:
     redirect_uri = form.get("redirect_uri", "")
     if redirect_uri not in registered_redirects(parts.settings):
         return IdentityRefusal(IdentityProblem.WRONG_CODE, "The redirect_uri is not registered.")
@@ -102,7 +102,7 @@ async def login(form: TheForm) -> Response:
 
 @pages.post("/identity/login", include_in_schema=False)
 @pages.post("/identity/oauth2/authorize", include_in_schema=False)
-async def sign_in(form: TheForm, parts: OfParts, client: TheClient) -> Response:
+async def sign_in(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
     """Redirect to the application with a code if the password is right."""
     entered, request = form.get("email"), form.authorization
     sent, errors = form.read(Credentials)
@@ -126,7 +126,7 @@ async def signup(form: TheForm) -> Response:
 
 
 @pages.post("/identity/signup", include_in_schema=False)
-async def sign_up(form: TheForm, parts: OfParts, client: TheClient) -> Response:
+async def sign_up(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
     """Start a sign-up. The answer does not reveal whether the address has an account."""
     entered = form.get("email"), form.get("name")
     new, errors = form.read(NewAccount)
@@ -139,7 +139,7 @@ async def sign_up(form: TheForm, parts: OfParts, client: TheClient) -> Response:
 
 
 @pages.post("/identity/confirm", include_in_schema=False)
-async def confirm(form: TheForm, parts: OfParts, client: TheClient) -> Response:
+async def confirm(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
     """Create the account of a sign-up with its code, then show the sign-in page."""
     entered = form.get("email"), form.get("sign_up_id")
     sent, errors = form.read(Confirmation)
@@ -154,7 +154,7 @@ async def confirm(form: TheForm, parts: OfParts, client: TheClient) -> Response:
 
 
 @pages.post("/identity/resend", include_in_schema=False)
-async def resend(form: TheForm, parts: OfParts, client: TheClient) -> Response:
+async def resend(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
     """Send a new code for a sign-up."""
     to, _ = form.read(CodeRequest)
     if to is None or to.sign_up_id is None:
@@ -173,7 +173,7 @@ async def forgotten(form: TheForm) -> Response:
 
 
 @pages.post("/identity/forgotPassword", include_in_schema=False)
-async def forgot(form: TheForm, parts: OfParts, client: TheClient) -> Response:
+async def forgot(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
     """Start a password reset. The answer does not reveal whether the address has an account."""
     entered = form.get("email")
     to, errors = form.read(AddressDocument)
@@ -186,7 +186,7 @@ async def forgot(form: TheForm, parts: OfParts, client: TheClient) -> Response:
 
 
 @pages.post("/identity/confirmForgotPassword", include_in_schema=False)
-async def reset(form: TheForm, parts: OfParts, client: TheClient) -> Response:
+async def reset(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
     """Set a new password with the code of a reset, then show the sign-in page."""
     entered = form.get("email"), form.get("reset_id")
     new, errors = form.read(PasswordReset)

@@ -7,7 +7,7 @@ import pytest
 
 from deployments.http.confirmed_cache import Freshness
 from deployments.http.device_sightings import DeviceSightings
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from domain.gyms.model import Serves
 from domain.identity.model import Role
 from domain.ids import new_id
@@ -173,6 +173,6 @@ async def test_sightings_are_told_at_the_end_and_lost_quietly_while_the_gym_is_a
     await sightings.close()
     (device,) = rig.gym.services.devices.devices_at(at.gym, PageRequest()).items  # type: ignore[union-attr]
     assert device.device.clock_skew_ms == 2**31 - 1
-    rig.gym.fails = later("unavailable", "away")
+    rig.gym.fails = retryable("unavailable", "away")
     sightings.note(at.device, now, None)
     await sightings.report()

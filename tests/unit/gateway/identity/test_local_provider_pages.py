@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from domain.ids import new_id
 from tests.unit.gateway.rig import OTHER_ORIGIN, PUBLIC_URL, Rig
 from tests.unit.gateway.signing_in import SignedInMember, sign_up, try_to_sign_in
@@ -333,7 +333,7 @@ async def test_pages_and_calls_count_wrong_tries_together(rig: Rig) -> None:
 
 
 async def test_a_fault_is_a_page_too(rig: Rig) -> None:
-    rig.identity.fails = later("unavailable", "Mail cannot be sent now.")
+    rig.identity.fails = retryable("unavailable", "Mail cannot be sent now.")
     browser = await Browser.at(rig, "signup")
     await browser.send(name="Ana", email=EMAIL, password=PASSWORD)
     assert browser.answer.status_code == 503

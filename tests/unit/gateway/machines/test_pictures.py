@@ -11,7 +11,7 @@ from PIL import Image
 from sqlalchemy import func, select
 from starlette.types import Message
 
-from deployments.http.problems import later
+from deployments.http.problems import retryable
 from deployments.http.uploads import Uploads
 from domain.identity.model import Role
 from domain.ids import new_id
@@ -193,7 +193,7 @@ async def test_quarantine_that_cannot_be_cleared_is_left_to_the_sweep(rig: Rig) 
 async def test_whatever_fails_at_the_gym_leaves_no_upload(rig: Rig) -> None:
     gym, headers = rig.world.gym(), rig.bearer(Role.ADMIN)
     assert (await rig.client.get("/me", headers=headers)).status_code == 200
-    rig.gym.fails = later("unavailable", "Away, says the test.")
+    rig.gym.fails = retryable("unavailable", "Away, says the test.")
     answer = await rig.client.post(f"/gyms/{gym}/machines", data=TEXTS, files={"image": PICTURE}, headers=headers)
     assert_problem(answer, 503, "unavailable")
     assert rig.images.kept() == []
