@@ -17,6 +17,7 @@ _GOOD = {"running", "healthy"}
 _BAD = {"deploy failed", "unhealthy"}
 _FULL, _NEARLY = 1.0, 0.9
 _BAR = 10
+_ONE_ROW = 26  # characters of an application and its only deployment in one row: all rows fit 80 columns and 24 lines
 _SIDE_BY_SIDE_FROM = 78  # columns
 
 
@@ -91,6 +92,11 @@ def _serve(report: Report) -> RenderableType:
         return _failed("Serve applications", error)
     table = _table("application", "status", ">replicas")
     for application in report.serve:
+        each = application.deployments[0] if len(application.deployments) == 1 else None
+        if each is not None and len(application.name) + len(each.name) <= _ONE_ROW:
+            status = each.status if application.status in _GOOD else application.status
+            table.add_row(Text.assemble((application.name, "bold"), " ", each.name), _status(status), _replicas(each))
+            continue
         table.add_row(Text(application.name, "bold"), _status(application.status), "")
         for each in application.deployments:
             table.add_row(Text(f"  {each.name}"), _status(each.status), _replicas(each))

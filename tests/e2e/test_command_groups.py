@@ -46,7 +46,7 @@ def test_gyms(fm: Commands, gym: str) -> None:
 def test_gates_and_devices(fm: Commands, gym: str) -> None:
     door = f"{gym}/Side door"
     made = fm.json("gate", "create", gym, "Side door", "--serves", "in")
-    assert "take another name" in fm.refused(1, "gate", "create", gym, "Side door")
+    assert "no other gate of the gym has" in fm.refused(1, "gate", "create", gym, "Side door")
     assert made["id"] in fm.said("gate", "list", gym)
     assert fm.json("gate", "change", door, "--serves", "both")["serves"] == "both"
     assert fm.json("gate", "show", made["id"])["version"] == 2

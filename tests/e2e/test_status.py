@@ -55,4 +55,4 @@ def test_doctor_asks_the_servers_of_the_stack_that_is_up(fm: Commands) -> None:
     findings = {finding["what"]: finding for finding in json.loads(told)}
     for what in ("port", "leftovers", "API", "database", "schema", "Kafka", "topics"):
         assert findings[what]["good"], findings[what]
-    assert "held by the stack that is up" in findings["port"]["found"]
+    assert "used by the running stack" in findings["port"]["found"]
