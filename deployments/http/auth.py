@@ -1,4 +1,4 @@
-"""Who is asking: the device of a gate, or a user."""
+"""Authentication: gate devices by their credential, users by their access token."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _SCHEME = re.compile(r"(\S+) +(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class DevicePrincipal:
-    """A scanner at a gate."""
+    """A gate device."""
 
     id: UUID
     gate_id: UUID
@@ -37,7 +37,7 @@ class DevicePrincipal:
 
 @dataclass(frozen=True, slots=True)
 class UserPrincipal:
-    """Somebody who signed in. `roles` has everything that they include."""
+    """A signed-in user. `roles` includes the roles that they imply."""
 
     id: UUID
     roles: frozenset[Role]
@@ -45,12 +45,12 @@ class UserPrincipal:
 
     @property
     def is_staff(self) -> bool:
-        """Whether they work here."""
+        """Whether the user has the role Staff."""
         return Role.STAFF in self.roles
 
     @property
     def as_function_caller(self) -> FunctionCaller:
-        """The same, as the functions are told on whose behalf they are called."""
+        """The user as the caller of a Lambda function."""
         return FunctionCaller(self.id, tuple(sorted(self.roles)))
 
 
@@ -58,13 +58,13 @@ Principal = DevicePrincipal | UserPrincipal
 
 
 class Authenticator:
-    """Recognises devices and users by what they show.
+    """Authenticates devices and users.
 
     Args:
-        devices: the keys of devices.
-        unknown_rate: how often an address may name a device that does not exist.
+        devices: cached keys of devices.
+        unknown_rate: limit of unknown devices per network address.
         tokens: verifies tokens.
-        sessions: whether a token's session still lives, and what it may.
+        sessions: checks that a token's session is active, and its rights.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Authenticator:
         return [*self._devices.dead, *self._sessions.dead]
 
     def start(self) -> None:
-        """Begin to confirm what is remembered; needs the running event loop."""
+        """Start confirming the caches; requires a running event loop."""
         self._devices.start()
         self._sessions.start()
 
@@ -92,10 +92,10 @@ class Authenticator:
         await self._sessions.close()
 
     def recognised(self, authorization: str | None) -> DevicePrincipal | None:
-        """The device that showed this very header before, without hashing its secret again and without waiting.
+        """The device that sent exactly this header before, without hashing its secret again and without waiting.
 
-        Only while its key is still believed and still the one that the secret was held against: a device that was
-        revoked is refused as soon as `ConfirmedCache` knows. None: ask `identify`.
+        Only while its cached key is valid and unchanged: a revoked device is refused as soon as `ConfirmedCache` knows.
+        None: call `identify`.
         """
         shown = self._shown.get(authorization or "")
         if shown is None:
@@ -104,11 +104,12 @@ class Authenticator:
         return asker if self._devices.remembered(asker.id) == key else None
 
     async def identify(self, authorization: str | None, client: Client = UNKNOWN_CLIENT) -> Principal:
-        """Whoever an Authorization header names; `client` is what a session that begins with it is told apart by.
+        """The principal of an Authorization header. `client` describes a session that begins with it.
 
         Raises:
-            ApiProblem: `unauthenticated` when that is nobody, `unavailable` or `busy` when it cannot be found out,
-                `too_many_requests` when the address has named too many devices that do not exist.
+            ApiProblem: `unauthenticated`; `unavailable` or `busy` if it cannot be checked; `too_many_requests` if the
+            address
+                has named too many unknown devices.
         """
         if not authorization:
             raise unauthenticated("Show an access token (Bearer) or the credential of a device (Device).")
@@ -140,7 +141,9 @@ class Authenticator:
             caller = await self._tokens.verify(token)
         except TokenRefusedError as refused:
             if refused.reason is TokenRefusal.KEYS_UNAVAILABLE:
-                raise retryable("unavailable", "The identity provider's keys cannot be had.", seconds=5) from refused
+                raise retryable(
+                    "unavailable", "Service unavailable: the identity provider's keys.", seconds=5
+                ) from refused
             raise unauthenticated("The token is not valid here, or no longer.", error=True) from refused
         state = self._sessions.remembered(caller) or await self._sessions.state(caller, client)
         return UserPrincipal(caller.user_id, state.allowed(caller), caller.session_id)
@@ -149,7 +152,7 @@ class Authenticator:
 def open_authenticator(
     gym: AskGym, identity: AskIdentity, tokens: VerifiesTokens, freshness: Freshness, settings: ApiSettings
 ) -> Authenticator:
-    """Those whom one application recognises, by what Gym confirms of devices, and Identity of sessions."""
+    """The authenticator of an application. Gym confirms devices, Identity confirms sessions."""
     devices = ConfirmedCache(lambda ids: gym(DeviceService.keys, ids), freshness=freshness)
     states = ConfirmedCache(lambda ids: identity(SessionService.states, ids), freshness=freshness)
     unknown_rate = RateLimit(settings.sign_ins_per_address_per_second)
@@ -157,10 +160,10 @@ def open_authenticator(
 
 
 def require_right(asker: Principal, right: Right) -> None:
-    """Let through whoever has a right.
+    """Check that a principal has a right.
 
     Raises:
-        ApiProblem: `forbidden` for everybody else.
+        ApiProblem: `forbidden`.
     """
     allowed = right.device if isinstance(asker, DevicePrincipal) else right.role in asker.roles
     if not allowed and not right.public:
@@ -171,15 +174,15 @@ def require_right(asker: Principal, right: Right) -> None:
 
 
 def can_see_retired(asker: Principal) -> bool:
-    """Whether a retired gym is there for them: for staff, and for its devices, which still let people out."""
+    """Whether a principal sees retired gyms: staff do, and their devices, which still let people out."""
     return isinstance(asker, DevicePrincipal) or asker.is_staff
 
 
 def require_own_gym(asker: Principal, gym_id: UUID) -> None:
-    """Hold a device to its own gym.
+    """Limit a device to its own gym.
 
     Raises:
-        ApiProblem: `forbidden` when it asks about another one.
+        ApiProblem: `forbidden`.
     """
     if isinstance(asker, DevicePrincipal) and asker.gym_id != gym_id:
         raise ApiProblem("forbidden", "A device sees its own gym only.")

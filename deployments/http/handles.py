@@ -1,4 +1,4 @@
-"""The other deployments, reached by their handles. Whatever fails on the way is `unavailable`."""
+"""Calls other deployments by their handles. Every failure on the way is `unavailable`."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -67,8 +67,8 @@ async def _call(handle: DeploymentHandle[Any], within_s: float, name: str, *args
 
 
 def _away(part: str, error: Exception) -> ApiProblem:
-    _log.warning("part_away", part=part, error=type(error).__name__)
-    return retryable("unavailable", f"A part of the system is away: {part}.", seconds=2)
+    _log.warning("service_unavailable", service=part, error=type(error).__name__)
+    return retryable("unavailable", f"Service unavailable: {part}.", seconds=2)
 
 
 class ServicesByHandle:

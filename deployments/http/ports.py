@@ -105,7 +105,7 @@ class Replies(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether replies are sure to be seen."""
+        """Whether all replies from now on are received."""
 
     @property
     def healthy(self) -> bool:
@@ -133,4 +133,4 @@ class VerifiesTokens(Protocol):
     """Tokens of one kind."""
 
     async def verify(self, token: str) -> Caller:
-        """Whoever a token speaks for."""
+        """The user of a token."""

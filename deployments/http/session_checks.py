@@ -1,4 +1,4 @@
-"""Whether the sessions behind tokens still live: remembered, and confirmed before it grows too old to be believed."""
+"""Checks that the sessions behind tokens are active, from a cache that is confirmed every few seconds."""
 
 import asyncio
 from time import monotonic
@@ -25,8 +25,8 @@ class Sessions:
 
     Args:
         cache: their states.
-        identity: creates the row of a session that is new, and stores which sessions were used.
-        denied_for: so long, in seconds, a session that was refused stays so without another question.
+        identity: creates the row of a new session, and stores which sessions were used.
+        denied_for: how long a refused session stays refused without another query, in seconds.
     """
 
     def __init__(self, cache: ConfirmedCache[SessionState], identity: AskIdentity, *, denied_for: float = 2.0) -> None:
@@ -44,18 +44,18 @@ class Sessions:
         return [*self._cache.dead, *self._telling.dead]
 
     def start(self) -> None:
-        """Begin to confirm what is remembered; needs the running event loop."""
+        """Start confirming; requires a running event loop."""
         self._cache.start()
         self._telling.start()
 
     async def close(self) -> None:
-        """Stop, and tell which sessions were used last."""
+        """Stop, and store which sessions were used last."""
         await self._cache.close()
         await self._telling.close()
         await self._tell()
 
     def remembered(self, caller: Caller) -> SessionState | None:
-        """The state of a token's session, without waiting."""
+        """The cached state of a token's session, without waiting."""
         state = self._cache.remembered(caller.session_id)
         if state is None or state.user_id != caller.user_id:
             return None
@@ -63,10 +63,10 @@ class Sessions:
         return state
 
     async def state(self, caller: Caller, client: Client) -> SessionState:
-        """The state of a token's session, which begins here where nobody has seen it.
+        """The state of a token's session. An unknown session begins here.
 
         Raises:
-            ApiProblem: it has ended, its user may not sign in, or it cannot be found out.
+            ApiProblem: the session has ended, its user must not sign in, or it cannot be checked.
         """
         session_id = caller.session_id
         state = await self._cache.get(session_id)

@@ -48,7 +48,7 @@ class SnapshotDocument(Document):
     as_of: datetime = Field(description="When this was read.")
     trend: list[TrendMinuteDocument] = Field(description="The last 60 minutes, the present one last.")
     free_machines: dict[str, MachineCountDocument] = Field(description="By type.")
-    degraded: bool = Field(description="Changes show later than usual: something that this is read from is away.")
+    degraded: bool = Field(description="Changes show later than usual: a service that it depends on is unavailable.")
 
     @classmethod
     def of(cls, reading: LiveReading, trend: Sequence[TrendMinute], *, degraded: bool) -> Self:

@@ -121,7 +121,7 @@ class ScanService:
         self, asked_by: UUID, device_gym: UUID | None, body: bytes, arrived_at: datetime, until: float
     ) -> bytes:
         if wait_s := self._rate.take(asked_by):
-            raise retryable("too_many_scans", "This device asks faster than it may.", seconds=int(wait_s) + 1)
+            raise retryable("too_many_scans", "Rate limit exceeded.", seconds=int(wait_s) + 1)
         scan = read_scan(body)
         if device_gym is not None:
             self._sightings.note(asked_by, arrived_at, scan.scanned_at)

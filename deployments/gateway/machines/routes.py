@@ -221,7 +221,7 @@ async def use(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: Requ
 
 @router.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
 async def release(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: RequestId) -> Response:
-    """Release the machine that one uses. Staff release it for whoever uses it."""
+    """Release a machine that you use. Staff can release it for any member."""
     decision = await decide_machine_use(
         parts, user.id, MachineAction.RELEASE, machine_id, request_id=request_id, is_staff=user.is_staff
     )

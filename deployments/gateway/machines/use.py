@@ -29,7 +29,7 @@ async def decide_machine_use(
         action: use or release.
         machine_id: the machine.
         request_id: the id that the client chose; None: a new one.
-        is_staff: the caller releases the machine for whoever uses it.
+        is_staff: staff release the machine for any member.
 
     Returns:
         The decision, as JSON.
