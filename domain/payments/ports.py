@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from domain.errors import UnavailableError
 from domain.money import Money
 from domain.payments.model import Order, RefundState
 
 
-class PaymentsUnavailableError(Exception):
+class PaymentsUnavailableError(UnavailableError):
     """The provider does not answer, is overloaded, or fails. It is safe to call it again."""
 
 
