@@ -111,7 +111,7 @@ class Authenticator:
                 `too_many_requests` when the address has named too many devices that do not exist.
         """
         if not authorization:
-            raise unauthenticated("Show an access token (Bearer) or the credential of a device (Device).")
+            raise unauthenticated("Send an access token (Bearer) or a device credential (Device) as Authorization.")
         match = _SCHEME.fullmatch(authorization)
         scheme, shown = match.groups() if match else ("", "")
         if scheme.lower() == "device":

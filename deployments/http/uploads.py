@@ -183,5 +183,5 @@ def _hash(file: BinaryIO, texts: dict[str, str]) -> str:
 
 def images_unavailable(error: ImagesUnavailableError) -> ApiProblem:
     """The problem of an image store that does not answer."""
-    _log.warning("part_away", part="images", error=str(error))
+    _log.warning("service_unavailable", service="images", error=str(error))
     return retryable("images_away", "The picture store is unavailable. Nothing was changed.", seconds=5)

@@ -51,7 +51,7 @@ def _unavailable_provider() -> Iterator[None]:
     try:
         yield
     except PaymentsUnavailableError as error:
-        raise retryable("unavailable", "A part of the system is away: payment provider.", seconds=2) from error
+        raise retryable("unavailable", "Service unavailable: payment provider.", seconds=2) from error
 
 
 def by_handle(rig: Rig) -> None:
