@@ -141,7 +141,7 @@ class Authenticator:
         except TokenRefusedError as refused:
             if refused.reason is TokenRefusal.KEYS_UNAVAILABLE:
                 raise retryable("unavailable", "The identity provider's keys cannot be had.", seconds=5) from refused
-            raise unauthenticated("The token is not valid here, or no longer.", error=True) from refused
+            raise unauthenticated("The access token is invalid or expired.", error=True) from refused
         state = self._sessions.remembered(caller) or await self._sessions.state(caller, client)
         return UserPrincipal(caller.user_id, state.allowed(caller), caller.session_id)
 
@@ -167,7 +167,7 @@ def require_right(asker: Principal, right: Right) -> None:
         needed = " or ".join(
             filter(None, ["a device" if right.device else "", right.role and f"the role {right.role}"])
         )
-        raise ApiProblem("forbidden", f"This takes {needed}.")
+        raise ApiProblem("forbidden", f"This call requires {needed}.")
 
 
 def can_see_retired(asker: Principal) -> bool:
