@@ -68,7 +68,7 @@ def _check(file: Path, backup: BackupFile, *, as_json: bool) -> None:
         )
     else:
         print_plain(
-            f"{file} is whole: {manifest.rows:,} rows and {len(manifest.files)} files, taken at "
+            f"{file} is valid: {manifest.rows:,} rows and {len(manifest.files)} files, taken at "
             f"{local_time(manifest.taken_at, seconds=True)} by version {manifest.version}, profile {manifest.profile}."
         )
 

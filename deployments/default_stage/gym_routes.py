@@ -1,4 +1,4 @@
-"""The gym, as the existing web client asks for it."""
+"""The gym in the existing web client's format."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ Number = Annotated[int, Query(alias="id", ge=0, le=2**31 - 1, description="The s
 
 
 class StageGym(BaseModel):
-    """A gym and how full it is; who is inside is told to staff alone."""
+    """A gym and its occupancy. Only staff see who is inside."""
 
     gymId: int  # noqa: N815 - the client's word
     gymName: str  # noqa: N815 - the client's word
@@ -27,12 +27,12 @@ class StageGym(BaseModel):
 
 
 def router() -> APIRouter:
-    """The calls about the gym."""
+    """The routes."""
     routes = guarded_router("gyms")
 
     @routes.get("/api/gyms")
     async def gym(number: Number, user: CurrentUser, parts: StageDeps) -> StageGym:
-        """A gym."""
+        """Get a gym."""
         found = await _found(parts, number)
         return StageGym(
             gymId=found.gym.legacy_number,
@@ -44,7 +44,7 @@ def router() -> APIRouter:
 
     @routes.get("/api/gyms/occupancy", response_model=int)
     async def occupancy(number: Number, parts: StageDeps) -> Response:
-        """How many are inside a gym: the number alone."""
+        """Get the occupancy of a gym, as a number."""
         return JSONResponse((await _found(parts, number)).occupancy)
 
     return routes
@@ -53,5 +53,5 @@ def router() -> APIRouter:
 async def _found(parts: StageDeps, number: int) -> NumberedGym:
     found = await parts.gym(LegacyNumberService.gym, number)
     if found is None:
-        raise ApiProblem("unknown_gym", "There is no gym of this number.")
+        raise ApiProblem("unknown_gym", "There is no gym with this number.")
     return found

@@ -1,4 +1,4 @@
-"""Machines and their pictures, as the existing web client asks for them. It knows those of the default gym."""
+"""Machines of the default gym and their pictures, in the existing web client's format."""
 
 import re
 from typing import Annotated
@@ -23,7 +23,7 @@ from domain.machines.model import MachineText
 from domain.machines.numbered_repository import NumberedMachine
 
 UPLOADS = (("POST", "/api/gyms/machine"),)
-"""The call that takes an upload."""
+"""The call that receives an upload."""
 
 _TYPE = "machine"  # this client knows no types
 _UNAVAILABLE = "Not available"
@@ -38,7 +38,7 @@ _NAME_OF_PICTURE = re.compile(r"(?:uploads/)?([0-9a-f]{64})")
 
 
 class StageMachine(BaseModel):
-    """A machine. `userSub` is null while nobody uses it; members see another's use as the nil UUID."""
+    """A machine. `userSub` is null while nobody uses it. If another member uses it, members see the nil UUID."""
 
     id: int
     name: str
@@ -50,18 +50,18 @@ class StageMachine(BaseModel):
 
 
 def router() -> APIRouter:
-    """The calls about machines."""
+    """The routes."""
     routes = guarded_router("machines")
 
     @routes.get("/api/gyms/machine/all")
     async def machines(user: CurrentUser, parts: StageDeps) -> list[StageMachine]:
-        """All machines."""
+        """List all machines."""
         found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
         return [_shown(one, user) for one in found]
 
     @routes.get("/api/gyms/machine")
     async def machine(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine | None:
-        """One machine, or null."""
+        """Get a machine, or null."""
         found = await _numbered(parts, number)
         return None if found is None else _shown(found, user)
 
@@ -69,18 +69,18 @@ def router() -> APIRouter:
     async def used(
         sub: Annotated[UUID, Query(alias="userSub")], user: CurrentUser, parts: StageDeps
     ) -> StageMachine | None:
-        """The machine that somebody uses, or null: one's own, or for staff anybody's."""
+        """Get the machine that a user uses, or null. Members see only their own."""
         if sub != user.id and not user.is_staff:
-            raise ApiProblem("forbidden", "Which machine somebody uses, is told to themselves and to staff.")
+            raise ApiProblem("forbidden", "Only the user of a machine and staff can see who uses it.")
         found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
         return next((_shown(one, user) for one in found if one.used_by == sub), None)
 
     @routes.delete("/api/gyms/machine")
     async def delete(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine:
-        """Delete a machine that nobody is on; answers with what it was."""
+        """Delete a machine that nobody uses. Returns the deleted machine."""
         found = await _numbered(parts, number)
         if found is None:
-            raise ApiProblem("unknown_machine", "There is no machine of this number.")
+            raise ApiProblem("unknown_machine", "There is no machine with this number.")
         raise_on_refusal(await parts.gym(MachineService.delete, found.machine.id, found.machine.version))
         return _shown(found, user)
 
@@ -91,7 +91,7 @@ def router() -> APIRouter:
 def _add_pictures(routes: APIRouter) -> None:
     @routes.post("/api/gyms/machine")
     async def create(request: Request, user: CurrentUser, parts: StageDeps) -> StageMachine:
-        """Put a machine into the default gym, with its picture: `name`, `description`, `available`, `image`."""
+        """Create a machine in the default gym, with its picture: `name`, `description`, `available`, `image`."""
         gym = await parts.gym(LegacyNumberService.gym, parts.settings.gym_number)
         if gym is None:
             raise ApiProblem("unknown_gym", "The default gym is not there.")
@@ -104,7 +104,7 @@ def _add_pictures(routes: APIRouter) -> None:
 
     @routes.get("/api/gyms/machine/image", response_class=Response)
     async def image(path: Annotated[str, Query(alias="imagePath", max_length=200)], parts: StageDeps) -> Response:
-        """A machine's picture, with its content type."""
+        """Get the picture of a machine."""
         named = _NAME_OF_PICTURE.fullmatch(path)
         if named is None:
             raise no_picture()
@@ -121,16 +121,16 @@ def _text(texts: dict[str, str]) -> MachineText:
         name, description = line(texts.get("name", "")), paragraphs(texts.get("description", ""))
     except ValueError as error:
         raise ApiProblem(
-            "invalid_request", "The request does not fit.", faults=[Fault("name or description", str(error))]
+            "invalid_request", "The request is not valid.", faults=[Fault("name or description", str(error))]
         ) from error
     if not 1 <= len(name) <= _LONGEST_NAME:
         faults.append(Fault("name", f"has 1 to {_LONGEST_NAME} letters"))
     if len(description) > _LONGEST_DESCRIPTION:
-        faults.append(Fault("description", f"has {_LONGEST_DESCRIPTION} letters at most"))
+        faults.append(Fault("description", f"has more than {_LONGEST_DESCRIPTION} characters"))
     if texts.get("available", "true").strip().lower() not in {"true", "false"}:
         faults.append(Fault("available", "is `true` or `false`"))
     if faults:
-        raise ApiProblem("invalid_request", "The request does not fit.", faults=faults)
+        raise ApiProblem("invalid_request", "The request is not valid.", faults=faults)
     return MachineText(name, _TYPE, description)
 
 

@@ -32,7 +32,7 @@ class NamedMachine(BaseModel):
 
 
 class MachineWish(NamedMachine):
-    """A request to use or leave a machine."""
+    """A request to use or release a machine."""
 
     intention: Literal["use", "leave"]
 
@@ -43,15 +43,15 @@ def router() -> APIRouter:
 
     @routes.post("/api/qr/generate-machine", response_class=Response)
     async def code(named: NamedMachine, parts: StageDeps) -> Response:
-        """A machine's QR code; it contains the number."""
+        """Get the QR code of a machine. It contains the number."""
         gym_number = parts.settings.gym_number
         if await parts.gym(LegacyNumberService.machine, gym_number, named.machineId) is None:
-            return PlainTextResponse("There is no machine of this number.", _BAD)
+            return PlainTextResponse("There is no machine with this number.", _BAD)
         return Response(png(str(named.machineId), _PIXELS), media_type="image/png")
 
     @routes.post("/api/qr/machine", response_class=PlainTextResponse)
     async def wish(wanted: MachineWish, user: CurrentUser, parts: StageDeps) -> Response:
-        """Use a machine, or leave it."""
+        """Use a machine, or release it."""
         gym_number = parts.settings.gym_number
         found = await parts.gym(LegacyNumberService.machine, gym_number, wanted.machineId)
         if found is None:

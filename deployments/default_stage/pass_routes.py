@@ -61,14 +61,14 @@ def router() -> APIRouter:
 
     @routes.post("/api/qr/generate", response_class=Response)
     async def generate(shown: OwnToken, user: CurrentUser, parts: StageDeps) -> Response:
-        """The caller's pass as an image. The token names the caller; the image does not contain it.
+        """Get the caller's pass as an image. The token names the caller; the image does not contain it.
 
         This client never renews a pass, so the pass is long-lived: see docs/door.md.
         """
         try:
             named = await parts.tokens.verify(shown.token)
         except TokenRefusedError as error:
-            raise unauthenticated("The token in the body is not valid here, or no longer.") from error
+            raise unauthenticated("The token in the body is invalid or expired.") from error
         if named.user_id != user.id:
             raise ApiProblem("forbidden", "The token in the body is another member's. Send your own.")
         validity = timedelta(seconds=parts.settings.pass_validity_s)
@@ -77,7 +77,7 @@ def router() -> APIRouter:
 
     @routes.post("/api/qr/validate")
     async def validate(shown: ShownPass, user: CurrentUser, parts: StageDeps) -> PassHolder:
-        """The member of a pass: one's own pass, or any pass for staff."""
+        """Get the member of a pass. Members can send only their own pass."""
         member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
         if member_id != user.id:
             _staff_only(user)
@@ -88,7 +88,7 @@ def router() -> APIRouter:
 
     @routes.post("/api/qr/gym_entrance", response_class=PlainTextResponse)
     async def entrance(read: Entrance, user: CurrentUser, parts: StageDeps) -> Response:
-        """A scan at the default gym's default gate."""
+        """Scan a pass at the default gate of the default gym."""
         gate = await parts.gym(GateService.gate_of_numbered_gym, parts.settings.gym_number)
         if gate is None:
             raise ApiProblem("unknown_gate", "The default gym has no gate that serves both directions.")
@@ -111,4 +111,4 @@ def _good(reading: PassReading) -> tuple[UUID, datetime]:
 
 def _staff_only(user: UserPrincipal) -> None:
     if not user.is_staff:
-        raise ApiProblem("forbidden", "Whose pass it is, is told to its owner and to staff.")
+        raise ApiProblem("forbidden", "Only the owner of a pass and staff can see its member.")

@@ -1,4 +1,4 @@
-"""Payments, as the existing web client asks for them."""
+"""Payments in the existing web client's format."""
 
 import re
 from decimal import Decimal
@@ -27,7 +27,7 @@ _CURRENCY = re.compile("[A-Za-z]{3}")
 
 
 class CheckoutWish(BaseModel):
-    """What is to be paid. `amount` is in cents, and must be the price of a plan."""
+    """A request to pay. `amount` is in cents, and must be the price of a plan."""
 
     amount: Annotated[Decimal, Field(allow_inf_nan=False), BeforeValidator(not_a_boolean)]
     currency: Annotated[str, Field(max_length=100)]
@@ -36,13 +36,13 @@ class CheckoutWish(BaseModel):
 
 
 class CheckoutPage(BaseModel):
-    """Where it is paid."""
+    """The URL of the checkout."""
 
     url: str
 
 
 def router() -> APIRouter:
-    """The calls about payments."""
+    """The routes."""
     routes = guarded_router("payments")
 
     @routes.post("/api/payments/create-checkout-session")
@@ -60,7 +60,7 @@ def router() -> APIRouter:
 
     @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
     async def subscription_date(user: CurrentUser, parts: StageDeps) -> Response:
-        """The end of the membership by which the door would let its member in today; empty where it would not."""
+        """Get the end of the membership that is valid at the door today. Empty if there is none."""
         ends_on = await parts.gym(LegacyNumberService.entitled_until, parts.settings.gym_number, user.id)
         return PlainTextResponse(ends_on.isoformat() if ends_on else "")
 
@@ -70,7 +70,7 @@ def router() -> APIRouter:
         parts: StageDeps,
         signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
     ) -> Response:
-        """An event of Stripe, as under `/api`."""
+        """Receive an event of Stripe, like `POST /api/payments/webhooks`."""
         raise_on_refusal(await parts.payments(ProviderEventService.accept, await request.body(), signature))
         return Response(status_code=204)
 

@@ -1,4 +1,4 @@
-"""Signing in by a code, and users with their groups, as the existing web client asks for them."""
+"""Sign-in by a code, and users with their groups, in the existing web client's format."""
 
 from typing import Annotated
 from uuid import UUID
@@ -35,7 +35,7 @@ class ListedUser(BaseModel):
 
 
 class GroupChange(RequestBody):
-    """What is to become of somebody's group. `userId` is the provider's `sub`."""
+    """A change of a user's group. `userId` is the `sub` of the identity provider."""
 
     userId: UUID  # noqa: N815 - the client's word
     groupName: Role  # noqa: N815 - the client's word
@@ -43,7 +43,7 @@ class GroupChange(RequestBody):
 
 
 def router() -> APIRouter:
-    """The calls about who somebody is."""
+    """The routes."""
     routes = guarded_router("users")
 
     @routes.get("/api/token/get", response_model=TokenDocument)
@@ -53,7 +53,7 @@ def router() -> APIRouter:
         code: Annotated[str, Query(pattern="^[!-~]{1,1024}$")],
         origin: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Response | TokenDocument:
-        """Tokens for a code of the provider's own page; within a minute the same again for the same code."""
+        """Exchange a code of the sign-in page for tokens. For one minute the same code gets the same tokens."""
         answer = await parts.codes.of(code, client, origin)
         if answer is None:
             return PlainTextResponse("The code is not known, or was used. Sign in again.", 400)
@@ -61,7 +61,7 @@ def router() -> APIRouter:
 
     @routes.get("/GetAllUsers")
     async def users(user: CurrentUser, parts: StageDeps) -> list[ListedUser]:
-        """All accounts with their groups."""
+        """List all accounts with their groups."""
         by = user.as_function_caller
         found: list[ListedUser] = []
         after = None
@@ -74,7 +74,7 @@ def router() -> APIRouter:
 
     @routes.post("/AddUserToGroup")
     async def change_group(wanted: GroupChange, user: CurrentUser, parts: StageDeps) -> GroupChange:
-        """Put somebody into a group, or take them out of it."""
+        """Add a user to a group, or remove the user from it."""
         by = user.as_function_caller
         raise_on_refusal(
             await parts.identity(UserService.change_role, by, wanted.userId, wanted.groupName, wanted.action)

@@ -32,7 +32,7 @@ _ROUTERS = (
 )
 _LOCAL_PROVIDER = (local_provider.router, local_provider.pages)
 _DESCRIPTION = (
-    "The system that a gym runs on. Beside this document stands `/api/live/openapi.json`, that of the live view: "
+    "The API of FIT Monitor. The live view has its own document, `/api/live/openapi.json`: "
     "a gym as it is now, as a stream of server-sent events."
 )
 

@@ -194,7 +194,7 @@ class AsgiApplication:
     def _refuse_other_methods(self, path: str) -> None:
         if path in self._direct_paths:
             allow = ", ".join(sorted(method for method, served in self._direct if served == path))
-            raise ApiProblem("method_not_allowed", f"This path is served for {allow}.", headers={"Allow": allow})
+            raise ApiProblem("method_not_allowed", f"Use one of these methods: {allow}.", headers={"Allow": allow})
 
     async def _body(self, incoming: Incoming, receive: Receive, method: str, path: str) -> bytes:
         if method not in _TAKES_BODY:

@@ -108,11 +108,10 @@ class Authenticator:
 
         Raises:
             ApiProblem: `unauthenticated`; `unavailable` or `busy` if it cannot be checked; `too_many_requests` if the
-            address
-                has named too many unknown devices.
+                address has named too many unknown devices.
         """
         if not authorization:
-            raise unauthenticated("Show an access token (Bearer) or the credential of a device (Device).")
+            raise unauthenticated("Send an access token (Bearer) or a device credential (Device) as Authorization.")
         match = _SCHEME.fullmatch(authorization)
         scheme, shown = match.groups() if match else ("", "")
         if scheme.lower() == "device":
@@ -144,7 +143,7 @@ class Authenticator:
                 raise retryable(
                     "unavailable", "Service unavailable: the identity provider's keys.", seconds=5
                 ) from refused
-            raise unauthenticated("The token is not valid here, or no longer.", error=True) from refused
+            raise unauthenticated("The access token is invalid or expired.", error=True) from refused
         state = self._sessions.remembered(caller) or await self._sessions.state(caller, client)
         return UserPrincipal(caller.user_id, state.allowed(caller), caller.session_id)
 
@@ -170,7 +169,7 @@ def require_right(asker: Principal, right: Right) -> None:
         needed = " or ".join(
             filter(None, ["a device" if right.device else "", right.role and f"the role {right.role}"])
         )
-        raise ApiProblem("forbidden", f"This takes {needed}.")
+        raise ApiProblem("forbidden", f"This call requires {needed}.")
 
 
 def can_see_retired(asker: Principal) -> bool:

@@ -120,7 +120,7 @@ async def _read(pieces: BodyPieces, max_bytes: int) -> bytes:
 
 
 def _too_large(max_bytes: int) -> ApiProblem:
-    return ApiProblem("body_too_large", f"A body has {max_bytes} bytes at most.", headers=_CLOSE)
+    return ApiProblem("body_too_large", f"Request body exceeds {max_bytes} bytes.", headers=_CLOSE)
 
 
 class Replayed:

@@ -32,7 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ANSWER_WITHIN_S = 5.0
-_PICTURE_WITHIN_S = 15.0  # made anew, and written to a store that may be far away
+_PICTURE_WITHIN_S = 15.0  # it is re-encoded, and written to a store that may be slow
 _PAYMENTS_WITHIN_S = 8.0
 _PROVIDER_WITHIN_S = 27.0  # Stripe's SDK asks again by itself; Serve ends a request after 30 s
 _ASKS_PROVIDER: tuple[Callable[..., Any], ...] = (
@@ -57,16 +57,16 @@ async def _call(handle: DeploymentHandle[Any], within_s: float, name: str, *args
         async with asyncio.timeout(within_s):
             return await getattr(handle, name).remote(*args, **kwargs)
     except (RayServeException, RayActorError, RaySystemError, TaskCancelledError, TimeoutError) as error:
-        raise _away(handle.deployment_name, error) from error
+        raise _unavailable(handle.deployment_name, error) from error
     except Exception as error:
         cause = error.cause if isinstance(error, RayTaskError) else error
         for kind, part in _BEHIND.items():
             if isinstance(cause, kind):
-                raise _away(part, error) from error
+                raise _unavailable(part, error) from error
         raise
 
 
-def _away(part: str, error: Exception) -> ApiProblem:
+def _unavailable(part: str, error: Exception) -> ApiProblem:
     _log.warning("service_unavailable", service=part, error=type(error).__name__)
     return retryable("unavailable", f"Service unavailable: {part}.", seconds=2)
 

@@ -18,7 +18,7 @@ from deployments.live.watchers import view_of
 EVENT_STREAM = "text/event-stream"
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events `snapshot`, each a whole one, and at last one `end` with its `reason`.",
+        "description": "Events `snapshot`, each complete, and a last event `end` with its `reason`.",
         "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
     }
 }
@@ -32,9 +32,9 @@ def router() -> APIRouter:
     async def watch(
         gym_id: UUID, request: Request, asker: CurrentPrincipal, client: CurrentClient, parts: LiveDeps
     ) -> Response:
-        """A gym as it is now: a whole snapshot at the start and whenever it changes, four a second at most.
+        """Stream a gym: a complete snapshot at the start and after each change, at most four per second.
 
-        `data` is a `SnapshotDocument`, for staff a `StaffSnapshotDocument`. A device watches its own gym.
+        `data` is a `SnapshotDocument`, for staff a `StaffSnapshotDocument`. A device can watch only its own gym.
         """
         require_own_gym(asker, gym_id)
         if not request.scope["state"].get("wants_body", True):

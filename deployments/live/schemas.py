@@ -46,9 +46,9 @@ class SnapshotDocument(Document):
     occupancy: int
     capacity: int
     as_of: datetime = Field(description="When this was read.")
-    trend: list[TrendMinuteDocument] = Field(description="The last 60 minutes, the present one last.")
+    trend: list[TrendMinuteDocument] = Field(description="The last 60 minutes; the current minute is last.")
     free_machines: dict[str, MachineCountDocument] = Field(description="By type.")
-    degraded: bool = Field(description="Changes show later than usual: a service that it depends on is unavailable.")
+    degraded: bool = Field(description="Updates are late, because Kafka or the gym service is unavailable.")
 
     @classmethod
     def of(cls, reading: LiveReading, trend: Sequence[TrendMinute], *, degraded: bool) -> Self:
@@ -61,7 +61,9 @@ class StaffSnapshotDocument(SnapshotDocument):
 
     inside: list[InsideNowDocument] = Field(description="The first 200, oldest visit first.")
     inside_count: int = Field(description="How many are inside, named or not.")
-    service: ServiceLevelDocument | None = Field(description="Of the last 15 minutes; null before it was read first.")
+    service: ServiceLevelDocument | None = Field(
+        description="Of the last 15 minutes; null until it was read for the first time."
+    )
 
     @classmethod
     def for_staff(

@@ -15,10 +15,12 @@ MOST_IN_AN_UPLOAD = 100
 # Clocks of devices start in 1900 (NTP), 1970 (POSIX), 1980 (GPS) or 2000, and no counter of 32 bits gets past 2106.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
-_Code = Annotated[str, msgspec.Meta(max_length=MAX_CODE_LENGTH, description="What was read, whatever it is.")]
+_Code = Annotated[str, msgspec.Meta(max_length=MAX_CODE_LENGTH, description="The text that the scanner read.")]
 _ScanId = Annotated[
     str,
-    msgspec.Meta(pattern=r"^[!-~]{1,64}\Z", description="The client's own; a repeated id gets the first answer."),
+    msgspec.Meta(
+        pattern=r"^[!-~]{1,64}\Z", description="An id that the client chooses. A repeated id gets the first answer."
+    ),
 ]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -30,11 +32,13 @@ class NewScan(msgspec.Struct, frozen=True):
     code: _Code
     gate_id: UUID
     direction: Annotated[
-        Direction, msgspec.Meta(description="`auto`, the opposite of where the member is, only at gates of both ways.")
+        Direction,
+        msgspec.Meta(description="`auto`: enter or leave, by where the member is. Only for gates that serve both."),
     ]
     scan_id: _ScanId
     scanned_at: Annotated[
-        _Time | None, msgspec.Meta(description="By the device's clock. Kept, never decided upon.")
+        _Time | None,
+        msgspec.Meta(description="Time by the device's clock. It is stored, and no decision depends on it."),
     ] = None
 
 
@@ -44,15 +48,15 @@ class NewOfflineScan(msgspec.Struct, frozen=True):
     code: _Code
     gate_id: UUID
     direction: Annotated[
-        Literal["enter", "leave"], msgspec.Meta(description="What the device did: it let somebody in, or out.")
+        Literal["enter", "leave"], msgspec.Meta(description="What the device did: it let a member in or out.")
     ]
     scan_id: _ScanId
     scanned_at: Annotated[
         datetime,
         msgspec.Meta(
             tz=True,
-            description="By the device's clock, with its zone, within the years "
-            f"{EARLIEST.year} to {LATEST.year - 1}; believed within the time in which the code was good.",
+            description="Time by the device's clock with a UTC offset, within the years "
+            f"{EARLIEST.year} to {LATEST.year - 1}. It is limited to the time when the code was valid.",
         ),
     ]
 
@@ -92,7 +96,7 @@ def read_scan(body: bytes) -> NewScan:
     except msgspec.ValidationError as error:
         fault = _fault(error)
         faults = [Fault(fault.field or "body", fault.detail)]
-        raise ApiProblem("invalid_request", "The scan does not fit.", faults=faults) from error
+        raise ApiProblem("invalid_request", "The scan is not valid.", faults=faults) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed() from error
     at = scan.scanned_at
@@ -154,7 +158,7 @@ def _malformed() -> ApiProblem:
 
 
 def _invalid_upload(field: str, detail: str) -> ApiProblem:
-    return ApiProblem("invalid_request", "The upload does not fit.", faults=[Fault(field, detail)])
+    return ApiProblem("invalid_request", "The upload is not valid.", faults=[Fault(field, detail)])
 
 
 def _fault(error: msgspec.ValidationError) -> Fault:

@@ -36,7 +36,7 @@ def scan_schemas() -> dict[str, Any]:
 SCAN_OPERATION: dict[str, Any] = {
     "tags": ["door"],
     "summary": "Scan",
-    "description": "Let a member in or out. A refusal is a 200 with `outcome: refused`: the question was answered.\n\n"
+    "description": "Scan a pass at a gate. A refusal is a 200 too, with `outcome: refused` and its reason.\n\n"
     "After 503 `no_answer_in_time` repeat the scan with the same `scan_id` until it is answered, or annul it.",
     "operationId": "scan_scans_post",
     "requestBody": {
@@ -67,7 +67,7 @@ SCAN_OPERATION: dict[str, Any] = {
 UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "What a device has kept, in any order; what was uploaded before may be among it.",
+        "description": "The stored scans of a device, in any order. Scans that were uploaded before may be among them.",
         "content": {
             "application/json": {
                 "schema": {

@@ -34,7 +34,7 @@ def router() -> APIRouter:
 
     @routes.get("/scans/{scan_id:path}", responses=declared("unknown_scan", "ambiguous_scan_id"))
     async def kept_scan(scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans) -> ScanDocument:
-        """What was answered to a scan. A device finds its own, staff any."""
+        """Get the answer to a scan. A device sees only its own scans, staff see all."""
         return ScanDocument.of(_found(await _look_up(scans, asker, scan_id)))
 
     @routes.post(
@@ -53,9 +53,9 @@ def router() -> APIRouter:
     async def annul(
         scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans, why: Annotated[NewAnnulment | None, Body()] = None
     ) -> Response:
-        """Undo a scan as if it had not been; once more gets the same answer.
+        """Annul a scan: its effects are undone. Idempotent.
 
-        A scan that was never seen is refused should it arrive later.
+        If the scan has not arrived yet, it is refused when it arrives.
         """
         now = scans.clock()
         wanted = why or NewAnnulment()
@@ -84,11 +84,11 @@ def router() -> APIRouter:
         openapi_extra=UPLOAD_BODY,
     )
     async def upload(request: Request, asker: CurrentPrincipal, scans: OfScans) -> UploadDocument:
-        """Record scans that were made without the server: in any order, repeated, partly known.
+        """Record scans that a device made while it was offline, in any order. Idempotent.
 
-        They are facts. None is refused for what it says; one that does not fit is listed in `GET /gyms/{id}/conflicts`.
-        An element that cannot be read has the status `invalid`, and the others are recorded; where none can be read,
-        the answer is 422. Each element counts against the rate of its device.
+        Each scan has already happened, so none is refused. A scan that contradicts the others is listed in
+        `GET /gyms/{id}/conflicts`. An invalid element has the status `invalid`, and the others are recorded. If all are
+        invalid, the answer is 422. Each element counts towards the rate limit of its device.
         """
         elements = read_upload(await request.body())
         return UploadDocument(items=await scans.uploads.record(asker, elements))
@@ -104,9 +104,9 @@ async def _look_up(scans: ScanDependencies, asker: CurrentPrincipal, scan_id: st
 
 def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:
     if isinstance(scan, Ambiguous):
-        raise ApiProblem("ambiguous_scan_id", "Several clients used this scan id. Ask by the row's own id.")
+        raise ApiProblem("ambiguous_scan_id", "Several clients used this scan id. Use the `id` of the scan instead.")
     if scan is None:
-        raise ApiProblem("unknown_scan", "No scan of this id was decided.")
+        raise ApiProblem("unknown_scan", "No scan with this id was decided.")
     return scan
 
 
@@ -115,12 +115,14 @@ async def _named_by_staff(
 ) -> tuple[str, UUID, UUID]:
     """The scan's own id, who scanned, and the gym."""
     if not wanted.reason:
-        raise ApiProblem("invalid_request", "Staff say why they annul.", faults=[Fault("reason", "is missing")])
+        raise ApiProblem(
+            "invalid_request", "Staff must give a reason to annul a scan.", faults=[Fault("reason", "is missing")]
+        )
     kept = await _look_up(scans, asker, scan_id)
     if kept is None and wanted.gate_id is not None:
         gate = await scans.gates.get(wanted.gate_id)
         if gate is None:
-            raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
+            raise ApiProblem("unknown_gate", "There is no gate with this gate_id.")
         return scan_id, asker.id, gate.gym_id
     scan = _found(kept)
     return scan.answer.scan_id, scan.asked_by, scan.answer.gym_id

@@ -23,7 +23,7 @@ class ShownMemberDocument(Document):
 
 
 class ScanAnswerDocument(Document):
-    """The answer to a scan. A refusal is an answer too."""
+    """The answer to a scan, also to a refused one."""
 
     scan_id: str
     outcome: Outcome
@@ -38,7 +38,7 @@ class ScanAnswerDocument(Document):
 
 
 class AnnulmentDocument(Document):
-    """When a scan was undone, by whom, and why."""
+    """When a scan was annulled, by whom, and why."""
 
     at: datetime
     by: UUID
@@ -52,34 +52,36 @@ class ScanDocument(ScanAnswerDocument):
 
     @classmethod
     def of(cls, scan: StoredScan) -> Self:
-        """The document of a kept scan."""
+        """Convert a stored scan."""
         answer = ScanAnswerDocument.model_validate(scan.answer)
         annulled = scan.annulled and AnnulmentDocument.model_validate(scan.annulled)
         return cls(**dict(answer), annulled=annulled)
 
 
 class NewAnnulment(RequestBody):
-    """Why a scan is to be undone."""
+    """Why a scan is annulled."""
 
     reason: Annotated[str, StringConstraints(max_length=200), PARAGRAPHS] = Field(
-        default="", description="Staff must give one."
+        default="", description="Required for staff."
     )
-    gate_id: UUID | None = Field(default=None, description="For staff, when the scan was never answered: its gate.")
+    gate_id: UUID | None = Field(
+        default=None, description="The gate of the scan. Staff must name it if the scan was never answered."
+    )
 
 
 class AnnulAnswerDocument(Document):
-    """That a scan is undone; the same when it is asked again."""
+    """The scan is annulled. A repeated call gets the same answer."""
 
     scan_id: str
     annulled_at: datetime
     gym_id: UUID
     occupancy: int
     capacity: int
-    over_capacity: bool = Field(default=False, description="More members are inside than the gym holds.")
+    over_capacity: bool = Field(default=False, description="More members are inside than the capacity.")
 
 
 class UploadStatus(StrEnum):
-    """What became of one scan of an upload."""
+    """The result of one scan of an upload."""
 
     RECORDED = "recorded"
     QUEUED = "queued"  # it will be recorded; its conflict is not known yet
@@ -91,7 +93,7 @@ class UploadStatus(StrEnum):
 
 
 class UploadedScan(BaseModel):
-    """What became of one scan of an upload; `recorded` and `queued` need not be sent again."""
+    """The result of one scan of an upload. Do not send `recorded` and `queued` scans again."""
 
     scan_id: str | None
     status: UploadStatus
@@ -102,6 +104,6 @@ class UploadedScan(BaseModel):
 
 
 class UploadDocument(BaseModel):
-    """What became of an upload, scan by scan, in its order."""
+    """The results of an upload, in the order of its scans."""
 
     items: list[UploadedScan]

@@ -177,7 +177,7 @@ def checked_gate(gate: Gate | None, device_gym: UUID | None) -> Gate:
         ApiProblem: there is no such gate, or it is in another gym than the device.
     """
     if gate is None:
-        raise ApiProblem("unknown_gate", "There is no gate of this gate_id.")
+        raise ApiProblem("unknown_gate", "There is no gate with this gate_id.")
     if device_gym is not None and gate.gym_id != device_gym:
         raise ApiProblem("gate_of_another_gym", "A device scans at gates of its own gym.")
     return gate

@@ -40,7 +40,7 @@ def router() -> APIRouter:
         asked: PageQuery,
         day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
-        """The visits at a gym, newest first."""
+        """List the visits at a gym, newest first."""
         return listing(
             raise_on_refusal(await parts.gym(DoorRecordService.visits_at, gym_id, day, asked)),
             GymVisitDocument.model_validate,
@@ -48,14 +48,14 @@ def router() -> APIRouter:
 
     @routes.get("/users/{user_id}/visits")
     async def visits_of(user_id: UUID, parts: Deps, asked: PageQuery) -> Listing[GymVisitDocument]:
-        """A member's visits, newest first."""
+        """List the visits of a member, newest first."""
         return listing(
             await parts.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
         )
 
     @routes.get("/gyms/{gym_id}/head-counts", responses=declared("unknown_gym"))
     async def head_counts(gym_id: UUID, parts: Deps, asked: PageQuery) -> Listing[HeadCountDocument]:
-        """The head counts at a gym, newest first."""
+        """List the head counts at a gym, newest first."""
         return listing(
             raise_on_refusal(await parts.gym(DoorRecordService.head_counts, gym_id, asked)),
             HeadCountDocument.model_validate,
@@ -99,7 +99,7 @@ def router() -> APIRouter:
         asked: PageQuery,
         settled: Annotated[bool, Query(description="List settled conflicts instead of open ones.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
-        """Conflicts of offline scans, newest first."""
+        """List the conflicts of offline scans, newest first."""
         found = raise_on_refusal(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
         return listing(found, ConflictDocument.model_validate)
 

@@ -27,7 +27,7 @@ class GymVisitDocument(Document):
     entered_at: datetime
     left_at: datetime | None
     inferred: str | None = Field(
-        description="Why it ended without a scan of its own; such a visit tells no dwell time."
+        description="The rule that ended the visit without an exit scan; its duration is then unknown."
     )
 
 
@@ -36,7 +36,9 @@ class NewHeadCount(RequestBody):
 
     counted: int = Field(ge=0, le=MOST_COUNTED)
     reason: _Reason = Field(description="What led to the count.")
-    count_id: _OwnId | None = Field(default=None, description="The client's own; a repeated one changes nothing.")
+    count_id: _OwnId | None = Field(
+        default=None, description="An id that the client chooses. A repeated id changes nothing."
+    )
 
 
 class HeadCountAnswerDocument(Document):

@@ -27,7 +27,7 @@ def router() -> APIRouter:
         responses={200: {"content": {"text/html": _TEXT}}, **_PROBLEMS},
     )
     async def as_page(gym_id: UUID, parts: Deps) -> Response:
-        """Who is inside, as a printable page."""
+        """Get the roll call as a printable page."""
         as_of, call = parts.clock(), raise_on_refusal(await parts.gym(DoorRecordService.roll_call, gym_id))
         content = await asyncio.to_thread(page, call, as_of)
         return Response(content, media_type="text/html", headers={"Content-Security-Policy": POLICY})
@@ -38,7 +38,7 @@ def router() -> APIRouter:
         responses={200: {"content": {"text/csv": _TEXT}}, **_PROBLEMS},
     )
     async def as_table(gym_id: UUID, parts: Deps) -> Response:
-        """Who is inside, as CSV."""
+        """Get the roll call as CSV."""
         content = await asyncio.to_thread(table, raise_on_refusal(await parts.gym(DoorRecordService.roll_call, gym_id)))
         return Response(content, media_type="text/csv", headers=_named("csv"))
 
@@ -48,7 +48,7 @@ def router() -> APIRouter:
         responses={200: {"content": {"application/pdf": _BINARY}}, **_PROBLEMS},
     )
     async def as_sheet(gym_id: UUID, parts: Deps) -> Response:
-        """Who is inside, as a PDF."""
+        """Get the roll call as a PDF."""
         as_of, call = parts.clock(), raise_on_refusal(await parts.gym(DoorRecordService.roll_call, gym_id))
         content = await asyncio.to_thread(sheet, call, as_of)
         return Response(content, media_type="application/pdf", headers=_named("pdf"))

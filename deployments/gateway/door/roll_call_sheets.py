@@ -74,7 +74,7 @@ def sheet(call: RollCall, as_of: datetime) -> bytes:
 def _summary(call: RollCall, as_of: datetime) -> str:
     when = as_of.astimezone(ZoneInfo(call.time_zone))
     more = "; further ones are not listed" if call.more else ""
-    return f"{len(call.inside)} inside of {call.capacity} at most, {when:%Y-%m-%d %H:%M:%S} {call.time_zone}{more}"
+    return f"{len(call.inside)} of {call.capacity} inside, {when:%Y-%m-%d %H:%M:%S} {call.time_zone}{more}"
 
 
 def _name(one: Inside) -> str:

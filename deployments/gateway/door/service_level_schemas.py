@@ -9,10 +9,10 @@ from deployments.http.schemas import Document
 
 
 class GateLevelDocument(Document):
-    """One gate."""
+    """The service level of a gate."""
 
     gate_id: UUID
-    name: str | None = Field(description="Null when no device in use is at this gate any more.")
+    name: str | None = Field(description="Null if the gate has no active device any more.")
     scans: int
     refused: int
     p50_ms: float | None
@@ -20,18 +20,18 @@ class GateLevelDocument(Document):
 
 
 class DeviceLevelDocument(Document):
-    """One device in use."""
+    """An active device."""
 
     id: UUID
     name: str
     gate_id: UUID
     gate_name: str
-    last_scan_at: datetime | None = Field(description="Of the scans looked at.")
+    last_scan_at: datetime | None = Field(description="Time of its latest scan in this report.")
     last_seen_at: datetime | None
     clock_skew_ms: float | None = Field(
-        description="Positive: its clock is fast. The way to the server counts as slow."
+        description="Positive: its clock is fast. The network delay makes it look slow."
     )
-    silent: bool = Field(description="Nothing was heard of it for a minute.")
+    silent: bool = Field(description="No request of the device arrived for one minute.")
 
 
 class ServiceLevelDocument(Document):
@@ -40,11 +40,11 @@ class ServiceLevelDocument(Document):
     gym_id: UUID
     since: datetime
     as_of: datetime
-    scans: int = Field(description="How many were looked at, offline ones too; those have no share in the times.")
-    at_most: int = Field(description="Only the newest, so many at most, are looked at.")
-    limited: bool = Field(description="There were more.")
+    scans: int = Field(description="Number of scans in this report. Offline scans are counted, but not in the times.")
+    at_most: int = Field(description="Maximum number of scans in this report; the newest are used.")
+    limited: bool = Field(description="There were more scans than the maximum.")
     outcomes: dict[str, int]
-    reasons: dict[str, int] = Field(description="Of the refused ones.")
+    reasons: dict[str, int] = Field(description="Refused scans by reason.")
     p50_ms: float | None
     p95_ms: float | None
     gates: list[GateLevelDocument]

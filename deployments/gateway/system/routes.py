@@ -15,13 +15,13 @@ router = guarded_router("system")
 
 @router.get("/health")
 async def health() -> AliveDocument:
-    """Whether this process answers."""
+    """Check that this process answers."""
     return AliveDocument(alive=True)
 
 
 @router.get("/ready", responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}})
 async def ready(parts: Deps, response: Response) -> ReadyDocument:
-    """Whether every part that scans need is ready, with the latency of each part. Answers within 2 s.
+    """Check that every service that scans need is ready, with its latency. Answers within 2 s.
 
     Dependencies that are not `required` do not count: a load balancer must not disconnect the doors because payments
     fail.

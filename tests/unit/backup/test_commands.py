@@ -37,7 +37,7 @@ def test_a_backup_lists_its_contents_and_can_be_verified(stack: Settings, tmp_pa
     assert said["rows"]["visits"] == 2
     assert said["bytes"] == (tmp_path / "monday").stat().st_size
     assert said["left_out"] == said["missing_pictures"] == []
-    assert "is whole" in run(stack, "restore", file, "--check").stdout
+    assert "is valid" in run(stack, "restore", file, "--check").stdout
     assert json.loads(run(stack, "restore", file, "--check", "--json").stdout)["good"] is True
 
 

@@ -125,7 +125,7 @@ def test_a_response_of_another_server_is_recognised(body: str) -> None:
 
 
 def test_a_hint_for_an_invalid_token_names_the_variable() -> None:
-    api, _ = asked(problem("unauthenticated", "The token is not valid here, or no longer."))
+    api, _ = asked(problem("unauthenticated", "The access token is invalid or expired."))
     assert "FITMONITOR_TOKEN" in str(refused(lambda: api.get("/gyms")))
 
 

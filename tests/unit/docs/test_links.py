@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -6,6 +7,8 @@ import pytest
 from tests.documented.pages import PROJECT, Page, anchor, pages
 
 ALL = pages()
+# Files and folders of the source, in backticks: `domain/door/rules.py`, `consumers/`.
+_SOURCE = re.compile(r"`((?:cluster|consumers|deployments|domain|integrations|lambdas|tests)/[\w/]*(?:\.\w+)?)`")
 
 
 @pytest.mark.parametrize("page", ALL, ids=lambda page: page.name)
@@ -31,6 +34,21 @@ def test_a_link_that_leads_nowhere_is_noticed(tmp_path: Path) -> None:
     assert not _leads(readme, str(tmp_path))
     assert not _leads(readme, "http://127.0.0.1:8000/docs")
     assert _leads(readme, "docs/payments.md#the-sandbox")
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_exists(page: Page) -> None:
+    missing = [
+        f"{page.name}: {name}" for name in _SOURCE.findall(page.path.read_text()) if not (PROJECT / name).exists()
+    ]
+    assert missing == []
+
+
+def test_a_file_that_does_not_exist_is_noticed() -> None:
+    assert _SOURCE.findall("`domain/nothing.py`, `consumers/` and `docs/nothing.md`") == [
+        "domain/nothing.py",
+        "consumers/",
+    ]
 
 
 @pytest.mark.parametrize(

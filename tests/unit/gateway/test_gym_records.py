@@ -205,7 +205,7 @@ async def test_the_roll_call_is_a_page_a_table_and_a_pdf(rig: Rig) -> None:
     shown = await rig.client.get(f"/gyms/{at.gym}/inside.html", headers=staff)
     assert shown.headers["content-type"].startswith("text/html")
     assert_keeps_policy(shown.text, shown.headers["content-security-policy"])
-    assert "2 inside of 100 at most, 2026-03-02 13:00:00 Europe/Berlin" in shown.text
+    assert "2 of 100 inside, 2026-03-02 13:00:00 Europe/Berlin" in shown.text
     listed = await rig.client.get(f"/gyms/{at.gym}/inside.csv", headers=staff)
     assert [row[0] for row in csv.reader(io.StringIO(listed.content.decode("utf-8-sig")))] == ["name", "Mia", "Mia"]
     assert listed.headers["content-type"] == "text/csv; charset=utf-8"
