@@ -28,10 +28,6 @@ class EntryKind(StrEnum):
     UNBAN = "unban"
 
 
-# These kinds move days of a member. All others grant days or take them back.
-MOVES = frozenset({EntryKind.FREEZE, EntryKind.UNFREEZE, EntryKind.DISPUTE_OPENED, EntryKind.DISPUTE_WON})
-
-
 _MONEY_BACK = frozenset({EntryKind.REFUND, EntryKind.REVERSAL, EntryKind.DISPUTE_LOST})
 
 
