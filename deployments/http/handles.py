@@ -17,7 +17,7 @@ from deployments.http.door_replies import DoorAnswer
 from deployments.http.ports import Ping
 from deployments.http.problems import ApiProblem, retryable
 from deployments.idempotent_calls import IdempotentAnswer
-from deployments.identity.services import CALLERS_WAIT_S
+from deployments.identity.services import CALLERS_WAIT_S, DATABASE_ONLY
 from deployments.payments.orders import OrderService
 from deployments.payments.provider_events import ProviderEventService
 from deployments.qr.passes import ImageKind, IssuedPass
@@ -76,25 +76,17 @@ class ServicesByHandle:
 
     Args:
         handle: of the deployment.
-        within_s: how long an answer may take.
-        slow_within_s: how long the answers of `slow` methods may take.
+        time_limit_s: how long the answer of a method may take, in seconds.
     """
 
-    def __init__(
-        self,
-        handle: DeploymentHandle[Any],
-        within_s: float,
-        slow_within_s: float = 0.0,
-        slow: Iterable[Callable[..., Any]] = (),
-    ) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], time_limit_s: Callable[[MethodName], float]) -> None:
         self._handle = handle
-        self._within_s = within_s
-        self._slow = dict.fromkeys(map(name_of, slow), slow_within_s)
+        self._time_limit_s = time_limit_s
 
     async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """See `ports.AskGym`."""
         name = name_of(method)
-        answer: R = await _call(self._handle, self._limit_of(name), "call", name, *args, **kwargs)
+        answer: R = await _call(self._handle, self._time_limit_s(name), "call", name, *args, **kwargs)
         return answer
 
     async def once(
@@ -108,27 +100,29 @@ class ServicesByHandle:
         """See `ports.AskOnce`."""
         name = name_of(method)
         answer: IdempotentAnswer[R] | KeyState = await _call(
-            self._handle, self._limit_of(name), "call_once", request, name, *args, **kwargs
+            self._handle, self._time_limit_s(name), "call_once", request, name, *args, **kwargs
         )
         return answer
-
-    def _limit_of(self, name: MethodName) -> float:
-        return self._slow.get(name, self._within_s)
 
 
 def gym_by_handle(handle: DeploymentHandle[Any]) -> ServicesByHandle:
     """The Gym deployment."""
-    return ServicesByHandle(handle, _ANSWER_WITHIN_S, _PICTURE_WITHIN_S, _MAKES_PICTURES)
+    return ServicesByHandle(handle, _limits(_ANSWER_WITHIN_S, _MAKES_PICTURES, _PICTURE_WITHIN_S))
 
 
 def identity_by_handle(handle: DeploymentHandle[Any]) -> ServicesByHandle:
-    """The Identity deployment. Sessions wait for nobody but the database."""
-    return ServicesByHandle(handle, CALLERS_WAIT_S)
+    """The Identity deployment. Every request of a signed-in user may wait for its sessions, so these get less time."""
+    return ServicesByHandle(handle, lambda name: _ANSWER_WITHIN_S if name.service in DATABASE_ONLY else CALLERS_WAIT_S)
 
 
 def payments_by_handle(handle: DeploymentHandle[Any]) -> ServicesByHandle:
     """The Payments deployment."""
-    return ServicesByHandle(handle, _PAYMENTS_WITHIN_S, _PROVIDER_WITHIN_S, _ASKS_PROVIDER)
+    return ServicesByHandle(handle, _limits(_PAYMENTS_WITHIN_S, _ASKS_PROVIDER, _PROVIDER_WITHIN_S))
+
+
+def _limits(usual_s: float, slow: Iterable[Callable[..., Any]], slow_s: float) -> Callable[[MethodName], float]:
+    slow_names = frozenset(map(name_of, slow))
+    return lambda name: slow_s if name in slow_names else usual_s
 
 
 def ping_by_handle(handle: DeploymentHandle[Any]) -> Ping:

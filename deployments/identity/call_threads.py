@@ -6,12 +6,10 @@ from functools import partial
 from typing import Any
 
 from deployments.idempotent_calls import IdempotentAnswer
-from deployments.identity.authorization_codes import AuthorizationCodeService
-from deployments.identity.sessions import SessionService
-from deployments.service_host import HealthService, MethodName, ServiceHost
+from deployments.identity.services import DATABASE_ONLY
+from deployments.service_host import MethodName, ServiceHost
 from domain.idempotency import IdempotentRequest, KeyState
 
-_DATABASE_ONLY = {service.__name__ for service in (SessionService, AuthorizationCodeService, HealthService)}
 _DATABASE_ONLY_THREADS = 2
 
 
@@ -32,7 +30,7 @@ class CallThreads:
 
     async def call(self, name: MethodName, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - see `ServiceHost`
         """See `ServiceHost.call`."""
-        threads = self._database_only if name.service in _DATABASE_ONLY else self._others
+        threads = self._database_only if name.service in DATABASE_ONLY else self._others
         work = partial(self._host.call, name, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
