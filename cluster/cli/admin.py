@@ -13,7 +13,8 @@ from cluster.cli.output import print_json, print_plain
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from deployments.gateway.identity.schemas import Email, PersonName
-from deployments.identity.backend import IdentityBackend, open_backend
+from deployments.identity.backend import IdentityBackend
+from deployments.identity.open_backend import open_backend
 from domain.clock import system_clock
 from domain.identity.model import IdentityRefusal, Role
 from domain.identity.ports import Account, Directory, IdentityProvider, ProviderUnavailableError, RoleAction

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from deployments.idempotent_calls import IdempotentAnswer
-from deployments.identity.backend import open_backend
 from deployments.identity.call_threads import CallThreads
+from deployments.identity.open_backend import open_backend
 from deployments.identity.services import ANSWERS_WITHIN_S, identity_services
 from deployments.service_host import MethodName, ServiceHost, open_store
 from domain.idempotency import IdempotentRequest, KeyState

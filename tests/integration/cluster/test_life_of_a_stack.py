@@ -60,7 +60,7 @@ def test_whatever_a_killed_stack_left_the_next_one_starts(stack: TestedStack) ->
     assert stack.run("status").returncode == 1
     done = stack.down()
     assert done.returncode == 0, done.stderr
-    assert "left behind" in done.stdout
+    assert "leftovers of a killed stack" in done.stdout
     assert "Ray" in done.stdout
     assert living(processes) == []
     assert not run_dir.exists()

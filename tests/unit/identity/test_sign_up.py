@@ -12,8 +12,9 @@ import pytest
 import structlog
 
 from deployments.idempotent_calls import IdempotentAnswer
-from deployments.identity.backend import IdentityBackend, open_backend
+from deployments.identity.backend import IdentityBackend
 from deployments.identity.local_functions import LocalFunctions, LocalTriggers
+from deployments.identity.open_backend import open_backend
 from deployments.identity.services import IdentityServices, identity_services
 from deployments.identity.sign_up import SignUpService
 from deployments.identity.signed_in import SignedIn
