@@ -33,6 +33,7 @@ _log = structlog.get_logger(__name__)
 # When a holder is killed, suspended or cut off, another replica takes over after both times together.
 LEASE_DURATION = timedelta(seconds=30)
 LEASE_RETRY_S = 10.0
+FAILURE_RETRY_S = 10.0
 # Longer than any work without a transaction: reconciliation reads all pages of a list from the payment provider.
 _HANGS_AFTER_S = 900.0
 
@@ -80,18 +81,20 @@ class PeriodicJob(BackgroundThread):
         self._lease.store.close()
 
     def run(self) -> None:
-        """Run until stopped. No failure ends it, because work that is due stays due."""
+        """Run until stopped. After a failure it runs again soon, because work that is due stays due."""
         while not self._stopping.is_set():
             self._beat()
+            pause_s = min(self._interval_s, FAILURE_RETRY_S)
             try:
                 if self._lease.is_held or self._lease.try_acquire():
                     self.run_once()
+                    pause_s = self._interval_s
             except (SQLAlchemyError, OSError, LeaseLostError, UnavailableError) as error:
                 _log.warning("job_postponed", job=self._name, reason=describe_error(error))
             except Exception:  # noqa: BLE001 - retried, like every other failure
                 _log.exception("job_failed", job=self._name)
                 self._lease.release()  # another replica may succeed
-            self._stopping.wait(self._interval_s if self._lease.is_held else min(self._interval_s, LEASE_RETRY_S))
+            self._stopping.wait(pause_s if self._lease.is_held else min(self._interval_s, LEASE_RETRY_S))
         self._lease.release()
         self.close()
 
