@@ -21,9 +21,10 @@ depends_on = None
 def upgrade() -> None:
     """Add `subject_id` and `held_until`, drop `status`."""
     existing = existing_columns(op.get_bind(), "idempotency_keys")
-    for column in (sa.Column("subject_id", Id(), nullable=True), sa.Column("held_until", Instant(), nullable=True)):
-        if column.name not in existing:
-            op.add_column("idempotency_keys", column)
+    if "subject_id" not in existing:
+        op.add_column("idempotency_keys", sa.Column("subject_id", Id(), nullable=True))
+    if "held_until" not in existing:
+        op.add_column("idempotency_keys", sa.Column("held_until", Instant(), nullable=True))
     if "status" in existing:
         op.drop_column("idempotency_keys", "status")
 

@@ -31,9 +31,10 @@ _SCANS = sa.table("scans", *(sa.column(name) for name in ("id", "member_id", "vi
 def upgrade() -> None:
     """Add the columns, fill them from existing visits, and add the check."""
     existing = existing_columns(op.get_bind(), "visits")
-    for column in (sa.Column("rule_ended_at", Instant(), nullable=True), sa.Column("rule", code(32), nullable=True)):
-        if column.name not in existing:
-            op.add_column("visits", column)
+    if "rule_ended_at" not in existing:
+        op.add_column("visits", sa.Column("rule_ended_at", Instant(), nullable=True))
+    if "rule" not in existing:
+        op.add_column("visits", sa.Column("rule", code(32), nullable=True))
     op.execute(
         sa.update(_VISITS)
         .where(
