@@ -13,8 +13,8 @@ from consumers.background_thread import BackgroundThread
 from consumers.database import open_store
 from consumers.failure_policy import describe_error
 from domain.clock import Clock, system_clock
-from domain.door.model import TidyRequest
-from domain.door.service import gyms_to_tidy
+from domain.door.model import ExpireVisitsRequest
+from domain.door.service import gyms_with_forgotten_visits
 from domain.errors import UnavailableError
 from domain.identity.ports import Mail, Mailer, MailUnavailableError
 from domain.ids import new_id
@@ -24,7 +24,7 @@ from domain.memberships.reminders import send_reminders
 from domain.payments.ports import PaymentProvider
 from domain.payments.reconciliation import Reconciliation
 from integrations.kafka.command_producer import CommandProducer
-from integrations.kafka.messages import TidyCommand
+from integrations.kafka.messages import ExpireVisitsCommand
 from integrations.lease import Lease
 from integrations.settings import DatabaseSettings
 
@@ -131,11 +131,14 @@ class ForgottenVisitsJob(PeriodicJob):
         now = self._clock()
         with self._lease.store.reading() as connection:
             self._lease.check(connection)
-            gym_ids = gyms_to_tidy(connection, now)
+            gym_ids = gyms_with_forgotten_visits(connection, now)
         if gym_ids:
             _log.info("forgotten_visits_found", gyms=len(gym_ids))
         self._producer.produce(
-            [(gym_id, TidyCommand(command_id=new_id(), tidy=TidyRequest(gym_id, now))) for gym_id in gym_ids]
+            [
+                (gym_id, ExpireVisitsCommand(command_id=new_id(), expire=ExpireVisitsRequest(gym_id, now)))
+                for gym_id in gym_ids
+            ]
         )
 
     def close(self) -> None:
