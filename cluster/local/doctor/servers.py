@@ -98,7 +98,7 @@ def _check_kafka(settings: Settings, *, up: bool) -> Iterator[Finding]:
     kafka = settings.kafka
     where = kafka.bootstrap_servers
     # Otherwise the client's log lines mix with the output.
-    configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}))
+    configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}), warn_of_deprecated=False)
     try:
         found = AdminClient(common_config(kafka)).list_topics(timeout=_TIMEOUT_S)
     except KafkaException as error:
