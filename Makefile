@@ -56,7 +56,7 @@ docs: $(VENV)/.installed-dev ## Build these pages as a site that needs no networ
 	@NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build
 	@echo "dist/docs/index.html; with search: python3 -m http.server --bind 127.0.0.1 --directory dist/docs 8080"
 
-format: $(VENV)/.installed-dev ## Format the code and fix what can be fixed.
+format: $(VENV)/.installed-dev ## Format the code and fix what can be fixed automatically.
 	$(BIN)/ruff check --fix --exit-zero
 	$(BIN)/ruff format
 

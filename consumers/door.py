@@ -18,12 +18,12 @@ from integrations.kafka.messages import (
     DoorCommand,
     DoorReply,
     EndVisitCommand,
+    ExpireVisitsCommand,
     HeadCountCommand,
     MachineCommand,
     OfflineScanCommand,
     ReplyTo,
     ScanCommand,
-    TidyCommand,
     decode_command,
     reply,
 )
@@ -194,5 +194,5 @@ def request_of(command: DoorCommand) -> DoorRequest:
             return command.count
         case MachineCommand():
             return command.machine
-        case TidyCommand():
-            return command.tidy
+        case ExpireVisitsCommand():
+            return command.expire

@@ -13,8 +13,8 @@ from consumers.background_thread import BackgroundThread
 from consumers.database import open_store
 from consumers.failure_policy import describe_error
 from domain.clock import Clock, system_clock
-from domain.door.model import TidyRequest
-from domain.door.service import gyms_to_tidy
+from domain.door.model import ExpireVisitsRequest
+from domain.door.service import gyms_with_forgotten_visits
 from domain.errors import UnavailableError
 from domain.identity.ports import Mail, Mailer, MailUnavailableError
 from domain.ids import new_id
@@ -24,7 +24,7 @@ from domain.memberships.reminders import send_reminders
 from domain.payments.ports import PaymentProvider
 from domain.payments.reconciliation import Reconciliation
 from integrations.kafka.command_producer import CommandProducer
-from integrations.kafka.messages import TidyCommand
+from integrations.kafka.messages import ExpireVisitsCommand
 from integrations.lease import Lease
 from integrations.settings import DatabaseSettings
 
@@ -33,6 +33,7 @@ _log = structlog.get_logger(__name__)
 # When a holder is killed, suspended or cut off, another replica takes over after both times together.
 LEASE_DURATION = timedelta(seconds=30)
 LEASE_RETRY_S = 10.0
+FAILURE_RETRY_S = 10.0
 # Longer than any work without a transaction: reconciliation reads all pages of a list from the payment provider.
 _HANGS_AFTER_S = 900.0
 
@@ -80,18 +81,20 @@ class PeriodicJob(BackgroundThread):
         self._lease.store.close()
 
     def run(self) -> None:
-        """Run until stopped. No failure ends it, because work that is due stays due."""
+        """Run until stopped. After a failure it runs again soon, because work that is due stays due."""
         while not self._stopping.is_set():
             self._beat()
+            pause_s = min(self._interval_s, FAILURE_RETRY_S)
             try:
                 if self._lease.is_held or self._lease.try_acquire():
                     self.run_once()
+                    pause_s = self._interval_s
             except (SQLAlchemyError, OSError, LeaseLostError, UnavailableError) as error:
                 _log.warning("job_postponed", job=self._name, reason=describe_error(error))
             except Exception:  # noqa: BLE001 - retried, like every other failure
                 _log.exception("job_failed", job=self._name)
                 self._lease.release()  # another replica may succeed
-            self._stopping.wait(self._interval_s if self._lease.is_held else min(self._interval_s, LEASE_RETRY_S))
+            self._stopping.wait(pause_s if self._lease.is_held else min(self._interval_s, LEASE_RETRY_S))
         self._lease.release()
         self.close()
 
@@ -128,11 +131,14 @@ class ForgottenVisitsJob(PeriodicJob):
         now = self._clock()
         with self._lease.store.reading() as connection:
             self._lease.check(connection)
-            gym_ids = gyms_to_tidy(connection, now)
+            gym_ids = gyms_with_forgotten_visits(connection, now)
         if gym_ids:
             _log.info("forgotten_visits_found", gyms=len(gym_ids))
         self._producer.produce(
-            [(gym_id, TidyCommand(command_id=new_id(), tidy=TidyRequest(gym_id, now))) for gym_id in gym_ids]
+            [
+                (gym_id, ExpireVisitsCommand(command_id=new_id(), expire=ExpireVisitsRequest(gym_id, now)))
+                for gym_id in gym_ids
+            ]
         )
 
     def close(self) -> None:

@@ -19,8 +19,12 @@ from integrations.settings import Settings, deprecated_settings_in_use
 _SERVE = "ray.serve"
 
 
-def configure_logging(settings: Settings) -> None:
+def configure_logging(settings: Settings, *, warn_of_deprecated: bool = True) -> None:
     """Write structlog's events to standard error, from the configured level on.
+
+    Args:
+        settings: contain the level.
+        warn_of_deprecated: whether to log deprecated settings. Commands print them as plain lines instead.
 
     Raises:
         ValueError: unknown level.
@@ -45,7 +49,8 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=False,
     )
-    warn_of_deprecated_settings()
+    if warn_of_deprecated:
+        warn_of_deprecated_settings()
 
 
 @cache  # once per process, however often logging is configured

@@ -25,8 +25,8 @@ only; each part can be replaced by its own setting. A local stack needs no setti
 - **S**: a secret. It is never logged. It has no insecure default.
 - **P**: required in production.
 - Relative paths start at the current folder of the command.
-- A deprecated name stays valid for one version. Logs and `fitmonitor doctor` name each that is in use. If both names of
-  a setting have a value, the values must be equal.
+- A deprecated name stays valid for one version. Commands, logs and `fitmonitor doctor` name each that is in use. If
+  both names of a setting have a value, the values must be equal.
 """
 
 _TABLE = "\n| variable | type | default | | meaning |\n|---|---|---|---|---|\n"

@@ -39,7 +39,7 @@ def opened(settings: Settings) -> Iterator[Store]:
         raise CommandError("this stack has no database yet", _HINT)
     store = Store(url, pool_size=1)
     before = structlog.get_config()
-    configure_logging(settings)  # to standard error: standard output may be read by a program
+    configure_logging(settings, warn_of_deprecated=False)  # to standard error: standard output may be read by a program
     try:
         yield store
     except SQLAlchemyError as error:

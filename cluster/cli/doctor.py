@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -30,7 +31,9 @@ def doctor(
         typer.Option(help="The profile to check for (default: FITMONITOR_PROFILE, else embedded).", show_default=False),
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON. `mend` is the deprecated name of `hint`.")
+    ] = False,
 ) -> None:
     """Check this machine, and the servers of a running stack or of production. Each problem comes with its fix.
 
@@ -41,7 +44,8 @@ def doctor(
     settings, problems = _settings(profile)
     findings = [*problems, *examine(settings, profile or settings.profile, _running(settings))]
     if as_json:
-        print_json(findings)
+        # `mend` is the deprecated name of `hint`.
+        print_json([{**asdict(finding), "mend": finding.hint} for finding in findings])
     else:
         _show(findings)
     if any(finding.lacks for finding in findings):
@@ -62,12 +66,12 @@ def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
             problems += [each for each in _problems(error) if each not in problems]
             settings = Settings(profile=Profile.EMBEDDED)
     fix = "set it in the environment as docs/configuration.md describes"
-    return settings, [Finding("settings", good=False, found=each, mend=fix) for each in problems]
+    return settings, [Finding("settings", good=False, found=each, hint=fix) for each in problems]
 
 
 def _deprecated(setting: DeprecatedSetting) -> Finding:
     found = f"{setting.variable} is deprecated"
-    return Finding("settings", good=False, found=found, mend=setting.hint, needed=False)
+    return Finding("settings", good=False, found=found, hint=setting.hint, needed=False)
 
 
 def _read(profile: Profile | None) -> Settings:
@@ -103,4 +107,4 @@ def _show(findings: list[Finding]) -> None:
         mark, style = ("ok", "green") if finding.good else ("lack", "red") if finding.needed else ("note", "yellow")
         console.print(Text.assemble((f"{mark:<4}", style), f"  {finding.what}: {finding.found}"))
         if not finding.good:
-            console.print(Text(f"      {finding.mend}", "bold"))
+            console.print(Text(f"      {finding.hint}", "bold"))

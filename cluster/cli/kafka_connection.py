@@ -25,7 +25,7 @@ def stack_kafka() -> Iterator[KafkaSettings]:
     if not settings.kafka.bootstrap_servers:
         raise CommandError("no stack is running, and no Kafka is configured", _HINT)
     # The client's own log lines would come before the error.
-    configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}))
+    configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}), warn_of_deprecated=False)
     servers = settings.kafka.bootstrap_servers
     try:
         yield settings.kafka

@@ -68,6 +68,7 @@ COMMANDS: Sequence[Entry] = (
     Entry("backup", "cluster.cli.backup:backup", Panel.OPERATE, "Write a backup of the stack, running or stopped."),
     Entry("restore", "cluster.cli.restore:restore", Panel.OPERATE, "Load a backup into an empty stack, or verify it."),
     Entry("token", "cluster.cli.token:token", Panel.OPERATE, "Print an access token for a user of this stack."),
+    Entry("identity", "cluster.cli.identity:app", Panel.OPERATE, "Rotate the local keys that sign tokens."),
     Entry(
         "payments",
         "cluster.cli.payments:app",

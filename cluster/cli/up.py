@@ -11,6 +11,7 @@ from cluster.local.folders import serve_config_file
 from cluster.local.progress import Progress
 from cluster.local.stack import StackOptions, StoppedError
 from cluster.local.supervisor import Supervisor
+from cluster.settings_file import warn_of_deprecated_settings
 from integrations.settings import Profile, Settings
 
 
@@ -35,6 +36,7 @@ def up(
     """
     if profile is not None:
         os.environ["FITMONITOR_PROFILE"] = profile
+    warn_of_deprecated_settings()
     settings = Settings()
     if settings.profile is Profile.PRODUCTION:
         raise CommandError(

@@ -25,7 +25,7 @@ A refused scan is not an error: its response is a 200 with `outcome: refused` an
 def page() -> str:
     """The content of docs/errors.md."""
     return _HEAD + "".join(
-        f"| `{code}` | {kind.status} | {kind.title} | {kind.mend} |\n" for code, kind in KINDS.items()
+        f"| `{code}` | {kind.status} | {kind.title} | {kind.hint} |\n" for code, kind in KINDS.items()
     )
 
 

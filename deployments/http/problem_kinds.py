@@ -8,7 +8,7 @@ class ProblemKind(NamedTuple):
 
     status: int
     title: str
-    mend: str
+    hint: str
 
 
 KINDS: dict[str, ProblemKind] = {

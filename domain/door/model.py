@@ -304,7 +304,7 @@ class HeadCountAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class TidyRequest:
+class ExpireVisitsRequest:
     """End forgotten visits and uses of machines at a gym: those that last longer than its limits allow."""
 
     gym_id: UUID
@@ -312,7 +312,7 @@ class TidyRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class TidyAnswer:
+class ExpireVisitsAnswer:
     """Numbers of visits and uses of machines that ended by rule."""
 
     gym_id: UUID
@@ -351,7 +351,7 @@ class CheckPayment:
 
 
 DoorRequest = (
-    ScanRequest | AnnulRequest | EndVisitRequest | OfflineScan | HeadCountRequest | TidyRequest | MachineRequest
+    ScanRequest | AnnulRequest | EndVisitRequest | OfflineScan | HeadCountRequest | ExpireVisitsRequest | MachineRequest
 )
 DoorResult = (
     ScanAnswer
@@ -359,7 +359,7 @@ DoorResult = (
     | EndVisitAnswer
     | OfflineAnswer
     | HeadCountAnswer
-    | TidyAnswer
+    | ExpireVisitsAnswer
     | MachineAnswer
     | Rejected
     | CheckPayment

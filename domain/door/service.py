@@ -21,14 +21,14 @@ from domain.door.model import (
     DoorResult,
     EndVisitAnswer,
     EndVisitRequest,
+    ExpireVisitsAnswer,
+    ExpireVisitsRequest,
     HeadCountAnswer,
     HeadCountRequest,
     OfflineAnswer,
     OfflineScan,
     Rejected,
     ScanRequest,
-    TidyAnswer,
-    TidyRequest,
 )
 from domain.door.offline import decide_upload
 from domain.door.repository import DoorRepository
@@ -80,7 +80,7 @@ def entitled_until(connection: Connection, member_id: UUID, gym_id: UUID, now: d
     return None if state is None else last_entitled_day(state, now)
 
 
-def gyms_to_tidy(connection: Connection, now: datetime) -> list[UUID]:
+def gyms_with_forgotten_visits(connection: Connection, now: datetime) -> list[UUID]:
     """The gyms at which a visit or a use of a machine is forgotten.
 
     The number of statements grows with the gyms in use, not with the members inside.
@@ -128,7 +128,7 @@ def _decide_single(
             return _end_visit(connection, request, gym, clock)
         case HeadCountRequest():
             return _count_heads(connection, request, gym, clock)
-        case TidyRequest():
+        case ExpireVisitsRequest():
             return _end_forgotten(connection, gym, clock())
         case ScanRequest():
             raise AssertionError("scans are decided together")
@@ -190,7 +190,7 @@ def _count_heads(
     return answer
 
 
-def _end_forgotten(connection: Connection, gym: LockedGym, now: datetime) -> TidyAnswer:
+def _end_forgotten(connection: Connection, gym: LockedGym, now: datetime) -> ExpireVisitsAnswer:
     """End forgotten visits and uses of machines."""
     repository = VisitRepository(connection)
     state = repository.load_forgotten(gym.id, now)

@@ -15,12 +15,12 @@ from domain.door.machine_rules import ended_with_visits, freed
 from domain.door.model import (
     EndVisitAnswer,
     EndVisitRequest,
+    ExpireVisitsAnswer,
     HeadCountAnswer,
     HeadCountRequest,
     Inferred,
     Problem,
     Rejected,
-    TidyAnswer,
 )
 from domain.door.state import LockedGym, VisitRow
 from domain.gyms.opening_hours import closing_after
@@ -185,11 +185,11 @@ def decide_head_count(
     return answer, replace(changes, new_visits=added, head_count=row)
 
 
-def end_forgotten(gym: LockedGym, state: ForgottenState, now: datetime) -> tuple[TidyAnswer, VisitChanges]:
+def end_forgotten(gym: LockedGym, state: ForgottenState, now: datetime) -> tuple[ExpireVisitsAnswer, VisitChanges]:
     """End the forgotten visits and uses of machines at a gym."""
     changes = _end(gym.id, state.visits, Inferred.FORGOTTEN, state.uses_of_visits, now)
     long_uses = [EndedUse(use, now, UseEnded.TOO_LONG) for use in state.long_uses]
-    answer = TidyAnswer(gym.id, len(state.visits), len(long_uses), now)
+    answer = ExpireVisitsAnswer(gym.id, len(state.visits), len(long_uses), now)
     return answer, replace(
         changes, ended_uses=[*changes.ended_uses, *long_uses], events=[*changes.events, *map(freed, long_uses)]
     )

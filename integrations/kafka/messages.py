@@ -18,6 +18,8 @@ from domain.door.model import (
     DoorResult,
     EndVisitAnswer,
     EndVisitRequest,
+    ExpireVisitsAnswer,
+    ExpireVisitsRequest,
     HeadCountAnswer,
     HeadCountRequest,
     OfflineAnswer,
@@ -27,8 +29,6 @@ from domain.door.model import (
     Rejected,
     ScanAnswer,
     ScanRequest,
-    TidyAnswer,
-    TidyRequest,
 )
 from domain.payments.provider_events import PaymentEvent
 
@@ -100,17 +100,26 @@ class MachineCommand(msgspec.Struct, frozen=True, tag_field="type", tag="machine
     version: Literal[1] = 1
 
 
-class TidyCommand(msgspec.Struct, frozen=True, tag_field="type", tag="tidy"):
-    """On `door-commands`, key gym id: end forgotten visits and machine uses that have expired. No reply is expected."""
+class ExpireVisitsCommand(msgspec.Struct, frozen=True, tag_field="type", tag="tidy"):
+    """On `door-commands`, key gym id: end forgotten visits and machine uses that have expired. No reply is expected.
+
+    The type and the field are called `tidy` in JSON, so that consumers of every version read it.
+    """
 
     command_id: UUID
-    tidy: TidyRequest
+    expire: ExpireVisitsRequest = msgspec.field(name="tidy")
     reply_to: None = None
     version: Literal[1] = 1
 
 
 DoorCommand = (
-    ScanCommand | AnnulCommand | EndVisitCommand | OfflineScanCommand | HeadCountCommand | MachineCommand | TidyCommand
+    ScanCommand
+    | AnnulCommand
+    | EndVisitCommand
+    | OfflineScanCommand
+    | HeadCountCommand
+    | MachineCommand
+    | ExpireVisitsCommand
 )
 
 ReplyKind = Literal[
@@ -131,7 +140,7 @@ _REPLY_KINDS: dict[type, ReplyKind] = {
     OfflineAnswer: "offline_answer",
     HeadCountAnswer: "head_count_answer",
     MachineAnswer: "machine_answer",
-    TidyAnswer: "tidy_answer",
+    ExpireVisitsAnswer: "tidy_answer",
     Rejected: "rejected",
     CheckPayment: "check_payment",
 }

@@ -37,11 +37,22 @@ def ensure_signing_key(key_dir: Path) -> str:
     return key_id
 
 
-def rotate_signing_key(key_dir: Path) -> str:
-    """Add a key that signs from now on. Signatures of the others stay valid. Returns its id."""
+def rotate_signing_key(key_dir: Path, *, retire: bool = False) -> str:
+    """Add a key that signs from now on.
+
+    Args:
+        key_dir: the folder of the keys.
+        retire: delete the earlier keys, so that their tokens become invalid; otherwise these stay valid.
+
+    Returns:
+        The id of the new key.
+    """
     folder = KeyFolder(key_dir)
     with folder.locked():
+        earlier = folder.key_ids()
         key_id = folder.add(_new_pem())
+        for each in earlier if retire else []:
+            folder.remove(each)
         _publish(folder)
     return key_id
 

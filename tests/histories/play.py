@@ -18,6 +18,8 @@ from domain.door.model import (
     DoorResult,
     EndVisitAnswer,
     EndVisitRequest,
+    ExpireVisitsAnswer,
+    ExpireVisitsRequest,
     HeadCountAnswer,
     Inferred,
     OfflineAnswer,
@@ -28,8 +30,6 @@ from domain.door.model import (
     Rejected,
     ScanAnswer,
     ScanRequest,
-    TidyAnswer,
-    TidyRequest,
 )
 from domain.door.reconcile import disagreements
 from domain.door.service import decide_batch
@@ -267,8 +267,8 @@ class Play:
     def _rule(self, step: Step) -> None:
         gym = self._arena.gyms[step.gym]
         if step.kind is Kind.TIDY:
-            (tidied,) = self._ask(TidyRequest(gym, self._world.clock.now))
-            assert isinstance(tidied, TidyAnswer)
+            (tidied,) = self._ask(ExpireVisitsRequest(gym, self._world.clock.now))
+            assert isinstance(tidied, ExpireVisitsAnswer)
             self._oracle.tidied(gym, tidied.decided_at)
             return
         began = [visit.at for visit in self._oracle.inside(gym)]

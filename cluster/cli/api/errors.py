@@ -105,6 +105,6 @@ def _hint(code: str) -> str:
     if code in _HINTS:
         return _HINTS[code]
     kind = KINDS.get(code)
-    if kind is None or "`" in kind.mend:  # a code of a later version, or a hint that names HTTP calls
+    if kind is None or "`" in kind.hint:  # a code of a later version, or a hint that names HTTP calls
         return ""
-    return kind.mend[:1].lower() + kind.mend[1:].removesuffix(".")
+    return kind.hint[:1].lower() + kind.hint[1:].removesuffix(".")

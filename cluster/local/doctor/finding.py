@@ -11,14 +11,14 @@ class Finding:
         what: what was checked.
         good: whether the check has passed.
         found: the current state.
-        mend: how to fix it, as a command if possible.
+        hint: how to fix it, as a command if possible.
         needed: False if the stack works without it.
     """
 
     what: str
     good: bool
     found: str
-    mend: str
+    hint: str
     needed: bool = True
 
     @property

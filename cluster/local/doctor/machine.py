@@ -45,9 +45,9 @@ def check_machine(profile: Profile, settings: Settings, *, up: bool) -> Iterator
     system = f"{platform.system()} {platform.machine()}"
     yield Finding("system", platform.system() == "Linux", system, "use Linux; on other systems a container or WSL 2")
     try:
-        yield Finding("Ray", good=True, found=version("ray"), mend="")
+        yield Finding("Ray", good=True, found=version("ray"), hint="")
     except PackageNotFoundError:
-        yield Finding("Ray", good=False, found="missing", mend="pip install --require-hashes -r requirements.lock")
+        yield Finding("Ray", good=False, found="missing", hint="pip install --require-hashes -r requirements.lock")
     yield from _check_space(profile, settings, up=up)
     yield _check_open_files()
     yield _check_sockets(run_dir(settings.data_dir).parent)
@@ -57,24 +57,24 @@ def check_machine(profile: Profile, settings: Settings, *, up: bool) -> Iterator
 def _check_space(profile: Profile, settings: Settings, *, up: bool) -> Iterator[Finding]:
     memory = psutil.virtual_memory().available / _GIB
     needed = _MEMORY_GIB[profile]
-    mend = f"{needed:.0f} GiB are needed; end other programs: `ps aux --sort -rss | head` lists the largest"
-    yield Finding("memory", memory >= needed or up, f"{memory:.1f} GiB available", mend)
+    hint = f"{needed:.0f} GiB are needed; end other programs: `ps aux --sort -rss | head` lists the largest"
+    yield Finding("memory", memory >= needed or up, f"{memory:.1f} GiB available", hint)
     folder = next(parent for parent in (settings.data_dir, *settings.data_dir.parents) if parent.exists())
     disk = shutil.disk_usage(folder).free / _GIB
     least = _DISK_GIB[profile]
-    mend = f"{least:.0f} GiB are needed; delete files, or set FITMONITOR_DATA_DIR to a folder on another disk"
-    yield Finding("disk", disk >= least, f"{disk:.1f} GiB free in {folder}", mend)
+    hint = f"{least:.0f} GiB are needed; delete files, or set FITMONITOR_DATA_DIR to a folder on another disk"
+    yield Finding("disk", disk >= least, f"{disk:.1f} GiB free in {folder}", hint)
     shared = Path("/dev/shm")  # noqa: S108 - only read
     size = shutil.disk_usage(shared).free >> 20 if shared.is_dir() else 0
-    mend = "sudo mount -o remount,size=256m /dev/shm; start a container with --shm-size=256m"
-    yield Finding("shared memory", size >= _SHM_MIB, f"{size} MiB in {shared}", mend)
+    hint = "sudo mount -o remount,size=256m /dev/shm; start a container with --shm-size=256m"
+    yield Finding("shared memory", size >= _SHM_MIB, f"{size} MiB in {shared}", hint)
 
 
 def _check_open_files() -> Finding:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     unlimited = most == resource.RLIM_INFINITY
-    mend = f"sudo prlimit --pid $$ --nofile=65536; start a container with --ulimit nofile=65536 (minimum {_OPEN_FILES})"
-    return Finding("open files", unlimited or most >= _OPEN_FILES, "no limit" if unlimited else f"limit {most}", mend)
+    hint = f"sudo prlimit --pid $$ --nofile=65536; start a container with --ulimit nofile=65536 (minimum {_OPEN_FILES})"
+    return Finding("open files", unlimited or most >= _OPEN_FILES, "no limit" if unlimited else f"limit {most}", hint)
 
 
 def _check_sockets(folder: Path) -> Finding:
@@ -87,23 +87,23 @@ def _check_sockets(folder: Path) -> Finding:
             listener.bind(f"{made}/socket")
     except OSError as error:
         found = f"cannot create a socket in {folder} ({error.strerror or error})"
-        mend = f"sudo chmod 1777 {folder}; the folder must be on a local disk"
-        return Finding("sockets", good=False, found=found, mend=mend)
-    return Finding("sockets", good=True, found=f"can be created in {folder}", mend="")
+        hint = f"sudo chmod 1777 {folder}; the folder must be on a local disk"
+        return Finding("sockets", good=False, found=found, hint=hint)
+    return Finding("sockets", good=True, found=f"can be created in {folder}", hint="")
 
 
 def _check_clock() -> Finding:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if time.time() < _NOT_BEFORE:
-        return Finding("clock", good=False, found=now, mend="sudo timedatectl set-ntp true")
+        return Finding("clock", good=False, found=now, hint="sudo timedatectl set-ntp true")
     synchronized = _is_synchronized()
     if synchronized is not None:
         found = f"{now}, {'' if synchronized else 'not '}synchronized by NTP"
         return Finding("clock", synchronized, found, "sudo timedatectl set-ntp true")
     if _kernel_reports_unsynchronized():
         # The host may synchronize the clock of this machine.
-        return Finding("clock", good=False, found=f"{now}, not synchronized on this machine", mend=_NTP, needed=False)
-    return Finding("clock", good=True, found=f"{now} (cannot tell whether it is synchronized)", mend="")
+        return Finding("clock", good=False, found=f"{now}, not synchronized on this machine", hint=_NTP, needed=False)
+    return Finding("clock", good=True, found=f"{now} (cannot tell whether it is synchronized)", hint="")
 
 
 def _is_synchronized() -> bool | None:

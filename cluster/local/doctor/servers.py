@@ -48,7 +48,7 @@ def check_pass_keys(settings: Settings) -> Finding:
     try:
         found = len(KeyFolder(folder).key_ids()) if folder else 0
     except OSError as error:
-        return Finding("pass keys", good=False, found=f"{folder}: {error.strerror}", mend=f"mkdir -m 700 -p {folder}")
+        return Finding("pass keys", good=False, found=f"{folder}: {error.strerror}", hint=f"mkdir -m 700 -p {folder}")
     return Finding("pass keys", found > 0, f"{found} in {folder}", "fitmonitor pass rotate-key")
 
 
@@ -62,7 +62,7 @@ def _check_database(settings: Settings, *, up: bool) -> Iterator[Finding]:
         with store.reading() as connection:
             connection.execute(text("SELECT 1"))
             took_ms = (time.perf_counter() - began) * 1000
-            yield Finding("database", good=True, found=f"{where} answers within {took_ms:.0f} ms", mend="")
+            yield Finding("database", good=True, found=f"{where} answers within {took_ms:.0f} ms", hint="")
             yield _check_schema(connection)
             if connection.dialect.name != "sqlite":
                 yield _check_database_clock(connection)
@@ -70,7 +70,7 @@ def _check_database(settings: Settings, *, up: bool) -> Iterator[Finding]:
         # The error's own text may hold the password.
         found = f"{where} cannot be reached ({_cause(error)})"
         hint = f"check FITMONITOR_DATABASE__URL, and that this machine can reach {where.partition('/')[0]}"
-        yield Finding("database", good=False, found=found, mend=_restart_hint(settings) if up else hint)
+        yield Finding("database", good=False, found=found, hint=_restart_hint(settings) if up else hint)
     finally:
         store.close()
 
@@ -98,19 +98,19 @@ def _check_kafka(settings: Settings, *, up: bool) -> Iterator[Finding]:
     kafka = settings.kafka
     where = kafka.bootstrap_servers
     # Otherwise the client's log lines mix with the output.
-    configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}))
+    configure_logging(settings.model_copy(update={"log_level": "CRITICAL"}), warn_of_deprecated=False)
     try:
         found = AdminClient(common_config(kafka)).list_topics(timeout=_TIMEOUT_S)
     except KafkaException as error:
-        mend = f"check FITMONITOR_KAFKA__BOOTSTRAP_SERVERS, and that this machine can reach {where}"
+        hint = f"check FITMONITOR_KAFKA__BOOTSTRAP_SERVERS, and that this machine can reach {where}"
         why = f"{where} cannot be reached ({error.args[0].str()})"
-        yield Finding("Kafka", good=False, found=why, mend=_restart_hint(settings) if up else mend)
+        yield Finding("Kafka", good=False, found=why, hint=_restart_hint(settings) if up else hint)
         return
-    yield Finding("Kafka", good=True, found=f"{where} answers, {len(found.brokers)} brokers", mend="")
+    yield Finding("Kafka", good=True, found=f"{where} answers, {len(found.brokers)} brokers", hint="")
     wanted = kafka.topics
     missing = [name for name in wanted if name not in found.topics]
-    mend = f"create {', '.join(missing)}, with as many partitions as FITMONITOR_KAFKA__…_PARTITIONS say"
-    yield Finding("topics", not missing, f"{len(wanted) - len(missing)} of {len(wanted)} exist", mend)
+    hint = f"create {', '.join(missing)}, with as many partitions as FITMONITOR_KAFKA__…_PARTITIONS say"
+    yield Finding("topics", not missing, f"{len(wanted) - len(missing)} of {len(wanted)} exist", hint)
 
 
 def _restart_hint(settings: Settings) -> str:

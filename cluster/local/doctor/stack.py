@@ -28,18 +28,18 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
     file = settings.identity.accounts_file
     if file is not None:
         good = os.access(file, os.R_OK | os.W_OK) if file.is_file() else not file.exists() and _can_be_created(file)
-        mend = f"make {file} writable, or set FITMONITOR_IDENTITY__ACCOUNTS_FILE"
-        yield Finding("accounts", good, f"{file} {'can' if good else 'cannot'} be written", mend)
+        hint = f"make {file} writable, or set FITMONITOR_IDENTITY__ACCOUNTS_FILE"
+        yield Finding("accounts", good, f"{file} {'can' if good else 'cannot'} be written", hint)
     folder = settings.mail.folder
     if folder is not None and not settings.mail.smtp_host:
         good = _can_be_created(folder / "mail")
-        mend = f"make {folder} writable, or set FITMONITOR_MAIL__FOLDER"
-        yield Finding("mail", good, f"{folder} {'can' if good else 'cannot'} be written", mend)
+        hint = f"make {folder} writable, or set FITMONITOR_MAIL__FOLDER"
+        yield Finding("mail", good, f"{folder} {'can' if good else 'cannot'} be written", hint)
     folder = settings.images.folder
     if folder is not None and not settings.images.bucket and settings.profile is Profile.EMBEDDED:
         good = _can_be_created(folder / "images")
-        mend = f"make {folder} writable, or set FITMONITOR_IMAGES__FOLDER"
-        yield Finding("pictures", good, f"{folder} {'can' if good else 'cannot'} be written", mend)
+        hint = f"make {folder} writable, or set FITMONITOR_IMAGES__FOLDER"
+        yield Finding("pictures", good, f"{folder} {'can' if good else 'cannot'} be written", hint)
 
 
 def _can_be_created(file: Path) -> bool:
@@ -51,14 +51,14 @@ def check_ports(settings: Settings, record: StackRecord | None) -> Iterator[Find
     """Check the public port, and whether there is a free block for all other ports."""
     address = f"{settings.host}:{settings.port}"
     if record is not None and record.is_up and record.port == settings.port:
-        yield Finding("port", good=True, found=f"{address}, used by the running stack", mend="")
+        yield Finding("port", good=True, found=f"{address}, used by the running stack", hint="")
     else:
         yield _check_public_port(settings.host, settings.port)
     try:
         PortBlock().close()
-        yield Finding("other ports", good=True, found="256 consecutive ports are free", mend="")
+        yield Finding("other ports", good=True, found="256 consecutive ports are free", hint="")
     except CommandError as error:
-        yield Finding("other ports", good=False, found=error.message, mend=f"{error.hint}: `ss -ltnp` lists them")
+        yield Finding("other ports", good=False, found=error.message, hint=f"{error.hint}: `ss -ltnp` lists them")
 
 
 def _check_public_port(host: str, port: int) -> Finding:
@@ -69,14 +69,14 @@ def _check_public_port(host: str, port: int) -> Finding:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        mends = {
+        hints = {
             EADDRINUSE: f"choose another port: FITMONITOR_PORT={port + 1 if port < 65_535 else 8000}",  # noqa: PLR2004
             EACCES: "choose a port above 1023: FITMONITOR_PORT=8000",
         }
-        mend = mends.get(error.errno or 0, "set FITMONITOR_HOST to an address of this machine, such as 127.0.0.1")
+        hint = hints.get(error.errno or 0, "set FITMONITOR_HOST to an address of this machine, such as 127.0.0.1")
         reason = f" is taken{listener_of(port)}" if error.errno == EADDRINUSE else f": {error.strerror}"
-        return Finding("port", good=False, found=address + reason, mend=mend)
-    return Finding("port", good=True, found=f"{address} is free", mend="")
+        return Finding("port", good=False, found=address + reason, hint=hint)
+    return Finding("port", good=True, found=f"{address} is free", hint="")
 
 
 def check_leftovers(settings: Settings, record: StackRecord | None) -> Iterator[Finding]:
@@ -86,7 +86,7 @@ def check_leftovers(settings: Settings, record: StackRecord | None) -> Iterator[
     yield Finding("leftovers", not left, found, f"FITMONITOR_DATA_DIR={settings.data_dir} fitmonitor down")
     if folders := _unused_run_folders(run_dir(settings.data_dir).parent):
         names = " ".join(map(str, folders))
-        yield Finding("run folders", good=False, found=f"{len(folders)} unused", mend=f"rm -r {names}", needed=False)
+        yield Finding("run folders", good=False, found=f"{len(folders)} unused", hint=f"rm -r {names}", needed=False)
 
 
 def _unused_run_folders(where: Path) -> list[Path]:

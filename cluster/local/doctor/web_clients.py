@@ -18,15 +18,15 @@ def check_web_clients(settings: Settings) -> Iterator[Finding]:
     origins = settings.api.allowed_origins
     found = ", ".join(origins) or f"only {settings.api.public_url}"
     if _ANY in origins:
-        mend = f"list the origins of your clients, for example {_ORIGINS}='[\"https://app.example.com\"]'"
+        hint = f"list the origins of your clients, for example {_ORIGINS}='[\"https://app.example.com\"]'"
         yield Finding(
-            "allowed origins", good=False, found="pages of every origin can call the API", mend=mend, needed=False
+            "allowed origins", good=False, found="pages of every origin can call the API", hint=hint, needed=False
         )
     elif _written_differently(origins):
-        mend = f"write origins as browsers send them: {_ORIGINS}='{json.dumps(origins)}'"
-        yield Finding("allowed origins", good=False, found=f"read as {found}", mend=mend, needed=False)
+        hint = f"write origins as browsers send them: {_ORIGINS}='{json.dumps(origins)}'"
+        yield Finding("allowed origins", good=False, found=f"read as {found}", hint=hint, needed=False)
     else:
-        yield Finding("allowed origins", good=True, found=found, mend="")
+        yield Finding("allowed origins", good=True, found=found, hint="")
     if settings.default_stage.enabled:
         yield _check_existing_client(settings)
 
@@ -37,8 +37,8 @@ def _check_existing_client(settings: Settings) -> Finding:
     origin = address.origin if address is not None else ""
     good = origin == settings.api.public_url or not {origin, _ANY}.isdisjoint(settings.api.allowed_origins)
     found = f"returns to {page}" if good else f"returns to {page}, whose origin is not allowed"
-    mend = f"add {origin} to {_ORIGINS}, or set {_REDIRECT}"
-    return Finding("existing web client", good, found, mend, needed=False)
+    hint = f"add {origin} to {_ORIGINS}, or set {_REDIRECT}"
+    return Finding("existing web client", good, found, hint, needed=False)
 
 
 def _written_differently(origins: list[str]) -> bool:

@@ -123,7 +123,7 @@ def _schema(name: str, schema: Json) -> str:
 def _problems() -> str:
     rows: Iterable[str] = (
         f'<tr id="{escape(code)}"><td><code>{escape(code)}</code></td><td>{kind.status}</td>'
-        f"<td>{escape(kind.title)}</td><td>{escape(kind.mend)}</td></tr>"
+        f"<td>{escape(kind.title)}</td><td>{escape(kind.hint)}</td></tr>"
         for code, kind in KINDS.items()
     )
     return f"<table>{''.join(rows)}</table>"

@@ -1,4 +1,6 @@
-"""Leases: who does what one process of all does at a time. Reminders that the mail server refuses for good.
+"""Leases, each held by one process at a time; reminders that the mail server has refused permanently.
+
+Can be repeated after an interruption.
 
 Revision ID: 0006
 Revises: 0005
@@ -8,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from domain.column_types import Instant, code
+from domain.migrations.existing import existing_columns, existing_tables
 
 revision = "0006"
 down_revision = "0005"
@@ -16,19 +19,21 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table, and the column."""
-    op.create_table(
-        "leases",
-        sa.Column("name", code(32), nullable=False),
-        sa.Column("owner", code(255), nullable=True),
-        sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
-    )
-    op.add_column("reminders", sa.Column("refused_at", Instant(), nullable=True))
+    """Create the table `leases`, add `reminders.refused_at`."""
+    if "leases" not in existing_tables(op.get_bind()):
+        op.create_table(
+            "leases",
+            sa.Column("name", code(32), nullable=False),
+            sa.Column("owner", code(255), nullable=True),
+            sa.Column("number", sa.BigInteger(), nullable=False),
+            sa.Column("expires_at", Instant(), nullable=False),
+            sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+        )
+    if "refused_at" not in existing_columns(op.get_bind(), "reminders"):
+        op.add_column("reminders", sa.Column("refused_at", Instant(), nullable=True))
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop the column and the table."""
     op.drop_column("reminders", "refused_at")
     op.drop_table("leases")

@@ -1,4 +1,6 @@
-"""What ended a visit by rule stays known; no visit ends before it began.
+"""Visits store when a rule ended them, and which rule; no visit ends before it begins.
+
+Can be repeated after an interruption.
 
 Revision ID: 0008
 Revises: 0007
@@ -8,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from domain.column_types import Id, Instant, code
+from domain.migrations.existing import existing_checks, existing_columns
 
 revision = "0008"
 down_revision = "0007"
@@ -26,12 +29,20 @@ _SCANS = sa.table("scans", *(sa.column(name) for name in ("id", "member_id", "vi
 
 
 def upgrade() -> None:
-    """Add the columns, fill them from what is kept, and refuse what must not be."""
-    op.add_column("visits", sa.Column("rule_ended_at", Instant(), nullable=True))
-    op.add_column("visits", sa.Column("rule", code(32), nullable=True))
+    """Add the columns, fill them from existing visits, and add the check."""
+    existing = existing_columns(op.get_bind(), "visits")
+    if "rule_ended_at" not in existing:
+        op.add_column("visits", sa.Column("rule_ended_at", Instant(), nullable=True))
+    if "rule" not in existing:
+        op.add_column("visits", sa.Column("rule", code(32), nullable=True))
     op.execute(
         sa.update(_VISITS)
-        .where(_VISITS.c.left_scan.is_(None), _VISITS.c.left_at.is_not(None), _VISITS.c.inferred.in_(_BY_RULE))
+        .where(
+            _VISITS.c.left_scan.is_(None),
+            _VISITS.c.left_at.is_not(None),
+            _VISITS.c.inferred.in_(_BY_RULE),
+            _VISITS.c.rule_ended_at.is_(None),  # an interrupted run may have filled it, before it changed `left_at`
+        )
         .values(rule_ended_at=_VISITS.c.left_at, rule=_VISITS.c.inferred)
     )
     op.execute(sa.update(_VISITS).where(_VISITS.c.left_at < _VISITS.c.entered_at).values(left_at=_VISITS.c.entered_at))
@@ -45,7 +56,9 @@ def upgrade() -> None:
         .scalar_subquery()
     )
     op.execute(sa.update(_SCANS).where(_SCANS.c.offline.is_not(None)).values(visit_id=begun))
-    # SQLite has no ALTER TABLE for a check: the table is made anew.
+    if _CHECK in existing_checks(op.get_bind(), "visits"):
+        return
+    # SQLite has no ALTER TABLE for a check: the table is created again.
     with op.batch_alter_table("visits", copy_from=_visits()) as visits:
         visits.create_check_constraint(op.f(_CHECK), "left_at >= entered_at")
 

@@ -1,20 +1,28 @@
 """What steps of the migration do to rows that are there."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, column, insert, select, table, text
+from sqlalchemy import Connection, column, event, insert, inspect, select, table, text
 
+from cluster.local.mariadb import MariaDbServer
 from domain.column_types import Id, Instant
 from domain.companies.tables import companies
+from domain.door.tables import visits
 from domain.identity.tables import user_roles, users
 from domain.ids import new_id
 from domain.memberships.tables import ledger_entries, plans
 from domain.migrations.run import bring_to, known_steps
 from domain.payments.tables import invoices, orders, refunds
 from domain.unit_of_work import Store
+from tests.servers import fresh_database
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 _MONEY_AND_ADDRESSES = "0007"
@@ -146,3 +154,102 @@ def test_a_migration_that_is_cut_short_after_amounts_were_changed_is_run_again_w
         prices = {row.price_currency: row.price_amount for row in connection.execute(select(plans))}
         assert prices == {"UGX": 3_000_000, "EUR": 30_000}
         assert _amounts(connection, invoices) == [30_000, 30_000, 3_000_000]
+
+
+class _InterruptedError(Exception):
+    """The connection is lost, says the test."""
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Creates empty stores of each kind."""
+    server: MariaDbServer | None = request.getfixturevalue("mariadb") if request.param == "mariadb" else None
+    stores: list[Store] = []
+
+    def create() -> Store:
+        url = fresh_database(server) if server else f"sqlite:///{tmp_path / f'{len(stores)}.sqlite3'}"
+        stores.append(Store(url))
+        return stores[-1]
+
+    yield create
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("revision", ["0005", "0006", "0008"])
+def test_a_migration_that_is_interrupted_after_any_statement_can_be_run_again(
+    new_store: Callable[[], Store], revision: str
+) -> None:
+    whole = _before_with_visits(new_store(), revision)
+    with whole.writing() as connection:
+        bring_to(connection, revision)
+    expected = _tables_and_visits(whole)
+    for statements in count(1):
+        store = _before_with_visits(new_store(), revision)
+        if not _is_interrupted(store, revision, statements):
+            break
+        with store.writing() as connection:
+            bring_to(connection, revision)
+        assert _tables_and_visits(store) == expected, f"interrupted after {statements} statements"
+    assert statements > 2
+
+
+def _before_with_visits(store: Store, revision: str) -> Store:
+    """Bring a store to the revision before, with visits that 0008 changes."""
+    gym, later = UUID(int=1), NOW.replace(hour=13)
+    ids = (column(name, Id()) for name in ("id", "gym_id", "left_scan"))
+    times = (column(name, Instant()) for name in ("entered_at", "left_at"))
+    before = table("visits", *ids, *times, column("inferred"))
+    with store.writing() as connection:
+        bring_to(connection, _before(revision))
+        for number, (left_at, left_scan) in enumerate(
+            ((later, None), (NOW.replace(hour=11), None), (NOW, UUID(int=9)))
+        ):
+            connection.execute(
+                insert(before).values(
+                    id=UUID(int=number), gym_id=gym, entered_at=NOW, left_at=left_at, left_scan=left_scan,
+                    inferred=None if left_scan else "head_count",
+                )
+            )  # fmt: skip
+    return store
+
+
+def _is_interrupted(store: Store, revision: str, statements: int) -> bool:
+    """Run a migration that fails after a number of statements that change something; False: it has fewer of them."""
+    with _failing_after(store, statements), store.writing() as connection:
+        try:
+            bring_to(connection, revision)
+        except _InterruptedError:
+            connection.rollback()
+            return True
+    return False
+
+
+@contextmanager
+def _failing_after(store: Store, statements: int) -> Iterator[None]:
+    executed = count(1)
+
+    def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        changes = statement.lstrip().partition(" ")[0].upper() in {
+            "ALTER",
+            "CREATE",
+            "DROP",
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+        }
+        if changes and next(executed) == statements:
+            raise _InterruptedError
+
+    event.listen(store.engine, "after_cursor_execute", fail)
+    yield
+    event.remove(store.engine, "after_cursor_execute", fail)
+
+
+def _tables_and_visits(store: Store) -> tuple[dict[str, Any], list[Any], set[str | None]]:
+    inspector = inspect(store.engine)
+    columns = {name: {each["name"] for each in inspector.get_columns(name)} for name in inspector.get_table_names()}
+    names = sorted(columns["visits"])
+    with store.reading() as connection:
+        rows = connection.execute(select(*(visits.c[name] for name in names)).order_by(visits.c.id)).all()
+    return columns, list(rows), {check["name"] for check in inspector.get_check_constraints("visits")}

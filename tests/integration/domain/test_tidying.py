@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from domain.door.machine_model import MachineAction, UseEnded
-from domain.door.model import Direction, Inferred, TidyAnswer, TidyRequest
+from domain.door.model import Direction, ExpireVisitsAnswer, ExpireVisitsRequest, Inferred
 from domain.door.reconcile import disagreements
-from domain.door.service import gyms_to_tidy
+from domain.door.service import gyms_with_forgotten_visits
 from domain.door.tables import machine_uses, visits
 from domain.gyms.hours_repository import HoursRepository
 from domain.gyms.opening_hours import OpeningException, OpeningHours
@@ -28,13 +28,13 @@ def enter(world: World, gym: UUID) -> UUID:
 def tidied(world: World, gym: UUID) -> tuple[int, int]:
     """How much is ended; as much as was announced."""
     with world.store.reading() as connection:
-        due = gym in gyms_to_tidy(connection, world.clock.now)
-    (answer,) = world.ask(TidyRequest(gym, world.clock.now))
-    assert isinstance(answer, TidyAnswer)
+        due = gym in gyms_with_forgotten_visits(connection, world.clock.now)
+    (answer,) = world.ask(ExpireVisitsRequest(gym, world.clock.now))
+    assert isinstance(answer, ExpireVisitsAnswer)
     assert due == bool(answer.visits or answer.uses)
     with world.store.reading() as connection:
         assert disagreements(connection) == []
-        assert gym not in gyms_to_tidy(connection, world.clock.now)
+        assert gym not in gyms_with_forgotten_visits(connection, world.clock.now)
     return answer.visits, answer.uses
 
 

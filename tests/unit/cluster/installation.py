@@ -6,7 +6,7 @@ from shutil import copytree
 import typer
 from typer.testing import CliRunner, Result
 
-from cluster.cli import admin
+from cluster.cli import admin, identity
 from cluster.cli.token import token
 from domain.unit_of_work import Store
 from integrations.local_identity.provider import LocalProvider
@@ -43,6 +43,7 @@ class Installation:
         settings.cache_clear()
         app = typer.Typer()
         app.add_typer(admin.app, name="admin")
+        app.add_typer(identity.app, name="identity")
         app.command("token")(token)
         try:
             return CliRunner().invoke(app, list(words), env=self.environment | environment)

@@ -96,7 +96,7 @@ def test_an_unknown_id_has_exit_code_4_and_a_command_that_lists_ids(code: str) -
     error = refused(lambda: api.get("/x"))
     assert isinstance(error, ApiError)
     assert error.exit_code == NotFoundError.exit_code == 4
-    assert "GET " not in str(error), "the mend is one of the command line"
+    assert "GET " not in str(error), "the hint is one of the command line"
 
 
 @pytest.mark.parametrize("code", list(KINDS))

@@ -1,8 +1,10 @@
 """`fitmonitor token` prints a token that the gateway accepts."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 
+import jwt
 import pytest
 
 from cluster.cli.api.errors import NotFoundError
@@ -10,7 +12,7 @@ from domain.identity.model import Caller, Client, Role, User
 from domain.identity.ports import Account
 from domain.identity.service import know_caller
 from domain.unit_of_work import Store
-from integrations.tokens import TokenVerifier
+from integrations.tokens import TokenRefusedError, TokenVerifier
 from tests.unit.cluster.installation import Installation
 from tests.world import START
 
@@ -68,3 +70,29 @@ def test_without_an_account_the_user_of_the_database_is_used(installation: Insta
     caller = caller_of(installation, EMAIL.upper())
     assert (caller.user_id, caller.groups) == (account.sub, ("Staff",))
     assert known(store, caller).name == "Olga"
+
+
+@pytest.mark.usefixtures("store")
+def test_after_a_rotation_new_tokens_have_the_new_key_and_earlier_tokens_stay_valid(installation: Installation) -> None:
+    assert installation.run("admin", "create", EMAIL).exit_code == 0
+    earlier = installation.run("token", EMAIL).output.strip()
+    rotated = json.loads(installation.run("identity", "rotate-key", "--json").output)
+    new = installation.run("token", EMAIL).output.strip()
+    assert jwt.get_unverified_header(new)["kid"] == rotated["key_id"]
+    assert rotated["verifying"] == [jwt.get_unverified_header(earlier)["kid"]]
+    assert rotated["retired"] == []
+    verifier = TokenVerifier(installation.settings.identity)
+    for token in (earlier, new):
+        assert asyncio.run(verifier.verify(token)).user_id
+
+
+@pytest.mark.usefixtures("store")
+def test_tokens_of_retired_keys_are_refused(installation: Installation) -> None:
+    assert installation.run("admin", "create", EMAIL).exit_code == 0
+    earlier = installation.run("token", EMAIL).output.strip()
+    assert "Removed: " in installation.run("identity", "rotate-key", "--retire").output
+    new = installation.run("token", EMAIL).output.strip()
+    verifier = TokenVerifier(installation.settings.identity)
+    assert asyncio.run(verifier.verify(new)).user_id
+    with pytest.raises(TokenRefusedError):
+        asyncio.run(verifier.verify(earlier))

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from consumers.periodic_jobs import ForgottenVisitsJob
 from domain.door.model import Direction
 from integrations.kafka.command_producer import CommandProducer
-from integrations.kafka.messages import DoorCommand, TidyCommand
+from integrations.kafka.messages import DoorCommand, ExpireVisitsCommand
 from tests.stores import sqlite_store
 from tests.unit.consumers.leases import FakeLease
 from tests.world import World
@@ -73,8 +73,8 @@ def test_a_gym_with_a_forgotten_visit_gets_commands_until_the_visit_has_ended(wo
         gym,
     ]  # after six hours, and again because the visit is still open
     (_, command), _ = producer.commands
-    assert isinstance(command, TidyCommand)
-    assert (command.tidy.gym_id, command.reply_to) == (gym, None)
+    assert isinstance(command, ExpireVisitsCommand)
+    assert (command.expire.gym_id, command.reply_to) == (gym, None)
     assert (lease.attempts, lease.releases, producer.closed) == (1, 1, True)
     assert pauses.seconds == [INTERVAL_S] * 8
 

@@ -15,7 +15,14 @@ from sqlalchemy.event import listens_for, remove
 from sqlalchemy.exc import OperationalError
 
 from consumers.payment_deployment import payment_jobs
-from consumers.periodic_jobs import LEASE_DURATION, LEASE_RETRY_S, ReconciliationJob, ReminderJob, reminder_mail
+from consumers.periodic_jobs import (
+    FAILURE_RETRY_S,
+    LEASE_DURATION,
+    LEASE_RETRY_S,
+    ReconciliationJob,
+    ReminderJob,
+    reminder_mail,
+)
 from domain.identity.ports import Mail, MailDeferredError, MailRefusedError, MailUnavailableError
 from domain.identity.tables import users
 from domain.memberships.booked_membership import BookingOrigin
@@ -49,9 +56,11 @@ class Pauses(Event):
         self._each = each or (lambda _number: None)
         self._left = pauses
         self.number = 0
+        self.timeouts: list[float] = []
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout in {INTERVAL_S, LEASE_RETRY_S}
+        self.timeouts.append(timeout)
         self._box.world.clock.forward(self._seconds)
         self.number += 1
         self._each(self.number)
@@ -196,6 +205,14 @@ def test_an_unavailable_provider_is_retried_by_the_same_holder(box: Cashbox, lea
     reconciler(box, lease, stopping=Pauses(box, 3)).run()
     assert box.read(order).state is OrderState.PAID
     assert (lease.attempts, lease.releases) == (1, 1)
+
+
+def test_a_run_that_an_outage_postpones_is_retried_after_seconds(box: Cashbox, lease: FakeLease) -> None:
+    pauses = Pauses(box, 4)
+    box.provider.away = lambda _call: pauses.number < 2
+    reconciler(box, lease, stopping=pauses).run()
+    assert pauses.timeouts == [FAILURE_RETRY_S, FAILURE_RETRY_S, INTERVAL_S, INTERVAL_S]
+    assert (lease.attempts, lease.releases) == (1, 1), "other replicas have the same outage"
 
 
 def test_failed_work_is_retried_in_the_next_run_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:

@@ -29,7 +29,7 @@ from deployments.payments.services import payment_services
 from deployments.qr.assembly import ScannerBackends, assemble_scanner
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.service_host import MethodName, ServiceHost, name_of
-from domain.door.model import OfflineScan, PassReading, PassStatus, ScanRequest, TidyRequest
+from domain.door.model import ExpireVisitsRequest, OfflineScan, PassReading, PassStatus, ScanRequest
 from domain.gyms.model import Serves
 from domain.gyms.rules import hash_secret, write_credential
 from domain.gyms.tables import gate_devices, gates
@@ -212,7 +212,7 @@ class StandInCommands:
         self.sent.append(command)
         request = request_of(command)
         assert request.gym_id == gym_id
-        assert not isinstance(request, OfflineScan | TidyRequest)
+        assert not isinstance(request, OfflineScan | ExpireVisitsRequest)
         assert request.decide_by == decide_by
         if self.silent:
             raise NoAnswerInTime(command.command_id)

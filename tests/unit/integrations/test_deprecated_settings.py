@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from cluster import settings_file
 from integrations import logs
 from integrations.deprecated_settings import (
     DEPRECATED_SETTINGS,
@@ -14,7 +16,7 @@ from integrations.deprecated_settings import (
     with_current_names,
 )
 from integrations.logs import configure_logging
-from integrations.settings import Settings, deprecated_settings_in_use
+from integrations.settings import Settings, deprecated_settings_in_use, settings
 
 OLD, NEW = "FITMONITOR_DOOR__TIDY_EVERY_S", "FITMONITOR_DOOR__EXPIRE_VISITS_EVERY_S"
 REMOVED = DeprecatedSetting("door", "handle_batch_size", None)
@@ -28,9 +30,12 @@ def group_of(setting: DeprecatedSetting) -> type[BaseModel]:
 
 @pytest.fixture(autouse=True)
 def warned_anew() -> Iterator[None]:
-    logs.warn_of_deprecated_settings.cache_clear()
+    caches = (logs.warn_of_deprecated_settings, settings_file.warn_of_deprecated_settings, settings)
+    for cached in caches:
+        cached.cache_clear()
     yield
-    logs.warn_of_deprecated_settings.cache_clear()
+    for cached in caches:
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize("setting", DEPRECATED_SETTINGS, ids=lambda each: each.variable)
@@ -101,3 +106,13 @@ def test_a_warning_is_logged_once_per_process(
     event = json.loads(line)
     assert (event["event"], event["level"], event["variable"]) == ("setting_deprecated", "warning", OLD)
     assert event["hint"] == f"Use {NEW}."
+
+
+def test_a_command_prints_a_warning_as_one_plain_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv(OLD, "9")
+    monkeypatch.setenv("FITMONITOR_DATA_DIR", str(tmp_path))
+    configure_logging(settings_file.stack_settings(), warn_of_deprecated=False)
+    settings_file.stack_settings()
+    assert capsys.readouterr().err == f"fitmonitor: {OLD} is deprecated. Use {NEW}.\n"

@@ -10,6 +10,7 @@ from domain.door.model import (
     Direction,
     EndVisitAnswer,
     EndVisitRequest,
+    ExpireVisitsRequest,
     Inferred,
     PassReading,
     PassStatus,
@@ -23,6 +24,7 @@ from integrations.kafka.messages import (
     DeadLetterReplayed,
     DoorReplies,
     EndVisitCommand,
+    ExpireVisitsCommand,
     ReplyTo,
     ScanCommand,
     decode_command,
@@ -51,6 +53,10 @@ END_VISIT = EndVisitCommand(
     UUID(int=7),
     ReplyTo("gateway", 3),
     EndVisitRequest(UUID(int=1), UUID(int=2), Inferred.ACCOUNT_DELETED, NOW, NOW + timedelta(seconds=1.8)),
+)
+TIDY = (
+    b'{"type":"tidy","command_id":"00000000-0000-0000-0000-000000000007","tidy":{"gym_id":'
+    b'"00000000-0000-0000-0000-000000000001","arrived_at":"2026-03-01T12:00:00.123456Z"},"reply_to":null,"version":1}'
 )
 DEEP = b"[" * 5000 + b"]" * 5000
 
@@ -170,3 +176,9 @@ def test_a_dead_letter_without_the_field_whole_is_decoded() -> None:
 
 def test_a_decoded_replay_mark_equals_the_encoded_one() -> None:
     assert decode_dead_letter(encode(DeadLetterReplayed(1, 2))) == DeadLetterReplayed(1, 2)
+
+
+def test_a_command_to_expire_visits_has_the_same_form_as_before_its_class_was_renamed() -> None:
+    command = decode_command(TIDY)
+    assert command == ExpireVisitsCommand(UUID(int=7), ExpireVisitsRequest(UUID(int=1), NOW))
+    assert encode(command) == TIDY

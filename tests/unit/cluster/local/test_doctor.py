@@ -78,6 +78,7 @@ def test_the_exit_code_is_1_if_a_required_check_fails(tmp_path: Path) -> None:
     environment = {"FITMONITOR_DATA_DIR": str(tmp_path), "FITMONITOR_PORT": str(port)}
     well = doctor("--json", **environment)
     found = json.loads(well.stdout)
+    assert all(finding["mend"] == finding["hint"] for finding in found)
     assert {"Python", "memory", "disk", "open files", "sockets", "clock", "port", "other ports", "leftovers"} <= {
         finding["what"] for finding in found
     }
@@ -92,7 +93,7 @@ def test_the_exit_code_is_1_if_a_required_check_fails(tmp_path: Path) -> None:
 def test_every_failed_check_says_how_to_fix_it(tmp_path: Path) -> None:
     findings = examine(Settings(data_dir=tmp_path, host="192.0.2.1"), Profile.FULL)
     assert one(findings, "port").good is False
-    assert [finding for finding in findings if not finding.good and not finding.mend] == []
+    assert [finding for finding in findings if not finding.good and not finding.hint] == []
 
 
 def test_the_profile_comes_from_the_environment_by_default(tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_a_client_whose_origin_is_not_allowed_is_reported(tmp_path: Path, monkey
     monkeypatch.setenv("FITMONITOR_DEFAULT_STAGE__REDIRECT_URI", "https://app.test/callback")
     told = one(examine(Settings(data_dir=tmp_path), Profile.EMBEDDED), "existing web client")
     assert (told.good, told.lacks) == (False, False)
-    assert "add https://app.test to FITMONITOR_API__ALLOWED_ORIGINS" in told.mend
+    assert "add https://app.test to FITMONITOR_API__ALLOWED_ORIGINS" in told.hint
     monkeypatch.setenv("FITMONITOR_API__ALLOWED_ORIGINS", '["https://app.test/"]')
     assert one(examine(Settings(data_dir=tmp_path), Profile.EMBEDDED), "existing web client").good
 
@@ -165,10 +166,10 @@ def test_a_client_whose_origin_is_not_allowed_is_reported(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "mend"),
+    ("host", "port", "hint"),
     [("192.0.2.1", 8000, "FITMONITOR_HOST"), ("127.0.0.1", 65535, "FITMONITOR_PORT=8000")],
 )
-def test_an_unusable_port_comes_with_a_hint(tmp_path: Path, host: str, port: int, mend: str) -> None:
+def test_an_unusable_port_comes_with_a_hint(tmp_path: Path, host: str, port: int, hint: str) -> None:
     held = socket.create_server(("127.0.0.1", 65535)) if port == 65535 else None
     try:
         found = one(embedded(tmp_path, port, host), "port")
@@ -176,7 +177,7 @@ def test_an_unusable_port_comes_with_a_hint(tmp_path: Path, host: str, port: int
         if held:
             held.close()
     assert not found.good
-    assert mend in found.mend
+    assert hint in found.hint
 
 
 def test_a_low_limit_of_open_files_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +192,7 @@ def test_a_folder_without_sockets_is_reported(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(machine_checks, "run_dir", lambda _data_dir: tmp_path / "not there" / "fm-x")
     found = one(list(check_machine(Profile.EMBEDDED, Settings(data_dir=tmp_path), up=False)), "sockets")
     assert not found.good
-    assert "not there" in found.mend
+    assert "not there" in found.hint
 
 
 def test_a_clock_that_systemd_does_not_synchronize_fails_the_check(
@@ -228,7 +229,7 @@ def test_processes_of_a_killed_stack_are_found_and_down_is_the_hint(tmp_path: Pa
         left.wait()
     assert found.lacks
     assert found.found == "1 processes of a killed stack"
-    assert f"FITMONITOR_DATA_DIR={tmp_path} fitmonitor down" in found.mend
+    assert f"FITMONITOR_DATA_DIR={tmp_path} fitmonitor down" in found.hint
     assert one(embedded(tmp_path), "leftovers").good
 
 
@@ -247,7 +248,7 @@ def test_unused_run_folders_are_a_note(tmp_path: Path, monkeypatch: pytest.Monke
         user.kill()
         user.wait()
     assert (found.good, found.lacks) == (False, False)
-    assert found.mend == f"rm -r {unused}"
+    assert found.hint == f"rm -r {unused}"
 
 
 # Servers
@@ -285,16 +286,16 @@ def test_a_database_without_tables_needs_a_migration(tmp_path: Path) -> None:
     )
     (tmp_path / "store.sqlite3").touch()
     found = one(list(check_servers(chosen, up=True)), "schema")
-    assert (found.good, found.mend) == (False, "fitmonitor migrate")
+    assert (found.good, found.hint) == (False, "fitmonitor migrate")
     migrate(url)
     findings = list(check_servers(chosen, up=True))
     assert one(findings, "schema").good
-    assert "fitmonitor up" in one(findings, "Kafka").mend
+    assert "fitmonitor up" in one(findings, "Kafka").hint
 
 
 def test_missing_pass_keys_are_created_by_the_command_in_the_hint(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path, passes=PassSettings(key_dir=tmp_path / "keys"))
     (tmp_path / "keys").mkdir()
-    assert check_pass_keys(chosen).mend == "fitmonitor pass rotate-key"
+    assert check_pass_keys(chosen).hint == "fitmonitor pass rotate-key"
     ensure_pass_key(tmp_path / "keys")
     assert check_pass_keys(chosen).good

@@ -102,9 +102,9 @@ def test_doctor_reports_unwritable_folders(tmp_path: Path) -> None:
     chosen.identity.accounts_file, chosen.mail.folder = tmp_path, in_the_way
     (bad_file,), (bad_folder,) = found(chosen, "accounts"), found(chosen, "mail")
     assert not bad_file.good
-    assert "FITMONITOR_IDENTITY__ACCOUNTS_FILE" in bad_file.mend
+    assert "FITMONITOR_IDENTITY__ACCOUNTS_FILE" in bad_file.hint
     assert not bad_folder.good
-    assert "FITMONITOR_MAIL__FOLDER" in bad_folder.mend
+    assert "FITMONITOR_MAIL__FOLDER" in bad_folder.hint
 
 
 def test_doctor_does_not_check_unused_folders(tmp_path: Path) -> None:
