@@ -12,7 +12,7 @@ from cluster.errors import CommandError
 from cluster.load.benchmark.benchmark import BenchmarkOptions, Part, run_benchmark
 from cluster.load.benchmark.large_past import LargePastOptions
 from cluster.load.benchmark.own_stack import started_stack
-from cluster.load.benchmark.report import TerminalProgress, print_result
+from cluster.load.benchmark.report import print_result
 from cluster.load.past import Past
 from cluster.settings_file import running_stack, stack_settings
 
@@ -69,7 +69,7 @@ def bench(
         record = running_stack()
         settings = stack_settings()
         with console.status("checking the settings") as status:
-            result = run_benchmark(settings, record, options, TerminalProgress(console, status))
+            result = run_benchmark(settings, record, options, status)
         print_result(console, result)
         if json_file is not None:
             json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

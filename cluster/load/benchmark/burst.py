@@ -53,7 +53,7 @@ def measure_burst(stack: MeasuredStack) -> Figures:
 
     It is good where every door had a right answer or was asked to retry, and in the end everybody had a decision.
     """
-    stack.progress.step(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
+    stack.status.update(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
     world = stack.seed(gyms=GYMS, members=MEMBERS, shares={})
     traffic = ScanTraffic(stack, world)
     valid = valid_for(WITHIN_S + _MOST_REPEATS * _REPEATING_S, MEMBERS)
@@ -64,7 +64,7 @@ def measure_burst(stack: MeasuredStack) -> Figures:
     wrong, repeats, left = first.wrong, 0, first.repeats()
     while left and repeats < _MOST_REPEATS:
         repeats += 1
-        stack.progress.step(f"burst: repeating {len(left)} scans")
+        stack.status.update(f"burst: repeating {len(left)} scans")
         plan = [lane for place in range(_REPEATING_LANES) if (lane := left[place::_REPEATING_LANES])]
         sent = traffic.send(plan, _REPEATING_S, at_once(plan))
         wave = sort_answers(plan, sent.driven.lanes, stack.log, repeated=True)

@@ -106,12 +106,12 @@ def measure_beside_other_work(
     rate = max(1.0, greatest * RATE_SHARE)
 
     def alone() -> Figures:
-        stack.progress.step(f"beside: {rate:.0f} scans/s alone")
+        stack.status.update(f"beside: {rate:.0f} scans/s alone")
         return offer_scans(stack, traffic, rate)[0]
 
     with _prepared(stack, admins) as work:
         before = alone()
-        stack.progress.step(f"beside: {rate:.0f} scans/s with other work")
+        stack.status.update(f"beside: {rate:.0f} scans/s with other work")
         beside, done = _measure_both(stack, traffic, rate, work)
         without = [before, alone()]
     p99_ms = fmean(figures["p99_ms"] for figures in without)

@@ -1,9 +1,8 @@
-"""The benchmark on a terminal: progress, a table for each part, and the verdict."""
+"""The result of a benchmark on a terminal: a table for each part, and the verdict."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 
 from cluster.load.benchmark.closed_loop import INSIDE
@@ -14,26 +13,6 @@ _QUIET_BELOW = 0.1
 _FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
 _SHOWN_FROM_MS = 0.001
 _MOST_DISAGREEMENTS = 5
-
-
-class TerminalProgress:
-    """Shows progress to a person.
-
-    Args:
-        status: the line that says what is being done.
-    """
-
-    def __init__(self, console: Console, status: Status) -> None:
-        self._console = console
-        self._status = status
-
-    def step(self, what: str) -> None:
-        """See `Progress`."""
-        self._status.update(what)
-
-    def line(self, text: str) -> None:
-        """See `Progress`."""
-        self._console.print(text)
 
 
 def print_result(console: Console, result: Figures) -> None:
