@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Self
 
 import msgspec
 
+from cluster.errors import CommandError
 from cluster.load.http_client import request
 from cluster.load.oracle import Expected
-from cluster.load.passes import Pass
+from cluster.load.passes import Pass, signed
 from cluster.load.world import Device, Gate
 from domain.door.model import Direction
+from integrations.pass_keys import PassKeyError, PassSigner
+from integrations.settings import Settings
 
 SCANS_PATH = "/api/scans"
 
@@ -37,6 +42,21 @@ class ScanWriter:
     def __init__(self, sign: Callable[[Pass], str], host: str) -> None:
         self.sign = sign
         self._host = host
+
+    @classmethod
+    def of_stack(cls, settings: Settings, host: str) -> Self:
+        """A writer that signs passes with the keys of a stack.
+
+        Raises:
+            CommandError: there are no keys, or none that can be read.
+        """
+        if settings.passes.key_dir is None:
+            raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
+        try:
+            signer = PassSigner(settings.passes.key_dir)
+        except PassKeyError as error:
+            raise CommandError(str(error), "start the stack with `fitmonitor up`, which makes a key") from error
+        return cls(partial(signed, signer=signer), host)
 
     def request(self, scan: Scan) -> bytes:
         """The request for a scan."""

@@ -4,11 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from functools import partial
 
 from rich.status import Status
 
-from cluster.errors import CommandError
 from cluster.load.benchmark.burst import measure_burst
 from cluster.load.benchmark.closed_loop import measure_inside, measure_level
 from cluster.load.benchmark.durability import durable_settings
@@ -19,13 +17,11 @@ from cluster.load.benchmark.open_loop import greatest_rate, measure_open_loop
 from cluster.load.benchmark.other_work import measure_beside_other_work, new_admins
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import Figures, faults_in
-from cluster.load.passes import signed
 from cluster.load.scans import ScanWriter
 from cluster.load.world import World
 from cluster.local.ports import LOOPBACK
 from cluster.local.record import StackRecord
 from domain.unit_of_work import Store
-from integrations.pass_keys import PassSigner
 from integrations.settings import Settings
 
 _STATEMENT_TIMEOUT_S = 60.0
@@ -76,10 +72,7 @@ def run_benchmark(settings: Settings, record: StackRecord, options: BenchmarkOpt
     Raises:
         CommandError: the stack is not durable, or does not work.
     """
-    if settings.passes.key_dir is None:
-        raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
-    sign = partial(signed, signer=PassSigner(settings.passes.key_dir))
-    writer = ScanWriter(sign, f"{LOOPBACK}:{record.port}")
+    writer = ScanWriter.of_stack(settings, f"{LOOPBACK}:{record.port}")
     url = settings.database.url.get_secret_value()
     store = Store(url, pool_size=1, statement_timeout_s=_STATEMENT_TIMEOUT_S)
     try:

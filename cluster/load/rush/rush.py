@@ -18,7 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from cluster.errors import CommandError
 from cluster.load.figures import Figures
 from cluster.load.http_client import Client, ConnectionPool
-from cluster.load.passes import signed
 from cluster.load.rush.chart import draw
 from cluster.load.rush.display import Display
 from cluster.load.rush.log import RushLog, Stage
@@ -35,7 +34,6 @@ from cluster.local.record import StackRecord
 from domain.clock import system_clock
 from domain.ids import new_id
 from domain.unit_of_work import Store
-from integrations.pass_keys import PassKeyError, PassSigner
 from integrations.settings import Profile, Settings
 
 LABEL = "Rush"
@@ -170,8 +168,11 @@ def run_rush(
     Raises:
         CommandError: the stack cannot be used for a rush, or the picture cannot be written.
     """
+    if record.profile == Profile.PRODUCTION:
+        raise CommandError("a rush creates gyms and members, which do not belong in production", "start another stack")
+    writer = ScanWriter.of_stack(settings, urlsplit(record.url).netloc)
     visitors = plan_visitors(options.members, options.gyms, options.minutes, options.seed)
-    writer, since, log = _writer(settings, record), new_id(), RushLog()
+    since, log = new_id(), RushLog()
     picture = picture or settings.data_dir / PICTURE
     with _only_one(settings.data_dir), _revoked_devices(store):
         with console.status("seeding") as status:
@@ -206,18 +207,6 @@ async def _run(rush: Rush, url: str) -> None:
         await rush.run(pool)
     finally:
         pool.close()
-
-
-def _writer(settings: Settings, record: StackRecord) -> ScanWriter:
-    if record.profile == Profile.PRODUCTION:
-        raise CommandError("a rush creates gyms and members, which do not belong in production", "start another stack")
-    if settings.passes.key_dir is None:
-        raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
-    try:
-        sign = partial(signed, signer=PassSigner(settings.passes.key_dir))
-    except PassKeyError as error:
-        raise CommandError(str(error), "start the stack with `fitmonitor up`, which makes a key") from error
-    return ScanWriter(sign, urlsplit(record.url).netloc)
 
 
 @contextmanager
