@@ -209,6 +209,14 @@ class AnswerLog:
             if not is_held_up:
                 self.admitted[shown] += 1
 
+    def add_rejection(self, status: int, body: bytes) -> None:
+        """Keep, as an example, a response that is no answer.
+
+        Args:
+            status: 0 where there was no response; then `body` says why.
+        """
+        self.add_example(f"{status} {body[:160].decode(errors='replace')}")
+
     def add_fault(self, words: str) -> None:
         """Count a wrong answer."""
         self.wrong += 1

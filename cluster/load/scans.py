@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Self
 
@@ -9,10 +10,10 @@ import msgspec
 
 from cluster.errors import CommandError
 from cluster.load.http_client import request
-from cluster.load.oracle import Expected
+from cluster.load.oracle import Expected, faults
 from cluster.load.passes import Pass, signed
 from cluster.load.world import Device, Gate
-from domain.door.model import Direction
+from domain.door.model import Direction, ScanAnswer
 from integrations.pass_keys import PassKeyError, PassSigner
 from integrations.settings import Settings
 
@@ -29,6 +30,21 @@ class Scan:
     direction: Direction
     shown: Pass
     expected: Expected
+
+    def faults(
+        self, given: ScanAnswer | str, answered_at: datetime | None = None, *, repeated: bool = False
+    ) -> list[str]:
+        """What is wrong with the answer to it.
+
+        Args:
+            given: as `read_answer` returns it.
+            answered_at: when it was received; None: before what is right could change.
+            repeated: the scan was sent before, and may have been decided then.
+        """
+        if isinstance(given, str):
+            return [given]
+        expected = self.expected.at(answered_at) if answered_at else self.expected
+        return list(faults(expected, given, self.scan_id, self.gate, repeated=repeated))
 
 
 class ScanWriter:

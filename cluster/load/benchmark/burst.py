@@ -9,7 +9,7 @@ from cluster.load.benchmark.scan_plan import Lane, Planner
 from cluster.load.benchmark.traffic import ScanTraffic, valid_for
 from cluster.load.figures import Figures, percentile, ratio, rounded
 from cluster.load.generator import Answer, at_once, steady
-from cluster.load.oracle import AnswerLog, faults, read_answer
+from cluster.load.oracle import AnswerLog, read_answer
 from cluster.load.scans import Scan
 from domain.clock import system_clock
 from domain.door.model import Reason, ScanAnswer
@@ -108,7 +108,7 @@ def sort_answers(
                 wave.retry.append(scan)
             elif answer.status != _OK:
                 wave.errors.append(scan)
-                log.add_example(f"{answer.status} {answer.body[:160].decode(errors='replace')}")
+                log.add_rejection(answer.status, answer.body)
             else:
                 _sort_decision(wave, scan, answer, log, repeated=repeated)
     return wave
@@ -121,10 +121,7 @@ def _sort_decision(wave: Wave, scan: Scan, answer: Answer, log: AnswerLog, *, re
         if given.reason is Reason.TOO_LATE and given.scan_id == scan.scan_id:
             wave.too_late.append(scan)
             return
-        found = list(faults(scan.expected, given, scan.scan_id, scan.gate, repeated=repeated))
-    else:
-        found = [given]
-    if found:
+    if found := scan.faults(given, repeated=repeated):
         wave.wrong += 1
         log.add_fault(f"{scan.direction}: {', '.join(found)}")
     else:

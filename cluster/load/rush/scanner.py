@@ -6,7 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from cluster.load.http_client import Client, NoResponseError, Response
-from cluster.load.oracle import Expected, faults, read_answer
+from cluster.load.oracle import Expected, read_answer
 from cluster.load.passes import Pass
 from cluster.load.rush.log import RecordedScan, RushLog, Stage
 from cluster.load.rush.pace import Pace
@@ -107,9 +107,7 @@ class Scanner:
         self.log.record(scan, record)
 
     def _check(self, scan: Scan, reply: _Reply) -> None:
-        expected = scan.expected.at(self.pace.now())
-        found = list(faults(expected, reply.answer, scan.scan_id, scan.gate, repeated=reply.repeats > 0))
-        if found:
+        if found := scan.faults(reply.answer, self.pace.now(), repeated=reply.repeats > 0):
             self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
 
     async def _send(self, scan: Scan) -> _Reply | None:
@@ -149,5 +147,5 @@ class Scanner:
             if isinstance(answer, ScanAnswer):
                 return answer
         self.log.rejected += 1
-        self.log.answers.add_example(f"{response.status} {response.body[:160].decode(errors='replace')}")
+        self.log.answers.add_rejection(response.status, response.body)
         return None
