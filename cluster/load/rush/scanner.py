@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cluster.load.http_client import Client, NoResponseError, Response
 from cluster.load.oracle import Expected, read_answer
 from cluster.load.passes import Pass
-from cluster.load.rush.log import RecordedScan, RushLog, Stage
+from cluster.load.rush.log import RecordedScan, RushLog
 from cluster.load.rush.pace import Pace
 from cluster.load.scans import Scan, ScanWriter
 from cluster.load.world import Gate
@@ -40,7 +40,6 @@ class Showing:
     shown: Pass
     expected: Expected
     due: float
-    stage: Stage
     is_lost: bool = False
     is_held_up: bool = False
 
@@ -94,7 +93,7 @@ class Scanner:
     def _record(self, scan: Scan, reply: _Reply, showing: Showing, due: float) -> None:
         now = self.pace.seconds
         record = RecordedScan(
-            stage=showing.stage,
+            stage=self.log.stage,
             gym_id=scan.gate.gym_id,
             minute=self.pace.minute,
             second=now,
