@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from cluster.load.benchmark.measured_stack import MeasuredStack
-from cluster.load.benchmark.measurements import Measured, Rate, rate_of
+from cluster.load.benchmark.measurements import Measured, Rate, offered_figures, rate_of
 from cluster.load.benchmark.scan_plan import Lane, Planner
+from cluster.load.figures import Figures
 from cluster.load.generator import Answer, Driven, at_once, steady
 from cluster.load.oracle import AnswerLog, read_answer
 from cluster.load.scans import Scan
@@ -145,7 +146,7 @@ class ScanTraffic:
         checked = check(plan, measured.driven, self._stack.log)
         return ScanRun(rate_of(measured, checked.errors), checked, measured.driven.ran_out)
 
-    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Driven, Checked]:
+    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Figures, Driven]:
         """Send scans at a steady rate (open loop). A scan that could not be sent counts among the errors."""
         wanted = round(rate * seconds)
         plan = self._mixed(lanes, ceil(wanted / lanes) * lanes, seconds)
@@ -156,9 +157,8 @@ class ScanTraffic:
         driven = self.send(plan, seconds, due).driven
         checked = check(plan, driven, self._stack.log)
         unsent = sum(map(len, plan)) - sum(map(len, driven.lanes))
-        checked.errors += unsent
         self._stack.log.unanswered += unsent
-        return driven, checked
+        return offered_figures(driven, checked.errors + unsent, checked.wrong), driven
 
     def send(self, plan: Sequence[Lane], seconds: float, due: list[list[float]] | None = None) -> Measured:
         """Send a plan, with a schedule all of it."""
