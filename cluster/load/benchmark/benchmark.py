@@ -166,5 +166,5 @@ def introduction(durability: Mapping[str, str], load: Figures) -> Sequence[str]:
     return (
         f"durable: {settings}",
         f"seeded: {load['gyms']} gyms, {load['gates']} gates, {load['members']} members; {limit}",
-        f"sent: {refused}; seed {load['seed']}; wrk and oha cannot compare each answer with the right one",
+        f"sent: {refused}; seed {load['seed']}",
     )

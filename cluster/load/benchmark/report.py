@@ -34,13 +34,13 @@ def _verdict(result: Figures) -> str:
     facts = (
         f"{store['answered']:,} answers, {store['stored']:,} scans stored",
         f"{store['lost']} lost",
-        f"{store['stored_otherwise']} stored otherwise",
+        f"{store['stored_otherwise']} stored differently",
         f"{store['wrongly_inside']} wrongly inside or outside",
-        f"{store['occupancy_broken']} with another occupancy than the scans before make",
+        f"{store['occupancy_broken']} whose occupancy does not follow from the scans before",
         f"{store['over_capacity']} over capacity",
         f"{result['admitted_twice']} passes admitted twice",
         f"{len(result['disagreements'])} disagreements",
-        f"around the measurements {around['errors']} errors, {around['wrong_answers']} wrong",
+        f"outside the measurements {around['errors']} errors, {around['wrong_answers']} wrong answers",
     )
     verdict = "[green]good[/green]" if result["good"] else "[red]not good[/red]"
     return f"{verdict}: {'; '.join(facts)}"
@@ -94,10 +94,10 @@ _COSTS = {  # CPU ms of all processes but the load generator, which stands apart
     "wrong": "{wrong_answers}",
 }
 _OFFERED = {  # latency is from when a request was due; `late` is the share of those sent over 5 ms late
-    "asked": "{asked:,}",
+    "sent": "{asked:,}",
     "p50 ms": "{p50_ms:.1f}",
     "p99 ms": "{p99_ms:.1f}",
-    "most ms": "{most_ms:.1f}",
+    "max ms": "{most_ms:.1f}",
     "late": "{late_share:.1%}",
     "errors": "{errors}",
     "wrong": "{wrong_answers}",
@@ -114,7 +114,7 @@ _BURST = {  # of the first answers; then how often scans were repeated until all
     "burst": "{members:,} members within {within_s:g} s",
     "consumers": "{consumers}",
     "decided within 2 s": "{decided_within_2_s:.2%}",
-    "p50 · p99 · most ms": "{p50_ms:.0f} · {p99_ms:.0f} · {most_ms:.0f}",
+    "p50 · p99 · max ms": "{p50_ms:.0f} · {p99_ms:.0f} · {most_ms:.0f}",
     "asked to retry": "{retries}",
     "refused as too late": "{too_late}",
     "errors · wrong": "{errors} · {wrong_answers}",
