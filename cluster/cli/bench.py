@@ -16,7 +16,7 @@ from cluster.load.benchmark.report import print_result
 from cluster.load.past import Past
 from cluster.settings_file import running_stack, stack_settings
 
-_MOST_CONNECTIONS = 512
+_MAX_CONNECTIONS = 512
 _DEFAULT_PARTS = "levels,open,beside,burst,inside"
 
 
@@ -89,8 +89,6 @@ def _numbers(text: str) -> list[int]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(1 <= number <= _MOST_CONNECTIONS for number in numbers):
-        raise CommandError(
-            f"--connections {text} names no numbers from 1 to {_MOST_CONNECTIONS}", "as in 1,8,32,64,128"
-        )
+    if not numbers or not all(1 <= number <= _MAX_CONNECTIONS for number in numbers):
+        raise CommandError(f"--connections {text} names no numbers from 1 to {_MAX_CONNECTIONS}", "as in 1,8,32,64,128")
     return numbers

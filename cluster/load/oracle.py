@@ -39,7 +39,7 @@ REMEDIES = {
     Reason.TOO_LATE: Remedy.SCAN_AGAIN,
 }
 _REPEAT_WINDOW = DoorLimits().repeat_window
-_MOST_EXAMPLES = 5
+_MAX_EXAMPLES = 5
 _decoder = msgspec.json.Decoder(ScanAnswer)
 
 
@@ -224,5 +224,5 @@ class AnswerLog:
 
     def add_example(self, words: str) -> None:
         """Keep a sentence about what went wrong, while there are few of them."""
-        if len(self.examples) < _MOST_EXAMPLES:
+        if len(self.examples) < _MAX_EXAMPLES:
             self.examples.append(words)

@@ -19,7 +19,7 @@ MEMBERS, GYMS, WITHIN_S = 2000, 10, 5.0
 IN_TIME_S = 2.0
 LANES = 1000  # each sends twice, 2.5 s apart: by then the door's deadline is over, so that no scan waits for another
 _REPEATING_LANES = 32
-_MOST_REPEATS = 5
+_MAX_REPEATS = 5
 _REPEATING_S = 5.0
 _CONSUMER = "door_consumer"
 _OK, _UNAVAILABLE = 200, 503
@@ -56,13 +56,13 @@ def measure_burst(stack: MeasuredStack) -> Figures:
     stack.status.update(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
     world = stack.seed(gyms=GYMS, members=MEMBERS, shares={})
     traffic = ScanTraffic(stack, world)
-    valid = valid_for(WITHIN_S + _MOST_REPEATS * _REPEATING_S, MEMBERS)
+    valid = valid_for(WITHIN_S + _MAX_REPEATS * _REPEATING_S, MEMBERS)
     plan = Planner(world, stack.random_seed, 0.0).entries(LANES, system_clock(), valid, MEMBERS)
     sent = traffic.send(plan, WITHIN_S, steady(MEMBERS / WITHIN_S, MEMBERS, LANES))
     first = sort_answers(plan, sent.driven.lanes, stack.log)
     consumers = processes_of(snapshot(stack.record)).get(_CONSUMER, 0)
     wrong, repeats, left = first.wrong, 0, first.repeats()
-    while left and repeats < _MOST_REPEATS:
+    while left and repeats < _MAX_REPEATS:
         repeats += 1
         stack.status.update(f"burst: repeating {len(left)} scans")
         plan = [lane for place in range(_REPEATING_LANES) if (lane := left[place::_REPEATING_LANES])]

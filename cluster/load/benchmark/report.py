@@ -12,7 +12,7 @@ from cluster.load.figures import Figures, disturbance_in
 _QUIET_BELOW = 0.1
 _FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
 _SHOWN_FROM_MS = 0.001
-_MOST_DISAGREEMENTS = 5
+_MAX_DISAGREEMENTS = 5
 
 
 def print_result(console: Console, result: Figures) -> None:
@@ -25,7 +25,7 @@ def print_result(console: Console, result: Figures) -> None:
             f"[yellow]not quiet: other programs used up to {100 * most:.0f} % of the processors; compare ratios, not "
             "figures[/yellow]"
         )
-    for line in (*result["examples"], *result["disagreements"][:_MOST_DISAGREEMENTS]):
+    for line in (*result["examples"], *result["disagreements"][:_MAX_DISAGREEMENTS]):
         console.print(f"  {line}", markup=False)
 
 

@@ -19,7 +19,7 @@ from cluster.load.world import Gate, Member, MemberKind, World
 from domain.door.model import Direction
 from domain.ids import new_id
 
-_FRUITLESS = 200  # attempts to find a member with a pass left
+_MAX_FAILURES = 200  # in a row, to find a member with a pass left
 
 Lane = list[Scan]
 
@@ -107,13 +107,13 @@ class Planner:
         """
         states = self._states(lanes, entered_by, now, valid_for)
         for state in states:
-            fruitless = 0
-            while len(state.scans) * lanes < scans and fruitless < _FRUITLESS:
+            failures = 0
+            while len(state.scans) * lanes < scans and failures < _MAX_FAILURES:
                 is_refused = self._random.random() < self._refused_share
                 scan = self._random.choice(self._refusals)(state) if is_refused else None
                 if scan := scan or self._move(state):
                     state.scans.append(scan)
-                fruitless = 0 if scan else fruitless + 1
+                failures = 0 if scan else failures + 1
         return [state.scans for state in states]
 
     def _states(

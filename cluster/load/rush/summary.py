@@ -19,7 +19,7 @@ from domain.unit_of_work import Store
 KEEPS_PACE = 0.05  # share of late scans from which the latencies say more of the generator than of the doors
 _LATE_S = 0.1
 _MS = 1000
-_MOST_DISAGREEMENTS = 3
+_MAX_DISAGREEMENTS = 3
 _MARKS = {True: "ok", False: "VIOLATED", None: "unknown"}
 
 
@@ -124,7 +124,7 @@ def _of_store(log: RushLog, store: StoreComparison, found: Sequence[TableDisagre
     yield Invariant("occupancy_follows", not store.occupancy_broken, detail)
     detail = f"{store.over_capacity} scans found more inside than the capacity"
     yield Invariant("never_over_capacity", not store.over_capacity, detail)
-    words = "; ".join(f"{each.kind}: {each.detail}" for each in found[:_MOST_DISAGREEMENTS])
+    words = "; ".join(f"{each.kind}: {each.detail}" for each in found[:_MAX_DISAGREEMENTS])
     yield Invariant("reconciled", not found, words or "visits, open visits and scans agree")
 
 

@@ -14,7 +14,7 @@ from domain.door.model import Direction, Outcome, Reason, ScanAnswer
 # Real seconds between an entry and what is tried with its phone: the doors' time limits are real.
 _SOON_S = (0.3, 3.0)
 _STILL_HELD_UP_S = 10.0  # well within the door's 15 s
-_MOST_PASSES = 3  # that are shown one after the other, where one expired on the way
+_MAX_PASSES = 3  # that are shown one after the other, where one expired on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Visit:
 
     async def _enter(self, due: float | None) -> _Entry | None:
         """Enter; with another pass, where the one that was shown expired before it was answered."""
-        for _ in range(_MOST_PASSES):
+        for _ in range(_MAX_PASSES):
             shown = self._phone.current(self._pace.now())
             too_new_s = seconds_until_valid(shown, self._pace.now())
             if too_new_s and due is not None:
