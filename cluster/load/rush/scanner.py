@@ -81,7 +81,8 @@ class Scanner:
             if reply.answer.reason is Reason.TOO_LATE:
                 due = self.pace.seconds
                 continue
-            self._check(scan, reply)
+            if found := scan.faults(reply.answer, self.pace.now(), repeated=reply.repeats > 0):
+                self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
             if showing.is_lost:
                 await asyncio.sleep(random.uniform(*_LOST_FOR_S))
                 again = await self._send(scan)
@@ -104,10 +105,6 @@ class Scanner:
             is_held_up=showing.is_held_up,
         )
         self.log.record(scan, record)
-
-    def _check(self, scan: Scan, reply: _Reply) -> None:
-        if found := scan.faults(reply.answer, self.pace.now(), repeated=reply.repeats > 0):
-            self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
 
     async def _send(self, scan: Scan) -> _Reply | None:
         """The answer to a scan; None: the stack rejected it, or does not answer."""
