@@ -125,9 +125,9 @@ class MeasuredStack:
         self.status.update(f"open loop: {rate:.0f} {name}/s")
         for seconds in (_OPEN_WARM_UP_S, self.seconds):
             due = steady(rate, round(rate * seconds), lanes)
-            sent = self.send([[self._noop_request(name)] * len(times) for times in due], seconds, due).driven
-        unsent = sum(map(len, due)) - sum(map(len, sent.lanes))
-        return offered_figures(sent, unsent + unexpected(sent.lanes, BODY))
+            sent = self.send([[self._noop_request(name)] * len(times) for times in due], seconds, due).driven.lanes
+        unsent = sum(map(len, due)) - sum(map(len, sent))
+        return offered_figures(sent, unsent + unexpected(sent, BODY))
 
     def send(
         self, lanes: list[list[bytes]], seconds: float, due: list[list[float]] | None = None, *, repeats: bool = False

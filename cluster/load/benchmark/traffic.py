@@ -158,7 +158,7 @@ class ScanTraffic:
         checked = check(plan, driven, self._stack.log)
         unsent = sum(map(len, plan)) - sum(map(len, driven.lanes))
         self._stack.log.unanswered += unsent
-        return offered_figures(driven, checked.errors + unsent, checked.wrong), driven
+        return offered_figures(driven.lanes, checked.errors + unsent, checked.wrong), driven
 
     def send(self, plan: Sequence[Lane], seconds: float, due: list[list[float]] | None = None) -> Measured:
         """Send a plan, with a schedule all of it."""
