@@ -12,11 +12,11 @@ from cluster.errors import CommandError
 from cluster.load.benchmark.benchmark import BenchmarkOptions, Part, run_benchmark
 from cluster.load.benchmark.large_past import LargePastOptions
 from cluster.load.benchmark.own_stack import started_stack
-from cluster.load.benchmark.report import TerminalProgress, print_result
+from cluster.load.benchmark.report import print_result
 from cluster.load.past import Past
 from cluster.settings_file import running_stack, stack_settings
 
-_MOST_CONNECTIONS = 512
+_MAX_CONNECTIONS = 512
 _DEFAULT_PARTS = "levels,open,beside,burst,inside"
 
 
@@ -69,7 +69,7 @@ def bench(
         record = running_stack()
         settings = stack_settings()
         with console.status("checking the settings") as status:
-            result = run_benchmark(settings, record, options, TerminalProgress(console, status))
+            result = run_benchmark(settings, record, options, status)
         print_result(console, result)
         if json_file is not None:
             json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -89,8 +89,6 @@ def _numbers(text: str) -> list[int]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(1 <= number <= _MOST_CONNECTIONS for number in numbers):
-        raise CommandError(
-            f"--connections {text} names no numbers from 1 to {_MOST_CONNECTIONS}", "as in 1,8,32,64,128"
-        )
+    if not numbers or not all(1 <= number <= _MAX_CONNECTIONS for number in numbers):
+        raise CommandError(f"--connections {text} names no numbers from 1 to {_MAX_CONNECTIONS}", "as in 1,8,32,64,128")
     return numbers

@@ -17,7 +17,7 @@ from cluster.settings_file import running_stack, stack_settings
 app = typer.Typer(no_args_is_help=True, help="Simulate a peak hour against the running stack.")
 
 VIOLATED, INTERRUPTED = 3, 130
-_FEWEST_A_GYM = 10
+_MIN_PER_GYM = 10
 
 
 @app.callback()
@@ -51,9 +51,9 @@ def rush(
 
     Example: fitmonitor demo rush --members 500 --gyms 4 --picture rush
     """
-    if members < _FEWEST_A_GYM * gyms:
+    if members < _MIN_PER_GYM * gyms:
         raise typer.BadParameter(
-            f"{members} members are too few for {gyms} gyms; at least {_FEWEST_A_GYM} a gym", param_hint="--members"
+            f"{members} members are too few for {gyms} gyms; at least {_MIN_PER_GYM} a gym", param_hint="--members"
         )
     record, settings = running_stack(), stack_settings()
     options = RushOptions(members, gyms, minutes, speed, seed, leave_inside)

@@ -39,7 +39,7 @@ REMEDIES = {
     Reason.TOO_LATE: Remedy.SCAN_AGAIN,
 }
 _REPEAT_WINDOW = DoorLimits().repeat_window
-_MOST_EXAMPLES = 5
+_MAX_EXAMPLES = 5
 _decoder = msgspec.json.Decoder(ScanAnswer)
 
 
@@ -209,6 +209,14 @@ class AnswerLog:
             if not is_held_up:
                 self.admitted[shown] += 1
 
+    def add_rejection(self, status: int, body: bytes) -> None:
+        """Keep, as an example, a response that is no answer.
+
+        Args:
+            status: 0 where there was no response; then `body` says why.
+        """
+        self.add_example(f"{status} {body[:160].decode(errors='replace')}")
+
     def add_fault(self, words: str) -> None:
         """Count a wrong answer."""
         self.wrong += 1
@@ -216,5 +224,5 @@ class AnswerLog:
 
     def add_example(self, words: str) -> None:
         """Keep a sentence about what went wrong, while there are few of them."""
-        if len(self.examples) < _MOST_EXAMPLES:
+        if len(self.examples) < _MAX_EXAMPLES:
             self.examples.append(words)

@@ -4,9 +4,10 @@ A world with a `run` is new each time. One without is found again by its names: 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,9 @@ from domain.companies.tables import companies
 from domain.door.tables import open_visits, visits
 from domain.gyms.gate_repository import GateRepository
 from domain.gyms.gate_service import create_device, create_gate
-from domain.gyms.model import GymRefusal, Serves
+from domain.gyms.model import Gym as StoredGym
+from domain.gyms.model import GymDetails, GymRefusal, Serves
+from domain.gyms.repository import GymRepository
 from domain.gyms.tables import gate_devices, gates, gyms
 from domain.identity.tables import user_roles, users
 from domain.ids import new_id
@@ -141,34 +144,19 @@ def _plan(connection: Connection, spec: WorldSpec, now: datetime) -> Plan:
 def _gyms(connection: Connection, spec: WorldSpec, company_id: UUID, now: datetime) -> tuple[Gym, ...]:
     withdraw_devices(connection, spec.company, now)  # a run that was killed left its devices
     query = select(gyms.c.id).where(gyms.c.company_id == company_id).order_by(gyms.c.legacy_number)
-    known: Sequence[UUID] = connection.execute(query.limit(len(spec.capacities))).scalars().all()
-    settings = {"reentry_after_s": None, "longest_visit_s": _LONGEST_VISIT_S, "retired_at": None}
-    for gym_id, capacity in zip(known, spec.capacities, strict=False):
-        changed = {**settings, "capacity": capacity, "version": gyms.c.version + 1}
-        connection.execute(update(gyms).where(gyms.c.id == gym_id).values(**changed))
-    number = (connection.execute(select(func.max(gyms.c.legacy_number))).scalar() or 0) + 1
-    added: list[dict[str, Any]] = [
-        {
-            "id": new_id(),
-            "legacy_number": number + place,
-            "company_id": company_id,
-            "name": f"{spec.label} gym {len(known) + place + 1}",
-            "address": "Nowhere 1",
-            "time_zone": "Europe/Berlin",
-            "capacity": capacity,
-            "grace_after_closing_s": 0,
-            "version": 1,
-            "created_at": now,
-            **settings,
-        }
-        for place, capacity in enumerate(spec.capacities[len(known) :])
-    ]
-    _insert(connection, gyms, added)
-    gym_ids = [*known, *(row["id"] for row in added)]
+    known = connection.execute(query.limit(len(spec.capacities))).scalars().all()
+    repository = GymRepository(connection)
     seeded = []
-    for place, (gym_id, capacity) in enumerate(zip(gym_ids, spec.capacities, strict=True)):
-        gates_of_gym = _gates(connection, spec, gym_id, capacity, now)
-        seeded.append(Gym(gym_id, f"{spec.label} gym {place + 1}", capacity, gates_of_gym))
+    for place, (capacity, gym_id) in enumerate(zip_longest(spec.capacities, known)):
+        name = f"{spec.label} gym {place + 1}"
+        details = asdict(GymDetails(name, "Nowhere 1", "Europe/Berlin", capacity, None, 0, _LONGEST_VISIT_S))
+        gym = repository.locked(gym_id, retired=True) if gym_id else None
+        if gym is not None:
+            repository.change(replace(gym, **details, retired_at=None, version=gym.version + 1))
+        else:
+            gym = StoredGym(**details, id=new_id(), legacy_number=repository.next_number(), version=1)
+            repository.add(gym, company_id, now)
+        seeded.append(Gym(gym.id, name, capacity, _gates(connection, spec, gym.id, capacity, now)))
     return tuple(seeded)
 
 

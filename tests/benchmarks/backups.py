@@ -14,10 +14,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import psutil
+from rich.console import Console
+from rich.status import Status
 from sqlalchemy import text
 
 from cluster.backup.reader import opened_backup
@@ -26,13 +27,11 @@ from cluster.load.benchmark.own_stack import larger_buffer_pool
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import percentile
 from cluster.load.generator import Answer
-from cluster.load.passes import signed
 from cluster.load.past import Past, some_members, write_past
 from cluster.load.scans import ScanWriter
 from domain.clock import system_clock
 from domain.memberships.ledger import EntryKind
 from domain.unit_of_work import Store
-from integrations.pass_keys import PassSigner
 from integrations.settings import Settings
 from tests.stacks import TestedStack
 
@@ -48,18 +47,6 @@ _LEDGER = f"""INSERT INTO ledger_entries (id, booking_id, number, member_id, mem
  days, moves, booked_on, reason, created_at) SELECT id, id, 1, member_id, id, '{EntryKind.OPENING}', DATE(starts_at),
  DATE(ends_at), DATEDIFF(ends_at, starts_at), 0, DATE(starts_at), 'held before', created_at FROM memberships
  WHERE {_NO_LEDGER}"""
-
-
-class PrintedProgress:
-    """Prints results only."""
-
-    def step(self, what: str) -> None:
-        """Not shown."""
-
-    def line(self, text: str) -> None:
-        """One line."""
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
 
 
 @dataclass
@@ -103,9 +90,9 @@ class Doors:
 
     def window(self) -> list[Answer]:
         """One window's answers."""
-        driven, checked = self.traffic.offer(self.rate, LANES, WINDOW_S)
-        assert not checked.errors, checked.errors
-        assert not checked.wrong, checked.wrong
+        offered, driven = self.traffic.offer(self.rate, LANES, WINDOW_S)
+        assert not offered["errors"], offered
+        assert not offered["wrong_answers"], offered
         return [answer for lane in driven.lanes for answer in lane]
 
 
@@ -116,12 +103,13 @@ def figures(answers: Sequence[Answer]) -> str:
 
 
 def measure(stack: TestedStack, folder: Path, past: Past, rate: float) -> None:
-    progress = PrintedProgress()
+    console = Console(highlight=False, soft_wrap=True)
     settings = Settings(data_dir=stack.data_dir)
-    assert settings.passes.key_dir is not None
     store = Store(stack.record.environment["FITMONITOR_DATABASE__URL"], pool_size=1, statement_timeout_s=300)
-    writer = ScanWriter(partial(signed, signer=PassSigner(settings.passes.key_dir)), f"127.0.0.1:{stack.port}")
-    measured = MeasuredStack(stack.record, store, writer, progress, WINDOW_S, SEED, REFUSED, has_past=True)
+    writer = ScanWriter.of_stack(settings, f"127.0.0.1:{stack.port}")
+    measured = MeasuredStack(
+        stack.record, store, writer, Status("", console=console), WINDOW_S, SEED, REFUSED, has_past=True
+    )
     with larger_buffer_pool(stack.data_dir, BUFFER_POOL):
         whole = measured.seed(gyms=GYMS, members=0, capacity=SCANNING)
         url = store.engine.url.render_as_string(hide_password=False)
@@ -129,12 +117,12 @@ def measure(stack: TestedStack, folder: Path, past: Past, rate: float) -> None:
         with store.writing() as connection:
             connection.execute(text(_WHOLE_DAYS))
             connection.execute(text(_LEDGER))
-        progress.line(f"written in {written.seconds:.0f} s: {written.rows}")
+        console.print(f"written in {written.seconds:.0f} s: {written.rows}")
         scanning = replace(whole, members=some_members(past, min(SCANNING, past.members), SEED))
         doors = Doors(ScanTraffic(measured, scanning), rate)
         doors.window()
         calm = [answer for _ in range(CALM_WINDOWS) for answer in doors.window()]
-        progress.line(f"calm, {rate:.0f}/s: {figures(calm)}")
+        console.print(f"calm, {rate:.0f}/s: {figures(calm)}")
         file = folder / "years.fitmonitor"
         backup = Process.of(["backup", str(file)], stack.environment)
         meanwhile: list[Answer] = []
@@ -142,15 +130,15 @@ def measure(stack: TestedStack, folder: Path, past: Past, rate: float) -> None:
             answers = doors.window()
             if not backup.is_over() or not meanwhile:
                 meanwhile += answers  # a window in which it ended would flatter
-        progress.line(f"during a backup: {figures(meanwhile)}")
-        progress.line(f"backup: {backup.end()}; {file.stat().st_size / 1e6:,.0f} MB")
+        console.print(f"during a backup: {figures(meanwhile)}")
+        console.print(f"backup: {backup.end()}; {file.stat().st_size / 1e6:,.0f} MB")
         after = [answer for _ in range(CALM_WINDOWS) for answer in doors.window()]
-        progress.line(f"calm again: {figures(after)}")
+        console.print(f"calm again: {figures(after)}")
         alone = Process.of(["backup", str(folder / "alone.fitmonitor")], stack.environment)
-        progress.line(f"backup, nobody at the doors: {alone.end()}")
+        console.print(f"backup, nobody at the doors: {alone.end()}")
     store.close()
     with opened_backup(file) as backed:
-        progress.line(f"{backed.manifest.rows:,} rows")
+        console.print(f"{backed.manifest.rows:,} rows")
 
 
 def restore(folder: Path, environment: Mapping[str, str]) -> None:

@@ -4,26 +4,24 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from functools import partial
 
-from cluster.errors import CommandError
+from rich.status import Status
+
 from cluster.load.benchmark.burst import measure_burst
 from cluster.load.benchmark.closed_loop import measure_inside, measure_level
 from cluster.load.benchmark.durability import durable_settings
 from cluster.load.benchmark.large_past import LargePastOptions, measure_large_past
-from cluster.load.benchmark.measured_stack import MeasuredStack, Progress
+from cluster.load.benchmark.measured_stack import MeasuredStack
 from cluster.load.benchmark.noop import deployed_noops
 from cluster.load.benchmark.open_loop import greatest_rate, measure_open_loop
 from cluster.load.benchmark.other_work import measure_beside_other_work, new_admins
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import Figures, faults_in
-from cluster.load.passes import signed
 from cluster.load.scans import ScanWriter
 from cluster.load.world import World
 from cluster.local.ports import LOOPBACK
 from cluster.local.record import StackRecord
 from domain.unit_of_work import Store
-from integrations.pass_keys import PassSigner
 from integrations.settings import Settings
 
 _STATEMENT_TIMEOUT_S = 60.0
@@ -64,25 +62,23 @@ class BenchmarkOptions:
     large: LargePastOptions
 
 
-def run_benchmark(settings: Settings, record: StackRecord, options: BenchmarkOptions, progress: Progress) -> Figures:
+def run_benchmark(settings: Settings, record: StackRecord, options: BenchmarkOptions, status: Status) -> Figures:
     """Measure everything.
 
     Args:
         settings, record: of the running stack.
+        status: shows what is being measured; its console, the results.
 
     Raises:
         CommandError: the stack is not durable, or does not work.
     """
-    if settings.passes.key_dir is None:
-        raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
-    sign = partial(signed, signer=PassSigner(settings.passes.key_dir))
-    writer = ScanWriter(sign, f"{LOOPBACK}:{record.port}")
+    writer = ScanWriter.of_stack(settings, f"{LOOPBACK}:{record.port}")
     url = settings.database.url.get_secret_value()
     store = Store(url, pool_size=1, statement_timeout_s=_STATEMENT_TIMEOUT_S)
     try:
         with store.reading() as connection:
             durability = durable_settings(settings, connection)
-        stack = MeasuredStack(record, store, writer, progress, options.seconds, options.seed, options.refused_share)
+        stack = MeasuredStack(record, store, writer, status, options.seconds, options.seed, options.refused_share)
         try:
             return _measured(stack, settings, options, durability)
         finally:
@@ -94,9 +90,9 @@ def run_benchmark(settings: Settings, record: StackRecord, options: BenchmarkOpt
 def _measured(
     stack: MeasuredStack, settings: Settings, options: BenchmarkOptions, durability: Mapping[str, str]
 ) -> Figures:
-    parts, progress = options.parts, stack.progress
+    parts, status = options.parts, stack.status
     admins = new_admins(settings) if Part.BESIDE in parts else {}
-    progress.step("seeding gyms and members, deploying the no-ops")
+    status.update("seeding gyms and members, deploying the no-ops")
     # The other parts have members of their own; where only these are measured there must be no more.
     is_shared = bool(_WITH_SHARED_WORLD & parts)
     world = stack.seed(gyms=options.gyms, members=options.members if is_shared else 0)
@@ -105,9 +101,9 @@ def _measured(
     found: Figures = {"runs": []}
     with deployed_noops(stack.record):
         for line in introduction(durability, load):
-            progress.line(line)
+            status.console.print(line)
         if is_shared:
-            progress.step("filling the gyms")
+            status.update("filling the gyms")
             traffic.fill()
         if Part.LEVELS in parts:
             found["runs"] = [measure_level(stack, traffic, connections) for connections in options.connections]
@@ -124,7 +120,7 @@ def _measured(
             found[Part.INSIDE] = measure_inside(stack)
         if Part.LARGE in parts:
             found[Part.LARGE] = measure_large_past(stack, options.large)
-    progress.step("comparing the store with the answers")
+    status.update("comparing the store with the answers")
     return judged(
         {
             "durable": True,  # a stack that is not is refused before anything is measured
@@ -170,5 +166,5 @@ def introduction(durability: Mapping[str, str], load: Figures) -> Sequence[str]:
     return (
         f"durable: {settings}",
         f"seeded: {load['gyms']} gyms, {load['gates']} gates, {load['members']} members; {limit}",
-        f"sent: {refused}; seed {load['seed']}; wrk and oha cannot compare each answer with the right one",
+        f"sent: {refused}; seed {load['seed']}",
     )

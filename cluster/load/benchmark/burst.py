@@ -9,7 +9,7 @@ from cluster.load.benchmark.scan_plan import Lane, Planner
 from cluster.load.benchmark.traffic import ScanTraffic, valid_for
 from cluster.load.figures import Figures, percentile, ratio, rounded
 from cluster.load.generator import Answer, at_once, steady
-from cluster.load.oracle import AnswerLog, faults, read_answer
+from cluster.load.oracle import AnswerLog, read_answer
 from cluster.load.scans import Scan
 from domain.clock import system_clock
 from domain.door.model import Reason, ScanAnswer
@@ -19,7 +19,7 @@ MEMBERS, GYMS, WITHIN_S = 2000, 10, 5.0
 IN_TIME_S = 2.0
 LANES = 1000  # each sends twice, 2.5 s apart: by then the door's deadline is over, so that no scan waits for another
 _REPEATING_LANES = 32
-_MOST_REPEATS = 5
+_MAX_REPEATS = 5
 _REPEATING_S = 5.0
 _CONSUMER = "door_consumer"
 _OK, _UNAVAILABLE = 200, 503
@@ -53,18 +53,18 @@ def measure_burst(stack: MeasuredStack) -> Figures:
 
     It is good where every door had a right answer or was asked to retry, and in the end everybody had a decision.
     """
-    stack.progress.step(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
+    stack.status.update(f"burst: {MEMBERS} members at {GYMS} gyms within {WITHIN_S:g} s")
     world = stack.seed(gyms=GYMS, members=MEMBERS, shares={})
     traffic = ScanTraffic(stack, world)
-    valid = valid_for(WITHIN_S + _MOST_REPEATS * _REPEATING_S, MEMBERS)
+    valid = valid_for(WITHIN_S + _MAX_REPEATS * _REPEATING_S, MEMBERS)
     plan = Planner(world, stack.random_seed, 0.0).entries(LANES, system_clock(), valid, MEMBERS)
     sent = traffic.send(plan, WITHIN_S, steady(MEMBERS / WITHIN_S, MEMBERS, LANES))
     first = sort_answers(plan, sent.driven.lanes, stack.log)
     consumers = processes_of(snapshot(stack.record)).get(_CONSUMER, 0)
     wrong, repeats, left = first.wrong, 0, first.repeats()
-    while left and repeats < _MOST_REPEATS:
+    while left and repeats < _MAX_REPEATS:
         repeats += 1
-        stack.progress.step(f"burst: repeating {len(left)} scans")
+        stack.status.update(f"burst: repeating {len(left)} scans")
         plan = [lane for place in range(_REPEATING_LANES) if (lane := left[place::_REPEATING_LANES])]
         sent = traffic.send(plan, _REPEATING_S, at_once(plan))
         wave = sort_answers(plan, sent.driven.lanes, stack.log, repeated=True)
@@ -108,7 +108,7 @@ def sort_answers(
                 wave.retry.append(scan)
             elif answer.status != _OK:
                 wave.errors.append(scan)
-                log.add_example(f"{answer.status} {answer.body[:160].decode(errors='replace')}")
+                log.add_rejection(answer.status, answer.body)
             else:
                 _sort_decision(wave, scan, answer, log, repeated=repeated)
     return wave
@@ -121,10 +121,7 @@ def _sort_decision(wave: Wave, scan: Scan, answer: Answer, log: AnswerLog, *, re
         if given.reason is Reason.TOO_LATE and given.scan_id == scan.scan_id:
             wave.too_late.append(scan)
             return
-        found = list(faults(scan.expected, given, scan.scan_id, scan.gate, repeated=repeated))
-    else:
-        found = [given]
-    if found:
+    if found := scan.faults(given, repeated=repeated):
         wave.wrong += 1
         log.add_fault(f"{scan.direction}: {', '.join(found)}")
     else:

@@ -25,9 +25,9 @@ _ENOUGH_DEVICES = 64  # per gate: all scans go to one gym, and no device may rea
 def measure_level(stack: MeasuredStack, traffic: ScanTraffic, connections: int) -> Figures:
     """Measure both no-ops and scans at one number of connections."""
     noop, lean = (stack.noop(name, connections) for name in (FASTAPI, LEAN))
-    stack.progress.step(f"{connections} connections: scans")
+    stack.status.update(f"{connections} connections: scans")
     figures = level_figures(connections, noop, lean, traffic.measure(connections, stack.seconds))
-    stack.progress.line(
+    stack.status.console.print(
         f"{connections:>4} connections: {figures['scan_rps']:,.0f} scans/s, {figures['ratio']:.2f} of "
         f"{figures['noop_rps']:,.0f} no-ops/s, p50 {figures['p50_ms']:.1f} ms, p99 {figures['p99_ms']:.1f} ms"
     )
@@ -85,7 +85,7 @@ def measure_inside(stack: MeasuredStack) -> Figures:
     All are at one gym, and every scan asks for it, so that each transaction counts all who are inside. The members who
     scan enter and leave again at once; of them there are never more inside than there are connections.
     """
-    stack.progress.step("inside: seeding a gym")
+    stack.status.update("inside: seeding a gym")
     whole = stack.seed(gyms=1, members=INSIDE + _PASSING, devices_per_gate=_ENOUGH_DEVICES)
     staying = whole.of_kind(MemberKind.ADMITTED)[:INSIDE]
     apart = {member.id for member in staying}
@@ -94,14 +94,14 @@ def measure_inside(stack: MeasuredStack) -> Figures:
     passers = ScanTraffic(stack, replace(whole, members=passing), passing_through=True)
 
     def run(inside: int) -> ScanRun:
-        stack.progress.step(f"inside: {_INSIDE_CONNECTIONS} connections, {inside} members inside")
+        stack.status.update(f"inside: {_INSIDE_CONNECTIONS} connections, {inside} members inside")
         return passers.measure(_INSIDE_CONNECTIONS, stack.seconds)
 
     before = run(0)
-    stack.progress.step(f"inside: {INSIDE} members enter")
+    stack.status.update(f"inside: {INSIDE} members enter")
     stayers.enter(INSIDE)
     under = run(INSIDE)
-    stack.progress.step(f"inside: {INSIDE} members leave")
+    stack.status.update(f"inside: {INSIDE} members leave")
     stayers.leave()
     return compared([before, run(0)], [under])
 

@@ -51,13 +51,13 @@ def measure_large_past(stack: MeasuredStack, options: LargePastOptions) -> Figur
     with larger_buffer_pool(stack.record.data_dir, options.buffer_pool_bytes):
         first, before, read_before = _measure(stack, "few", stack.seed(gyms=_GYMS, members=_FEW))
         stack.reconcile()
-        stack.progress.step(f"large: writing {past.members:,} members, {past.visits:,} visits and their scans")
+        stack.status.update(f"large: writing {past.members:,} members, {past.visits:,} visits and their scans")
         whole = stack.seed(gyms=_GYMS, members=0, capacity=_SCANNING)
         stack.has_past = True
         url = stack.store.engine.url.render_as_string(hide_password=False)
         written = write_past(url, whole, past, system_clock())
         rows = ", ".join(f"{number:,} {name}" for name, number in written.rows.items())
-        stack.progress.line(f"wrote {rows} in {written.seconds:.0f} s")
+        stack.status.console.print(f"wrote {rows} in {written.seconds:.0f} s")
         scanning = some_members(past, min(_SCANNING, past.members), stack.random_seed)
         second, after, read_after = _measure(stack, "many", replace(whole, members=scanning))
         noops, reads = (before, after), (read_before, read_after)
@@ -83,7 +83,7 @@ def measure_large_past(stack: MeasuredStack, options: LargePastOptions) -> Figur
 def _measure(stack: MeasuredStack, what: str, world: World) -> tuple[list[ScanRun], Rate, Rate]:
     """Scans, a no-op, and reads of the occupancy, with the same number inside in every measurement."""
     noop = stack.noop(FASTAPI, _CONNECTIONS)
-    stack.progress.step(f"large: scans with {what} members")
+    stack.status.update(f"large: scans with {what} members")
     traffic = ScanTraffic(stack, world)
     traffic.enter(_INSIDE)
     occupancy = stack.occupancy(world, _CONNECTIONS)

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 from uuid import UUID
+
+from rich.status import Status
 
 from cluster.load.benchmark.measurements import Measured, Rate, measure, offered_figures, rate_of, unexpected
 from cluster.load.benchmark.noop import BODY, PATHS
@@ -29,21 +30,12 @@ _WARM_UP_S = 1.0
 _OPEN_WARM_UP_S = 2.0
 
 
-class Progress(Protocol):
-    """Shows what the benchmark does."""
-
-    def step(self, what: str) -> None:
-        """Show what is being done."""
-
-    def line(self, text: str) -> None:
-        """Show a result."""
-
-
 @dataclass(slots=True)
 class MeasuredStack:
     """A running stack.
 
     Args:
+        status: shows what is being measured; its console, the results.
         seconds: of each measurement.
         random_seed: of every plan.
         refused_share: of the scans, 0 to 1.
@@ -58,7 +50,7 @@ class MeasuredStack:
     record: StackRecord
     store: Store
     writer: ScanWriter
-    progress: Progress
+    status: Status
     seconds: float
     random_seed: int
     refused_share: float
@@ -115,12 +107,12 @@ class MeasuredStack:
 
     def noop(self, name: str, connections: int) -> Rate:
         """Measure a no-op in a closed loop."""
-        self.progress.step(f"{connections} connections: {name}")
+        self.status.update(f"{connections} connections: {name}")
         return self._closed_loop([self._noop_request(name)] * connections, BODY)
 
     def occupancy(self, world: World, connections: int) -> Rate:
         """Measure how fast the devices of a world read the occupancy of their gyms, in a closed loop."""
-        self.progress.step(f"{connections} connections: occupancy")
+        self.status.update(f"{connections} connections: occupancy")
         devices = [(gate.gym_id, device.credential) for gate in world.gates for device in gate.devices]
         asking = [devices[number % len(devices)] for number in range(connections)]
         path = "/api/gyms/{}/occupancy".format
@@ -130,12 +122,12 @@ class MeasuredStack:
 
     def offer_noop(self, name: str, rate: float, lanes: int) -> Figures:
         """Send a no-op's requests at a steady rate (open loop)."""
-        self.progress.step(f"open loop: {rate:.0f} {name}/s")
+        self.status.update(f"open loop: {rate:.0f} {name}/s")
         for seconds in (_OPEN_WARM_UP_S, self.seconds):
             due = steady(rate, round(rate * seconds), lanes)
-            sent = self.send([[self._noop_request(name)] * len(times) for times in due], seconds, due).driven
-        unsent = sum(map(len, due)) - sum(map(len, sent.lanes))
-        return offered_figures(sent, unsent + unexpected(sent.lanes, BODY))
+            sent = self.send([[self._noop_request(name)] * len(times) for times in due], seconds, due).driven.lanes
+        unsent = sum(map(len, due)) - sum(map(len, sent))
+        return offered_figures(sent, unsent + unexpected(sent, BODY))
 
     def send(
         self, lanes: list[list[bytes]], seconds: float, due: list[list[float]] | None = None, *, repeats: bool = False

@@ -95,17 +95,18 @@ def rate_of(measured: Measured, errors: int) -> Rate:
     )
 
 
-def offered_figures(driven: Driven, errors: int, wrong: int = 0) -> Figures:
+def offered_figures(lanes: Sequence[Sequence[Answer]], errors: int, wrong: int = 0) -> Figures:
     """The figures of an open loop: of all requests, however late they were answered.
 
     Latencies are from when each request was due to its answer. `late_share` is the share of requests that were sent
     over 5 ms after they were due.
 
     Args:
+        lanes: the answers.
         errors: requests without the expected answer.
         wrong: answers that are not right.
     """
-    answers = [answer for lane in driven.lanes for answer in lane]
+    answers = [answer for lane in lanes for answer in lane]
     latencies = sorted(answer.latency * 1000 for answer in answers)
     return rounded(
         {

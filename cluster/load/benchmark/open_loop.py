@@ -5,7 +5,6 @@ request has its time; one that had to wait for its turn is counted from when it 
 """
 
 from cluster.load.benchmark.measured_stack import MeasuredStack
-from cluster.load.benchmark.measurements import offered_figures
 from cluster.load.benchmark.noop import FASTAPI, LEAN
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import Figures, ratio
@@ -18,7 +17,7 @@ _PROBE_CONNECTIONS = 128
 
 def greatest_rate(stack: MeasuredStack, traffic: ScanTraffic) -> float:
     """Scans a second in a closed loop with many connections."""
-    stack.progress.step(f"the greatest rate of scans, with {_PROBE_CONNECTIONS} connections")
+    stack.status.update(f"the greatest rate of scans, with {_PROBE_CONNECTIONS} connections")
     return traffic.measure(_PROBE_CONNECTIONS, stack.seconds).rate.per_second
 
 
@@ -26,7 +25,7 @@ def measure_open_loop(stack: MeasuredStack, traffic: ScanTraffic, greatest: floa
     """Send both no-ops and scans at half of the greatest rate of scans a second."""
     rate = max(1.0, greatest / 2)
     noop, lean = (stack.offer_noop(name, rate, LANES) for name in (FASTAPI, LEAN))
-    stack.progress.step(f"open loop: {rate:.0f} scans/s")
+    stack.status.update(f"open loop: {rate:.0f} scans/s")
     scans, _ = offer_scans(stack, traffic, rate)
     return {
         "greatest_scan_rps": round(greatest, 1),
@@ -47,5 +46,4 @@ def offer_scans(
     """Send scans at a steady rate, after a short warm-up."""
     if warm_up:
         traffic.offer(rate, LANES, _WARM_UP_S)
-    driven, checked = traffic.offer(rate, LANES, stack.seconds)
-    return offered_figures(driven, checked.errors, checked.wrong), driven
+    return traffic.offer(rate, LANES, stack.seconds)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
-from itertools import cycle
+from itertools import cycle, islice
 from random import Random
 from statistics import fmean
 from uuid import UUID
@@ -23,7 +23,7 @@ from cluster.load.benchmark.measurements import offered_figures, unexpected
 from cluster.load.benchmark.open_loop import offer_scans
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import Figures, ratio
-from cluster.load.generator import Driven, GeneratorProcess, Job, steady
+from cluster.load.generator import GeneratorProcess, Job, steady
 from cluster.load.http_client import request
 from cluster.local.ports import LOOPBACK
 from domain.identity.model import Role
@@ -106,12 +106,12 @@ def measure_beside_other_work(
     rate = max(1.0, greatest * RATE_SHARE)
 
     def alone() -> Figures:
-        stack.progress.step(f"beside: {rate:.0f} scans/s alone")
+        stack.status.update(f"beside: {rate:.0f} scans/s alone")
         return offer_scans(stack, traffic, rate)[0]
 
     with _prepared(stack, admins) as work:
         before = alone()
-        stack.progress.step(f"beside: {rate:.0f} scans/s with other work")
+        stack.status.update(f"beside: {rate:.0f} scans/s with other work")
         beside, done = _measure_both(stack, traffic, rate, work)
         without = [before, alone()]
     p99_ms = fmean(figures["p99_ms"] for figures in without)
@@ -149,12 +149,11 @@ def _measure_both(
         driven = process.result()
     if scans.began + scans.seconds > driven.began + seconds:
         raise CommandError("the other work ended before the scans", "measure on a machine that does nothing else")
-    found, lane = {}, 0
+    answered = iter(driven.lanes)
+    found = {}
     for each in work:
-        answers = driven.lanes[lane : lane + each.lanes]
-        lane += each.lanes
-        part = Driven(driven.began, driven.seconds, driven.cpu_s, answers, driven.ran_out)
-        found[each.name] = offered_figures(part, unexpected(answers))
+        answers = list(islice(answered, each.lanes))
+        found[each.name] = offered_figures(answers, unexpected(answers))
     return beside, found
 
 

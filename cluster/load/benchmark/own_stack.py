@@ -19,7 +19,7 @@ from cluster.local.ports import free_port
 from cluster.local.record import StackRecord, read_record, record_file
 from integrations.settings import Profile, Settings
 
-_UP_WITHIN_S = 600.0  # MariaDB and Kafka may have to be brought first
+_UP_WITHIN_S = 600.0  # MariaDB and Kafka may have to be installed first
 _DOWN_WITHIN_S = 120.0
 _CONSUMER_BOUNDS = ("FITMONITOR_CONSUMERS__MIN", "FITMONITOR_CONSUMERS__MAX")
 _CONSUMERS = "1"
@@ -50,10 +50,7 @@ def started_stack(console: Console, *, keep: bool) -> Iterator[None]:
     }
     os.environ.update(environment)
     log_file = folder / "bench-up.log"
-    with (
-        console.status("starting the full profile"),
-        log_file.open("wb") as log,
-    ):
+    with log_file.open("wb") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "cluster.cli.main", "up"],
             stdin=subprocess.DEVNULL,

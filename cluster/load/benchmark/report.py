@@ -1,9 +1,8 @@
-"""The benchmark on a terminal: progress, a table for each part, and the verdict."""
+"""The result of a benchmark on a terminal: a table for each part, and the verdict."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 
 from cluster.load.benchmark.closed_loop import INSIDE
@@ -13,27 +12,7 @@ from cluster.load.figures import Figures, disturbance_in
 _QUIET_BELOW = 0.1
 _FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
 _SHOWN_FROM_MS = 0.001
-_MOST_DISAGREEMENTS = 5
-
-
-class TerminalProgress:
-    """Shows progress to a person.
-
-    Args:
-        status: the line that says what is being done.
-    """
-
-    def __init__(self, console: Console, status: Status) -> None:
-        self._console = console
-        self._status = status
-
-    def step(self, what: str) -> None:
-        """See `Progress`."""
-        self._status.update(what)
-
-    def line(self, text: str) -> None:
-        """See `Progress`."""
-        self._console.print(text)
+_MAX_DISAGREEMENTS = 5
 
 
 def print_result(console: Console, result: Figures) -> None:
@@ -46,7 +25,7 @@ def print_result(console: Console, result: Figures) -> None:
             f"[yellow]not quiet: other programs used up to {100 * most:.0f} % of the processors; compare ratios, not "
             "figures[/yellow]"
         )
-    for line in (*result["examples"], *result["disagreements"][:_MOST_DISAGREEMENTS]):
+    for line in (*result["examples"], *result["disagreements"][:_MAX_DISAGREEMENTS]):
         console.print(f"  {line}", markup=False)
 
 
@@ -55,13 +34,13 @@ def _verdict(result: Figures) -> str:
     facts = (
         f"{store['answered']:,} answers, {store['stored']:,} scans stored",
         f"{store['lost']} lost",
-        f"{store['stored_otherwise']} stored otherwise",
+        f"{store['stored_otherwise']} stored differently",
         f"{store['wrongly_inside']} wrongly inside or outside",
-        f"{store['occupancy_broken']} with another occupancy than the scans before make",
+        f"{store['occupancy_broken']} whose occupancy does not follow from the scans before",
         f"{store['over_capacity']} over capacity",
         f"{result['admitted_twice']} passes admitted twice",
         f"{len(result['disagreements'])} disagreements",
-        f"around the measurements {around['errors']} errors, {around['wrong_answers']} wrong",
+        f"outside the measurements {around['errors']} errors, {around['wrong_answers']} wrong answers",
     )
     verdict = "[green]good[/green]" if result["good"] else "[red]not good[/red]"
     return f"{verdict}: {'; '.join(facts)}"
@@ -115,10 +94,10 @@ _COSTS = {  # CPU ms of all processes but the load generator, which stands apart
     "wrong": "{wrong_answers}",
 }
 _OFFERED = {  # latency is from when a request was due; `late` is the share of those sent over 5 ms late
-    "asked": "{asked:,}",
+    "sent": "{asked:,}",
     "p50 ms": "{p50_ms:.1f}",
     "p99 ms": "{p99_ms:.1f}",
-    "most ms": "{most_ms:.1f}",
+    "max ms": "{most_ms:.1f}",
     "late": "{late_share:.1%}",
     "errors": "{errors}",
     "wrong": "{wrong_answers}",
@@ -135,7 +114,7 @@ _BURST = {  # of the first answers; then how often scans were repeated until all
     "burst": "{members:,} members within {within_s:g} s",
     "consumers": "{consumers}",
     "decided within 2 s": "{decided_within_2_s:.2%}",
-    "p50 · p99 · most ms": "{p50_ms:.0f} · {p99_ms:.0f} · {most_ms:.0f}",
+    "p50 · p99 · max ms": "{p50_ms:.0f} · {p99_ms:.0f} · {most_ms:.0f}",
     "asked to retry": "{retries}",
     "refused as too late": "{too_late}",
     "errors · wrong": "{errors} · {wrong_answers}",

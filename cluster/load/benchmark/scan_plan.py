@@ -19,22 +19,29 @@ from cluster.load.world import Gate, Member, MemberKind, World
 from domain.door.model import Direction
 from domain.ids import new_id
 
-_FRUITLESS = 200  # attempts to find a member with a pass left
+_MAX_FAILURES = 200  # in a row, to find a member with a pass left
 
 Lane = list[Scan]
 
 
 @dataclass(slots=True)
 class _LaneState:
-    """Where the members of one lane are, as far as the plan has got."""
+    """Where the members of one lane are, as far as the plan has got.
 
+    Args:
+        now: when its first scan may be sent.
+        window: the issue times of passes that are valid until its last one.
+    """
+
+    now: datetime
+    window: IssueWindow
     outside: deque[Member]
     inside: deque[tuple[Member, Gate]]
     scans: Lane = field(default_factory=list)
     entries: dict[UUID, Pass] = field(default_factory=dict)
 
 
-_Refusal = Callable[[_LaneState, IssueWindow, datetime], Scan | None]
+_Refusal = Callable[[_LaneState], Scan | None]
 
 
 class Planner:
@@ -71,21 +78,19 @@ class Planner:
         Args:
             number: how many, dealt out to the lanes in turn; None: every second one.
         """
-        window = IssueWindow.of(now, valid_for)
-        states = self._states(lanes, {})
+        states = self._states(lanes, {}, now, valid_for)
         for lane, state in enumerate(states):
             wanted = len(state.outside) // 2 if number is None else len(range(lane, number, lanes))
-            for _ in range(min(wanted, len(state.outside))):
-                self._keep(state, self._enter(state, window))
+            moves = (self._enter(state) for _ in range(min(wanted, len(state.outside))))
+            state.scans.extend(scan for scan in moves if scan)
         return [state.scans for state in states]
 
     def exits(self, lanes: int, entered_by: Mapping[UUID, UUID], now: datetime, valid_for: timedelta) -> list[Lane]:
         """Everybody who is inside leaves."""
-        window = IssueWindow.of(now, valid_for)
-        states = self._states(lanes, entered_by)
+        states = self._states(lanes, entered_by, now, valid_for)
         for state in states:
-            for _ in range(len(state.inside)):
-                self._keep(state, self._leave(state, window))
+            moves = (self._leave(state) for _ in range(len(state.inside)))
+            state.scans.extend(scan for scan in moves if scan)
         return [state.scans for state in states]
 
     def mixed(
@@ -100,43 +105,51 @@ class Planner:
             now: when the first scan may be sent.
             valid_for: how long after that the last one may be.
         """
-        window = IssueWindow.of(now, valid_for)
-        states = self._states(lanes, entered_by)
+        states = self._states(lanes, entered_by, now, valid_for)
         for state in states:
-            fruitless = 0
-            while len(state.scans) * lanes < scans and fruitless < _FRUITLESS:
-                is_refused = self._chance(self._refused_share)
-                scan = self._random.choice(self._refusals)(state, window, now) if is_refused else None
-                fruitless = 0 if self._keep(state, scan or self._moved(state, window)) else fruitless + 1
+            failures = 0
+            while len(state.scans) * lanes < scans and failures < _MAX_FAILURES:
+                is_refused = self._random.random() < self._refused_share
+                scan = self._random.choice(self._refusals)(state) if is_refused else None
+                if scan := scan or self._move(state):
+                    state.scans.append(scan)
+                failures = 0 if scan else failures + 1
         return [state.scans for state in states]
 
-    def _states(self, lanes: int, entered_by: Mapping[UUID, UUID]) -> list[_LaneState]:
+    def _states(
+        self, lanes: int, entered_by: Mapping[UUID, UUID], now: datetime, valid_for: timedelta
+    ) -> list[_LaneState]:
+        window = IssueWindow.of(now, valid_for)
         members = self._world.of_kind(MemberKind.ADMITTED)
         self._random.shuffle(members)
         inside = [(member, self._gates[entered_by[member.id]]) for member in members if member.id in entered_by]
         outside = [member for member in members if member.id not in entered_by]
-        return [_LaneState(deque(outside[lane::lanes]), deque(inside[lane::lanes])) for lane in range(lanes)]
+        return [
+            _LaneState(now, window, deque(outside[lane::lanes]), deque(inside[lane::lanes])) for lane in range(lanes)
+        ]
 
-    def _moved(self, state: _LaneState, window: IssueWindow) -> Scan | None:
-        if state.inside and (self._passing_through or not state.outside or self._chance(0.5)):
-            return self._leave(state, window)
-        return self._enter(state, window)
+    def _move(self, state: _LaneState) -> Scan | None:
+        if state.inside and (self._passing_through or not state.outside or self._random.choice((True, False))):
+            return self._leave(state)
+        return self._enter(state)
 
-    def _enter(self, state: _LaneState, window: IssueWindow) -> Scan | None:
-        member = state.outside.popleft() if state.outside else None
-        shown = self._pass(member, window) if member else None
-        if member is None or shown is None:
-            state.outside.extend([member] if member else [])
+    def _enter(self, state: _LaneState) -> Scan | None:
+        if not state.outside:
+            return None
+        member = state.outside.popleft()
+        shown = self._pass(state, member)
+        if shown is None:
+            state.outside.append(member)
             return None
         gate = self._random.choice(self._world.gates)
         state.inside.append((member, gate))
         state.entries[member.id] = shown
         return self._scan(gate, shown, oracle.entry(member, shown, may_be_full=False))
 
-    def _leave(self, state: _LaneState, window: IssueWindow) -> Scan | None:
+    def _leave(self, state: _LaneState) -> Scan | None:
         member, entered_by = state.inside.popleft()
         # The door accepts the pass of the entry too; but a phone shows another one by then, which must be verified.
-        shown = self._pass(member, window)
+        shown = self._pass(state, member)
         if shown is None:
             state.inside.append((member, entered_by))
             return None
@@ -147,24 +160,24 @@ class Planner:
     def _of_refused_kind(self, kind: MemberKind) -> _Refusal:
         members = self._world.of_kind(kind)
 
-        def plan(_state: _LaneState, window: IssueWindow, _now: datetime) -> Scan | None:
+        def plan(state: _LaneState) -> Scan | None:
             member = self._random.choice(members)
-            shown = self._pass(member, window)
+            shown = self._pass(state, member)
             return self._scan_anywhere(shown, oracle.entry(member, shown, may_be_full=False)) if shown else None
 
         return plan
 
-    def _forged(self, state: _LaneState, window: IssueWindow, _now: datetime) -> Scan | None:
-        shown = self._pass(self._random.choice(state.outside), window) if state.outside else None
+    def _forged(self, state: _LaneState) -> Scan | None:
+        shown = self._pass(state, self._random.choice(state.outside)) if state.outside else None
         return self._scan_anywhere(replace(shown, forged=True), oracle.forged()) if shown else None
 
-    def _expired(self, state: _LaneState, _window: IssueWindow, now: datetime) -> Scan | None:
+    def _expired(self, state: _LaneState) -> Scan | None:
         if not state.outside:
             return None
         member = self._random.choice(state.outside)
-        return self._scan_anywhere(Pass(member.id, stale_time(now, self._random.random())), oracle.stale(member))
+        return self._scan_anywhere(Pass(member.id, stale_time(state.now, self._random.random())), oracle.stale(member))
 
-    def _used(self, state: _LaneState, _window: IssueWindow, _now: datetime) -> Scan | None:
+    def _used(self, state: _LaneState) -> Scan | None:
         # Only members who came in and left within this plan: their pass is neither stale nor used at another place.
         came_back = [member for member in state.outside if member.id in state.entries]
         if not came_back:
@@ -172,18 +185,18 @@ class Planner:
         member = self._random.choice(came_back)
         return self._scan_anywhere(state.entries[member.id], oracle.used(member))
 
-    def _inside_already(self, state: _LaneState, window: IssueWindow, _now: datetime) -> Scan | None:
+    def _inside_already(self, state: _LaneState) -> Scan | None:
         if not state.inside:
             return None
         member, entered_by = self._random.choice(state.inside)
-        shown = self._pass(member, window)
+        shown = self._pass(state, member)
         if shown is None:
             return None
         # At the other gate: at the same one it could be a phone held up, which is answered once more as before.
         return self._scan(self._other_gate[entered_by.id], shown, oracle.passed_back(member, shown))
 
-    def _pass(self, member: Member, window: IssueWindow) -> Pass | None:
-        issued_at = self._times.take(member.id, window)
+    def _pass(self, state: _LaneState, member: Member) -> Pass | None:
+        issued_at = self._times.take(member.id, state.window)
         return Pass(member.id, issued_at) if issued_at else None
 
     def _scan_anywhere(self, shown: Pass, expected: Expected) -> Scan:
@@ -191,11 +204,3 @@ class Planner:
 
     def _scan(self, gate: Gate, shown: Pass, expected: Expected, direction: Direction = Direction.ENTER) -> Scan:
         return Scan(str(new_id()), gate, self._random.choice(gate.devices), direction, shown, expected)
-
-    def _keep(self, state: _LaneState, scan: Scan | None) -> bool:
-        if scan is not None:
-            state.scans.append(scan)
-        return scan is not None
-
-    def _chance(self, share: float) -> bool:
-        return self._random.random() < share

@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from cluster.load.benchmark.measured_stack import MeasuredStack
-from cluster.load.benchmark.measurements import Measured, Rate, rate_of
+from cluster.load.benchmark.measurements import Measured, Rate, offered_figures, rate_of
 from cluster.load.benchmark.scan_plan import Lane, Planner
+from cluster.load.figures import Figures
 from cluster.load.generator import Answer, Driven, at_once, steady
-from cluster.load.oracle import AnswerLog, faults, read_answer
+from cluster.load.oracle import AnswerLog, read_answer
 from cluster.load.scans import Scan
 from cluster.load.world import World
 from domain.clock import system_clock
@@ -69,7 +70,7 @@ def check(plan: Sequence[Lane], driven: Driven, log: AnswerLog) -> Checked:
             member_id = scan.shown.member_id
             if answer.status != _OK:
                 checked.errors += 1
-                log.add_example(f"{answer.status} {answer.body[:160].decode(errors='replace')}")
+                log.add_rejection(answer.status, answer.body)
                 lost.add(member_id)
                 continue
             given = read_answer(answer.body)
@@ -86,13 +87,12 @@ def check(plan: Sequence[Lane], driven: Driven, log: AnswerLog) -> Checked:
 
 
 def _faults(scan: Scan, answer: Answer, given: ScanAnswer | str, began: datetime) -> Sequence[str]:
-    if isinstance(given, str):
-        return [given]
     sent = began + timedelta(seconds=answer.sent)
     answered = sent + timedelta(seconds=answer.took)
-    is_within = sent - _CLOCK <= given.decided_at <= answered + _CLOCK
-    found = faults(scan.expected.at(answered), given, scan.scan_id, scan.gate)
-    return [*found, *([] if is_within else [f"decided_at is {given.decided_at}"])]
+    found = scan.faults(given, answered)
+    if isinstance(given, ScanAnswer) and not sent - _CLOCK <= given.decided_at <= answered + _CLOCK:
+        found.append(f"decided_at is {given.decided_at}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class ScanTraffic:
         checked = check(plan, measured.driven, self._stack.log)
         return ScanRun(rate_of(measured, checked.errors), checked, measured.driven.ran_out)
 
-    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Driven, Checked]:
+    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Figures, Driven]:
         """Send scans at a steady rate (open loop). A scan that could not be sent counts among the errors."""
         wanted = round(rate * seconds)
         plan = self._mixed(lanes, ceil(wanted / lanes) * lanes, seconds)
@@ -157,9 +157,8 @@ class ScanTraffic:
         driven = self.send(plan, seconds, due).driven
         checked = check(plan, driven, self._stack.log)
         unsent = sum(map(len, plan)) - sum(map(len, driven.lanes))
-        checked.errors += unsent
         self._stack.log.unanswered += unsent
-        return driven, checked
+        return offered_figures(driven.lanes, checked.errors + unsent, checked.wrong), driven
 
     def send(self, plan: Sequence[Lane], seconds: float, due: list[list[float]] | None = None) -> Measured:
         """Send a plan, with a schedule all of it."""

@@ -18,8 +18,8 @@ from domain.door.model import Outcome
 # Of the palette of Okabe and Ito, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/).
 _INSIDE, _ENTERED, _LEFT, _REFUSED = "#56B4E9", "#0072B2", "#009E73", "#D55E00"
 _INK, _PALE = "#222222", "#888888"
-_COLUMNS, _MOST_GYMS = 5, 15
-_MOST_BARS, _POINTS = 120, 240
+_COLUMNS, _MAX_GYMS = 5, 15
+_MAX_BARS, _POINTS = 120, 240
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 240)  # minutes between ticks
 _SECONDS_PER_MINUTE = 60.0
 
@@ -46,7 +46,7 @@ def draw(path: Path, summary: Figures, log: RushLog, world: World) -> list[Path]
 
 
 def _figure(summary: Figures, log: RushLog, world: World) -> Figure:
-    shown = world.gyms[:_MOST_GYMS]
+    shown = world.gyms[:_MAX_GYMS]
     rows = ceil(len(shown) / _COLUMNS)
     columns = min(_COLUMNS, len(shown))
     figure = Figure(figsize=(11, 3.4 + 1.7 * rows), layout="constrained")
@@ -118,7 +118,7 @@ def _scans(axes: Axes, records: Sequence[RecordedScan], summary: Figures) -> Non
     """The scans decided in a real second, as a stack of entries, exits and refusals."""
     per_second = summary["options"]["speed"] / _SECONDS_PER_MINUTE
     minutes = max(summary["minutes_done"], per_second)
-    bars = max(1, min(_MOST_BARS, ceil(minutes / per_second)))
+    bars = max(1, min(_MAX_BARS, ceil(minutes / per_second)))
     width = minutes / bars
     starts = [place * width for place in range(bars)]
     floor = [0.0] * bars

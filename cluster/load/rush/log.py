@@ -49,6 +49,7 @@ class RushLog:
     """Everything that happened.
 
     Args:
+        stage: the current one. Each begins when every scan of the one before is over.
         records: answered scans, in the order of their answers.
         answers: their answers.
         recovered: lost answers that a device got by repeating its scan.
@@ -58,6 +59,7 @@ class RushLog:
         waiting: scans under way.
     """
 
+    stage: Stage = Stage.CLEARING
     records: list[RecordedScan] = field(default_factory=list)
     answers: AnswerLog = field(default_factory=AnswerLog)
     recovered: int = 0

@@ -18,7 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from cluster.errors import CommandError
 from cluster.load.figures import Figures
 from cluster.load.http_client import Client, ConnectionPool
-from cluster.load.passes import signed
 from cluster.load.rush.chart import draw
 from cluster.load.rush.display import Display
 from cluster.load.rush.log import RushLog, Stage
@@ -35,7 +34,6 @@ from cluster.local.record import StackRecord
 from domain.clock import system_clock
 from domain.ids import new_id
 from domain.unit_of_work import Store
-from integrations.pass_keys import PassKeyError, PassSigner
 from integrations.settings import Profile, Settings
 
 LABEL = "Rush"
@@ -70,7 +68,6 @@ class Rush:
     patience_s: float = PATIENCE_S
     is_interrupted: bool = False
     minutes_done: float = 0.0
-    _stage: Stage = Stage.CLEARING
 
     async def run(self, client: Client) -> None:
         """Run until the end, or until the first Ctrl-C, after which nobody begins and scans under way are awaited.
@@ -90,32 +87,31 @@ class Rush:
         finally:
             self.minutes_done = min(pace.minute, self.options.minutes)
             watching.cancel()
-        self.show(self._stage, pace, self.log)
+        self.show(self.log.stage, pace, self.log)
 
     async def _run_stages(self, scanner: Scanner, pace: Pace) -> None:
         left_inside = self.world.left_inside
         self.log.answers.inside |= {member.id: gym_id for member, gym_id in left_inside}
         await self._let_out(scanner, [member for member, _ in left_inside])
-        self._stage = Stage.FILLING
+        self.log.stage = Stage.FILLING
         visits = [Visit(self.world, scanner, visitor, self.options.seed) for visitor in self.visitors]
         early = [visit for visit, visitor in zip(visits, self.visitors, strict=True) if visitor.arrives < 0]
         begin = pace.seconds
         await _all(visit.enter_before(begin + place / _MOVING_RATE) for place, visit in enumerate(early))
         if pace.is_stopped:
             return
-        self._stage = Stage.RUSH
+        self.log.stage = Stage.RUSH
         pace.begin()
         await _all(visit.run() for visit in visits)
         await pace.until_minute(self.options.minutes)
         self.minutes_done = min(pace.minute, self.options.minutes)
         if not self.options.leave_inside and not pace.is_stopped:
-            self._stage = Stage.LETTING_OUT
+            self.log.stage = Stage.LETTING_OUT
             by_id = {member.id: member for member in self.world.members}
             await self._let_out(scanner, [by_id[member_id] for member_id in self.log.answers.inside])
 
     async def _let_out(self, scanner: Scanner, members: Sequence[Member]) -> None:
-        pace, stage = scanner.pace, self._stage
-        begin = pace.seconds
+        pace, begin = scanner.pace, scanner.pace.seconds
         random = Random(self.options.seed)  # noqa: S311 - draws gates, guards nothing
         gates = {gym.id: gym.gates for gym in self.world.gyms}
 
@@ -123,13 +119,13 @@ class Rush:
             gate = random.choice(gates[self.log.answers.inside[member.id]])
             due = await pace.until_second(second)
             if due is not None:
-                await leave(scanner, member, gate, due, stage, random)
+                await leave(scanner, member, gate, due, random)
 
         await _all(let_out(member, begin + place / _MOVING_RATE) for place, member in enumerate(members))
 
     async def _watch(self, pace: Pace) -> None:
         while True:
-            self.show(self._stage, pace, self.log)
+            self.show(self.log.stage, pace, self.log)
             await asyncio.sleep(0.25)
 
     @contextmanager
@@ -170,8 +166,11 @@ def run_rush(
     Raises:
         CommandError: the stack cannot be used for a rush, or the picture cannot be written.
     """
+    if record.profile == Profile.PRODUCTION:
+        raise CommandError("a rush creates gyms and members, which do not belong in production", "start another stack")
+    writer = ScanWriter.of_stack(settings, urlsplit(record.url).netloc)
     visitors = plan_visitors(options.members, options.gyms, options.minutes, options.seed)
-    writer, since, log = _writer(settings, record), new_id(), RushLog()
+    since, log = new_id(), RushLog()
     picture = picture or settings.data_dir / PICTURE
     with _only_one(settings.data_dir), _revoked_devices(store):
         with console.status("seeding") as status:
@@ -206,18 +205,6 @@ async def _run(rush: Rush, url: str) -> None:
         await rush.run(pool)
     finally:
         pool.close()
-
-
-def _writer(settings: Settings, record: StackRecord) -> ScanWriter:
-    if record.profile == Profile.PRODUCTION:
-        raise CommandError("a rush creates gyms and members, which do not belong in production", "start another stack")
-    if settings.passes.key_dir is None:
-        raise CommandError("the stack has no pass keys", "set FITMONITOR_PASSES__KEY_DIR")
-    try:
-        sign = partial(signed, signer=PassSigner(settings.passes.key_dir))
-    except PassKeyError as error:
-        raise CommandError(str(error), "start the stack with `fitmonitor up`, which makes a key") from error
-    return ScanWriter(sign, urlsplit(record.url).netloc)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from random import Random
 from typing import NamedTuple
 
 from cluster.load.http_client import Client, NoResponseError, Response
-from cluster.load.oracle import Expected, faults, read_answer
+from cluster.load.oracle import Expected, read_answer
 from cluster.load.passes import Pass
-from cluster.load.rush.log import RecordedScan, RushLog, Stage
+from cluster.load.rush.log import RecordedScan, RushLog
 from cluster.load.rush.pace import Pace
 from cluster.load.scans import Scan, ScanWriter
 from cluster.load.world import Gate
@@ -40,7 +40,6 @@ class Showing:
     shown: Pass
     expected: Expected
     due: float
-    stage: Stage
     is_lost: bool = False
     is_held_up: bool = False
 
@@ -82,7 +81,8 @@ class Scanner:
             if reply.answer.reason is Reason.TOO_LATE:
                 due = self.pace.seconds
                 continue
-            self._check(scan, reply)
+            if found := scan.faults(reply.answer, self.pace.now(), repeated=reply.repeats > 0):
+                self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
             if showing.is_lost:
                 await asyncio.sleep(random.uniform(*_LOST_FOR_S))
                 again = await self._send(scan)
@@ -94,7 +94,7 @@ class Scanner:
     def _record(self, scan: Scan, reply: _Reply, showing: Showing, due: float) -> None:
         now = self.pace.seconds
         record = RecordedScan(
-            stage=showing.stage,
+            stage=self.log.stage,
             gym_id=scan.gate.gym_id,
             minute=self.pace.minute,
             second=now,
@@ -105,12 +105,6 @@ class Scanner:
             is_held_up=showing.is_held_up,
         )
         self.log.record(scan, record)
-
-    def _check(self, scan: Scan, reply: _Reply) -> None:
-        expected = scan.expected.at(self.pace.now())
-        found = list(faults(expected, reply.answer, scan.scan_id, scan.gate, repeated=reply.repeats > 0))
-        if found:
-            self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
 
     async def _send(self, scan: Scan) -> _Reply | None:
         """The answer to a scan; None: the stack rejected it, or does not answer."""
@@ -149,5 +143,5 @@ class Scanner:
             if isinstance(answer, ScanAnswer):
                 return answer
         self.log.rejected += 1
-        self.log.answers.add_example(f"{response.status} {response.body[:160].decode(errors='replace')}")
+        self.log.answers.add_rejection(response.status, response.body)
         return None

@@ -19,7 +19,7 @@ from domain.unit_of_work import Store
 KEEPS_PACE = 0.05  # share of late scans from which the latencies say more of the generator than of the doors
 _LATE_S = 0.1
 _MS = 1000
-_MOST_DISAGREEMENTS = 3
+_MAX_DISAGREEMENTS = 3
 _MARKS = {True: "ok", False: "VIOLATED", None: "unknown"}
 
 
@@ -120,11 +120,11 @@ def _of_store(log: RushLog, store: StoreComparison, found: Sequence[TableDisagre
     is_known = not log.answers.unanswered
     detail = f"inside by the store {store.inside}, by the answers {len(log.answers.inside)}"
     yield Invariant("occupancy_as_counted", not store.wrongly_inside if is_known else None, detail)
-    detail = f"{store.occupancy_broken} scans have another occupancy than the scans before them make"
+    detail = f"{store.occupancy_broken} scans have an occupancy that does not follow from the scans before"
     yield Invariant("occupancy_follows", not store.occupancy_broken, detail)
     detail = f"{store.over_capacity} scans found more inside than the capacity"
     yield Invariant("never_over_capacity", not store.over_capacity, detail)
-    words = "; ".join(f"{each.kind}: {each.detail}" for each in found[:_MOST_DISAGREEMENTS])
+    words = "; ".join(f"{each.kind}: {each.detail}" for each in found[:_MAX_DISAGREEMENTS])
     yield Invariant("reconciled", not found, words or "visits, open visits and scans agree")
 
 
@@ -147,11 +147,11 @@ def lines_of(summary: Figures) -> Iterator[str]:
     yield f"scans     {summary['scans']:,}: {summary['entered']:,} entered, {summary['left']:,} left, {refused}"
     yield (
         f"repeated  {summary['held_up']} phones held up, {summary['retold']} lost answers given again, "
-        f"{summary['repeats']} scans sent again for want of an answer"
+        f"{summary['repeats']} scans sent again because no answer came"
     )
     yield (
         f"latency   p50 {latency['p50_ms']:.0f} ms, p95 {latency['p95_ms']:.0f} ms, p99 {latency['p99_ms']:.0f} ms, "
-        f"most {latency['most_ms']:.0f} ms, from when a scan was due; at most {summary['busiest_per_second']} a second"
+        f"max {latency['most_ms']:.0f} ms, from when a scan was due; at most {summary['busiest_per_second']} a second"
     )
     if summary["late"]:
         most = f"{summary['most_late_ms']:.0f} ms"

@@ -6,7 +6,6 @@ from random import Random
 from cluster.load import oracle
 from cluster.load.oracle import Expected
 from cluster.load.passes import Pass, Phone, seconds_until_valid
-from cluster.load.rush.log import Stage
 from cluster.load.rush.scanner import Scanner, Showing
 from cluster.load.rush.visitors import AGAIN_AFTER_MINUTES, Oddity, Visitor
 from cluster.load.world import Gate, Member, World
@@ -15,7 +14,7 @@ from domain.door.model import Direction, Outcome, Reason, ScanAnswer
 # Real seconds between an entry and what is tried with its phone: the doors' time limits are real.
 _SOON_S = (0.3, 3.0)
 _STILL_HELD_UP_S = 10.0  # well within the door's 15 s
-_MOST_PASSES = 3  # that are shown one after the other, where one expired on the way
+_MAX_PASSES = 3  # that are shown one after the other, where one expired on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Visit:
         """Enter at a real second, before simulated time runs."""
         due = await self._pace.until_second(second)
         if due is not None:
-            await self._enter(due, Stage.FILLING)
+            await self._enter(due)
 
     async def run(self) -> None:
         """The visit as planned, until the rush is over."""
@@ -70,17 +69,17 @@ class Visit:
             self._scanner.log.forgotten += 1
             return
         gate = self._gates[visitor.exit_gate]
-        await leave(self._scanner, self._member, gate, due, Stage.RUSH, self._random, is_lost=visitor.loses_exit)
+        await leave(self._scanner, self._member, gate, due, self._random, is_lost=visitor.loses_exit)
 
     async def _arrive(self, first: float) -> None:
         due: float | None = first
         if self._visitor.oddity in {Oddity.SCREENSHOT, Oddity.FORGED}:
             await self._show_invalid_pass(first)
             due = await self._pace.pause(self._random.uniform(*_SOON_S))
-        entry = await self._enter(due, Stage.RUSH)
+        entry = await self._enter(due)
         if entry is not None and entry.answer.reason is Reason.GYM_FULL and self._visitor.comes_again:
             again = await self._pace.until_minute(self._pace.minute + AGAIN_AFTER_MINUTES)
-            entry = await self._enter(again, Stage.RUSH)
+            entry = await self._enter(again)
         if entry is not None and self._is_inside:
             await self._reuse(entry)
 
@@ -91,9 +90,9 @@ class Visit:
         else:
             await self._show(self._gate, self._phone.screenshot(now), oracle.stale(self._member), due)
 
-    async def _enter(self, due: float | None, stage: Stage) -> _Entry | None:
+    async def _enter(self, due: float | None) -> _Entry | None:
         """Enter; with another pass, where the one that was shown expired before it was answered."""
-        for _ in range(_MOST_PASSES):
+        for _ in range(_MAX_PASSES):
             shown = self._phone.current(self._pace.now())
             too_new_s = seconds_until_valid(shown, self._pace.now())
             if too_new_s and due is not None:
@@ -101,8 +100,8 @@ class Visit:
             if due is None:
                 return None
             expected = oracle.entry(self._member, shown, may_be_full=True)
-            is_lost = self._visitor.loses_entry and stage is Stage.RUSH
-            showing = Showing(self._gate, Direction.ENTER, shown, expected, due, stage, is_lost)
+            is_lost = self._visitor.loses_entry and self._pace.has_begun
+            showing = Showing(self._gate, Direction.ENTER, shown, expected, due, is_lost)
             answer = await self._scanner.scan(showing, self._random)
             if answer is None:
                 return None
@@ -137,14 +136,14 @@ class Visit:
                 await self._show(gate_beside, following, oracle.passed_back(member, following), due)
 
     async def _show(self, gate: Gate, shown: Pass, expected: Expected, due: float, *, is_held_up: bool = False) -> None:
-        showing = Showing(gate, Direction.ENTER, shown, expected, due, Stage.RUSH, is_held_up=is_held_up)
+        showing = Showing(gate, Direction.ENTER, shown, expected, due, is_held_up=is_held_up)
         await self._scanner.scan(showing, self._random)
 
 
 async def leave(
-    scanner: Scanner, member: Member, gate: Gate, due: float, stage: Stage, random: Random, *, is_lost: bool = False
+    scanner: Scanner, member: Member, gate: Gate, due: float, random: Random, *, is_lost: bool = False
 ) -> None:
     """Somebody scans on the way out."""
     shown = Phone(member, random).current(scanner.pace.now())
-    showing = Showing(gate, Direction.LEAVE, shown, oracle.exit_(member), due, stage, is_lost)
+    showing = Showing(gate, Direction.LEAVE, shown, oracle.exit_(member), due, is_lost)
     await scanner.scan(showing, random)

@@ -27,7 +27,7 @@ from cluster.local.stripe_sandbox.parameters import (
     SessionExpansion,
     read,
 )
-from cluster.local.stripe_sandbox.payments import CHARGE, INTENT
+from cluster.local.stripe_sandbox.payments import INTENT
 from cluster.local.stripe_sandbox.refunds import REFUND
 from cluster.local.stripe_sandbox.sandbox import Sandbox
 from cluster.local.stripe_sandbox.sessions import SESSION
@@ -49,8 +49,8 @@ class Call:
     run: Callable[[Sandbox, str, Any], Body]
 
 
-def _retrieve(kind: str) -> Callable[[Sandbox, str, Any], Body]:
-    return lambda sandbox, object_id, _: sandbox.store.get(kind, object_id).body
+def _payment(sandbox: Sandbox, intent_id: str, _: NoParameters) -> Body:
+    return sandbox.store.get(INTENT, intent_id).body
 
 
 def _list(kind: str, path: str) -> Callable[[Sandbox, str, Any], Body]:
@@ -72,11 +72,8 @@ _CALLS = (
     Call("POST", "/v1/refunds", NewRefund, refunds.create),
     Call("GET", "/v1/refunds", PaymentListPage, _list(REFUND, "/v1/refunds")),
     Call("GET", "/v1/disputes", PaymentListPage, _list(DISPUTE, "/v1/disputes")),
-    Call("GET", "/v1/disputes/{id}", NoParameters, _retrieve(DISPUTE)),
-    Call("GET", "/v1/payment_intents/{id}", NoParameters, _retrieve(INTENT)),
-    Call("GET", "/v1/charges/{id}", NoParameters, _retrieve(CHARGE)),
+    Call("GET", "/v1/payment_intents/{id}", NoParameters, _payment),
     Call("GET", "/v1/events", ListPage, _list(EVENT, "/v1/events")),
-    Call("GET", "/v1/events/{id}", NoParameters, _retrieve(EVENT)),
 )
 
 

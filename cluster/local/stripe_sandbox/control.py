@@ -60,7 +60,7 @@ def _simple(path: str, run: Callable[[Sandbox, str], Body]) -> Action:
 
 
 PAY = Action("sessions/{id}/pay", Buyer, sessions.pay)
-PAY_LATER = Action("sessions/{id}/pay-later", Buyer, sessions.pay_later)
+PAY_LATER = Action("sessions/{id}/pay-later", Buyer, partial(sessions.pay, delayed=True))
 DECLINE = _simple("sessions/{id}/fail", sessions.decline)
 ACTIONS = (
     PAY,

@@ -26,7 +26,7 @@ from domain.currencies import currency_of
 _SEE_OTHER, _CONFLICT = 303, 409
 _AMOUNT = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{0,3}))?")
 _ADDRESS = ("line1", "postal_code", "city", "country")
-_PAYING = {"pay": PAY, "later": PAY_LATER}
+_BUTTONS = {"pay": PAY, "later": PAY_LATER, "decline": DECLINE}
 
 
 class Pages:
@@ -84,21 +84,21 @@ class Pages:
 
     def _press(self, session_id: str, fields: Mapping[str, str]) -> Response:
         session = self._sandbox.store.get(SESSION, session_id).body
-        pressed = fields.get("action")
+        pressed = fields.get("action", "")
+        if pressed == "cancel" and session["cancel_url"]:
+            return RedirectResponse(session["cancel_url"], _SEE_OTHER)
+        action = _BUTTONS.get(pressed)
+        if action is None:
+            return self._session(session_id, fields, "This button does not exist.", 400)
         try:
-            if pressed == "cancel" and session["cancel_url"]:
-                return RedirectResponse(session["cancel_url"], _SEE_OTHER)
-            if pressed == "decline":
-                DECLINE.execute(self._sandbox, session_id, {})
-                return self._session(session_id, fields, None)
-            if pressed in _PAYING:
-                paid = _PAYING[pressed].execute(self._sandbox, session_id, _buyer(fields))
-                return RedirectResponse(success_url(paid), _SEE_OTHER)
+            session = action.execute(self._sandbox, session_id, {} if action is DECLINE else _buyer(fields))
         except SandboxError as error:
             if self._sandbox.store.get(SESSION, session_id).body["status"] == "open":
                 return self._session(session_id, fields, error.message, error.status)
             return self._session(session_id, fields, None, _CONFLICT)  # it was paid or has expired meanwhile
-        return self._session(session_id, fields, "This button does not exist.", 400)
+        if session["status"] == "open":  # the card was declined
+            return self._session(session_id, fields, None)
+        return RedirectResponse(success_url(session), _SEE_OTHER)
 
     def _session(self, session_id: str, entered: Mapping[str, str], problem: str | None, status: int = 200) -> Response:
         found = self._sandbox.store.get(SESSION, session_id)

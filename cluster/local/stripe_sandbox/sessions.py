@@ -65,27 +65,27 @@ def retrieve(sandbox: Sandbox, session_id: str, sent: SessionExpansion) -> Body:
     return _expand(sandbox, sandbox.store.get(SESSION, session_id, "session").body, sent)
 
 
-def pay(sandbox: Sandbox, session_id: str, buyer: Buyer) -> Body:
-    """Pay by card, which is charged at once.
+def pay(sandbox: Sandbox, session_id: str, buyer: Buyer, *, delayed: bool = False) -> Body:
+    """Pay by card, which is charged at once, or by bank debit, which `settle` ends.
+
+    Args:
+        sandbox: holds the session.
+        session_id: of the session.
+        buyer: who pays.
+        delayed: by bank debit.
 
     Raises:
         SandboxError: the session is not open.
     """
-    session, extra = _complete(sandbox, session_id, buyer, delayed=False)
-    session["payment_status"] = "paid"
-    sandbox.store.save(session, extra)
-    sandbox.events.record("checkout.session.completed", session)
-    return session
-
-
-def pay_later(sandbox: Sandbox, session_id: str, buyer: Buyer) -> Body:
-    """Pay by bank debit, which `settle` ends.
-
-    Raises:
-        SandboxError: the session is not open.
-    """
-    session, extra = _complete(sandbox, session_id, buyer, delayed=True)
-    sandbox.store.save(session, extra)
+    found = _open_session(sandbox, session_id)
+    session = found.body
+    email = buyer.email or session["customer_email"]
+    session["customer_details"] = _details(Buyer(name=buyer.name, email=email, address=buyer.address))
+    intent = payments.take(sandbox, session, found.extra["intent_metadata"], delayed=delayed)
+    session.update(status="complete", url=None, payment_intent=intent["id"])
+    if not delayed:
+        session["payment_status"] = "paid"
+    sandbox.store.save(session, {**found.extra, "due_at": None, "error": None})
     sandbox.events.record("checkout.session.completed", session)
     return session
 
@@ -158,16 +158,6 @@ def _open_session(sandbox: Sandbox, session_id: str) -> StripeObject:
     if found.body["status"] != "open":
         raise SandboxError(f"This Checkout Session is not open: its status is {found.body['status']}.")
     return found
-
-
-def _complete(sandbox: Sandbox, session_id: str, buyer: Buyer, *, delayed: bool) -> tuple[Body, Body]:
-    found = _open_session(sandbox, session_id)
-    session = found.body
-    email = buyer.email or session["customer_email"]
-    session["customer_details"] = _details(Buyer(name=buyer.name, email=email, address=buyer.address))
-    intent = payments.take(sandbox, session, found.extra["intent_metadata"], delayed=delayed)
-    session.update(status="complete", url=None, payment_intent=intent["id"])
-    return session, {**found.extra, "due_at": None, "error": None}
 
 
 def _details(buyer: Buyer) -> Body:

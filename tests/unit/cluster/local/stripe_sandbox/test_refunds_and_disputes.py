@@ -91,7 +91,7 @@ def test_a_refund_is_a_multiple_of_the_step_of_its_currency(sandbox: Sandbox) ->
 
 
 def test_a_processing_payment_cannot_be_refunded_or_disputed(sandbox: Sandbox) -> None:
-    charge = charge_of(sandbox, sessions.pay_later(sandbox, sell(sandbox)["id"], Buyer())["payment_intent"])
+    charge = charge_of(sandbox, sessions.pay(sandbox, sell(sandbox)["id"], Buyer(), delayed=True)["payment_intent"])
     with pytest.raises(SandboxError, match="successful charge"):
         refund(sandbox, charge)
     with pytest.raises(SandboxError, match="not succeeded"):

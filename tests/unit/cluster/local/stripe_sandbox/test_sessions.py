@@ -135,9 +135,9 @@ def test_a_paid_session_has_a_payment_and_a_buyer(sandbox: Sandbox) -> None:
 def test_a_session_is_paid_once(sandbox: Sandbox) -> None:
     session = sell(sandbox)
     sessions.pay(sandbox, session["id"], Buyer())
-    for again in (sessions.pay, sessions.pay_later):
+    for delayed in (False, True):
         with pytest.raises(SandboxError, match="not open"):
-            again(sandbox, session["id"], Buyer())
+            sessions.pay(sandbox, session["id"], Buyer(), delayed=delayed)
     with pytest.raises(SandboxError, match="Only Checkout Sessions"):
         sessions.expire(sandbox, session["id"])
     assert types(sandbox).count("checkout.session.completed") == 1
@@ -153,7 +153,7 @@ def test_a_declined_card_leaves_the_session_open(sandbox: Sandbox) -> None:
 
 
 def test_a_bank_debit_succeeds(sandbox: Sandbox) -> None:
-    session = sessions.pay_later(sandbox, sell(sandbox)["id"], Buyer())
+    session = sessions.pay(sandbox, sell(sandbox)["id"], Buyer(), delayed=True)
     assert (session["status"], session["payment_status"]) == ("complete", "unpaid")
     assert intent_of(sandbox, session)["status"] == "processing"
     settled = sessions.settle(sandbox, session["id"], "succeeded")
@@ -165,7 +165,7 @@ def test_a_bank_debit_succeeds(sandbox: Sandbox) -> None:
 
 
 def test_a_bank_debit_fails(sandbox: Sandbox) -> None:
-    session = sessions.pay_later(sandbox, sell(sandbox)["id"], Buyer())
+    session = sessions.pay(sandbox, sell(sandbox)["id"], Buyer(), delayed=True)
     settled = sessions.settle(sandbox, session["id"], "failed")
     intent = intent_of(sandbox, session)
     assert (settled["status"], settled["payment_status"]) == ("complete", "unpaid")
@@ -189,7 +189,7 @@ def test_a_session_expires_by_itself_once(sandbox: Sandbox, clock: Clock) -> Non
 
 
 def test_a_bank_debit_does_not_expire(sandbox: Sandbox, clock: Clock) -> None:
-    session = sessions.pay_later(sandbox, sell(sandbox)["id"], Buyer())
+    session = sessions.pay(sandbox, sell(sandbox)["id"], Buyer(), delayed=True)
     clock.now += 10**6
     sessions.expire_due(sandbox)
     assert intent_of(sandbox, session)["status"] == "processing"
