@@ -30,7 +30,7 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("gyms")
 
-    @routes.get("/api/gyms")
+    @routes.get("/api/gyms", summary="Get a gym")
     async def gym(number: Number, user: CurrentUser, parts: StageDeps) -> StageGym:
         """Get a gym."""
         found = await _found(parts, number)
@@ -42,7 +42,7 @@ def router() -> APIRouter:
             usersInGym=[str(member) for member in found.members] if user.is_staff else [],
         )
 
-    @routes.get("/api/gyms/occupancy", response_model=int)
+    @routes.get("/api/gyms/occupancy", summary="Get the occupancy of a gym", response_model=int)
     async def occupancy(number: Number, parts: StageDeps) -> Response:
         """Get the occupancy of a gym, as a number."""
         return JSONResponse((await _found(parts, number)).occupancy)

@@ -53,19 +53,19 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("machines")
 
-    @routes.get("/api/gyms/machine/all")
+    @routes.get("/api/gyms/machine/all", summary="List the machines of a gym")
     async def machines(user: CurrentUser, parts: StageDeps) -> list[StageMachine]:
         """List all machines."""
         found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
         return [_shown(one, user) for one in found]
 
-    @routes.get("/api/gyms/machine")
+    @routes.get("/api/gyms/machine", summary="Get a machine")
     async def machine(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine | None:
         """Get a machine, or null."""
         found = await _numbered(parts, number)
         return None if found is None else _shown(found, user)
 
-    @routes.get("/api/gyms/machine/user")
+    @routes.get("/api/gyms/machine/user", summary="Get the machine that a user uses")
     async def used(
         sub: Annotated[UUID, Query(alias="userSub")], user: CurrentUser, parts: StageDeps
     ) -> StageMachine | None:
@@ -75,7 +75,7 @@ def router() -> APIRouter:
         found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
         return next((_shown(one, user) for one in found if one.used_by == sub), None)
 
-    @routes.delete("/api/gyms/machine")
+    @routes.delete("/api/gyms/machine", summary="Delete a machine")
     async def delete(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine:
         """Delete a machine that nobody uses. Returns the deleted machine."""
         found = await _numbered(parts, number)
@@ -89,7 +89,7 @@ def router() -> APIRouter:
 
 
 def _add_pictures(routes: APIRouter) -> None:
-    @routes.post("/api/gyms/machine")
+    @routes.post("/api/gyms/machine", summary="Create a machine")
     async def create(request: Request, user: CurrentUser, parts: StageDeps) -> StageMachine:
         """Create a machine in the default gym, with its picture: `name`, `description`, `available`, `image`."""
         gym = await parts.gym(LegacyNumberService.gym, parts.settings.gym_number)
@@ -102,7 +102,7 @@ def _add_pictures(routes: APIRouter) -> None:
             made = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, made.id, _UNAVAILABLE))
         return _shown(NumberedMachine(made, gym.gym.legacy_number, None), user)
 
-    @routes.get("/api/gyms/machine/image", response_class=Response)
+    @routes.get("/api/gyms/machine/image", summary="Get the picture of a machine", response_class=Response)
     async def image(path: Annotated[str, Query(alias="imagePath", max_length=200)], parts: StageDeps) -> Response:
         """Get the picture of a machine."""
         named = _NAME_OF_PICTURE.fullmatch(path)

@@ -41,7 +41,7 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("machines")
 
-    @routes.post("/api/qr/generate-machine", response_class=Response)
+    @routes.post("/api/qr/generate-machine", summary="Get the QR code of a machine", response_class=Response)
     async def code(named: NamedMachine, parts: StageDeps) -> Response:
         """Get the QR code of a machine. It contains the number."""
         gym_number = parts.settings.gym_number
@@ -49,7 +49,7 @@ def router() -> APIRouter:
             return PlainTextResponse("There is no machine with this number.", _BAD)
         return Response(png(str(named.machineId), _PIXELS), media_type="image/png")
 
-    @routes.post("/api/qr/machine", response_class=PlainTextResponse)
+    @routes.post("/api/qr/machine", summary="Use or release a machine", response_class=PlainTextResponse)
     async def wish(wanted: MachineWish, user: CurrentUser, parts: StageDeps) -> Response:
         """Use a machine, or release it."""
         gym_number = parts.settings.gym_number

@@ -59,7 +59,7 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("passes")
 
-    @routes.post("/api/qr/generate", response_class=Response)
+    @routes.post("/api/qr/generate", summary="Get my pass as an image", response_class=Response)
     async def generate(shown: OwnToken, user: CurrentUser, parts: StageDeps) -> Response:
         """Get the caller's pass as an image. The token names the caller; the image does not contain it.
 
@@ -75,7 +75,7 @@ def router() -> APIRouter:
         picture = await parts.qr.image(user.id, ImageKind.PNG, _PIXELS, validity)
         return Response(picture, media_type="image/png")
 
-    @routes.post("/api/qr/validate")
+    @routes.post("/api/qr/validate", summary="Validate a code")
     async def validate(shown: ShownPass, user: CurrentUser, parts: StageDeps) -> PassHolder:
         """Get the member of a pass. Members can send only their own pass."""
         member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
@@ -86,7 +86,7 @@ def router() -> APIRouter:
             raise unauthenticated("The member of this pass is not known.")
         return PassHolder(username=member.email or member.name, roles=sorted(member.roles), expiration=expiration)
 
-    @routes.post("/api/qr/gym_entrance", response_class=PlainTextResponse)
+    @routes.post("/api/qr/gym_entrance", summary="Scan a pass at a gate", response_class=PlainTextResponse)
     async def entrance(read: Entrance, user: CurrentUser, parts: StageDeps) -> Response:
         """Scan a pass at the default gate of the default gym."""
         gate = await parts.gym(GateService.gate_of_numbered_gym, parts.settings.gym_number)

@@ -45,7 +45,7 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("payments")
 
-    @routes.post("/api/payments/create-checkout-session")
+    @routes.post("/api/payments/create-checkout-session", summary="Start a checkout")
     async def create_checkout_session(wish: CheckoutWish, user: CurrentUser, parts: StageDeps) -> CheckoutPage:
         """Order the plan that is sold for this amount."""
         price = _price(wish)
@@ -58,13 +58,15 @@ def router() -> APIRouter:
         opened = raise_on_refusal(await parts.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
         return CheckoutPage(url=opened.checkout_url or "")
 
-    @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
+    @routes.get(
+        "/api/payments/user/subscriptiondate", summary="Get the end of a subscription", response_class=PlainTextResponse
+    )
     async def subscription_date(user: CurrentUser, parts: StageDeps) -> Response:
         """Get the end of the membership that is valid at the door today. Empty if there is none."""
         ends_on = await parts.gym(LegacyNumberService.entitled_until, parts.settings.gym_number, user.id)
         return PlainTextResponse(ends_on.isoformat() if ends_on else "")
 
-    @routes.post("/api/payments/webhooks", status_code=204)
+    @routes.post("/api/payments/webhooks", summary="Receive an event of the payment provider", status_code=204)
     async def webhooks(
         request: Request,
         parts: StageDeps,

@@ -44,9 +44,9 @@ class GroupChange(RequestBody):
 
 def router() -> APIRouter:
     """The routes."""
-    routes = guarded_router("users")
+    routes = guarded_router("identity")
 
-    @routes.get("/api/token/get", response_model=TokenDocument)
+    @routes.get("/api/token/get", summary="Exchange a code for tokens", response_model=TokenDocument)
     async def token(
         parts: StageDeps,
         client: CurrentClient,
@@ -59,7 +59,7 @@ def router() -> APIRouter:
             return PlainTextResponse("The code is not known, or was used. Sign in again.", 400)
         return TokenDocument(token=answer.token, roles=answer.roles)
 
-    @routes.get("/GetAllUsers")
+    @routes.get("/GetAllUsers", summary="List users")
     async def users(user: CurrentUser, parts: StageDeps) -> list[ListedUser]:
         """List all accounts with their groups."""
         by = user.as_function_caller
@@ -72,7 +72,7 @@ def router() -> APIRouter:
             if after is None:
                 return found
 
-    @routes.post("/AddUserToGroup")
+    @routes.post("/AddUserToGroup", summary="Add a user to a group, or remove one")
     async def change_group(wanted: GroupChange, user: CurrentUser, parts: StageDeps) -> GroupChange:
         """Add a user to a group, or remove the user from it."""
         by = user.as_function_caller

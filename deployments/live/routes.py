@@ -28,7 +28,12 @@ def router() -> APIRouter:
     """The routes of the live view."""
     routes = guarded_router("live")
 
-    @routes.get("/gyms/{gym_id}", response_class=Response, responses={**_STREAM, **declared("unknown_gym")})
+    @routes.get(
+        "/gyms/{gym_id}",
+        summary="Watch a gym",
+        response_class=Response,
+        responses={**_STREAM, **declared("unknown_gym")},
+    )
     async def watch(
         gym_id: UUID, request: Request, asker: CurrentPrincipal, client: CurrentClient, parts: LiveDeps
     ) -> Response:

@@ -32,13 +32,14 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("door")
 
-    @routes.get("/scans/{scan_id:path}", responses=declared("unknown_scan", "ambiguous_scan_id"))
-    async def kept_scan(scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans) -> ScanDocument:
+    @routes.get("/scans/{scan_id:path}", summary="Get a scan", responses=declared("unknown_scan", "ambiguous_scan_id"))
+    async def scan(scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans) -> ScanDocument:
         """Get the answer to a scan. A device sees only its own scans, staff see all."""
         return ScanDocument.of(_found(await _look_up(scans, asker, scan_id)))
 
     @routes.post(
         "/scans/{scan_id:path}/annul",
+        summary="Annul a scan",
         response_model=AnnulAnswerDocument,
         responses=declared(
             "unknown_scan",
@@ -79,6 +80,7 @@ def router() -> APIRouter:
 
     @routes.post(
         "/scans/offline",
+        summary="Upload offline scans",
         status_code=202,
         responses=declared("unavailable", "too_many_scans"),
         openapi_extra=UPLOAD_BODY,

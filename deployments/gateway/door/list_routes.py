@@ -31,9 +31,9 @@ from integrations.kafka.messages import HeadCountCommand
 
 def router() -> APIRouter:
     """The routes."""
-    routes = guarded_router("gyms")
+    routes = guarded_router("door")
 
-    @routes.get("/gyms/{gym_id}/visits", responses=declared("unknown_gym"))
+    @routes.get("/gyms/{gym_id}/visits", summary="List the visits at a gym", responses=declared("unknown_gym"))
     async def visits(
         gym_id: UUID,
         parts: Deps,
@@ -46,14 +46,16 @@ def router() -> APIRouter:
             GymVisitDocument.model_validate,
         )
 
-    @routes.get("/users/{user_id}/visits")
+    @routes.get("/users/{user_id}/visits", summary="List the visits of a member")
     async def visits_of(user_id: UUID, parts: Deps, asked: PageQuery) -> Listing[GymVisitDocument]:
         """List the visits of a member, newest first."""
         return listing(
             await parts.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
         )
 
-    @routes.get("/gyms/{gym_id}/head-counts", responses=declared("unknown_gym"))
+    @routes.get(
+        "/gyms/{gym_id}/head-counts", summary="List the head counts at a gym", responses=declared("unknown_gym")
+    )
     async def head_counts(gym_id: UUID, parts: Deps, asked: PageQuery) -> Listing[HeadCountDocument]:
         """List the head counts at a gym, newest first."""
         return listing(
@@ -63,6 +65,7 @@ def router() -> APIRouter:
 
     @routes.post(
         "/gyms/{gym_id}/head-counts",
+        summary="Record a head count",
         response_model=HeadCountAnswerDocument,
         responses=declared(
             *("unknown_gym", "request_id_reused", "count_not_plausible", "count_too_late"),
@@ -92,7 +95,7 @@ def router() -> APIRouter:
         answer = await ask_door(parts, command, gym_id, count.decide_by, "head_count_answer")
         return Response(answer, media_type="application/json")
 
-    @routes.get("/gyms/{gym_id}/conflicts", responses=declared("unknown_gym"))
+    @routes.get("/gyms/{gym_id}/conflicts", summary="List the conflicts at a gym", responses=declared("unknown_gym"))
     async def conflicts(
         gym_id: UUID,
         parts: Deps,
@@ -103,7 +106,7 @@ def router() -> APIRouter:
         found = raise_on_refusal(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
         return listing(found, ConflictDocument.model_validate)
 
-    @routes.post("/conflicts/{conflict_id}/settle", responses=declared("unknown_conflict"))
+    @routes.post("/conflicts/{conflict_id}/settle", summary="Settle a conflict", responses=declared("unknown_conflict"))
     async def settle(conflict_id: UUID, wanted: Settlement, user: CurrentUser, parts: Deps) -> ConflictDocument:
         """Record what staff found out about a conflict. To undo its scan, annul the scan."""
         found = await parts.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)

@@ -19,9 +19,13 @@ _DAY = 24 * 60
 
 def router() -> APIRouter:
     """The routes."""
-    routes = guarded_router("gyms")
+    routes = guarded_router("door")
 
-    @routes.get("/gyms/{gym_id}/service-level", responses=declared("unknown_gym"))
+    @routes.get(
+        "/gyms/{gym_id}/service-level",
+        summary="Get the service level of a gym's doors",
+        responses=declared("unknown_gym"),
+    )
     async def service_level(
         gym_id: UUID,
         parts: Deps,

@@ -39,7 +39,7 @@ from deployments.identity.sign_in import SignInService
 from deployments.identity.sign_up import SignUpService
 from domain.identity.pkce import challenge_of
 
-router = guarded_router("session")
+router = guarded_router("identity")
 
 _SIGN_IN_PROBLEMS = ("session_over", "account_disabled", "email_in_use")
 _PKCE_COOKIE = "fm_authorize"
@@ -47,7 +47,12 @@ _PKCE_COOKIE_LIFETIME_S = 600
 _FOUND = 302
 
 
-@router.post("/sign-up", status_code=202, responses=declared("weak_password", "too_many_attempts", *KEY_PROBLEMS))
+@router.post(
+    "/sign-up",
+    summary="Start a sign-up",
+    status_code=202,
+    responses=declared("weak_password", "too_many_attempts", *KEY_PROBLEMS),
+)
 async def sign_up(
     new: NewAccount,
     parts: Deps,
@@ -66,7 +71,12 @@ async def sign_up(
     return SignUpOpened(email=new.email, sign_up_id=raise_on_refusal(opened))
 
 
-@router.post("/sign-up/confirm", status_code=204, responses=declared("wrong_code", "too_many_attempts"))
+@router.post(
+    "/sign-up/confirm",
+    summary="Confirm a sign-up",
+    status_code=204,
+    responses=declared("wrong_code", "too_many_attempts"),
+)
 async def confirm(sent: Confirmation, parts: Deps, client: CurrentClient) -> Response:
     """Create the account of a sign-up with the code from the e-mail.
 
@@ -79,7 +89,9 @@ async def confirm(sent: Confirmation, parts: Deps, client: CurrentClient) -> Res
     return Response(status_code=204)
 
 
-@router.post("/sign-up/resend", status_code=202, responses=declared("too_many_attempts"))
+@router.post(
+    "/sign-up/resend", summary="Resend the sign-up code", status_code=202, responses=declared("too_many_attempts")
+)
 async def resend(to: CodeRequest, parts: Deps, client: CurrentClient) -> AddressDocument:
     """Send a new code, if the address has an open sign-up."""
     raise_on_refusal(await parts.identity(SignUpService.resend_code, to.email, client, sign_up_id=to.sign_up_id))
@@ -88,6 +100,7 @@ async def resend(to: CodeRequest, parts: Deps, client: CurrentClient) -> Address
 
 @router.post(
     "/sessions",
+    summary="Sign in",
     status_code=201,
     responses=declared(
         "wrong_credentials", "not_confirmed", "new_password_needed", "too_many_attempts", *_SIGN_IN_PROBLEMS
@@ -104,7 +117,7 @@ async def sign_in(sent: Credentials, response: Response, parts: Deps, client: Cu
     return SessionTokens.of(signed_in)
 
 
-@router.post("/sessions/refresh", responses=declared(*_SIGN_IN_PROBLEMS))
+@router.post("/sessions/refresh", summary="Refresh a session", responses=declared(*_SIGN_IN_PROBLEMS))
 async def refresh(sent: Refresh, parts: Deps, client: CurrentClient) -> SessionTokens:
     """Refresh the tokens of a session. Use the refresh token of the answer from then on.
 
@@ -114,7 +127,7 @@ async def refresh(sent: Refresh, parts: Deps, client: CurrentClient) -> SessionT
     return SessionTokens.of(raise_on_refusal(await parts.identity(SignInService.refresh, sent.refresh_token, client)))
 
 
-@router.get("/sessions/authorize", status_code=_FOUND, response_class=Response)
+@router.get("/sessions/authorize", summary="Redirect to the sign-in page", status_code=_FOUND, response_class=Response)
 async def authorize(parts: Deps) -> Response:
     """Redirect to the sign-in page of the identity provider, which redirects back to `/sessions/callback`.
 
@@ -137,7 +150,12 @@ async def authorize(parts: Deps) -> Response:
     return response
 
 
-@router.get("/sessions/callback", response_model=SessionTokens, responses=declared("wrong_code", *_SIGN_IN_PROBLEMS))
+@router.get(
+    "/sessions/callback",
+    summary="Finish a sign-in",
+    response_model=SessionTokens,
+    responses=declared("wrong_code", *_SIGN_IN_PROBLEMS),
+)
 async def callback(
     parts: Deps,
     client: CurrentClient,
@@ -160,7 +178,7 @@ async def callback(
     return response
 
 
-@router.delete("/sessions/current", status_code=204)
+@router.delete("/sessions/current", summary="Sign out", status_code=204)
 async def sign_out(user: CurrentUser, parts: Deps, also: Annotated[SignOut | None, Body()] = None) -> Response:
     """Sign out of this session. Its access token is refused everywhere within 5 s."""
     refresh_token = also.refresh_token if also else None
@@ -168,35 +186,47 @@ async def sign_out(user: CurrentUser, parts: Deps, also: Annotated[SignOut | Non
     return Response(status_code=204)
 
 
-@router.get("/me/sessions")
+@router.get("/me/sessions", summary="List my sessions")
 async def sessions(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[SessionDocument]:
     """List my sessions, newest first."""
     found = await parts.identity(SessionService.sessions, user.id, page)
     return listing(found, lambda session: SessionDocument.of(session, user.session_id))
 
 
-@router.delete("/me/sessions", status_code=204)
+@router.delete("/me/sessions", summary="End all my sessions", status_code=204)
 async def sign_out_everywhere(user: CurrentUser, parts: Deps) -> Response:
     """End all my sessions, including this one."""
     await parts.identity(SignInService.sign_out_everywhere, user.id)
     return Response(status_code=204)
 
 
-@router.delete("/me/sessions/{session_id}", status_code=204, responses=declared("unknown_session"))
+@router.delete(
+    "/me/sessions/{session_id}",
+    summary="End one of my sessions",
+    status_code=204,
+    responses=declared("unknown_session"),
+)
 async def end_session(session_id: UUID, user: CurrentUser, parts: Deps) -> Response:
     """End one of my sessions. Idempotent."""
     raise_on_refusal(await parts.identity(SessionService.end, user.id, session_id))
     return Response(status_code=204)
 
 
-@router.post("/password/forgot", status_code=202, responses=declared("too_many_attempts"))
+@router.post(
+    "/password/forgot", summary="Request a password reset", status_code=202, responses=declared("too_many_attempts")
+)
 async def forgot(to: AddressDocument, parts: Deps, client: CurrentClient) -> ResetOpened:
     """Send a code to set a new password with. The answer does not reveal whether the address has an account."""
     reset_id = raise_on_refusal(await parts.identity(PasswordService.forgot, to.email, client))
     return ResetOpened(email=to.email, reset_id=reset_id)
 
 
-@router.post("/password/reset", status_code=204, responses=declared("wrong_code", "weak_password", "too_many_attempts"))
+@router.post(
+    "/password/reset",
+    summary="Reset a password",
+    status_code=204,
+    responses=declared("wrong_code", "weak_password", "too_many_attempts"),
+)
 async def reset(new: PasswordReset, parts: Deps, client: CurrentClient) -> Response:
     """Set a new password with the code from the e-mail. Ends all sessions of the account.
 
@@ -210,6 +240,7 @@ async def reset(new: PasswordReset, parts: Deps, client: CurrentClient) -> Respo
 
 @router.post(
     "/password/change",
+    summary="Change my password",
     status_code=204,
     responses=declared("wrong_credentials", "session_over", "weak_password", "too_many_attempts"),
 )

@@ -37,13 +37,13 @@ from domain.ids import new_id
 from domain.images.model import Shelf, Size
 from integrations.kafka.messages import EndVisitCommand
 
-me_router = guarded_router("me")
-users_router = guarded_router("users")
+me_router = guarded_router("identity")
+users_router = guarded_router("identity")
 
 _DELETION_PROBLEMS = ("unknown_user", "last_admin", "no_answer_in_time", "not_decided")
 
 
-@me_router.get("/me", responses=declared("not_found"))
+@me_router.get("/me", summary="Get my account", responses=declared("not_found"))
 async def me(user: CurrentUser, parts: Deps) -> MeDocument:
     """Get my account."""
     row = await parts.identity(UserService.user, user.id)
@@ -52,14 +52,14 @@ async def me(user: CurrentUser, parts: Deps) -> MeDocument:
     return MeDocument.of(row, user.roles)
 
 
-@me_router.patch("/me", responses=declared("unknown_user"))
+@me_router.patch("/me", summary="Change my account", responses=declared("unknown_user"))
 async def change_me(new: NewName, user: CurrentUser, parts: Deps) -> MeDocument:
     """Change my name, as gates show it."""
     row = raise_on_refusal(await parts.identity(UserService.rename, user.id, new.name, user.id))
     return MeDocument.of(row, user.roles)
 
 
-@me_router.delete("/me", status_code=204, responses=declared(*_DELETION_PROBLEMS))
+@me_router.delete("/me", summary="Delete my account", status_code=204, responses=declared(*_DELETION_PROBLEMS))
 async def delete_me(user: CurrentUser, parts: Deps) -> Response:
     """Delete my account. Passes and sessions end at once; visits are kept without a name. This cannot be undone.
 
@@ -69,20 +69,23 @@ async def delete_me(user: CurrentUser, parts: Deps) -> Response:
     return Response(status_code=204)
 
 
-@me_router.get("/me/export")
+@me_router.get("/me/export", summary="Export my data")
 async def export(user: CurrentUser, parts: Deps) -> dict[str, Any]:
     """Export all data that is stored about me, table by table."""
     return await parts.identity(UserService.export, user.id)
 
 
-@me_router.get("/me/visits")
+@me_router.get("/me/visits", summary="List my visits")
 async def visits(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[VisitDocument]:
     """List my visits, newest first."""
     return listing(await parts.gym(DoorRecordService.visits, user.id, page), VisitDocument.model_validate)
 
 
 @me_router.put(
-    "/me/picture", responses=declared("unknown_user", *UPLOAD_PROBLEMS), openapi_extra=upload_body({}, raw=True)
+    "/me/picture",
+    summary="Set my picture",
+    responses=declared("unknown_user", *UPLOAD_PROBLEMS),
+    openapi_extra=upload_body({}, raw=True),
 )
 async def set_picture(request: Request, user: CurrentUser, parts: Deps) -> PictureDocument:
     """Set my picture. Gates and staff see it."""
@@ -91,15 +94,20 @@ async def set_picture(request: Request, user: CurrentUser, parts: Deps) -> Pictu
     return PictureDocument(picture_url=address)
 
 
-@me_router.delete("/me/picture", status_code=204, responses=declared("unknown_user"))
+@me_router.delete("/me/picture", summary="Remove my picture", status_code=204, responses=declared("unknown_user"))
 async def remove_picture(user: CurrentUser, parts: Deps) -> Response:
     """Remove my picture. Idempotent."""
     raise_on_refusal(await parts.gym(PictureService.remove, user.id))
     return Response(status_code=204)
 
 
-@me_router.get("/pictures/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
-async def named(
+@me_router.get(
+    "/pictures/{sha256}",
+    summary="Get a member's picture",
+    response_class=Response,
+    responses=PICTURE_RESPONSES | declared(*PROBLEMS),
+)
+async def member_picture(
     sha256: Sha256, asker: CurrentPrincipal, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
 ) -> Response:
     """Get a picture of a member. Only staff, devices and the member can see it."""
@@ -109,7 +117,7 @@ async def named(
     return await parts.pictures.show(Shelf.MEMBERS, sha256, size, UNCHANGING, if_none_match)
 
 
-@users_router.get("/users")
+@users_router.get("/users", summary="List users")
 async def users(
     parts: Deps,
     page: PageQuery,
@@ -126,27 +134,29 @@ async def users(
     return listing(await parts.identity(UserService.users, wanted, page), UserDocument.model_validate)
 
 
-@users_router.get("/users/{user_id}", responses=declared("unknown_user"))
+@users_router.get("/users/{user_id}", summary="Get a user", responses=declared("unknown_user"))
 async def user(user_id: UUID, parts: Deps) -> UserDocument:
     """Get a user."""
     return UserDocument.model_validate(found(await parts.identity(UserService.user, user_id), "unknown_user"))
 
 
-@users_router.delete("/users/{user_id}", status_code=204, responses=declared(*_DELETION_PROBLEMS))
+@users_router.delete(
+    "/users/{user_id}", summary="Delete a user", status_code=204, responses=declared(*_DELETION_PROBLEMS)
+)
 async def delete_user(user_id: UUID, asker: CurrentUser, parts: Deps) -> Response:
     """Delete the account of a user, like `DELETE /me`. After a 503 repeat the call: every step is idempotent."""
     await _delete_account(parts, asker.id, user_id)
     return Response(status_code=204)
 
 
-@users_router.get("/users/{user_id}/history", responses=declared("unknown_user"))
+@users_router.get("/users/{user_id}/history", summary="List the changes of a user", responses=declared("unknown_user"))
 async def history(user_id: UUID, parts: Deps, page: PageQuery) -> Listing[UserChangeDocument]:
     """List the changes of an account, newest first."""
     changes = raise_on_refusal(await parts.identity(UserService.history, user_id, page))
     return listing(changes, UserChangeDocument.model_validate)
 
 
-@users_router.put("/users/{user_id}/roles/{role}", responses=declared("unknown_user"))
+@users_router.put("/users/{user_id}/roles/{role}", summary="Add a role to a user", responses=declared("unknown_user"))
 async def give_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Give a role to a user. The user's next token has it; `POST /sessions/refresh` brings one."""
     by = asker.as_function_caller
@@ -154,7 +164,11 @@ async def give_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) 
     return UserDocument.model_validate(changed)
 
 
-@users_router.delete("/users/{user_id}/roles/{role}", responses=declared("unknown_user", "last_admin"))
+@users_router.delete(
+    "/users/{user_id}/roles/{role}",
+    summary="Remove a role from a user",
+    responses=declared("unknown_user", "last_admin"),
+)
 async def take_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Remove a role from a user. Takes effect within 5 s. The last admin keeps the role."""
     by = asker.as_function_caller
@@ -162,14 +176,16 @@ async def take_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) 
     return UserDocument.model_validate(changed)
 
 
-@users_router.post("/users/{user_id}/disable", responses=declared("unknown_user", "last_admin"))
+@users_router.post(
+    "/users/{user_id}/disable", summary="Disable a user", responses=declared("unknown_user", "last_admin")
+)
 async def disable(user_id: UUID, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Disable an account. Its sessions and passes are refused within 5 s. Idempotent."""
     changed = raise_on_refusal(await parts.identity(UserService.set_enabled, asker.id, user_id, False))  # noqa: FBT003 - crosses a handle
     return UserDocument.model_validate(changed)
 
 
-@users_router.post("/users/{user_id}/enable", responses=declared("unknown_user"))
+@users_router.post("/users/{user_id}/enable", summary="Enable a user", responses=declared("unknown_user"))
 async def enable(user_id: UUID, asker: CurrentUser, parts: Deps) -> UserDocument:
     """Enable a disabled account. Idempotent."""
     changed = raise_on_refusal(await parts.identity(UserService.set_enabled, asker.id, user_id, True))  # noqa: FBT003 - crosses a handle

@@ -48,7 +48,7 @@ router = guarded_router("machines")
 _USE_PROBLEMS = declared("unknown_machine", "request_id_reused", "no_answer_in_time", "not_decided")
 
 
-@router.get("/gyms/{gym_id}/machines", responses=declared("unknown_gym"))
+@router.get("/gyms/{gym_id}/machines", summary="List the machines of a gym", responses=declared("unknown_gym"))
 async def machines(
     gym_id: UUID,
     asker: CurrentPrincipal,
@@ -65,7 +65,7 @@ async def machines(
     return listing(raise_on_refusal(found), MachineDocument.of)
 
 
-@router.get("/machines/{machine_id}", responses=declared("unknown_machine"))
+@router.get("/machines/{machine_id}", summary="Get a machine", responses=declared("unknown_machine"))
 async def machine(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Get a machine, retired or not. Send its `ETag` with a change."""
     return with_etag(
@@ -75,6 +75,7 @@ async def machine(machine_id: UUID, parts: Deps, response: Response) -> MachineD
 
 @router.post(
     "/gyms/{gym_id}/machines",
+    summary="Create a machine",
     status_code=201,
     responses=declared("unknown_gym", *UPLOAD_PROBLEMS, *KEY_PROBLEMS),
     openapi_extra=upload_body(NewMachine.model_json_schema()["properties"], raw=False),
@@ -98,7 +99,7 @@ def _new_machine(texts: dict[str, str]) -> NewMachine:
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
 
 
-@router.patch("/machines/{machine_id}", responses=declared("unknown_machine"))
+@router.patch("/machines/{machine_id}", summary="Change a machine", responses=declared("unknown_machine"))
 async def edit(
     machine_id: UUID, new: MachineEdit, expected: ExpectedVersion, parts: Deps, response: Response
 ) -> MachineDocument:
@@ -109,6 +110,7 @@ async def edit(
 
 @router.delete(
     "/machines/{machine_id}",
+    summary="Delete a machine",
     status_code=204,
     responses=declared("unknown_machine", "machine_in_use"),
 )
@@ -118,29 +120,35 @@ async def delete(machine_id: UUID, expected: ExpectedVersion, parts: Deps) -> Re
     return Response(status_code=204)
 
 
-@router.post("/machines/{machine_id}/retire", responses=declared("unknown_machine"))
+@router.post("/machines/{machine_id}/retire", summary="Retire a machine", responses=declared("unknown_machine"))
 async def retire(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Retire a machine: lists omit it, its address still works. Idempotent."""
     retired = raise_on_refusal(await parts.gym(MachineService.set_retired, machine_id, True))  # noqa: FBT003 - crosses a handle
     return with_etag(MachineDocument.of(retired), response)
 
 
-@router.post("/machines/{machine_id}/reopen", responses=declared("unknown_machine"))
+@router.post("/machines/{machine_id}/reopen", summary="Reopen a machine", responses=declared("unknown_machine"))
 async def reopen(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Return a retired machine to service. Idempotent."""
     reopened = raise_on_refusal(await parts.gym(MachineService.set_retired, machine_id, False))  # noqa: FBT003 - crosses a handle
     return with_etag(MachineDocument.of(reopened), response)
 
 
-@router.put("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
+@router.put(
+    "/machines/{machine_id}/out-of-order",
+    summary="Mark a machine as out of order",
+    responses=declared("unknown_machine"),
+)
 async def out_of_order(machine_id: UUID, why: OutOfOrder, parts: Deps, response: Response) -> MachineDocument:
     """Mark a machine as out of order, with the reason."""
     marked = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, machine_id, why.reason))
     return with_etag(MachineDocument.of(marked), response)
 
 
-@router.delete("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
-async def in_order(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
+@router.delete(
+    "/machines/{machine_id}/out-of-order", summary="Mark a machine as working", responses=declared("unknown_machine")
+)
+async def working_again(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
     """Mark a machine as working again. Idempotent."""
     marked = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, machine_id, None))
     return with_etag(MachineDocument.of(marked), response)
@@ -148,6 +156,7 @@ async def in_order(machine_id: UUID, parts: Deps, response: Response) -> Machine
 
 @router.get(
     "/machines/{machine_id}/image",
+    summary="Get the picture of a machine",
     response_class=Response,
     responses=PICTURE_RESPONSES | declared("unknown_machine", *PROBLEMS),
 )
@@ -161,6 +170,7 @@ async def image(machine_id: UUID, parts: Deps, size: Size = Size.LARGE, if_none_
 
 @router.put(
     "/machines/{machine_id}/image",
+    summary="Replace the picture of a machine",
     responses=declared("unknown_machine", *UPLOAD_PROBLEMS),
     openapi_extra=upload_body({}, raw=True),
 )
@@ -173,14 +183,22 @@ async def replace(
     return with_etag(MachineDocument.of(changed), response)
 
 
-@router.get("/images/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
-async def named(sha256: Sha256, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
+@router.get(
+    "/images/{sha256}",
+    summary="Get a machine picture by its hash",
+    response_class=Response,
+    responses=PICTURE_RESPONSES | declared(*PROBLEMS),
+)
+async def machine_picture(
+    sha256: Sha256, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
+) -> Response:
     """Get a picture of a machine by its hash. The picture at this address never changes."""
     return await parts.pictures.show(Shelf.MACHINES, sha256, size, UNCHANGING, if_none_match)
 
 
 @router.get(
     "/machines/{machine_id}/qr.png",
+    summary="Get the label of a machine",
     response_class=Response,
     responses=file_response("image/png") | declared("unknown_machine"),
 )
@@ -192,6 +210,7 @@ async def label(machine_id: UUID, parts: Deps) -> Response:
 
 @router.get(
     "/gyms/{gym_id}/machine-labels.pdf",
+    summary="Get the machine labels of a gym",
     response_class=Response,
     responses=file_response("application/pdf") | declared("unknown_gym"),
 )
@@ -212,14 +231,21 @@ async def _request_id(request: Request, new: _Body = None, key: IdempotencyKey =
 RequestId = Annotated[str | None, Depends(_request_id)]
 
 
-@router.post("/machines/{machine_id}/use", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
+@router.post(
+    "/machines/{machine_id}/use", summary="Use a machine", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS
+)
 async def use(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: RequestId) -> Response:
     """Use a machine. The member must be inside its gym and can use one machine at a time; leaving releases it."""
     decision = await decide_machine_use(parts, user.id, MachineAction.USE, machine_id, request_id=request_id)
     return Response(decision, media_type="application/json")
 
 
-@router.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
+@router.post(
+    "/machines/{machine_id}/release",
+    summary="Release a machine",
+    response_model=MachineAnswerDocument,
+    responses=_USE_PROBLEMS,
+)
 async def release(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: RequestId) -> Response:
     """Release a machine that you use. Staff can release it for any member."""
     decision = await decide_machine_use(

@@ -13,13 +13,13 @@ from deployments.http.route_guard import guarded_router
 from deployments.qr.passes import ImageKind
 from domain.passes import GOOD_AFTER, GOOD_BEFORE
 
-me_router = guarded_router("me")
-door_router = guarded_router("door")
+me_router = guarded_router("passes")
+door_router = guarded_router("passes")
 
 _MOST_PASSES = 40
 
 
-@me_router.get("/me/passes")
+@me_router.get("/me/passes", summary="Get my passes")
 async def passes(
     user: CurrentUser,
     parts: Deps,
@@ -32,19 +32,23 @@ async def passes(
     return PassesDocument(items=[PassDocument.model_validate(one) for one in issued])
 
 
-@me_router.get("/me/pass.png", response_class=Response, responses=file_response("image/png"))
+@me_router.get(
+    "/me/pass.png", summary="Get my pass as PNG", response_class=Response, responses=file_response("image/png")
+)
 async def pass_png(user: CurrentUser, parts: Deps) -> Response:
     """Get my current code as a QR code in PNG."""
     return Response(await parts.qr.image(user.id, ImageKind.PNG), media_type="image/png")
 
 
-@me_router.get("/me/pass.svg", response_class=Response, responses=file_response("image/svg+xml"))
+@me_router.get(
+    "/me/pass.svg", summary="Get my pass as SVG", response_class=Response, responses=file_response("image/svg+xml")
+)
 async def pass_svg(user: CurrentUser, parts: Deps) -> Response:
     """Get my current code as a QR code in SVG."""
     return Response(await parts.qr.image(user.id, ImageKind.SVG), media_type="image/svg+xml")
 
 
-@door_router.get("/pass-keys")
+@door_router.get("/pass-keys", summary="Get the pass keys")
 async def pass_keys(parts: Deps) -> PassKeysDocument:
     """Get what a door needs to verify passes offline. The keys rotate: repeat the call from time to time."""
     keys = await parts.qr.public_keys()

@@ -45,8 +45,8 @@ from integrations.rendering.invoices import invoice_page, invoice_pdf
 LARGER_BODIES = {"/payments/webhooks": 1024 * 1024}
 """Maximum body size in bytes of calls whose bodies Stripe creates."""
 
-orders_router = guarded_router("orders")
-invoices_router = guarded_router("invoices")
+orders_router = guarded_router("payments")
+invoices_router = guarded_router("payments")
 provider_router = guarded_router("payments")
 
 _YEARS = range(2, 9999)  # a day of these years starts and ends within the calendar in every time zone
@@ -54,6 +54,7 @@ _YEARS = range(2, 9999)  # a day of these years starts and ends within the calen
 
 @orders_router.post(
     "/checkouts",
+    summary="Start a checkout",
     status_code=201,
     responses=declared(
         *("unknown_plan", "unknown_user", "foreign_url", "payments_disabled", "payment_refused"),
@@ -78,13 +79,17 @@ async def checkout(
     return OrderDocument.of(order)
 
 
-@orders_router.get("/orders/{order_id}", responses=declared("unknown_order"))
+@orders_router.get("/orders/{order_id}", summary="Get an order", responses=declared("unknown_order"))
 async def order(order_id: UUID, user: CurrentUser, parts: Deps) -> WholeOrderDocument:
     """Get an order: one's own, or as staff any order."""
     return WholeOrderDocument.whole(await _visible_order(parts, user, order_id))
 
 
-@orders_router.post("/orders/{order_id}/check", responses=declared("unknown_order", "payments_disabled"))
+@orders_router.post(
+    "/orders/{order_id}/check",
+    summary="Check an order with the payment provider",
+    responses=declared("unknown_order", "payments_disabled"),
+)
 async def check(order_id: UUID, user: CurrentUser, parts: Deps) -> WholeOrderDocument:
     """Update an order from the payment provider now, for example after the member returns from the checkout."""
     await _visible_order(parts, user, order_id)
@@ -99,13 +104,13 @@ async def _visible_order(parts: Dependencies, user: UserPrincipal, order_id: UUI
     return view
 
 
-@orders_router.get("/me/orders")
+@orders_router.get("/me/orders", summary="List my orders")
 async def my_orders(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[OrderDocument]:
     """List my orders, newest first."""
     return listing(await parts.payments(OrderService.orders, user.id, page), OrderDocument.of)
 
 
-@orders_router.get("/members/{member_id}/orders")
+@orders_router.get("/members/{member_id}/orders", summary="List the orders of a member")
 async def orders(member_id: UUID, parts: Deps, page: PageQuery) -> Listing[OrderDocument]:
     """List the orders of a member, newest first."""
     return listing(await parts.payments(OrderService.orders, member_id, page), OrderDocument.of)
@@ -113,6 +118,7 @@ async def orders(member_id: UUID, parts: Deps, page: PageQuery) -> Listing[Order
 
 @orders_router.post(
     "/orders/{order_id}/refunds",
+    summary="Refund an order",
     responses=declared(
         *("unknown_order", "order_not_paid", "order_disputed", "refund_too_large", "payment_refused"),
         *("payments_disabled", "amount_not_payable", *KEY_PROBLEMS),
@@ -129,7 +135,11 @@ async def refund(
     return WholeOrderDocument.whole(raise_on_refusal(view))
 
 
-@orders_router.post("/orders/{order_id}/reverse", responses=declared("unknown_order", "not_reversible", *KEY_PROBLEMS))
+@orders_router.post(
+    "/orders/{order_id}/reverse",
+    summary="Reverse a desk payment",
+    responses=declared("unknown_order", "not_reversible", *KEY_PROBLEMS),
+)
 async def reverse(
     order_id: UUID, why: Reversal, user: CurrentUser, parts: Deps, once: Idempotent
 ) -> WholeOrderDocument:
@@ -140,6 +150,7 @@ async def reverse(
 
 @orders_router.post(
     "/desk-payments",
+    summary="Record a desk payment",
     status_code=201,
     responses=declared("unknown_plan", "unknown_user", "membership_too_long", *KEY_PROBLEMS),
 )
@@ -154,7 +165,9 @@ async def desk_payment(
     return WholeOrderDocument.whole(view)
 
 
-@orders_router.get("/desk-payments/report", responses=declared("unknown_gym"))
+@orders_router.get(
+    "/desk-payments/report", summary="Get the daily report of desk payments", responses=declared("unknown_gym")
+)
 async def report(
     parts: Deps,
     day: Annotated[datetime | None, Query(description="Any time of the day (default: now).")] = None,
@@ -168,13 +181,13 @@ async def report(
     return ReportDocument(takings=[TakingsDocument.model_validate(each) for each in takings])
 
 
-@invoices_router.get("/me/invoices")
+@invoices_router.get("/me/invoices", summary="List my invoices")
 async def my_invoices(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[InvoiceDocument]:
     """List my invoices and credit notes, newest first."""
     return listing(await parts.payments(InvoiceService.invoices, user.id, page), InvoiceDocument.of)
 
 
-@invoices_router.get("/members/{member_id}/invoices")
+@invoices_router.get("/members/{member_id}/invoices", summary="List the invoices of a member")
 async def invoices(member_id: UUID, parts: Deps, page: PageQuery) -> Listing[InvoiceDocument]:
     """List the invoices and credit notes of a member, newest first."""
     return listing(await parts.payments(InvoiceService.invoices, member_id, page), InvoiceDocument.of)
@@ -182,10 +195,11 @@ async def invoices(member_id: UUID, parts: Deps, page: PageQuery) -> Listing[Inv
 
 @invoices_router.get(
     "/invoices/{invoice_id}.pdf",
+    summary="Get an invoice as PDF",
     response_class=Response,
     responses=file_response("application/pdf") | declared("unknown_invoice"),
 )
-async def as_pdf(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
+async def invoice_as_pdf(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
     """Get an invoice as a PDF: one's own, or as staff any invoice."""
     text = (await _visible_invoice(parts, user, invoice_id)).text
     content = await asyncio.to_thread(invoice_pdf, text)
@@ -195,10 +209,11 @@ async def as_pdf(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
 
 @invoices_router.get(
     "/invoices/{invoice_id}.html",
+    summary="Get an invoice as HTML",
     response_class=Response,
     responses=file_response("text/html") | declared("unknown_invoice"),
 )
-async def as_page(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
+async def invoice_as_html(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
     """Get an invoice as a page: one's own, or as staff any invoice."""
     invoice = await _visible_invoice(parts, user, invoice_id)
     headers = {"Content-Security-Policy": INVOICE_POLICY}
@@ -206,7 +221,7 @@ async def as_page(invoice_id: UUID, user: CurrentUser, parts: Deps) -> Response:
 
 
 # After the two above, whose paths this one also matches.
-@invoices_router.get("/invoices/{invoice_id}", responses=declared("unknown_invoice"))
+@invoices_router.get("/invoices/{invoice_id}", summary="Get an invoice", responses=declared("unknown_invoice"))
 async def invoice(invoice_id: UUID, user: CurrentUser, parts: Deps) -> InvoiceDocument:
     """Get an invoice: one's own, or as staff any invoice."""
     return InvoiceDocument.of(await _visible_invoice(parts, user, invoice_id))
@@ -222,6 +237,7 @@ async def _visible_invoice(parts: Dependencies, user: UserPrincipal, invoice_id:
 # The body is read as it is and has no schema, so FastAPI does not know that a media type can be wrong.
 @provider_router.post(
     "/payments/webhooks",
+    summary="Receive an event of the payment provider",
     status_code=204,
     responses=declared("bad_signature", "payments_disabled", "unsupported_media_type"),
 )
@@ -233,7 +249,12 @@ async def webhook(
     return Response(status_code=204)
 
 
-@provider_router.get("/checkouts/success", response_class=Response, responses=file_response("text/html"))
+@provider_router.get(
+    "/checkouts/success",
+    summary="Show the page after a payment",
+    response_class=Response,
+    responses=file_response("text/html"),
+)
 async def success(
     parts: Deps,
     order: Annotated[UUID, Query(description="The order's id.")],
@@ -251,7 +272,12 @@ async def success(
     return _page(success_page(found.state, found.plan_name, found.ends_on, home))
 
 
-@provider_router.get("/checkouts/cancelled", response_class=Response, responses=file_response("text/html"))
+@provider_router.get(
+    "/checkouts/cancelled",
+    summary="Show the page after a cancelled checkout",
+    response_class=Response,
+    responses=file_response("text/html"),
+)
 async def cancelled(parts: Deps) -> Response:
     """Show the page after a cancelled checkout."""
     return _page(cancel_page(None, f"{parts.settings.api.public_url}/"))
@@ -261,7 +287,9 @@ def _page(content: str) -> Response:
     return Response(content, media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
 
 
-@provider_router.post("/payments/reconcile", responses=declared("payments_disabled"))
+@provider_router.post(
+    "/payments/reconcile", summary="Reconcile payments with the provider", responses=declared("payments_disabled")
+)
 async def reconcile(parts: Deps) -> ReconciledDocument:
     """Compare the orders with the payment provider now, and repair what was missed."""
     return ReconciledDocument.model_validate(raise_on_refusal(await parts.payments(ProviderEventService.reconcile)))

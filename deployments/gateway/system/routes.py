@@ -13,13 +13,17 @@ from deployments.http.route_guard import guarded_router
 router = guarded_router("system")
 
 
-@router.get("/health")
+@router.get("/health", summary="Check liveness")
 async def health() -> AliveDocument:
     """Check that this process answers."""
     return AliveDocument(alive=True)
 
 
-@router.get("/ready", responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}})
+@router.get(
+    "/ready",
+    summary="Check readiness",
+    responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}},
+)
 async def ready(parts: Deps, response: Response) -> ReadyDocument:
     """Check that every service that scans need is ready, with its latency. Answers within 2 s.
 
@@ -36,8 +40,8 @@ async def ready(parts: Deps, response: Response) -> ReadyDocument:
     )
 
 
-@router.get("/version")
-async def running() -> VersionDocument:
+@router.get("/version", summary="Get the version")
+async def running_version() -> VersionDocument:
     """Get the running version."""
     return VersionDocument(version=version("fitmonitor"))
 
