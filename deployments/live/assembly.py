@@ -8,7 +8,6 @@ from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
-from deployments.http.openapi import complete_document
 from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
 from deployments.http.route_guard import RouteGuard
 from deployments.live import routes as stream_calls
@@ -22,7 +21,6 @@ from domain.clock import Clock
 from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
 
-ROOT = "/api/live"
 READ_AT_ONCE = 2
 """Gym has eight threads, and doors have priority."""
 
@@ -70,7 +68,7 @@ def assemble_live(
         RouteGuard.of(LIVE_RIGHTS, callers, settings.api),
     )
     app.state.parts = LiveDependencies(hub, watchers, counts)
-    stream_calls.add_snapshots(complete_document(app, LIVE_RIGHTS, ROOT))
+    stream_calls.add_document(app)
 
     lifespan = Lifespan(callers, watchers, hub, on_stop=on_stop)
     shell = AsgiApplication(app, RequestLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)

@@ -14,12 +14,12 @@ from deployments.gym.pictures import PictureService
 from deployments.http.auth import UserPrincipal
 from deployments.http.dependencies import CurrentPrincipal, CurrentUser
 from deployments.http.door_replies import ask_door
+from deployments.http.etags import NoneMatch
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.pictures import (
     PICTURE_RESPONSES,
     PROBLEMS,
     UNCHANGING,
-    NoneMatch,
     Sha256,
     no_picture,
     upload_body,

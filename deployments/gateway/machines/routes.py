@@ -20,7 +20,7 @@ from deployments.gateway.machines.use import decide_machine_use
 from deployments.gym.machines import MachineService
 from deployments.http.auth import can_see_retired
 from deployments.http.dependencies import CurrentPrincipal, CurrentUser
-from deployments.http.etags import ExpectedVersion, with_etag
+from deployments.http.etags import ExpectedVersion, NoneMatch, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import IdempotencyKey, once_for_body_hash, request_id_from_key
 from deployments.http.openapi import file_response
@@ -30,7 +30,6 @@ from deployments.http.pictures import (
     PICTURE_RESPONSES,
     PROBLEMS,
     UNCHANGING,
-    NoneMatch,
     Sha256,
     no_picture,
     upload_body,

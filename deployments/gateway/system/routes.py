@@ -3,12 +3,12 @@
 from importlib.metadata import version
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
 from deployments.gateway.dependencies import Deps
-from deployments.gateway.system.docs_page import PAGE_POLICY, render
 from deployments.gateway.system.schemas import AliveDocument, PartDocument, ReadyDocument, VersionDocument
+from deployments.http.etags import NoneMatch
 from deployments.http.route_guard import guarded_router
+from deployments.http.static_content import StaticContent
 
 router = guarded_router("system")
 
@@ -47,16 +47,14 @@ async def running_version() -> VersionDocument:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def document(request: Request) -> Response:
+async def document(request: Request, if_none_match: NoneMatch = None) -> Response:
     """Get the OpenAPI document."""
-    return JSONResponse(request.app.openapi_schema, headers={"Cache-Control": "no-cache"})
+    content: StaticContent = request.app.state.document
+    return content.response(if_none_match)
 
 
 @router.get("/docs", include_in_schema=False)
-async def page(request: Request) -> Response:
+async def page(request: Request, if_none_match: NoneMatch = None) -> Response:
     """Get the API documentation as a page."""
-    return Response(
-        render(request.app.openapi_schema),
-        media_type="text/html",
-        headers={"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY},
-    )
+    content: StaticContent = request.app.state.docs_page
+    return content.response(if_none_match)
