@@ -57,7 +57,7 @@ def assemble_stage(
     stage = settings.default_stage
     codes = CodeAnswers(others.identity, settings, clock)
     images = ImagesByThread(others.images)
-    app.state.parts = StageDependencies(
+    app.state.dependencies = StageDependencies(
         gym=others.gym,
         identity=others.identity,
         qr=others.qr,

@@ -46,34 +46,34 @@ def router() -> APIRouter:
     routes = guarded_router("payments")
 
     @routes.post("/api/payments/create-checkout-session", summary="Start a checkout")
-    async def create_checkout_session(wish: CheckoutWish, user: CurrentUser, parts: StageDeps) -> CheckoutPage:
+    async def create_checkout_session(wish: CheckoutWish, user: CurrentUser, deps: StageDeps) -> CheckoutPage:
         """Order the plan that is sold for this amount."""
         price = _price(wish)
         try:
-            success = checkout_redirect(parts.api, wish.successUrl, "", "successUrl")
-            cancel = checkout_redirect(parts.api, wish.cancelUrl, "", "cancelUrl")
+            success = checkout_redirect(deps.api, wish.successUrl, "", "successUrl")
+            cancel = checkout_redirect(deps.api, wish.cancelUrl, "", "cancelUrl")
         except ApiProblem as problem:
             # That client knows 400 alone.
             raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None
-        opened = raise_on_refusal(await parts.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
+        opened = raise_on_refusal(await deps.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
         return CheckoutPage(url=opened.checkout_url or "")
 
     @routes.get(
         "/api/payments/user/subscriptiondate", summary="Get the end of a subscription", response_class=PlainTextResponse
     )
-    async def subscription_date(user: CurrentUser, parts: StageDeps) -> Response:
+    async def subscription_date(user: CurrentUser, deps: StageDeps) -> Response:
         """Get the end of the membership that is valid at the door today. Empty if there is none."""
-        ends_on = await parts.gym(LegacyNumberService.entitled_until, parts.settings.gym_number, user.id)
+        ends_on = await deps.gym(LegacyNumberService.entitled_until, deps.settings.gym_number, user.id)
         return PlainTextResponse(ends_on.isoformat() if ends_on else "")
 
     @routes.post("/api/payments/webhooks", summary="Receive an event of the payment provider", status_code=204)
     async def webhooks(
         request: Request,
-        parts: StageDeps,
+        deps: StageDeps,
         signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
     ) -> Response:
         """Receive an event of Stripe, like `POST /api/payments/webhooks`."""
-        raise_on_refusal(await parts.payments(ProviderEventService.accept, await request.body(), signature))
+        raise_on_refusal(await deps.payments(ProviderEventService.accept, await request.body(), signature))
         return Response(status_code=204)
 
     return routes

@@ -56,7 +56,7 @@ class Assembled(NamedTuple):
     """The gateway's ASGI application, and what its endpoints use."""
 
     shell: AsgiApplication
-    parts: Dependencies
+    deps: Dependencies
 
 
 def assemble(
@@ -83,7 +83,7 @@ def assemble(
     callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
     sightings = DeviceSightings(others.gym)
     images = ImagesByThread(others.images)
-    parts = Dependencies(
+    deps = Dependencies(
         gym=others.gym,
         identity=others.identity,
         qr=others.qr,
@@ -102,13 +102,13 @@ def assemble(
 
     gatekeeper = RouteGuard.of(RIGHTS, callers, settings.api, seen=seen)
     shell = AsgiApplication(
-        build_rest(parts, gatekeeper, like=rest),
+        build_rest(deps, gatekeeper, like=rest),
         RequestLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
         lifespan=Lifespan(callers, sightings, on_stop=on_stop),
         names_request=names_request,
     )
-    return Assembled(shell, parts)
+    return Assembled(shell, deps)
 
 
 def _readiness(others: Backends) -> Readiness:

@@ -39,16 +39,16 @@ _DESCRIPTION = (
 )
 
 
-def build_rest(parts: Dependencies, gatekeeper: RouteGuard, like: FastAPI | None = None) -> FastAPI:
+def build_rest(deps: Dependencies, gatekeeper: RouteGuard, like: FastAPI | None = None) -> FastAPI:
     """Build the application.
 
     Args:
-        parts: what the endpoints use.
+        deps: what the endpoints use.
         gatekeeper: guards the routes.
         like: an application built with the same settings. Its routes and document are reused, because they take
             much longer to build than everything else.
     """
-    routers = _ROUTERS if parts.settings.identity.accounts_file is None else (*_ROUTERS, *_LOCAL_PROVIDER)
+    routers = _ROUTERS if deps.settings.identity.accounts_file is None else (*_ROUTERS, *_LOCAL_PROVIDER)
     if like is None:
         app = guarded_app("FIT Monitor", _DESCRIPTION, routers, gatekeeper)
         # The document describes the whole API; the application `scans` serves these calls.
@@ -67,5 +67,5 @@ def build_rest(parts: Dependencies, gatekeeper: RouteGuard, like: FastAPI | None
         app.state, app.middleware_stack = State(), None
         app.state.document, app.state.docs_page = like.state.document, like.state.docs_page
         guard(app, gatekeeper)
-    app.state.parts = parts
+    app.state.dependencies = deps
     return app

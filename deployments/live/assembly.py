@@ -67,7 +67,7 @@ def assemble_live(
         [stream_calls.router()],
         RouteGuard.of(LIVE_RIGHTS, callers, settings.api),
     )
-    app.state.parts = LiveDependencies(hub, watchers, counts)
+    app.state.dependencies = LiveDependencies(hub, watchers, counts)
     stream_calls.add_document(app)
 
     lifespan = Lifespan(callers, watchers, hub, on_stop=on_stop)

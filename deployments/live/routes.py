@@ -39,7 +39,7 @@ def router() -> APIRouter:
         responses={**_STREAM, **declared("unknown_gym")},
     )
     async def watch(
-        gym_id: UUID, request: Request, asker: CurrentPrincipal, client: CurrentClient, parts: LiveDeps
+        gym_id: UUID, request: Request, asker: CurrentPrincipal, client: CurrentClient, deps: LiveDeps
     ) -> Response:
         """Stream a gym: a complete snapshot at the start and after each change, at most four per second.
 
@@ -49,20 +49,20 @@ def router() -> APIRouter:
         if not request.scope["state"].get("wants_body", True):
             return Response(media_type=EVENT_STREAM)
         authorization = request.headers["authorization"]
-        parts.watchers.take_place(asker)
+        deps.watchers.take_place(asker)
         try:
-            stream = await parts.hub.open(gym_id, view_of(asker))
+            stream = await deps.hub.open(gym_id, view_of(asker))
         except BaseException:
-            parts.watchers.give_place(asker)
+            deps.watchers.give_place(asker)
             raise
-        parts.watchers.add(authorization, client, stream)
+        deps.watchers.add(authorization, client, stream)
 
         def leave() -> None:
-            parts.watchers.remove(authorization, stream)
-            parts.hub.leave(gym_id, stream)
-            parts.watchers.give_place(asker)
+            deps.watchers.remove(authorization, stream)
+            deps.hub.leave(gym_id, stream)
+            deps.watchers.give_place(asker)
 
-        return StreamResponse(stream, leave, parts.counts.sent)
+        return StreamResponse(stream, leave, deps.counts.sent)
 
     @routes.get("/openapi.json", include_in_schema=False)
     async def document(request: Request, if_none_match: NoneMatch = None) -> Response:

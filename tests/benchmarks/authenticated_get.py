@@ -54,7 +54,7 @@ def serve(port: int, *, authenticated: bool, answers: "multiprocessing.Queue[str
     keeper: RouteGuard = rest.state.gatekeeper  # type: ignore[attr-defined]
     keeper.callers._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
     rights = {**RIGHTS, ("GET", "/health"): USER} if authenticated else RIGHTS
-    app = build_rest(rest.state.parts, replace(keeper, rights=rights))  # type: ignore[attr-defined]
+    app = build_rest(rest.state.dependencies, replace(keeper, rights=rights))  # type: ignore[attr-defined]
     shell = AsgiApplication(app, RequestLimits.of(rig.settings), system_clock, lifespan=Lifespan())
     user_id = new_id()
     email = f"{user_id}@example.org"

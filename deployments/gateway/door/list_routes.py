@@ -36,30 +36,30 @@ def router() -> APIRouter:
     @routes.get("/gyms/{gym_id}/visits", summary="List the visits at a gym", responses=declared("unknown_gym"))
     async def visits(
         gym_id: UUID,
-        parts: Deps,
+        deps: Deps,
         asked: PageQuery,
         day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """List the visits at a gym, newest first."""
         return listing(
-            raise_on_refusal(await parts.gym(DoorRecordService.visits_at, gym_id, day, asked)),
+            raise_on_refusal(await deps.gym(DoorRecordService.visits_at, gym_id, day, asked)),
             GymVisitDocument.model_validate,
         )
 
     @routes.get("/users/{user_id}/visits", summary="List the visits of a member")
-    async def visits_of(user_id: UUID, parts: Deps, asked: PageQuery) -> Listing[GymVisitDocument]:
+    async def visits_of(user_id: UUID, deps: Deps, asked: PageQuery) -> Listing[GymVisitDocument]:
         """List the visits of a member, newest first."""
         return listing(
-            await parts.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
+            await deps.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
         )
 
     @routes.get(
         "/gyms/{gym_id}/head-counts", summary="List the head counts at a gym", responses=declared("unknown_gym")
     )
-    async def head_counts(gym_id: UUID, parts: Deps, asked: PageQuery) -> Listing[HeadCountDocument]:
+    async def head_counts(gym_id: UUID, deps: Deps, asked: PageQuery) -> Listing[HeadCountDocument]:
         """List the head counts at a gym, newest first."""
         return listing(
-            raise_on_refusal(await parts.gym(DoorRecordService.head_counts, gym_id, asked)),
+            raise_on_refusal(await deps.gym(DoorRecordService.head_counts, gym_id, asked)),
             HeadCountDocument.model_validate,
         )
 
@@ -76,12 +76,12 @@ def router() -> APIRouter:
         gym_id: UUID,
         wanted: NewHeadCount,
         user: CurrentUser,
-        parts: Deps,
+        deps: Deps,
         request: Request,
         key: IdempotencyKey = None,
     ) -> Response:
         """Correct who is inside after a head count: the oldest visits end, or visits without a name begin."""
-        now = parts.clock()
+        now = deps.clock()
         count = HeadCountRequest(
             count_id=wanted.count_id or request_id_from_key(request, key) or str(new_id()),
             gym_id=gym_id,
@@ -89,27 +89,27 @@ def router() -> APIRouter:
             counted=wanted.counted,
             reason=wanted.reason,
             arrived_at=now,
-            decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
+            decide_by=now + timedelta(seconds=deps.settings.door.deadline_s),
         )
-        command = HeadCountCommand(command_id=new_id(), reply_to=parts.replies.reply_to, count=count)
-        answer = await ask_door(parts, command, gym_id, count.decide_by, "head_count_answer")
+        command = HeadCountCommand(command_id=new_id(), reply_to=deps.replies.reply_to, count=count)
+        answer = await ask_door(deps, command, gym_id, count.decide_by, "head_count_answer")
         return Response(answer, media_type="application/json")
 
     @routes.get("/gyms/{gym_id}/conflicts", summary="List the conflicts at a gym", responses=declared("unknown_gym"))
     async def conflicts(
         gym_id: UUID,
-        parts: Deps,
+        deps: Deps,
         asked: PageQuery,
         settled: Annotated[bool, Query(description="List settled conflicts instead of open ones.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
         """List the conflicts of offline scans, newest first."""
-        found = raise_on_refusal(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
+        found = raise_on_refusal(await deps.gym(DoorRecordService.conflicts, gym_id, settled, asked))
         return listing(found, ConflictDocument.model_validate)
 
     @routes.post("/conflicts/{conflict_id}/settle", summary="Settle a conflict", responses=declared("unknown_conflict"))
-    async def settle(conflict_id: UUID, wanted: Settlement, user: CurrentUser, parts: Deps) -> ConflictDocument:
+    async def settle(conflict_id: UUID, wanted: Settlement, user: CurrentUser, deps: Deps) -> ConflictDocument:
         """Record what staff found out about a conflict. To undo its scan, annul the scan."""
-        found = await parts.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)
+        found = await deps.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)
         return ConflictDocument.model_validate(raise_on_refusal(found))
 
     return routes

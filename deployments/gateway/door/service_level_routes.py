@@ -28,11 +28,11 @@ def router() -> APIRouter:
     )
     async def service_level(
         gym_id: UUID,
-        parts: Deps,
+        deps: Deps,
         minutes: Annotated[int, Query(ge=1, le=_DAY, description="The period that ends now, in minutes.")] = 60,
     ) -> ServiceLevelDocument:
         """Get scans by outcome and reason, decision times, gates and devices, from at most the latest 2,000 scans."""
-        found = await parts.gym(LiveService.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
+        found = await deps.gym(LiveService.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
         return ServiceLevelDocument.model_validate(raise_on_refusal(found))
 
     return routes

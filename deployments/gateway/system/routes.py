@@ -24,13 +24,13 @@ async def health() -> AliveDocument:
     summary="Check readiness",
     responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}},
 )
-async def ready(parts: Deps, response: Response) -> ReadyDocument:
+async def ready(deps: Deps, response: Response) -> ReadyDocument:
     """Check that every service that scans need is ready, with its latency. Answers within 2 s.
 
     Dependencies that are not `required` do not count: a load balancer must not disconnect the doors because payments
     fail.
     """
-    states = await parts.readiness.check()
+    states = await deps.readiness.check()
     all_ready = all(state.ok for state in states.values() if state.required)
     if not all_ready:
         response.status_code = 503
