@@ -78,12 +78,12 @@ class GuardedRoute(APIRoute):
                 if right.tries:
                     _hold_off(keeper.anonymous_rate.take(client.network))
             else:
-                asker = await keeper.callers.identify(request.headers.get("authorization"), client)
-                require_right(asker, right)
-                _hold_off(keeper.rate.take(asker.id))
-                request.state.asker = asker
-                if keeper.seen is not None and isinstance(asker, DevicePrincipal):
-                    keeper.seen(asker.id)
+                principal = await keeper.callers.identify(request.headers.get("authorization"), client)
+                require_right(principal, right)
+                _hold_off(keeper.rate.take(principal.id))
+                request.state.principal = principal
+                if keeper.seen is not None and isinstance(principal, DevicePrincipal):
+                    keeper.seen(principal.id)
             return await unguarded(request)
 
         return guarded

@@ -39,28 +39,28 @@ def router() -> APIRouter:
         responses={**_STREAM, **declared("unknown_gym")},
     )
     async def watch(
-        gym_id: UUID, request: Request, asker: CurrentPrincipal, client: CurrentClient, deps: LiveDeps
+        gym_id: UUID, request: Request, principal: CurrentPrincipal, client: CurrentClient, deps: LiveDeps
     ) -> Response:
         """Stream a gym: a complete snapshot at the start and after each change, at most four per second.
 
         `data` is a `SnapshotDocument`, for staff a `StaffSnapshotDocument`. A device can watch only its own gym.
         """
-        require_own_gym(asker, gym_id)
+        require_own_gym(principal, gym_id)
         if not request.scope["state"].get("wants_body", True):
             return Response(media_type=EVENT_STREAM)
         authorization = request.headers["authorization"]
-        deps.watchers.take_place(asker)
+        deps.watchers.take_place(principal)
         try:
-            stream = await deps.hub.open(gym_id, view_of(asker))
+            stream = await deps.hub.open(gym_id, view_of(principal))
         except BaseException:
-            deps.watchers.give_place(asker)
+            deps.watchers.give_place(principal)
             raise
         deps.watchers.add(authorization, client, stream)
 
         def leave() -> None:
             deps.watchers.remove(authorization, stream)
             deps.hub.leave(gym_id, stream)
-            deps.watchers.give_place(asker)
+            deps.watchers.give_place(principal)
 
         return StreamResponse(stream, leave, deps.counts.sent)
 

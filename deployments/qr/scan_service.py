@@ -94,11 +94,11 @@ class ScanService:
         """
         with self._measured():
             until = request.arrived_loop_s + self._wait_s
-            asker: Principal | None = self._callers.recognised(request.authorization)
-            if asker is None:
-                asker = await _before(until, self._callers.identify(request.authorization, request.client()))
-            require_right(asker, RIGHTS[SCANS])
-            return await self._decided(asker.id, own_gym(asker), request.body, request.arrived_at, until)
+            principal: Principal | None = self._callers.recognised(request.authorization)
+            if principal is None:
+                principal = await _before(until, self._callers.identify(request.authorization, request.client()))
+            require_right(principal, RIGHTS[SCANS])
+            return await self._decided(principal.id, own_gym(principal), request.body, request.arrived_at, until)
 
     async def scan_by_staff(self, staff_id: UUID, body: bytes) -> bytes:
         """Answer a scan of a staff member whom another application has authenticated.
@@ -161,9 +161,9 @@ class ScanService:
             self._seconds.observe(perf_counter() - began_s)
 
 
-def own_gym(asker: Principal) -> UUID | None:
+def own_gym(principal: Principal) -> UUID | None:
     """The gym that a device is limited to; None for staff."""
-    return asker.gym_id if isinstance(asker, DevicePrincipal) else None
+    return principal.gym_id if isinstance(principal, DevicePrincipal) else None
 
 
 def checked_gate(gate: Gate | None, device_gym: UUID | None) -> Gate:

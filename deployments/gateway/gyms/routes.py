@@ -60,19 +60,21 @@ async def gyms(
 
 
 @gyms_router.get("/gyms/{gym_id}", summary="Get a gym", responses=declared("unknown_gym"))
-async def gym(gym_id: UUID, asker: CurrentPrincipal, deps: Deps, response: Response) -> GymDocument:
+async def gym(gym_id: UUID, principal: CurrentPrincipal, deps: Deps, response: Response) -> GymDocument:
     """Get a gym. Only staff and the gym's devices see a retired gym; a device sees only its own gym."""
-    require_own_gym(asker, gym_id)
-    shown = found(await deps.gym(GymService.gym, gym_id, retired=can_see_retired(asker)), "unknown_gym")
+    require_own_gym(principal, gym_id)
+    shown = found(await deps.gym(GymService.gym, gym_id, retired=can_see_retired(principal)), "unknown_gym")
     return with_etag(GymDocument.model_validate(shown), response)
 
 
 @gyms_router.get("/gyms/{gym_id}/occupancy", summary="Get the occupancy of a gym", responses=declared("unknown_gym"))
-async def occupancy(gym_id: UUID, asker: CurrentPrincipal, deps: Deps) -> OccupancyDocument:
+async def occupancy(gym_id: UUID, principal: CurrentPrincipal, deps: Deps) -> OccupancyDocument:
     """Count the people who are inside now. A device sees only its own gym."""
-    require_own_gym(asker, gym_id)
+    require_own_gym(principal, gym_id)
     as_of = deps.clock()
-    count = found(await deps.gym(DoorRecordService.occupancy, gym_id, retired=can_see_retired(asker)), "unknown_gym")
+    count = found(
+        await deps.gym(DoorRecordService.occupancy, gym_id, retired=can_see_retired(principal)), "unknown_gym"
+    )
     return OccupancyDocument(gym_id=gym_id, occupancy=count.occupancy, capacity=count.capacity, as_of=as_of)
 
 
@@ -149,10 +151,12 @@ async def reopen_gym(gym_id: UUID, deps: Deps, response: Response) -> GymDocumen
 @gyms_router.get(
     "/gyms/{gym_id}/opening-hours", summary="Get the opening hours of a gym", responses=declared("unknown_gym")
 )
-async def opening_hours(gym_id: UUID, asker: CurrentPrincipal, deps: Deps, response: Response) -> OpeningHoursDocument:
+async def opening_hours(
+    gym_id: UUID, principal: CurrentPrincipal, deps: Deps, response: Response
+) -> OpeningHoursDocument:
     """Get the opening hours of a gym, and whether it is open now. A device sees only its own gym."""
-    require_own_gym(asker, gym_id)
-    hours = raise_on_refusal(await deps.gym(GymService.opening_hours, gym_id, retired=can_see_retired(asker)))
+    require_own_gym(principal, gym_id)
+    hours = raise_on_refusal(await deps.gym(GymService.opening_hours, gym_id, retired=can_see_retired(principal)))
     set_etag(response, hours.gym.version)
     return OpeningHoursDocument.of(hours, deps.clock())
 

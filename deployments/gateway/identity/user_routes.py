@@ -108,11 +108,11 @@ async def remove_picture(user: CurrentUser, deps: Deps) -> Response:
     responses=PICTURE_RESPONSES | declared(*PROBLEMS),
 )
 async def member_picture(
-    sha256: Sha256, asker: CurrentPrincipal, deps: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
+    sha256: Sha256, principal: CurrentPrincipal, deps: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
 ) -> Response:
     """Get a picture of a member. Only staff, devices and the member can see it."""
-    is_member = isinstance(asker, UserPrincipal) and not asker.is_staff
-    if is_member and await deps.gym(PictureService.picture_of, asker.id) != sha256:
+    is_member = isinstance(principal, UserPrincipal) and not principal.is_staff
+    if is_member and await deps.gym(PictureService.picture_of, principal.id) != sha256:
         raise no_picture()
     return await deps.pictures.show(Shelf.MEMBERS, sha256, size, UNCHANGING, if_none_match)
 
@@ -143,9 +143,9 @@ async def user(user_id: UUID, deps: Deps) -> UserDocument:
 @users_router.delete(
     "/users/{user_id}", summary="Delete a user", status_code=204, responses=declared(*_DELETION_PROBLEMS)
 )
-async def delete_user(user_id: UUID, asker: CurrentUser, deps: Deps) -> Response:
+async def delete_user(user_id: UUID, admin: CurrentUser, deps: Deps) -> Response:
     """Delete the account of a user, like `DELETE /me`. After a 503 repeat the call: every step is idempotent."""
-    await _delete_account(deps, asker.id, user_id)
+    await _delete_account(deps, admin.id, user_id)
     return Response(status_code=204)
 
 
@@ -157,9 +157,9 @@ async def history(user_id: UUID, deps: Deps, page: PageQuery) -> Listing[UserCha
 
 
 @users_router.put("/users/{user_id}/roles/{role}", summary="Add a role to a user", responses=declared("unknown_user"))
-async def give_role(user_id: UUID, role: Role, asker: CurrentUser, deps: Deps) -> UserDocument:
+async def give_role(user_id: UUID, role: Role, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Give a role to a user. The user's next token has it; `POST /sessions/refresh` brings one."""
-    by = asker.as_function_caller
+    by = admin.as_function_caller
     changed = raise_on_refusal(await deps.identity(UserService.change_role, by, user_id, role, RoleAction.ADD))
     return UserDocument.model_validate(changed)
 
@@ -169,9 +169,9 @@ async def give_role(user_id: UUID, role: Role, asker: CurrentUser, deps: Deps) -
     summary="Remove a role from a user",
     responses=declared("unknown_user", "last_admin"),
 )
-async def take_role(user_id: UUID, role: Role, asker: CurrentUser, deps: Deps) -> UserDocument:
+async def take_role(user_id: UUID, role: Role, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Remove a role from a user. Takes effect within 5 s. The last admin keeps the role."""
-    by = asker.as_function_caller
+    by = admin.as_function_caller
     changed = raise_on_refusal(await deps.identity(UserService.change_role, by, user_id, role, RoleAction.REMOVE))
     return UserDocument.model_validate(changed)
 
@@ -179,16 +179,16 @@ async def take_role(user_id: UUID, role: Role, asker: CurrentUser, deps: Deps) -
 @users_router.post(
     "/users/{user_id}/disable", summary="Disable a user", responses=declared("unknown_user", "last_admin")
 )
-async def disable(user_id: UUID, asker: CurrentUser, deps: Deps) -> UserDocument:
+async def disable(user_id: UUID, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Disable an account. Its sessions and passes are refused within 5 s. Idempotent."""
-    changed = raise_on_refusal(await deps.identity(UserService.set_enabled, asker.id, user_id, False))  # noqa: FBT003 - crosses a handle
+    changed = raise_on_refusal(await deps.identity(UserService.set_enabled, admin.id, user_id, False))  # noqa: FBT003 - crosses a handle
     return UserDocument.model_validate(changed)
 
 
 @users_router.post("/users/{user_id}/enable", summary="Enable a user", responses=declared("unknown_user"))
-async def enable(user_id: UUID, asker: CurrentUser, deps: Deps) -> UserDocument:
+async def enable(user_id: UUID, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Enable a disabled account. Idempotent."""
-    changed = raise_on_refusal(await deps.identity(UserService.set_enabled, asker.id, user_id, True))  # noqa: FBT003 - crosses a handle
+    changed = raise_on_refusal(await deps.identity(UserService.set_enabled, admin.id, user_id, True))  # noqa: FBT003 - crosses a handle
     return UserDocument.model_validate(changed)
 
 

@@ -50,7 +50,7 @@ _USE_PROBLEMS = declared("unknown_machine", "request_id_reused", "no_answer_in_t
 @router.get("/gyms/{gym_id}/machines", summary="List the machines of a gym", responses=declared("unknown_gym"))
 async def machines(
     gym_id: UUID,
-    asker: CurrentPrincipal,
+    principal: CurrentPrincipal,
     deps: Deps,
     page: PageQuery,
     type: Annotated[str | None, Query(max_length=50, description="Only machines of this type.")] = None,  # noqa: A002 - the name in the API
@@ -60,7 +60,7 @@ async def machines(
 ) -> Listing[MachineDocument]:
     """List the machines of a gym."""
     wanted = MachineFilter(type, free, retired)
-    found = await deps.gym(MachineService.machines, gym_id, wanted, page, retired_gym=can_see_retired(asker))
+    found = await deps.gym(MachineService.machines, gym_id, wanted, page, retired_gym=can_see_retired(principal))
     return listing(raise_on_refusal(found), MachineDocument.of)
 
 
