@@ -124,7 +124,7 @@ def _text(texts: dict[str, str]) -> MachineText:
             "invalid_request", "The request is not valid.", faults=[Fault("name or description", str(error))]
         ) from error
     if not 1 <= len(name) <= _LONGEST_NAME:
-        faults.append(Fault("name", f"has 1 to {_LONGEST_NAME} letters"))
+        faults.append(Fault("name", f"has 1 to {_LONGEST_NAME} characters"))
     if len(description) > _LONGEST_DESCRIPTION:
         faults.append(Fault("description", f"has more than {_LONGEST_DESCRIPTION} characters"))
     if texts.get("available", "true").strip().lower() not in {"true", "false"}:

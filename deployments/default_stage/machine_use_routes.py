@@ -31,7 +31,7 @@ class NamedMachine(BaseModel):
     machineId: MachineNumber  # noqa: N815 - the client's word
 
 
-class MachineWish(NamedMachine):
+class MachineUseRequest(NamedMachine):
     """A request to use or release a machine."""
 
     intention: Literal["use", "leave"]
@@ -50,13 +50,13 @@ def router() -> APIRouter:
         return Response(png(str(named.machineId), _PIXELS), media_type="image/png")
 
     @routes.post("/api/qr/machine", summary="Use or release a machine", response_class=PlainTextResponse)
-    async def wish(wanted: MachineWish, user: CurrentUser, deps: StageDeps) -> Response:
+    async def use_machine(body: MachineUseRequest, user: CurrentUser, deps: StageDeps) -> Response:
         """Use a machine, or release it."""
         gym_number = deps.settings.gym_number
-        found = await deps.gym(LegacyNumberService.machine, gym_number, wanted.machineId)
+        found = await deps.gym(LegacyNumberService.machine, gym_number, body.machineId)
         if found is None:
             return PlainTextResponse("False")
-        decided = await deps.door.machine_by_member(user.id, found.machine.id, _ACTIONS[wanted.intention])
+        decided = await deps.door.machine_by_member(user.id, found.machine.id, _ACTIONS[body.intention])
         answer = _answers.decode(decided.unwrap())
         if answer.reason is UseReason.TOO_LATE:
             raise retryable("no_answer_in_time", "There was no decision by the deadline. Try again.")

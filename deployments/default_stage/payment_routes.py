@@ -26,7 +26,7 @@ LARGER_BODIES = {f"/api{path}": size for path, size in provider_calls.LARGER_BOD
 _CURRENCY = re.compile("[A-Za-z]{3}")
 
 
-class CheckoutWish(BaseModel):
+class CheckoutRequest(BaseModel):
     """A request to pay. `amount` is in cents, and must be the price of a plan."""
 
     amount: Annotated[Decimal, Field(allow_inf_nan=False), BeforeValidator(not_a_boolean)]
@@ -46,12 +46,12 @@ def router() -> APIRouter:
     routes = guarded_router("payments")
 
     @routes.post("/api/payments/create-checkout-session", summary="Start a checkout")
-    async def create_checkout_session(wish: CheckoutWish, user: CurrentUser, deps: StageDeps) -> CheckoutPage:
+    async def create_checkout_session(body: CheckoutRequest, user: CurrentUser, deps: StageDeps) -> CheckoutPage:
         """Order the plan that is sold for this amount."""
-        price = _price(wish)
+        price = _price(body)
         try:
-            success = checkout_redirect(deps.api, wish.successUrl, "", "successUrl")
-            cancel = checkout_redirect(deps.api, wish.cancelUrl, "", "cancelUrl")
+            success = checkout_redirect(deps.api, body.successUrl, "", "successUrl")
+            cancel = checkout_redirect(deps.api, body.cancelUrl, "", "cancelUrl")
         except ApiProblem as problem:
             # That client knows 400 alone.
             raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None
@@ -79,12 +79,12 @@ def router() -> APIRouter:
     return routes
 
 
-def _price(wish: CheckoutWish) -> Money:
+def _price(body: CheckoutRequest) -> Money:
     """The price that is meant. That client knows 400 alone: what can be no price at all is the price of no plan."""
-    if not 0 < wish.amount <= LARGEST_AMOUNT or wish.amount != wish.amount.to_integral_value():
+    if not 0 < body.amount <= LARGEST_AMOUNT or body.amount != body.amount.to_integral_value():
         fault = Fault("amount", f"is a whole number of cents from 1 to {LARGEST_AMOUNT}")
         raise ApiProblem("no_such_price", "No plan is sold for such an amount.", faults=[fault])
-    if not _CURRENCY.fullmatch(wish.currency):
+    if not _CURRENCY.fullmatch(body.currency):
         fault = Fault("currency", "is a currency's three letters")
         raise ApiProblem("no_such_price", "No plan is sold in such a currency.", faults=[fault])
-    return Money(int(wish.amount), wish.currency.upper())
+    return Money(int(body.amount), body.currency.upper())

@@ -73,12 +73,12 @@ def router() -> APIRouter:
                 return found
 
     @routes.post("/AddUserToGroup", summary="Add a user to a group, or remove one")
-    async def change_group(wanted: GroupChange, user: CurrentUser, deps: StageDeps) -> GroupChange:
+    async def change_group(change: GroupChange, user: CurrentUser, deps: StageDeps) -> GroupChange:
         """Add a user to a group, or remove the user from it."""
         by = user.as_function_caller
         raise_on_refusal(
-            await deps.identity(UserService.change_role, by, wanted.userId, wanted.groupName, wanted.action)
+            await deps.identity(UserService.change_role, by, change.userId, change.groupName, change.action)
         )
-        return wanted
+        return change
 
     return routes

@@ -66,12 +66,12 @@ class Gateway(Replica):
         self.resources.add("producer", producer.close)
         self._commands = DoorCommandClient(own, self._replies, producer)
         self._replies.start()
-        self._tally = MetricsRegistry()
-        self.resources.add("tally", self._tally.stop)
-        self._tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
-        self._tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
-        self._tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
-        self._tally.start(RayExporter)
+        self._metrics = MetricsRegistry()
+        self.resources.add("metrics", self._metrics.stop)
+        self._metrics.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
+        self._metrics.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
+        self._metrics.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
+        self._metrics.start(RayExporter)
         self._app, self._deps = assemble(
             Backends(
                 gym=gym_by_handle(gym),

@@ -18,7 +18,7 @@ from deployments.gateway.passes import routes as passes
 from deployments.gateway.payments import routes as payments
 from deployments.gateway.system import routes as system
 from deployments.gateway.system.docs_page import PAGE_POLICY, render
-from deployments.http.fastapi_app import guard, guarded_app
+from deployments.http.fastapi_app import guarded_app, set_guard
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import RouteGuard
 from deployments.http.static_content import StaticContent
@@ -39,22 +39,22 @@ _DESCRIPTION = (
 )
 
 
-def build_rest(deps: Dependencies, gatekeeper: RouteGuard, like: FastAPI | None = None) -> FastAPI:
+def build_rest(deps: Dependencies, guard: RouteGuard, like: FastAPI | None = None) -> FastAPI:
     """Build the application.
 
     Args:
         deps: what the endpoints use.
-        gatekeeper: guards the routes.
+        guard: guards the routes.
         like: an application built with the same settings. Its routes and document are reused, because they take
             much longer to build than everything else.
     """
     routers = _ROUTERS if deps.settings.identity.accounts_file is None else (*_ROUTERS, *_LOCAL_PROVIDER)
     if like is None:
-        app = guarded_app("FIT Monitor", _DESCRIPTION, routers, gatekeeper)
+        app = guarded_app("FIT Monitor", _DESCRIPTION, routers, guard)
         # The document describes the whole API; the application `scans` serves these calls.
         document = complete_document(
             app,
-            gatekeeper.rights,
+            guard.rights,
             more_routes=scan_calls.router().routes,
             more_operations={SCANS: SCAN_OPERATION},
             more_schemas=scan_schemas(),
@@ -66,6 +66,6 @@ def build_rest(deps: Dependencies, gatekeeper: RouteGuard, like: FastAPI | None 
         app = copy(like)
         app.state, app.middleware_stack = State(), None
         app.state.document, app.state.docs_page = like.state.document, like.state.docs_page
-        guard(app, gatekeeper)
+        set_guard(app, guard)
     app.state.dependencies = deps
     return app

@@ -48,10 +48,10 @@ async def _expected(
 ) -> int | None:
     if if_match is None:
         raise ApiProblem("precondition_required", f"Send the ETag of the version to change as {HEADER}, or `*`.")
-    wanted = if_match.strip()
-    if wanted == "*":
+    value = if_match.strip()
+    if value == "*":
         return None
-    tag = _TAG.fullmatch(wanted)
+    tag = _TAG.fullmatch(value)
     if tag is None:
         fault = Fault(HEADER, "must be one `ETag`, or `*`; a list is not supported")
         raise ApiProblem("invalid_request", "The request is not valid.", faults=[fault])

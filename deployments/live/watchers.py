@@ -38,14 +38,14 @@ class Watchers:
     """Confirms each credential with open streams every few seconds. For one event loop.
 
     Args:
-        callers: authenticates.
+        authenticator: authenticates.
         right: of the live view.
         most: maximum number of streams per user or device in this replica.
         every_s: interval of the confirmation; a session is trusted for five seconds.
     """
 
-    def __init__(self, callers: Authenticator, right: Right, *, most: int, every_s: float = 2.0) -> None:
-        self._callers = callers
+    def __init__(self, authenticator: Authenticator, right: Right, *, most: int, every_s: float = 2.0) -> None:
+        self._authenticator = authenticator
         self._right = right
         self._most = most
         self._watchers: dict[str, _Watcher] = {}
@@ -104,7 +104,7 @@ class Watchers:
         if watcher is None:
             return
         try:
-            principal = self._callers.recognised(authorization) or await self._callers.identify(
+            principal = self._authenticator.recognised(authorization) or await self._authenticator.identify(
                 authorization, watcher.client
             )
             require_right(principal, self._right)

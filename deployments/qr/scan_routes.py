@@ -59,18 +59,18 @@ def router() -> APIRouter:
         If the scan has not arrived yet, it is refused when it arrives.
         """
         now = scans.clock()
-        wanted = why or NewAnnulment()
+        annulment = why or NewAnnulment()
         if isinstance(principal, DevicePrincipal):
             scan_id_, asked_by, gym_id = scan_id, principal.id, principal.gym_id
         else:
-            scan_id_, asked_by, gym_id = await _named_by_staff(scans, principal, scan_id, wanted)
+            scan_id_, asked_by, gym_id = await _named_by_staff(scans, principal, scan_id, annulment)
         request = AnnulRequest(
             scan_id=scan_id_,
             asked_by=asked_by,
             gym_id=gym_id,
             by=principal.id,
             by_staff=isinstance(principal, UserPrincipal),
-            reason=wanted.reason,
+            reason=annulment.reason,
             arrived_at=now,
             decide_by=now + timedelta(seconds=scans.deadline_s),
         )
@@ -113,16 +113,16 @@ def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:
 
 
 async def _named_by_staff(
-    scans: ScanDependencies, principal: UserPrincipal, scan_id: str, wanted: NewAnnulment
+    scans: ScanDependencies, principal: UserPrincipal, scan_id: str, annulment: NewAnnulment
 ) -> tuple[str, UUID, UUID]:
     """The scan's own id, who scanned, and the gym."""
-    if not wanted.reason:
+    if not annulment.reason:
         raise ApiProblem(
             "invalid_request", "Staff must give a reason to annul a scan.", faults=[Fault("reason", "is missing")]
         )
     kept = await _look_up(scans, principal, scan_id)
-    if kept is None and wanted.gate_id is not None:
-        gate = await scans.gates.get(wanted.gate_id)
+    if kept is None and annulment.gate_id is not None:
+        gate = await scans.gates.get(annulment.gate_id)
         if gate is None:
             raise ApiProblem("unknown_gate", "There is no gate with this gate_id.")
         return scan_id, principal.id, gate.gym_id

@@ -37,29 +37,29 @@ def router() -> APIRouter:
     async def visits(
         gym_id: UUID,
         deps: Deps,
-        asked: PageQuery,
+        page: PageQuery,
         day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """List the visits at a gym, newest first."""
         return listing(
-            raise_on_refusal(await deps.gym(DoorRecordService.visits_at, gym_id, day, asked)),
+            raise_on_refusal(await deps.gym(DoorRecordService.visits_at, gym_id, day, page)),
             GymVisitDocument.model_validate,
         )
 
     @routes.get("/users/{user_id}/visits", summary="List the visits of a member")
-    async def visits_of(user_id: UUID, deps: Deps, asked: PageQuery) -> Listing[GymVisitDocument]:
+    async def visits_of(user_id: UUID, deps: Deps, page: PageQuery) -> Listing[GymVisitDocument]:
         """List the visits of a member, newest first."""
         return listing(
-            await deps.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
+            await deps.gym(DoorRecordService.visits_of_member, user_id, page), GymVisitDocument.model_validate
         )
 
     @routes.get(
         "/gyms/{gym_id}/head-counts", summary="List the head counts at a gym", responses=declared("unknown_gym")
     )
-    async def head_counts(gym_id: UUID, deps: Deps, asked: PageQuery) -> Listing[HeadCountDocument]:
+    async def head_counts(gym_id: UUID, deps: Deps, page: PageQuery) -> Listing[HeadCountDocument]:
         """List the head counts at a gym, newest first."""
         return listing(
-            raise_on_refusal(await deps.gym(DoorRecordService.head_counts, gym_id, asked)),
+            raise_on_refusal(await deps.gym(DoorRecordService.head_counts, gym_id, page)),
             HeadCountDocument.model_validate,
         )
 
@@ -74,7 +74,7 @@ def router() -> APIRouter:
     )
     async def count_heads(
         gym_id: UUID,
-        wanted: NewHeadCount,
+        body: NewHeadCount,
         user: CurrentUser,
         deps: Deps,
         request: Request,
@@ -83,11 +83,11 @@ def router() -> APIRouter:
         """Correct who is inside after a head count: the oldest visits end, or visits without a name begin."""
         now = deps.clock()
         count = HeadCountRequest(
-            count_id=wanted.count_id or request_id_from_key(request, key) or str(new_id()),
+            count_id=body.count_id or request_id_from_key(request, key) or str(new_id()),
             gym_id=gym_id,
             by=user.id,
-            counted=wanted.counted,
-            reason=wanted.reason,
+            counted=body.counted,
+            reason=body.reason,
             arrived_at=now,
             decide_by=now + timedelta(seconds=deps.settings.door.deadline_s),
         )
@@ -99,17 +99,17 @@ def router() -> APIRouter:
     async def conflicts(
         gym_id: UUID,
         deps: Deps,
-        asked: PageQuery,
+        page: PageQuery,
         settled: Annotated[bool, Query(description="List settled conflicts instead of open ones.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
         """List the conflicts of offline scans, newest first."""
-        found = raise_on_refusal(await deps.gym(DoorRecordService.conflicts, gym_id, settled, asked))
+        found = raise_on_refusal(await deps.gym(DoorRecordService.conflicts, gym_id, settled, page))
         return listing(found, ConflictDocument.model_validate)
 
     @routes.post("/conflicts/{conflict_id}/settle", summary="Settle a conflict", responses=declared("unknown_conflict"))
-    async def settle(conflict_id: UUID, wanted: Settlement, user: CurrentUser, deps: Deps) -> ConflictDocument:
+    async def settle(conflict_id: UUID, settlement: Settlement, user: CurrentUser, deps: Deps) -> ConflictDocument:
         """Record what staff found out about a conflict. To undo its scan, annul the scan."""
-        found = await deps.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)
+        found = await deps.gym(DoorRecordService.settle_conflict, conflict_id, user.id, settlement.note)
         return ConflictDocument.model_validate(raise_on_refusal(found))
 
     return routes

@@ -96,8 +96,8 @@ async def scans(
     member: Annotated[UUID | None, Query(description="The member's id.")] = None,
 ) -> Listing[ListedScan]:
     """List the scans at a gym, newest first, including refused and annulled scans."""
-    wanted = ScanFilter(outcome, reason, member)
-    return listing(raise_on_refusal(await deps.gym(DoorRecordService.scans, gym_id, wanted, page)), ListedScan.of)
+    filters = ScanFilter(outcome, reason, member)
+    return listing(raise_on_refusal(await deps.gym(DoorRecordService.scans, gym_id, filters, page)), ListedScan.of)
 
 
 @gyms_router.post("/gyms", summary="Create a gym", status_code=201, responses=declared(*KEY_PROBLEMS))

@@ -130,8 +130,8 @@ async def users(
     state: UserState | None = None,
 ) -> Listing[UserDocument]:
     """List the users who have signed in at least once. The order is stable while users come and go."""
-    wanted = UserFilter(search, role, state)
-    return listing(await deps.identity(UserService.users, wanted, page), UserDocument.model_validate)
+    filters = UserFilter(search, role, state)
+    return listing(await deps.identity(UserService.users, filters, page), UserDocument.model_validate)
 
 
 @users_router.get("/users/{user_id}", summary="Get a user", responses=declared("unknown_user"))

@@ -59,8 +59,8 @@ async def machines(
     retired: Annotated[bool, Query(description="Include retired machines.")] = False,
 ) -> Listing[MachineDocument]:
     """List the machines of a gym."""
-    wanted = MachineFilter(type, free, retired)
-    found = await deps.gym(MachineService.machines, gym_id, wanted, page, retired_gym=can_see_retired(principal))
+    filters = MachineFilter(type, free, retired)
+    found = await deps.gym(MachineService.machines, gym_id, filters, page, retired_gym=can_see_retired(principal))
     return listing(raise_on_refusal(found), MachineDocument.of)
 
 
