@@ -43,27 +43,32 @@ class StageBackends:
 
 
 def assemble_stage(
-    others: StageBackends, settings: Settings, clock: Clock, *, freshness: Freshness = USUAL, names_request: bool = True
+    backends: StageBackends,
+    settings: Settings,
+    clock: Clock,
+    *,
+    freshness: Freshness = USUAL,
+    names_request: bool = True,
 ) -> AsgiApplication:
     """Build the ASGI application; arguments as of `deployments.gateway.assembly.assemble`."""
-    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
+    authenticator = open_authenticator(backends.gym, backends.identity, backends.tokens, freshness, settings.api)
     app = guarded_app(
         "FIT Monitor, default stage",
         "The calls of the existing web client.",
         [area.router() for area in _AREAS],
-        RouteGuard.of(STAGE_RIGHTS, callers, settings.api),
+        RouteGuard.of(STAGE_RIGHTS, authenticator, settings.api),
     )
     docs_calls.add_document(app)
     stage = settings.default_stage
-    codes = CodeAnswers(others.identity, settings, clock)
-    images = ImagesByThread(others.images)
-    app.state.parts = StageDependencies(
-        gym=others.gym,
-        identity=others.identity,
-        qr=others.qr,
-        payments=others.payments,
-        door=others.door,
-        tokens=others.tokens,
+    codes = CodeAnswers(backends.identity, settings, clock)
+    images = ImagesByThread(backends.images)
+    app.state.dependencies = StageDependencies(
+        gym=backends.gym,
+        identity=backends.identity,
+        qr=backends.qr,
+        payments=backends.payments,
+        door=backends.door,
+        tokens=backends.tokens,
         codes=codes,
         pictures=Pictures(images, presigned=False),  # that client reads the picture from here
         uploads=Uploads(images, settings.images),
@@ -80,6 +85,6 @@ def assemble_stage(
             untyped_json=True,  # that client sends JSON as strings, without a type
         ),
         clock,
-        lifespan=Lifespan(callers),
+        lifespan=Lifespan(authenticator),
         names_request=names_request,
     )

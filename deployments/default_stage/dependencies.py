@@ -42,9 +42,9 @@ class StageDependencies:
     api: ApiSettings
 
 
-async def _parts(request: Request) -> StageDependencies:
-    parts: StageDependencies = request.app.state.parts
-    return parts
+async def _dependencies(request: Request) -> StageDependencies:
+    deps: StageDependencies = request.app.state.dependencies
+    return deps
 
 
-StageDeps = Annotated[StageDependencies, Depends(_parts)]
+StageDeps = Annotated[StageDependencies, Depends(_dependencies)]

@@ -1,11 +1,12 @@
 """The OpenAPI document of the existing web client's calls."""
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 
 from deployments.default_stage.rights import STAGE_RIGHTS
+from deployments.http.etags import NoneMatch
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import guarded_router
+from deployments.http.static_content import StaticContent
 
 ROOT = "/default"
 
@@ -15,15 +16,18 @@ def router() -> APIRouter:
     routes = guarded_router("system")
 
     @routes.get("/openapi.json", include_in_schema=False)
-    async def document(request: Request) -> Response:
+    async def document(request: Request, if_none_match: NoneMatch = None) -> Response:
         """The OpenAPI document."""
-        return JSONResponse(request.app.openapi_schema, headers={"Cache-Control": "no-cache"})
+        content: StaticContent = request.app.state.document
+        return content.response(if_none_match)
 
     return routes
 
 
 def add_document(app: FastAPI) -> None:
     """Make the document now, so that the first who asks does not wait for it."""
-    schemes = complete_document(app, STAGE_RIGHTS, ROOT)["components"]["securitySchemes"]
+    document = complete_document(app, STAGE_RIGHTS, ROOT)
+    schemes = document["components"]["securitySchemes"]
     del schemes["device"]
     schemes["user"]["description"] = "An ID token, as `GET /api/token/get` answers it."
+    app.state.document = StaticContent.json(document)

@@ -30,10 +30,10 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("gyms")
 
-    @routes.get("/api/gyms")
-    async def gym(number: Number, user: CurrentUser, parts: StageDeps) -> StageGym:
+    @routes.get("/api/gyms", summary="Get a gym")
+    async def gym(number: Number, user: CurrentUser, deps: StageDeps) -> StageGym:
         """Get a gym."""
-        found = await _found(parts, number)
+        found = await _found(deps, number)
         return StageGym(
             gymId=found.gym.legacy_number,
             gymName=found.gym.name,
@@ -42,16 +42,16 @@ def router() -> APIRouter:
             usersInGym=[str(member) for member in found.members] if user.is_staff else [],
         )
 
-    @routes.get("/api/gyms/occupancy", response_model=int)
-    async def occupancy(number: Number, parts: StageDeps) -> Response:
+    @routes.get("/api/gyms/occupancy", summary="Get the occupancy of a gym", response_model=int)
+    async def occupancy(number: Number, deps: StageDeps) -> Response:
         """Get the occupancy of a gym, as a number."""
-        return JSONResponse((await _found(parts, number)).occupancy)
+        return JSONResponse((await _found(deps, number)).occupancy)
 
     return routes
 
 
-async def _found(parts: StageDeps, number: int) -> NumberedGym:
-    found = await parts.gym(LegacyNumberService.gym, number)
+async def _found(deps: StageDeps, number: int) -> NumberedGym:
+    found = await deps.gym(LegacyNumberService.gym, number)
     if found is None:
         raise ApiProblem("unknown_gym", "There is no gym with this number.")
     return found

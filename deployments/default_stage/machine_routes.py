@@ -53,35 +53,35 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("machines")
 
-    @routes.get("/api/gyms/machine/all")
-    async def machines(user: CurrentUser, parts: StageDeps) -> list[StageMachine]:
+    @routes.get("/api/gyms/machine/all", summary="List the machines of a gym")
+    async def machines(user: CurrentUser, deps: StageDeps) -> list[StageMachine]:
         """List all machines."""
-        found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
+        found = await deps.gym(LegacyNumberService.machines, deps.settings.gym_number)
         return [_shown(one, user) for one in found]
 
-    @routes.get("/api/gyms/machine")
-    async def machine(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine | None:
+    @routes.get("/api/gyms/machine", summary="Get a machine")
+    async def machine(number: Number, user: CurrentUser, deps: StageDeps) -> StageMachine | None:
         """Get a machine, or null."""
-        found = await _numbered(parts, number)
+        found = await _numbered(deps, number)
         return None if found is None else _shown(found, user)
 
-    @routes.get("/api/gyms/machine/user")
+    @routes.get("/api/gyms/machine/user", summary="Get the machine that a user uses")
     async def used(
-        sub: Annotated[UUID, Query(alias="userSub")], user: CurrentUser, parts: StageDeps
+        sub: Annotated[UUID, Query(alias="userSub")], user: CurrentUser, deps: StageDeps
     ) -> StageMachine | None:
         """Get the machine that a user uses, or null. Members see only their own."""
         if sub != user.id and not user.is_staff:
             raise ApiProblem("forbidden", "Only the user of a machine and staff can see who uses it.")
-        found = await parts.gym(LegacyNumberService.machines, parts.settings.gym_number)
+        found = await deps.gym(LegacyNumberService.machines, deps.settings.gym_number)
         return next((_shown(one, user) for one in found if one.used_by == sub), None)
 
-    @routes.delete("/api/gyms/machine")
-    async def delete(number: Number, user: CurrentUser, parts: StageDeps) -> StageMachine:
+    @routes.delete("/api/gyms/machine", summary="Delete a machine")
+    async def delete(number: Number, user: CurrentUser, deps: StageDeps) -> StageMachine:
         """Delete a machine that nobody uses. Returns the deleted machine."""
-        found = await _numbered(parts, number)
+        found = await _numbered(deps, number)
         if found is None:
             raise ApiProblem("unknown_machine", "There is no machine with this number.")
-        raise_on_refusal(await parts.gym(MachineService.delete, found.machine.id, found.machine.version))
+        raise_on_refusal(await deps.gym(MachineService.delete, found.machine.id, found.machine.version))
         return _shown(found, user)
 
     _add_pictures(routes)
@@ -89,30 +89,30 @@ def router() -> APIRouter:
 
 
 def _add_pictures(routes: APIRouter) -> None:
-    @routes.post("/api/gyms/machine")
-    async def create(request: Request, user: CurrentUser, parts: StageDeps) -> StageMachine:
+    @routes.post("/api/gyms/machine", summary="Create a machine")
+    async def create(request: Request, user: CurrentUser, deps: StageDeps) -> StageMachine:
         """Create a machine in the default gym, with its picture: `name`, `description`, `available`, `image`."""
-        gym = await parts.gym(LegacyNumberService.gym, parts.settings.gym_number)
+        gym = await deps.gym(LegacyNumberService.gym, deps.settings.gym_number)
         if gym is None:
             raise ApiProblem("unknown_gym", "The default gym is not there.")
-        async with parts.uploads.quarantined(request, "name", "description", "available") as upload:
+        async with deps.uploads.quarantined(request, "name", "description", "available") as upload:
             text = _text(upload.texts)
-            made = raise_on_refusal(await parts.gym(MachineService.create, gym.gym.id, text, upload.key))
+            made = raise_on_refusal(await deps.gym(MachineService.create, gym.gym.id, text, upload.key))
         if upload.texts.get("available", "true").strip().lower() == "false":
-            made = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, made.id, _UNAVAILABLE))
+            made = raise_on_refusal(await deps.gym(MachineService.set_out_of_order, made.id, _UNAVAILABLE))
         return _shown(NumberedMachine(made, gym.gym.legacy_number, None), user)
 
-    @routes.get("/api/gyms/machine/image", response_class=Response)
-    async def image(path: Annotated[str, Query(alias="imagePath", max_length=200)], parts: StageDeps) -> Response:
+    @routes.get("/api/gyms/machine/image", summary="Get the picture of a machine", response_class=Response)
+    async def image(path: Annotated[str, Query(alias="imagePath", max_length=200)], deps: StageDeps) -> Response:
         """Get the picture of a machine."""
         named = _NAME_OF_PICTURE.fullmatch(path)
         if named is None:
             raise no_picture()
-        return await parts.pictures.show(Shelf.MACHINES, named[1], Size.LARGE, ASK_AGAIN)
+        return await deps.pictures.show(Shelf.MACHINES, named[1], Size.LARGE, ASK_AGAIN)
 
 
-async def _numbered(parts: StageDependencies, number: int) -> NumberedMachine | None:
-    return await parts.gym(LegacyNumberService.machine, parts.settings.gym_number, number)
+async def _numbered(deps: StageDependencies, number: int) -> NumberedMachine | None:
+    return await deps.gym(LegacyNumberService.machine, deps.settings.gym_number, number)
 
 
 def _text(texts: dict[str, str]) -> MachineText:
@@ -124,7 +124,7 @@ def _text(texts: dict[str, str]) -> MachineText:
             "invalid_request", "The request is not valid.", faults=[Fault("name or description", str(error))]
         ) from error
     if not 1 <= len(name) <= _LONGEST_NAME:
-        faults.append(Fault("name", f"has 1 to {_LONGEST_NAME} letters"))
+        faults.append(Fault("name", f"has 1 to {_LONGEST_NAME} characters"))
     if len(description) > _LONGEST_DESCRIPTION:
         faults.append(Fault("description", f"has more than {_LONGEST_DESCRIPTION} characters"))
     if texts.get("available", "true").strip().lower() not in {"true", "false"}:

@@ -31,7 +31,7 @@ class NamedMachine(BaseModel):
     machineId: MachineNumber  # noqa: N815 - the client's word
 
 
-class MachineWish(NamedMachine):
+class MachineUseRequest(NamedMachine):
     """A request to use or release a machine."""
 
     intention: Literal["use", "leave"]
@@ -41,22 +41,22 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("machines")
 
-    @routes.post("/api/qr/generate-machine", response_class=Response)
-    async def code(named: NamedMachine, parts: StageDeps) -> Response:
+    @routes.post("/api/qr/generate-machine", summary="Get the QR code of a machine", response_class=Response)
+    async def code(named: NamedMachine, deps: StageDeps) -> Response:
         """Get the QR code of a machine. It contains the number."""
-        gym_number = parts.settings.gym_number
-        if await parts.gym(LegacyNumberService.machine, gym_number, named.machineId) is None:
+        gym_number = deps.settings.gym_number
+        if await deps.gym(LegacyNumberService.machine, gym_number, named.machineId) is None:
             return PlainTextResponse("There is no machine with this number.", _BAD)
         return Response(png(str(named.machineId), _PIXELS), media_type="image/png")
 
-    @routes.post("/api/qr/machine", response_class=PlainTextResponse)
-    async def wish(wanted: MachineWish, user: CurrentUser, parts: StageDeps) -> Response:
+    @routes.post("/api/qr/machine", summary="Use or release a machine", response_class=PlainTextResponse)
+    async def use_machine(body: MachineUseRequest, user: CurrentUser, deps: StageDeps) -> Response:
         """Use a machine, or release it."""
-        gym_number = parts.settings.gym_number
-        found = await parts.gym(LegacyNumberService.machine, gym_number, wanted.machineId)
+        gym_number = deps.settings.gym_number
+        found = await deps.gym(LegacyNumberService.machine, gym_number, body.machineId)
         if found is None:
             return PlainTextResponse("False")
-        decided = await parts.door.machine_by_member(user.id, found.machine.id, _ACTIONS[wanted.intention])
+        decided = await deps.door.machine_by_member(user.id, found.machine.id, _ACTIONS[body.intention])
         answer = _answers.decode(decided.unwrap())
         if answer.reason is UseReason.TOO_LATE:
             raise retryable("no_answer_in_time", "There was no decision by the deadline. Try again.")

@@ -59,41 +59,41 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("passes")
 
-    @routes.post("/api/qr/generate", response_class=Response)
-    async def generate(shown: OwnToken, user: CurrentUser, parts: StageDeps) -> Response:
+    @routes.post("/api/qr/generate", summary="Get my pass as an image", response_class=Response)
+    async def generate(shown: OwnToken, user: CurrentUser, deps: StageDeps) -> Response:
         """Get the caller's pass as an image. The token names the caller; the image does not contain it.
 
         This client never renews a pass, so the pass is long-lived: see docs/door.md.
         """
         try:
-            named = await parts.tokens.verify(shown.token)
+            named = await deps.tokens.verify(shown.token)
         except TokenRefusedError as error:
             raise unauthenticated("The token in the body is invalid or expired.") from error
         if named.user_id != user.id:
             raise ApiProblem("forbidden", "The token in the body is another member's. Send your own.")
-        validity = timedelta(seconds=parts.settings.pass_validity_s)
-        picture = await parts.qr.image(user.id, ImageKind.PNG, _PIXELS, validity)
+        validity = timedelta(seconds=deps.settings.pass_validity_s)
+        picture = await deps.qr.image(user.id, ImageKind.PNG, _PIXELS, validity)
         return Response(picture, media_type="image/png")
 
-    @routes.post("/api/qr/validate")
-    async def validate(shown: ShownPass, user: CurrentUser, parts: StageDeps) -> PassHolder:
+    @routes.post("/api/qr/validate", summary="Validate a code")
+    async def validate(shown: ShownPass, user: CurrentUser, deps: StageDeps) -> PassHolder:
         """Get the member of a pass. Members can send only their own pass."""
-        member_id, expiration = _good(await parts.qr.read(shown.qrToken.strip()))
+        member_id, expiration = _good(await deps.qr.read(shown.qrToken.strip()))
         if member_id != user.id:
             _staff_only(user)
-        member = await parts.identity(UserService.user, member_id)
+        member = await deps.identity(UserService.user, member_id)
         if member is None:
             raise unauthenticated("The member of this pass is not known.")
         return PassHolder(username=member.email or member.name, roles=sorted(member.roles), expiration=expiration)
 
-    @routes.post("/api/qr/gym_entrance", response_class=PlainTextResponse)
-    async def entrance(read: Entrance, user: CurrentUser, parts: StageDeps) -> Response:
+    @routes.post("/api/qr/gym_entrance", summary="Scan a pass at a gate", response_class=PlainTextResponse)
+    async def entrance(read: Entrance, user: CurrentUser, deps: StageDeps) -> Response:
         """Scan a pass at the default gate of the default gym."""
-        gate = await parts.gym(GateService.gate_of_numbered_gym, parts.settings.gym_number)
+        gate = await deps.gym(GateService.gate_of_numbered_gym, deps.settings.gym_number)
         if gate is None:
             raise ApiProblem("unknown_gate", "The default gym has no gate that serves both directions.")
         scan = {"code": read.token, "gate_id": gate.id, "direction": Direction.AUTO, "scan_id": str(new_id())}
-        scanned = await parts.door.scan_by_staff(user.id, msgspec.json.encode(scan))
+        scanned = await deps.door.scan_by_staff(user.id, msgspec.json.encode(scan))
         answer = _answers.decode(scanned.unwrap())
         if answer.reason is None:
             return PlainTextResponse(_SAID[answer.outcome])

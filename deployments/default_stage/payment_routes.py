@@ -26,7 +26,7 @@ LARGER_BODIES = {f"/api{path}": size for path, size in provider_calls.LARGER_BOD
 _CURRENCY = re.compile("[A-Za-z]{3}")
 
 
-class CheckoutWish(BaseModel):
+class CheckoutRequest(BaseModel):
     """A request to pay. `amount` is in cents, and must be the price of a plan."""
 
     amount: Annotated[Decimal, Field(allow_inf_nan=False), BeforeValidator(not_a_boolean)]
@@ -45,44 +45,46 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("payments")
 
-    @routes.post("/api/payments/create-checkout-session")
-    async def create_checkout_session(wish: CheckoutWish, user: CurrentUser, parts: StageDeps) -> CheckoutPage:
+    @routes.post("/api/payments/create-checkout-session", summary="Start a checkout")
+    async def create_checkout_session(body: CheckoutRequest, user: CurrentUser, deps: StageDeps) -> CheckoutPage:
         """Order the plan that is sold for this amount."""
-        price = _price(wish)
+        price = _price(body)
         try:
-            success = checkout_redirect(parts.api, wish.successUrl, "", "successUrl")
-            cancel = checkout_redirect(parts.api, wish.cancelUrl, "", "cancelUrl")
+            success = checkout_redirect(deps.api, body.successUrl, "", "successUrl")
+            cancel = checkout_redirect(deps.api, body.cancelUrl, "", "cancelUrl")
         except ApiProblem as problem:
             # That client knows 400 alone.
             raise ApiProblem("malformed_request", problem.detail, faults=problem.faults) from None
-        opened = raise_on_refusal(await parts.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
+        opened = raise_on_refusal(await deps.payments(OrderService.open_checkout_for, user.id, price, success, cancel))
         return CheckoutPage(url=opened.checkout_url or "")
 
-    @routes.get("/api/payments/user/subscriptiondate", response_class=PlainTextResponse)
-    async def subscription_date(user: CurrentUser, parts: StageDeps) -> Response:
+    @routes.get(
+        "/api/payments/user/subscriptiondate", summary="Get the end of a subscription", response_class=PlainTextResponse
+    )
+    async def subscription_date(user: CurrentUser, deps: StageDeps) -> Response:
         """Get the end of the membership that is valid at the door today. Empty if there is none."""
-        ends_on = await parts.gym(LegacyNumberService.entitled_until, parts.settings.gym_number, user.id)
+        ends_on = await deps.gym(LegacyNumberService.entitled_until, deps.settings.gym_number, user.id)
         return PlainTextResponse(ends_on.isoformat() if ends_on else "")
 
-    @routes.post("/api/payments/webhooks", status_code=204)
+    @routes.post("/api/payments/webhooks", summary="Receive an event of the payment provider", status_code=204)
     async def webhooks(
         request: Request,
-        parts: StageDeps,
+        deps: StageDeps,
         signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)] = "",
     ) -> Response:
         """Receive an event of Stripe, like `POST /api/payments/webhooks`."""
-        raise_on_refusal(await parts.payments(ProviderEventService.accept, await request.body(), signature))
+        raise_on_refusal(await deps.payments(ProviderEventService.accept, await request.body(), signature))
         return Response(status_code=204)
 
     return routes
 
 
-def _price(wish: CheckoutWish) -> Money:
+def _price(body: CheckoutRequest) -> Money:
     """The price that is meant. That client knows 400 alone: what can be no price at all is the price of no plan."""
-    if not 0 < wish.amount <= LARGEST_AMOUNT or wish.amount != wish.amount.to_integral_value():
+    if not 0 < body.amount <= LARGEST_AMOUNT or body.amount != body.amount.to_integral_value():
         fault = Fault("amount", f"is a whole number of cents from 1 to {LARGEST_AMOUNT}")
         raise ApiProblem("no_such_price", "No plan is sold for such an amount.", faults=[fault])
-    if not _CURRENCY.fullmatch(wish.currency):
+    if not _CURRENCY.fullmatch(body.currency):
         fault = Fault("currency", "is a currency's three letters")
         raise ApiProblem("no_such_price", "No plan is sold in such a currency.", faults=[fault])
-    return Money(int(wish.amount), wish.currency.upper())
+    return Money(int(body.amount), body.currency.upper())

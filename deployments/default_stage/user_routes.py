@@ -44,41 +44,41 @@ class GroupChange(RequestBody):
 
 def router() -> APIRouter:
     """The routes."""
-    routes = guarded_router("users")
+    routes = guarded_router("identity")
 
-    @routes.get("/api/token/get", response_model=TokenDocument)
+    @routes.get("/api/token/get", summary="Exchange a code for tokens", response_model=TokenDocument)
     async def token(
-        parts: StageDeps,
+        deps: StageDeps,
         client: CurrentClient,
         code: Annotated[str, Query(pattern="^[!-~]{1,1024}$")],
         origin: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Response | TokenDocument:
         """Exchange a code of the sign-in page for tokens. For one minute the same code gets the same tokens."""
-        answer = await parts.codes.of(code, client, origin)
+        answer = await deps.codes.of(code, client, origin)
         if answer is None:
             return PlainTextResponse("The code is not known, or was used. Sign in again.", 400)
         return TokenDocument(token=answer.token, roles=answer.roles)
 
-    @routes.get("/GetAllUsers")
-    async def users(user: CurrentUser, parts: StageDeps) -> list[ListedUser]:
+    @routes.get("/GetAllUsers", summary="List users")
+    async def users(user: CurrentUser, deps: StageDeps) -> list[ListedUser]:
         """List all accounts with their groups."""
         by = user.as_function_caller
         found: list[ListedUser] = []
         after = None
         while True:
-            page = raise_on_refusal(await parts.identity(UserService.list_accounts, by, _AT_ONCE, after))
+            page = raise_on_refusal(await deps.identity(UserService.list_accounts, by, _AT_ONCE, after))
             found += [ListedUser(sub=one.sub, email=one.email or "", groups=list(one.groups)) for one in page.items]
             after = page.next
             if after is None:
                 return found
 
-    @routes.post("/AddUserToGroup")
-    async def change_group(wanted: GroupChange, user: CurrentUser, parts: StageDeps) -> GroupChange:
+    @routes.post("/AddUserToGroup", summary="Add a user to a group, or remove one")
+    async def change_group(change: GroupChange, user: CurrentUser, deps: StageDeps) -> GroupChange:
         """Add a user to a group, or remove the user from it."""
         by = user.as_function_caller
         raise_on_refusal(
-            await parts.identity(UserService.change_role, by, wanted.userId, wanted.groupName, wanted.action)
+            await deps.identity(UserService.change_role, by, change.userId, change.groupName, change.action)
         )
-        return wanted
+        return change
 
     return routes

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
 
 from fastapi import FastAPI
 
@@ -53,14 +52,14 @@ class Backends:
 
 
 class Assembled(NamedTuple):
-    """The gateway's ASGI application, and what its endpoints use."""
+    """The gateway's ASGI application, and the dependencies of its endpoints."""
 
-    shell: AsgiApplication
-    parts: Dependencies
+    app: AsgiApplication
+    deps: Dependencies
 
 
 def assemble(
-    others: Backends,
+    backends: Backends,
     settings: Settings,
     clock: Clock,
     *,
@@ -72,7 +71,7 @@ def assemble(
     """Build the gateway's ASGI application.
 
     Args:
-        others: what it depends on.
+        backends: what it depends on.
         settings: limits of the door and of the API.
         clock: the present.
         freshness: of cached devices, gates and sessions.
@@ -80,57 +79,55 @@ def assemble(
         names_request: see `AsgiApplication`.
         rest: of a gateway with the same settings; see `like` of `build_rest`.
     """
-    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
-    sightings = DeviceSightings(others.gym)
-    images = ImagesByThread(others.images)
-    parts = Dependencies(
-        gym=others.gym,
-        identity=others.identity,
-        qr=others.qr,
-        payments=others.payments,
-        replies=others.replies,
-        commands=others.commands,
+    authenticator = open_authenticator(backends.gym, backends.identity, backends.tokens, freshness, settings.api)
+    sightings = DeviceSightings(backends.gym)
+    images = ImagesByThread(backends.images)
+    deps = Dependencies(
+        gym=backends.gym,
+        identity=backends.identity,
+        qr=backends.qr,
+        payments=backends.payments,
+        replies=backends.replies,
+        commands=backends.commands,
         pictures=Pictures(images, presigned=settings.images.presigned),
         uploads=Uploads(images, settings.images),
-        readiness=_readiness(others),
+        readiness=_readiness(backends),
         clock=clock,
         settings=settings,
     )
 
-    def seen(device_id: UUID) -> None:
-        sightings.note(device_id, clock(), None)
-
-    gatekeeper = RouteGuard.of(RIGHTS, callers, settings.api, seen=seen)
-    shell = AsgiApplication(
-        build_rest(parts, gatekeeper, like=rest),
+    guard = RouteGuard.of(RIGHTS, authenticator, settings.api, on_device=sightings.noting(clock))
+    app = AsgiApplication(
+        build_rest(deps, guard, like=rest),
         RequestLimits.of(settings, forms=FORMS, larger=LARGER_BODIES, uploads=UPLOADS),
         clock,
-        lifespan=Lifespan(callers, sightings, on_stop=on_stop),
+        lifespan=Lifespan(authenticator, sightings, on_stop=on_stop),
         names_request=names_request,
     )
-    return Assembled(shell, parts)
+    return Assembled(app, deps)
 
 
-def _readiness(others: Backends) -> Readiness:
+def _readiness(backends: Backends) -> Readiness:
     async def gym() -> bool:
-        return await others.gym(HealthService.ping)
+        return await backends.gym(HealthService.ping)
 
     async def database() -> bool:
-        return await others.gym(HealthService.ping_database)
+        return await backends.gym(HealthService.ping_database)
 
     async def qr() -> bool:
-        await others.qr.ping()
+        await backends.qr.ping()
         return True
 
     async def scans() -> bool:
-        await others.scanner()
+        await backends.scanner()
         return True
 
     async def kafka_replies() -> bool:
-        return others.replies.ready and others.replies.healthy
+        return backends.replies.ready and backends.replies.healthy
 
     async def payments() -> bool:
-        return await others.payments(HealthService.ping)  # asks no provider: what hangs there says nothing of this part
+        # Does not ask the payment provider: its state says nothing about this service.
+        return await backends.payments(HealthService.ping)
 
     required = {"gym": gym, "database": database, "qr": qr, "scans": scans, "kafka_replies": kafka_replies}
     return Readiness(required, shown={"payments": payments})

@@ -30,9 +30,9 @@ class Dependencies:
     settings: Settings
 
 
-async def _parts(request: Request) -> Dependencies:
-    parts: Dependencies = request.app.state.parts
-    return parts
+async def _dependencies(request: Request) -> Dependencies:
+    deps: Dependencies = request.app.state.dependencies
+    return deps
 
 
-Deps = Annotated[Dependencies, Depends(_parts)]
+Deps = Annotated[Dependencies, Depends(_dependencies)]

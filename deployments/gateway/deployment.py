@@ -66,13 +66,13 @@ class Gateway(Replica):
         self.resources.add("producer", producer.close)
         self._commands = DoorCommandClient(own, self._replies, producer)
         self._replies.start()
-        self._tally = MetricsRegistry()
-        self.resources.add("tally", self._tally.stop)
-        self._tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
-        self._tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
-        self._tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
-        self._tally.start(RayExporter)
-        self._app, self._parts = assemble(
+        self._metrics = MetricsRegistry()
+        self.resources.add("metrics", self._metrics.stop)
+        self._metrics.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
+        self._metrics.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
+        self._metrics.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
+        self._metrics.start(RayExporter)
+        self._app, self._deps = assemble(
             Backends(
                 gym=gym_by_handle(gym),
                 identity=identity_by_handle(identity),
@@ -96,7 +96,7 @@ class Gateway(Replica):
 
     async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> DoorAnswer:
         """Use or release a machine for a member whom another application has authenticated."""
-        return await DoorAnswer.of(decide_machine_use(self._parts, member_id, action, machine_id))
+        return await DoorAnswer.of(decide_machine_use(self._deps, member_id, action, machine_id))
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose check fails.

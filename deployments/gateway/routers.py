@@ -17,9 +17,11 @@ from deployments.gateway.memberships import routes as memberships
 from deployments.gateway.passes import routes as passes
 from deployments.gateway.payments import routes as payments
 from deployments.gateway.system import routes as system
-from deployments.http.fastapi_app import guard, guarded_app
+from deployments.gateway.system.docs_page import PAGE_POLICY, render
+from deployments.http.fastapi_app import guarded_app, set_guard
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import RouteGuard
+from deployments.http.static_content import StaticContent
 from deployments.qr import scan_routes as scan_calls
 from deployments.qr.scan_openapi import SCAN_OPERATION, scan_schemas
 from deployments.qr.scan_service import SCANS
@@ -37,29 +39,33 @@ _DESCRIPTION = (
 )
 
 
-def build_rest(parts: Dependencies, gatekeeper: RouteGuard, like: FastAPI | None = None) -> FastAPI:
+def build_rest(deps: Dependencies, guard: RouteGuard, like: FastAPI | None = None) -> FastAPI:
     """Build the application.
 
     Args:
-        parts: what the endpoints use.
-        gatekeeper: guards the routes.
+        deps: what the endpoints use.
+        guard: guards the routes.
         like: an application built with the same settings. Its routes and document are reused, because they take
             much longer to build than everything else.
     """
-    routers = _ROUTERS if parts.settings.identity.accounts_file is None else (*_ROUTERS, *_LOCAL_PROVIDER)
+    routers = _ROUTERS if deps.settings.identity.accounts_file is None else (*_ROUTERS, *_LOCAL_PROVIDER)
     if like is None:
-        app = guarded_app("FIT Monitor", _DESCRIPTION, routers, gatekeeper)
+        app = guarded_app("FIT Monitor", _DESCRIPTION, routers, guard)
         # The document describes the whole API; the application `scans` serves these calls.
-        complete_document(
+        document = complete_document(
             app,
-            gatekeeper.rights,
+            guard.rights,
             more_routes=scan_calls.router().routes,
             more_operations={SCANS: SCAN_OPERATION},
             more_schemas=scan_schemas(),
         )
+        app.state.document = StaticContent.json(document)
+        page = render(document).encode()
+        app.state.docs_page = StaticContent(page, "text/html", {"Content-Security-Policy": PAGE_POLICY})
     else:
         app = copy(like)
         app.state, app.middleware_stack = State(), None
-        guard(app, gatekeeper)
-    app.state.parts = parts
+        app.state.document, app.state.docs_page = like.state.document, like.state.docs_page
+        set_guard(app, guard)
+    app.state.dependencies = deps
     return app

@@ -49,12 +49,12 @@ class DoorRecordService:
         with self._store.reading() as connection:
             return ListRepository(connection).roll_call(gym_id, _MOST_IN_A_ROLL_CALL) or UNKNOWN_GYM
 
-    def scans(self, gym_id: UUID, wanted: ScanFilter, request: PageRequest) -> Page[StoredScan] | GymRefusal:
+    def scans(self, gym_id: UUID, filters: ScanFilter, request: PageRequest) -> Page[StoredScan] | GymRefusal:
         """The scans at a gym."""
         with self._store.reading() as connection:
             if GymRepository(connection).gym(gym_id, retired=True) is None:
                 return UNKNOWN_GYM
-            return ListRepository(connection).scans_at(gym_id, wanted, request)
+            return ListRepository(connection).scans_at(gym_id, filters, request)
 
     def scan_of(self, client_id: UUID, scan_id: str) -> StoredScan | None:
         """The scan that a device or user sent under this id."""

@@ -27,13 +27,13 @@ class MachineService:
         self._publisher = publisher
 
     def machines(
-        self, gym_id: UUID, wanted: MachineFilter, request: PageRequest, *, retired_gym: bool = False
+        self, gym_id: UUID, filters: MachineFilter, request: PageRequest, *, retired_gym: bool = False
     ) -> Page[Machine] | GymRefusal:
         """The machines of a gym in operation; with `retired_gym` also of one that is not."""
         with self._store.reading() as connection:
             if GymRepository(connection).gym(gym_id, retired=retired_gym) is None:
                 return UNKNOWN_GYM
-            return MachineRepository(connection).machines(gym_id, wanted, request)
+            return MachineRepository(connection).machines(gym_id, filters, request)
 
     def machine(self, machine_id: UUID) -> Machine | GymRefusal:
         """One machine, retired ones too."""

@@ -100,8 +100,8 @@ class Authenticator:
         shown = self._shown.get(authorization or "")
         if shown is None:
             return None
-        key, asker = shown
-        return asker if self._devices.remembered(asker.id) == key else None
+        key, principal = shown
+        return principal if self._devices.remembered(principal.id) == key else None
 
     async def identify(self, authorization: str | None, client: Client = UNKNOWN_CLIENT) -> Principal:
         """The principal of an Authorization header. `client` describes a session that begins with it.
@@ -128,12 +128,12 @@ class Authenticator:
         key = await self._look_ups.key(device_id, network)
         if key is None or not secret_matches(secret, key.secret_hash):
             raise unauthenticated("The device is not known, or its credential was revoked.")
-        asker = DevicePrincipal(key.id, key.gate_id, key.gym_id)
+        principal = DevicePrincipal(key.id, key.gate_id, key.gym_id)
         if len(self._shown) >= _SHOWN:
             self._shown.clear()
         if len(authorization) <= _LONGEST_SHOWN:
-            self._shown[authorization] = key, asker
-        return asker
+            self._shown[authorization] = key, principal
+        return principal
 
     async def _user(self, token: str, client: Client) -> UserPrincipal:
         try:
@@ -158,13 +158,13 @@ def open_authenticator(
     return Authenticator(devices, unknown_rate, tokens, Sessions(states, identity))
 
 
-def require_right(asker: Principal, right: Right) -> None:
+def require_right(principal: Principal, right: Right) -> None:
     """Check that a principal has a right.
 
     Raises:
         ApiProblem: `forbidden`.
     """
-    allowed = right.device if isinstance(asker, DevicePrincipal) else right.role in asker.roles
+    allowed = right.device if isinstance(principal, DevicePrincipal) else right.role in principal.roles
     if not allowed and not right.public:
         needed = " or ".join(
             filter(None, ["a device" if right.device else "", right.role and f"the role {right.role}"])
@@ -172,16 +172,16 @@ def require_right(asker: Principal, right: Right) -> None:
         raise ApiProblem("forbidden", f"This call requires {needed}.")
 
 
-def can_see_retired(asker: Principal) -> bool:
+def can_see_retired(principal: Principal) -> bool:
     """Whether a principal sees retired gyms: staff do, and their devices, which still let people out."""
-    return isinstance(asker, DevicePrincipal) or asker.is_staff
+    return isinstance(principal, DevicePrincipal) or principal.is_staff
 
 
-def require_own_gym(asker: Principal, gym_id: UUID) -> None:
+def require_own_gym(principal: Principal, gym_id: UUID) -> None:
     """Limit a device to its own gym.
 
     Raises:
         ApiProblem: `forbidden`.
     """
-    if isinstance(asker, DevicePrincipal) and asker.gym_id != gym_id:
+    if isinstance(principal, DevicePrincipal) and principal.gym_id != gym_id:
         raise ApiProblem("forbidden", "A device sees its own gym only.")

@@ -79,7 +79,7 @@ class ConfirmedCache(Generic[V]):
         self._clock = clock
         self._entries: OrderedDict[UUID, _Entry[V]] = OrderedDict()  # the least recently used first
         self._unknown: OrderedDict[UUID, float] = OrderedDict()  # when each was found not to exist, the oldest first
-        self._wanted: dict[UUID, asyncio.Future[V | None]] = {}
+        self._pending: dict[UUID, asyncio.Future[V | None]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._refreshing = BackgroundTask("cache", repeating(self._refresh_if_it_can, freshness.refresh_every))
 
@@ -127,12 +127,12 @@ class ConfirmedCache(Generic[V]):
             return known
         if self.is_denied(key):
             return None
-        answer = self._wanted.get(key)
+        answer = self._pending.get(key)
         if answer is None:
-            if len(self._wanted) >= self._room_for_questions and key not in self._entries:
+            if len(self._pending) >= self._room_for_questions and key not in self._entries:
                 raise retryable("busy", "Too many credentials are being looked up.")
             answer = asyncio.get_running_loop().create_future()
-            self._wanted[key] = answer
+            self._pending[key] = answer
         if self._asking is None or self._asking.done():
             # A context of its own: Serve would end the question together with the request that put it.
             self._asking = asyncio.get_running_loop().create_task(self._ask(), context=contextvars.Context())
@@ -161,27 +161,27 @@ class ConfirmedCache(Generic[V]):
             _log.warning("cache_not_refreshed", error=type(error).__name__)
 
     async def _ask(self) -> None:
-        while self._wanted:
-            asked, self._wanted = self._wanted, {}
+        while self._pending:
+            batch, self._pending = self._pending, {}
             now = self._clock()
             try:
-                found = await self._load(list(asked))
+                found = await self._load(list(batch))
             except BaseException as error:  # handed to those who asked, a cancelled call too
-                for answer in asked.values():
+                for answer in batch.values():
                     if not answer.done():
                         answer.set_exception(_as_problem(error))
                         answer.exception()  # those who asked may all be gone
                 if not isinstance(error, Exception):
                     raise
                 continue
-            self._keep(asked, found, now)
-            for key, answer in asked.items():
+            self._keep(batch, found, now)
+            for key, answer in batch.items():
                 if not answer.done():
                     answer.set_result(found.get(key))
 
-    def _keep(self, asked: Collection[UUID], found: Mapping[UUID, V], now: float) -> None:
+    def _keep(self, keys: Collection[UUID], found: Mapping[UUID, V], now: float) -> None:
         # Confirmed as of the moment of asking: an answer may have been overtaken on its way.
-        for key in asked:
+        for key in keys:
             before = self._entries.get(key)
             if before and before.confirmed > now:
                 continue

@@ -8,16 +8,16 @@ from deployments.http.auth import DevicePrincipal, Principal, UserPrincipal
 from domain.identity.model import Client
 
 
-async def _asker(request: Request) -> Principal:
-    asker: Principal = request.state.asker
-    return asker
+async def _principal(request: Request) -> Principal:
+    principal: Principal = request.state.principal
+    return principal
 
 
 async def _user(request: Request) -> UserPrincipal:
-    asker: Principal = request.state.asker
-    if isinstance(asker, DevicePrincipal):
+    principal: Principal = request.state.principal
+    if isinstance(principal, DevicePrincipal):
         raise TypeError("the table of rights lets a device call what is for users")
-    return asker
+    return principal
 
 
 async def _client(request: Request) -> Client:
@@ -25,6 +25,6 @@ async def _client(request: Request) -> Client:
     return client
 
 
-CurrentPrincipal = Annotated[Principal, Depends(_asker)]
+CurrentPrincipal = Annotated[Principal, Depends(_principal)]
 CurrentUser = Annotated[UserPrincipal, Depends(_user)]
 CurrentClient = Annotated[Client, Depends(_client)]

@@ -1,5 +1,6 @@
 """When devices were seen last. Requests only note it in memory; a background task reports to Gym every few seconds."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from deployments.gym.devices import DeviceService
 from deployments.http.background_tasks import BackgroundTask, repeating
 from deployments.http.ports import AskGym
 from deployments.http.problems import ApiProblem
+from domain.clock import Clock
 from domain.gyms.model import DeviceSighting
 
 REPORT_EVERY_S = 15.0
@@ -56,6 +58,10 @@ class DeviceSightings:
         self._seen[device_id] = arrived_at
         if device_time is not None:
             self._times[device_id] = (arrived_at, device_time)
+
+    def noting(self, clock: Clock) -> Callable[[UUID], None]:
+        """A function that notes a request of a device at the present time."""
+        return lambda device_id: self.note(device_id, clock(), None)
 
     async def report(self) -> None:
         """Report the devices seen since the last report."""

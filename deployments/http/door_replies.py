@@ -60,7 +60,7 @@ class DoorAnswer:
 
 
 async def ask_door(
-    door: DoorAccess, command: DoorCommand, gym_id: UUID, decide_by: datetime, wanted: ReplyKind
+    door: DoorAccess, command: DoorCommand, gym_id: UUID, decide_by: datetime, expected: ReplyKind
 ) -> bytes:
     """Send a command that is not a scan and await its answer.
 
@@ -69,7 +69,7 @@ async def ask_door(
         command: with the `reply_to` of `door.replies`.
         gym_id: the gym whose order the command belongs to.
         decide_by: the command's own deadline.
-        wanted: the kind of the expected reply.
+        expected: the kind of the expected reply.
 
     Returns:
         The answer as JSON.
@@ -82,7 +82,7 @@ async def ask_door(
         reply = await door.commands.send(command, gym_id, decide_by)
     except NoAnswerInTime as error:
         raise no_answer() from error
-    return answer_bytes(reply, wanted)
+    return answer_bytes(reply, expected)
 
 
 def check_replies(replies: Replies) -> None:
@@ -103,13 +103,13 @@ def no_answer() -> ApiProblem:
     )
 
 
-def answer_bytes(reply: DoorReply, wanted: ReplyKind) -> bytes:
+def answer_bytes(reply: DoorReply, expected: ReplyKind) -> bytes:
     """The reply's JSON, as the door wrote it.
 
     Raises:
         ApiProblem: the door rejected the command, or sent a reply of another kind.
     """
-    if reply.kind == wanted:
+    if reply.kind == expected:
         return bytes(reply.body)
     if reply.kind == "rejected":
         rejected = _rejected.decode(reply.body)

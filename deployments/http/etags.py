@@ -1,4 +1,4 @@
-"""Optimistic locking: `ETag` names the version that was read, `If-Match` the version to change (RFC 9110)."""
+"""`ETag` names the version that was read, `If-Match` the version to change, `If-None-Match` the cached (RFC 9110)."""
 
 import re
 from typing import Annotated, Protocol, TypeVar
@@ -48,15 +48,23 @@ async def _expected(
 ) -> int | None:
     if if_match is None:
         raise ApiProblem("precondition_required", f"Send the ETag of the version to change as {HEADER}, or `*`.")
-    wanted = if_match.strip()
-    if wanted == "*":
+    value = if_match.strip()
+    if value == "*":
         return None
-    tag = _TAG.fullmatch(wanted)
+    tag = _TAG.fullmatch(value)
     if tag is None:
         fault = Fault(HEADER, "must be one `ETag`, or `*`; a list is not supported")
         raise ApiProblem("invalid_request", "The request is not valid.", faults=[fault])
     return int(tag[1])
 
+
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether an `If-None-Match` header names a tag. The comparison is weak (RFC 9110 section 13.1.2)."""
+    given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return "*" in given or tag in given
+
+
+NoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1000, description="The cached `ETag`.")]
 
 ExpectedVersion = Annotated[int | None, Depends(_expected)]
 """The version that a call changes; None: any. A call without the header is refused."""

@@ -15,7 +15,7 @@ from deployments.http.route_guard import RouteGuard
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
 
 
-def guarded_app(title: str, description: str, routers: Iterable[APIRouter], gatekeeper: RouteGuard) -> FastAPI:
+def guarded_app(title: str, description: str, routers: Iterable[APIRouter], guard: RouteGuard) -> FastAPI:
     """Build an application from routers whose routes are guarded. It answers every error with a problem."""
     app = FastAPI(
         title=title,
@@ -25,7 +25,7 @@ def guarded_app(title: str, description: str, routers: Iterable[APIRouter], gate
         redoc_url=None,
         redirect_slashes=False,
     )
-    guard(app, gatekeeper)
+    set_guard(app, guard)
     for router in routers:
         app.include_router(router)
     app.add_exception_handler(ApiProblem, _api_problem)
@@ -35,11 +35,11 @@ def guarded_app(title: str, description: str, routers: Iterable[APIRouter], gate
     return app
 
 
-def guard(app: FastAPI, gatekeeper: RouteGuard) -> None:
-    """Set the gatekeeper that guards the routes of an application."""
-    app.state.gatekeeper = gatekeeper
-    app.state.words = words_of(path for _, path in gatekeeper.rights)
-    app.state.paths = [(method, compile_path(path)[0]) for method, path in gatekeeper.rights]
+def set_guard(app: FastAPI, guard: RouteGuard) -> None:
+    """Guard the routes of an application."""
+    app.state.guard = guard
+    app.state.words = words_of(path for _, path in guard.rights)
+    app.state.paths = [(method, compile_path(path)[0]) for method, path in guard.rights]
 
 
 async def _api_problem(request: Request, error: Exception) -> Response:

@@ -153,8 +153,8 @@ class DoorByHandle:
 
     async def machine_by_member(self, member_id: UUID, machine_id: UUID, action: MachineAction) -> DoorAnswer:
         """See `deployments.gateway.deployment.Gateway.machine_by_member`."""
-        asked = (member_id, machine_id, action)
-        answer: DoorAnswer = await _call(self._gateway, _ANSWER_WITHIN_S, "machine_by_member", *asked)
+        args = (member_id, machine_id, action)
+        answer: DoorAnswer = await _call(self._gateway, _ANSWER_WITHIN_S, "machine_by_member", *args)
         return answer
 
 

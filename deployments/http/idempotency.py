@@ -111,8 +111,8 @@ Idempotent = Annotated[Once, Depends(_once)]
 
 
 def _principal(http: Request) -> str:
-    asker = getattr(http.state, "asker", None)
-    return str(asker.id) if asker else "anyone"
+    principal = getattr(http.state, "principal", None)
+    return str(principal.id) if principal else "anyone"
 
 
 def _refused(state: KeyState) -> ApiProblem:

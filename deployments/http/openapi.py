@@ -32,7 +32,7 @@ def complete_document(
         rights: who may call what.
         root: where it is served.
         more_routes: routes that another application serves below the same root.
-        more_operations: operations by method and path that are no FastAPI routes.
+        more_operations: operations by method and path that are no FastAPI routes. They stand first.
         more_schemas: the components that these refer to.
 
     Returns:
@@ -49,9 +49,13 @@ def complete_document(
     schemas = document["components"]["schemas"]
     for name, schema in (more_schemas or {}).items():
         schemas.setdefault(name, schema)
+    paths: dict[str, dict[str, Any]] = {}
     for (method, path), operation in (more_operations or {}).items():
         # A copy: the document completes it.
-        document["paths"].setdefault(path, {})[method.lower()] = deepcopy(operation)
+        paths.setdefault(path, {})[method.lower()] = deepcopy(operation)
+    for path, operations in document["paths"].items():
+        paths.setdefault(path, {}).update(operations)
+    document["paths"] = paths
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     own = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import Header, Path, Response
+from fastapi import Path, Response
 
+from deployments.http.etags import matches
 from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem
 from deployments.http.uploads import FORM, PICTURES, images_unavailable
@@ -25,7 +26,6 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 Sha256 = Annotated[
     str, Path(pattern="^[0-9a-f]{64}$", description="The name of the picture: the SHA-256 of its large size.")
 ]
-NoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1000, description="The cached `ETag`.")]
 
 PICTURE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The picture", "content": {"image/webp": _BINARY}},
@@ -64,7 +64,7 @@ class Pictures:
         """
         tag = f'"{sha256}-{size}"'
         headers = {"ETag": tag, "Cache-Control": caching}
-        if if_none_match and _matches(if_none_match, tag):
+        if if_none_match and matches(if_none_match, tag):
             return Response(status_code=_NOT_MODIFIED, headers=headers)
         key, store = image_key(shelf, sha256, size), self._images.store
         try:
@@ -102,9 +102,3 @@ def upload_body(names: dict[str, dict[str, Any]], *, raw: bool) -> dict[str, Any
     if raw:
         content |= dict.fromkeys(sorted(PICTURES), _BINARY)
     return {"requestBody": {"required": True, "content": content}}
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    # Weak comparison (RFC 9110 section 13.1.2) ignores `W/`.
-    given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
-    return "*" in given or tag in given

@@ -20,28 +20,28 @@ class RateLimit:
         self._clock = clock
         self._buckets: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, asker: Hashable, amount: int = 1) -> float:
+    def take(self, key: Hashable, amount: int = 1) -> float:
         """Take tokens. Returns 0, or the seconds until one is available.
 
         An amount larger than the bucket is taken too; the bucket then takes as long to refill.
         """
-        wait_s = self.wait_s(asker)
+        wait_s = self.wait_s(key)
         if not wait_s:
-            self.charge(asker, amount)
+            self.charge(key, amount)
         return wait_s
 
-    def wait_s(self, asker: Hashable) -> float:
+    def wait_s(self, key: Hashable) -> float:
         """Seconds until a token is available; 0 if one is."""
-        left = self._left(asker, self._clock())
+        left = self._left(key, self._clock())
         return 0.0 if left >= 1.0 else (1.0 - left) / self._rate
 
-    def charge(self, asker: Hashable, amount: int = 1) -> None:
+    def charge(self, key: Hashable, amount: int = 1) -> None:
         """Take tokens unconditionally."""
         now = self._clock()
-        self._buckets[asker] = (self._left(asker, now) - amount, now)
+        self._buckets[key] = (self._left(key, now) - amount, now)
         if len(self._buckets) > self._room:
             self._buckets = {key: bucket for key, bucket in self._buckets.items() if self._left(key, now) < self._holds}
 
-    def _left(self, asker: Hashable, now: float) -> float:
-        left, at = self._buckets.get(asker, (self._holds, now))
+    def _left(self, key: Hashable, now: float) -> float:
+        left, at = self._buckets.get(key, (self._holds, now))
         return min(self._holds, left + (now - at) * self._rate)

@@ -15,12 +15,12 @@ def callback_of(settings: ApiSettings) -> str:
     return settings.public_url + CALLBACK
 
 
-def checkout_redirect(settings: ApiSettings, wanted: str | None, default: str, field: str) -> str:
+def checkout_redirect(settings: ApiSettings, requested: str | None, default: str, field: str) -> str:
     """The URL to which a checkout leads back.
 
     Args:
         settings: the public URL and the allowed origins.
-        wanted: the URL that the client asks for; None: the default.
+        requested: the URL that the client asks for; None: the default.
         default: a path of this installation.
         field: the request field of the URL, for the error message.
 
@@ -30,9 +30,9 @@ def checkout_redirect(settings: ApiSettings, wanted: str | None, default: str, f
     Raises:
         ApiProblem: `foreign_url`: the URL is invalid, or its origin is not allowed.
     """
-    if wanted is None:
+    if requested is None:
         return f"{settings.public_url}{default}"
-    address = parse_web_url(wanted)
+    address = parse_web_url(requested)
     allowed = {origin_of(each) for each in (settings.public_url, *settings.allowed_origins)}
     if address is None or address.origin not in allowed:
         raise ApiProblem(

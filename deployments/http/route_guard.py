@@ -25,36 +25,36 @@ class RouteGuard:
 
     Args:
         rights: the table of rights.
-        callers: authenticates.
+        authenticator: authenticates.
         rate, anonymous_rate: rate limits per user, and per network address without a token.
         source: how to find the client's address.
-        seen: called with the id of each device, so that an idle door is known to be alive.
+        on_device: called with the id of each device, so that an idle door is known to be alive.
     """
 
     rights: Mapping[tuple[str, str], Right]
-    callers: Authenticator
+    authenticator: Authenticator
     rate: RateLimit
     anonymous_rate: RateLimit
     source: ClientSource
-    seen: Callable[[UUID], None] | None = None
+    on_device: Callable[[UUID], None] | None = None
 
     @classmethod
     def of(
         cls,
         rights: Mapping[tuple[str, str], Right],
-        callers: Authenticator,
+        authenticator: Authenticator,
         settings: ApiSettings,
         *,
-        seen: Callable[[UUID], None] | None = None,
+        on_device: Callable[[UUID], None] | None = None,
     ) -> "RouteGuard":
         """With the configured limits."""
         return cls(
             rights,
-            callers,
+            authenticator,
             RateLimit(settings.requests_per_user_per_second),
             RateLimit(settings.sign_ins_per_address_per_second),
             ClientSource.of(settings),
-            seen,
+            on_device,
         )
 
 
@@ -67,23 +67,23 @@ class GuardedRoute(APIRoute):
         path = self.path_format
 
         async def guarded(request: Request) -> Response:
-            keeper: RouteGuard = request.app.state.gatekeeper
-            right = keeper.rights.get((request.method, path))
+            guard: RouteGuard = request.app.state.guard
+            right = guard.rights.get((request.method, path))
             if right is None:
                 _log.error("route_without_right", method=request.method, path=path)
                 raise ApiProblem("forbidden", "Permission denied.")
-            client = client_of(request, keeper.source)
+            client = client_of(request, guard.source)
             request.state.client = client
             if right.public:
                 if right.tries:
-                    _hold_off(keeper.anonymous_rate.take(client.network))
+                    _hold_off(guard.anonymous_rate.take(client.network))
             else:
-                asker = await keeper.callers.identify(request.headers.get("authorization"), client)
-                require_right(asker, right)
-                _hold_off(keeper.rate.take(asker.id))
-                request.state.asker = asker
-                if keeper.seen is not None and isinstance(asker, DevicePrincipal):
-                    keeper.seen(asker.id)
+                principal = await guard.authenticator.identify(request.headers.get("authorization"), client)
+                require_right(principal, right)
+                _hold_off(guard.rate.take(principal.id))
+                request.state.principal = principal
+                if guard.on_device is not None and isinstance(principal, DevicePrincipal):
+                    guard.on_device(principal.id)
             return await unguarded(request)
 
         return guarded

@@ -105,8 +105,8 @@ class Uploads:
         content_type = request.headers.get("content-type", "")
         media_type = content_type.partition(";")[0].strip().lower()
         if media_type != FORM and (names or media_type not in PICTURES):
-            wanted = FORM if names else f"{FORM}, or only the picture as {', '.join(sorted(PICTURES))}"
-            raise ApiProblem("unsupported_media_type", f"Send the body as {wanted}.", headers=CLOSE)
+            supported = FORM if names else f"{FORM}, or only the picture as {', '.join(sorted(PICTURES))}"
+            raise ApiProblem("unsupported_media_type", f"Send the body as {supported}.", headers=CLOSE)
         pieces = BodyPieces(request.receive)
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_bytes + _TEXT_BYTES:

@@ -30,10 +30,10 @@ class UserService:
             user = UserRepository(connection).user(user_id)
         return user if user is not None and user.deleted_at is None else None
 
-    def users(self, wanted: UserFilter, request: PageRequest) -> Page[User]:
+    def users(self, filters: UserFilter, request: PageRequest) -> Page[User]:
         """The users that match a filter."""
         with self._store.reading() as connection:
-            return UserRepository(connection).users(wanted, request)
+            return UserRepository(connection).users(filters, request)
 
     def history(self, user_id: UUID, request: PageRequest) -> Page[UserChange] | IdentityRefusal:
         """The changes of an account, newest first."""

@@ -8,7 +8,6 @@ from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
-from deployments.http.openapi import complete_document
 from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
 from deployments.http.route_guard import RouteGuard
 from deployments.live import routes as stream_calls
@@ -22,7 +21,6 @@ from domain.clock import Clock
 from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import Settings
 
-ROOT = "/api/live"
 READ_AT_ONCE = 2
 """Gym has eight threads, and doors have priority."""
 
@@ -41,13 +39,13 @@ class LiveBackends:
 class LiveView:
     """The ASGI application, and the hub that receives changes."""
 
-    shell: AsgiApplication
+    app: AsgiApplication
     hub: Hub
     watchers: Watchers
 
 
 def assemble_live(
-    others: LiveBackends,
+    backends: LiveBackends,
     settings: Settings,
     clock: Clock,
     *,
@@ -55,23 +53,23 @@ def assemble_live(
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
-    tally: MetricsRegistry | None = None,
+    metrics: MetricsRegistry | None = None,
 ) -> LiveView:
     """Assemble the live view. Arguments as in `deployments.gateway.assembly.assemble`; `pace` as in `gym_watch`."""
-    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
-    counts = LiveMetrics(tally or MetricsRegistry())
+    authenticator = open_authenticator(backends.gym, backends.identity, backends.tokens, freshness, settings.api)
+    counts = LiveMetrics(metrics or MetricsRegistry())
     turns = asyncio.Semaphore(READ_AT_ONCE)
-    hub = Hub(Sources(others.gym, turns, others.events, clock, pace or Pace(), counts))
-    watchers = Watchers(callers, WATCHING, most=settings.live.streams_per_principal)
+    hub = Hub(Sources(backends.gym, turns, backends.events, clock, pace or Pace(), counts))
+    watchers = Watchers(authenticator, WATCHING, most=settings.live.streams_per_principal)
     app = guarded_app(
         "FIT Monitor, live view",
         "Gyms as they are now, as streams of server-sent events.",
         [stream_calls.router()],
-        RouteGuard.of(LIVE_RIGHTS, callers, settings.api),
+        RouteGuard.of(LIVE_RIGHTS, authenticator, settings.api),
     )
-    app.state.parts = LiveDependencies(hub, watchers, counts)
-    stream_calls.add_snapshots(complete_document(app, LIVE_RIGHTS, ROOT))
+    app.state.dependencies = LiveDependencies(hub, watchers, counts)
+    stream_calls.add_document(app)
 
-    lifespan = Lifespan(callers, watchers, hub, on_stop=on_stop)
-    shell = AsgiApplication(app, RequestLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)
-    return LiveView(shell, hub, watchers)
+    lifespan = Lifespan(authenticator, watchers, hub, on_stop=on_stop)
+    live = AsgiApplication(app, RequestLimits.of(settings), clock, lifespan=lifespan, names_request=names_request)
+    return LiveView(live, hub, watchers)

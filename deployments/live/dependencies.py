@@ -19,9 +19,9 @@ class LiveDependencies:
     counts: LiveMetrics
 
 
-async def _parts(request: Request) -> LiveDependencies:
-    parts: LiveDependencies = request.app.state.parts
-    return parts
+async def _dependencies(request: Request) -> LiveDependencies:
+    deps: LiveDependencies = request.app.state.dependencies
+    return deps
 
 
-LiveDeps = Annotated[LiveDependencies, Depends(_parts)]
+LiveDeps = Annotated[LiveDependencies, Depends(_dependencies)]

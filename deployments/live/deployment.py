@@ -32,8 +32,8 @@ class Live(Replica):
         configure_logging(own)
         self._events = GymEventListener(own.kafka, asyncio.get_running_loop(), self._heard, self._turned)
         self.resources.add("events", self._events.close)
-        self._tally = MetricsRegistry()
-        self.resources.add("tally", self._tally.stop)
+        self._metrics = MetricsRegistry()
+        self.resources.add("metrics", self._metrics.stop)
         self._view = assemble_live(
             LiveBackends(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
@@ -45,14 +45,14 @@ class Live(Replica):
             system_clock,
             on_stop=self._close,
             names_request=False,  # Serve's server does
-            tally=self._tally,
+            metrics=self._metrics,
         )
         self._events.start()
-        self._tally.start(RayExporter)
+        self._metrics.start(RayExporter)
 
     def __serve_build_asgi_app__(self) -> AsgiApplication:
         """The application. Serve calls this after the constructor."""
-        return self._view.shell
+        return self._view.app
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose check fails.
@@ -62,7 +62,7 @@ class Live(Replica):
         """
         if not self._events.healthy:
             raise LiveUnhealthyError("changes cannot be heard")
-        if dead := self._view.shell.lifespan.dead:
+        if dead := self._view.app.lifespan.dead:
             raise LiveUnhealthyError(f"dead tasks: {', '.join(dead)}")
 
     def _heard(self, changes: Sequence[GymChange]) -> None:

@@ -10,15 +10,15 @@ class LiveMetrics:
     """Counts reads, updates and their delay.
 
     Args:
-        tally: the metrics.
+        metrics: the metrics.
     """
 
-    def __init__(self, tally: MetricsRegistry) -> None:
-        self._reads = tally.counter(LIVE_READS)
-        self._updates = tally.counter(LIVE_UPDATES)
-        self._delays = tally.histogram(LIVE_DELAY_SECONDS)
+    def __init__(self, metrics: MetricsRegistry) -> None:
+        self._reads = metrics.counter(LIVE_READS)
+        self._updates = metrics.counter(LIVE_UPDATES)
+        self._delays = metrics.histogram(LIVE_DELAY_SECONDS)
         self.streams = 0
-        tally.add_callback(LIVE_STREAMS, lambda: self.streams)
+        metrics.add_callback(LIVE_STREAMS, lambda: self.streams)
 
     def read(self, result: str) -> None:
         """Count a read of a gym."""

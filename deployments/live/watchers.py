@@ -29,23 +29,23 @@ class _Watcher:
     streams: set[Stream] = field(default_factory=set)
 
 
-def view_of(asker: Principal) -> View:
+def view_of(principal: Principal) -> View:
     """Only staff see names; a device sees what members see."""
-    return View.STAFF if isinstance(asker, UserPrincipal) and asker.is_staff else View.MEMBER
+    return View.STAFF if isinstance(principal, UserPrincipal) and principal.is_staff else View.MEMBER
 
 
 class Watchers:
     """Confirms each credential with open streams every few seconds. For one event loop.
 
     Args:
-        callers: authenticates.
+        authenticator: authenticates.
         right: of the live view.
         most: maximum number of streams per user or device in this replica.
         every_s: interval of the confirmation; a session is trusted for five seconds.
     """
 
-    def __init__(self, callers: Authenticator, right: Right, *, most: int, every_s: float = 2.0) -> None:
-        self._callers = callers
+    def __init__(self, authenticator: Authenticator, right: Right, *, most: int, every_s: float = 2.0) -> None:
+        self._authenticator = authenticator
         self._right = right
         self._most = most
         self._watchers: dict[str, _Watcher] = {}
@@ -65,21 +65,21 @@ class Watchers:
         """Stop."""
         await self._confirming.close()
 
-    def take_place(self, asker: Principal) -> None:
+    def take_place(self, principal: Principal) -> None:
         """Count a new stream; `give_place` releases it.
 
         Raises:
             ApiProblem: `too_many_requests`.
         """
-        if self._open[asker.id] >= self._most:
+        if self._open[principal.id] >= self._most:
             raise retryable("too_many_requests", f"There are {self._most} streams open already. Close one.", seconds=5)
-        self._open[asker.id] += 1
+        self._open[principal.id] += 1
 
-    def give_place(self, asker: Principal) -> None:
+    def give_place(self, principal: Principal) -> None:
         """A stream was closed."""
-        self._open[asker.id] -= 1
-        if not self._open[asker.id]:
-            del self._open[asker.id]
+        self._open[principal.id] -= 1
+        if not self._open[principal.id]:
+            del self._open[principal.id]
 
     def add(self, authorization: str, client: Client, stream: Stream) -> None:
         """Confirm a stream from now on."""
@@ -104,16 +104,16 @@ class Watchers:
         if watcher is None:
             return
         try:
-            asker = self._callers.recognised(authorization) or await self._callers.identify(
+            principal = self._authenticator.recognised(authorization) or await self._authenticator.identify(
                 authorization, watcher.client
             )
-            require_right(asker, self._right)
+            require_right(principal, self._right)
         except ApiProblem as problem:
             # Whether it is good cannot be found out now: nothing new can be read now either, so the streams may wait.
             if problem.status in {_UNAUTHENTICATED, _FORBIDDEN}:
                 _end(watcher, _why(problem))
             return
-        view = view_of(asker)
+        view = view_of(principal)
         for stream in watcher.streams:
             if stream.view is not view:
                 stream.end(End.RIGHTS_CHANGED)

@@ -77,23 +77,23 @@ class OrderService:
         if self._provider is None:
             return PAYMENTS_DISABLED
         checkouts = Checkouts(self._store, self._provider, self._clock)
-        wanted = WantedCheckout(plan_id, success_url, cancel_url)
+        requested = WantedCheckout(plan_id, success_url, cancel_url)
         for _ in range(_ATTEMPTS):
-            answer = self._open_checkout(checkouts, member_id, wanted, call)
+            answer = self._open_checkout(checkouts, member_id, requested, call)
             # Try again: another order of the member was first, or closed this one. The refusal has freed the key.
             if answer not in {TOO_MANY_OPEN, CLOSED_MEANWHILE}:
                 break
         return answer
 
     def _open_checkout(
-        self, checkouts: Checkouts, member_id: UUID, wanted: WantedCheckout, call: IdempotentCall | None
+        self, checkouts: Checkouts, member_id: UUID, requested: WantedCheckout, call: IdempotentCall | None
     ) -> Order | Refusal:
         with self._store.reading() as connection:
             is_repeated = call is not None and call.is_known(connection)
-        same = None if is_repeated else checkouts.make_room(member_id, wanted)
+        same = None if is_repeated else checkouts.make_room(member_id, requested)
 
         def begin(connection: Connection) -> UUID | Order | Refusal:
-            return checkouts.order(connection, member_id, wanted, same)
+            return checkouts.order(connection, member_id, requested, same)
 
         return carry_out_once(self._store, call, Order, begin, checkouts.open_page)
 
@@ -177,9 +177,9 @@ class OrderService:
         provider = self._provider
 
         def begin(connection: Connection) -> UUID | OrderView | PaymentRefusal:
-            asked = ask_refund(connection, order_id, amount, reason, by_id, self._clock())
-            assert not isinstance(asked, Order)  # noqa: S101 - only orders at the desk have those
-            return asked.id if isinstance(asked, Refund) else asked
+            refund = ask_refund(connection, order_id, amount, reason, by_id, self._clock())
+            assert not isinstance(refund, Order)  # noqa: S101 - only orders at the desk have those
+            return refund.id if isinstance(refund, Refund) else refund
 
         return carry_out_once(
             self._store, call, OrderView, begin, lambda refund_id: self._refunded(provider, order_id, refund_id)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
 
 from deployments.gym.gates import GateService
 from deployments.http.api_rights import RIGHTS
@@ -45,78 +44,75 @@ class ScannerBackends:
 class Scanner(NamedTuple):
     """The ASGI application, and the service behind its direct endpoint."""
 
-    shell: AsgiApplication
+    app: AsgiApplication
     scans: ScanService
 
 
 def assemble_scanner(
-    others: ScannerBackends,
+    backends: ScannerBackends,
     settings: Settings,
     clock: Clock,
     *,
     freshness: Freshness = USUAL,
     on_stop: Step | None = None,
     names_request: bool = True,
-    tally: MetricsRegistry | None = None,
+    metrics: MetricsRegistry | None = None,
 ) -> Scanner:
     """Build the scanner's ASGI application.
 
     Args:
-        others: what it depends on.
+        backends: what it depends on.
         settings: limits of the door and of the API.
         clock: the present.
         freshness: of cached devices, gates and sessions.
         on_stop: called at the end, when the dependencies are not needed any more.
         names_request: see `AsgiApplication`.
-        tally: counts scans.
+        metrics: counts scans.
     """
-    tally = tally or MetricsRegistry()
+    metrics = metrics or MetricsRegistry()
     door = settings.door
-    callers = open_authenticator(others.gym, others.identity, others.tokens, freshness, settings.api)
-    gates = ConfirmedCache(lambda ids: others.gym(GateService.gates_by_id, ids), freshness=freshness)
-    sightings = DeviceSightings(others.gym)
-    commands = ScanCommands(others.replies, others.producer, others.payments, tally)
+    authenticator = open_authenticator(backends.gym, backends.identity, backends.tokens, freshness, settings.api)
+    gates = ConfirmedCache(lambda ids: backends.gym(GateService.gates_by_id, ids), freshness=freshness)
+    sightings = DeviceSightings(backends.gym)
+    commands = ScanCommands(backends.replies, backends.producer, backends.payments, metrics)
     scans = ScanService(
-        callers=callers,
+        authenticator=authenticator,
         gates=gates,
-        verifier=others.verifier,
+        verifier=backends.verifier,
         commands=commands,
-        replies=others.replies,
+        replies=backends.replies,
         rate=RateLimit(door.scans_per_device_per_second),
         deadline_s=door.deadline_s,
         sightings=sightings,
         clock=clock,
-        tally=tally,
+        metrics=metrics,
     )
     uploads = OfflineUploads(
         gates=gates,
-        verifier=others.verifier,
+        verifier=backends.verifier,
         commands=commands,
-        replies=others.replies,
+        replies=backends.replies,
         rate=RateLimit(door.scans_per_device_per_second),
         deadline_s=door.deadline_s,
         clock=clock,
     )
-
-    def seen(device_id: UUID) -> None:
-        sightings.note(device_id, clock(), None)
 
     app = guarded_app(
         "FIT Monitor, scans",
         "Described in the API's document.",
         [scan_routes.router()],
-        RouteGuard.of(RIGHTS, callers, settings.api, seen=seen),
+        RouteGuard.of(RIGHTS, authenticator, settings.api, on_device=sightings.noting(clock)),
     )
     app.state.scans = ScanDependencies(
-        others.gym, gates, uploads, others.replies, others.commands, clock, door.deadline_s
+        backends.gym, gates, uploads, backends.replies, backends.commands, clock, door.deadline_s
     )
-    shell = AsgiApplication(
+    scanner = AsgiApplication(
         app,
         RequestLimits.of(settings),
         clock,
-        lifespan=Lifespan(callers, gates, sightings, on_stop=on_stop),
+        lifespan=Lifespan(authenticator, gates, sightings, on_stop=on_stop),
         direct={SCANS: scans.scan},
         route_suffix=_ROUTE_SUFFIX,
         names_request=names_request,
     )
-    return Scanner(shell, scans)
+    return Scanner(scanner, scans)

@@ -66,11 +66,11 @@ class OfflineUploads:
         self._within_s = _DEADLINES * deadline_s
         self._clock = clock
 
-    async def record(self, asker: Principal, elements: Sequence[Element]) -> list[UploadedScan]:
+    async def record(self, principal: Principal, elements: Sequence[Element]) -> list[UploadedScan]:
         """Record the scans of one upload.
 
         Args:
-            asker: the device, or staff.
+            principal: the device, or staff.
             elements: as `read_upload` returns them.
 
         Returns:
@@ -80,7 +80,7 @@ class OfflineUploads:
             ApiProblem: `invalid_request` when no element can be read, `too_many_scans`, or `unavailable`.
         """
         _raise_if_all_are_invalid(elements)
-        if wait_s := self._rate.take(asker.id, len(elements)):
+        if wait_s := self._rate.take(principal.id, len(elements)):
             raise retryable("too_many_scans", "This device uploads scans faster than allowed.", seconds=int(wait_s) + 1)
         check_replies(self._replies)
         until = asyncio.get_running_loop().time() + self._within_s
@@ -88,16 +88,16 @@ class OfflineUploads:
 
         async def one(element: Element) -> UploadedScan:
             async with turn:
-                return await self._uploaded(asker, element, until)
+                return await self._uploaded(principal, element, until)
 
         return await asyncio.gather(*(one(element) for element in elements))
 
-    async def _uploaded(self, asker: Principal, element: Element, until: float) -> UploadedScan:
+    async def _uploaded(self, principal: Principal, element: Element, until: float) -> UploadedScan:
         if isinstance(element, InvalidElement):
             detail = f"{element.fault.field or 'scan'}: {element.fault.detail}"[:_LONGEST_DETAIL]
             return UploadedScan(scan_id=element.scan_id, status=UploadStatus.INVALID, detail=detail)
         try:
-            return await self._recorded(asker, element, until)
+            return await self._recorded(principal, element, until)
         except ApiProblem as problem:
             # A command that was sent is in Kafka, and will be recorded.
             status = UploadStatus.QUEUED if problem.code == "no_answer_in_time" else UploadStatus.NOT_TAKEN
@@ -109,16 +109,16 @@ class OfflineUploads:
             detail = "Internal error. Send the scan again with the same scan_id."
             return UploadedScan(scan_id=element.scan_id, status=UploadStatus.NOT_TAKEN, detail=detail)
 
-    async def _recorded(self, asker: Principal, scan: NewOfflineScan, until: float) -> UploadedScan:
+    async def _recorded(self, principal: Principal, scan: NewOfflineScan, until: float) -> UploadedScan:
         found = self._gates.remembered(scan.gate_id) or await self._gates.get(scan.gate_id)
-        gate = checked_gate(found, own_gym(asker))
+        gate = checked_gate(found, own_gym(principal))
         left_s = until - asyncio.get_running_loop().time()
         if left_s <= 0:
             raise retryable("busy", "The upload takes too long; send the rest again.")
         now = self._clock()
         request = ScanRequest(
             scan_id=scan.scan_id,
-            asked_by=asker.id,
+            asked_by=principal.id,
             gym_id=gate.gym_id,
             gate_id=gate.id,
             direction=Direction(scan.direction),

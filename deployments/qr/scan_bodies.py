@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from deployments.http.msgspec_faults import fault_of
 from deployments.http.problems import ApiProblem, Fault
 from domain.door.model import Direction
 
@@ -94,7 +95,7 @@ def read_scan(body: bytes) -> NewScan:
     try:
         scan = _scans.decode(body)
     except msgspec.ValidationError as error:
-        fault = _fault(error)
+        fault = fault_of(error, NewScan)
         faults = [Fault(fault.field or "body", fault.detail)]
         raise ApiProblem("invalid_request", "The scan is not valid.", faults=faults) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -131,7 +132,7 @@ def _element(value: object) -> NewOfflineScan | InvalidElement:
         raw = json.dumps(value).encode()
         scan = _elements.decode(raw)
     except msgspec.ValidationError as error:
-        return InvalidElement(_scan_id(raw), _fault(error))
+        return InvalidElement(_scan_id(raw), fault_of(error, NewOfflineScan))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return InvalidElement(_scan_id(raw), Fault("", "is not JSON"))
     at = _in_utc(scan.scanned_at)
@@ -159,8 +160,3 @@ def _malformed() -> ApiProblem:
 
 def _invalid_upload(field: str, detail: str) -> ApiProblem:
     return ApiProblem("invalid_request", "The upload is not valid.", faults=[Fault(field, detail)])
-
-
-def _fault(error: msgspec.ValidationError) -> Fault:
-    what, _, where = str(error).partition(" - at `$.")
-    return Fault(where.rstrip("`") or what.partition("required field `")[2].rstrip("`"), what)

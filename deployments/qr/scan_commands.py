@@ -37,14 +37,14 @@ class ScanCommands:
         replies: receives the door's replies.
         producer: puts commands on Kafka.
         payments: is asked when a payment could lift a refusal.
-        tally: counts the scanned passes by their status.
+        metrics: counts the scanned passes by their status.
     """
 
-    def __init__(self, replies: Replies, producer: Producer, payments: AskPayments, tally: MetricsRegistry) -> None:
+    def __init__(self, replies: Replies, producer: Producer, payments: AskPayments, metrics: MetricsRegistry) -> None:
         self._replies = replies
         self._producer = producer
         self._payments = payments
-        self._readings = tally.counter(PASS_READINGS)
+        self._readings = metrics.counter(PASS_READINGS)
         self._deciding: set[asyncio.Task[DoorReply]] = set()
 
     async def decide(self, scan: ScanRequest, until: float) -> DoorReply:

@@ -35,7 +35,7 @@ def scan_schemas() -> dict[str, Any]:
 
 SCAN_OPERATION: dict[str, Any] = {
     "tags": ["door"],
-    "summary": "Scan",
+    "summary": "Scan a pass at a gate",
     "description": "Scan a pass at a gate. A refusal is a 200 too, with `outcome: refused` and its reason.\n\n"
     "After 503 `no_answer_in_time` repeat the scan with the same `scan_id` until it is answered, or annul it.",
     "operationId": "scan_scans_post",

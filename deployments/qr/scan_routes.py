@@ -32,13 +32,14 @@ def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("door")
 
-    @routes.get("/scans/{scan_id:path}", responses=declared("unknown_scan", "ambiguous_scan_id"))
-    async def kept_scan(scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans) -> ScanDocument:
+    @routes.get("/scans/{scan_id:path}", summary="Get a scan", responses=declared("unknown_scan", "ambiguous_scan_id"))
+    async def scan(scan_id: ScanId, principal: CurrentPrincipal, scans: OfScans) -> ScanDocument:
         """Get the answer to a scan. A device sees only its own scans, staff see all."""
-        return ScanDocument.of(_found(await _look_up(scans, asker, scan_id)))
+        return ScanDocument.of(_found(await _look_up(scans, principal, scan_id)))
 
     @routes.post(
         "/scans/{scan_id:path}/annul",
+        summary="Annul a scan",
         response_model=AnnulAnswerDocument,
         responses=declared(
             "unknown_scan",
@@ -51,25 +52,25 @@ def router() -> APIRouter:
         ),
     )
     async def annul(
-        scan_id: ScanId, asker: CurrentPrincipal, scans: OfScans, why: Annotated[NewAnnulment | None, Body()] = None
+        scan_id: ScanId, principal: CurrentPrincipal, scans: OfScans, why: Annotated[NewAnnulment | None, Body()] = None
     ) -> Response:
         """Annul a scan: its effects are undone. Idempotent.
 
         If the scan has not arrived yet, it is refused when it arrives.
         """
         now = scans.clock()
-        wanted = why or NewAnnulment()
-        if isinstance(asker, DevicePrincipal):
-            scan_id_, asked_by, gym_id = scan_id, asker.id, asker.gym_id
+        annulment = why or NewAnnulment()
+        if isinstance(principal, DevicePrincipal):
+            scan_id_, asked_by, gym_id = scan_id, principal.id, principal.gym_id
         else:
-            scan_id_, asked_by, gym_id = await _named_by_staff(scans, asker, scan_id, wanted)
+            scan_id_, asked_by, gym_id = await _named_by_staff(scans, principal, scan_id, annulment)
         request = AnnulRequest(
             scan_id=scan_id_,
             asked_by=asked_by,
             gym_id=gym_id,
-            by=asker.id,
-            by_staff=isinstance(asker, UserPrincipal),
-            reason=wanted.reason,
+            by=principal.id,
+            by_staff=isinstance(principal, UserPrincipal),
+            reason=annulment.reason,
             arrived_at=now,
             decide_by=now + timedelta(seconds=scans.deadline_s),
         )
@@ -79,11 +80,12 @@ def router() -> APIRouter:
 
     @routes.post(
         "/scans/offline",
+        summary="Upload offline scans",
         status_code=202,
         responses=declared("unavailable", "too_many_scans"),
         openapi_extra=UPLOAD_BODY,
     )
-    async def upload(request: Request, asker: CurrentPrincipal, scans: OfScans) -> UploadDocument:
+    async def upload(request: Request, principal: CurrentPrincipal, scans: OfScans) -> UploadDocument:
         """Record scans that a device made while it was offline, in any order. Idempotent.
 
         Each scan has already happened, so none is refused. A scan that contradicts the others is listed in
@@ -91,15 +93,15 @@ def router() -> APIRouter:
         invalid, the answer is 422. Each element counts towards the rate limit of its device.
         """
         elements = read_upload(await request.body())
-        return UploadDocument(items=await scans.uploads.record(asker, elements))
+        return UploadDocument(items=await scans.uploads.record(principal, elements))
 
     return routes
 
 
-async def _look_up(scans: ScanDependencies, asker: CurrentPrincipal, scan_id: str) -> StoredScan | Ambiguous | None:
-    if isinstance(asker, DevicePrincipal):
-        return await scans.gym(DoorRecordService.scan_of, asker.id, scan_id)
-    return await scans.gym(DoorRecordService.scan_for_staff, asker.id, scan_id)
+async def _look_up(scans: ScanDependencies, principal: CurrentPrincipal, scan_id: str) -> StoredScan | Ambiguous | None:
+    if isinstance(principal, DevicePrincipal):
+        return await scans.gym(DoorRecordService.scan_of, principal.id, scan_id)
+    return await scans.gym(DoorRecordService.scan_for_staff, principal.id, scan_id)
 
 
 def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:
@@ -111,18 +113,18 @@ def _found(scan: StoredScan | Ambiguous | None) -> StoredScan:
 
 
 async def _named_by_staff(
-    scans: ScanDependencies, asker: UserPrincipal, scan_id: str, wanted: NewAnnulment
+    scans: ScanDependencies, principal: UserPrincipal, scan_id: str, annulment: NewAnnulment
 ) -> tuple[str, UUID, UUID]:
     """The scan's own id, who scanned, and the gym."""
-    if not wanted.reason:
+    if not annulment.reason:
         raise ApiProblem(
             "invalid_request", "Staff must give a reason to annul a scan.", faults=[Fault("reason", "is missing")]
         )
-    kept = await _look_up(scans, asker, scan_id)
-    if kept is None and wanted.gate_id is not None:
-        gate = await scans.gates.get(wanted.gate_id)
+    kept = await _look_up(scans, principal, scan_id)
+    if kept is None and annulment.gate_id is not None:
+        gate = await scans.gates.get(annulment.gate_id)
         if gate is None:
             raise ApiProblem("unknown_gate", "There is no gate with this gate_id.")
-        return scan_id, asker.id, gate.gym_id
+        return scan_id, principal.id, gate.gym_id
     scan = _found(kept)
     return scan.answer.scan_id, scan.asked_by, scan.answer.gym_id

@@ -44,7 +44,7 @@ class ScanService:
     """Answers scans. Decides nothing: the door does.
 
     Args:
-        callers: authenticates devices and staff.
+        authenticator: authenticates devices and staff.
         gates: the gates, cached.
         verifier: reads passes.
         commands: sends scans to the door.
@@ -53,13 +53,13 @@ class ScanService:
         deadline_s: how long after its arrival a scan may still be decided, in seconds.
         sightings: when devices were seen last, and how wrong their clocks are.
         clock: the present.
-        tally: counts answers and how long they took.
+        metrics: counts answers and how long they took.
     """
 
     def __init__(
         self,
         *,
-        callers: Authenticator,
+        authenticator: Authenticator,
         gates: ConfirmedCache[Gate],
         verifier: Verifier,
         commands: ScanCommands,
@@ -68,9 +68,9 @@ class ScanService:
         deadline_s: float,
         sightings: DeviceSightings,
         clock: Clock,
-        tally: MetricsRegistry,
+        metrics: MetricsRegistry,
     ) -> None:
-        self._callers = callers
+        self._authenticator = authenticator
         self._gates = gates
         self._verifier = verifier
         self._commands = commands
@@ -80,8 +80,8 @@ class ScanService:
         self._wait_s = deadline_s + _REPLY_MARGIN_S
         self._sightings = sightings
         self._clock = clock
-        self._answers = tally.counter(ANSWERS)
-        self._seconds = tally.histogram(ANSWER_SECONDS)
+        self._answers = metrics.counter(ANSWERS)
+        self._seconds = metrics.histogram(ANSWER_SECONDS)
 
     async def scan(self, request: DirectRequest) -> bytes:
         """Answer `POST /scans`.
@@ -94,11 +94,11 @@ class ScanService:
         """
         with self._measured():
             until = request.arrived_loop_s + self._wait_s
-            asker: Principal | None = self._callers.recognised(request.authorization)
-            if asker is None:
-                asker = await _before(until, self._callers.identify(request.authorization, request.client()))
-            require_right(asker, RIGHTS[SCANS])
-            return await self._decided(asker.id, own_gym(asker), request.body, request.arrived_at, until)
+            principal: Principal | None = self._authenticator.recognised(request.authorization)
+            if principal is None:
+                principal = await _before(until, self._authenticator.identify(request.authorization, request.client()))
+            require_right(principal, RIGHTS[SCANS])
+            return await self._decided(principal.id, own_gym(principal), request.body, request.arrived_at, until)
 
     async def scan_by_staff(self, staff_id: UUID, body: bytes) -> bytes:
         """Answer a scan of a staff member whom another application has authenticated.
@@ -161,9 +161,9 @@ class ScanService:
             self._seconds.observe(perf_counter() - began_s)
 
 
-def own_gym(asker: Principal) -> UUID | None:
+def own_gym(principal: Principal) -> UUID | None:
     """The gym that a device is limited to; None for staff."""
-    return asker.gym_id if isinstance(asker, DevicePrincipal) else None
+    return principal.gym_id if isinstance(principal, DevicePrincipal) else None
 
 
 def checked_gate(gate: Gate | None, device_gym: UUID | None) -> Gate:

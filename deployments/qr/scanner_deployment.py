@@ -46,12 +46,12 @@ class QrScanner(Replica):
         self._producer = producer = CommandProducer(own)
         self.resources.add("producer", producer.close)  # sends what is queued
         self._replies.start()
-        tally = MetricsRegistry()
-        self.resources.add("tally", tally.stop)
-        tally.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
-        tally.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
-        tally.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
-        tally.start(RayExporter)
+        metrics = MetricsRegistry()
+        self.resources.add("metrics", metrics.stop)
+        metrics.add_callback(LATE_REPLIES, lambda: self._replies.late_replies)
+        metrics.add_callback(LOST_COMMANDS, lambda: producer.refused, "refused")
+        metrics.add_callback(LOST_COMMANDS, lambda: producer.failed_deliveries, "undelivered")
+        metrics.start(RayExporter)
         self._app, self._scans = assemble_scanner(
             ScannerBackends(
                 gym=gym_by_handle(serve.get_deployment_handle("Gym", API)),
@@ -67,7 +67,7 @@ class QrScanner(Replica):
             system_clock,
             on_stop=self._close,
             names_request=False,  # Serve's server does
-            tally=tally,
+            metrics=metrics,
         )
 
     def __serve_build_asgi_app__(self) -> AsgiApplication:

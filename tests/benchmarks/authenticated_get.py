@@ -51,10 +51,10 @@ def serve(port: int, *, authenticated: bool, answers: "multiprocessing.Queue[str
     rig = Rig(World(Store(url)), api=API.model_copy(update={"requests_per_user_per_second": 10**9}))
     configure_logging(rig.settings.model_copy(update={"log_level": "WARNING"}))
     rest = rig.shell._rest  # noqa: SLF001 - a FastAPI application
-    keeper: RouteGuard = rest.state.gatekeeper  # type: ignore[attr-defined]
-    keeper.callers._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
+    keeper: RouteGuard = rest.state.guard  # type: ignore[attr-defined]
+    keeper.authenticator._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
     rights = {**RIGHTS, ("GET", "/health"): USER} if authenticated else RIGHTS
-    app = build_rest(rest.state.parts, replace(keeper, rights=rights))  # type: ignore[attr-defined]
+    app = build_rest(rest.state.dependencies, replace(keeper, rights=rights))  # type: ignore[attr-defined]
     shell = AsgiApplication(app, RequestLimits.of(rig.settings), system_clock, lifespan=Lifespan())
     user_id = new_id()
     email = f"{user_id}@example.org"

@@ -64,7 +64,7 @@ def serve(port: int, answers: "multiprocessing.Queue[str]", *, looks: bool) -> N
     configure_logging(rig.settings.model_copy(update={"log_level": "WARNING"}))
     rest: Any = rig.shell._rest  # noqa: SLF001 - a FastAPI application
     services = ThreadedServices(rig, looks=looks)
-    rest.state.parts = replace(rest.state.parts, gym=services)
+    rest.state.dependencies = replace(rest.state.dependencies, gym=services)
     answers.put(rig.bearer(Role.ADMIN)["Authorization"])
     uvicorn.run(rig.shell, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import jsonschema  # type: ignore[import-untyped]
@@ -15,6 +16,17 @@ from tests.contract.openapi_contract import OpenApiContract
 from tests.servers import migrate
 from tests.unit.gateway.rig import Rig
 from tests.world import World
+
+AREAS = ("door", "gyms", "identity", "machines", "memberships", "passes", "payments", "system")
+VERBS = frozenset(
+    {
+        *("Add", "Adjust", "Annul", "Ban", "Change", "Check", "Claim", "Confirm", "Create", "Delete"),
+        *("Disable", "Enable", "End", "Export", "Finish", "Freeze", "Get", "Lift", "List", "Mark", "Receive"),
+        *("Reconcile", "Record", "Redirect", "Refresh", "Refund", "Release", "Remove", "Reopen", "Replace"),
+        *("Request", "Resend", "Reset", "Retire", "Reverse", "Revoke", "Scan", "Set", "Settle", "Show", "Sign"),
+        *("Start", "Upload", "Use", "Withdraw"),
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +52,35 @@ def test_every_operation_says_who_may_call_it_and_what_can_go_wrong(document: di
             assert ("/api/docs#unauthenticated" in str(operation)) != right.public
             assert operation["description"]
             assert operation["tags"]
+
+
+def operations_of(document: dict[str, object]) -> list[dict[str, Any]]:
+    paths: dict[str, dict[str, dict[str, Any]]] = document["paths"]  # type: ignore[assignment]
+    return [operation for operations in paths.values() for operation in operations.values()]
+
+
+def test_every_summary_is_a_short_imperative(document: dict[str, object]) -> None:
+    for operation in operations_of(document):
+        summary = operation["summary"]
+        assert summary.split()[0] in VERBS, f"{operation['operationId']}: `{summary}` does not begin with a known verb"
+        assert len(summary) <= 60
+        assert not summary.endswith(".")
+
+
+def test_operation_ids_and_summaries_are_unique(document: dict[str, object]) -> None:
+    operations = operations_of(document)
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    assert len({operation["summary"] for operation in operations}) == len(operations)
+
+
+def test_operations_are_grouped_by_area(document: dict[str, object]) -> None:
+    assert {tuple(operation["tags"]) for operation in operations_of(document)} == {(area,) for area in AREAS}
+
+
+def test_the_scan_stands_first_among_the_operations_of_the_door(document: dict[str, object]) -> None:
+    paths = list(document["paths"])  # type: ignore[call-overload]
+    assert [path for path in paths if path.startswith("/scans")] == paths[:4]
+    assert paths[0] == "/scans"
 
 
 def test_every_problem_but_those_of_no_route_is_declared_somewhere(document: dict[str, object]) -> None:

@@ -155,7 +155,7 @@ MUTATIONS: Sequence[Mutation] = (
         "revoked-device",
         "a device that was revoked is let through, because its credential was recognised before",
         "deployments/http/auth.py",
-        [("return asker if self._devices.remembered(asker.id) == key else None", "return asker")],
+        [("return principal if self._devices.remembered(principal.id) == key else None", "return principal")],
         [f"{_GATEWAY}test_scan_call.py::test_a_device_that_scanned_before_is_refused_once_its_key_is_another_or_none"],
     ),
     Mutation(
@@ -164,7 +164,7 @@ MUTATIONS: Sequence[Mutation] = (
         "deployments/http/auth.py",
         [
             (
-                "allowed = right.device if isinstance(asker, DevicePrincipal) else right.role in asker.roles",
+                "allowed = right.device if isinstance(principal, DevicePrincipal) else right.role in principal.roles",
                 "allowed = True",
             )
         ],

@@ -31,38 +31,41 @@ from integrations.kafka.messages import HeadCountCommand
 
 def router() -> APIRouter:
     """The routes."""
-    routes = guarded_router("gyms")
+    routes = guarded_router("door")
 
-    @routes.get("/gyms/{gym_id}/visits", responses=declared("unknown_gym"))
+    @routes.get("/gyms/{gym_id}/visits", summary="List the visits at a gym", responses=declared("unknown_gym"))
     async def visits(
         gym_id: UUID,
-        parts: Deps,
-        asked: PageQuery,
+        deps: Deps,
+        page: PageQuery,
         day: Annotated[Day | None, Query(description="Of the gym's own calendar: visits that began on it.")] = None,
     ) -> Listing[GymVisitDocument]:
         """List the visits at a gym, newest first."""
         return listing(
-            raise_on_refusal(await parts.gym(DoorRecordService.visits_at, gym_id, day, asked)),
+            raise_on_refusal(await deps.gym(DoorRecordService.visits_at, gym_id, day, page)),
             GymVisitDocument.model_validate,
         )
 
-    @routes.get("/users/{user_id}/visits")
-    async def visits_of(user_id: UUID, parts: Deps, asked: PageQuery) -> Listing[GymVisitDocument]:
+    @routes.get("/users/{user_id}/visits", summary="List the visits of a member")
+    async def visits_of(user_id: UUID, deps: Deps, page: PageQuery) -> Listing[GymVisitDocument]:
         """List the visits of a member, newest first."""
         return listing(
-            await parts.gym(DoorRecordService.visits_of_member, user_id, asked), GymVisitDocument.model_validate
+            await deps.gym(DoorRecordService.visits_of_member, user_id, page), GymVisitDocument.model_validate
         )
 
-    @routes.get("/gyms/{gym_id}/head-counts", responses=declared("unknown_gym"))
-    async def head_counts(gym_id: UUID, parts: Deps, asked: PageQuery) -> Listing[HeadCountDocument]:
+    @routes.get(
+        "/gyms/{gym_id}/head-counts", summary="List the head counts at a gym", responses=declared("unknown_gym")
+    )
+    async def head_counts(gym_id: UUID, deps: Deps, page: PageQuery) -> Listing[HeadCountDocument]:
         """List the head counts at a gym, newest first."""
         return listing(
-            raise_on_refusal(await parts.gym(DoorRecordService.head_counts, gym_id, asked)),
+            raise_on_refusal(await deps.gym(DoorRecordService.head_counts, gym_id, page)),
             HeadCountDocument.model_validate,
         )
 
     @routes.post(
         "/gyms/{gym_id}/head-counts",
+        summary="Record a head count",
         response_model=HeadCountAnswerDocument,
         responses=declared(
             *("unknown_gym", "request_id_reused", "count_not_plausible", "count_too_late"),
@@ -71,42 +74,42 @@ def router() -> APIRouter:
     )
     async def count_heads(
         gym_id: UUID,
-        wanted: NewHeadCount,
+        body: NewHeadCount,
         user: CurrentUser,
-        parts: Deps,
+        deps: Deps,
         request: Request,
         key: IdempotencyKey = None,
     ) -> Response:
         """Correct who is inside after a head count: the oldest visits end, or visits without a name begin."""
-        now = parts.clock()
+        now = deps.clock()
         count = HeadCountRequest(
-            count_id=wanted.count_id or request_id_from_key(request, key) or str(new_id()),
+            count_id=body.count_id or request_id_from_key(request, key) or str(new_id()),
             gym_id=gym_id,
             by=user.id,
-            counted=wanted.counted,
-            reason=wanted.reason,
+            counted=body.counted,
+            reason=body.reason,
             arrived_at=now,
-            decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
+            decide_by=now + timedelta(seconds=deps.settings.door.deadline_s),
         )
-        command = HeadCountCommand(command_id=new_id(), reply_to=parts.replies.reply_to, count=count)
-        answer = await ask_door(parts, command, gym_id, count.decide_by, "head_count_answer")
+        command = HeadCountCommand(command_id=new_id(), reply_to=deps.replies.reply_to, count=count)
+        answer = await ask_door(deps, command, gym_id, count.decide_by, "head_count_answer")
         return Response(answer, media_type="application/json")
 
-    @routes.get("/gyms/{gym_id}/conflicts", responses=declared("unknown_gym"))
+    @routes.get("/gyms/{gym_id}/conflicts", summary="List the conflicts at a gym", responses=declared("unknown_gym"))
     async def conflicts(
         gym_id: UUID,
-        parts: Deps,
-        asked: PageQuery,
+        deps: Deps,
+        page: PageQuery,
         settled: Annotated[bool, Query(description="List settled conflicts instead of open ones.")] = False,  # noqa: FBT002 - a query
     ) -> Listing[ConflictDocument]:
         """List the conflicts of offline scans, newest first."""
-        found = raise_on_refusal(await parts.gym(DoorRecordService.conflicts, gym_id, settled, asked))
+        found = raise_on_refusal(await deps.gym(DoorRecordService.conflicts, gym_id, settled, page))
         return listing(found, ConflictDocument.model_validate)
 
-    @routes.post("/conflicts/{conflict_id}/settle", responses=declared("unknown_conflict"))
-    async def settle(conflict_id: UUID, wanted: Settlement, user: CurrentUser, parts: Deps) -> ConflictDocument:
+    @routes.post("/conflicts/{conflict_id}/settle", summary="Settle a conflict", responses=declared("unknown_conflict"))
+    async def settle(conflict_id: UUID, settlement: Settlement, user: CurrentUser, deps: Deps) -> ConflictDocument:
         """Record what staff found out about a conflict. To undo its scan, annul the scan."""
-        found = await parts.gym(DoorRecordService.settle_conflict, conflict_id, user.id, wanted.note)
+        found = await deps.gym(DoorRecordService.settle_conflict, conflict_id, user.id, settlement.note)
         return ConflictDocument.model_validate(raise_on_refusal(found))
 
     return routes

@@ -19,16 +19,20 @@ _DAY = 24 * 60
 
 def router() -> APIRouter:
     """The routes."""
-    routes = guarded_router("gyms")
+    routes = guarded_router("door")
 
-    @routes.get("/gyms/{gym_id}/service-level", responses=declared("unknown_gym"))
+    @routes.get(
+        "/gyms/{gym_id}/service-level",
+        summary="Get the service level of a gym's doors",
+        responses=declared("unknown_gym"),
+    )
     async def service_level(
         gym_id: UUID,
-        parts: Deps,
+        deps: Deps,
         minutes: Annotated[int, Query(ge=1, le=_DAY, description="The period that ends now, in minutes.")] = 60,
     ) -> ServiceLevelDocument:
         """Get scans by outcome and reason, decision times, gates and devices, from at most the latest 2,000 scans."""
-        found = await parts.gym(LiveService.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
+        found = await deps.gym(LiveService.service_level, gym_id, timedelta(minutes=minutes), MOST_SCANS)
         return ServiceLevelDocument.model_validate(raise_on_refusal(found))
 
     return routes

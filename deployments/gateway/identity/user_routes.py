@@ -14,12 +14,12 @@ from deployments.gym.pictures import PictureService
 from deployments.http.auth import UserPrincipal
 from deployments.http.dependencies import CurrentPrincipal, CurrentUser
 from deployments.http.door_replies import ask_door
+from deployments.http.etags import NoneMatch
 from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.pictures import (
     PICTURE_RESPONSES,
     PROBLEMS,
     UNCHANGING,
-    NoneMatch,
     Sha256,
     no_picture,
     upload_body,
@@ -37,81 +37,89 @@ from domain.ids import new_id
 from domain.images.model import Shelf, Size
 from integrations.kafka.messages import EndVisitCommand
 
-me_router = guarded_router("me")
-users_router = guarded_router("users")
+me_router = guarded_router("identity")
+users_router = guarded_router("identity")
 
 _DELETION_PROBLEMS = ("unknown_user", "last_admin", "no_answer_in_time", "not_decided")
 
 
-@me_router.get("/me", responses=declared("not_found"))
-async def me(user: CurrentUser, parts: Deps) -> MeDocument:
+@me_router.get("/me", summary="Get my account", responses=declared("not_found"))
+async def me(user: CurrentUser, deps: Deps) -> MeDocument:
     """Get my account."""
-    row = await parts.identity(UserService.user, user.id)
+    row = await deps.identity(UserService.user, user.id)
     if row is None:
         raise ApiProblem("not_found", "This account was deleted.")
     return MeDocument.of(row, user.roles)
 
 
-@me_router.patch("/me", responses=declared("unknown_user"))
-async def change_me(new: NewName, user: CurrentUser, parts: Deps) -> MeDocument:
+@me_router.patch("/me", summary="Change my account", responses=declared("unknown_user"))
+async def change_me(new: NewName, user: CurrentUser, deps: Deps) -> MeDocument:
     """Change my name, as gates show it."""
-    row = raise_on_refusal(await parts.identity(UserService.rename, user.id, new.name, user.id))
+    row = raise_on_refusal(await deps.identity(UserService.rename, user.id, new.name, user.id))
     return MeDocument.of(row, user.roles)
 
 
-@me_router.delete("/me", status_code=204, responses=declared(*_DELETION_PROBLEMS))
-async def delete_me(user: CurrentUser, parts: Deps) -> Response:
+@me_router.delete("/me", summary="Delete my account", status_code=204, responses=declared(*_DELETION_PROBLEMS))
+async def delete_me(user: CurrentUser, deps: Deps) -> Response:
     """Delete my account. Passes and sessions end at once; visits are kept without a name. This cannot be undone.
 
     After a 503 repeat the call: every step is idempotent.
     """
-    await _delete_account(parts, user.id, user.id)
+    await _delete_account(deps, user.id, user.id)
     return Response(status_code=204)
 
 
-@me_router.get("/me/export")
-async def export(user: CurrentUser, parts: Deps) -> dict[str, Any]:
+@me_router.get("/me/export", summary="Export my data")
+async def export(user: CurrentUser, deps: Deps) -> dict[str, Any]:
     """Export all data that is stored about me, table by table."""
-    return await parts.identity(UserService.export, user.id)
+    return await deps.identity(UserService.export, user.id)
 
 
-@me_router.get("/me/visits")
-async def visits(user: CurrentUser, parts: Deps, page: PageQuery) -> Listing[VisitDocument]:
+@me_router.get("/me/visits", summary="List my visits")
+async def visits(user: CurrentUser, deps: Deps, page: PageQuery) -> Listing[VisitDocument]:
     """List my visits, newest first."""
-    return listing(await parts.gym(DoorRecordService.visits, user.id, page), VisitDocument.model_validate)
+    return listing(await deps.gym(DoorRecordService.visits, user.id, page), VisitDocument.model_validate)
 
 
 @me_router.put(
-    "/me/picture", responses=declared("unknown_user", *UPLOAD_PROBLEMS), openapi_extra=upload_body({}, raw=True)
+    "/me/picture",
+    summary="Set my picture",
+    responses=declared("unknown_user", *UPLOAD_PROBLEMS),
+    openapi_extra=upload_body({}, raw=True),
 )
-async def set_picture(request: Request, user: CurrentUser, parts: Deps) -> PictureDocument:
+async def set_picture(request: Request, user: CurrentUser, deps: Deps) -> PictureDocument:
     """Set my picture. Gates and staff see it."""
-    async with parts.uploads.quarantined(request) as upload:
-        address = raise_on_refusal(await parts.gym(PictureService.set, user.id, upload.key))
+    async with deps.uploads.quarantined(request) as upload:
+        address = raise_on_refusal(await deps.gym(PictureService.set, user.id, upload.key))
     return PictureDocument(picture_url=address)
 
 
-@me_router.delete("/me/picture", status_code=204, responses=declared("unknown_user"))
-async def remove_picture(user: CurrentUser, parts: Deps) -> Response:
+@me_router.delete("/me/picture", summary="Remove my picture", status_code=204, responses=declared("unknown_user"))
+async def remove_picture(user: CurrentUser, deps: Deps) -> Response:
     """Remove my picture. Idempotent."""
-    raise_on_refusal(await parts.gym(PictureService.remove, user.id))
+    raise_on_refusal(await deps.gym(PictureService.remove, user.id))
     return Response(status_code=204)
 
 
-@me_router.get("/pictures/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
-async def named(
-    sha256: Sha256, asker: CurrentPrincipal, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
+@me_router.get(
+    "/pictures/{sha256}",
+    summary="Get a member's picture",
+    response_class=Response,
+    responses=PICTURE_RESPONSES | declared(*PROBLEMS),
+)
+async def member_picture(
+    sha256: Sha256, principal: CurrentPrincipal, deps: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
 ) -> Response:
     """Get a picture of a member. Only staff, devices and the member can see it."""
-    is_member = isinstance(asker, UserPrincipal) and not asker.is_staff
-    if is_member and await parts.gym(PictureService.picture_of, asker.id) != sha256:
+    is_member = isinstance(principal, UserPrincipal) and not principal.is_staff
+    if is_member and await deps.gym(PictureService.picture_of, principal.id) != sha256:
         raise no_picture()
-    return await parts.pictures.show(Shelf.MEMBERS, sha256, size, UNCHANGING, if_none_match)
+    return await deps.pictures.show(Shelf.MEMBERS, sha256, size, UNCHANGING, if_none_match)
 
 
-@users_router.get("/users")
+@users_router.get("/users", summary="List users")
 async def users(
-    parts: Deps,
+    deps: Deps,
     page: PageQuery,
     search: Annotated[
         str | None,
@@ -122,76 +130,84 @@ async def users(
     state: UserState | None = None,
 ) -> Listing[UserDocument]:
     """List the users who have signed in at least once. The order is stable while users come and go."""
-    wanted = UserFilter(search, role, state)
-    return listing(await parts.identity(UserService.users, wanted, page), UserDocument.model_validate)
+    filters = UserFilter(search, role, state)
+    return listing(await deps.identity(UserService.users, filters, page), UserDocument.model_validate)
 
 
-@users_router.get("/users/{user_id}", responses=declared("unknown_user"))
-async def user(user_id: UUID, parts: Deps) -> UserDocument:
+@users_router.get("/users/{user_id}", summary="Get a user", responses=declared("unknown_user"))
+async def user(user_id: UUID, deps: Deps) -> UserDocument:
     """Get a user."""
-    return UserDocument.model_validate(found(await parts.identity(UserService.user, user_id), "unknown_user"))
+    return UserDocument.model_validate(found(await deps.identity(UserService.user, user_id), "unknown_user"))
 
 
-@users_router.delete("/users/{user_id}", status_code=204, responses=declared(*_DELETION_PROBLEMS))
-async def delete_user(user_id: UUID, asker: CurrentUser, parts: Deps) -> Response:
+@users_router.delete(
+    "/users/{user_id}", summary="Delete a user", status_code=204, responses=declared(*_DELETION_PROBLEMS)
+)
+async def delete_user(user_id: UUID, admin: CurrentUser, deps: Deps) -> Response:
     """Delete the account of a user, like `DELETE /me`. After a 503 repeat the call: every step is idempotent."""
-    await _delete_account(parts, asker.id, user_id)
+    await _delete_account(deps, admin.id, user_id)
     return Response(status_code=204)
 
 
-@users_router.get("/users/{user_id}/history", responses=declared("unknown_user"))
-async def history(user_id: UUID, parts: Deps, page: PageQuery) -> Listing[UserChangeDocument]:
+@users_router.get("/users/{user_id}/history", summary="List the changes of a user", responses=declared("unknown_user"))
+async def history(user_id: UUID, deps: Deps, page: PageQuery) -> Listing[UserChangeDocument]:
     """List the changes of an account, newest first."""
-    changes = raise_on_refusal(await parts.identity(UserService.history, user_id, page))
+    changes = raise_on_refusal(await deps.identity(UserService.history, user_id, page))
     return listing(changes, UserChangeDocument.model_validate)
 
 
-@users_router.put("/users/{user_id}/roles/{role}", responses=declared("unknown_user"))
-async def give_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) -> UserDocument:
+@users_router.put("/users/{user_id}/roles/{role}", summary="Add a role to a user", responses=declared("unknown_user"))
+async def give_role(user_id: UUID, role: Role, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Give a role to a user. The user's next token has it; `POST /sessions/refresh` brings one."""
-    by = asker.as_function_caller
-    changed = raise_on_refusal(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.ADD))
+    by = admin.as_function_caller
+    changed = raise_on_refusal(await deps.identity(UserService.change_role, by, user_id, role, RoleAction.ADD))
     return UserDocument.model_validate(changed)
 
 
-@users_router.delete("/users/{user_id}/roles/{role}", responses=declared("unknown_user", "last_admin"))
-async def take_role(user_id: UUID, role: Role, asker: CurrentUser, parts: Deps) -> UserDocument:
+@users_router.delete(
+    "/users/{user_id}/roles/{role}",
+    summary="Remove a role from a user",
+    responses=declared("unknown_user", "last_admin"),
+)
+async def take_role(user_id: UUID, role: Role, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Remove a role from a user. Takes effect within 5 s. The last admin keeps the role."""
-    by = asker.as_function_caller
-    changed = raise_on_refusal(await parts.identity(UserService.change_role, by, user_id, role, RoleAction.REMOVE))
+    by = admin.as_function_caller
+    changed = raise_on_refusal(await deps.identity(UserService.change_role, by, user_id, role, RoleAction.REMOVE))
     return UserDocument.model_validate(changed)
 
 
-@users_router.post("/users/{user_id}/disable", responses=declared("unknown_user", "last_admin"))
-async def disable(user_id: UUID, asker: CurrentUser, parts: Deps) -> UserDocument:
+@users_router.post(
+    "/users/{user_id}/disable", summary="Disable a user", responses=declared("unknown_user", "last_admin")
+)
+async def disable(user_id: UUID, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Disable an account. Its sessions and passes are refused within 5 s. Idempotent."""
-    changed = raise_on_refusal(await parts.identity(UserService.set_enabled, asker.id, user_id, False))  # noqa: FBT003 - crosses a handle
+    changed = raise_on_refusal(await deps.identity(UserService.set_enabled, admin.id, user_id, False))  # noqa: FBT003 - crosses a handle
     return UserDocument.model_validate(changed)
 
 
-@users_router.post("/users/{user_id}/enable", responses=declared("unknown_user"))
-async def enable(user_id: UUID, asker: CurrentUser, parts: Deps) -> UserDocument:
+@users_router.post("/users/{user_id}/enable", summary="Enable a user", responses=declared("unknown_user"))
+async def enable(user_id: UUID, admin: CurrentUser, deps: Deps) -> UserDocument:
     """Enable a disabled account. Idempotent."""
-    changed = raise_on_refusal(await parts.identity(UserService.set_enabled, asker.id, user_id, True))  # noqa: FBT003 - crosses a handle
+    changed = raise_on_refusal(await deps.identity(UserService.set_enabled, admin.id, user_id, True))  # noqa: FBT003 - crosses a handle
     return UserDocument.model_validate(changed)
 
 
-async def _delete_account(parts: Dependencies, by: UUID, user_id: UUID) -> None:
+async def _delete_account(deps: Dependencies, by: UUID, user_id: UUID) -> None:
     """Delete an account: mark it, end an open visit at the door, erase the personal data. Each step is idempotent.
 
     Raises:
         ApiProblem: `unknown_user` or `last_admin`; `no_answer_in_time` or `unavailable`: repeat the call.
     """
-    gym_id = raise_on_refusal(await parts.identity(UserService.begin_deleting, by, user_id))
+    gym_id = raise_on_refusal(await deps.identity(UserService.begin_deleting, by, user_id))
     if gym_id is not None:
-        now = parts.clock()
+        now = deps.clock()
         end = EndVisitRequest(
             member_id=user_id,
             gym_id=gym_id,
             inferred=Inferred.ACCOUNT_DELETED,
             arrived_at=now,
-            decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
+            decide_by=now + timedelta(seconds=deps.settings.door.deadline_s),
         )
-        command = EndVisitCommand(command_id=new_id(), reply_to=parts.replies.reply_to, end=end)
-        await ask_door(parts, command, gym_id, end.decide_by, "end_visit_answer")
-    await parts.identity(UserService.finish_deleting, user_id)
+        command = EndVisitCommand(command_id=new_id(), reply_to=deps.replies.reply_to, end=end)
+        await ask_door(deps, command, gym_id, end.decide_by, "end_visit_answer")
+    await deps.identity(UserService.finish_deleting, user_id)

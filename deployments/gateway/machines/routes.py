@@ -20,7 +20,7 @@ from deployments.gateway.machines.use import decide_machine_use
 from deployments.gym.machines import MachineService
 from deployments.http.auth import can_see_retired
 from deployments.http.dependencies import CurrentPrincipal, CurrentUser
-from deployments.http.etags import ExpectedVersion, with_etag
+from deployments.http.etags import ExpectedVersion, NoneMatch, with_etag
 from deployments.http.idempotency import PROBLEMS as KEY_PROBLEMS
 from deployments.http.idempotency import IdempotencyKey, once_for_body_hash, request_id_from_key
 from deployments.http.openapi import file_response
@@ -30,7 +30,6 @@ from deployments.http.pictures import (
     PICTURE_RESPONSES,
     PROBLEMS,
     UNCHANGING,
-    NoneMatch,
     Sha256,
     no_picture,
     upload_body,
@@ -48,11 +47,11 @@ router = guarded_router("machines")
 _USE_PROBLEMS = declared("unknown_machine", "request_id_reused", "no_answer_in_time", "not_decided")
 
 
-@router.get("/gyms/{gym_id}/machines", responses=declared("unknown_gym"))
+@router.get("/gyms/{gym_id}/machines", summary="List the machines of a gym", responses=declared("unknown_gym"))
 async def machines(
     gym_id: UUID,
-    asker: CurrentPrincipal,
-    parts: Deps,
+    principal: CurrentPrincipal,
+    deps: Deps,
     page: PageQuery,
     type: Annotated[str | None, Query(max_length=50, description="Only machines of this type.")] = None,  # noqa: A002 - the name in the API
     free: Annotated[bool | None, Query(description="Only free machines, or only machines that are not free.")] = None,
@@ -60,33 +59,32 @@ async def machines(
     retired: Annotated[bool, Query(description="Include retired machines.")] = False,
 ) -> Listing[MachineDocument]:
     """List the machines of a gym."""
-    wanted = MachineFilter(type, free, retired)
-    found = await parts.gym(MachineService.machines, gym_id, wanted, page, retired_gym=can_see_retired(asker))
+    filters = MachineFilter(type, free, retired)
+    found = await deps.gym(MachineService.machines, gym_id, filters, page, retired_gym=can_see_retired(principal))
     return listing(raise_on_refusal(found), MachineDocument.of)
 
 
-@router.get("/machines/{machine_id}", responses=declared("unknown_machine"))
-async def machine(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
+@router.get("/machines/{machine_id}", summary="Get a machine", responses=declared("unknown_machine"))
+async def machine(machine_id: UUID, deps: Deps, response: Response) -> MachineDocument:
     """Get a machine, retired or not. Send its `ETag` with a change."""
-    return with_etag(
-        MachineDocument.of(raise_on_refusal(await parts.gym(MachineService.machine, machine_id))), response
-    )
+    return with_etag(MachineDocument.of(raise_on_refusal(await deps.gym(MachineService.machine, machine_id))), response)
 
 
 @router.post(
     "/gyms/{gym_id}/machines",
+    summary="Create a machine",
     status_code=201,
     responses=declared("unknown_gym", *UPLOAD_PROBLEMS, *KEY_PROBLEMS),
     openapi_extra=upload_body(NewMachine.model_json_schema()["properties"], raw=False),
 )
 async def create(
-    gym_id: UUID, request: Request, parts: Deps, response: Response, key: IdempotencyKey = None
+    gym_id: UUID, request: Request, deps: Deps, response: Response, key: IdempotencyKey = None
 ) -> MachineDocument:
     """Create a machine with its picture. Without a valid picture no machine is created."""
-    async with parts.uploads.quarantined(request, *NewMachine.model_fields) as upload:
+    async with deps.uploads.quarantined(request, *NewMachine.model_fields) as upload:
         new = _new_machine(upload.texts)
         once = once_for_body_hash(request, response, key, upload.content_hash)
-        created = raise_on_refusal(await once(parts.gym, MachineService.create, gym_id, new.as_text(), upload.key))
+        created = raise_on_refusal(await once(deps.gym, MachineService.create, gym_id, new.as_text(), upload.key))
     response.headers["Location"] = f"/api/machines/{created.id}"
     return with_etag(MachineDocument.of(created), response)
 
@@ -98,106 +96,124 @@ def _new_machine(texts: dict[str, str]) -> NewMachine:
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
 
 
-@router.patch("/machines/{machine_id}", responses=declared("unknown_machine"))
+@router.patch("/machines/{machine_id}", summary="Change a machine", responses=declared("unknown_machine"))
 async def edit(
-    machine_id: UUID, new: MachineEdit, expected: ExpectedVersion, parts: Deps, response: Response
+    machine_id: UUID, new: MachineEdit, expected: ExpectedVersion, deps: Deps, response: Response
 ) -> MachineDocument:
     """Change the texts of a machine."""
-    changed = raise_on_refusal(await parts.gym(MachineService.edit, machine_id, new.as_change(), expected))
+    changed = raise_on_refusal(await deps.gym(MachineService.edit, machine_id, new.as_change(), expected))
     return with_etag(MachineDocument.of(changed), response)
 
 
 @router.delete(
     "/machines/{machine_id}",
+    summary="Delete a machine",
     status_code=204,
     responses=declared("unknown_machine", "machine_in_use"),
 )
-async def delete(machine_id: UUID, expected: ExpectedVersion, parts: Deps) -> Response:
+async def delete(machine_id: UUID, expected: ExpectedVersion, deps: Deps) -> Response:
     """Delete a machine that nobody uses. The history of its use is kept."""
-    raise_on_refusal(await parts.gym(MachineService.delete, machine_id, expected))
+    raise_on_refusal(await deps.gym(MachineService.delete, machine_id, expected))
     return Response(status_code=204)
 
 
-@router.post("/machines/{machine_id}/retire", responses=declared("unknown_machine"))
-async def retire(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
+@router.post("/machines/{machine_id}/retire", summary="Retire a machine", responses=declared("unknown_machine"))
+async def retire(machine_id: UUID, deps: Deps, response: Response) -> MachineDocument:
     """Retire a machine: lists omit it, its address still works. Idempotent."""
-    retired = raise_on_refusal(await parts.gym(MachineService.set_retired, machine_id, True))  # noqa: FBT003 - crosses a handle
+    retired = raise_on_refusal(await deps.gym(MachineService.set_retired, machine_id, True))  # noqa: FBT003 - crosses a handle
     return with_etag(MachineDocument.of(retired), response)
 
 
-@router.post("/machines/{machine_id}/reopen", responses=declared("unknown_machine"))
-async def reopen(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
+@router.post("/machines/{machine_id}/reopen", summary="Reopen a machine", responses=declared("unknown_machine"))
+async def reopen(machine_id: UUID, deps: Deps, response: Response) -> MachineDocument:
     """Return a retired machine to service. Idempotent."""
-    reopened = raise_on_refusal(await parts.gym(MachineService.set_retired, machine_id, False))  # noqa: FBT003 - crosses a handle
+    reopened = raise_on_refusal(await deps.gym(MachineService.set_retired, machine_id, False))  # noqa: FBT003 - crosses a handle
     return with_etag(MachineDocument.of(reopened), response)
 
 
-@router.put("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
-async def out_of_order(machine_id: UUID, why: OutOfOrder, parts: Deps, response: Response) -> MachineDocument:
+@router.put(
+    "/machines/{machine_id}/out-of-order",
+    summary="Mark a machine as out of order",
+    responses=declared("unknown_machine"),
+)
+async def out_of_order(machine_id: UUID, why: OutOfOrder, deps: Deps, response: Response) -> MachineDocument:
     """Mark a machine as out of order, with the reason."""
-    marked = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, machine_id, why.reason))
+    marked = raise_on_refusal(await deps.gym(MachineService.set_out_of_order, machine_id, why.reason))
     return with_etag(MachineDocument.of(marked), response)
 
 
-@router.delete("/machines/{machine_id}/out-of-order", responses=declared("unknown_machine"))
-async def in_order(machine_id: UUID, parts: Deps, response: Response) -> MachineDocument:
+@router.delete(
+    "/machines/{machine_id}/out-of-order", summary="Mark a machine as working", responses=declared("unknown_machine")
+)
+async def working_again(machine_id: UUID, deps: Deps, response: Response) -> MachineDocument:
     """Mark a machine as working again. Idempotent."""
-    marked = raise_on_refusal(await parts.gym(MachineService.set_out_of_order, machine_id, None))
+    marked = raise_on_refusal(await deps.gym(MachineService.set_out_of_order, machine_id, None))
     return with_etag(MachineDocument.of(marked), response)
 
 
 @router.get(
     "/machines/{machine_id}/image",
+    summary="Get the picture of a machine",
     response_class=Response,
     responses=PICTURE_RESPONSES | declared("unknown_machine", *PROBLEMS),
 )
-async def image(machine_id: UUID, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
+async def image(machine_id: UUID, deps: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
     """Get the current picture of a machine."""
-    shown = raise_on_refusal(await parts.gym(MachineService.machine, machine_id))
+    shown = raise_on_refusal(await deps.gym(MachineService.machine, machine_id))
     if shown.image is None:
         raise no_picture()
-    return await parts.pictures.show(Shelf.MACHINES, shown.image, size, ASK_AGAIN, if_none_match)
+    return await deps.pictures.show(Shelf.MACHINES, shown.image, size, ASK_AGAIN, if_none_match)
 
 
 @router.put(
     "/machines/{machine_id}/image",
+    summary="Replace the picture of a machine",
     responses=declared("unknown_machine", *UPLOAD_PROBLEMS),
     openapi_extra=upload_body({}, raw=True),
 )
 async def replace(
-    machine_id: UUID, request: Request, expected: ExpectedVersion, parts: Deps, response: Response
+    machine_id: UUID, request: Request, expected: ExpectedVersion, deps: Deps, response: Response
 ) -> MachineDocument:
     """Replace the picture of a machine."""
-    async with parts.uploads.quarantined(request) as upload:
-        changed = raise_on_refusal(await parts.gym(MachineService.set_image, machine_id, upload.key, expected))
+    async with deps.uploads.quarantined(request) as upload:
+        changed = raise_on_refusal(await deps.gym(MachineService.set_image, machine_id, upload.key, expected))
     return with_etag(MachineDocument.of(changed), response)
 
 
-@router.get("/images/{sha256}", response_class=Response, responses=PICTURE_RESPONSES | declared(*PROBLEMS))
-async def named(sha256: Sha256, parts: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None) -> Response:
+@router.get(
+    "/images/{sha256}",
+    summary="Get a machine picture by its hash",
+    response_class=Response,
+    responses=PICTURE_RESPONSES | declared(*PROBLEMS),
+)
+async def machine_picture(
+    sha256: Sha256, deps: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
+) -> Response:
     """Get a picture of a machine by its hash. The picture at this address never changes."""
-    return await parts.pictures.show(Shelf.MACHINES, sha256, size, UNCHANGING, if_none_match)
+    return await deps.pictures.show(Shelf.MACHINES, sha256, size, UNCHANGING, if_none_match)
 
 
 @router.get(
     "/machines/{machine_id}/qr.png",
+    summary="Get the label of a machine",
     response_class=Response,
     responses=file_response("image/png") | declared("unknown_machine"),
 )
-async def label(machine_id: UUID, parts: Deps) -> Response:
+async def label(machine_id: UUID, deps: Deps) -> Response:
     """Get the label of a machine: the QR code of its address, its name and its type."""
-    png = raise_on_refusal(await parts.gym(MachineService.label, machine_id, parts.settings.api.public_url))
+    png = raise_on_refusal(await deps.gym(MachineService.label, machine_id, deps.settings.api.public_url))
     return Response(png, media_type="image/png")
 
 
 @router.get(
     "/gyms/{gym_id}/machine-labels.pdf",
+    summary="Get the machine labels of a gym",
     response_class=Response,
     responses=file_response("application/pdf") | declared("unknown_gym"),
 )
-async def labels(gym_id: UUID, parts: Deps) -> Response:
+async def labels(gym_id: UUID, deps: Deps) -> Response:
     """Get the labels of all machines of a gym on A4 sheets, 3 by 8 labels on each."""
-    pdf = raise_on_refusal(await parts.gym(MachineService.labels, gym_id, parts.settings.api.public_url))
+    pdf = raise_on_refusal(await deps.gym(MachineService.labels, gym_id, deps.settings.api.public_url))
     return Response(pdf, media_type="application/pdf")
 
 
@@ -212,17 +228,24 @@ async def _request_id(request: Request, new: _Body = None, key: IdempotencyKey =
 RequestId = Annotated[str | None, Depends(_request_id)]
 
 
-@router.post("/machines/{machine_id}/use", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
-async def use(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: RequestId) -> Response:
+@router.post(
+    "/machines/{machine_id}/use", summary="Use a machine", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS
+)
+async def use(machine_id: UUID, user: CurrentUser, deps: Deps, request_id: RequestId) -> Response:
     """Use a machine. The member must be inside its gym and can use one machine at a time; leaving releases it."""
-    decision = await decide_machine_use(parts, user.id, MachineAction.USE, machine_id, request_id=request_id)
+    decision = await decide_machine_use(deps, user.id, MachineAction.USE, machine_id, request_id=request_id)
     return Response(decision, media_type="application/json")
 
 
-@router.post("/machines/{machine_id}/release", response_model=MachineAnswerDocument, responses=_USE_PROBLEMS)
-async def release(machine_id: UUID, user: CurrentUser, parts: Deps, request_id: RequestId) -> Response:
+@router.post(
+    "/machines/{machine_id}/release",
+    summary="Release a machine",
+    response_model=MachineAnswerDocument,
+    responses=_USE_PROBLEMS,
+)
+async def release(machine_id: UUID, user: CurrentUser, deps: Deps, request_id: RequestId) -> Response:
     """Release a machine that you use. Staff can release it for any member."""
     decision = await decide_machine_use(
-        parts, user.id, MachineAction.RELEASE, machine_id, request_id=request_id, is_staff=user.is_staff
+        deps, user.id, MachineAction.RELEASE, machine_id, request_id=request_id, is_staff=user.is_staff
     )
     return Response(decision, media_type="application/json")

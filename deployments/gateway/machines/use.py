@@ -13,7 +13,7 @@ from integrations.kafka.messages import MachineCommand
 
 
 async def decide_machine_use(
-    parts: Dependencies,
+    deps: Dependencies,
     user_id: UUID,
     action: MachineAction,
     machine_id: UUID,
@@ -24,7 +24,7 @@ async def decide_machine_use(
     """Have the door decide whether a member may use or release a machine.
 
     Args:
-        parts: the dependencies of the gateway.
+        deps: the dependencies of the gateway.
         user_id: the caller.
         action: use or release.
         machine_id: the machine.
@@ -37,11 +37,11 @@ async def decide_machine_use(
     Raises:
         ApiProblem: the machine does not exist, or the door does not answer.
     """
-    place = found(await parts.gym(DoorRecordService.machine_place, machine_id), "unknown_machine")
+    place = found(await deps.gym(DoorRecordService.machine_place, machine_id), "unknown_machine")
     member_id = user_id
     if action is MachineAction.RELEASE and is_staff and place.used_by is not None:
         member_id = place.used_by
-    now = parts.clock()
+    now = deps.clock()
     request = MachineRequest(
         request_id=request_id or str(new_id()),
         asked_by=user_id,
@@ -50,7 +50,7 @@ async def decide_machine_use(
         member_id=member_id,
         action=action,
         arrived_at=now,
-        decide_by=now + timedelta(seconds=parts.settings.door.deadline_s),
+        decide_by=now + timedelta(seconds=deps.settings.door.deadline_s),
     )
-    command = MachineCommand(command_id=new_id(), reply_to=parts.replies.reply_to, machine=request)
-    return await ask_door(parts, command, place.gym_id, request.decide_by, "machine_answer")
+    command = MachineCommand(command_id=new_id(), reply_to=deps.replies.reply_to, machine=request)
+    return await ask_door(deps, command, place.gym_id, request.decide_by, "machine_answer")

@@ -84,8 +84,8 @@ def _parameter(parameter: Json) -> str:
 def _who(operation: Json) -> str:
     if "security" not in operation:
         return "everybody"
-    askers = {name for scheme in operation["security"] for name in scheme}
-    return ", ".join(filter(None, [operation.get("x-role"), "device" if "device" in askers else None]))
+    schemes = {name for scheme in operation["security"] for name in scheme}
+    return ", ".join(filter(None, [operation.get("x-role"), "device" if "device" in schemes else None]))
 
 
 def _answer_type(answer: Json) -> str:

@@ -3,30 +3,34 @@
 from importlib.metadata import version
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
 from deployments.gateway.dependencies import Deps
-from deployments.gateway.system.docs_page import PAGE_POLICY, render
 from deployments.gateway.system.schemas import AliveDocument, PartDocument, ReadyDocument, VersionDocument
+from deployments.http.etags import NoneMatch
 from deployments.http.route_guard import guarded_router
+from deployments.http.static_content import StaticContent
 
 router = guarded_router("system")
 
 
-@router.get("/health")
+@router.get("/health", summary="Check liveness")
 async def health() -> AliveDocument:
     """Check that this process answers."""
     return AliveDocument(alive=True)
 
 
-@router.get("/ready", responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}})
-async def ready(parts: Deps, response: Response) -> ReadyDocument:
+@router.get(
+    "/ready",
+    summary="Check readiness",
+    responses={503: {"model": ReadyDocument, "description": "A required part is not ready"}},
+)
+async def ready(deps: Deps, response: Response) -> ReadyDocument:
     """Check that every service that scans need is ready, with its latency. Answers within 2 s.
 
     Dependencies that are not `required` do not count: a load balancer must not disconnect the doors because payments
     fail.
     """
-    states = await parts.readiness.check()
+    states = await deps.readiness.check()
     all_ready = all(state.ok for state in states.values() if state.required)
     if not all_ready:
         response.status_code = 503
@@ -36,23 +40,21 @@ async def ready(parts: Deps, response: Response) -> ReadyDocument:
     )
 
 
-@router.get("/version")
-async def running() -> VersionDocument:
+@router.get("/version", summary="Get the version")
+async def running_version() -> VersionDocument:
     """Get the running version."""
     return VersionDocument(version=version("fitmonitor"))
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def document(request: Request) -> Response:
+async def document(request: Request, if_none_match: NoneMatch = None) -> Response:
     """Get the OpenAPI document."""
-    return JSONResponse(request.app.openapi_schema, headers={"Cache-Control": "no-cache"})
+    content: StaticContent = request.app.state.document
+    return content.response(if_none_match)
 
 
 @router.get("/docs", include_in_schema=False)
-async def page(request: Request) -> Response:
+async def page(request: Request, if_none_match: NoneMatch = None) -> Response:
     """Get the API documentation as a page."""
-    return Response(
-        render(request.app.openapi_schema),
-        media_type="text/html",
-        headers={"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY},
-    )
+    content: StaticContent = request.app.state.docs_page
+    return content.response(if_none_match)

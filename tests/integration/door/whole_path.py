@@ -125,9 +125,9 @@ async def whole_path(url: str, kafka: KafkaSettings, folder: Path) -> AsyncItera
     verifier = PassVerifier(key_dir)
     gateway = assemble(
         replace(rig.others, replies=listener, commands=commands), settings, system_clock, rest=rig.rest
-    ).shell
+    ).app
     others = replace(rig.scanner_others, verifier=verifier, producer=producer, replies=listener, commands=commands)
-    scanner = assemble_scanner(others, settings, system_clock).shell
+    scanner = assemble_scanner(others, settings, system_clock).app
     try:
         await until(lambda: listener.ready)
         assert await asyncio.to_thread(loop.wait_for_partitions, 30)

@@ -420,7 +420,7 @@ class Rig:
         self.shell, self.parts = assemble(self.others, self.settings, world.clock, freshness=freshness, rest=Rig._rest)
         Rig._rest = self.rest
         self.scanner, self.scans = assemble_scanner(
-            self.scanner_others, self.settings, world.clock, freshness=freshness, tally=self.tally
+            self.scanner_others, self.settings, world.clock, freshness=freshness, metrics=self.tally
         )
         self.public = PublicAddress(self.shell, self.scanner)
         self.client = self.client_of(self.public)

@@ -57,7 +57,7 @@ def _unavailable_provider() -> Iterator[None]:
 def by_handle(rig: Rig) -> None:
     """Let the gateway reach payments as it does in Serve, where a provider that is away is a part that is away."""
     rest: Any = rig.shell._rest  # noqa: SLF001 - a FastAPI application
-    rest.state.parts = replace(rest.state.parts, payments=_ByHandle(rig.payments))
+    rest.state.dependencies = replace(rest.state.dependencies, payments=_ByHandle(rig.payments))
 
 
 def without_provider(rig: Rig) -> None:

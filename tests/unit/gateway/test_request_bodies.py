@@ -17,7 +17,7 @@ from deployments.http.request_body import RequestBody
 from deployments.http.text import line, paragraphs
 
 # Their client writes numbers as text too.
-LENIENT = {machine_use_calls.NamedMachine, machine_use_calls.MachineWish, payment_calls.CheckoutWish}
+LENIENT = {machine_use_calls.NamedMachine, machine_use_calls.MachineUseRequest, payment_calls.CheckoutRequest}
 SECRETS = {"code", "refresh_token", "token", "qrToken"}  # taken as they are
 STAGE = (machine_use_calls, pass_calls, payment_calls, user_calls)
 ROUTERS = (*routers._ROUTERS, local_provider.router, *(calls.router() for calls in STAGE))  # noqa: SLF001 - all that there are
@@ -111,10 +111,10 @@ def test_a_text_is_trimmed_composed_and_keeps_its_joiners() -> None:
 
 def test_numbers_of_the_existing_web_client_may_be_text_but_not_true_or_false() -> None:
     wish = {"currency": "eur", "successUrl": "http://a.test", "cancelUrl": "http://a.test"}
-    assert payment_calls.CheckoutWish.model_validate(wish | {"amount": "2500"}).amount == 2500
+    assert payment_calls.CheckoutRequest.model_validate(wish | {"amount": "2500"}).amount == 2500
     assert machine_use_calls.NamedMachine.model_validate({"machineId": "7"}).machineId == 7
     for model, body in (
-        (payment_calls.CheckoutWish, wish | {"amount": True}),
+        (payment_calls.CheckoutRequest, wish | {"amount": True}),
         (machine_use_calls.NamedMachine, {"machineId": True}),
     ):
         with pytest.raises(ValidationError):

@@ -323,7 +323,7 @@ async def test_a_device_that_scanned_before_is_refused_once_its_key_is_another_o
     wrong = {"Authorization": at.headers["Authorization"][:-1] + "t"}
     assert_problem(await rig.scan(at, "x", headers=wrong), 401, "unauthenticated")
     rig.gym.services.devices.revoke(at.device)
-    await rig.scans._callers._devices.refresh()  # noqa: SLF001 - what happens by itself every two seconds
+    await rig.scans._authenticator._devices.refresh()  # noqa: SLF001 - what happens by itself every two seconds
     assert_problem(await rig.scan(at, "x"), 401, "unauthenticated")
 
 

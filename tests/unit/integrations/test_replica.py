@@ -79,7 +79,7 @@ async def test_a_dead_task_makes_a_replica_unhealthy(name: str) -> None:
     well = SimpleNamespace(healthy=True, check=lambda: None)
     replica._commands = replica._events = replica._replies = replica._producer = replica._verifier = well  # noqa: SLF001 - without Ray there is no other way
     replica._app = SimpleNamespace(lifespan=lifespan)  # noqa: SLF001
-    replica._view = SimpleNamespace(shell=replica._app)  # noqa: SLF001
+    replica._view = SimpleNamespace(app=replica._app)  # noqa: SLF001
     await replica.check_health()
     lifespan.dead = ["cache"]
     with pytest.raises(Exception, match="dead tasks: cache"):

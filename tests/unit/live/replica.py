@@ -37,7 +37,7 @@ class Client:
             "scheme": "http",
             "http_version": "1.1",
         }
-        self.task = asyncio.create_task(view.shell(scope, self._receive, self._send))
+        self.task = asyncio.create_task(view.app(scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, Any]:
         await self._gone.wait()
@@ -86,10 +86,10 @@ class Replica:
             freshness=freshness or Freshness(trust_for=0, deny_for=0),
         )
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.view.shell, root_path="/api/live"),
+            transport=httpx.ASGITransport(self.view.app, root_path="/api/live"),
             base_url="http://gym.test/api/live",
         )
-        self.contract = OpenApiContract(self.view.shell._rest.openapi_schema)  # type: ignore[attr-defined]  # noqa: SLF001 - a FastAPI application
+        self.contract = OpenApiContract(self.view.app._rest.openapi_schema)  # type: ignore[attr-defined]  # noqa: SLF001 - a FastAPI application
 
     def watch(self, gym: UUID, headers: dict[str, str], method: str = "GET") -> Client:
         return Client(self.view, gym, headers, method)

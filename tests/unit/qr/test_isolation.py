@@ -42,7 +42,7 @@ async def build():
         messages.append(message)
     for path in ("/api/scans", "/api/scans/one"):
         scope = {{"type": "http", "path": path, "root_path": "/api/scans", "headers": [], "query_string": b""}}
-        await scanner.shell({{**scope, "method": "GET"}}, receive, send)
+        await scanner.app({{**scope, "method": "GET"}}, receive, send)
     assert [each["status"] for each in messages if "status" in each] == [405, 401], messages
 
 asyncio.run(build())

@@ -115,10 +115,10 @@ class PageForm(NamedTuple):
         return HTMLResponse(page(self.authorization, feedback, *values), status, headers)
 
 
-async def _page_form(request: Request, parts: Deps) -> PageForm:
+async def _page_form(request: Request, deps: Deps) -> PageForm:
     fields = await form_fields(request) if request.method == "POST" else dict(request.query_params)
     authorization = AuthorizationRequest.of(fields)
-    if (error := authorization.error(parts.settings)) is not None:
+    if (error := authorization.error(deps.settings)) is not None:
         raise ApiProblem("malformed_request", error)
     return PageForm(fields, authorization, "../" if request.url.path.endswith("/oauth2/authorize") else "")
 
@@ -151,5 +151,5 @@ def _is_own(request: Request) -> bool:
         headers.get("origin"),
         headers.get("sec-fetch-site"),
         headers.get("host", ""),
-        request.app.state.parts.settings.api.public_url,
+        request.app.state.deps.settings.api.public_url,
     )

@@ -49,33 +49,33 @@ _SEE_OTHER, _BAD_REQUEST = 303, 400
 
 
 @router.get("/identity/.well-known/jwks.json", include_in_schema=False)
-async def keys(parts: Deps) -> Response:
+async def keys(deps: Deps) -> Response:
     """Get the public keys (RFC 7517)."""
-    folder = parts.settings.identity.signing_key_dir
+    folder = deps.settings.identity.signing_key_dir
     assert folder is not None  # noqa: S101 - the settings of the local provider require it
     content = await asyncio.to_thread((folder / JWKS_FILE).read_bytes)
     return Response(content, media_type="application/json", headers={"Cache-Control": "public, max-age=60"})
 
 
 @router.post("/identity/oauth2/token", include_in_schema=False)
-async def token(request: Request, parts: Deps, client: CurrentClient) -> Response:
+async def token(request: Request, deps: Deps, client: CurrentClient) -> Response:
     """Exchange a code or a refresh token for tokens (RFC 6749 sections 4.1.3 and 6)."""
     form = await form_fields(request)
-    if form.get("client_id") != parts.settings.identity.client_id:
+    if form.get("client_id") != deps.settings.identity.client_id:
         return JSONResponse({"error": "invalid_client"}, _BAD_REQUEST)
     if form.get("grant_type") == "authorization_code":
-        return _token_response(await _exchange_code(form, parts, client))
+        return _token_response(await _exchange_code(form, deps, client))
     if form.get("grant_type") == "refresh_token":
-        return _token_response(await parts.identity(SignInService.refresh, form.get("refresh_token", ""), client))
+        return _token_response(await deps.identity(SignInService.refresh, form.get("refresh_token", ""), client))
     return JSONResponse({"error": "unsupported_grant_type"}, _BAD_REQUEST)
 
 
-async def _exchange_code(form: dict[str, str], parts: Dependencies, client: Client) -> SignedIn | IdentityRefusal:
+async def _exchange_code(form: dict[str, str], deps: Dependencies, client: Client) -> SignedIn | IdentityRefusal:
     redirect_uri = form.get("redirect_uri", "")
-    if redirect_uri not in registered_redirects(parts.settings):
+    if redirect_uri not in registered_redirects(deps.settings):
         return IdentityRefusal(IdentityProblem.WRONG_CODE, "The redirect_uri is not registered.")
     code, verifier = form.get("code", ""), form.get("code_verifier")
-    return await parts.identity(SignInService.sign_in_by_code, code, redirect_uri, verifier, client)
+    return await deps.identity(SignInService.sign_in_by_code, code, redirect_uri, verifier, client)
 
 
 def _token_response(answer: SignedIn | IdentityRefusal) -> Response:
@@ -102,20 +102,20 @@ async def login(form: TheForm) -> Response:
 
 @pages.post("/identity/login", include_in_schema=False)
 @pages.post("/identity/oauth2/authorize", include_in_schema=False)
-async def sign_in(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
+async def sign_in(form: TheForm, deps: Deps, client: CurrentClient) -> Response:
     """Redirect to the application with a code if the password is right."""
     entered, request = form.get("email"), form.authorization
     sent, errors = form.read(Credentials)
     if sent is None:
         return form.answer(sign_in_page, entered, form.base, errors=errors)
     challenge = request.code_challenge or None
-    authorized = await parts.identity(
+    authorized = await deps.identity(
         SignInService.authorize, sent.email, sent.password, request.redirect_uri, challenge, client
     )
     if isinstance(authorized, IdentityRefusal):
         return form.answer(sign_in_page, entered, form.base, refusal=authorized)
     response = RedirectResponse(request.redirect_with(authorized.code), _SEE_OTHER)
-    remember_device(response, authorized.device_cookie, parts.settings)
+    remember_device(response, authorized.device_cookie, deps.settings)
     return response
 
 
@@ -126,20 +126,20 @@ async def signup(form: TheForm) -> Response:
 
 
 @pages.post("/identity/signup", include_in_schema=False)
-async def sign_up(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
+async def sign_up(form: TheForm, deps: Deps, client: CurrentClient) -> Response:
     """Start a sign-up. The answer does not reveal whether the address has an account."""
     entered = form.get("email"), form.get("name")
     new, errors = form.read(NewAccount)
     if new is None:
         return form.answer(sign_up_page, *entered, errors=errors)
-    opened = await parts.identity(SignUpService.sign_up, new.email, new.password, new.name, client)
+    opened = await deps.identity(SignUpService.sign_up, new.email, new.password, new.name, client)
     if isinstance(opened, IdentityRefusal):
         return form.answer(sign_up_page, *entered, refusal=opened)
     return form.answer(confirm_page, new.email, str(opened))
 
 
 @pages.post("/identity/confirm", include_in_schema=False)
-async def confirm(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
+async def confirm(form: TheForm, deps: Deps, client: CurrentClient) -> Response:
     """Create the account of a sign-up with its code, then show the sign-in page."""
     entered = form.get("email"), form.get("sign_up_id")
     sent, errors = form.read(Confirmation)
@@ -147,20 +147,20 @@ async def confirm(form: TheForm, parts: Deps, client: CurrentClient) -> Response
         raise incomplete()
     if sent is None:
         return form.answer(confirm_page, *entered, errors=errors)
-    done = await parts.identity(SignUpService.confirm, sent.email, sent.code, client, sign_up_id=sent.sign_up_id)
+    done = await deps.identity(SignUpService.confirm, sent.email, sent.code, client, sign_up_id=sent.sign_up_id)
     if isinstance(done, IdentityRefusal):
         return form.answer(confirm_page, *entered, refusal=done)
     return form.answer(sign_in_page, sent.email, done="Your account is ready. Sign in.")
 
 
 @pages.post("/identity/resend", include_in_schema=False)
-async def resend(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
+async def resend(form: TheForm, deps: Deps, client: CurrentClient) -> Response:
     """Send a new code for a sign-up."""
     to, _ = form.read(CodeRequest)
     if to is None or to.sign_up_id is None:
         raise incomplete()
     entered = to.email, str(to.sign_up_id)
-    done = await parts.identity(SignUpService.resend_code, to.email, client, sign_up_id=to.sign_up_id)
+    done = await deps.identity(SignUpService.resend_code, to.email, client, sign_up_id=to.sign_up_id)
     if isinstance(done, IdentityRefusal):
         return form.answer(confirm_page, *entered, refusal=done)
     return form.answer(confirm_page, *entered, done="We have sent a new code.")
@@ -173,20 +173,20 @@ async def forgotten(form: TheForm) -> Response:
 
 
 @pages.post("/identity/forgotPassword", include_in_schema=False)
-async def forgot(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
+async def forgot(form: TheForm, deps: Deps, client: CurrentClient) -> Response:
     """Start a password reset. The answer does not reveal whether the address has an account."""
     entered = form.get("email")
     to, errors = form.read(AddressDocument)
     if to is None:
         return form.answer(forgot_page, entered, errors=errors)
-    opened = await parts.identity(PasswordService.forgot, to.email, client)
+    opened = await deps.identity(PasswordService.forgot, to.email, client)
     if isinstance(opened, IdentityRefusal):
         return form.answer(forgot_page, entered, refusal=opened)
     return form.answer(reset_page, to.email, str(opened))
 
 
 @pages.post("/identity/confirmForgotPassword", include_in_schema=False)
-async def reset(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
+async def reset(form: TheForm, deps: Deps, client: CurrentClient) -> Response:
     """Set a new password with the code of a reset, then show the sign-in page."""
     entered = form.get("email"), form.get("reset_id")
     new, errors = form.read(PasswordReset)
@@ -194,9 +194,9 @@ async def reset(form: TheForm, parts: Deps, client: CurrentClient) -> Response:
         raise incomplete()
     if new is None:
         return form.answer(reset_page, *entered, errors=errors)
-    done = await parts.identity(PasswordService.reset, new.email, new.code, new.password, client, reset_id=new.reset_id)
+    done = await deps.identity(PasswordService.reset, new.email, new.code, new.password, client, reset_id=new.reset_id)
     if isinstance(done, IdentityRefusal):
         return form.answer(reset_page, *entered, refusal=done)
     response = form.answer(sign_in_page, new.email, done="Your password is changed. Sign in.")
-    remember_device(response, done, parts.settings)
+    remember_device(response, done, deps.settings)
     return response

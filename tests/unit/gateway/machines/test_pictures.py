@@ -164,7 +164,7 @@ async def test_a_store_that_is_away_leaves_no_machine(rig: Rig) -> None:
 
 async def test_who_waits_too_long_for_a_turn_is_told_to_come_again(rig: Rig) -> None:
     gym = rig.world.gym()
-    uploads: Uploads = rig.shell._rest.state.parts.uploads  # type: ignore[attr-defined]  # noqa: SLF001 - a FastAPI application
+    uploads: Uploads = rig.shell._rest.state.dependencies.uploads  # type: ignore[attr-defined]  # noqa: SLF001 - a FastAPI application
     uploads.turn_within_s = 0.01
     for _ in range(2):
         await uploads.turns.acquire()

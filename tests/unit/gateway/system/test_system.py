@@ -99,3 +99,17 @@ async def test_the_page_needs_nothing_from_elsewhere_and_its_policy_lets_its_sty
         assert f'id="{code}"' in page
     anchors, targets = set(re.findall(r'href="#([^"]+)"', page)), set(re.findall(r'id="([^"]+)"', page))
     assert anchors <= targets
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_the_documentation_is_rendered_once_and_not_sent_to_a_client_that_has_it(rig: Rig, path: str) -> None:
+    first, again = await rig.client.get(path), await rig.client.get(path)
+    assert first.content == again.content
+    assert first.headers["cache-control"] == "no-cache"
+    for known in (first.headers["etag"], f"W/{first.headers['etag']}", f'"other", {first.headers["etag"]}', "*"):
+        unchanged = await rig.client.get(path, headers={"If-None-Match": known})
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        assert unchanged.headers["etag"] == first.headers["etag"]
+    assert (await rig.client.get(path, headers={"If-None-Match": '"other"'})).content == first.content
+    head = await rig.client.head(path)
+    assert (head.status_code, head.headers["etag"]) == (200, first.headers["etag"])
