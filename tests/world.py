@@ -34,7 +34,7 @@ START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 @dataclass
-class HeldClock:
+class ManualClock:
     """A clock that moves when it is told to."""
 
     now: datetime = START
@@ -51,7 +51,7 @@ class World:
     """One company with gyms and members, and a door to ask."""
 
     store: Store
-    clock: HeldClock = field(default_factory=HeldClock)
+    clock: ManualClock = field(default_factory=ManualClock)
     limits: DoorLimits = field(default_factory=DoorLimits)
     company: UUID = field(default_factory=new_id)
     plan: UUID = field(default_factory=new_id)

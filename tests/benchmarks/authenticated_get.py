@@ -30,7 +30,7 @@ from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token
 from integrations.logs import configure_logging
 from integrations.tokens import TokenUse, TokenVerifier
-from tests.unit.gateway.rig import API, Rig
+from tests.unit.deployments.harness import API, Harness
 from tests.world import World
 
 ROUNDS, SECONDS, CONNECTIONS = 7, 2.0, 4
@@ -48,18 +48,18 @@ def serve(port: int, *, authenticated: bool, answers: "multiprocessing.Queue[str
     folder = Path(tempfile.mkdtemp())
     url = f"sqlite:///{folder / 'gym.sqlite3'}"
     upgrade(url)
-    rig = Rig(World(Store(url)), api=API.model_copy(update={"requests_per_user_per_second": 10**9}))
-    configure_logging(rig.settings.model_copy(update={"log_level": "WARNING"}))
-    rest = rig.shell._rest  # noqa: SLF001 - a FastAPI application
+    harness = Harness(World(Store(url)), api=API.model_copy(update={"requests_per_user_per_second": 10**9}))
+    configure_logging(harness.settings.model_copy(update={"log_level": "WARNING"}))
+    rest = harness.shell._rest  # noqa: SLF001 - a FastAPI application
     keeper: RouteGuard = rest.state.guard  # type: ignore[attr-defined]
-    keeper.authenticator._tokens = TokenVerifier(rig.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
+    keeper.authenticator._tokens = TokenVerifier(harness.settings.identity, TokenUse.ACCESS)  # noqa: SLF001 - the real one
     rights = {**RIGHTS, ("GET", "/health"): USER} if authenticated else RIGHTS
     app = build_rest(rest.state.dependencies, replace(keeper, rights=rights))  # type: ignore[attr-defined]
-    shell = AsgiApplication(app, RequestLimits.of(rig.settings), system_clock, lifespan=Lifespan())
+    shell = AsgiApplication(app, RequestLimits.of(harness.settings), system_clock, lifespan=Lifespan())
     user_id = new_id()
     email = f"{user_id}@example.org"
     answers.put(
-        mint_access_token(rig.settings, sub=user_id, email=email, groups=[Role.USER], lifetime=timedelta(hours=1))
+        mint_access_token(harness.settings, sub=user_id, email=email, groups=[Role.USER], lifetime=timedelta(hours=1))
     )
     uvicorn.run(shell, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 

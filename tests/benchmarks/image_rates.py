@@ -32,7 +32,7 @@ from domain.unit_of_work import Store
 from integrations.logs import configure_logging
 from integrations.settings import ImageSettings
 from tests.benchmarks.authenticated_get import _port, _wait_for
-from tests.unit.gateway.rig import API, LocalServices, Rig
+from tests.unit.deployments.harness import API, Harness, LocalServices
 from tests.world import World
 
 ROUNDS, CONNECTIONS = 5, 4
@@ -44,8 +44,8 @@ PIECE = 64 * 1024
 class ThreadedServices(LocalServices[GymServices]):
     """Gym's class on threads, as Serve runs it; or nobody, who takes every picture unseen."""
 
-    def __init__(self, rig: Rig, *, looks: bool) -> None:
-        super().__init__(rig.gym.services, rig.world.clock)
+    def __init__(self, harness: Harness, *, looks: bool) -> None:
+        super().__init__(harness.gym.services, harness.world.clock)
         self._looks = looks
 
     async def __call__(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever is asked
@@ -60,13 +60,13 @@ def serve(port: int, answers: "multiprocessing.Queue[str]", *, looks: bool) -> N
     url = f"sqlite:///{folder / 'gym.sqlite3'}"
     upgrade(url)
     api = API.model_copy(update={"requests_per_user_per_second": 10**9, "max_body_bytes": 64 * 1024})
-    rig = Rig(World(Store(url)), api=api, images=ImageSettings())
-    configure_logging(rig.settings.model_copy(update={"log_level": "WARNING"}))
-    rest: Any = rig.shell._rest  # noqa: SLF001 - a FastAPI application
-    services = ThreadedServices(rig, looks=looks)
+    harness = Harness(World(Store(url)), api=api, images=ImageSettings())
+    configure_logging(harness.settings.model_copy(update={"log_level": "WARNING"}))
+    rest: Any = harness.shell._rest  # noqa: SLF001 - a FastAPI application
+    services = ThreadedServices(harness, looks=looks)
     rest.state.dependencies = replace(rest.state.dependencies, gym=services)
-    answers.put(rig.bearer(Role.ADMIN)["Authorization"])
-    uvicorn.run(rig.shell, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    answers.put(harness.bearer(Role.ADMIN)["Authorization"])
+    uvicorn.run(harness.shell, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
 def photograph(width: int, height: int) -> bytes:

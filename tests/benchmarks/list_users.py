@@ -20,7 +20,7 @@ from integrations.local_identity.provider import LocalProvider
 from lambdas.list_users.handler import handle
 from tests.mailbox import Mailbox
 from tests.moto_server import moto_server, new_pool
-from tests.unit.identity.local_rig import light_settings
+from tests.unit.integrations.local_identity.harness import light_settings
 from tests.unit.lambdas.pool import Pool, call, claims_of, read
 
 AT_ONCE = 1000

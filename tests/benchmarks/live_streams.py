@@ -31,9 +31,9 @@ from domain.unit_of_work import Store
 from integrations.local_identity.tokens import mint_access_token
 from integrations.pass_keys import PassSigner
 from integrations.settings import Settings
-from tests.faults.whole.system import replicas
+from tests.faults.full_stack.full_stack import replicas
+from tests.live_watchers import Watcher, all_see
 from tests.stacks import TestedStack
-from tests.watching import Watcher, all_see
 
 SESSIONS, TURN, EVERY_S = 100, 30, 1.0
 

@@ -42,7 +42,7 @@ def connection(past: tuple[Store, World, WrittenPast, set[str]]) -> Iterator[Con
         yield connection
 
 
-def test_as_much_is_there_as_was_wished(
+def test_the_past_has_the_requested_size(
     past: tuple[Store, World, WrittenPast, set[str]], connection: Connection
 ) -> None:
     assert past[2].rows == {"members": 20_000, "visits": 40_000, "scans": 50_000}

@@ -80,7 +80,7 @@ class IdentityProviderContract(ABC):
         provider.sign_up(EMAIL, PASSWORD, "Ana")
         assert problem_of(provider.sign_in(EMAIL, PASSWORD)) is IdentityProblem.NOT_CONFIRMED
 
-    def test_only_the_right_password_is_told_that_the_account_is_unconfirmed(self, provider: IdentityProvider) -> None:
+    def test_only_the_right_password_reveals_that_the_account_is_unconfirmed(self, provider: IdentityProvider) -> None:
         provider.sign_up(EMAIL, PASSWORD, "Ana")
         assert problem_of(provider.sign_in(EMAIL, OTHER_PASSWORD)) is IdentityProblem.WRONG_CREDENTIALS
 

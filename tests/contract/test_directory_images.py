@@ -34,7 +34,7 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(images: DirectoryImage
     assert [file.name for file in (tmp_path / "images").rglob("*") if file.is_file()] == ["large.webp"]
 
 
-def test_a_folder_that_cannot_be_had_is_away(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_read_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_bytes(b"")
     images = DirectoryImageStore(tmp_path / "in-the-way")
     with pytest.raises(ImagesUnavailableError):

@@ -7,7 +7,7 @@ from domain.identity.ports import Directory
 from integrations.local_identity.provider import LocalProvider
 from tests.contract.identity_provider_contract import IdentityProviderContract
 from tests.mailbox import Mailbox
-from tests.unit.identity.local_rig import light_settings
+from tests.unit.integrations.local_identity.harness import light_settings
 
 
 class TestLocalProvider(IdentityProviderContract):

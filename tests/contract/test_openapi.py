@@ -14,7 +14,7 @@ from deployments.http.problem_kinds import KINDS
 from domain.unit_of_work import Store
 from tests.contract.openapi_contract import OpenApiContract
 from tests.servers import migrate
-from tests.unit.gateway.rig import Rig
+from tests.unit.deployments.harness import Harness
 from tests.world import World
 
 AREAS = ("door", "gyms", "identity", "machines", "memberships", "passes", "payments", "system")
@@ -33,7 +33,7 @@ VERBS = frozenset(
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     url = f"sqlite:///{tmp_path_factory.mktemp('contract') / 'gym.sqlite3'}"
     migrate(url)
-    return Rig(World(Store(url))).document
+    return Harness(World(Store(url))).document
 
 
 def test_every_reference_leads_somewhere(document: dict[str, object]) -> None:

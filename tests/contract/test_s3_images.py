@@ -81,7 +81,7 @@ def test_making_the_bucket_again_changes_nothing(images: S3ImageStore, settings:
     assert images.exists(KEY)
 
 
-def test_a_bucket_that_is_missing_is_away(s3: str) -> None:
+def test_a_missing_bucket_is_unavailable(s3: str) -> None:
     images = S3ImageStore(settings_of(s3))
     with pytest.raises(ImagesUnavailableError, match="NoSuchBucket"):
         images.put(KEY, BytesIO(b"points"), WEBP)
@@ -91,7 +91,7 @@ def test_a_bucket_that_is_missing_is_away(s3: str) -> None:
         list(images.keys("", LATER))
 
 
-def test_a_server_that_is_down_is_away_and_says_no_more() -> None:
+def test_a_stopped_server_is_unavailable_and_nothing_else_is_said() -> None:
     images = S3ImageStore(settings_of(f"http://127.0.0.1:{free_port()}"))
     for ask in (images.get, images.exists, images.delete, lambda key: images.put(key, BytesIO(b"x"), WEBP)):
         with pytest.raises(ImagesUnavailableError, match=r"^Service unavailable: image store \(\w+\)$"):

@@ -12,7 +12,7 @@ from tests.documented.pages import PROJECT
 BY_HAND = "by hand"  # measures this machine, or runs all tests: nothing that a test could start
 
 _LIFE = "tests/integration/cluster/test_life_of_a_stack.py"
-_COMMANDS = "tests/unit/cluster/test_command_line.py"
+_COMMANDS = "tests/unit/cluster/cli/test_command_line.py"
 
 # The command as it stands -> `file::test` that does the same; or BY_HAND, and the target or module is there.
 ELSEWHERE: Mapping[str, str] = {
@@ -21,9 +21,9 @@ ELSEWHERE: Mapping[str, str] = {
     "make test": BY_HAND,
     "make check": BY_HAND,
     "make bench": BY_HAND,
-    "make docs": "tests/unit/docs/test_site.py::test_the_site_is_built_without_a_network",
+    "make docs": "tests/unit/cluster/docs_site/test_site.py::test_the_site_is_built_without_a_network",
     "fitmonitor doctor --profile full": f"{_COMMANDS}::test_doctor_says_what_is_missing_and_how_to_fix_it",
-    "fitmonitor up --profile full --demo": "tests/faults/test_whole_stack_dies.py"
+    "fitmonitor up --profile full --demo": "tests/faults/test_killed_stack.py"
     "::test_no_acknowledged_scan_is_lost_however_the_stack_ends",
     # docs/rush.md; its other rush is played there
     "fitmonitor demo rush": "tests/e2e/test_rush.py::test_every_invariant_holds_after_a_small_rush",
@@ -32,7 +32,7 @@ ELSEWHERE: Mapping[str, str] = {
     "FITMONITOR_DATA_DIR=.restored fitmonitor up": "tests/integration/cluster/test_backup.py"
     "::test_a_backup_of_a_stack_in_use_is_restored_into_another_folder",
     # docs/accounts.md
-    "make lambdas": "tests/unit/lambdas/test_zips.py::test_there_is_a_file_of_each_function",
+    "make lambdas": "tests/unit/cluster/lambda_zips/test_zips.py::test_there_is_a_file_of_each_function",
     # docs/benchmarks.md
     'make bench BENCH_ARGS="--seconds 6 --json bench.json"': BY_HAND,
     'make bench-large BENCH_ARGS="--scanned-visits 3000000 --seconds 6 --json large.json"': BY_HAND,
@@ -44,8 +44,8 @@ ELSEWHERE: Mapping[str, str] = {
     "python -m tests.benchmarks.backups": BY_HAND,
     "python -m tests.benchmarks.live_streams 1000 30": BY_HAND,
     # docs/testing.md
-    'make test TEST_ARGS="tests/unit/door -k capacity"': BY_HAND,
-    "python -m pytest tests/integration/domain/test_door.py -k sqlite": BY_HAND,
+    'make test TEST_ARGS="tests/unit/domain/door -k capacity"': BY_HAND,
+    "python -m pytest tests/integration/domain/door/test_door.py -k sqlite": BY_HAND,
     "make soak": BY_HAND,
     'make soak SOAK_ARGS="outages"': BY_HAND,
     'make soak SOAK_ARGS="--again"': BY_HAND,
@@ -53,8 +53,8 @@ ELSEWHERE: Mapping[str, str] = {
     'make mutants MUTANTS_ARGS="--list"': BY_HAND,
     'make mutants MUTANTS_ARGS="no-lock code-twice"': BY_HAND,
     # docs/reliability.md
-    "python -m pytest tests/faults/whole tests/faults/test_whole_stack_dies.py -rP": BY_HAND,
-    "python -m pytest tests/faults/whole/test_parts_away.py -rP": BY_HAND,
+    "python -m pytest tests/faults/full_stack tests/faults/test_killed_stack.py -rP": BY_HAND,
+    "python -m pytest tests/faults/full_stack/test_unavailable_services.py -rP": BY_HAND,
 }
 
 

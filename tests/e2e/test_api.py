@@ -20,7 +20,7 @@ from tests.e2e.commands import Commands
 _DOORS = 32
 
 
-def test_all_parts_are_ready_and_the_documentation_is_served(stack: Api) -> None:
+def test_all_services_are_ready_and_the_documentation_is_served(stack: Api) -> None:
     ready = stack.client.get("/ready").json()
     assert ready["ready"]
     assert set(ready["parts"]) == {"gym", "database", "qr", "scans", "kafka_replies", "payments"}
@@ -153,7 +153,7 @@ def _problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, problem["code"]
 
 
-def test_whatever_is_wrong_is_told_in_one_shape(stack: Api, gate: Gate) -> None:
+def test_every_error_has_the_same_shape(stack: Api, gate: Gate) -> None:
     client, headers = stack.client, gate.headers
     as_json = headers | {"Content-Type": "application/json"}
     big = b" " * 70_000
@@ -193,7 +193,7 @@ def test_a_request_id_goes_in_and_out(stack: Api) -> None:
     assert problem["request_id"] == "door-8"
 
 
-def test_what_waits_for_the_consumers_and_what_is_dead_is_told(fm: Commands) -> None:
+def test_consumer_lag_and_dead_letters_are_reported(fm: Commands) -> None:
     groups = [group["group"] for group in fm.json("kafka", "lag")]
     assert groups == ["door-consumers", "payment-consumers"]
     assert "door-consumers on door-commands" in fm.said("kafka", "lag")

@@ -33,7 +33,7 @@ def test_a_second_start_in_the_folder_says_that_it_is_up(stack: Api) -> None:
     assert stack.tested.is_ready
 
 
-def test_a_taken_port_is_said_with_its_mend(stack: Api, tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_with_its_fix(stack: Api, tmp_path: Path) -> None:
     other = TestedStack(tmp_path, port=stack.port)
     done = other.run("up")
     assert done.returncode == 1

@@ -119,7 +119,7 @@ def test_scans_are_counted_by_what_became_of_them(stack: Api) -> None:
     assert 0 < counted["decision_seconds_sum",] < 5 * 1.8
 
 
-def test_what_is_as_it_is_now_is_told_by_all(stack: Api) -> None:
+def test_current_values_are_reported_by_all(stack: Api) -> None:
     gauges = {metric.name.removeprefix("fitmonitor_") for metric in METRICS if metric.kind is MetricKind.GAUGE}
     until(lambda: gauges <= {name for name, *_ in read(stack.tested)}, TOLD_WITHIN_S, lambda: read(stack.tested))
     until(lambda: read(stack.tested)["consumer_lag",] == 0, TOLD_WITHIN_S, lambda: read(stack.tested))

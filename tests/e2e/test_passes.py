@@ -7,7 +7,7 @@ from typing import Any
 from integrations.rendering.pass_images import png
 from tests.e2e.api import Api, Gate
 from tests.e2e.commands import Commands
-from tests.pictures import bad_photograph
+from tests.pass_photographs import bad_photograph
 
 
 def photographed(shown: bytes, file: Path) -> Path:

@@ -10,7 +10,7 @@ from schemathesis import GenerationMode
 
 from deployments.http.api_rights import RIGHTS
 from tests.e2e.api import Api
-from tests.e2e.asking import (
+from tests.e2e.openapi_cases import (
     NOBODY,
     SOMEBODY,
     AnyCase,

@@ -23,7 +23,7 @@ def inside(fm: Commands, gate: Gate) -> list[int]:
     return [gym["inside"] for gym in fm.json("status")["gyms"] if gym["id"] == gate.gym]
 
 
-def test_every_piece_is_told(fm: Commands) -> None:
+def test_every_piece_is_reported(fm: Commands) -> None:
     until(lambda: is_all_told(fm.json("status")), TOLD_WITHIN_S, lambda: fm.json("status")["serve"])
     status = fm.json("status")
     assert status["troubles"] == {}

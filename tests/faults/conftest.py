@@ -11,12 +11,12 @@ from cluster.local.kafka import KafkaServer
 from cluster.local.mariadb import MariaDbServer
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
-from tests.faults.asking import consumer
 from tests.faults.consumer_process import Point
+from tests.faults.door_client import consumer
 from tests.faults.figures import Figures
 from tests.forked import LoggedProcess
 from tests.servers import emptied_topics, migrated_database
-from tests.world import HeldClock, World
+from tests.world import ManualClock, World
 
 StartConsumer = Callable[..., LoggedProcess]
 
@@ -37,7 +37,7 @@ def settings(mariadb: MariaDbServer, kafka: KafkaServer) -> Settings:
 @pytest.fixture
 def world(settings: Settings) -> Iterator[World]:
     store = Store(settings.database.url.get_secret_value(), pool_size=2)
-    yield World(store, HeldClock(datetime.now(UTC)))
+    yield World(store, ManualClock(datetime.now(UTC)))
     store.close()
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from uuid import UUID
 
-from tests.faults.door_work import Decided
-from tests.faults.doors import Doors, longest_gap, p99
+from tests.faults.door_load import Doors, longest_gap, p99
+from tests.faults.scanning_devices import Decided
 
 
 class Figures:

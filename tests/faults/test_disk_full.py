@@ -18,10 +18,10 @@ from domain.door.model import Direction, Outcome, Reason, ScanAnswer
 from domain.door.tables import scans
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
-from tests.faults.asking import door, patient, until
+from tests.faults.door_client import door, patient, until
 from tests.faults.invariants import assert_invariants
 from tests.servers import fresh_topics, migrate
-from tests.world import HeldClock, World
+from tests.world import ManualClock, World
 
 pytestmark = [pytest.mark.check, pytest.mark.anyio, pytest.mark.timeout(280)]
 
@@ -58,7 +58,7 @@ def settings(kafka: KafkaServer, tmp_path: Path) -> Settings:
 @pytest.fixture
 def world(settings: Settings) -> Iterator[World]:
     store = Store(settings.database.url.get_secret_value(), pool_size=2)
-    yield World(store, HeldClock(datetime.now(UTC)))
+    yield World(store, ManualClock(datetime.now(UTC)))
     store.close()
 
 

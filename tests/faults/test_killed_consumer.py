@@ -9,9 +9,9 @@ import pytest
 
 from domain.door.model import Direction, Outcome, Reason, ScanAnswer, ScanRequest
 from integrations.settings import Settings
-from tests.faults.asking import PATIENCE_S, door, patient, until
 from tests.faults.conftest import StartConsumer
 from tests.faults.consumer_process import Point
+from tests.faults.door_client import PATIENCE_S, door, patient, until
 from tests.faults.invariants import assert_invariants
 from tests.world import World
 

@@ -13,8 +13,8 @@ from domain.ids import new_id
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import ReplyTo, ScanCommand
 from integrations.settings import Settings
-from tests.faults.asking import consumer, door, patient, until
 from tests.faults.conftest import StartConsumer
+from tests.faults.door_client import consumer, door, patient, until
 from tests.faults.invariants import assert_invariants
 from tests.forked import LoggedProcess
 from tests.world import World
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
 YEARS = 3650
 
 
-async def test_a_reply_that_nobody_heard_is_found_by_the_scan_id(
+async def test_a_lost_reply_is_found_by_the_scan_id(
     settings: Settings, world: World, start_consumer: StartConsumer
 ) -> None:
     gym = world.gym()

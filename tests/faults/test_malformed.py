@@ -31,11 +31,11 @@ from integrations.kafka.dead_letter_reader import DeadLetterReader, StoredLetter
 from integrations.kafka.group_lag import group_lag
 from integrations.kafka.messages import DoorReply, ReplyTo, ScanCommand, encode
 from integrations.settings import Settings
-from tests.faults.asking import Door, door, patient, until
 from tests.faults.conftest import StartConsumer
+from tests.faults.door_client import Door, door, patient, until
 from tests.faults.invariants import assert_invariants
-from tests.faults.malformed import Odd, as_odd, no_replies, undecidable, undecodable
-from tests.integration.kafka.letters import Command
+from tests.faults.malformed_messages import Odd, as_odd, no_replies, undecidable, undecodable
+from tests.integration.kafka.raw_topics import Command
 from tests.world import World
 
 pytestmark = [pytest.mark.check, pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -168,7 +168,7 @@ async def test_good_commands_are_decided_in_their_order_among_those_that_are_non
     assert_invariants(world.store, the_door.given)
 
 
-async def test_commands_that_the_store_refuses_to_keep_leave_nothing_and_are_told_so(
+async def test_commands_that_the_store_refuses_to_keep_leave_nothing_and_get_a_refusal(
     settings: Settings, world: World, start_consumer: StartConsumer
 ) -> None:
     gym = world.gym()
@@ -196,7 +196,7 @@ async def test_commands_that_the_store_refuses_to_keep_leave_nothing_and_are_tol
     assert_invariants(world.store, the_door.given)
 
 
-async def test_a_batch_of_the_largest_commands_is_no_reason_to_think_the_database_away(
+async def test_a_batch_of_the_largest_commands_does_not_count_as_an_unavailable_database(
     settings: Settings, world: World, start_consumer: StartConsumer
 ) -> None:
     gym = world.gym()
@@ -285,7 +285,7 @@ async def test_a_command_whose_asker_cannot_be_reached_is_decided_and_nobody_els
     assert_invariants(world.store, the_door.given)
 
 
-async def test_what_is_no_reply_tells_nobody_anything(
+async def test_a_message_that_is_no_reply_is_ignored(
     settings: Settings, world: World, start_consumer: StartConsumer
 ) -> None:
     gym = world.gym()
@@ -303,7 +303,7 @@ async def test_what_is_no_reply_tells_nobody_anything(
     assert_invariants(world.store, the_door.given)
 
 
-async def test_dead_letters_are_found_and_sent_again_once_what_was_wrong_is_mended(
+async def test_dead_letters_are_found_and_replayed_once_their_cause_is_fixed(
     settings: Settings, world: World, start_consumer: StartConsumer, tmp_path: Path
 ) -> None:
     gym = world.gym()
@@ -336,7 +336,7 @@ async def test_dead_letters_are_found_and_sent_again_once_what_was_wrong_is_mend
             ("annul", kept.scan_id),
         ]
 
-        _mend_the_store(world)
+        _repair_the_store(world)
         assert outcome(await the_door.ask(asked_again)) == (Outcome.ENTERED, None, False)
         await until(lambda: datetime.now(UTC) > in_time.decide_by)
         assert stays in world.inside(gym)
@@ -381,7 +381,7 @@ def _break_the_store(world: World) -> None:
         connection.execute(text(f"CREATE TRIGGER refuses_annulments BEFORE UPDATE ON scans FOR EACH ROW {_SIGNAL}"))
 
 
-def _mend_the_store(world: World) -> None:
+def _repair_the_store(world: World) -> None:
     with world.store.writing() as connection:
         connection.execute(text("DROP TRIGGER refuses_scans"))
         connection.execute(text("DROP TRIGGER refuses_annulments"))

@@ -12,8 +12,8 @@ from domain.door.model import Direction, Outcome, ScanRequest
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 from tests.events import first_appearances, published, stored, wait_until
-from tests.faults.asking import Door, door, patient, until
 from tests.faults.conftest import StartConsumer
+from tests.faults.door_client import Door, door, patient, until
 from tests.faults.invariants import assert_invariants
 from tests.faults.outbox import in_order, running, write
 from tests.world import World

@@ -95,7 +95,9 @@ def test_a_relay_that_froze_with_the_lease_loses_it_and_removes_nothing_when_it_
     assert first_appearances(published(settings.kafka)) == in_order(200)
 
 
-def test_a_transaction_that_commits_late_is_told_late_and_holds_nobody_up(settings: Settings, store: Store) -> None:
+def test_a_transaction_that_commits_late_is_published_late_and_delays_no_other(
+    settings: Settings, store: Store
+) -> None:
     with running(settings) as relay, store.engine.connect() as late:
         late.execute(insert(outbox), [rows(1)[0] | {"key": "late", "payload": '{"event_id":"late"}'}])
         write(store, 100)

@@ -10,10 +10,10 @@ import pytest
 from domain.door.model import AnnulAnswer, Direction, DoorResult, Outcome, Problem, Reason, Rejected, ScanAnswer
 from domain.ids import new_id
 from integrations.settings import Settings
-from tests.faults.asking import Door, door, patient
 from tests.faults.conftest import StartConsumer
+from tests.faults.door_client import Door, door, patient
 from tests.faults.invariants import assert_invariants
-from tests.integration.kafka.parties import dead_letters
+from tests.integration.kafka.echo_consumer import dead_letters
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]

@@ -41,7 +41,7 @@ from domain.unit_of_work import Store
 from tests.histories.facts import Visit
 from tests.histories.oracle import Oracle
 from tests.histories.steps import GATES, GYMS, MEMBERS, Kind, Step, history, shorter
-from tests.world import START, HeldClock, World
+from tests.world import START, ManualClock, World
 
 CAPACITY = 2
 _RECONCILES = 4  # one of so many histories
@@ -61,7 +61,7 @@ class MismatchError(AssertionError):
     """The door and the oracle differ."""
 
 
-class TickingClock(HeldClock):
+class TickingClock(ManualClock):
     """A clock that never shows the same time twice, like a real one."""
 
     def __call__(self) -> datetime:

@@ -35,14 +35,14 @@ class Mutation:
         return text
 
 
-_DOOR = "tests/integration/domain/test_door.py::"
-_DOOR_RULES = "tests/unit/door/test_rules.py::"
+_DOOR = "tests/integration/domain/door/test_door.py::"
+_DOOR_RULES = "tests/unit/domain/door/test_rules.py::"
 _GATEWAY = "tests/unit/gateway/"
-_KEYS = "tests/integration/domain/test_idempotency.py::"
+_KEYS = "tests/integration/domain/payments/test_idempotent_calls.py::"
 _KILLED = "tests/faults/test_killed_consumer.py::"
-_LOCKS = "tests/integration/domain/test_held_locks.py::"
+_LOCKS = "tests/integration/domain/door/test_locked_rows.py::"
 _RACES = "tests/faults/test_races.py::"
-_REFUNDS = "tests/unit/memberships/test_worked_examples.py::"
+_REFUNDS = "tests/unit/domain/memberships/test_worked_examples.py::"
 
 MUTATIONS: Sequence[Mutation] = (
     Mutation(
@@ -149,14 +149,16 @@ MUTATIONS: Sequence[Mutation] = (
         "a token counts whoever issued it",
         "integrations/tokens.py",
         [("            TokenRefusal.WRONG_ISSUER: claims.iss != self._identity.issuer,\n", "")],
-        ["tests/unit/identity/test_tokens.py::test_a_token_of_another_issuer_is_refused"],
+        ["tests/unit/integrations/test_tokens.py::test_a_token_of_another_issuer_is_refused"],
     ),
     Mutation(
         "revoked-device",
         "a device that was revoked is let through, because its credential was recognised before",
         "deployments/http/auth.py",
         [("return principal if self._devices.remembered(principal.id) == key else None", "return principal")],
-        [f"{_GATEWAY}test_scan_call.py::test_a_device_that_scanned_before_is_refused_once_its_key_is_another_or_none"],
+        [
+            f"{_GATEWAY}test_scan_routes.py::test_a_device_that_scanned_before_is_refused_once_its_key_is_another_or_none"
+        ],
     ),
     Mutation(
         "no-rights",

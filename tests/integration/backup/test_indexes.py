@@ -13,7 +13,15 @@ from domain.identity.tables import users
 from domain.tables import metadata
 from domain.unit_of_work import Store
 from tests.servers import migrate
-from tests.unit.backup.stacks import MOMENT, checksums, empty_settings, fill_store, restored, settings_in, taken
+from tests.unit.cluster.backup.filled_folder import (
+    MOMENT,
+    checksums,
+    empty_settings,
+    fill_store,
+    restored,
+    settings_in,
+    taken,
+)
 
 pytestmark = pytest.mark.check
 

@@ -18,7 +18,7 @@ from cluster.local.record import read_record
 from domain.identity.tables import users
 from domain.unit_of_work import Store
 from tests.servers import migrate
-from tests.unit.backup.stacks import MOMENT, settings_in, taken
+from tests.unit.cluster.backup.filled_folder import MOMENT, settings_in, taken
 
 FITMONITOR = Path(sys.executable).with_name("fitmonitor")
 MEMBERS = 20_000

@@ -17,7 +17,7 @@ from domain.door.tables import scans
 from domain.unit_of_work import Store
 from tests.integration.backup.scanning import Scanning
 from tests.servers import migrate
-from tests.unit.backup.stacks import (
+from tests.unit.cluster.backup.filled_folder import (
     checksums,
     empty_settings,
     fill_every_table,
@@ -28,7 +28,7 @@ from tests.unit.backup.stacks import (
 )
 
 KINDS = ("sqlite", "mariadb")
-# From SQLite to SQLite: `tests/unit/backup/test_row_format.py`.
+# From SQLite to SQLite: `tests/unit/cluster/backup/test_row_format.py`.
 ACROSS = [("sqlite", "mariadb"), ("mariadb", "sqlite")]
 
 

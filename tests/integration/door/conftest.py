@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from tests.integration.door.whole_path import WholePath, whole_path
+from tests.integration.door.scan_pipeline import ScanPipeline, scan_pipeline
 from tests.integration.kafka.conftest import mock_kafka, mock_topics
 from tests.servers import fresh_topics, migrate, migrated_database
 
@@ -24,7 +24,7 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture(scope="module", params=["embedded", "real"])
 def path(
     request: pytest.FixtureRequest, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WholePath]:
+) -> Iterator[ScanPipeline]:
     """The whole path for all tests of a module."""
     folder: Path = tmp_path_factory.mktemp("whole-path")
     if request.param == "embedded":
@@ -38,7 +38,7 @@ def path(
     else:
         url = migrated_database(request.getfixturevalue("mariadb"))
         kafka = fresh_topics(request.getfixturevalue("kafka"))
-    opened = whole_path(url, kafka, folder)
+    opened = scan_pipeline(url, kafka, folder)
     path = runner.run(opened.__aenter__())
     yield path
     runner.run(opened.__aexit__(None, None, None))

@@ -10,7 +10,7 @@ from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.door_commands import DoorCommandClient, NoAnswerInTime
 from integrations.kafka.messages import ReplyTo, decode_command
 from integrations.settings import DoorSettings, KafkaSettings, Settings
-from tests.integration.kafka.parties import (
+from tests.integration.kafka.echo_consumer import (
     EchoHandler,
     dead_letters,
     echo_loop,

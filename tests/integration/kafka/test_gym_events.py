@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from domain.ids import new_id
 from integrations.kafka.gym_events import GymChange, GymEventListener
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.parties import until
+from tests.integration.kafka.echo_consumer import until
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.letters import REASON, Command, Topic, pairs, write_dead_letters
+from tests.integration.kafka.raw_topics import REASON, Command, Topic, pairs, write_dead_letters
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_wrong_usage_exits_with_2(words: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [["lag"], ["dead-letters"], ["dead-letters", "show", "0:0"], ["replay", "--all"]], ids=" ".join
 )
-def test_without_kafka_the_mend_is_said_in_one_line(words: list[str], tmp_path: Path) -> None:
+def test_without_kafka_the_fix_is_shown_in_one_line(words: list[str], tmp_path: Path) -> None:
     for servers, why in (("", "no stack is running"), ("127.0.0.1:1", "is unavailable")):
         done = Command(Settings(kafka=KafkaSettings(bootstrap_servers=servers)), tmp_path).run(*words)
         assert done.returncode == 1

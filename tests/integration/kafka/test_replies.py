@@ -11,7 +11,7 @@ from integrations.kafka.messages import reply
 from integrations.kafka.replies import RepliesNotReadyError, ReplyListener
 from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.parties import listening, until
+from tests.integration.kafka.echo_consumer import listening, until
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from integrations.kafka.clients import Config
 from integrations.kafka.event_publisher import EventPublisher
 from integrations.settings import KafkaSettings, Settings
 from tests.events import published, with_small_events
-from tests.integration.kafka.parties import dead_letters
+from tests.integration.kafka.echo_consumer import dead_letters
 from tests.servers import fresh_topics
 
 TOPIC = "gym-events"

@@ -214,7 +214,7 @@ def test_a_holder_that_is_killed_is_replaced_once_its_lease_has_expired(holders:
     make_effect(other, "other")
 
 
-def test_a_frozen_holder_is_replaced_and_cannot_write_afterwards(holders: Holders) -> None:
+def test_a_suspended_holder_is_replaced_and_cannot_write_afterwards(holders: Holders) -> None:
     holder, other = holders.process(), holders.one()
     assert ask_for_effect(holder, "holder") == "done"
     psutil.Process(holder.pid).suspend()

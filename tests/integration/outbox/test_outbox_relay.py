@@ -22,7 +22,7 @@ from domain.outbox import outbox
 from domain.unit_of_work import Store, should_retry
 from integrations.settings import Settings
 from tests.events import Published, first_appearances, published, stored, wait_until, with_small_events
-from tests.integration.kafka.parties import dead_letters
+from tests.integration.kafka.echo_consumer import dead_letters
 from tests.world import START, World
 
 StartRelay = Callable[[], OutboxRelay]

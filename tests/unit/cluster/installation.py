@@ -14,7 +14,7 @@ from integrations.settings import settings
 from tests.keys import signing_keys
 from tests.mailbox import Mailbox
 from tests.servers import migrate
-from tests.unit.identity.local_rig import light_settings
+from tests.unit.integrations.local_identity.harness import light_settings
 
 
 class Installation:

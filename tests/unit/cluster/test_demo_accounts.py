@@ -16,7 +16,7 @@ from integrations.local_identity.provider import LocalProvider
 from integrations.settings import Settings
 from tests.mailbox import Mailbox
 from tests.servers import migrate
-from tests.unit.identity.local_rig import light_settings
+from tests.unit.integrations.local_identity.harness import light_settings
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cluster.local.ports import free_port, is_free
-from tests.unit.cluster.status_reports import record
+from tests.unit.cluster.status.sample_reports import record
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")
 _WITHIN_S = 60.0

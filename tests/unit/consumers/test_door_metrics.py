@@ -28,7 +28,7 @@ from domain.unit_of_work import Store
 from integrations.kafka.messages import DoorCommand, DoorReply, ReplyTo, ScanCommand
 from integrations.kafka.reply_sender import ReplySender
 from integrations.metrics_registry import MetricsRegistry
-from tests.world import HeldClock
+from tests.world import ManualClock
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -117,7 +117,7 @@ def test_transactions_are_counted_by_size_and_failures_by_error(store: Store) ->
             raise TimeoutError
         return [Rejected(Problem.NOT_DECIDED, "")] * 3 + [None] * (len(requests) - 3)
 
-    handler = DoorHandler(store, HeldClock(NOW), DoorLimits(), metrics, decide)
+    handler = DoorHandler(store, ManualClock(NOW), DoorLimits(), metrics, decide)
     assert len(handler.handle([command()] * 5)) == 5
     fails[0] = True
     with pytest.raises(TimeoutError):

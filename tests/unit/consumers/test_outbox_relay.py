@@ -24,7 +24,7 @@ from integrations.kafka.event_publisher import DeliveryFailure, EventPublisher
 from tests.events import wait_until
 from tests.stores import sqlite_store
 from tests.unit.consumers.leases import FakeLease
-from tests.world import START, HeldClock
+from tests.world import START, ManualClock
 
 TOPIC = "gym-events"
 TOO_LARGE = DeliveryFailure("too large", rejected=True)
@@ -104,7 +104,7 @@ class RelayBench:
         self.store = store
         self.journal: list[str] = []
         self.time = FakeTime()
-        self.clock = HeldClock(START + timedelta(seconds=30))
+        self.clock = ManualClock(START + timedelta(seconds=30))
         self.lease = FakeLease(store, journal=self.journal)
         self.publisher = FakePublisher(self.journal)
         self.relay = OutboxRelay(

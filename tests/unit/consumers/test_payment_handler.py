@@ -14,16 +14,16 @@ from domain.payments.model import OrderState
 from domain.payments.ports import PaymentsUnavailableError, ProviderEvent
 from domain.payments.provider_events import PaymentEvent
 from domain.payments.tables import stripe_events
-from tests.integration.domain.cashbox import Cashbox, session
+from tests.integration.domain.payments.payments_world import PaymentsWorld, session
 from tests.stores import sqlite_store
 from tests.unit.consumers.fakes import LoopBench, message
 from tests.world import World
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Cashbox]:
+def box(tmp_path: Path) -> Iterator[PaymentsWorld]:
     store = sqlite_store(tmp_path)
-    box = Cashbox(World(store))
+    box = PaymentsWorld(World(store))
     box.handler.close()
     box.handler = PaymentHandler(store, box.provider, box.world.clock, parallel_orders=2)
     yield box
@@ -31,25 +31,25 @@ def box(tmp_path: Path) -> Iterator[Cashbox]:
     store.close()
 
 
-def handled_at(box: Cashbox, event: ProviderEvent) -> datetime | None:
+def handled_at(box: PaymentsWorld, event: ProviderEvent) -> datetime | None:
     with box.world.store.reading() as connection:
         query = select(stripe_events.c.handled_at).where(stripe_events.c.id == event.id)
         found: datetime | None = connection.execute(query).scalar_one()
     return found
 
 
-def from_kafka(box: Cashbox, event: ProviderEvent) -> PaymentEvent:
+def from_kafka(box: PaymentsWorld, event: ProviderEvent) -> PaymentEvent:
     """An event in the form in which the consumer receives it."""
     return next(each for each in box.receive(event) if each.event_id == event.id)
 
 
-def unavailable_once(box: Cashbox, call: str) -> None:
+def unavailable_once(box: PaymentsWorld, call: str) -> None:
     """The first call of this kind to the provider fails."""
     left = [True]
     box.provider.away = lambda called: called == call and bool(left) and left.pop()
 
 
-def test_an_order_with_many_events_in_a_batch_is_checked_once(box: Cashbox) -> None:
+def test_an_order_with_many_events_in_a_batch_is_checked_once(box: PaymentsWorld) -> None:
     order = box.order()
     events = [
         box.provider.pay(session(order)),
@@ -64,7 +64,7 @@ def test_an_order_with_many_events_in_a_batch_is_checked_once(box: Cashbox) -> N
     assert {box.event_state(event) for event in events} == {"handled"}
 
 
-def test_every_order_of_a_batch_is_checked(box: Cashbox) -> None:
+def test_every_order_of_a_batch_is_checked(box: PaymentsWorld) -> None:
     bought = [box.order() for _ in range(5)]
     events = [box.provider.pay(session(order)) for order in bought]
     box.provider.calls.clear()
@@ -74,7 +74,7 @@ def test_every_order_of_a_batch_is_checked(box: Cashbox) -> None:
     assert {handled_at(box, event) for event in events} == {box.world.clock()}
 
 
-def test_a_batch_that_comes_again_changes_nothing(box: Cashbox) -> None:
+def test_a_batch_that_comes_again_changes_nothing(box: PaymentsWorld) -> None:
     order = box.order()
     event = box.provider.pay(session(order))
     box.handle(event)
@@ -83,7 +83,7 @@ def test_a_batch_that_comes_again_changes_nothing(box: Cashbox) -> None:
     assert (box.kinds(order), box.invoices(order)) == before
 
 
-def test_one_order_that_cannot_be_checked_blocks_no_other_and_is_done_later(box: Cashbox) -> None:
+def test_one_order_that_cannot_be_checked_blocks_no_other_and_is_done_later(box: PaymentsWorld) -> None:
     bought = [box.order() for _ in range(4)]
     events = [box.provider.pay(session(order)) for order in bought]
     unavailable_once(box, "checkout")
@@ -97,7 +97,7 @@ def test_one_order_that_cannot_be_checked_blocks_no_other_and_is_done_later(box:
     assert [box.kinds(order) for order in bought] == [["purchase"]] * 4
 
 
-def test_one_event_whose_order_must_be_looked_up_blocks_no_other(box: Cashbox) -> None:
+def test_one_event_whose_order_must_be_looked_up_blocks_no_other(box: PaymentsWorld) -> None:
     unknown, known = box.order(), box.order()
     box.provider.pay(session(unknown))
     refund = box.provider.give_back(session(unknown), 1000)  # its payment was not booked yet
@@ -112,7 +112,7 @@ def test_one_event_whose_order_must_be_looked_up_blocks_no_other(box: Cashbox) -
     assert box.event_state(refund) == "handled"
 
 
-def test_an_event_without_an_order_of_ours_is_ignored_and_calls_no_checkout(box: Cashbox) -> None:
+def test_an_event_without_an_order_of_ours_is_ignored_and_calls_no_checkout(box: PaymentsWorld) -> None:
     event = box.provider.pay(session(box.order()))
     foreign = replace(event, id="evt_foreign", order_id=None, session_id=None, payment_intent_id="pi_foreign")
     box.provider.calls.clear()
@@ -144,7 +144,7 @@ def test_while_the_provider_is_unavailable_the_whole_batch_waits_and_nothing_is_
     assert bench.consumer.stored == {0: 2}
 
 
-def test_a_dead_lettered_event_is_marked_as_failed_and_retried_by_the_reconciliation(box: Cashbox) -> None:
+def test_a_dead_lettered_event_is_marked_as_failed_and_retried_by_the_reconciliation(box: PaymentsWorld) -> None:
     order = box.order()
     event = box.provider.pay(session(order))
     assert box.handler.dead_lettered(from_kafka(box, event)) is False

@@ -34,7 +34,7 @@ from domain.memberships.tables import reminders
 from domain.payments.model import OrderState
 from integrations.lease import Lease
 from integrations.settings import Settings, StripeSettings
-from tests.integration.domain.cashbox import Cashbox, session
+from tests.integration.domain.payments.payments_world import PaymentsWorld, session
 from tests.stores import sqlite_store
 from tests.unit.consumers.leases import FakeLease
 from tests.world import START, World
@@ -48,7 +48,7 @@ class Pauses(Event):
     """Stops the thread after a number of pauses. Each moves the world's clock."""
 
     def __init__(
-        self, box: Cashbox, pauses: int, seconds: float = INTERVAL_S, each: Callable[[int], None] | None = None
+        self, box: PaymentsWorld, pauses: int, seconds: float = INTERVAL_S, each: Callable[[int], None] | None = None
     ) -> None:
         super().__init__()
         self._box = box
@@ -73,7 +73,7 @@ class Pauses(Event):
 class Post:
     """A mailer that keeps the mails, each with its day."""
 
-    box: Cashbox
+    box: PaymentsWorld
     mails: list[tuple[date, Mail]] = field(default_factory=list)
     fails: Callable[[Mail], bool] = lambda _mail: False
 
@@ -88,28 +88,28 @@ class Post:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Cashbox]:
+def box(tmp_path: Path) -> Iterator[PaymentsWorld]:
     store = sqlite_store(tmp_path)
-    box = Cashbox(World(store))
+    box = PaymentsWorld(World(store))
     yield box
     box.handler.close()
     store.close()
 
 
 @pytest.fixture
-def lease(box: Cashbox) -> FakeLease:
+def lease(box: PaymentsWorld) -> FakeLease:
     return FakeLease(box.world.store)
 
 
-def reconciler(box: Cashbox, lease: FakeLease, **others: Any) -> ReconciliationJob:  # noqa: ANN401 - of the job
+def reconciler(box: PaymentsWorld, lease: FakeLease, **others: Any) -> ReconciliationJob:  # noqa: ANN401 - of the job
     return ReconciliationJob(lease, box.provider, UNCHECKED_FOR, INTERVAL_S, box.world.clock, **others)
 
 
-def reminding(box: Cashbox, lease: FakeLease, post: Post, **others: Any) -> ReminderJob:  # noqa: ANN401 - as above
+def reminding(box: PaymentsWorld, lease: FakeLease, post: Post, **others: Any) -> ReminderJob:  # noqa: ANN401 - as above
     return ReminderJob(lease, post, URL, INTERVAL_S, box.world.clock, **others)
 
 
-def test_a_missed_payment_is_handled_in_the_next_run(box: Cashbox, lease: FakeLease) -> None:
+def test_a_missed_payment_is_handled_in_the_next_run(box: PaymentsWorld, lease: FakeLease) -> None:
     order = box.order()
 
     def pays(number: int) -> None:
@@ -122,13 +122,13 @@ def test_a_missed_payment_is_handled_in_the_next_run(box: Cashbox, lease: FakeLe
     assert (lease.attempts, lease.releases) == (1, 1)
 
 
-def test_an_open_order_that_was_just_checked_is_skipped(box: Cashbox, lease: FakeLease) -> None:
+def test_an_open_order_that_was_just_checked_is_skipped(box: PaymentsWorld, lease: FakeLease) -> None:
     box.order()
     reconciler(box, lease, stopping=Pauses(box, 3, seconds=30)).run()
     assert box.provider.calls["checkout"] == 1, "after a minute, and not again within one"
 
 
-def test_without_the_lease_neither_provider_nor_mail_server_is_called(box: Cashbox) -> None:
+def test_without_the_lease_neither_provider_nor_mail_server_is_called(box: PaymentsWorld) -> None:
     box.provider.pay(session(box.order()))
     post, lease = Post(box), FakeLease(box.world.store, [False])
     box.provider.calls.clear()
@@ -139,7 +139,7 @@ def test_without_the_lease_neither_provider_nor_mail_server_is_called(box: Cashb
     assert lease.attempts == 43
 
 
-def test_of_two_jobs_only_the_holder_of_the_lease_runs_and_the_other_takes_over(box: Cashbox) -> None:
+def test_of_two_jobs_only_the_holder_of_the_lease_runs_and_the_other_takes_over(box: PaymentsWorld) -> None:
     order = box.order()
     box.provider.pay(session(order))
     box.provider.calls.clear()
@@ -160,8 +160,8 @@ def test_of_two_jobs_only_the_holder_of_the_lease_runs_and_the_other_takes_over(
     first.release()
 
 
-def test_a_holder_that_was_frozen_past_its_lease_changes_nothing_and_takes_the_lease_again(
-    box: Cashbox, lease: FakeLease
+def test_a_holder_suspended_past_its_lease_changes_nothing_and_takes_the_lease_again(
+    box: PaymentsWorld, lease: FakeLease
 ) -> None:
     order = box.order()
     box.provider.pay(session(order))
@@ -181,7 +181,7 @@ def test_a_holder_that_was_frozen_past_its_lease_changes_nothing_and_takes_the_l
     assert lease.attempts == 2
 
 
-def test_a_holder_that_lost_its_lease_sends_no_mail(box: Cashbox, lease: FakeLease) -> None:
+def test_a_holder_that_lost_its_lease_sends_no_mail(box: PaymentsWorld, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(24)
     post = Post(box)
@@ -197,7 +197,7 @@ def test_a_holder_that_lost_its_lease_sends_no_mail(box: Cashbox, lease: FakeLea
     assert len(post.mails) == 1
 
 
-def test_an_unavailable_provider_is_retried_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
+def test_an_unavailable_provider_is_retried_by_the_same_holder(box: PaymentsWorld, lease: FakeLease) -> None:
     order = box.order()
     box.provider.pay(session(order))
     left = [True, True]
@@ -207,7 +207,7 @@ def test_an_unavailable_provider_is_retried_by_the_same_holder(box: Cashbox, lea
     assert (lease.attempts, lease.releases) == (1, 1)
 
 
-def test_a_run_that_an_outage_postpones_is_retried_after_seconds(box: Cashbox, lease: FakeLease) -> None:
+def test_a_run_that_an_outage_postpones_is_retried_after_seconds(box: PaymentsWorld, lease: FakeLease) -> None:
     pauses = Pauses(box, 4)
     box.provider.away = lambda _call: pauses.number < 2
     reconciler(box, lease, stopping=pauses).run()
@@ -215,7 +215,7 @@ def test_a_run_that_an_outage_postpones_is_retried_after_seconds(box: Cashbox, l
     assert (lease.attempts, lease.releases) == (1, 1), "other replicas have the same outage"
 
 
-def test_failed_work_is_retried_in_the_next_run_by_the_same_holder(box: Cashbox, lease: FakeLease) -> None:
+def test_failed_work_is_retried_in_the_next_run_by_the_same_holder(box: PaymentsWorld, lease: FakeLease) -> None:
     order = box.order()
     box.provider.pay(session(order))
     failures = [ValueError("a defect"), OperationalError("SELECT", {}, Exception("gone"))]
@@ -249,7 +249,9 @@ def test_a_replica_has_both_jobs_and_without_a_key_only_the_reminders(tmp_path: 
 SEVEN, ONE = "Your membership ends in 7 days or less", "Your membership ends tomorrow"
 
 
-def test_a_member_gets_one_mail_seven_days_and_one_mail_one_day_before_the_end(box: Cashbox, lease: FakeLease) -> None:
+def test_a_member_gets_one_mail_seven_days_and_one_mail_one_day_before_the_end(
+    box: PaymentsWorld, lease: FakeLease
+) -> None:
     order, post = box.bought(), Post(box)
     reminding(box, lease, post, stopping=Pauses(box, 200, seconds=6 * 3600)).run()
     assert post.sent() == [("2026-03-25", SEVEN), ("2026-03-31", ONE)]
@@ -260,7 +262,7 @@ def test_a_member_gets_one_mail_seven_days_and_one_mail_one_day_before_the_end(b
     assert {mail.to for _, mail in post.mails} == {email}
 
 
-def test_a_member_who_was_missed_for_days_gets_the_latest_mail_only(box: Cashbox, lease: FakeLease) -> None:
+def test_a_member_who_was_missed_for_days_gets_the_latest_mail_only(box: PaymentsWorld, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(29)
     post = Post(box)
@@ -268,7 +270,7 @@ def test_a_member_who_was_missed_for_days_gets_the_latest_mail_only(box: Cashbox
     assert post.sent() == [("2026-03-31", ONE)]
 
 
-def test_no_mail_is_sent_after_the_end(box: Cashbox, lease: FakeLease) -> None:
+def test_no_mail_is_sent_after_the_end(box: PaymentsWorld, lease: FakeLease) -> None:
     box.bought()
     box.days_pass(31)
     post = Post(box)
@@ -277,7 +279,7 @@ def test_no_mail_is_sent_after_the_end(box: Cashbox, lease: FakeLease) -> None:
 
 
 @pytest.mark.parametrize("column", ["reminders_off_at", "banned_at", "deleted_at", "disabled_at"])
-def test_members_who_opted_out_or_cannot_come_get_no_mail(box: Cashbox, lease: FakeLease, column: str) -> None:
+def test_members_who_opted_out_or_cannot_come_get_no_mail(box: PaymentsWorld, lease: FakeLease, column: str) -> None:
     order, other = box.bought(), box.bought()
     with box.world.store.writing() as connection:
         connection.execute(update(users).where(users.c.id == order.member_id).values({column: START}))
@@ -287,7 +289,7 @@ def test_members_who_opted_out_or_cannot_come_get_no_mail(box: Cashbox, lease: F
     assert len(post.mails) == 2
 
 
-def test_suspended_members_get_no_mail(box: Cashbox, lease: FakeLease) -> None:
+def test_suspended_members_get_no_mail(box: PaymentsWorld, lease: FakeLease) -> None:
     order = box.bought()
     box.handle(box.provider.dispute(session(order)))
     post = Post(box)
@@ -295,7 +297,7 @@ def test_suspended_members_get_no_mail(box: Cashbox, lease: FakeLease) -> None:
     assert post.mails == []
 
 
-def test_after_an_extension_mails_are_about_the_new_end_only(box: Cashbox, lease: FakeLease) -> None:
+def test_after_an_extension_mails_are_about_the_new_end_only(box: PaymentsWorld, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
 
     def prolongs(number: int) -> None:
@@ -311,7 +313,7 @@ def test_after_an_extension_mails_are_about_the_new_end_only(box: Cashbox, lease
     assert "2026-05-01 is the first day without it" in post.mails[-1][1].text
 
 
-def test_after_a_freeze_mails_are_about_the_moved_end(box: Cashbox, lease: FakeLease) -> None:
+def test_after_a_freeze_mails_are_about_the_moved_end(box: PaymentsWorld, lease: FakeLease) -> None:
     order, post = box.bought(), Post(box)
     with box.world.store.writing() as connection:
         who = BookingOrigin(order.member_id, "asked for")
@@ -322,7 +324,7 @@ def test_after_a_freeze_mails_are_about_the_moved_end(box: Cashbox, lease: FakeL
 
 
 def test_while_the_mail_server_is_unavailable_mails_stay_due_and_are_sent_once_afterwards(
-    box: Cashbox, lease: FakeLease
+    box: PaymentsWorld, lease: FakeLease
 ) -> None:
     box.bought()
     box.days_pass(24)
@@ -340,7 +342,7 @@ def test_while_the_mail_server_is_unavailable_mails_stay_due_and_are_sent_once_a
     assert (lease.attempts, lease.releases) == (1, 1)
 
 
-def test_two_at_once_send_each_mail_once(box: Cashbox) -> None:
+def test_two_at_once_send_each_mail_once(box: PaymentsWorld) -> None:
     member_ids: list[UUID] = [box.bought().member_id for _ in range(12)]
     box.days_pass(24)
     post, both = Post(box), threading.Barrier(2)
@@ -380,7 +382,7 @@ def test_the_mail_says_what_ends_when_and_what_to_do(days: int, when: str) -> No
     )
 
 
-def test_one_address_that_accepts_no_mail_blocks_no_other(box: Cashbox, lease: FakeLease) -> None:
+def test_one_address_that_accepts_no_mail_blocks_no_other(box: PaymentsWorld, lease: FakeLease) -> None:
     refused, other = box.bought(), box.bought()
     post = Post(box)
     post.fails = lambda mail: mail.to == f"{refused.member_id}@example.org"
@@ -392,7 +394,7 @@ def test_one_address_that_accepts_no_mail_blocks_no_other(box: Cashbox, lease: F
     "error", [MailRefusedError("550"), MailDeferredError("450"), ValueError("an unexpected failure")]
 )
 def test_undeliverable_mails_do_not_block_the_mails_behind_them(
-    box: Cashbox, lease: FakeLease, error: Exception
+    box: PaymentsWorld, lease: FakeLease, error: Exception
 ) -> None:
     undeliverable = {f"{box.bought().member_id}@example.org" for _ in range(5)}
     other = box.bought()
@@ -413,7 +415,7 @@ def test_undeliverable_mails_do_not_block_the_mails_behind_them(
     assert sorted(tried) == sorted(list(undeliverable) * rounds), "one that is refused for good is not tried again"
 
 
-def test_a_permanent_refusal_is_recorded_and_the_next_mail_is_tried(box: Cashbox, lease: FakeLease) -> None:
+def test_a_permanent_refusal_is_recorded_and_the_next_mail_is_tried(box: PaymentsWorld, lease: FakeLease) -> None:
     box.bought()
     post = Post(box)
 
@@ -433,7 +435,7 @@ def test_a_permanent_refusal_is_recorded_and_the_next_mail_is_tried(box: Cashbox
     ]
 
 
-def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_run(box: Cashbox, lease: FakeLease) -> None:
+def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_run(box: PaymentsWorld, lease: FakeLease) -> None:
     for _ in range(8):
         box.bought()
     box.days_pass(24)
@@ -448,7 +450,7 @@ def test_after_three_failures_in_a_row_the_rest_waits_for_the_next_run(box: Cash
 
 @pytest.mark.parametrize("answer", [MailRefusedError("550"), MailDeferredError("450")])
 def test_a_server_that_answers_between_failures_has_not_failed_in_a_row(
-    box: Cashbox, lease: FakeLease, answer: Exception
+    box: PaymentsWorld, lease: FakeLease, answer: Exception
 ) -> None:
     for _ in range(6):
         box.bought()
@@ -473,7 +475,7 @@ def test_a_server_that_answers_between_failures_has_not_failed_in_a_row(
 
 
 def test_due_reminders_are_read_in_parts_that_miss_none_and_repeat_none(
-    box: Cashbox, monkeypatch: pytest.MonkeyPatch
+    box: PaymentsWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members = [box.bought().member_id for _ in range(7)]
     box.days_pass(24)

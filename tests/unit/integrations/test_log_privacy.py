@@ -172,7 +172,7 @@ def test_a_text_of_any_kind_is_read_once(text: str) -> None:
     redact_addresses(text)  # a pattern that tried every beginning would take hours
 
 
-def test_what_nobody_waits_for_is_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_error_of_a_task_that_nobody_awaits_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
     configure_logging(Settings())
 
     async def fails() -> None:

@@ -56,7 +56,7 @@ def test_a_group_as_json_and_a_setting_of_it_are_taken_together(monkeypatch: pyt
     assert (api.max_body_bytes, api.idempotency_hours) == (2048, 3)
 
 
-def test_a_secret_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FITMONITOR_DATABASE", '{"url": "mysql://gym:s3cret@host/gym"')
     monkeypatch.setenv("FITMONITOR_STRIPE__TIMEOUT_S", "s3cret")
     with pytest.raises(ValidationError) as raised:

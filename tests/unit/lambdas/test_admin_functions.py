@@ -107,7 +107,7 @@ def test_a_role_is_given_and_taken_and_again_changes_nothing(pool: Pool) -> None
         json.dumps({"user_id": str(UUID(int=1)), "role": "Staff"}),
     ],
 )
-def test_a_wish_that_is_none_is_refused(pool: Pool, body: str | None) -> None:
+def test_an_invalid_request_body_is_refused(pool: Pool, body: str | None) -> None:
     boss = pool.user("boss@example.com", Role.ADMIN)
     caller = claims_of(boss, "Admin")
     assert read(change_role.handle(call(caller, body=body), pool.directory), 422)["code"] == "invalid_request"
@@ -179,7 +179,7 @@ def test_two_admins_who_take_each_other_s_role_at_once_leave_one(pool: Pool) -> 
     assert pool.directory.enabled_members_of("Admin")
 
 
-def test_a_pool_that_is_away_is_said_plainly(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unavailable_pool_is_reported_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     client = boto3.client(
         "cognito-idp",
         region_name=REGION,

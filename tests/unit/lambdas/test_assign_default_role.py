@@ -119,7 +119,9 @@ def trigger_of_nobody(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any J
     return trigger(Nowhere(), "TokenGeneration_Authentication", new_id(), **changes)  # type: ignore[arg-type]
 
 
-def test_nobody_is_locked_out_when_the_pool_is_away_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_nobody_is_locked_out_while_the_pool_is_unavailable_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     event = trigger_of_nobody()
     answered = function.assign(event, Away())  # type: ignore[arg-type]
     overridden = answered["response"]["claimsOverrideDetails"]["groupOverrideDetails"]

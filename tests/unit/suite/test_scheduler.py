@@ -8,7 +8,7 @@ def test_end_to_end_tests_share_one_worker_whatever_their_file() -> None:
 
 
 def test_unit_tests_and_those_of_the_domain_go_anywhere_one_by_one() -> None:
-    for folder in ("tests/unit/door", "tests/integration/domain"):
+    for folder in ("tests/unit/domain/door", "tests/integration/domain"):
         ids = [f"{folder}/test_a.py::test_a[{number}]" for number in range(3)]
         assert len({scope(nodeid) for nodeid in ids}) == 3
 
@@ -21,9 +21,9 @@ def test_a_file_of_the_others_is_kept_together(folder: str) -> None:
 
 def test_what_takes_longest_as_a_whole_begins_first() -> None:
     ids = [
-        "tests/unit/door/test_rules.py::test_a",
+        "tests/unit/domain/door/test_rules.py::test_a",
         "tests/faults/test_races.py::test_a",
-        "tests/integration/domain/test_door.py::test_a",
+        "tests/integration/domain/door/test_door.py::test_a",
         "tests/e2e/test_api.py::test_a",
         "tests/contract/test_openapi.py::test_a",
     ]

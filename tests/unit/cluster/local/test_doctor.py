@@ -30,8 +30,8 @@ from cluster.local.process import ProcessId
 from integrations.pass_keys import ensure_pass_key
 from integrations.settings import DatabaseSettings, KafkaSettings, PassSettings, Profile, Settings, settings
 from tests.servers import migrate
-from tests.unit.cluster.status_reports import record
-from tests.unit.passes.stack import clean_environment
+from tests.unit.cluster.cli.data_folder import clean_environment
+from tests.unit.cluster.status.sample_reports import record
 
 _DEAD = "127.0.0.1:9"
 _PRODUCTION = {

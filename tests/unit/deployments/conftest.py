@@ -1,0 +1,28 @@
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stores import sqlite_store
+from tests.unit.deployments.harness import Harness
+from tests.world import World
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    store = sqlite_store(tmp_path)
+    yield World(store)
+    store.close()
+
+
+@pytest.fixture
+async def harness(world: World) -> AsyncIterator[Harness]:
+    harness = Harness(world)
+    async with harness.client:
+        yield harness
