@@ -1,7 +1,7 @@
 """What was published on a topic of events, read from its beginning."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,10 +92,3 @@ def with_small_events(kafka: KafkaSettings, most_bytes: int) -> KafkaSettings:
     for made in client.create_topics([topic]).values():
         made.result()
     return kafka.model_copy(update={"events_topic": name})
-
-
-def wait_until(true: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    give_up_at = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < give_up_at, "waited for in vain"
-        time.sleep(0.02)

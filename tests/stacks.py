@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from cluster.local.http_probe import probe
 from cluster.local.ports import free_port
 from cluster.local.process import wait_gone
 from cluster.local.record import StackRecord, read_record
+from tests.waiting import wait_until
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")
 # Twenty seconds on a quiet machine; tests of others may keep this one busy.
@@ -66,7 +66,7 @@ class TestedStack:
 
     def wait_said(self, words: str) -> None:
         """Wait until `up` has printed something."""
-        until(lambda: words in self.said() or self._has_ended, STARTS_WITHIN_S, self._why)
+        wait_until(lambda: words in self.said() or self._has_ended, STARTS_WITHIN_S, self._why)
         assert words in self.said(), self._why()
 
     @property
@@ -144,21 +144,6 @@ class TestedStack:
         content = (self.data_dir / "demo.json").read_text(encoding="utf-8")
         assert json.loads(content)["members"]
         return content
-
-
-def until(is_so: Callable[[], bool], within_s: float, why: Callable[[], object], every_s: float = 0.1) -> None:
-    """Wait for a condition.
-
-    Args:
-        is_so: asked again and again.
-        within_s: patience that only something broken exhausts.
-        why: what is known when it is exhausted.
-        every_s: how long to pause between two questions.
-    """
-    give_up_at = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < give_up_at, why()
-        time.sleep(every_s)
 
 
 def living(processes: list[psutil.Process]) -> list[str]:

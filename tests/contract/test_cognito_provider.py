@@ -1,7 +1,7 @@
 """`CognitoProvider` and `CognitoDirectory` with boto3 against moto's Cognito, over HTTP.
 
 What moto cannot do or does otherwise than Cognito, and is therefore tested at boto3's wire level, in
-`tests/unit/identity/test_cognito_*.py`:
+`tests/unit/integrations/cognito`:
 
 - `RevokeToken` and `ResendConfirmationCode` do not exist.
 - `AdminUserGlobalSignOut` looks for refresh tokens by the name that was signed in with, so by `sub` it ends none.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.stacks import until
+from tests.waiting import wait_until
 
 PASSWORD = "tall ships in may"  # noqa: S105 - of nobody
 _NO_LONGER_THAN_S = 5.0  # the rule about whoever signed out, was disabled, or has a role no more
@@ -31,7 +31,7 @@ class Accounts:
         wanted = {"email": address, "password": PASSWORD, "name": "Mia Ruiz"}
         opened = self._client.post("/sign-up", json=wanted)
         assert opened.status_code == 202, opened.text
-        until(lambda: bool(self._codes(address)), 30, lambda: f"no code was sent to {address}")
+        wait_until(lambda: bool(self._codes(address)), 30, lambda: f"no code was sent to {address}")
         confirmation = {
             "email": address,
             "code": self._codes(address)[-1],

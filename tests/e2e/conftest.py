@@ -16,7 +16,7 @@ _OFTEN = "100000"
 _ENVIRONMENT = {
     "FITMONITOR_LIVE__ENABLED": "true",
     "FITMONITOR_DEFAULT_STAGE__ENABLED": "true",
-    # No bucket runs empty, whoever asks before; limits are tested in `tests/unit/gateway` and `tests/unit/identity`.
+    # No bucket runs empty, whoever asks before; limits are tested in `tests/unit/deployments`.
     "FITMONITOR_DOOR__SCANS_PER_DEVICE_PER_SECOND": _OFTEN,
     "FITMONITOR_API__REQUESTS_PER_USER_PER_SECOND": _OFTEN,
     "FITMONITOR_API__SIGN_INS_PER_ADDRESS_PER_SECOND": _OFTEN,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.e2e.api import Api
 from tests.e2e.commands import Commands
-from tests.stacks import until
+from tests.waiting import wait_until
 from tests.web_pages import Page
 
 
@@ -32,7 +32,7 @@ def test_the_existing_client_signs_in_lets_a_member_in_and_keeps_machines(stack:
     code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
     with httpx.Client(base_url=f"{stack.url}/default", timeout=20) as client:
         # The first may be told to ask again by a busy machine, and the code is none the worse for it.
-        until(lambda: client.get("/api/token/get", params={"code": code}).status_code == 200, 60, lambda: code)
+        wait_until(lambda: client.get("/api/token/get", params={"code": code}).status_code == 200, 60, lambda: code)
         answers = [client.get("/api/token/get", params={"code": code}) for _ in range(2)]
         assert answers[0].text == answers[1].text
         assert answers[0].json()["roles"][-1] == "Admin"

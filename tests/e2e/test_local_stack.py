@@ -9,7 +9,8 @@ import pytest
 from domain.ids import new_id
 from tests.e2e.api import Api
 from tests.e2e.commands import Commands
-from tests.stacks import TestedStack, until
+from tests.stacks import TestedStack
+from tests.waiting import wait_until
 
 # Everything that a stack opens beyond loopback, by the title of the process. Serve binds this server to every
 # interface and has no setting for it; docs/security.md tells of it.
@@ -92,4 +93,4 @@ def test_the_line_of_a_request_is_in_the_log_when_it_is_answered(stack: Api) -> 
     def is_there() -> bool:
         return any(request_id in file.read_text(errors="replace") for file in logs.glob("replica_api_Gateway_*"))
 
-    until(is_there, 20, lambda: f"{answer.status_code}, and no line in {[file.name for file in logs.iterdir()]}")
+    wait_until(is_there, 20, lambda: f"{answer.status_code}, and no line in {[file.name for file in logs.iterdir()]}")

@@ -10,7 +10,8 @@ from uuid import uuid4
 from integrations.metrics import METRICS, MetricKind
 from tests.documented.pages import PROJECT
 from tests.e2e.api import Api
-from tests.stacks import TestedStack, until
+from tests.stacks import TestedStack
+from tests.waiting import wait_until
 
 DOCUMENT = PROJECT / "docs" / "metrics.md"
 # Handed to Ray every five seconds, published by the tests' Ray every four.
@@ -90,7 +91,7 @@ def risen(stack: TestedStack, before: Counter[tuple[str, ...]]) -> Counter[tuple
         found = now()
         return all(found[key] >= value for key, value in COUNTED.items())
 
-    until(is_told, TOLD_WITHIN_S, lambda: of_scans(now()))
+    wait_until(is_told, TOLD_WITHIN_S, lambda: of_scans(now()))
     return now()
 
 
@@ -121,6 +122,6 @@ def test_scans_are_counted_by_what_became_of_them(stack: Api) -> None:
 
 def test_current_values_are_reported_by_all(stack: Api) -> None:
     gauges = {metric.name.removeprefix("fitmonitor_") for metric in METRICS if metric.kind is MetricKind.GAUGE}
-    until(lambda: gauges <= {name for name, *_ in read(stack.tested)}, TOLD_WITHIN_S, lambda: read(stack.tested))
-    until(lambda: read(stack.tested)["consumer_lag",] == 0, TOLD_WITHIN_S, lambda: read(stack.tested))
+    wait_until(lambda: gauges <= {name for name, *_ in read(stack.tested)}, TOLD_WITHIN_S, lambda: read(stack.tested))
+    wait_until(lambda: read(stack.tested)["consumer_lag",] == 0, TOLD_WITHIN_S, lambda: read(stack.tested))
     assert read(stack.tested)["outbox_active",] == 1

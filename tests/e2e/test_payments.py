@@ -3,7 +3,7 @@
 import httpx
 
 from tests.e2e.api import Api
-from tests.stacks import until
+from tests.waiting import wait_until
 
 
 def test_who_pays_is_let_in_and_gets_money_back(stack: Api, admin: dict[str, str]) -> None:
@@ -28,7 +28,7 @@ def test_who_pays_is_let_in_and_gets_money_back(stack: Api, admin: dict[str, str
         state: str = client.get("/me/membership", headers=member).json()["state"]
         return state
 
-    until(lambda: membership() == "active", 30, membership)
+    wait_until(lambda: membership() == "active", 30, membership)
     assert scan()["outcome"] == "entered"
     (order,) = client.get("/me/orders", headers=member).json()["items"]
     assert (order["state"], order["price"]) == ("paid", plan["price"])

@@ -30,7 +30,7 @@ OPERATIONS = [
     for method, path in RIGHTS
     if path not in {"/openapi.json", "/docs"} and not path.startswith("/identity/")
 ]
-# These need a code or a token that is told by mail or once only; tests/unit/gateway and tests/e2e have them.
+# These need a code or a token that is told by mail or once only; tests/unit/deployments and tests/e2e have them.
 NEEDS_WHAT_NOBODY_GUESSES = {
     "POST /pairings/claim",
     "POST /sign-up/confirm",
@@ -38,7 +38,7 @@ NEEDS_WHAT_NOBODY_GUESSES = {
     "GET /sessions/callback",
     "POST /password/reset",
     "POST /password/change",
-    # A picture, or what a list says of a machine: tests/unit/gateway has them.
+    # A picture, or what a list says of a machine: tests/unit/deployments has them.
     "POST /gyms/{gym_id}/machines",
     "PUT /machines/{machine_id}/image",
     "PUT /me/picture",

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.e2e.api import Api, Gate
 from tests.e2e.commands import Commands
-from tests.stacks import until
+from tests.waiting import wait_until
 
 # Ray publishes what Serve says now and then.
 TOLD_WITHIN_S = 60.0
@@ -24,7 +24,7 @@ def inside(fm: Commands, gate: Gate) -> list[int]:
 
 
 def test_every_piece_is_reported(fm: Commands) -> None:
-    until(lambda: is_all_told(fm.json("status")), TOLD_WITHIN_S, lambda: fm.json("status")["serve"])
+    wait_until(lambda: is_all_told(fm.json("status")), TOLD_WITHIN_S, lambda: fm.json("status")["serve"])
     status = fm.json("status")
     assert status["troubles"] == {}
     assert set(status["readiness"]["parts"]) == {"gym", "database", "qr", "scans", "kafka_replies", "payments"}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from integrations.settings import Settings
 from tests.faults import consumer_process
 from tests.faults.consumer_process import Point
 from tests.forked import LoggedProcess
+from tests.waiting import eventually
 
 PATIENCE_S = 120.0
 _ASK_AGAIN_AFTER_S = 3.0
@@ -78,7 +79,7 @@ async def door(settings: Settings) -> AsyncIterator[Door]:
     """A door whose replies are heard."""
     listener = ReplyListener(settings.kafka, "gateway-1", asyncio.get_running_loop())
     listener.start()
-    await until(lambda: listener.ready)
+    await eventually(lambda: listener.ready)
     client = DoorCommandClient(settings, listener)
     try:
         yield Door(client, listener)
@@ -95,9 +96,3 @@ def consumer(settings: Settings, log_file: Path, point: Point = Point.NOWHERE, a
 def patient(request: ScanRequest) -> ScanRequest:
     """The same scan with a deadline that outlasts the death of a consumer."""
     return replace(request, decide_by=request.arrived_at + timedelta(seconds=PATIENCE_S))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 - other processes' doings have no event here
-            await asyncio.sleep(0.02)

@@ -18,9 +18,10 @@ from domain.door.model import Direction, Outcome, Reason, ScanAnswer
 from domain.door.tables import scans
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, Settings
-from tests.faults.door_client import door, patient, until
+from tests.faults.door_client import door, patient
 from tests.faults.invariants import assert_invariants
 from tests.servers import fresh_topics, migrate
+from tests.waiting import eventually
 from tests.world import ManualClock, World
 
 pytestmark = [pytest.mark.check, pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -86,11 +87,11 @@ async def test_scans_wait_for_room_and_none_is_written_by_half(
         await the_door.ask_all(requests[:50])
         disk.is_full = True
         asking = the_door.starts_asking(requests[50:])
-        await until(lambda: disk.refusals > 3)
+        await eventually(lambda: disk.refusals > 3)
         late = asyncio.create_task(the_door.ask(impatient))
-        await until(lambda: datetime.now(UTC) > impatient.decide_by)
+        await eventually(lambda: datetime.now(UTC) > impatient.decide_by)
         refusals = disk.refusals
-        await until(lambda: disk.refusals > refusals)
+        await eventually(lambda: disk.refusals > refusals)
         assert len(the_door.given) < 300
         assert_invariants(world.store, the_door.given)
         assert _stored(world) == len(the_door.given), "decided and not told, or half of a batch"

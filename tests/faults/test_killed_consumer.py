@@ -11,8 +11,9 @@ from domain.door.model import Direction, Outcome, Reason, ScanAnswer, ScanReques
 from integrations.settings import Settings
 from tests.faults.conftest import StartConsumer
 from tests.faults.consumer_process import Point
-from tests.faults.door_client import PATIENCE_S, door, patient, until
+from tests.faults.door_client import PATIENCE_S, door, patient
 from tests.faults.invariants import assert_invariants
+from tests.waiting import eventually
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -40,7 +41,7 @@ async def test_every_scan_has_one_answer_though_the_consumer_dies(
     async with door(settings) as the_door:
         await the_door.ask_all(requests[:10])
         asking = the_door.starts_asking(requests[10:])
-        await until(lambda: victim.exit_code is not None)
+        await eventually(lambda: victim.exit_code is not None)
         assert victim.exit_code == -9
         start_consumer()
         answers = [answer for answer in await asking if isinstance(answer, ScanAnswer)]
@@ -63,7 +64,7 @@ async def test_nothing_is_answered_or_passed_over_before_its_commit(
     async with door(settings) as the_door:
         # Once: the consumer that takes over must find the command by itself.
         asking = asyncio.create_task(the_door.ask_once(first, PATIENCE_S))
-        await until(lambda: victim.exit_code is not None)
+        await eventually(lambda: victim.exit_code is not None)
         assert victim.exit_code == -9
         start_consumer()
         await the_door.ask(second)  # of the same gym, and therefore decided after the first
@@ -108,7 +109,7 @@ async def test_what_waits_past_its_deadline_while_no_consumer_lives_is_never_adm
     requests = [world.scan(gym, world.code(member), Direction.ENTER) for member in world.members(20, days=YEARS)]
     async with door(settings) as the_door:
         asking = the_door.starts_asking(requests)
-        await until(lambda: datetime.now(UTC) > requests[0].decide_by)
+        await eventually(lambda: datetime.now(UTC) > requests[0].decide_by)
         start_consumer()
         answers = await asking
     assert {(a.outcome, a.reason) for a in answers if isinstance(a, ScanAnswer)} == {(Outcome.REFUSED, Reason.TOO_LATE)}
@@ -125,7 +126,7 @@ async def test_a_consumer_that_froze_with_its_locks_gives_them_up_and_changes_no
     sleeper = start_consumer(Point.FROZEN_BEFORE_COMMIT, after=20)
     async with door(settings) as the_door:
         asking = the_door.starts_asking(requests)
-        await until(lambda: sleeper.process.status() == psutil.STATUS_STOPPED)
+        await eventually(lambda: sleeper.process.status() == psutil.STATUS_STOPPED)
         start_consumer()
         await asking
         sleeper.process.resume()

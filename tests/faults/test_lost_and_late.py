@@ -14,9 +14,10 @@ from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import ReplyTo, ScanCommand
 from integrations.settings import Settings
 from tests.faults.conftest import StartConsumer
-from tests.faults.door_client import consumer, door, patient, until
+from tests.faults.door_client import consumer, door, patient
 from tests.faults.invariants import assert_invariants
 from tests.forked import LoggedProcess
+from tests.waiting import eventually
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -51,7 +52,7 @@ async def test_a_reply_that_comes_late_is_counted_and_its_answer_found_by_the_sc
             await the_door.ask_once(request, wait_s=0.2)
         assert the_door.listener.late_replies == 0
         start_consumer()
-        await until(lambda: the_door.listener.late_replies == 1)
+        await eventually(lambda: the_door.listener.late_replies == 1)
         answer = await the_door.ask(request)
     assert isinstance(answer, ScanAnswer)
     assert (answer.outcome, answer.replayed) == (Outcome.ENTERED, True)
@@ -104,7 +105,7 @@ async def test_two_owners_of_one_partition_decide_each_scan_once(
     async with door(settings) as the_door:
         await asyncio.gather(*(the_door.ask(request) for request in requests))
         # Both told the door of every scan: what the slower one says is late.
-        await until(lambda: the_door.listener.late_replies >= len(requests))
+        await eventually(lambda: the_door.listener.late_replies >= len(requests))
         await the_door.ask_all(requests)
     assert owner.is_running
     assert twin.is_running

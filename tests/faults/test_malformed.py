@@ -32,10 +32,11 @@ from integrations.kafka.group_lag import group_lag
 from integrations.kafka.messages import DoorReply, ReplyTo, ScanCommand, encode
 from integrations.settings import Settings
 from tests.faults.conftest import StartConsumer
-from tests.faults.door_client import Door, door, patient, until
+from tests.faults.door_client import Door, door, patient
 from tests.faults.invariants import assert_invariants
 from tests.faults.malformed_messages import Odd, as_odd, no_replies, undecidable, undecodable
 from tests.integration.kafka.raw_topics import Command
+from tests.waiting import eventually
 from tests.world import World
 
 pytestmark = [pytest.mark.check, pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -156,7 +157,7 @@ async def test_good_commands_are_decided_in_their_order_among_those_that_are_non
         consumer = start_consumer()
         answers = await heard
         assert await the_door.ask(patient(world.scan(gym, world.code(world.member(YEARS)), Direction.ENTER)))
-        await until(lambda: len(letters(settings)) >= len(odd))
+        await eventually(lambda: len(letters(settings)) >= len(odd))
         assert consumer.is_running
     assert Counter(answer.outcome for answer in answers) == {Outcome.ENTERED: 20}
     assert decided(world, gym)[:20] == [command.scan.scan_id for command in commands]
@@ -274,7 +275,7 @@ async def test_a_command_whose_asker_cannot_be_reached_is_decided_and_nobody_els
         topic, key = settings.kafka.commands_topic, str(gym).encode()
         await asyncio.to_thread(put, settings, topic, key, mixed(commands, [as_odd(one) for one in lost]))
         assert {answer.outcome for answer in await heard} == {Outcome.ENTERED}
-        await until(lambda: len(decided(world, gym)) == 12)
+        await eventually(lambda: len(decided(world, gym)) == 12)
         # Whoever asks again by the same scan id is told what was decided.
         again = [await the_door.ask(one.scan) for one in lost]
         assert consumer.is_running
@@ -323,7 +324,7 @@ async def test_dead_letters_are_found_and_replayed_once_their_cause_is_fixed(
         places = await asyncio.to_thread(
             put, settings, settings.kafka.commands_topic, str(gym).encode(), [Odd("garbage", b"\x00garbage")]
         )
-        await until(lambda: len(letters(settings)) == 4)
+        await eventually(lambda: len(letters(settings)) == 4)
 
         listed = command.says("dead-letters", "--reason", "broken for a moment")
         assert [(letter["topic"], letter["key"]) for letter in listed] == [
@@ -338,12 +339,12 @@ async def test_dead_letters_are_found_and_replayed_once_their_cause_is_fixed(
 
         _repair_the_store(world)
         assert outcome(await the_door.ask(asked_again)) == (Outcome.ENTERED, None, False)
-        await until(lambda: datetime.now(UTC) > in_time.decide_by)
+        await eventually(lambda: datetime.now(UTC) > in_time.decide_by)
         assert stays in world.inside(gym)
         sent = command.says("replay", "--all", "--reason", "broken for a moment", "--yes")
         assert sorted(sent["sent"]) == sorted(letter["id"] for letter in listed)
-        await until(lambda: stays not in world.inside(gym))
-        await until(lambda: "poison-1" in decided(world, gym))
+        await eventually(lambda: stays not in world.inside(gym))
+        await eventually(lambda: "poison-1" in decided(world, gym))
         # The door that gave up long ago and asks once more is told the refusal, and nobody was let in by it.
         assert outcome(await the_door.ask(patient(in_time))) == (Outcome.REFUSED, Reason.TOO_LATE, True)
         assert isinstance(await the_door.ask(world.annulment(gym, kept.scan_id)), AnnulAnswer)
@@ -351,7 +352,7 @@ async def test_dead_letters_are_found_and_replayed_once_their_cause_is_fixed(
         assert the_door.listener.late_replies >= 3
 
         kafka = settings.kafka
-        await until(lambda: group_lag(kafka, kafka.door_group, kafka.commands_topic).lag == 0)
+        await eventually(lambda: group_lag(kafka, kafka.door_group, kafka.commands_topic).lag == 0)
         group, payments = command.says("lag", "--most", "0")
         assert payments["lag"] == 0
         assert (group["state"], group["members"]) == ("stable", 1)
@@ -360,7 +361,7 @@ async def test_dead_letters_are_found_and_replayed_once_their_cause_is_fixed(
     assert (waiting["topic"], waiting["partition"], waiting["offset"]) in places
     # Garbage that is sent again is garbage: it comes back as another letter.
     assert command.says("replay", "--all", "--yes")["sent"] == [waiting["id"]]
-    await until(lambda: len(letters(settings)) == 5)
+    await eventually(lambda: len(letters(settings)) == 5)
     (back,) = (letter for letter in command.says("dead-letters") if letter["replayed_at"] is None)
     assert back["offset"] > waiting["offset"]
     assert_invariants(world.store, the_door.given)

@@ -11,11 +11,12 @@ from cluster.local.mariadb import MariaDbServer
 from domain.door.model import Direction, Outcome, ScanRequest
 from domain.unit_of_work import Store
 from integrations.settings import Settings
-from tests.events import first_appearances, published, stored, wait_until
+from tests.events import first_appearances, published, stored
 from tests.faults.conftest import StartConsumer
-from tests.faults.door_client import Door, door, patient, until
+from tests.faults.door_client import Door, door, patient
 from tests.faults.invariants import assert_invariants
 from tests.faults.outbox import in_order, running, write
+from tests.waiting import eventually, wait_until
 from tests.world import World
 
 pytestmark = [pytest.mark.check, pytest.mark.anyio, pytest.mark.timeout(280)]
@@ -64,7 +65,7 @@ async def test_scans_wait_for_the_database_and_are_decided_when_it_is_back(
     async with door(settings) as the_door:
         await the_door.ask_all(requests[:20])
         asking = the_door.starts_asking(requests[20:])
-        await until(lambda: len(the_door.given) > 20)
+        await eventually(lambda: len(the_door.given) > 20)
         await asyncio.to_thread(mariadb.stop if gently else mariadb.kill)
         await asyncio.sleep(away_s)  # longer than the group's session: the consumer stays a member all the same
         await asyncio.to_thread(mariadb.start)
@@ -85,7 +86,7 @@ async def test_scans_wait_for_kafka_and_nothing_acknowledged_is_lost(
     async with door(settings) as the_door:
         await the_door.ask_all(requests[:20])
         asking = the_door.starts_asking(requests[20:])
-        await until(lambda: len(the_door.given) > 20)
+        await eventually(lambda: len(the_door.given) > 20)
         await asyncio.to_thread(kafka.kill)
         assert the_door.listener.ready
         await asyncio.sleep(2)  # longer than a command is worth sending

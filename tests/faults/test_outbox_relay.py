@@ -14,11 +14,12 @@ from sqlalchemy import insert
 from domain.outbox import outbox
 from domain.unit_of_work import Store
 from integrations.settings import Settings
-from tests.events import first_appearances, published, stored, wait_until
+from tests.events import first_appearances, published, stored
 from tests.faults import relay_process
 from tests.faults.outbox import in_order, rows, running, write
 from tests.faults.relay_process import RelayPoint
 from tests.forked import LoggedProcess
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.check, pytest.mark.timeout(280)]
 

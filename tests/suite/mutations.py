@@ -37,7 +37,7 @@ class Mutation:
 
 _DOOR = "tests/integration/domain/door/test_door.py::"
 _DOOR_RULES = "tests/unit/domain/door/test_rules.py::"
-_GATEWAY = "tests/unit/gateway/"
+_DEPLOYMENTS = "tests/unit/deployments/"
 _KEYS = "tests/integration/domain/payments/test_idempotent_calls.py::"
 _KILLED = "tests/faults/test_killed_consumer.py::"
 _LOCKS = "tests/integration/domain/door/test_locked_rows.py::"
@@ -141,7 +141,7 @@ MUTATIONS: Sequence[Mutation] = (
             )
         ],
         [
-            f"{_GATEWAY}payments/test_provider.py::test_an_event_that_was_not_signed_with_our_secret_just_now_is_not_taken"
+            f"{_DEPLOYMENTS}gateway/payments/test_provider.py::test_an_event_that_was_not_signed_with_our_secret_just_now_is_not_taken"
         ],
     ),
     Mutation(
@@ -157,7 +157,7 @@ MUTATIONS: Sequence[Mutation] = (
         "deployments/http/auth.py",
         [("return principal if self._devices.remembered(principal.id) == key else None", "return principal")],
         [
-            f"{_GATEWAY}test_scan_routes.py::test_a_device_that_scanned_before_is_refused_once_its_key_is_another_or_none"
+            f"{_DEPLOYMENTS}qr/test_scan_routes.py::test_a_device_that_scanned_before_is_refused_once_its_key_is_another_or_none"
         ],
     ),
     Mutation(
@@ -170,6 +170,6 @@ MUTATIONS: Sequence[Mutation] = (
                 "allowed = True",
             )
         ],
-        [f"{_GATEWAY}test_rights.py::test_everybody_reaches_what_is_theirs_and_nothing_else"],
+        [f"{_DEPLOYMENTS}http/test_rights.py::test_everybody_reaches_what_is_theirs_and_nothing_else"],
     ),
 )

@@ -1,6 +1,5 @@
 """A whole stack whose servers are the test's own, to be stopped and started at will."""
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from tests.faults.gyms import Gyms
 from tests.faults.invariants import assert_invariants
 from tests.faults.scanning_devices import Plan, Said
 from tests.stacks import TestedStack
+from tests.waiting import wait_until
 
 _UP_AGAIN_S = 240.0
 _OF_A_DEAD_REPLICA = "not the gateway's own: 'Internal Server Error'"
@@ -55,7 +55,7 @@ class Whole:
 
     def wait_replicas(self, deployment: str, number: int, besides: list[psutil.Process]) -> list[psutil.Process]:
         """Wait until so many serve, at least, and none of the others lives."""
-        wait_for(lambda: len(set(self.replicas(deployment)) - set(besides)) >= number)
+        wait_until(lambda: len(set(self.replicas(deployment)) - set(besides)) >= number)
         assert not wait_gone(besides, _UP_AGAIN_S)
         return self.replicas(deployment)
 
@@ -70,7 +70,7 @@ class Whole:
         self.stack.redeploy(lambda config: change(deployments(config)["DoorConsumer"]))
         if anew:
             assert not wait_gone(before, _UP_AGAIN_S)
-        wait_for(lambda: len(self.replicas("DoorConsumer")) == 1)
+        wait_until(lambda: len(self.replicas("DoorConsumer")) == 1)
 
     def first_number(self) -> int:
         """The smallest number that no gym has yet, nor any with a greater one."""
@@ -79,7 +79,7 @@ class Whole:
         return (taken or 0) + 1
 
     def wait_ready(self) -> None:
-        wait_for(lambda: self.stack.is_ready)
+        wait_until(lambda: self.stack.is_ready)
 
     def assert_nothing_lost(self, doors: Doors, *, scanner_died: bool = False) -> None:
         """What every fault must leave behind it."""
@@ -141,10 +141,3 @@ def unexpected(doors: Doors, *, scanner_died: bool = False) -> Counter[str]:
 
 def _is_serve_starting(said: Said) -> bool:
     return said.status == httpx.codes.NOT_FOUND and "Ping http://.../-/routes" in said.code
-
-
-def wait_for(true: Callable[[], bool], timeout_s: float = _UP_AGAIN_S) -> None:
-    give_up = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < give_up
-        time.sleep(0.3)

@@ -21,7 +21,8 @@ from domain.memberships.tables import ledger_entries, memberships
 from domain.payments.tables import invoices, orders
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings
-from tests.faults.full_stack.full_stack import Whole, wait_for
+from tests.faults.full_stack.full_stack import Whole
+from tests.waiting import wait_until
 
 PAID_WITHIN_S = 60.0  # of the parts being back, and what it takes in calm some times over
 _TIMES_CALM = 10
@@ -44,7 +45,7 @@ class Shop:
         (bought,) = self.orders(1)
         began_at = time.monotonic()
         self.pay(bought)
-        wait_for(lambda: self.states([bought]) == {"paid": 1})
+        wait_until(lambda: self.states([bought]) == {"paid": 1})
         self.calm_s = time.monotonic() - began_at
 
     def member(self) -> UUID:
@@ -103,7 +104,7 @@ class Shop:
     def wait_paid(self, bought: Sequence[dict[str, Any]]) -> float:
         """Wait until all are paid, within a minute where the machine is calm; how long it took, in s."""
         began_at = time.monotonic()
-        wait_for(lambda: self.states(bought) == {"paid": len(bought)})
+        wait_until(lambda: self.states(bought) == {"paid": len(bought)})
         took_s = time.monotonic() - began_at
         assert took_s <= PAID_WITHIN_S + _TIMES_CALM * self.calm_s
         return took_s

@@ -15,10 +15,11 @@ import pytest
 from domain.door.model import Direction, Outcome, ScanAnswer
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.settings import DoorSettings, KafkaSettings
-from tests.faults.door_client import Door, door, until
+from tests.faults.door_client import Door, door
 from tests.faults.figures import Figures
 from tests.faults.full_stack.full_stack import Whole, fix
 from tests.faults.invariants import assert_invariants
+from tests.waiting import eventually
 from tests.world import ManualClock, World
 
 pytestmark = [pytest.mark.soak("scaling"), pytest.mark.anyio, pytest.mark.timeout(900)]
@@ -104,7 +105,7 @@ async def visitors(whole: Whole, world: World) -> AsyncIterator[Visitors]:
     async with door(whole.settings) as the_door:
         found = Visitors(the_door, world, iter(world.members(12_000, days=3650)))
         coming = asyncio.create_task(found.come())
-        await until(lambda: len(found.entered) == GYMS)
+        await eventually(lambda: len(found.entered) == GYMS)
         try:
             yield found
         finally:
@@ -119,14 +120,14 @@ async def test_gyms_are_served_again_soon_after_their_consumer_was_killed(
     took: list[tuple[float, float]] = []  # how long it took, and how long it may take
     async with visitors(one_consumer, world) as coming:
         for _ in range(3):
-            await until(coming.calm())
+            await eventually(coming.calm())
             starts_s = await asyncio.to_thread(start_s)
             (victim,) = one_consumer.replicas("DoorConsumer")
             victim.kill()
             killed = time.monotonic()
-            await until(lambda: len(set(one_consumer.replicas("DoorConsumer")) - {victim}) == 1)  # noqa: B023 - awaited right here
+            await eventually(lambda: len(set(one_consumer.replicas("DoorConsumer")) - {victim}) == 1)  # noqa: B023 - awaited right here
             replaced = time.monotonic() - killed
-            await until(lambda: len(coming.first_after(killed + 0.5)) == GYMS)  # noqa: B023
+            await eventually(lambda: len(coming.first_after(killed + 0.5)) == GYMS)  # noqa: B023
             heard = [0.5 + one for one in coming.first_after(killed + 0.5)]
             took.append((heard[-1], SESSION_S + MISSED_AFTER_S + starts_s))
             figures.tell("replaced after, s", replaced)
@@ -137,15 +138,15 @@ async def test_gyms_are_served_again_soon_after_their_consumer_was_killed(
 
 async def test_a_suspended_consumer_is_replaced(one_consumer: Whole, world: World, figures: Figures) -> None:
     async with visitors(one_consumer, world) as coming:
-        await until(coming.calm())
+        await eventually(coming.calm())
         bearable = FAILED_CHECKS * MISSED_AFTER_S + GRACE_S + SESSION_S + LOCKS_S + await asyncio.to_thread(start_s)
         (victim,) = one_consumer.replicas("DoorConsumer")
         victim.suspend()
         frozen = time.monotonic()
         try:
-            await until(lambda: len(coming.first_after(frozen + 0.5)) == GYMS)
+            await eventually(lambda: len(coming.first_after(frozen + 0.5)) == GYMS)
             heard = 0.5 + coming.first_after(frozen + 0.5)[-1]
-            await until(lambda: not victim.is_running() and len(one_consumer.replicas("DoorConsumer")) == 1)
+            await eventually(lambda: not victim.is_running() and len(one_consumer.replicas("DoorConsumer")) == 1)
             gone = time.monotonic() - frozen
         finally:
             if victim.is_running():

@@ -13,8 +13,9 @@ import pytest
 from domain.identity.model import Role
 from tests.faults.door_load import p99
 from tests.faults.figures import Figures
-from tests.faults.full_stack.full_stack import Whole, wait_for
+from tests.faults.full_stack.full_stack import Whole
 from tests.faults.full_stack.purchases import Shop, session
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.soak("outages"), pytest.mark.timeout(900)]
 
@@ -146,10 +147,10 @@ def test_delayed_payments_fail_and_arrive(shop: Shop) -> None:
     arrives, fails = shop.orders(2)
     for order in (arrives, fails):
         shop.control("POST", f"sessions/{session(order)}/pay-later", {})
-    wait_for(lambda: shop.states([arrives, fails]) == {"processing": 2})
+    wait_until(lambda: shop.states([arrives, fails]) == {"processing": 2})
     shop.control("POST", f"sessions/{session(arrives)}/succeed", {})
     shop.control("POST", f"sessions/{session(fails)}/payment-failed", {})
-    wait_for(lambda: shop.states([arrives, fails]) == {"paid": 1, "failed": 1})
+    wait_until(lambda: shop.states([arrives, fails]) == {"paid": 1, "failed": 1})
     shop.assert_prolonged_once([arrives])
 
 

@@ -9,7 +9,8 @@ import pytest
 from integrations.settings import DoorSettings
 from tests.faults.door_load import Doors
 from tests.faults.figures import Figures
-from tests.faults.full_stack.full_stack import Whole, deployments, fix, wait_for
+from tests.faults.full_stack.full_stack import Whole, deployments, fix
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.soak("replicas"), pytest.mark.timeout(900)]
 
@@ -34,7 +35,7 @@ def test_consumers_come_and_go_and_no_scan_is_lost(whole: Whole, figures: Figure
         for number in (3, 1):
             began_at = time.monotonic()
             whole.stack.redeploy(lambda config, number=number: fix(deployments(config)["DoorConsumer"], number))  # type: ignore[misc]
-            wait_for(lambda number=number: len(whole.replicas("DoorConsumer")) == number)  # type: ignore[misc]
+            wait_until(lambda number=number: len(whole.replicas("DoorConsumer")) == number)  # type: ignore[misc]
             doors.wait_decided(time.monotonic(), 100)
             figures.tell("consumers", number)
             figures.of(doors, began_at, time.monotonic())

@@ -16,7 +16,8 @@ from domain.ids import new_id
 from integrations.local_identity.tokens import mint_access_token
 from integrations.settings import Settings
 from tests.faults.figures import Figures
-from tests.faults.full_stack.full_stack import Whole, wait_for
+from tests.faults.full_stack.full_stack import Whole
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.soak("outages"), pytest.mark.timeout(900)]
 
@@ -103,7 +104,7 @@ def calm(whole: Whole, headers: dict[str, str]) -> float:
         answers.update(ask_all(whole, headers))
         return {asked.status for asked in answers.values()} <= {200, 202, 401}
 
-    wait_for(as_ever)
+    wait_until(as_ever)
     return max(asked.took_s for asked in answers.values())
 
 

@@ -18,7 +18,8 @@ import jwt
 import pytest
 from PIL import Image
 
-from tests.stacks import TestedStack, until
+from tests.stacks import TestedStack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.soak("tools"), pytest.mark.timeout(900)]
 
@@ -141,7 +142,7 @@ def in_use(stack: TestedStack, file: Path) -> Before:
         phones = [codes_of(client, bearer(stack, email)) for email in active[:4]]
         before.codes = codes_of(client, bearer(stack, active[5]))
         with Doors(client, demo, phones) as doors:
-            until(lambda: len(doors.waits) > 20, 60, lambda: doors.unanswered)
+            wait_until(lambda: len(doors.waits) > 20, 60, lambda: doors.unanswered)
             answered = len(doors.waits)
             done = stack.run("backup", str(file), "--json")
             during = len(doors.waits) - answered

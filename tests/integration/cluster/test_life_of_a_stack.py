@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from cluster.local.record import read_record
-from tests.stacks import STARTS_WITHIN_S, TestedStack, living, until
+from tests.stacks import STARTS_WITHIN_S, TestedStack, living
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -94,7 +95,7 @@ def suspend_managers(stack: TestedStack) -> None:
         found[:] = managers(stack)
         return bool(found)
 
-    until(are_there, STARTS_WITHIN_S, stack.said, every_s=0.05)
+    wait_until(are_there, STARTS_WITHIN_S, stack.said, every_s=0.05)
     for manager in found:
         manager.suspend()
 

@@ -28,6 +28,7 @@ from integrations.settings import StripeSettings
 from integrations.stripe.provider import StripePayments
 from tests.forked import LoggedProcess
 from tests.loopback import serving
+from tests.waiting import wait_until
 from tests.web_pages import assert_keeps_policy
 
 LIVE = "sk_" + "live_abc123"
@@ -142,7 +143,7 @@ def process(tmp_path: Path, mailbox: tuple[Mailbox, int], server: StripeSandbox)
     environment = {**told, "FITMONITOR_STRIPE__WEBHOOK_URL": f"http://127.0.0.1:{mailbox[1]}/hook"}
     process = LoggedProcess(tmp_path / "sandbox.log", serve, port, tmp_path / "sandbox", environment)
     try:
-        wait_for(lambda: probe(f"{told['FITMONITOR_STRIPE__API_BASE']}/_sandbox/health", 2)[0] == 200)
+        wait_until(lambda: probe(f"{told['FITMONITOR_STRIPE__API_BASE']}/_sandbox/health", 2)[0] == 200)
         yield process
     finally:
         process.kill()
@@ -281,7 +282,7 @@ def test_a_key_that_is_in_use_is_refused(sandbox: RunningSandbox, process: Logge
     client = sandbox.sdk(max_network_retries=0)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(client.v1.checkout.sessions.create, order(), {"idempotency_key": "k"})
-        wait_for(lambda: bool(sandbox.control("calls", "GET")))
+        wait_until(lambda: bool(sandbox.control("calls", "GET")))
         with pytest.raises(stripe.APIError) as error:
             client.v1.checkout.sessions.create(order(), {"idempotency_key": "k"})
         process.stop()
@@ -297,7 +298,7 @@ def test_a_hanging_call_continues_when_the_fault_ends(sandbox: RunningSandbox) -
     client = sandbox.sdk(max_network_retries=0)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(client.v1.checkout.sessions.create, order(), {"idempotency_key": "k"})
-        wait_for(lambda: bool(sandbox.control("calls", "GET")))
+        wait_until(lambda: bool(sandbox.control("calls", "GET")))
         sandbox.control("faults", "PUT")
         assert slow.result().id == client.v1.checkout.sessions.create(order(), {"idempotency_key": "k"}).id
 
@@ -390,10 +391,10 @@ def test_a_slow_webhook_does_not_delay_others(sandbox: RunningSandbox, box: Mail
 
     box.answer = slow_at_first
     sandbox.paid()
-    wait_for(lambda: len(box.got) == 1)
+    wait_until(lambda: len(box.got) == 1)
     try:
         sandbox.paid()
-        wait_for(lambda: len(box.got) == 2)
+        wait_until(lambda: len(box.got) == 2)
     finally:
         released.set()
     assert sandbox.flush()["delivered"] == 2
@@ -527,7 +528,7 @@ def test_it_stops_while_a_call_hangs(sandbox: RunningSandbox, process: LoggedPro
     sandbox.control("faults", "PUT", hang_s=3600)
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(sandbox.sdk(max_network_retries=0).v1.refunds.list)
-        wait_for(lambda: bool(sandbox.control("calls", "GET")))
+        wait_until(lambda: bool(sandbox.control("calls", "GET")))
         process.stop()
         with pytest.raises(stripe.StripeError):
             lost.result()
@@ -552,10 +553,3 @@ def test_key_and_secret_are_created_once_and_only_their_owner_can_read_them(tmp_
     assert told[0]["FITMONITOR_STRIPE__API_KEY"].startswith("sk_test_")
     assert told[0]["FITMONITOR_STRIPE__WEBHOOK_SECRET"].startswith("whsec_")
     assert [file.stat().st_mode & 0o777 for file in folder.iterdir()] == [0o600]
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

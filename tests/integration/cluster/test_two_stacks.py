@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks import STARTS_WITHIN_S, TestedStack, until
+from tests.stacks import STARTS_WITHIN_S, TestedStack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.soak("deaths"), pytest.mark.timeout(900)]
 
@@ -54,7 +55,7 @@ def test_a_broker_that_died_is_replaced_and_the_door_works_again(stacks: tuple[T
 
     broker.kill()
 
-    until(lambda: other.times_ready() == 2, STARTS_WITHIN_S, other.said)
+    wait_until(lambda: other.times_ready() == 2, STARTS_WITHIN_S, other.said)
     assert other.is_ready
     assert other.record.processes["mock broker"].pid != broker.pid
     assert stacks[0].is_ready

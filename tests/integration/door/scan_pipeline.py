@@ -25,8 +25,8 @@ from integrations.kafka.door_commands import DoorCommandClient
 from integrations.kafka.replies import ReplyListener
 from integrations.pass_keys import PassSigner, PassVerifier, ensure_pass_key
 from integrations.settings import DatabaseSettings, KafkaSettings
-from tests.faults.door_client import until
 from tests.unit.deployments.harness import API, GymWithGate, Harness, PublicAddress
+from tests.waiting import eventually
 from tests.world import ManualClock, World
 
 UNLIMITED = 1_000_000
@@ -129,7 +129,7 @@ async def scan_pipeline(url: str, kafka: KafkaSettings, folder: Path) -> AsyncIt
     others = replace(harness.scanner_others, verifier=verifier, producer=producer, replies=listener, commands=commands)
     scanner = assemble_scanner(others, settings, system_clock).app
     try:
-        await until(lambda: listener.ready)
+        await eventually(lambda: listener.ready)
         assert await asyncio.to_thread(loop.wait_for_partitions, 30)
         async with harness.client_of(PublicAddress(gateway, scanner)) as client:
             yield ScanPipeline(harness, client, loop, PassSigner(key_dir))

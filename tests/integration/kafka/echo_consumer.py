@@ -30,6 +30,7 @@ from integrations.kafka.replies import ReplyListener
 from integrations.kafka.reply_sender import ReplySender
 from integrations.metrics_registry import MetricsRegistry
 from integrations.settings import DoorSettings, Settings
+from tests.waiting import eventually
 
 PATIENCE_S = 30.0
 
@@ -72,7 +73,7 @@ async def listening(settings: Settings, replica_id: str = "gateway-1") -> AsyncI
     listener = ReplyListener(settings.kafka, replica_id, asyncio.get_running_loop())
     listener.start()
     try:
-        await until(lambda: listener.ready)
+        await eventually(lambda: listener.ready)
         yield listener
     finally:
         await asyncio.to_thread(listener.close)
@@ -98,19 +99,6 @@ def scan_command(
 def patient(settings: Settings) -> Settings:
     """Settings with a deadline that is longer than the start of a consumer group."""
     return settings.model_copy(update={"door": DoorSettings(deadline_s=PATIENCE_S)})
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 - changes of other threads have no event here
-            await asyncio.sleep(0.02)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < give_up_at, "timed out"
-        time.sleep(0.02)
 
 
 def dead_letters(settings: Settings, count: int) -> list[DeadLetter]:

@@ -6,7 +6,8 @@ from integrations.kafka.clients import FETCH_WAIT_MS, fetch_wait_ms
 from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.messages import ReplyTo
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.echo_consumer import EchoHandler, echo_loop, patient, scan_command, wait_until
+from tests.integration.kafka.echo_consumer import EchoHandler, echo_loop, patient, scan_command
+from tests.waiting import wait_until
 
 
 def test_fetch_requests_wait_long_at_a_real_broker_and_short_at_the_mock_broker(

@@ -20,8 +20,9 @@ from integrations.kafka.dead_letter_replay import DeadLetterReplay
 from integrations.kafka.group_lag import group_lag
 from integrations.kafka.messages import DeadLetter
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.echo_consumer import EchoHandler, echo_loop, wait_until
+from tests.integration.kafka.echo_consumer import EchoHandler, echo_loop
 from tests.integration.kafka.raw_topics import REASON, Topic, pairs, write_dead_letters
+from tests.waiting import wait_until
 
 LARGE = os.urandom(900_000)
 

@@ -10,16 +10,8 @@ from integrations.kafka.command_producer import CommandProducer
 from integrations.kafka.door_commands import DoorCommandClient, NoAnswerInTime
 from integrations.kafka.messages import ReplyTo, decode_command
 from integrations.settings import DoorSettings, KafkaSettings, Settings
-from tests.integration.kafka.echo_consumer import (
-    EchoHandler,
-    dead_letters,
-    echo_loop,
-    listening,
-    patient,
-    scan_command,
-    until,
-    wait_until,
-)
+from tests.integration.kafka.echo_consumer import EchoHandler, dead_letters, echo_loop, listening, patient, scan_command
+from tests.waiting import eventually, wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +47,7 @@ async def test_commands_of_a_gym_are_handled_in_the_order_in_which_they_were_pro
     commands = [(gym, scan_command(ReplyTo("nobody", 0), gym, f"{n:04}")) for n in range(500)]
     assert producer.produce(commands) == [True] * 500
     loop = echo_loop(settings, handler, batch_max=64)
-    await until(lambda: len(handler.handled) == 500)
+    await eventually(lambda: len(handler.handled) == 500)
     producer.close()
     assert await asyncio.to_thread(loop.stop, 30)
     assert handler.handled == [f"{n:04}" for n in range(500)]
@@ -72,7 +64,7 @@ async def test_a_command_that_cannot_be_encoded_is_refused_and_no_other(settings
     assert produced == [True, False, True]
     assert (producer.refused, producer.healthy) == (1, True)
     loop = echo_loop(settings, handler)
-    await until(lambda: handler.handled == ["before", "after"])
+    await eventually(lambda: handler.handled == ["before", "after"])
     producer.close()
     assert await asyncio.to_thread(loop.stop, 30)
 
@@ -84,11 +76,11 @@ async def test_messages_that_a_stopped_consumer_finished_do_not_come_again(setti
     gym = new_id()
     loop = echo_loop(settings, first)
     producer.produce([(gym, scan_command(ReplyTo("nobody", 0), gym, "before"))])
-    await until(lambda: first.handled == ["before"])
+    await eventually(lambda: first.handled == ["before"])
     assert await asyncio.to_thread(loop.stop, 30)
     producer.produce([(gym, scan_command(ReplyTo("nobody", 0), gym, "after"))])
     loop = echo_loop(settings, second)
-    await until(lambda: bool(second.handled))
+    await eventually(lambda: bool(second.handled))
     producer.close()
     assert await asyncio.to_thread(loop.stop, 30)
     assert second.handled == ["after"]
@@ -143,7 +135,7 @@ async def test_a_command_that_is_not_delivered_before_its_deadline_is_counted() 
     producer = CommandProducer(unavailable)
     gym = new_id()
     assert producer.produce([(gym, scan_command(ReplyTo("nobody", 0), gym))]) == [True]
-    await until(lambda: producer.failed_deliveries == 1)
+    await eventually(lambda: producer.failed_deliveries == 1)
     assert producer.healthy
     producer.close()
 

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from domain.ids import new_id
 from integrations.kafka.gym_events import GymChange, GymEventListener
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.echo_consumer import until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -60,10 +60,10 @@ async def test_every_replica_receives_all_changes_since_its_start(settings: Sett
     before, after = new_id(), [new_id() for _ in range(40)]  # enough keys for every partition
     await asyncio.to_thread(publish, settings.kafka, before)
     async with listening(settings.kafka) as (one, first), listening(settings.kafka) as (other, second):
-        await until(lambda: one.following and other.following)
+        await eventually(lambda: one.following and other.following)
         await asyncio.to_thread(publish, settings.kafka, before, value=b"garbage")
         await asyncio.to_thread(publish, settings.kafka, *after)
-        await until(lambda: len(first.gyms) >= 40 and len(second.gyms) >= 40)
+        await eventually(lambda: len(first.gyms) >= 40 and len(second.gyms) >= 40)
         assert set(first.gyms) == set(second.gyms) == set(after)
         assert one.healthy
         assert first.following_changes == 1
@@ -81,8 +81,8 @@ async def test_the_loss_of_kafka_is_detected() -> None:
     broker = Producer({"test.mock.num.brokers": 1, "log_level": 0, "error_cb": lambda _error: None})
     address = ",".join(f"{b.host}:{b.port}" for b in broker.list_topics("started", timeout=10).brokers.values())
     async with listening(KafkaSettings(bootstrap_servers=address)) as (listener, received):
-        await until(lambda: listener.following)
+        await eventually(lambda: listener.following)
         del broker  # and the mock broker with it
-        await until(lambda: not listener.following)
-        await until(lambda: received.following_changes == 2)
+        await eventually(lambda: not listener.following)
+        await eventually(lambda: received.following_changes == 2)
         assert listener.healthy

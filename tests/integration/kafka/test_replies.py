@@ -11,7 +11,8 @@ from integrations.kafka.messages import reply
 from integrations.kafka.replies import RepliesNotReadyError, ReplyListener
 from integrations.kafka.reply_sender import ReplySender
 from integrations.settings import KafkaSettings, Settings
-from tests.integration.kafka.echo_consumer import listening, until
+from tests.integration.kafka.echo_consumer import listening
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +66,7 @@ async def test_a_late_reply_is_counted(settings: Settings) -> None:
         send(sender, listener, given_up, waited_for)
         await asyncio.wait_for(future, 30)
         send(sender, listener, waited_for)
-        await until(lambda: listener.late_replies == 2)
+        await eventually(lambda: listener.late_replies == 2)
 
 
 async def test_replies_to_another_replica_on_the_same_partition_are_ignored(settings: Settings) -> None:
@@ -117,7 +118,7 @@ async def test_a_reply_to_a_partition_that_does_not_exist_is_lost_and_counted(se
             sender.serve_reports()
             return sender.lost == 1
 
-        await until(counted)
+        await eventually(counted)
 
 
 async def test_without_kafka_a_listener_is_alive_but_not_ready() -> None:

@@ -7,12 +7,11 @@ from pydantic import SecretStr
 
 from domain.unit_of_work import Store
 from integrations.settings import DatabaseSettings, KafkaSettings, Settings
-from tests.integration.conftest import store_url
 from tests.integration.kafka.conftest import mock_kafka, mock_topics
 from tests.servers import emptied_topics
 from tests.world import World
 
-__all__ = ["mock_kafka", "store_url"]
+__all__ = ["mock_kafka"]
 
 
 @pytest.fixture(params=["mock", "kafka"])

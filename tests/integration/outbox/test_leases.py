@@ -20,8 +20,8 @@ from domain.leases import LeaseLostError, check_lease, give_back_lease, leases, 
 from domain.outbox import outbox
 from domain.unit_of_work import Store
 from integrations.lease import Lease
-from tests.events import wait_until
 from tests.servers import migrated_database
+from tests.waiting import wait_until
 from tests.world import START
 
 SHORT = timedelta(seconds=2)

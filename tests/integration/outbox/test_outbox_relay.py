@@ -21,8 +21,9 @@ from domain.leases import leases
 from domain.outbox import outbox
 from domain.unit_of_work import Store, should_retry
 from integrations.settings import Settings
-from tests.events import Published, first_appearances, published, stored, wait_until, with_small_events
+from tests.events import Published, first_appearances, published, stored, with_small_events
 from tests.integration.kafka.echo_consumer import dead_letters
+from tests.waiting import wait_until
 from tests.world import START, World
 
 StartRelay = Callable[[], OutboxRelay]

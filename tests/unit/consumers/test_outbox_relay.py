@@ -21,9 +21,9 @@ from domain.outbox import Order, WaitingEvent, outbox
 from domain.unit_of_work import Store
 from integrations.kafka.dead_letters import DeadLettersUnavailableError
 from integrations.kafka.event_publisher import DeliveryFailure, EventPublisher
-from tests.events import wait_until
 from tests.stores import sqlite_store
 from tests.unit.consumers.leases import FakeLease
+from tests.waiting import wait_until
 from tests.world import START, ManualClock
 
 TOPIC = "gym-events"

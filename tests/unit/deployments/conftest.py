@@ -1,10 +1,8 @@
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.stores import sqlite_store
 from tests.unit.deployments.harness import Harness
 from tests.world import World
 
@@ -15,14 +13,8 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    store = sqlite_store(tmp_path)
-    yield World(store)
-    store.close()
-
-
-@pytest.fixture
 async def harness(world: World) -> AsyncIterator[Harness]:
+    """Gateway and scanner on fakes, and a client of both."""
     harness = Harness(world)
     async with harness.client:
         yield harness

@@ -536,10 +536,3 @@ async def settled(times: int = 5) -> None:
     """Let everything that can go on go on."""
     for _ in range(times):
         await asyncio.sleep(0)
-
-
-async def eventually(is_so: Callable[[], bool]) -> None:
-    """Wait for what comes about by itself; a failure says which line waited."""
-    async with asyncio.timeout(30):
-        while not is_so():  # noqa: ASYNC110 - the condition is of others
-            await asyncio.sleep(0.005)

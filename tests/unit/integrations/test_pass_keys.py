@@ -30,7 +30,7 @@ from integrations.pass_keys import (
     rotate_pass_key,
 )
 from integrations.rendering.pass_images import modules
-from tests.stacks import until
+from tests.waiting import wait_until
 
 MEMBER = UUID("01981b2c-7a11-7bbb-8ccc-0123456789ab")
 ISSUED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -329,8 +329,8 @@ def test_a_running_signer_takes_up_a_new_key_and_a_running_verifier_drops_a_reti
     assert verifier.read(code, ISSUED).status is PassStatus.VALID
     new = rotate_pass_key(key_dir)
     retire_pass_key(key_dir, old)
-    until(lambda: jwt.get_unverified_header(signer.sign(MEMBER, ISSUED))["kid"] == new, 30, signer.__repr__)
-    until(lambda: verifier.read(code, ISSUED) == FORGED, 30, verifier.__repr__)
+    wait_until(lambda: jwt.get_unverified_header(signer.sign(MEMBER, ISSUED))["kid"] == new, 30, signer.__repr__)
+    wait_until(lambda: verifier.read(code, ISSUED) == FORGED, 30, verifier.__repr__)
 
 
 def test_the_age_of_a_code_is_checked_each_time_it_is_shown(verifier: PassVerifier, code: str) -> None:
@@ -384,7 +384,7 @@ def test_a_broken_key_file_is_named_at_the_start_and_passed_over_later(
     with pytest.raises(PassKeyError, match="cannot be read"):
         PassVerifier(key_dir)
     with capture_logs() as logs:
-        until(lambda: verifier.read(code, ISSUED).status is PassStatus.VALID and bool(logs), 30, logs.__repr__)
+        wait_until(lambda: verifier.read(code, ISSUED).status is PassStatus.VALID and bool(logs), 30, logs.__repr__)
     assert {line["event"] for line in logs} == {"pass_keys_unreadable"}
     assert verifier.read(code, ISSUED).status is PassStatus.VALID
     with pytest.raises(PassKeyError):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks import until
 from tests.suite.pytest_run import PROJECT
+from tests.waiting import wait_until
 
 _TEST = """
 import os, pathlib, time
@@ -57,7 +57,7 @@ def test_fixtures_stop_what_they_started_when_a_run_is_terminated(tmp_path: Path
             start_new_session=True,
         )
     try:
-        until((tmp_path / "started").exists, 60, (tmp_path / "output").read_text)
+        wait_until((tmp_path / "started").exists, 60, (tmp_path / "output").read_text)
         running.send_signal(signal.SIGTERM)
         running.wait(60)
         assert (tmp_path / "stopped").exists(), (tmp_path / "output").read_text()

@@ -9,7 +9,8 @@ import pytest
 from deployments.http.confirmed_cache import ConfirmedCache, Freshness
 from deployments.http.problems import ApiProblem
 from domain.ids import new_id
-from tests.unit.deployments.harness import eventually, settled
+from tests.unit.deployments.harness import settled
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 

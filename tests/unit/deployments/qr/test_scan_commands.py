@@ -23,7 +23,8 @@ from integrations.kafka.messages import (
     reply,
 )
 from integrations.metrics_registry import MetricsRegistry
-from tests.unit.deployments.harness import StandInProducer, StandInReplies, eventually, settled
+from tests.unit.deployments.harness import StandInProducer, StandInReplies, settled
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 

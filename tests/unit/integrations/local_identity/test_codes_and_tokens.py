@@ -346,8 +346,9 @@ def test_sign_ups_for_an_address_in_use_are_bounded_alike_and_stay_without_effec
 
 @pytest.mark.parametrize("in_use", [True, False])
 def test_another_code_counts_towards_the_bound_whether_or_not_the_address_is_in_use(
-    harness: ProviderHarness, in_use: bool
-) -> None:  # noqa: FBT001 - a parameter
+    harness: ProviderHarness,
+    in_use: bool,  # noqa: FBT001 - a parameter
+) -> None:
     if in_use:
         harness.member(password="her own 5 secret words")  # noqa: S106 - of nobody
     harness.provider.sign_up(EMAIL, PASSWORD, "Eve", ELSEWHERE)

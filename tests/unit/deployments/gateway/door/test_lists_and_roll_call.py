@@ -21,8 +21,13 @@ pytestmark = pytest.mark.anyio
 
 
 def offline(
-    harness: Harness, at: GymWithGate, code: object, direction: str, ago_s: float, **changes: Any
-) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    harness: Harness,
+    at: GymWithGate,
+    code: object,
+    direction: str,
+    ago_s: float,
+    **changes: Any,  # noqa: ANN401 - any JSON
+) -> dict[str, Any]:
     scanned_at = harness.world.clock.now - timedelta(seconds=ago_s)
     made = {
         "code": str(code),

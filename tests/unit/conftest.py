@@ -9,6 +9,7 @@ from tests.world import World
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
+    """Gyms and members on an SQLite store of the test's own."""
     store = sqlite_store(tmp_path)
     yield World(store)
     store.close()
