@@ -66,7 +66,9 @@ def test_each_run_has_its_figures(written: dict[str, Any]) -> None:
         assert 0 < run["cpu_ms_a_scan"] <= of_all + 0.01
         assert (run["errors"], run["wrong_answers"]) == (0, 0)
         assert run["mean_batch"] >= 1
-        assert {"gateway", "qr_scanner", "door_consumer", "kafka", "mariadb", "load_generator"} <= set(run["cpu_ms_per_scan"])
+        assert {"gateway", "qr_scanner", "door_consumer", "kafka", "mariadb", "load_generator"} <= set(
+            run["cpu_ms_per_scan"]
+        )
         assert {"haproxy", "fast_api_noop", "load_generator"} <= set(run["noop_cpu_ms_by_process"])
         assert run["noop_cpu_ms"] > 0
 
