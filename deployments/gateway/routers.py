@@ -7,6 +7,7 @@ from starlette.datastructures import State
 
 from deployments.gateway.dependencies import Dependencies
 from deployments.gateway.door import list_routes as record_calls
+from deployments.gateway.door import member_routes
 from deployments.gateway.door import roll_call_routes as roll_call_calls
 from deployments.gateway.door import service_level_routes as service_calls
 from deployments.gateway.gyms import routes as gyms
@@ -28,7 +29,14 @@ from deployments.qr.scan_service import SCANS
 
 _ROUTERS = (
     *(session_routes.router, user_routes.me_router, passes.me_router, user_routes.users_router),
-    *(gyms.gyms_router, record_calls.router(), roll_call_calls.router(), service_calls.router(), gyms.gates_router),
+    *(
+        member_routes.router,
+        gyms.gyms_router,
+        record_calls.router(),
+        roll_call_calls.router(),
+        service_calls.router(),
+        gyms.gates_router,
+    ),
     *(passes.door_router, machines.router, memberships.plans_router, payments.orders_router),
     *(memberships.memberships_router, payments.invoices_router, payments.provider_router, system.router),
 )

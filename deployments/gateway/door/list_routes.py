@@ -1,4 +1,4 @@
-"""Visits, head counts and conflicts of a gym, for its staff."""
+"""Who is inside a gym, and its scans, visits, head counts and conflicts, for its staff."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -15,6 +15,7 @@ from deployments.gateway.door.list_schemas import (
     NewHeadCount,
     Settlement,
 )
+from deployments.gateway.door.schemas import InsideDocument, ListedScan
 from deployments.gym.door_records import DoorRecordService
 from deployments.http.calendar_days import Day
 from deployments.http.dependencies import CurrentUser
@@ -24,7 +25,8 @@ from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import declared
 from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
-from domain.door.model import HeadCountRequest
+from domain.door.list_model import ScanFilter
+from domain.door.model import HeadCountRequest, Outcome, Reason
 from domain.ids import new_id
 from integrations.kafka.messages import HeadCountCommand
 
@@ -32,6 +34,26 @@ from integrations.kafka.messages import HeadCountCommand
 def router() -> APIRouter:
     """The routes."""
     routes = guarded_router("door")
+
+    @routes.get("/gyms/{gym_id}/inside", summary="List who is inside a gym", responses=declared("unknown_gym"))
+    async def inside(gym_id: UUID, deps: Deps, page: PageQuery) -> Listing[InsideDocument]:
+        """List who is inside now, in the order of entry: the roll call."""
+        return listing(
+            raise_on_refusal(await deps.gym(DoorRecordService.inside, gym_id, page)), InsideDocument.model_validate
+        )
+
+    @routes.get("/gyms/{gym_id}/scans", summary="List the scans at a gym", responses=declared("unknown_gym"))
+    async def scans(
+        gym_id: UUID,
+        deps: Deps,
+        page: PageQuery,
+        outcome: Outcome | None = None,
+        reason: Reason | None = None,
+        member: Annotated[UUID | None, Query(description="The member's id.")] = None,
+    ) -> Listing[ListedScan]:
+        """List the scans at a gym, newest first, including refused and annulled scans."""
+        filters = ScanFilter(outcome, reason, member)
+        return listing(raise_on_refusal(await deps.gym(DoorRecordService.scans, gym_id, filters, page)), ListedScan.of)
 
     @routes.get("/gyms/{gym_id}/visits", summary="List the visits at a gym", responses=declared("unknown_gym"))
     async def visits(

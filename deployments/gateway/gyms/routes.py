@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from deployments.gateway.dependencies import Deps
-from deployments.gateway.door.schemas import InsideDocument, ListedScan
 from deployments.gateway.gyms.schemas import (
     CreatedDevice,
     CreatedPairing,
@@ -39,8 +38,6 @@ from deployments.http.paging import Listing, PageQuery, listing
 from deployments.http.problems import declared
 from deployments.http.refusals import found, raise_on_refusal
 from deployments.http.route_guard import guarded_router
-from domain.door.list_model import ScanFilter
-from domain.door.model import Outcome, Reason
 
 gyms_router = guarded_router("gyms")
 gates_router = guarded_router("gyms")
@@ -76,28 +73,6 @@ async def occupancy(gym_id: UUID, principal: CurrentPrincipal, deps: Deps) -> Oc
         await deps.gym(DoorRecordService.occupancy, gym_id, retired=can_see_retired(principal)), "unknown_gym"
     )
     return OccupancyDocument(gym_id=gym_id, occupancy=count.occupancy, capacity=count.capacity, as_of=as_of)
-
-
-@gyms_router.get("/gyms/{gym_id}/inside", summary="List who is inside a gym", responses=declared("unknown_gym"))
-async def inside(gym_id: UUID, deps: Deps, page: PageQuery) -> Listing[InsideDocument]:
-    """List who is inside now, in the order of entry: the roll call."""
-    return listing(
-        raise_on_refusal(await deps.gym(DoorRecordService.inside, gym_id, page)), InsideDocument.model_validate
-    )
-
-
-@gyms_router.get("/gyms/{gym_id}/scans", summary="List the scans at a gym", responses=declared("unknown_gym"))
-async def scans(
-    gym_id: UUID,
-    deps: Deps,
-    page: PageQuery,
-    outcome: Outcome | None = None,
-    reason: Reason | None = None,
-    member: Annotated[UUID | None, Query(description="The member's id.")] = None,
-) -> Listing[ListedScan]:
-    """List the scans at a gym, newest first, including refused and annulled scans."""
-    filters = ScanFilter(outcome, reason, member)
-    return listing(raise_on_refusal(await deps.gym(DoorRecordService.scans, gym_id, filters, page)), ListedScan.of)
 
 
 @gyms_router.post("/gyms", summary="Create a gym", status_code=201, responses=declared(*KEY_PROBLEMS))

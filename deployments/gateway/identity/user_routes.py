@@ -7,9 +7,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from deployments.gateway.dependencies import Dependencies, Deps
-from deployments.gateway.door.schemas import VisitDocument
 from deployments.gateway.identity.schemas import MeDocument, NewName, PictureDocument, UserChangeDocument, UserDocument
-from deployments.gym.door_records import DoorRecordService
 from deployments.gym.pictures import PictureService
 from deployments.http.auth import UserPrincipal
 from deployments.http.dependencies import CurrentPrincipal, CurrentUser
@@ -73,12 +71,6 @@ async def delete_me(user: CurrentUser, deps: Deps) -> Response:
 async def export(user: CurrentUser, deps: Deps) -> dict[str, Any]:
     """Export all data that is stored about me, table by table."""
     return await deps.identity(UserService.export, user.id)
-
-
-@me_router.get("/me/visits", summary="List my visits")
-async def visits(user: CurrentUser, deps: Deps, page: PageQuery) -> Listing[VisitDocument]:
-    """List my visits, newest first."""
-    return listing(await deps.gym(DoorRecordService.visits, user.id, page), VisitDocument.model_validate)
 
 
 @me_router.put(
