@@ -93,7 +93,7 @@ class BatchProcessor(Generic[M, R]):
             if not self._write_dead_letters([(message.source, reason)]):
                 return self._wait_longer()
             self._poll_between_batches = True
-            self._finish_batch(pending, [message.content], [self._handler.dead_lettered(message.content)])
+            self._finish_batch(pending, [message.content], [self._handler.on_dead_letter(message.content)])
         return True
 
     def _finish_batch(self, pending: PendingMessages[M], contents: Sequence[M], results: Sequence[R | None]) -> None:

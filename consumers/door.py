@@ -75,7 +75,7 @@ class DoorHandler:
         self._batch_sizes.observe(len(results) - results.count(None))  # deferred commands come again
         return results
 
-    def dead_lettered(self, message: DoorCommand) -> DoorResult:  # noqa: ARG002 - the same for every command
+    def on_dead_letter(self, message: DoorCommand) -> DoorResult:  # noqa: ARG002 - the same for every command
         """The result of a command that was moved to the dead-letter topic."""
         return _NOT_DECIDED
 

@@ -26,7 +26,7 @@ class Handler(Protocol[M_contra, R_co]):
             Exception: the batch was not handled, see `consumers.failure_policy`.
         """
 
-    def dead_lettered(self, message: M_contra) -> R_co:
+    def on_dead_letter(self, message: M_contra) -> R_co:
         """The result of a message that was moved to the dead-letter topic."""
 
 

@@ -81,7 +81,7 @@ class OutboxPublisher:
     Attributes:
         backlog: how many events wait.
         published: events published. An event that is published again counts again.
-        dead_lettered: events written to the dead-letter topic.
+        dead_letters: events written to the dead-letter topic.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class OutboxPublisher:
         self._unremoved: list[WaitingEvent] = []  # published, but perhaps not removed
         self.backlog = OutboxBacklog(lease.store, monotonic)
         self.published = 0
-        self.dead_lettered = 0
+        self.dead_letters = 0
 
     def publish_batch(self, check_stop: Callable[[], None]) -> PublishedBatch:
         """Publish the oldest events.
@@ -184,7 +184,7 @@ class OutboxPublisher:
         event = undelivered[0]
         reason = failures[event.order].reason
         self._publisher.write_dead_letter(event, reason)
-        self.dead_lettered += 1
+        self.dead_letters += 1
         self._remove([event])
         self._one_by_one -= 1
         _log.error("event_dead_lettered", outbox_id=event.id, topic=event.topic, key=event.key, reason=reason)

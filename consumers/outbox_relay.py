@@ -121,7 +121,7 @@ class OutboxRelay(BackgroundThread):
     @property
     def dead_letters(self) -> int:
         """Events that Kafka rejected and that were written to the dead-letter topic."""
-        return self._publisher.dead_lettered
+        return self._publisher.dead_letters
 
     def wake(self) -> None:
         """End the pause of an idle relay, because new events were committed.

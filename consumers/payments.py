@@ -72,7 +72,7 @@ class PaymentHandler:
             raise failure
         return [True] * len(messages)
 
-    def dead_lettered(self, message: PaymentEvent) -> bool:
+    def on_dead_letter(self, message: PaymentEvent) -> bool:
         """Mark an event as failed. The reconciliation tries it again and reports it."""
         with self._store.writing() as connection:
             EventRepository(connection).mark(message.event_id, EventState.FAILED, "moved to the dead letters", None)

@@ -41,8 +41,8 @@ def page(rows: Sequence[T], request: PageRequest, key: Callable[[T], UUID]) -> P
     return Page(items, key(items[-1]) if len(rows) > request.limit else None)
 
 
-def parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Split items into parts of limited size, which keeps SQL statements short."""
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split items into chunks of limited size, which keeps SQL statements short."""
     left = iter(items)
-    while part := list(islice(left, size)):
-        yield part
+    while chunk := list(islice(left, size)):
+        yield chunk

@@ -29,8 +29,8 @@ def is_unseen(letter: str) -> bool:
     )
 
 
-def kept(text: str) -> str:
-    """A text as it is stored: Unicode NFC, without surrounding white space and joiners.
+def normalized_text(text: str) -> str:
+    """The stored form of a text: Unicode NFC, without surrounding white space and joiners.
 
     Empty if nothing of it is visible. Joiners, other format characters and wide spaces within the text stay.
     """

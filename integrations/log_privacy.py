@@ -36,7 +36,7 @@ def redact_addresses(text: str) -> str:
 
 
 def loggable_text(error: BaseException) -> str:
-    """The loggable text of an exception: our own texts and those of the database; nothing of others."""
+    """The loggable text of an exception: our own texts and those of the database; nothing of keywords."""
     if isinstance(error, SQLAlchemyError) or _root(type(error).__module__) in _OUR_PACKAGES:
         # These texts contain no parameters: `domain.unit_of_work` hides them.
         return redact_addresses(str(error)[:_MAX_TEXT_LENGTH])
@@ -84,8 +84,8 @@ def redact_log_records() -> None:
         logging.setLogRecordFactory(_record)
 
 
-def _record(*args: Any, **others: Any) -> logging.LogRecord:  # noqa: ANN401 - as the standard library calls it
-    record: logging.LogRecord = _factory(*args, **others)
+def _record(*args: Any, **keywords: Any) -> logging.LogRecord:  # noqa: ANN401 - as the standard library calls it
+    record: logging.LogRecord = _factory(*args, **keywords)
     if record.exc_info and record.exc_info[1] is not None:
         record.exc_text = exception_as_text(record.exc_info)  # formatters use it instead of their own text
     if isinstance(record.msg, BaseException):

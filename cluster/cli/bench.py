@@ -57,15 +57,15 @@ def bench(
 
     Example: fitmonitor bench --connections 1,64 --seconds 5 --json bench.json
     """
-    wanted = _parts(parts)
-    if Part.LARGE in wanted and not start:
+    selected = _parts(parts)
+    if Part.LARGE in selected and not start:
         raise CommandError("large would fill the running stack", "add --start: a stack of its own, removed afterwards")
     large = LargePastOptions(Past(large_members, visits, min(scanned_visits, visits)), buffer_pool_mib * 1024**2)
-    options = BenchmarkOptions(wanted, _numbers(connections), seconds, gyms, members, seed, refused, large)
+    options = BenchmarkOptions(selected, _numbers(connections), seconds, gyms, members, seed, refused, large)
     console = Console(highlight=False, soft_wrap=True)
     with ExitStack() as open_until_done:
         if start:
-            open_until_done.enter_context(started_stack(console, keep=Part.LARGE not in wanted))
+            open_until_done.enter_context(started_stack(console, keep=Part.LARGE not in selected))
         record = running_stack()
         settings = stack_settings()
         with console.status("checking the settings") as status:

@@ -44,12 +44,12 @@ def newest(reader: DeadLetterReader, limit: int, after: LetterId | None, reason:
     """
     before = _age(find(reader, {after})[after].stored) if after is not None else None
     marks: dict[LetterId, datetime] = {}
-    wanted = (
+    selected = (
         letter
         for letter in _letters(reader, marks)
         if (before is None or _age(letter) < before) and reason.casefold() in _reason(letter).casefold()
     )
-    return [FoundLetter(letter, marks.get(letter.id)) for letter in heapq.nlargest(limit, wanted, key=_age)]
+    return [FoundLetter(letter, marks.get(letter.id)) for letter in heapq.nlargest(limit, selected, key=_age)]
 
 
 def find(reader: DeadLetterReader, ids: set[LetterId]) -> dict[LetterId, FoundLetter]:

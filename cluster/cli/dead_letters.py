@@ -118,21 +118,21 @@ def replay(
     if bool(ids) == every or (reason and not every) or (again and every):
         raise typer.BadParameter("name ids, or use --all; --reason needs --all, --again needs ids")
     with stack_kafka() as kafka, DeadLetterReader(kafka) as reader:
-        wanted = not_replayed(reader, reason) if every else _named(reader, set(ids or ()), again=again)
-        if wanted and not yes:
-            typer.confirm(f"Send {len(wanted)} dead letters again?", abort=True, err=True)
-        failed = _send(kafka, reader, wanted) if wanted else []
+        selected = not_replayed(reader, reason) if every else _named(reader, set(ids or ()), again=again)
+        if selected and not yes:
+            typer.confirm(f"Send {len(selected)} dead letters again?", abort=True, err=True)
+        failed = _send(kafka, reader, selected) if selected else []
     not_sent = {one.id for one in failed}
     if json:
-        sent = [str(id_) for id_ in sorted(wanted - not_sent)]
+        sent = [str(id_) for id_ in sorted(selected - not_sent)]
         print_json({"sent": sent, "not_sent": [{"id": str(one.id), "reason": one.reason} for one in failed]})
     else:
-        print_plain(f"{len(wanted) - len(failed)} sent again." if wanted else "There is nothing to send again.")
+        print_plain(f"{len(selected) - len(failed)} sent again." if selected else "There is nothing to send again.")
         for one in failed:
             print_plain(f"{one.id} not sent: {printable(one.reason)}")
     if failed:
         raise typer.Exit(ExitCode.FAILURE)
-    if not wanted:
+    if not selected:
         raise typer.Exit(ExitCode.ATTENTION)
 
 
@@ -140,11 +140,11 @@ def _named(reader: DeadLetterReader, ids: set[LetterId], *, again: bool) -> set[
     return {id_ for id_, letter in find(reader, ids).items() if again or letter.replayed_at is None}
 
 
-def _send(kafka: KafkaSettings, reader: DeadLetterReader, wanted: set[LetterId]) -> list[NotSent]:
+def _send(kafka: KafkaSettings, reader: DeadLetterReader, selected: set[LetterId]) -> list[NotSent]:
     """Send the letters in small batches: they can be large, and each batch is marked as sent soon after."""
     replayer = DeadLetterReplay(kafka)
     letters: Iterator[StoredLetter] = (
-        entry for entry in reader.entries() if isinstance(entry, StoredLetter) and entry.id in wanted
+        entry for entry in reader.entries() if isinstance(entry, StoredLetter) and entry.id in selected
     )
     failed: list[NotSent] = []
     while batch := list(islice(letters, _BATCH)):

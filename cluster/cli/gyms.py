@@ -187,11 +187,11 @@ def hours(
 
     Example: fitmonitor gym hours Riverside --json > hours.json; fitmonitor gym hours Riverside --set hours.json
     """
-    wanted = None if file is None else _read_hours(file)
+    new_hours = None if file is None else _read_hours(file)
     with connected() as api:
         path = f"/gyms/{find_gym(api, gym)['id']}/opening-hours"
         read = api.read(path)
-        document = read.document if wanted is None else api.put(path, wanted, etag=read.etag_of(version))
+        document = read.document if new_hours is None else api.put(path, new_hours, etag=read.etag_of(version))
     if as_json:
         print_json(document)
         return

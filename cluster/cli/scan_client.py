@@ -119,10 +119,10 @@ def _demo_gates(settings: Settings) -> Iterator[dict[str, Any]]:
         ) from error
 
 
-def _find_gate(gates: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | None:
-    if wanted is None:
+def _find_gate(gates: list[dict[str, Any]], typed: str | None) -> dict[str, Any] | None:
+    if typed is None:
         return next((gate for gate in gates if gate["serves"] == "both"), None)
-    name = comparison_key(wanted)
+    name = comparison_key(typed)
     return next(
         (
             gate

@@ -45,17 +45,17 @@ def write_serve_config(source: Path, target: Path, settings: Settings) -> Sequen
 
 def _scale(scaling: dict[str, Any], settings: Settings) -> None:
     """Apply the settings for consumers; if only one bound is set, the other one is adjusted to it."""
-    wanted = settings.consumers
+    consumers = settings.consumers
     if settings.profile is Profile.EMBEDDED:
         fewest = most = 1
-    elif wanted.min is not None and wanted.max is not None and wanted.min > wanted.max:
+    elif consumers.min is not None and consumers.max is not None and consumers.min > consumers.max:
         raise CommandError(
-            f"the minimum of {wanted.min} consumers exceeds the maximum of {wanted.max}",
+            f"the minimum of {consumers.min} consumers exceeds the maximum of {consumers.max}",
             "change FITMONITOR_CONSUMERS__MIN or FITMONITOR_CONSUMERS__MAX",
         )
     else:
-        fewest = wanted.min or min(scaling["min_replicas"], wanted.max or scaling["max_replicas"])
-        most = wanted.max or max(scaling["max_replicas"], fewest)
+        fewest = consumers.min or min(scaling["min_replicas"], consumers.max or scaling["max_replicas"])
+        most = consumers.max or max(scaling["max_replicas"], fewest)
     scaling |= {"min_replicas": fewest, "max_replicas": most}
-    if wanted.scale_down_after_s is not None:
-        scaling["downscale_delay_s"] = wanted.scale_down_after_s
+    if consumers.scale_down_after_s is not None:
+        scaling["downscale_delay_s"] = consumers.scale_down_after_s

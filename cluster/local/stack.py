@@ -194,7 +194,7 @@ class Stack:
 
     def _preparations(self) -> list[str]:
         optional = {"topics": self._options.settings.profile is Profile.FULL, "demo": self._options.demo}
-        return ["keys", "accounts", "database", *[name for name, wanted in optional.items() if wanted]]
+        return ["keys", "accounts", "database", *[name for name, needed in optional.items() if needed]]
 
     def _set_environments(self) -> None:
         """Give every process that starts later the addresses of the servers, as settings."""

@@ -5,7 +5,7 @@ import unicodedata
 from pydantic import BeforeValidator
 
 from domain.identity.addresses import normal_address
-from domain.text import kept
+from domain.text import normalized_text
 
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _BREAKS = frozenset("\n\t")
@@ -35,7 +35,7 @@ def _normalised(text: str, allowed: frozenset[str]) -> str:
     for letter in text.strip():
         if letter in _BIDI_CONTROLS or (unicodedata.category(letter) in _CONTROLS and letter not in allowed):
             raise ValueError(f"must not contain the control character U+{ord(letter):04X}")
-    return kept(text)
+    return normalized_text(text)
 
 
 def _line(value: object) -> object:

@@ -52,17 +52,17 @@ class ListRepository:
         found = self._scans(SCANS_WITH_MEMBERS.where(scans.c.id == row_id))
         return found[0] if found else None
 
-    def scans_at(self, gym_id: UUID, wanted: ScanFilter, request: PageRequest) -> Page[StoredScan]:
+    def scans_at(self, gym_id: UUID, filters: ScanFilter, request: PageRequest) -> Page[StoredScan]:
         """A gym's scans, newest first."""
         query = SCANS_WITH_MEMBERS.where(scans.c.gym_id == gym_id).order_by(scans.c.id.desc()).limit(request.fetch)
         if request.after:
             query = query.where(scans.c.id < request.after)
-        if wanted.outcome:
-            query = query.where(scans.c.outcome == wanted.outcome.value)
-        if wanted.reason:
-            query = query.where(scans.c.reason == wanted.reason.value)
-        if wanted.member_id:
-            query = query.where(scans.c.member_id == wanted.member_id)
+        if filters.outcome:
+            query = query.where(scans.c.outcome == filters.outcome.value)
+        if filters.reason:
+            query = query.where(scans.c.reason == filters.reason.value)
+        if filters.member_id:
+            query = query.where(scans.c.member_id == filters.member_id)
         return page(self._scans(query), request, lambda scan: scan.id)
 
     def occupancy(self, gym_id: UUID, *, retired: bool = False) -> Occupancy | None:

@@ -5,7 +5,7 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, String,
 from domain.column_types import Id, Instant, code
 from domain.metadata import metadata
 
-# Like `scans`: what was asked about a machine, with its answer, refusals too.
+# Requests to use or release a machine, each with its answer, also refusals. A log like `scans`.
 machine_requests = Table(
     "machine_requests",
     metadata,
@@ -54,7 +54,7 @@ open_machine_uses = Table(
 )
 
 
-# No foreign keys from here: a log that is appended to on the way of every scan keeps what was asked, known or not.
+# Every scan appends to this log. It has no foreign keys, because it also stores requests with unknown ids.
 scans = Table(
     "scans",
     metadata,
@@ -101,8 +101,8 @@ visits = Table(
     Column("left_scan", Id),  # the scan that ended it, an entry elsewhere included
     Column("inferred", code(32)),  # why it was ended without a scan of its own
     Column("annulled_at", Instant),
-    # A rule found the member outside then: a head count, a visit too long, a deleted account. Kept where a scan tells
-    # better how the visit ended, for that scan may be annulled.
+    # When a rule ended the visit: a head count, a forgotten visit, a deleted account. Stays when a later scan ends the
+    # visit differently, because that scan may be annulled.
     Column("rule_ended_at", Instant),
     Column("rule", code(32)),
     CheckConstraint("left_at >= entered_at", name="left_after_entered"),
@@ -140,7 +140,7 @@ head_counts = Table(
 )
 
 
-# Scans made while the server was out of reach that do not fit what is known; for the staff to look at.
+# Offline scans that contradict stored scans or memberships. Staff resolve them.
 scan_conflicts = Table(
     "scan_conflicts",
     metadata,

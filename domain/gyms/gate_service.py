@@ -43,8 +43,8 @@ def change_gate(
     if refusal := refuse_change("The gate", gate.version, expected):
         return refusal
     gates = GateRepository(connection)
-    others = [other for other in gates.gates_of(gate.gym_id) if other.id != gate.id]
-    if name is not None and (refusal := refuse_gate(others, name)):
+    other_gates = [other for other in gates.gates_of(gate.gym_id) if other.id != gate.id]
+    if name is not None and (refusal := refuse_gate(other_gates, name)):
         return refusal
     changed = replace(gate, name=name or gate.name, serves=serves or gate.serves)
     if changed == gate:

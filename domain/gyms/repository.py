@@ -36,8 +36,8 @@ class GymRepository:
 
     def gyms(self, request: PageRequest, *, retired: bool = False) -> Page[Gym]:
         """The gyms in operation, or the retired ones, in the order of their creation."""
-        wanted = gyms.c.retired_at.is_not(None) if retired else gyms.c.retired_at.is_(None)
-        query = select(*_GYM).where(wanted).order_by(gyms.c.id).limit(request.fetch)
+        is_shown = gyms.c.retired_at.is_not(None) if retired else gyms.c.retired_at.is_(None)
+        query = select(*_GYM).where(is_shown).order_by(gyms.c.id).limit(request.fetch)
         if request.after:
             query = query.where(gyms.c.id > request.after)
         rows = [_gym(row) for row in self._connection.execute(query)]

@@ -26,10 +26,10 @@ def serves_direction(serves: Serves, direction: Direction) -> bool:
     return direction in _SERVED[serves]
 
 
-def refuse_gate(others: Iterable[Gate], name: str) -> GymRefusal | None:
+def refuse_gate(existing: Iterable[Gate], name: str) -> GymRefusal | None:
     """Why a gym with these gates cannot have another one of that name; None if it can."""
-    wanted = comparison_key(name)
-    if any(comparison_key(gate.name) == wanted for gate in others):
+    key = comparison_key(name)
+    if any(comparison_key(gate.name) == key for gate in existing):
         return GymRefusal(GymProblem.GATE_NAME_TAKEN, "The gym has a gate of this name. Choose another name.")
     return None
 

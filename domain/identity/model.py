@@ -23,7 +23,7 @@ _INCLUDES = {
 }
 
 
-def own_roles(groups: Iterable[str]) -> frozenset[Role]:
+def explicit_roles(groups: Iterable[str]) -> frozenset[Role]:
     """The roles that groups name, without included ones. Unknown groups are ignored."""
     known = {role.value: role for role in Role}
     return frozenset(known[group] for group in groups if group in known)
@@ -31,7 +31,7 @@ def own_roles(groups: Iterable[str]) -> frozenset[Role]:
 
 def roles_of(groups: Iterable[str]) -> frozenset[Role]:
     """The roles that groups grant, with included ones: Admin includes Staff, Staff includes User."""
-    return frozenset().union(*(_INCLUDES[role] for role in own_roles(groups)))
+    return frozenset().union(*(_INCLUDES[role] for role in explicit_roles(groups)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from domain.text import kept
+from domain.text import normalized_text
 
 LONGEST_NAME = 200  # of `users.name`, in code points, which is what both stores count
 _JOINER = "\u200d"
@@ -10,7 +10,7 @@ _JOINER = "\u200d"
 
 def fitting_name(text: str) -> str:
     """A name as it is stored."""
-    return fitting(kept(text), LONGEST_NAME)
+    return fitting(normalized_text(text), LONGEST_NAME)
 
 
 def fitting(text: str, most: int) -> str:

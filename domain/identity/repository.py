@@ -53,9 +53,9 @@ class UserRepository:
         row = self._connection.execute(select(*_USER).where(users.c.email == email)).one_or_none()
         return self._with_roles([row])[0] if row else None
 
-    def users(self, wanted: UserFilter, request: PageRequest) -> Page[User]:
+    def users(self, filters: UserFilter, request: PageRequest) -> Page[User]:
         """The users that are not deleted, in the order of their ids."""
-        query = select(*_USER).where(users.c.deleted_at.is_(None), *_conditions(wanted)).order_by(users.c.id)
+        query = select(*_USER).where(users.c.deleted_at.is_(None), *_conditions(filters)).order_by(users.c.id)
         if request.after:
             query = query.where(users.c.id > request.after)
         rows = self._connection.execute(query.limit(request.fetch)).all()
@@ -149,18 +149,18 @@ class UserRepository:
         return [replace(User(*row), roles=frozenset(kept.get(row[0], ()))) for row in found]
 
 
-def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: UserFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if wanted.search:
-        conditions.append(or_(false(), *_found(wanted.search)))
-    if wanted.role is not None:
-        conditions.append(exists().where(user_roles.c.user_id == users.c.id, user_roles.c.role == wanted.role.value))
+    if filters.search:
+        conditions.append(or_(false(), *_found(filters.search)))
+    if filters.role is not None:
+        conditions.append(exists().where(user_roles.c.user_id == users.c.id, user_roles.c.role == filters.role.value))
     states = {
         UserState.ACTIVE: [users.c.disabled_at.is_(None), users.c.banned_at.is_(None)],
         UserState.DISABLED: [users.c.disabled_at.is_not(None)],
         UserState.BANNED: [users.c.banned_at.is_not(None)],
     }
-    return conditions + (states[wanted.state] if wanted.state else [])
+    return conditions + (states[filters.state] if filters.state else [])
 
 
 def _found(words: str) -> Iterator[ColumnElement[bool]]:

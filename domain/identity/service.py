@@ -16,7 +16,7 @@ from domain.identity.model import (
     Role,
     Session,
     User,
-    own_roles,
+    explicit_roles,
 )
 from domain.identity.names import fitting_name
 from domain.identity.ports import RoleAction
@@ -67,7 +67,7 @@ def _new_user(users: UserRepository, caller: Caller, now: datetime) -> User | Id
         picture_url=None,
         banned_at=None,
         created_at=now,
-        roles=own_roles(caller.groups),
+        roles=explicit_roles(caller.groups),
     )
     users.add(user)
     users.record(user.id, None, Change.CREATED, "", now)
@@ -83,7 +83,7 @@ def _followed(users: UserRepository, user: User, caller: Caller, now: datetime) 
         users.record(user.id, None, Change.EMAIL_CHANGED, f"{user.email or 'none'} → {email or 'none'}", now)
     if (email, name) != (user.email, user.name):
         users.change(user.id, email=email, name=name)
-    roles = own_roles(caller.groups)
+    roles = explicit_roles(caller.groups)
     if user.roles_changed_at is not None and caller.issued_at <= user.roles_changed_at:
         roles = user.roles
     if roles != user.roles:

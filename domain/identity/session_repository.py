@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from domain.identity.model import Session, SessionState, roles_of
 from domain.identity.tables import sessions, user_roles, users
-from domain.paging import Page, PageRequest, page, parts
+from domain.paging import Page, PageRequest, chunks, page
 
 _AT_ONCE = 1000
 _LONGEST_DEVICE = 200
@@ -82,8 +82,8 @@ class SessionRepository:
 
     def used(self, session_ids: Collection[UUID], now: datetime) -> None:
         """Store when sessions were last used."""
-        for part in parts(sorted(session_ids), _AT_ONCE):
-            self._connection.execute(update(sessions).where(sessions.c.id.in_(part)).values(last_used_at=now))
+        for chunk in chunks(sorted(session_ids), _AT_ONCE):
+            self._connection.execute(update(sessions).where(sessions.c.id.in_(chunk)).values(last_used_at=now))
 
     def end(self, user_id: UUID, session_id: UUID, now: datetime) -> bool:
         """End a session of a user; the first end counts. Returns whether the session is the user's."""

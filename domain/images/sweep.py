@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.images.model import QUARANTINE, Shelf, name_in
 from domain.images.ports import ImageStore
-from domain.paging import parts
+from domain.paging import chunks
 
 _AT_ONCE = 500
 
@@ -43,12 +43,12 @@ def sweep(
         ImagesUnavailableError: the store does not answer; earlier deletions stay.
     """
     taken: list[str] = []
-    for keys in parts(images.keys(QUARANTINE, written_before), _AT_ONCE):
+    for keys in chunks(images.keys(QUARANTINE, written_before), _AT_ONCE):
         check()
         taken += [key for key in keys if dry_run or images.delete(key, written_before)]
     kept = 0
     for shelf in Shelf:
-        for keys in parts(images.keys(shelf, written_before), _AT_ONCE):
+        for keys in chunks(images.keys(shelf, written_before), _AT_ONCE):
             check()
             shown = shown_of(shelf, {name_in(shelf, key) for key in keys})
             for key in keys:

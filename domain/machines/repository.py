@@ -51,9 +51,9 @@ class MachineRepository:
         self._connection.execute(select(machines.c.id).where(machines.c.id == machine_id).with_for_update())
         return self.machine(machine_id)
 
-    def machines(self, gym_id: UUID, wanted: MachineFilter, request: PageRequest) -> Page[Machine]:
+    def machines(self, gym_id: UUID, filters: MachineFilter, request: PageRequest) -> Page[Machine]:
         """The machines of a gym, in the order of their creation."""
-        query = _shown().where(machines.c.gym_id == gym_id, *_conditions(wanted)).order_by(machines.c.id)
+        query = _shown().where(machines.c.gym_id == gym_id, *_conditions(filters)).order_by(machines.c.id)
         if request.after:
             query = query.where(machines.c.id > request.after)
         rows = [Machine(*row) for row in self._connection.execute(query.limit(request.fetch))]
@@ -94,17 +94,17 @@ def _machine(row: Sequence[Any] | None) -> Machine | None:
     return Machine(*row) if row else None
 
 
-def _conditions(wanted: MachineFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: MachineFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if not wanted.retired:
+    if not filters.retired:
         conditions.append(machines.c.retired_at.is_(None))
-    if wanted.type is not None:
-        conditions.append(machines.c.search_type == search_key(wanted.type))
-    if wanted.free is not None:
+    if filters.type is not None:
+        conditions.append(machines.c.search_type == search_key(filters.type))
+    if filters.free is not None:
         free = and_(
             open_machine_uses.c.use_id.is_(None),
             machines.c.out_of_order_since.is_(None),
             machines.c.retired_at.is_(None),
         )
-        conditions.append(free if wanted.free else ~free)
+        conditions.append(free if filters.free else ~free)
     return conditions

@@ -97,24 +97,24 @@ def reversal(balance: LedgerBalance, today: date, money: Money, order_id: UUID, 
 
 
 def freeze(
-    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits | None
+    balance: LedgerBalance, today: date, requested: Period, limits: FreezeLimits | None
 ) -> list[Draft] | MembershipRefusal:
     """A freeze for whole days. The membership ends as many days later.
 
     Args:
         limits: of a member; None: of an admin, who has none.
     """
-    if refusal := _refuse_freeze(balance, today, wanted, limits):
+    if refusal := _refuse_freeze(balance, today, requested, limits):
         return refusal
-    frozen = balance.coverage.within(wanted.start, wanted.end)
-    taken = [Draft(EntryKind.FREEZE, part, moves=True, freeze=wanted) for part in frozen]
+    frozen = balance.coverage.within(requested.start, requested.end)
+    taken = [Draft(EntryKind.FREEZE, part, moves=True, freeze=requested) for part in frozen]
     left = _without(balance.coverage, frozen)
-    start = max(left.end or wanted.end, wanted.end)
+    start = max(left.end or requested.end, requested.end)
     days = sum(part.days for part in frozen)
     room = (today + LONGEST_AHEAD - start).days
     if days > room:
         return _too_long(days, room, today + LONGEST_AHEAD)
-    return [*taken, Draft(EntryKind.FREEZE, days_from(start, days), grants=True, moves=True, freeze=wanted)]
+    return [*taken, Draft(EntryKind.FREEZE, days_from(start, days), grants=True, moves=True, freeze=requested)]
 
 
 def unfreeze(balance: LedgerBalance, today: date) -> list[Draft] | MembershipRefusal:
@@ -243,7 +243,7 @@ def _without(coverage: Coverage, periods: list[Period]) -> Coverage:
 
 
 def _refuse_freeze(
-    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits | None
+    balance: LedgerBalance, today: date, requested: Period, limits: FreezeLimits | None
 ) -> MembershipRefusal | None:
     if balance.suspended_since is not None:
         return MembershipRefusal(
@@ -255,31 +255,31 @@ def _refuse_freeze(
             MembershipProblem.ALREADY_FROZEN,
             f"There is already a freeze from {frozen.start} until {frozen.end}. End it first.",
         )
-    if wanted.start < today:
+    if requested.start < today:
         return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, "A freeze must begin today or later.")
-    if not balance.coverage.within(wanted.start, wanted.start + timedelta(days=1)):
+    if not balance.coverage.within(requested.start, requested.start + timedelta(days=1)):
         return MembershipRefusal(MembershipProblem.NOTHING_TO_FREEZE, "There is no paid day to freeze then.")
-    if wanted.days > LONGEST_FREEZE:
+    if requested.days > LONGEST_FREEZE:
         return MembershipRefusal(MembershipProblem.FREEZE_TOO_LONG, f"A freeze lasts at most {LONGEST_FREEZE} days.")
-    return _refuse_member(balance, today, wanted, limits) if limits is not None else None
+    return _refuse_member(balance, today, requested, limits) if limits is not None else None
 
 
 def _refuse_member(
-    balance: LedgerBalance, today: date, wanted: Period, limits: FreezeLimits
+    balance: LedgerBalance, today: date, requested: Period, limits: FreezeLimits
 ) -> MembershipRefusal | None:
     year_ago = today - timedelta(days=365)
     lately = sum(days for start, days in balance.frozen_days.items() if start >= year_ago)
     too_long = MembershipProblem.FREEZE_TOO_LONG
-    if wanted.days > limits.at_once:
+    if requested.days > limits.at_once:
         return MembershipRefusal(
             too_long, f"Members can freeze at most {limits.at_once} days at once. Admins can freeze more."
         )
-    if lately + wanted.days > limits.within_a_year:
+    if lately + requested.days > limits.within_a_year:
         left = max(0, limits.within_a_year - lately)
         return MembershipRefusal(
             too_long,
             f"Members can freeze at most {limits.within_a_year} days a year; {left} are left. Admins can freeze more.",
         )
-    if (wanted.start - today).days > limits.ahead:
+    if (requested.start - today).days > limits.ahead:
         return MembershipRefusal(too_long, f"A freeze must begin within {limits.ahead} days.")
     return None

@@ -27,13 +27,13 @@ class PlanRepository:
         row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
         return self._with_gyms([row])[0] if row else None
 
-    def plans(self, asked: PageRequest, *, retired: bool = False) -> Page[Plan]:
+    def plans(self, request: PageRequest, *, retired: bool = False) -> Page[Plan]:
         """The plans on sale, or the retired ones, in the order of their creation."""
         query = select(plans).where(plans.c.retired_at.is_not(None) if retired else plans.c.retired_at.is_(None))
-        if asked.after is not None:
-            query = query.where(plans.c.id > asked.after)
-        rows = self._connection.execute(query.order_by(plans.c.id).limit(asked.fetch)).all()
-        return page(self._with_gyms(rows), asked, lambda plan: plan.id)
+        if request.after is not None:
+            query = query.where(plans.c.id > request.after)
+        rows = self._connection.execute(query.order_by(plans.c.id).limit(request.fetch)).all()
+        return page(self._with_gyms(rows), request, lambda plan: plan.id)
 
     def of_price(self, price: Money) -> Plan | None:
         """The plan on sale at a price; the oldest, if there are several."""
@@ -57,10 +57,10 @@ class PlanRepository:
         found: str | None = self._connection.execute(query.order_by(gyms.c.legacy_number).limit(1)).scalar_one_or_none()
         return found or "UTC"
 
-    def unknown_gyms(self, wanted: Collection[UUID], company_id: UUID) -> set[UUID]:
+    def unknown_gyms(self, gym_ids: Collection[UUID], company_id: UUID) -> set[UUID]:
         """Those of the gyms that the company does not have."""
-        known = select(gyms.c.id).where(gyms.c.id.in_(wanted), gyms.c.company_id == company_id)
-        return set(wanted) - set(self._connection.execute(known).scalars())
+        known = select(gyms.c.id).where(gyms.c.id.in_(gym_ids), gyms.c.company_id == company_id)
+        return set(gym_ids) - set(self._connection.execute(known).scalars())
 
     def is_sold(self, plan_id: UUID) -> bool:
         """Whether there is an order or a membership of a plan."""

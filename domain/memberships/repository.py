@@ -167,13 +167,13 @@ class LedgerRepository:
         """Write an entry about a member that changes no days."""
         return self._write(member_id, None, [Draft(kind)], who, day_of(now, "UTC"), now)
 
-    def entries(self, member_id: UUID, asked: PageRequest) -> Page[Entry]:
+    def entries(self, member_id: UUID, request: PageRequest) -> Page[Entry]:
         """The entries of a member, newest first."""
         query = select(ledger_entries).where(ledger_entries.c.member_id == member_id)
-        if asked.after is not None:
-            query = query.where(ledger_entries.c.id < asked.after)
-        rows = self._connection.execute(query.order_by(ledger_entries.c.id.desc()).limit(asked.fetch)).all()
-        return page([entry_of(row) for row in rows], asked, lambda entry: entry.id)
+        if request.after is not None:
+            query = query.where(ledger_entries.c.id < request.after)
+        rows = self._connection.execute(query.order_by(ledger_entries.c.id.desc()).limit(request.fetch)).all()
+        return page([entry_of(row) for row in rows], request, lambda entry: entry.id)
 
     def _write(
         self,

@@ -50,13 +50,13 @@ class InvoiceRepository:
         amount: int | None = self._connection.execute(query).scalar_one_or_none()
         return -(amount or 0)
 
-    def of_member(self, member_id: UUID, asked: PageRequest) -> Page[Invoice]:
+    def of_member(self, member_id: UUID, request: PageRequest) -> Page[Invoice]:
         """The invoices of a member, newest first."""
         query = select(invoices).where(invoices.c.member_id == member_id)
-        if asked.after is not None:
-            query = query.where(invoices.c.id < asked.after)
-        rows = self._connection.execute(query.order_by(invoices.c.id.desc()).limit(asked.fetch)).all()
-        return page([_invoice(row) for row in rows], asked, lambda invoice: invoice.id)
+        if request.after is not None:
+            query = query.where(invoices.c.id < request.after)
+        rows = self._connection.execute(query.order_by(invoices.c.id.desc()).limit(request.fetch)).all()
+        return page([_invoice(row) for row in rows], request, lambda invoice: invoice.id)
 
     def issue(
         self,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.clock import Clock
 from domain.leases import LeaseLostError
-from domain.paging import parts
+from domain.paging import chunks
 from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.model import AWAITED, Order, PaymentRefusal, Refund
 from domain.payments.ports import Checkout, PaymentProvider, PaymentsUnavailableError, ProviderEvent
@@ -119,8 +119,8 @@ class Reconciliation:
         if not missed:
             return
         self._said(f"{len(missed)} events were not handled")
-        for part in parts(missed, _AT_ONCE):
-            self._store.written(partial(store_provider_events, events=part, now=now, topic=None))
+        for chunk in chunks(missed, _AT_ONCE):
+            self._store.written(partial(store_provider_events, events=chunk, now=now, topic=None))
         by_order: dict[UUID | None, list[ProviderEvent]] = {}
         for event in missed:
             self._attempt(done, event.id, partial(self._sort, event, by_order))
@@ -154,8 +154,8 @@ class Reconciliation:
             return []
         known: set[str] = set()
         with self._store.reading() as connection:
-            for part in parts(happened, _AT_ONCE):
-                known |= EventRepository(connection).handled_or_recent([event.id for event in part], before)
+            for chunk in chunks(happened, _AT_ONCE):
+                known |= EventRepository(connection).handled_or_recent([event.id for event in chunk], before)
         return [event for event in happened if event.id not in known]
 
     def _check_open_orders(self, done: Reconciled, unchecked_for: timedelta) -> None:
@@ -166,9 +166,9 @@ class Reconciliation:
             self._said("asking the provider for its pages, a hundred in one call")
             since = oldest - timedelta(minutes=1)
             pages = {page.session_id: page for page in self._provider.checkouts_since(since)}
-        for number, part in enumerate(parts(waiting, _AT_ONCE)):
+        for number, chunk in enumerate(chunks(waiting, _AT_ONCE)):
             self._said(f"{len(waiting) - number * _AT_ONCE} orders are open")
-            self._check(done, part, pages)
+            self._check(done, chunk, pages)
 
     def _check(self, done: Reconciled, order_ids: Sequence[UUID], pages: Mapping[str, Checkout]) -> None:
         with self._store.reading() as connection:

@@ -41,13 +41,13 @@ class OrderRepository:
         email: str | None = self._connection.execute(select(users.c.email).where(users.c.id == member_id)).scalar_one()
         return email
 
-    def orders_of(self, member_id: UUID, asked: PageRequest) -> Page[Order]:
+    def orders_of(self, member_id: UUID, request: PageRequest) -> Page[Order]:
         """The orders of a member, newest first."""
         query = select(orders).where(orders.c.member_id == member_id)
-        if asked.after is not None:
-            query = query.where(orders.c.id < asked.after)
-        rows = self._connection.execute(query.order_by(orders.c.id.desc()).limit(asked.fetch)).all()
-        return page([order_of(row) for row in rows], asked, lambda order: order.id)
+        if request.after is not None:
+            query = query.where(orders.c.id < request.after)
+        rows = self._connection.execute(query.order_by(orders.c.id.desc()).limit(request.fetch)).all()
+        return page([order_of(row) for row in rows], request, lambda order: order.id)
 
     def add(self, order: Order) -> None:
         """Insert an order."""

@@ -16,7 +16,7 @@ from domain.identity.addresses import account_name, normal_address
 from domain.identity.codes import normal_code
 from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, ProviderUnavailableError
-from domain.text import kept
+from domain.text import normalized_text
 from integrations.cognito.client import (
     IDENTITY_POLICY,
     INVALID,
@@ -92,7 +92,7 @@ class CognitoProvider:
         to whoever signed up first, who may not own the address.
         """
         address = normal_address(email)
-        attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": kept(name)}]
+        attributes = [{"Name": "email", "Value": address}, {"Name": "name", "Value": normalized_text(name)}]
 
         def call() -> UUID:
             created = self._client.sign_up(**self._app, Username=address, Password=password, UserAttributes=attributes)
@@ -245,7 +245,7 @@ class CognitoProvider:
         attributes = [
             {"Name": "email", "Value": address},
             {"Name": "email_verified", "Value": "true"},
-            {"Name": "name", "Value": kept(name)},
+            {"Name": "name", "Value": normalized_text(name)},
         ]
 
         def call() -> Account:
@@ -281,7 +281,7 @@ class CognitoProvider:
 
     def rename(self, sub: UUID, name: str) -> None:
         """See `IdentityProvider`."""
-        attributes = [{"Name": "name", "Value": kept(name)}]
+        attributes = [{"Name": "name", "Value": normalized_text(name)}]
         ignore_errors(
             lambda: self._client.admin_update_user_attributes(
                 **self._pool, Username=str(sub), UserAttributes=attributes

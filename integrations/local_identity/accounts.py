@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 
 from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.ports import Account
-from domain.text import kept
+from domain.text import normalized_text
 from integrations.local_identity.tables import account_groups, accounts, resets, sign_ups
 
 _ACCOUNT = (
@@ -142,4 +142,4 @@ class Accounts:
 
 def new_account(sub: UUID, email: str, name: str, now: datetime, *, confirmed: bool) -> Account:
     """A new enabled account without groups."""
-    return Account(sub, normal_address(email), kept(name), enabled=True, confirmed=confirmed, created_at=now)
+    return Account(sub, normal_address(email), normalized_text(name), enabled=True, confirmed=confirmed, created_at=now)

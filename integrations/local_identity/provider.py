@@ -23,7 +23,7 @@ from domain.identity.model import (
     Tokens,
 )
 from domain.identity.ports import Account, Mailer, MailUnavailableError
-from domain.text import kept
+from domain.text import normalized_text
 from integrations.local_identity.accounts import Accounts, new_account
 from integrations.local_identity.directory import LocalDirectory
 from integrations.local_identity.keys import NoLocalIdentityError
@@ -107,7 +107,7 @@ class LocalProvider(LocalDirectory):
         hashed = self._passwords.hashed(password)  # also for a known address, so that both take the same time
         with self._file.writing() as connection:
             # Also for an address in use, so that limits, work and number of mails are the same.
-            created = self._sign_ups(connection).create(email, network, name=kept(name), password=hashed)
+            created = self._sign_ups(connection).create(email, network, name=normalized_text(name), password=hashed)
             is_known = Accounts(connection).account_of(email) is not None
         if created is None:
             return uuid4()
@@ -324,7 +324,7 @@ class LocalProvider(LocalDirectory):
     def rename(self, sub: UUID, name: str) -> None:
         """See `IdentityProvider`."""
         with self._file.writing() as connection:
-            Accounts(connection).change(sub, name=kept(name))
+            Accounts(connection).change(sub, name=normalized_text(name))
 
     def set_enabled(self, sub: UUID, *, enabled: bool) -> None:
         """See `IdentityProvider`."""

@@ -18,7 +18,7 @@ _LONGEST_SEARCH = 100
 Describe = Callable[[Document], str]
 
 
-def find_gym(api: Api, wanted: str, *, retired: bool = False) -> Document:
+def find_gym(api: Api, typed: str, *, retired: bool = False) -> Document:
     """The gym of an id, number or name. Active gyms are preferred.
 
     Args:
@@ -28,53 +28,53 @@ def find_gym(api: Api, wanted: str, *, retired: bool = False) -> Document:
         NotFoundError: there is none.
         UsageError: several have this name.
     """
-    return _find_by_name(api, "gym", wanted, lambda gym: f"{gym['name']}, {gym['address']}", retired=retired)
+    return _find_by_name(api, "gym", typed, lambda gym: f"{gym['name']}, {gym['address']}", retired=retired)
 
 
-def find_gate(api: Api, wanted: str) -> Document:
+def find_gate(api: Api, typed: str) -> Document:
     """The gate of an id or of `GYM/GATE`; raises as `find_gym`."""
-    if _is_id(wanted):
-        return api.get(f"/gates/{_id(wanted)}")
-    gym, name = _gym_and_name(wanted, "gate", "Front door")
+    if _is_id(typed):
+        return api.get(f"/gates/{_id(typed)}")
+    gym, name = _gym_and_name(typed, "gate", "Front door")
     found = [gate for gate in api.all(f"/gyms/{find_gym(api, gym)['id']}/gates").items if _has_name(gate, name)]
     if not found:
-        raise NotFoundError(f"there is no gate {wanted}", f"see `fitmonitor gate list '{gym}'`")
-    return _only("gate", wanted, found, lambda gate: str(gate["name"]))
+        raise NotFoundError(f"there is no gate {typed}", f"see `fitmonitor gate list '{gym}'`")
+    return _only("gate", typed, found, lambda gate: str(gate["name"]))
 
 
-def find_device(api: Api, wanted: str) -> tuple[str, str]:
+def find_device(api: Api, typed: str) -> tuple[str, str]:
     """Id and name of the device of an id or of `GYM/DEVICE`; raises as `find_gym`.
 
     The API has no call that reads one device, so an id is returned as the name, too.
     """
-    if _is_id(wanted):
-        return _id(wanted), _id(wanted)
-    gym, name = _gym_and_name(wanted, "device", "Turnstile")
+    if _is_id(typed):
+        return _id(typed), _id(typed)
+    gym, name = _gym_and_name(typed, "device", "Turnstile")
     found = [each for each in api.all(f"/gyms/{find_gym(api, gym)['id']}/devices").items if _has_name(each, name)]
     if not found:
-        raise NotFoundError(f"there is no device {wanted}", f"see `fitmonitor device list '{gym}'`")
-    one = _only("device", wanted, found, lambda each: f"{each['name']} at {each['gate_name']}")
+        raise NotFoundError(f"there is no device {typed}", f"see `fitmonitor device list '{gym}'`")
+    one = _only("device", typed, found, lambda each: f"{each['name']} at {each['gate_name']}")
     return one["id"], one["name"]
 
 
-def find_machine(api: Api, wanted: str, *, retired: bool = False) -> Document:
+def find_machine(api: Api, typed: str, *, retired: bool = False) -> Document:
     """The machine of an id, or of `GYM/MACHINE` by name or number; `retired` and raises as `find_gym`."""
-    if _is_id(wanted):
-        return api.get(f"/machines/{_id(wanted)}")
-    gym, name = _gym_and_name(wanted, "machine", "Rower 1")
+    if _is_id(typed):
+        return api.get(f"/machines/{_id(typed)}")
+    gym, name = _gym_and_name(typed, "machine", "Rower 1")
     machines = api.all(f"/gyms/{find_gym(api, gym)['id']}/machines", retired=True).items
     found = [machine for machine in machines if _has_name(machine, name)]
     preferred = [machine for machine in found if (machine["retired_at"] is not None) == retired]
     if not found:
-        raise NotFoundError(f"there is no machine {wanted}", f"see `fitmonitor machine list '{gym}' --retired`")
-    return _only("machine", wanted, preferred or found, lambda each: f"{each['name']}, number {each['number']}")
+        raise NotFoundError(f"there is no machine {typed}", f"see `fitmonitor machine list '{gym}' --retired`")
+    return _only("machine", typed, preferred or found, lambda each: f"{each['name']}, number {each['number']}")
 
 
-def find_user(api: Api, wanted: str) -> Document:
+def find_user(api: Api, typed: str) -> Document:
     """The user of an id, an email address, or a whole name that is unique; raises as `find_gym`."""
-    if _is_id(wanted):
-        return api.get(f"/users/{_id(wanted)}")
-    words = wanted.strip()
+    if _is_id(typed):
+        return api.get(f"/users/{_id(typed)}")
+    words = typed.strip()
     if not words:
         raise UsageError("the user is missing", "name an email address, a name or an id")
     similar = api.all("/users", search=words[:_LONGEST_SEARCH]).items
@@ -94,38 +94,38 @@ def email_or_id(user: Document) -> str:
     return printable(user["email"] or user["id"])
 
 
-def find_plan(api: Api, wanted: str, *, retired: bool = False) -> Document:
+def find_plan(api: Api, typed: str, *, retired: bool = False) -> Document:
     """The plan of an id or a name; `retired` and raises as `find_gym`."""
-    return _find_by_name(api, "plan", wanted, lambda plan: f"{plan['name']}, {plan['days']} days", retired=retired)
+    return _find_by_name(api, "plan", typed, lambda plan: f"{plan['name']}, {plan['days']} days", retired=retired)
 
 
-def find_invoice(api: Api, wanted: str, member: str) -> Document:
+def find_invoice(api: Api, typed: str, member: str) -> Document:
     """The invoice of an id, or of a number among the invoices of a member; raises as `find_gym`."""
-    if _is_id(wanted):
-        return api.get(f"/invoices/{_id(wanted)}")
+    if _is_id(typed):
+        return api.get(f"/invoices/{_id(typed)}")
     if not member:
-        raise UsageError(f"{wanted} is an invoice number, which is looked up for one member", "add --member MEMBER")
+        raise UsageError(f"{typed} is an invoice number, which is looked up for one member", "add --member MEMBER")
     user = find_user(api, member)
-    found = [each for each in api.all(f"/members/{user['id']}/invoices").items if each["number"] == wanted]
+    found = [each for each in api.all(f"/members/{user['id']}/invoices").items if each["number"] == typed]
     if not found:
-        raise NotFoundError(f"{email_or_id(user)} has no invoice {wanted}", "see `fitmonitor invoice list MEMBER`")
+        raise NotFoundError(f"{email_or_id(user)} has no invoice {typed}", "see `fitmonitor invoice list MEMBER`")
     return found[0]
 
 
-def parse_id(kind: str, wanted: str, list_command: str) -> str:
+def parse_id(kind: str, typed: str, list_command: str) -> str:
     """An id, for things that have no name.
 
     Args:
         kind: as `order`.
-        wanted: what the user typed.
+        typed: what the user typed.
         list_command: the command that lists ids of this kind.
 
     Raises:
         UsageError: it is not an id.
     """
-    if not _is_id(wanted):
-        raise UsageError(f"{wanted} is not an id", f"use the {kind}'s id, as `{list_command}` prints it")
-    return _id(wanted)
+    if not _is_id(typed):
+        raise UsageError(f"{typed} is not an id", f"use the {kind}'s id, as `{list_command}` prints it")
+    return _id(typed)
 
 
 def _is_id(text: str) -> bool:
@@ -140,36 +140,36 @@ def _id(text: str) -> str:
     return str(UUID(text))
 
 
-def _has_name(item: Document, wanted: str) -> bool:
+def _has_name(item: Document, typed: str) -> bool:
     name, number = comparison_key(str(item["name"])), item.get("number")
-    words = comparison_key(wanted)
+    words = comparison_key(typed)
     return words == name or (number is not None and words == str(number)) or words == item["id"]
 
 
-def _gym_and_name(wanted: str, kind: str, example: str) -> tuple[str, str]:
-    gym, slash, name = wanted.partition("/")
+def _gym_and_name(typed: str, kind: str, example: str) -> tuple[str, str]:
+    gym, slash, name = typed.partition("/")
     if not (gym.strip() and slash and name.strip()):
-        raise UsageError(f"{wanted} does not name the gym of the {kind}", f"write it like 'Riverside/{example}'")
+        raise UsageError(f"{typed} does not name the gym of the {kind}", f"write it like 'Riverside/{example}'")
     return gym.strip(), name.strip()
 
 
-def _find_by_name(api: Api, kind: str, wanted: str, describe: Describe, *, retired: bool) -> Document:
+def _find_by_name(api: Api, kind: str, typed: str, describe: Describe, *, retired: bool) -> Document:
     """The gym or plan of a name: first among retired ones or active ones, then among the others."""
     path = f"/{kind}s"
-    if _is_id(wanted):
-        return api.get(f"{path}/{_id(wanted)}")
+    if _is_id(typed):
+        return api.get(f"{path}/{_id(typed)}")
     for which in (retired, not retired):
-        found = [each for each in api.all(path, retired=which).items if _has_name(each, wanted)]
+        found = [each for each in api.all(path, retired=which).items if _has_name(each, typed)]
         if found:
-            return _only(kind, wanted, found, describe)
-    raise NotFoundError(f"there is no {kind} {wanted}", f"see `fitmonitor {kind} list`, also with --retired")
+            return _only(kind, typed, found, describe)
+    raise NotFoundError(f"there is no {kind} {typed}", f"see `fitmonitor {kind} list`, also with --retired")
 
 
-def _only(kind: str, wanted: str, found: Sequence[Document], describe: Describe) -> Document:
+def _only(kind: str, typed: str, found: Sequence[Document], describe: Describe) -> Document:
     if len(found) == 1:
         return found[0]
     candidates = _listed(found, lambda each: f"{each['id']} ({describe(each)})")
-    raise UsageError(f"{len(found)} {kind}s have the name {wanted}", f"use the id of one: {candidates}")
+    raise UsageError(f"{len(found)} {kind}s have the name {typed}", f"use the id of one: {candidates}")
 
 
 def _listed(found: Sequence[Document], describe: Describe) -> str:

@@ -107,10 +107,10 @@ def _check_kafka(settings: Settings, *, up: bool) -> Iterator[Finding]:
         yield Finding("Kafka", good=False, found=why, hint=_restart_hint(settings) if up else hint)
         return
     yield Finding("Kafka", good=True, found=f"{where} answers, {len(found.brokers)} brokers", hint="")
-    wanted = kafka.topics
-    missing = [name for name in wanted if name not in found.topics]
+    needed = kafka.topics
+    missing = [name for name in needed if name not in found.topics]
     hint = f"create {', '.join(missing)}, with as many partitions as FITMONITOR_KAFKA__…_PARTITIONS say"
-    yield Finding("topics", not missing, f"{len(wanted) - len(missing)} of {len(wanted)} exist", hint)
+    yield Finding("topics", not missing, f"{len(needed) - len(missing)} of {len(needed)} exist", hint)
 
 
 def _restart_hint(settings: Settings) -> str:

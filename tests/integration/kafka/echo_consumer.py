@@ -48,7 +48,7 @@ class EchoHandler:
         self.handled += [scan.scan_id for scan in scans]
         return [CheckPayment(scan.scan_id, scan.asked_by) for scan in scans]
 
-    def dead_lettered(self, message: DoorCommand) -> DoorResult:
+    def on_dead_letter(self, message: DoorCommand) -> DoorResult:
         return Rejected(Problem.NOT_DECIDED, str(message.command_id))
 
 

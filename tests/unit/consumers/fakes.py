@@ -138,7 +138,7 @@ class FakeHandler:
         self._journal.append("committed")
         return [None if message in self.deferred else message.upper() for message in messages]
 
-    def dead_lettered(self, message: str) -> str:
+    def on_dead_letter(self, message: str) -> str:
         return f"{message} is dead"
 
 

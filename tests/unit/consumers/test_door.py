@@ -120,7 +120,7 @@ def test_every_type_of_command_reaches_the_door_in_order(store: Store) -> None:
 
 
 def test_a_dead_lettered_command_is_answered_as_not_decided(store: Store) -> None:
-    answer = handler(store, lambda *_: []).dead_lettered(scan())
+    answer = handler(store, lambda *_: []).on_dead_letter(scan())
     assert isinstance(answer, Rejected)
     assert answer.problem is Problem.NOT_DECIDED
 

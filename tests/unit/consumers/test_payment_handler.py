@@ -147,7 +147,7 @@ def test_while_the_provider_is_unavailable_the_whole_batch_waits_and_nothing_is_
 def test_a_dead_lettered_event_is_marked_as_failed_and_retried_by_the_reconciliation(box: PaymentsWorld) -> None:
     order = box.order()
     event = box.provider.pay(session(order))
-    assert box.handler.dead_lettered(from_kafka(box, event)) is False
+    assert box.handler.on_dead_letter(from_kafka(box, event)) is False
     assert (box.event_state(event), handled_at(box, event)) == ("failed", None)
     assert box.read(order).state is OrderState.OPEN
     box.days_pass(0.01)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.text import LONGEST_KEY, comparison_key, kept, search_key
+from domain.text import LONGEST_KEY, comparison_key, normalized_text, search_key
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from domain.text import LONGEST_KEY, comparison_key, kept, search_key
     ],
 )
 def test_a_text_is_trimmed_composed_and_empty_where_nothing_of_it_is_seen(written: str, stays: str) -> None:
-    assert kept(written) == stays
+    assert normalized_text(written) == stays
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_key_is_its_own_key_whatever_the_form_and_fits_its_column(text: str) -
     assert len(key) <= LONGEST_KEY
     assert search_key(normalize("NFD", text)) == key
     assert comparison_key(comparison_key(text)) == comparison_key(text)
-    assert kept(kept(text)) == kept(text)
+    assert normalized_text(normalized_text(text)) == normalized_text(text)
 
 
 def test_a_name_that_grows_is_found_by_all_of_it_and_by_its_beginning() -> None:

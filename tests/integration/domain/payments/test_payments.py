@@ -797,7 +797,7 @@ def test_an_event_that_could_not_be_handled_is_tried_again_however_old(box: Paym
     order = box.order()
     event = box.provider.pay(session(order))
     (told,) = box.receive(event)
-    assert box.handler.dead_lettered(told) is False
+    assert box.handler.on_dead_letter(told) is False
     assert box.event_state(event) == "failed"
     box.days_pass(2)
     newer = box.order()
