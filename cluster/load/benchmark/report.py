@@ -10,7 +10,7 @@ from cluster.load.benchmark.measurements import GENERATOR
 from cluster.load.figures import Figures, disturbance_in
 
 _QUIET_BELOW = 0.1
-_FIRST = ("gateway", "qr", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
+_FIRST = ("gateway", "qr_scanner", "door_consumer", "gym", "kafka", "mariadb", "haproxy", GENERATOR)
 _SHOWN_FROM_MS = 0.001
 _MAX_DISAGREEMENTS = 5
 
