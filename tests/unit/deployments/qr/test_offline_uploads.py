@@ -138,7 +138,7 @@ async def test_a_body_that_is_no_upload_is_refused_as_a_whole(harness: Harness, 
 
 
 async def test_uploads_count_by_their_scans_and_leave_the_gate_its_own_rate(harness: Harness) -> None:
-    slow = Harness(harness.world, scans_per_device_per_second=5)
+    slow = Harness(harness.world, scans_per_device_per_second=0.01)
     at, other = slow.gym_with_gate(), slow.gym_with_gate()
     seven = [element(at) for _ in range(7)]
     assert (await upload(slow, at, *seven)).status_code == 202

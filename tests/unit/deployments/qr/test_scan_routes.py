@@ -164,10 +164,9 @@ async def test_json_that_is_no_scan_does_not_fit(harness: Harness, body: bytes) 
 
 
 async def test_a_device_that_asks_too_fast_waits(harness: Harness) -> None:
-    slow = Harness(harness.world, scans_per_device_per_second=3)
+    slow = Harness(harness.world, scans_per_device_per_second=0.01)  # a second one only after 100 s
     at, other = slow.gym_with_gate(), slow.gym_with_gate()
-    codes = [(await slow.scan(at, "x")).status_code for _ in range(4)]
-    assert codes == [200, 200, 200, 429]
+    assert (await slow.scan(at, "x")).status_code == 200
     answer = await slow.scan(at, "x")
     assert_problem(answer, 429, "too_many_scans")
     assert int(answer.headers["retry-after"]) >= 1
