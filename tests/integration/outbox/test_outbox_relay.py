@@ -66,11 +66,12 @@ def write(store: Store, gym: UUID, *events: str) -> None:
 
 
 def decide(store: Store, world: World, request: ScanRequest | AnnulRequest) -> None:
-    """Decide in a transaction, and retry after a lost race."""
+    """Decide in a transaction; retry after a lost race, and while another transaction holds the gym or the member."""
     while True:
         try:
             with store.writing() as connection:
-                decide_batch(connection, [request], world.clock, world.limits)
+                [result] = decide_batch(connection, [request], world.clock, world.limits)
+            if result is not None:
                 return
         except DBAPIError as error:
             if not should_retry(error):

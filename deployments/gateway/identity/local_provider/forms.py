@@ -151,5 +151,5 @@ def _is_own(request: Request) -> bool:
         headers.get("origin"),
         headers.get("sec-fetch-site"),
         headers.get("host", ""),
-        request.app.state.deps.settings.api.public_url,
+        request.app.state.dependencies.settings.api.public_url,
     )
