@@ -19,8 +19,8 @@ from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import line, paragraphs
 from domain.images.model import Shelf, Size
+from domain.machines.legacy_number_repository import NumberedMachine
 from domain.machines.model import MachineText
-from domain.machines.numbered_repository import NumberedMachine
 
 UPLOADS = (("POST", "/api/gyms/machine"),)
 """The call that receives an upload."""
