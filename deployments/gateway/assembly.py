@@ -16,7 +16,6 @@ from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.device_sightings import DeviceSightings
-from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
 from deployments.http.ports import (
     AskGym,
@@ -29,6 +28,7 @@ from deployments.http.ports import (
     VerifiesTokens,
 )
 from deployments.http.route_guard import RouteGuard
+from deployments.http.threaded_image_store import ThreadedImageStore
 from deployments.http.uploads import UPLOADS, Uploads
 from deployments.service_host import HealthService
 from domain.clock import Clock
@@ -81,7 +81,7 @@ def assemble(
     """
     authenticator = open_authenticator(backends.gym, backends.identity, backends.tokens, freshness, settings.api)
     sightings = DeviceSightings(backends.gym)
-    images = ImagesByThread(backends.images)
+    images = ThreadedImageStore(backends.images)
     deps = Dependencies(
         gym=backends.gym,
         identity=backends.identity,

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import Path, Response
 
 from deployments.http.etags import matches
-from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem
+from deployments.http.threaded_image_store import ThreadedImageStore
 from deployments.http.uploads import FORM, PICTURES, images_unavailable
 from domain.images.model import Shelf, Size, image_key
 from domain.images.ports import ImagesUnavailableError
@@ -43,7 +43,7 @@ class Pictures:
         presigned: whether browsers are redirected to presigned addresses of the store.
     """
 
-    def __init__(self, images: ImagesByThread, *, presigned: bool) -> None:
+    def __init__(self, images: ThreadedImageStore, *, presigned: bool) -> None:
         self._images = images
         self._presigned = presigned
 
