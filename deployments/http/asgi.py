@@ -17,7 +17,7 @@ from deployments.http.background_tasks import Lifespan
 from deployments.http.body_reading import Arriving, ClientGoneError, Replayed, read_body
 from deployments.http.client_addresses import ClientSource, client_of
 from deployments.http.headers import Incoming, always, read_headers
-from deployments.http.logged_paths import logged_path
+from deployments.http.path_redaction import logged_path
 from deployments.http.problems import ApiProblem, internal_error
 from deployments.http.responses import Answering
 from domain.clock import Clock
