@@ -15,7 +15,7 @@ ShownOf = Callable[[Shelf, Collection[str]], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """The result of a sweep. `keys` were deleted, or would be; `kept` counts old files that are in use."""
 
     keys: tuple[str, ...]
@@ -29,7 +29,7 @@ def sweep(
     *,
     dry_run: bool,
     check: Callable[[], None] = lambda: None,
-) -> Swept:
+) -> SweepResult:
     """Delete files that were written before a moment and are not in use.
 
     Newer files stay, because their row may be about to be written. An upload of the same picture writes its files
@@ -56,4 +56,4 @@ def sweep(
                     taken.append(key)
                 else:
                     kept += 1
-    return Swept(tuple(taken), kept)
+    return SweepResult(tuple(taken), kept)
