@@ -16,7 +16,7 @@ from deployments.identity.signed_in import SignedIn
 from domain.clock import Clock
 from domain.idempotency import KeyState
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, Role
-from integrations.sealing import UnsealError, seal, unseal
+from integrations.answer_encryption import UnsealError, seal, unseal
 from integrations.settings import Settings
 
 KEPT_FOR = timedelta(seconds=60)
