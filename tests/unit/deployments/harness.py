@@ -39,7 +39,7 @@ from domain.ids import new_id
 from domain.images.model import StoredImage
 from domain.images.ports import ImagesUnavailableError
 from integrations.device_cookies import DeviceCookies
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import (
     DoorCommand,

@@ -20,7 +20,7 @@ from domain.images.repository import shown_names
 from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
 from domain.paging import PageRequest
 from domain.unit_of_work import Store
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from tests.sample_pictures import file_of, halves
 from tests.world import START, World
 

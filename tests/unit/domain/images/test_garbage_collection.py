@@ -17,7 +17,7 @@ from domain.identity.tables import users
 from domain.machines.model import MachineText
 from domain.machines.service import create_machine
 from domain.unit_of_work import Store
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from integrations.lease import Lease
 from integrations.settings import settings
 from tests.servers import migrate
