@@ -13,7 +13,7 @@ from cluster.load.benchmark.noop import FASTAPI
 from cluster.load.benchmark.own_stack import larger_buffer_pool
 from cluster.load.benchmark.traffic import ScanRun, ScanTraffic
 from cluster.load.figures import Figures
-from cluster.load.past import Past, some_members, write_past
+from cluster.load.past_visits import Past, some_members, write_past
 from cluster.load.world import World
 from domain.clock import system_clock
 
