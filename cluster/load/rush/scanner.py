@@ -9,7 +9,7 @@ from cluster.load.http_client import Client, NoResponseError, Response
 from cluster.load.oracle import Expected, read_answer
 from cluster.load.passes import Pass
 from cluster.load.rush.log import RecordedScan, RushLog
-from cluster.load.rush.pace import Pace
+from cluster.load.rush.simulated_clock import SimulatedClock
 from cluster.load.scans import Scan, ScanWriter
 from cluster.load.world import Gate
 from domain.door.model import Direction, Reason, ScanAnswer
@@ -65,7 +65,7 @@ class Scanner:
     client: Client
     writer: ScanWriter
     log: RushLog
-    pace: Pace
+    clock: SimulatedClock
     patience_s: float = PATIENCE_S
 
     async def scan(self, showing: Showing, random: Random) -> ScanAnswer | None:
@@ -79,9 +79,9 @@ class Scanner:
                 return None
             self._record(scan, reply, showing, due)
             if reply.answer.reason is Reason.TOO_LATE:
-                due = self.pace.seconds
+                due = self.clock.seconds
                 continue
-            if found := scan.faults(reply.answer, self.pace.now(), repeated=reply.repeats > 0):
+            if found := scan.faults(reply.answer, self.clock.now(), repeated=reply.repeats > 0):
                 self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
             if showing.is_lost:
                 await asyncio.sleep(random.uniform(*_LOST_FOR_S))
@@ -92,14 +92,14 @@ class Scanner:
         return None
 
     def _record(self, scan: Scan, reply: _Reply, showing: Showing, due: float) -> None:
-        now = self.pace.seconds
+        now = self.clock.seconds
         record = RecordedScan(
             stage=self.log.stage,
             gym_id=scan.gate.gym_id,
-            minute=self.pace.minute,
+            minute=self.clock.minute,
             second=now,
             took_s=now - due,
-            late_s=max(0.0, self.pace.second_of(reply.sent) - due),
+            late_s=max(0.0, self.clock.second_of(reply.sent) - due),
             repeats=reply.repeats,
             answer=reply.answer,
             is_held_up=showing.is_held_up,
@@ -116,8 +116,8 @@ class Scanner:
 
     async def _sent(self, scan: Scan) -> _Reply | None:
         content = self.writer.request(scan)
-        clock = asyncio.get_running_loop().time
-        repeats, first = 0, clock()
+        loop_time = asyncio.get_running_loop().time
+        repeats, first = 0, loop_time()
         until = first + self.patience_s
         while True:
             try:
@@ -130,9 +130,9 @@ class Scanner:
                     answer = self._answer(response)
                     return None if answer is None else _Reply(answer, repeats, first)
                 pause = _PAUSE_WHEN_ASKED_S if response.retry_after else _PAUSE_S
-            if clock() + pause > until:
+            if loop_time() + pause > until:
                 self.log.answers.unanswered += 1
-                self.pace.stop()
+                self.clock.stop()
                 return None
             await asyncio.sleep(pause)
             repeats += 1

@@ -37,7 +37,7 @@ class Visit:
     def __init__(self, world: World, scanner: Scanner, visitor: Visitor, seed: int) -> None:
         self._world = world
         self._scanner = scanner
-        self._pace = scanner.pace
+        self._pace = scanner.clock
         self._visitor = visitor
         self._member = world.members[visitor.member]
         self._random = Random(f"{seed} {visitor.member}")  # noqa: S311 - draws behaviour, guards nothing
@@ -144,6 +144,6 @@ async def leave(
     scanner: Scanner, member: Member, gate: Gate, due: float, random: Random, *, is_lost: bool = False
 ) -> None:
     """Somebody scans on the way out."""
-    shown = Phone(member, random).current(scanner.pace.now())
+    shown = Phone(member, random).current(scanner.clock.now())
     showing = Showing(gate, Direction.LEAVE, shown, oracle.exit_(member), due, is_lost)
     await scanner.scan(showing, random)

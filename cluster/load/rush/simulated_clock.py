@@ -9,7 +9,7 @@ from domain.clock import system_clock
 _SECONDS_PER_MINUTE = 60.0
 
 
-class Pace:
+class SimulatedClock:
     """The clock of a rush.
 
     Args:
