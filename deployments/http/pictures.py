@@ -1,4 +1,4 @@
-"""Serves published pictures: from the image store, or by a redirect to it."""
+"""GateDirections published pictures: from the image store, or by a redirect to it."""
 
 from datetime import timedelta
 from typing import Annotated, Any
