@@ -26,7 +26,7 @@ from domain.door.model import Outcome, Reason, ScanAnswer
 from domain.door.tables import open_visits
 from domain.ids import new_id
 from domain.unit_of_work import Store
-from tests.unit.cluster.load.rush.conftest import OPTIONS, Answering, StoreDoor, retry_later, unchanged, unsigned
+from tests.unit.cluster.load.rush.conftest import OPTIONS, ResponseSender, StoreDoor, retry_later, unchanged, unsigned
 from tests.virtual_time import VirtualTimeLoop
 from tests.world import START
 
@@ -81,7 +81,7 @@ class FinishedRush:
 def finished(
     store: Store,
     options: RushOptions = OPTIONS,
-    answering: Answering = unchanged,
+    answering: ResponseSender = unchanged,
     watcher: Unwatched | None = None,
     patience_s: float = 5.0,
     plan: Callable[[list[Visitor]], list[Visitor]] = lambda visitors: visitors,
@@ -207,7 +207,7 @@ def test_a_door_that_does_not_answer_in_time_is_asked_again(store: Store) -> Non
     assert found.broken == set()
 
 
-def lying(change: Callable[[ScanAnswer], ScanAnswer]) -> Answering:
+def lying(change: Callable[[ScanAnswer], ScanAnswer]) -> ResponseSender:
     return lambda body, answer: unchanged(body, change(answer))
 
 
