@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from deployments.http.ports import AskIdentity
+from deployments.http.ports import IdentityClient
 from deployments.http.problems import ApiProblem, retryable
 from deployments.http.redirect_urls import redirect_uri_for_origin
 from deployments.http.refusals import raise_on_refusal
@@ -40,7 +40,7 @@ class CodeAnswers:
         clock: the present.
     """
 
-    def __init__(self, identity: AskIdentity, settings: Settings, clock: Clock) -> None:
+    def __init__(self, identity: IdentityClient, settings: Settings, clock: Clock) -> None:
         self._identity = identity
         self._settings = settings
         self._clock = clock

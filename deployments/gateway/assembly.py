@@ -18,11 +18,11 @@ from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.pictures import Pictures
 from deployments.http.ports import (
-    AskGym,
-    AskIdentity,
-    AskPayments,
     DoorCommands,
+    GymClient,
+    IdentityClient,
     PassIssuer,
+    PaymentsClient,
     Ping,
     Replies,
     VerifiesTokens,
@@ -40,14 +40,14 @@ from integrations.settings import Settings
 class Backends:
     """What the gateway depends on."""
 
-    gym: AskGym
-    identity: AskIdentity
+    gym: GymClient
+    identity: IdentityClient
     qr: PassIssuer
     scanner: Ping
     replies: Replies
     commands: DoorCommands
     tokens: VerifiesTokens
-    payments: AskPayments
+    payments: PaymentsClient
     images: ImageStore
 
 

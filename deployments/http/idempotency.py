@@ -10,7 +10,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 
-from deployments.http.ports import AskService
+from deployments.http.ports import ServiceClient
 from deployments.http.problems import ApiProblem, retryable
 from deployments.idempotent_calls import IdempotentAnswer
 from domain.idempotency import IdempotentRequest, KeyState
@@ -49,7 +49,7 @@ class Once:
         self._response = response
 
     async def __call__(
-        self, ask: AskService, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self, ask: ServiceClient, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Call a method that takes a `call`, or return the answer that it gave before.
 

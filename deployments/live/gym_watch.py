@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from deployments.gym.live import LiveService
-from deployments.http.ports import AskGym
+from deployments.http.ports import GymClient
 from deployments.http.problems import ApiProblem, retryable
 from deployments.live.metrics import LiveMetrics
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument, encoded
@@ -63,7 +63,7 @@ class Sources:
         pace, counts: see there.
     """
 
-    gym: AskGym
+    gym: GymClient
     turns: asyncio.Semaphore
     events: Events
     clock: Clock

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from deployments.gym.live import LiveService
-from deployments.http.ports import AskGym
+from deployments.http.ports import GymClient
 from deployments.http.problems import retryable
 from deployments.live.gym_watch import Pace, Sources
 from deployments.live.hub import Hub
@@ -78,7 +78,7 @@ class HubHarness:
         self.events = StandInEvents()
         self.tally = MetricsRegistry()
         self.counts = LiveMetrics(self.tally)
-        asked: AskGym = self.gym
+        asked: GymClient = self.gym
         sources = Sources(asked, asyncio.Semaphore(2), self.events, self.now, pace or Pace(), self.counts)
         self.hub = Hub(sources)
 
