@@ -26,7 +26,7 @@ _RETRY = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class PassPresentation:
     """A phone shown at a gate.
 
     Args:
@@ -68,22 +68,29 @@ class Scanner:
     clock: SimulatedClock
     patience_s: float = PATIENCE_S
 
-    async def scan(self, showing: Showing, random: Random) -> ScanAnswer | None:
+    async def scan(self, presentation: PassPresentation, random: Random) -> ScanAnswer | None:
         """Scan, again with a new id while the answer is `too_late`; None: no decision is known."""
-        due = showing.due
+        due = presentation.due
         for _ in range(_TRIES):
-            device = random.choice(showing.gate.devices)
-            scan = Scan(str(new_id()), showing.gate, device, showing.direction, showing.shown, showing.expected)
+            device = random.choice(presentation.gate.devices)
+            scan = Scan(
+                str(new_id()),
+                presentation.gate,
+                device,
+                presentation.direction,
+                presentation.shown,
+                presentation.expected,
+            )
             reply = await self._send(scan)
             if reply is None:
                 return None
-            self._record(scan, reply, showing, due)
+            self._record(scan, reply, presentation, due)
             if reply.answer.reason is Reason.TOO_LATE:
                 due = self.clock.seconds
                 continue
             if found := scan.faults(reply.answer, self.clock.now(), repeated=reply.repeats > 0):
                 self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
-            if showing.is_lost:
+            if presentation.is_lost:
                 await asyncio.sleep(random.uniform(*_LOST_FOR_S))
                 again = await self._send(scan)
                 if again is not None:
@@ -91,7 +98,7 @@ class Scanner:
             return reply.answer
         return None
 
-    def _record(self, scan: Scan, reply: _Reply, showing: Showing, due: float) -> None:
+    def _record(self, scan: Scan, reply: _Reply, presentation: PassPresentation, due: float) -> None:
         now = self.clock.seconds
         record = RecordedScan(
             stage=self.log.stage,
@@ -102,7 +109,7 @@ class Scanner:
             late_s=max(0.0, self.clock.second_of(reply.sent) - due),
             repeats=reply.repeats,
             answer=reply.answer,
-            is_held_up=showing.is_held_up,
+            is_held_up=presentation.is_held_up,
         )
         self.log.record(scan, record)
 

@@ -6,7 +6,7 @@ from random import Random
 from cluster.load import oracle
 from cluster.load.oracle import Expected
 from cluster.load.passes import Pass, Phone, seconds_until_valid
-from cluster.load.rush.scanner import Scanner, Showing
+from cluster.load.rush.scanner import PassPresentation, Scanner
 from cluster.load.rush.visitors import AGAIN_AFTER_MINUTES, Oddity, Visitor
 from cluster.load.world import Gate, Member, World
 from domain.door.model import Direction, Outcome, Reason, ScanAnswer
@@ -101,8 +101,8 @@ class Visit:
                 return None
             expected = oracle.entry(self._member, shown, may_be_full=True)
             is_lost = self._visitor.loses_entry and self._pace.has_begun
-            showing = Showing(self._gate, Direction.ENTER, shown, expected, due, is_lost)
-            answer = await self._scanner.scan(showing, self._random)
+            presentation = PassPresentation(self._gate, Direction.ENTER, shown, expected, due, is_lost)
+            answer = await self._scanner.scan(presentation, self._random)
             if answer is None:
                 return None
             if answer.reason is not Reason.EXPIRED_PASS:
@@ -136,8 +136,8 @@ class Visit:
                 await self._show(gate_beside, following, oracle.passed_back(member, following), due)
 
     async def _show(self, gate: Gate, shown: Pass, expected: Expected, due: float, *, is_held_up: bool = False) -> None:
-        showing = Showing(gate, Direction.ENTER, shown, expected, due, is_held_up=is_held_up)
-        await self._scanner.scan(showing, self._random)
+        presentation = PassPresentation(gate, Direction.ENTER, shown, expected, due, is_held_up=is_held_up)
+        await self._scanner.scan(presentation, self._random)
 
 
 async def leave(
@@ -145,5 +145,5 @@ async def leave(
 ) -> None:
     """Somebody scans on the way out."""
     shown = Phone(member, random).current(scanner.clock.now())
-    showing = Showing(gate, Direction.LEAVE, shown, oracle.exit_(member), due, is_lost)
-    await scanner.scan(showing, random)
+    presentation = PassPresentation(gate, Direction.LEAVE, shown, oracle.exit_(member), due, is_lost)
+    await scanner.scan(presentation, random)
