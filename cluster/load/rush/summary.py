@@ -158,7 +158,7 @@ def lines_of(summary: Figures) -> Iterator[str]:
         yield f"late      {summary['late']:,} of {summary['scans']:,} scans were sent over 100 ms late, at most {most}"
     if not summary["keeps_pace"]:
         yield (
-            f"          more than {KEEPS_PACE:.0%}: this machine cannot keep the clock, and the latency above is "
+            f"          more than {KEEPS_PACE:.0%}: this machine cannot keep the pace, and the latency above is "
             "the load generator's too; choose a smaller --speed"
         )
     yield (

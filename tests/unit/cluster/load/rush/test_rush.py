@@ -273,7 +273,7 @@ def test_an_interrupted_filling_can_be_drawn_too(store: Store, tmp_path: Path) -
 
 
 def test_the_second_signal_does_not_wait(store: Store) -> None:
-    def seeing(_stage: Stage, _pace: SimulatedClock, log: RushLog) -> None:
+    def seeing(_stage: Stage, _clock: SimulatedClock, log: RushLog) -> None:
         if log.waiting:
             os.kill(os.getpid(), signal.SIGINT)
 
