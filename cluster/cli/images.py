@@ -14,7 +14,7 @@ from cluster.settings_file import stack_settings
 from domain.clock import system_clock
 from domain.images.garbage_collection import SweepResult
 from domain.images.garbage_collection import sweep as sweep_images
-from domain.images.model import Shelf
+from domain.images.model import ImagePrefix
 from domain.images.ports import ImagesUnavailableError
 from domain.images.repository import shown_names
 from domain.leases import LeaseLostError
@@ -54,9 +54,9 @@ def sweep(
     written_before = system_clock() - timedelta(hours=settings.images.delete_unused_after_hours)
     with opened(settings) as store:
 
-        def shown_of(shelf: Shelf, names: Collection[str]) -> set[str]:
+        def shown_of(prefix: ImagePrefix, names: Collection[str]) -> set[str]:
             with store.reading() as connection:
-                return shown_names(connection, shelf, names)
+                return shown_names(connection, prefix, names)
 
         try:
             with _lease(store, dry_run=dry_run) as check:
