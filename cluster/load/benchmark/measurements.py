@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cluster.load.benchmark.processes import Snapshot, cpu_between, machine_busy_s, processes_of, snapshot
 from cluster.load.figures import Figures, percentile, ratio, rounded
 from cluster.load.generator import Answer, GeneratorProcess, Job, JobResult
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 
 GENERATOR = "load_generator"
 _LATE_S = 0.005

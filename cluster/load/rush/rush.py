@@ -30,7 +30,7 @@ from cluster.load.scans import ScanWriter
 from cluster.load.seeding import WorldSpec, company_name, seed, withdraw_devices
 from cluster.load.world import Member, World
 from cluster.local.ports import LOOPBACK
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 from domain.clock import system_clock
 from domain.ids import new_id
 from domain.unit_of_work import Store

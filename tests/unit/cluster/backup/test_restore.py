@@ -22,7 +22,7 @@ from cluster.backup.row_format import Kind, RowFormat
 from cluster.backup.schema import add_restore_mark, newest_revision, refuse_half_filled
 from cluster.backup.writer import new_backup
 from cluster.errors import CommandError
-from cluster.local.record import stack_lock
+from cluster.local.stack_record import stack_lock
 from domain.identity.model import Tokens
 from domain.identity.tables import users
 from domain.images.model import ImagePrefix, Size, image_key
