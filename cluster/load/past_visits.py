@@ -21,7 +21,7 @@ from uuid import UUID
 import pymysql
 from sqlalchemy import make_url
 
-from cluster.late_indexes import drop_indexes
+from cluster.deferred_indexes import drop_indexes
 from cluster.load.seeding import ACTIVE_DAYS, ENDED_DAYS
 from cluster.load.world import BENCHMARK_SHARES, Member, MemberKind, World, kind_at
 
