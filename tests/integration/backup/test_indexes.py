@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, inspect, select
 
+from cluster.backup import load_rows
 from cluster.errors import CommandError
 from domain.identity.tables import users
 from domain.tables import metadata
