@@ -1,4 +1,4 @@
-"""One answer for each authorization code, whichever replica is asked and however often, for a minute."""
+"""Exchanges each authorization code once and repeats the answer for a minute, on every replica."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""When devices were seen last. Requests only note it in memory; a background task reports to Gym every few seconds."""
+"""Records in memory when each device was last seen. A background task reports it to Gym every few seconds."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Calls other deployments by their handles. Every failure on the way is `unavailable`."""
+"""Clients of other deployments, by Ray Serve's deployment handles. Every failure of a call is `unavailable`."""
 
 import asyncio
 from collections.abc import Callable, Iterable

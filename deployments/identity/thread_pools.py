@@ -1,4 +1,4 @@
-"""Runs calls on two groups of threads, so that slow calls do not delay the confirmation of sessions."""
+"""Two thread pools for Identity's calls, so that slow calls do not delay the confirmation of sessions."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Owners of streams: how many they have, and whether they may keep them."""
+"""The clients that watch streams: limits of their number, and regular checks that they may still watch."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Books what happens to an order in one unit of work: days, money, invoice. The member is locked."""
+"""Books a payment, refund or dispute of an order in one unit of work: days, money, invoice. The member is locked."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A scan's cost with a million members and years of visits, next to one with a thousand members and no past."""
+"""Measures a scan's cost with a million members and years of visits, next to a thousand members and no visits."""
 
 import shutil
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A stack of the full profile for one benchmark, and a larger MariaDB for a large past."""
+"""Starts a stack of the full profile for one benchmark, with a larger MariaDB for the benchmark `large_past`."""
 
 import getpass
 import os

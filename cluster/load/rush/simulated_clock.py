@@ -1,4 +1,4 @@
-"""Simulated time, and waiting in it until the rush is stopped."""
+"""The clock of a rush: simulated time, and waiting in it until the rush is stopped."""
 
 import asyncio
 from collections.abc import Callable

@@ -29,7 +29,7 @@ TWO_DAYS = timedelta(days=2).total_seconds()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A data folder with a picture that is shown, one that is not, and one that is young, on each prefix."""
+    """A data folder with a picture that is shown, one that is not, and one that is young, under each prefix."""
     monkeypatch.setenv("FITMONITOR_DATA_DIR", str(tmp_path))
     settings.cache_clear()
     url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
