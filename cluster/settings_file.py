@@ -5,7 +5,7 @@ import sys
 from functools import cache
 
 from cluster.errors import CommandError
-from cluster.local.record import StackRecord, read_record
+from cluster.local.stack_record import StackRecord, read_record
 from integrations.settings import Settings, deprecated_settings_in_use, settings
 
 

@@ -1,4 +1,4 @@
-"""Database stores whose locks do not outlive a frozen consumer."""
+"""Opens a consumer's database. If the consumer freezes, the server ends its session and releases its locks."""
 
 import time
 

@@ -33,7 +33,7 @@ _FIRST_PARTITIONS_S = 10.0  # Kafka may be unavailable, or there are fewer parti
 
 
 class DoorConsumer(Replica):
-    """Decides the commands of `door-commands`. Serves no requests.
+    """Decides the commands of `door-commands`. GateDirections no requests.
 
     An outbox relay and the job for forgotten visits run beside it.
 

@@ -1,4 +1,4 @@
-"""What a consumer gives the generic loop: a handler, and optionally a replier."""
+"""The interfaces that each consumer implements for the generic loop: a handler, and optionally a replier."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar

@@ -26,7 +26,7 @@ _JOB_STOP_S = 4.0  # a job that waits longer for Stripe or the mail server keeps
 
 
 class PaymentConsumer(Replica):
-    """Updates orders from the events of `payment-events`. Serves no requests.
+    """Updates orders from the events of `payment-events`. GateDirections no requests.
 
     Reconciliation and reminders run beside it. Without an API key of the provider only the reminders run.
 

@@ -24,7 +24,7 @@ from domain.idempotency import (
     set_subject,
 )
 from domain.unit_of_work import Store
-from integrations.sealing import UnsealError, seal, unseal
+from integrations.answer_encryption import UnsealError, seal, unseal
 
 T = TypeVar("T")
 

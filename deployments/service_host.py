@@ -1,4 +1,4 @@
-"""How a deployment offers its services: each call names one method of one service class."""
+"""Runs the services of a deployment: each remote call names one method of one service class."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext

@@ -13,8 +13,8 @@ from sqlalchemy import BigInteger, Column, Connection, Table, Text, func, select
 from sqlalchemy.dialects import sqlite
 
 from domain.column_types import Instant, code
-from domain.literals import instant_literal
 from domain.metadata import metadata
+from domain.sql_literals import instant_literal
 
 outbox = Table(
     "outbox",
@@ -77,7 +77,7 @@ def store_events(connection: Connection, topic: str, events: Iterable[tuple[UUID
         mark = "?" if connection.dialect.name == "sqlite" else "%s"
         row = f"({mark},{mark},{mark},{instant_literal(now)})"
         rows = ",".join([row] * (len(bound) // 3))
-        # SQL text, for speed: see domain/literals.py.
+        # SQL text, for speed: see domain/sql_literals.py.
         connection.exec_driver_sql(
             f"INSERT INTO outbox (topic, `key`, payload, created_at) VALUES {rows}",  # noqa: S608
             tuple(bound),

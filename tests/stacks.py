@@ -16,7 +16,7 @@ import yaml
 from cluster.local.http_probe import probe
 from cluster.local.ports import free_port
 from cluster.local.process import wait_gone
-from cluster.local.record import StackRecord, read_record
+from cluster.local.stack_record import StackRecord, read_record
 from tests.waiting import wait_until
 
 _FITMONITOR = Path(sys.executable).with_name("fitmonitor")

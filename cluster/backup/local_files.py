@@ -13,7 +13,7 @@ from pathlib import Path
 from cluster.backup.manifest import Member
 from cluster.backup.reader import BackupFile
 from cluster.backup.writer import BackupWriter
-from cluster.demo import FILE as DEMO_FILE
+from cluster.demo_data import FILE as DEMO_FILE
 from cluster.errors import CommandError
 from integrations.key_folder import KeyFolder
 from integrations.local_identity.keys import ensure_signing_key

@@ -12,7 +12,7 @@ from cluster.backup.snapshot import ROWS_PER_READ
 from cluster.backup.writer import BackupWriter
 from cluster.errors import CommandError
 from domain.identity.tables import users
-from domain.images.model import PICTURE_ADDRESS, Shelf, Size, image_key
+from domain.images.model import PICTURE_ADDRESS, ImagePrefix, Size, image_key
 from domain.images.ports import ImageStore, ImagesUnavailableError
 from domain.machines.tables import machines
 
@@ -75,11 +75,11 @@ def restore_pictures(backup: BackupFile, images: ImageStore, progress: Progress)
 def _shown_keys(connection: Connection) -> Iterator[str]:
     streaming = {"stream_results": True, "yield_per": ROWS_PER_READ}
     pictures = users.c.picture_url.startswith(PICTURE_ADDRESS, autoescape=True)
-    for shelf, query in (
-        (Shelf.MACHINES, select(machines.c.image).where(machines.c.image.is_not(None)).distinct()),
-        (Shelf.MEMBERS, select(users.c.picture_url).where(pictures).distinct()),
+    for prefix, query in (
+        (ImagePrefix.MACHINES, select(machines.c.image).where(machines.c.image.is_not(None)).distinct()),
+        (ImagePrefix.MEMBERS, select(users.c.picture_url).where(pictures).distinct()),
     ):
         with connection.execute(query, execution_options=streaming) as result:
             for name in result.scalars():
                 for size in Size:
-                    yield image_key(shelf, str(name).removeprefix(PICTURE_ADDRESS), size)
+                    yield image_key(prefix, str(name).removeprefix(PICTURE_ADDRESS), size)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.backup.load import Disagreements, load
+from cluster.backup.load_rows import Disagreements, load
 from cluster.backup.local_files import count_local_data, restore_files
 from cluster.backup.pictures import pictures_in, restore_pictures
 from cluster.backup.progress import ProgressBar

@@ -9,7 +9,7 @@ import psutil
 from cluster.errors import CommandError
 from cluster.local.ports import LOOPBACK
 from cluster.local.process import ProcessId
-from cluster.local.record import StackRecord, read_record, record_file, stack_lock, stop_leftovers
+from cluster.local.stack_record import StackRecord, read_record, record_file, stack_lock, stop_leftovers
 from integrations.settings import Profile, Settings
 
 

@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from cluster.backup import manifest as manifests
 from cluster.backup.manifest import Manifest, Member
 from cluster.errors import CommandError
-from integrations.folders import sync_folder
+from integrations.fsync import sync_folder
 
 CHUNK = 1 << 20
 _LEVEL = 1  # a fifth larger than level 6, in a third of its time

@@ -13,7 +13,7 @@ from cluster.load.benchmark.benchmark import BenchmarkOptions, Part, run_benchma
 from cluster.load.benchmark.large_past import LargePastOptions
 from cluster.load.benchmark.own_stack import started_stack
 from cluster.load.benchmark.report import print_result
-from cluster.load.past import Past
+from cluster.load.past_visits import Past
 from cluster.settings_file import running_stack, stack_settings
 
 _MAX_CONNECTIONS = 512

@@ -16,7 +16,7 @@ from cluster.cli.output import print_json
 from cluster.errors import ExitCode
 from cluster.local.doctor.checks import examine
 from cluster.local.doctor.finding import Finding
-from cluster.local.record import read_record
+from cluster.local.stack_record import read_record
 from cluster.settings_file import stack_settings
 from integrations.deprecated_settings import DeprecatedSetting
 from integrations.settings import Profile, Settings, deprecated_settings_in_use

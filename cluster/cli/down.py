@@ -6,7 +6,7 @@ import typer
 
 from cluster.errors import CommandError
 from cluster.local.process import wait_gone
-from cluster.local.record import read_record, stack_lock, stop_leftovers
+from cluster.local.stack_record import read_record, stack_lock, stop_leftovers
 from integrations.settings import Settings
 
 # Serve, Ray, Kafka and MariaDB each have their own, shorter limit.

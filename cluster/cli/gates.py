@@ -9,7 +9,7 @@ from cluster.cli.api.errors import UsageError
 from cluster.cli.api.lookup import find_gate, find_gym
 from cluster.cli.api.options import AsJson, GymArgument, Key, Limit, Version, Yes, command_group, confirm
 from cluster.cli.output import local_time, print_document, print_list, print_plain, print_result, printable
-from domain.gyms.model import Serves
+from domain.gyms.model import GateDirections
 from domain.ids import new_id
 
 app = command_group("Gates of a gym: the doors where members scan their passes.")
@@ -46,7 +46,7 @@ def show(gate: GateArgument, *, as_json: AsJson = False) -> None:
 def create(
     gym: GymArgument,
     name: Annotated[str, typer.Argument(help="A name that no other gate of the gym has.", show_default=False)],
-    serves: Annotated[Serves, typer.Option(help=_SERVES)] = Serves.BOTH,
+    serves: Annotated[GateDirections, typer.Option(help=_SERVES)] = GateDirections.BOTH,
     key: Key = "",
     *,
     as_json: AsJson = False,
@@ -65,7 +65,7 @@ def create(
 def change(
     gate: GateArgument,
     name: Annotated[str | None, typer.Option(help="Its new name.", show_default=False)] = None,
-    serves: Annotated[Serves | None, typer.Option(help=_SERVES, show_default=False)] = None,
+    serves: Annotated[GateDirections | None, typer.Option(help=_SERVES, show_default=False)] = None,
     version: Version = None,
     *,
     as_json: AsJson = False,

@@ -12,11 +12,11 @@ from cluster.cli.output import print_result
 from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from domain.clock import system_clock
-from domain.images.model import Shelf
+from domain.images.garbage_collection import SweepResult
+from domain.images.garbage_collection import sweep as sweep_images
+from domain.images.model import ImagePrefix
 from domain.images.ports import ImagesUnavailableError
 from domain.images.repository import shown_names
-from domain.images.sweep import Swept
-from domain.images.sweep import sweep as sweep_images
 from domain.leases import LeaseLostError
 from domain.unit_of_work import Store
 from integrations.images.store import open_image_store
@@ -54,9 +54,9 @@ def sweep(
     written_before = system_clock() - timedelta(hours=settings.images.delete_unused_after_hours)
     with opened(settings) as store:
 
-        def shown_of(shelf: Shelf, names: Collection[str]) -> set[str]:
+        def shown_of(prefix: ImagePrefix, names: Collection[str]) -> set[str]:
             with store.reading() as connection:
-                return shown_names(connection, shelf, names)
+                return shown_names(connection, prefix, names)
 
         try:
             with _lease(store, dry_run=dry_run) as check:
@@ -86,6 +86,6 @@ def _lease(store: Store, *, dry_run: bool) -> Iterator[Callable[[], None]]:
         lease.release()
 
 
-def _summary(swept: Swept, *, dry_run: bool) -> str:
+def _summary(swept: SweepResult, *, dry_run: bool) -> str:
     deleted = "would be deleted" if dry_run else "deleted"
     return f"{len(swept.keys)} {deleted}, {swept.kept} kept because they are shown."

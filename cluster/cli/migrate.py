@@ -12,7 +12,7 @@ from cluster.errors import CommandError
 from cluster.local.prepare import accounts
 from cluster.settings_file import stack_settings
 from domain.column_types import Id
-from domain.identity.addresses import CollidingAddressesError
+from domain.identity.email_addresses import CollidingAddressesError
 from domain.migrations.run import MigrationBusyError, upgrade
 from domain.unit_of_work import Store
 from integrations.local_identity.address_migration import release_addresses

@@ -13,7 +13,7 @@ from cluster.errors import CommandError
 from cluster.settings_file import stack_settings
 from deployments.qr.passes import IssuedPass, Passes
 from domain.clock import system_clock
-from domain.identity.addresses import normal_address_or_none
+from domain.identity.email_addresses import normal_address_or_none
 from domain.identity.repository import UserRepository
 from integrations.key_folder import KeyFolder
 from integrations.pass_keys import PassKeyError, PassSigner, retire_pass_key, rotate_pass_key

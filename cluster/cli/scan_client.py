@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from cluster.demo import read_demo
+from cluster.demo_data import read_demo
 from cluster.errors import CommandError
 from domain.text import comparison_key
 from integrations.settings import Settings

@@ -1,4 +1,4 @@
-"""The figures of a measurement: plain data with stable names, written as JSON and shown as tables."""
+"""The result of a measurement: plain data with stable names, written as JSON and shown as tables."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -76,7 +76,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
         return self.late + self.took
 
 
-class Driven(msgspec.Struct, frozen=True, array_like=True):
+class JobResult(msgspec.Struct, frozen=True, array_like=True):
     """The result of a job.
 
     Args:
@@ -122,7 +122,7 @@ class Run:
         self._until = float("inf")
         self._ran_out = False
 
-    async def drive(self, out: BinaryIO) -> Driven:
+    async def drive(self, out: BinaryIO) -> JobResult:
         """Open all connections, send the requests, and wait for the last answers.
 
         Args:
@@ -151,7 +151,7 @@ class Run:
         _write(out, ENDED)
         await asyncio.gather(*lanes)
         await asyncio.sleep(0.05)  # uvloop frees a closed connection some turns later
-        return Driven(wall, seconds, cpu_s, answers, self._ran_out)
+        return JobResult(wall, seconds, cpu_s, answers, self._ran_out)
 
     async def _drive_lane(self, place: int, connection: Connection, keep: Callable[[Answer], None]) -> None:
         requests: Iterable[bytes] = self._job.lanes[place]
@@ -238,13 +238,13 @@ class GeneratorProcess:
         """Returns when the last request is sent."""
         self._expect(ENDED)
 
-    def result(self) -> Driven:
+    def result(self) -> JobResult:
         """All answers."""
         assert self._child.stdout  # noqa: S101 - asked for above
         content = self._child.stdout.read()
         if self._child.wait():
             raise _failed()
-        return msgspec.msgpack.decode(content, type=Driven)
+        return msgspec.msgpack.decode(content, type=JobResult)
 
     def _expect(self, line: bytes) -> None:
         assert self._child.stdout  # noqa: S101 - asked for above

@@ -19,8 +19,8 @@ from domain.companies.tables import companies
 from domain.door.tables import open_visits, visits
 from domain.gyms.gate_repository import GateRepository
 from domain.gyms.gate_service import create_device, create_gate
+from domain.gyms.model import GateDirections, GymDetails, GymRefusal
 from domain.gyms.model import Gym as StoredGym
-from domain.gyms.model import GymDetails, GymRefusal, Serves
 from domain.gyms.repository import GymRepository
 from domain.gyms.tables import gate_devices, gates, gyms
 from domain.identity.tables import user_roles, users
@@ -166,7 +166,7 @@ def _gates(connection: Connection, spec: WorldSpec, gym_id: UUID, capacity: int,
     seeded = []
     for number in range(1, GATES_PER_GYM + 1):
         name = f"Gate {number}"
-        gate = known.get(name) or create_gate(connection, gym_id, name, Serves.BOTH, now)
+        gate = known.get(name) or create_gate(connection, gym_id, name, GateDirections.BOTH, now)
         if isinstance(gate, GymRefusal):
             raise TypeError(gate.detail)
         names = (f"{spec.label} scanner {number}" for number in range(1, spec.devices_per_gate + 1))

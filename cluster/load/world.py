@@ -1,4 +1,4 @@
-"""The gyms, gates, devices and members that scans are made with."""
+"""The gyms, gates, devices and members that the generated scans refer to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -7,7 +7,7 @@ return 404 in plain text, and clients would give up on a path that exists a mome
 import json
 from collections.abc import Sequence
 
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 from deployments.http.problems import DOCUMENTED_AT, MEDIA_TYPE
 
 _CODE, _RETRY_AFTER_S = "unavailable", 2

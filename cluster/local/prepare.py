@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from cluster.backup.schema import refuse_half_filled
-from cluster.demo import seed_demo
+from cluster.demo_data import seed_demo
 from cluster.errors import CommandError
 from cluster.local.topics import create_topics
 from domain.identity.ports import ProviderUnavailableError

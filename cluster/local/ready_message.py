@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 
 
 def ready_message(record: StackRecord) -> str:

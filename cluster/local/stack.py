@@ -19,10 +19,10 @@ from cluster.local.ports import LOOPBACK, PortBlock
 from cluster.local.process import ChildProcess, ProcessId
 from cluster.local.progress import Progress
 from cluster.local.ray_head import RayHead
-from cluster.local.record import ALL_INTERFACES, StackRecord, stop_leftovers
 from cluster.local.serve_config import write_serve_config
 from cluster.local.server import Server
 from cluster.local.servers import servers_of
+from cluster.local.stack_record import ALL_INTERFACES, StackRecord, stop_leftovers
 from integrations.settings import Profile, Settings, http_url
 
 _READY_TIMEOUT_S = 45.0

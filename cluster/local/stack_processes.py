@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from cluster.local.process import ProcessId, session_members
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from cluster.local.ports import PortBlock, is_free, listener_of
 from cluster.local.process import ChildProcess
 from cluster.local.progress import Progress
 from cluster.local.ready_message import ready_message
-from cluster.local.record import read_record, stack_lock, stop_leftovers
 from cluster.local.server import Server
 from cluster.local.stack import Stack, StackOptions, StoppedError
+from cluster.local.stack_record import read_record, stack_lock, stop_leftovers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A server that fails this often, each time less than two minutes after the last failure, is not started again.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from cluster.errors import CommandError
-from cluster.local.record import StackRecord, read_record
+from cluster.local.stack_record import StackRecord, read_record
 from cluster.settings_file import stack_settings
 from integrations.settings import Profile, Settings
 

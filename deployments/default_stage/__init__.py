@@ -1,1 +1,1 @@
-"""The calls of the existing web client under `/default`, translated onto the services. It decides nothing itself."""
+"""The existing web client's API under `/default`, translated to calls of the services. It decides nothing itself."""

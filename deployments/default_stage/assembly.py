@@ -17,10 +17,10 @@ from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
-from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, PassIssuer, VerifiesTokens
+from deployments.http.ports import GymClient, IdentityClient, PassIssuer, PaymentsClient, VerifiesTokens
 from deployments.http.route_guard import RouteGuard
+from deployments.http.threaded_image_store import ThreadedImageStore
 from deployments.http.uploads import Uploads
 from domain.clock import Clock
 from domain.images.ports import ImageStore
@@ -33,10 +33,10 @@ _AREAS = (user_calls, pass_calls, gym_calls, machine_calls, machine_use_calls, p
 class StageBackends:
     """What the application depends on. `tokens` verifies ID tokens."""
 
-    gym: AskGym
-    identity: AskIdentity
+    gym: GymClient
+    identity: IdentityClient
     qr: PassIssuer
-    payments: AskPayments
+    payments: PaymentsClient
     door: Door
     tokens: VerifiesTokens
     images: ImageStore
@@ -61,7 +61,7 @@ def assemble_stage(
     docs_calls.add_document(app)
     stage = settings.default_stage
     codes = CodeAnswers(backends.identity, settings, clock)
-    images = ImagesByThread(backends.images)
+    images = ThreadedImageStore(backends.images)
     app.state.dependencies = StageDependencies(
         gym=backends.gym,
         identity=backends.identity,

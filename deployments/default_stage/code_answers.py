@@ -1,4 +1,4 @@
-"""One answer for each authorization code, whichever replica is asked and however often, for a minute."""
+"""Exchanges each authorization code once and repeats the answer for a minute, on every replica."""
 
 import asyncio
 import hashlib
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from deployments.http.ports import AskIdentity
+from deployments.http.ports import IdentityClient
 from deployments.http.problems import ApiProblem, retryable
 from deployments.http.redirect_urls import redirect_uri_for_origin
 from deployments.http.refusals import raise_on_refusal
@@ -16,7 +16,7 @@ from deployments.identity.signed_in import SignedIn
 from domain.clock import Clock
 from domain.idempotency import KeyState
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal, Role
-from integrations.sealing import UnsealError, seal, unseal
+from integrations.answer_encryption import UnsealError, seal, unseal
 from integrations.settings import Settings
 
 KEPT_FOR = timedelta(seconds=60)
@@ -40,7 +40,7 @@ class CodeAnswers:
         clock: the present.
     """
 
-    def __init__(self, identity: AskIdentity, settings: Settings, clock: Clock) -> None:
+    def __init__(self, identity: IdentityClient, settings: Settings, clock: Clock) -> None:
         self._identity = identity
         self._settings = settings
         self._clock = clock

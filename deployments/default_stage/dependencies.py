@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from deployments.default_stage.code_answers import CodeAnswers
 from deployments.http.door_replies import DoorAnswer
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, PassIssuer, VerifiesTokens
+from deployments.http.ports import GymClient, IdentityClient, PassIssuer, PaymentsClient, VerifiesTokens
 from deployments.http.uploads import Uploads
 from domain.door.machine_model import MachineAction
 from integrations.settings import ApiSettings, DefaultStageSettings
@@ -29,10 +29,10 @@ class Door(Protocol):
 class StageDependencies:
     """What the endpoints use. `tokens` verifies ID tokens, which this client sends."""
 
-    gym: AskGym
-    identity: AskIdentity
+    gym: GymClient
+    identity: IdentityClient
     qr: PassIssuer
-    payments: AskPayments
+    payments: PaymentsClient
     door: Door
     tokens: VerifiesTokens
     codes: CodeAnswers

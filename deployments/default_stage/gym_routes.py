@@ -11,7 +11,7 @@ from deployments.gym.legacy_numbers import LegacyNumberService
 from deployments.http.dependencies import CurrentUser
 from deployments.http.problems import ApiProblem
 from deployments.http.route_guard import guarded_router
-from domain.machines.numbered_repository import NumberedGym
+from domain.machines.legacy_number_repository import NumberedGym
 
 Number = Annotated[int, Query(alias="id", ge=0, le=2**31 - 1, description="The small running number.")]
 

@@ -18,9 +18,9 @@ from deployments.http.problems import ApiProblem, Fault
 from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.http.text import line, paragraphs
-from domain.images.model import Shelf, Size
+from domain.images.model import ImagePrefix, Size
+from domain.machines.legacy_number_repository import NumberedMachine
 from domain.machines.model import MachineText
-from domain.machines.numbered_repository import NumberedMachine
 
 UPLOADS = (("POST", "/api/gyms/machine"),)
 """The call that receives an upload."""
@@ -108,7 +108,7 @@ def _add_pictures(routes: APIRouter) -> None:
         named = _NAME_OF_PICTURE.fullmatch(path)
         if named is None:
             raise no_picture()
-        return await deps.pictures.show(Shelf.MACHINES, named[1], Size.LARGE, ASK_AGAIN)
+        return await deps.pictures.show(ImagePrefix.MACHINES, named[1], Size.LARGE, ASK_AGAIN)
 
 
 async def _numbered(deps: StageDependencies, number: int) -> NumberedMachine | None:

@@ -1,4 +1,4 @@
-"""Who may call what of the existing web client's calls."""
+"""The access rights of the existing web client's calls."""
 
 from deployments.http.rights import ADMIN, PUBLIC, PUBLIC_TRY, USER, Right
 

@@ -1,1 +1,1 @@
-"""The one HTTP entrance: who asks, what they may, and the way of every call to the part that answers it."""
+"""The HTTP API under `/api`: authentication, authorization, and routes that call the other deployments."""

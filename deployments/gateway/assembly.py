@@ -16,19 +16,19 @@ from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.device_sightings import DeviceSightings
-from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.pictures import Pictures
 from deployments.http.ports import (
-    AskGym,
-    AskIdentity,
-    AskPayments,
     DoorCommands,
+    GymClient,
+    IdentityClient,
     PassIssuer,
+    PaymentsClient,
     Ping,
     Replies,
     VerifiesTokens,
 )
 from deployments.http.route_guard import RouteGuard
+from deployments.http.threaded_image_store import ThreadedImageStore
 from deployments.http.uploads import UPLOADS, Uploads
 from deployments.service_host import HealthService
 from domain.clock import Clock
@@ -40,14 +40,14 @@ from integrations.settings import Settings
 class Backends:
     """What the gateway depends on."""
 
-    gym: AskGym
-    identity: AskIdentity
+    gym: GymClient
+    identity: IdentityClient
     qr: PassIssuer
     scanner: Ping
     replies: Replies
     commands: DoorCommands
     tokens: VerifiesTokens
-    payments: AskPayments
+    payments: PaymentsClient
     images: ImageStore
 
 
@@ -81,7 +81,7 @@ def assemble(
     """
     authenticator = open_authenticator(backends.gym, backends.identity, backends.tokens, freshness, settings.api)
     sightings = DeviceSightings(backends.gym)
-    images = ImagesByThread(backends.images)
+    images = ThreadedImageStore(backends.images)
     deps = Dependencies(
         gym=backends.gym,
         identity=backends.identity,

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from deployments.gateway.system.readiness import Readiness
 from deployments.http.pictures import Pictures
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, DoorCommands, PassIssuer, Replies
+from deployments.http.ports import DoorCommands, GymClient, IdentityClient, PassIssuer, PaymentsClient, Replies
 from deployments.http.uploads import Uploads
 from domain.clock import Clock
 from integrations.settings import Settings
@@ -17,10 +17,10 @@ from integrations.settings import Settings
 class Dependencies:
     """What an endpoint may use."""
 
-    gym: AskGym
-    identity: AskIdentity
+    gym: GymClient
+    identity: IdentityClient
     qr: PassIssuer
-    payments: AskPayments
+    payments: PaymentsClient
     replies: Replies
     commands: DoorCommands
     pictures: Pictures

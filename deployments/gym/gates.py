@@ -7,7 +7,7 @@ from deployments.idempotent_calls import IdempotentCall, write_once
 from domain.clock import Clock
 from domain.gyms import gate_service
 from domain.gyms.gate_repository import GateRepository
-from domain.gyms.model import UNKNOWN_GATE, UNKNOWN_GYM, Gate, GymRefusal, Serves
+from domain.gyms.model import UNKNOWN_GATE, UNKNOWN_GYM, Gate, GateDirections, GymRefusal
 from domain.gyms.repository import GymRepository
 from domain.paging import Page, PageRequest
 from domain.unit_of_work import Store
@@ -43,7 +43,7 @@ class GateService:
             return GateRepository(connection).gate_of_numbered_gym(number)
 
     def create(
-        self, gym_id: UUID, name: str, serves: Serves, *, call: IdempotentCall | None = None
+        self, gym_id: UUID, name: str, serves: GateDirections, *, call: IdempotentCall | None = None
     ) -> Gate | GymRefusal:
         """Create a gate."""
         return write_once(
@@ -53,7 +53,9 @@ class GateService:
             lambda connection: gate_service.create_gate(connection, gym_id, name, serves, self._clock()),
         )
 
-    def change(self, gate_id: UUID, name: str | None, serves: Serves | None, expected: int | None) -> Gate | GymRefusal:
+    def change(
+        self, gate_id: UUID, name: str | None, serves: GateDirections | None, expected: int | None
+    ) -> Gate | GymRefusal:
         """Change the name or the directions of a gate; None keeps what is there."""
         return self._store.written(
             lambda connection: gate_service.change_gate(connection, gate_id, name, serves, expected)

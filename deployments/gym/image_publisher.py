@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from time import monotonic
 
-from domain.images.model import ImageProblem, ImageRefusal, Shelf, Size, image_key
+from domain.images.model import ImagePrefix, ImageProblem, ImageRefusal, Size, image_key
 from domain.images.ports import ImageStore, ImagesUnavailableError
 from integrations.images.encoding import reencode
 
@@ -35,7 +35,7 @@ class ImagePublisher:
         self.publish_within_s = _WITHIN_S
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
 
-    def publish(self, upload: str, shelf: Shelf) -> str | ImageRefusal:
+    def publish(self, upload: str, prefix: ImagePrefix) -> str | ImageRefusal:
         """Publish an upload in both sizes. Call it outside of a transaction.
 
         Returns:
@@ -49,12 +49,12 @@ class ImagePublisher:
             if not free:
                 return _BUSY
             try:
-                name = self._encoded(self._images, upload, shelf)
+                name = self._encoded(self._images, upload, prefix)
             except ImagesUnavailableError:
                 return _UNAVAILABLE
         return name if monotonic() - began < self.publish_within_s else _UNAVAILABLE
 
-    def _encoded(self, images: ImageStore, upload: str, shelf: Shelf) -> str | ImageRefusal:
+    def _encoded(self, images: ImageStore, upload: str, prefix: ImagePrefix) -> str | ImageRefusal:
         uploaded = images.get(upload)
         if uploaded is None:
             return _GONE
@@ -63,7 +63,7 @@ class ImagePublisher:
             return encoded
         # Written even if it exists: the sweep keeps files that were written a moment ago.
         for size, data in ((Size.SMALL, encoded.small), (Size.LARGE, encoded.large)):
-            images.put(image_key(shelf, encoded.sha256, size), BytesIO(data), encoded.content_type)
+            images.put(image_key(prefix, encoded.sha256, size), BytesIO(data), encoded.content_type)
         return encoded.sha256
 
     @contextmanager

@@ -6,7 +6,7 @@ from uuid import UUID
 from domain.clock import Clock
 from domain.door.service import entitled_until
 from domain.gyms.repository import GymRepository
-from domain.machines.numbered_repository import NumberedGym, NumberedMachine, NumberedRepository
+from domain.machines.legacy_number_repository import LegacyNumberRepository, NumberedGym, NumberedMachine
 from domain.unit_of_work import Store
 
 
@@ -20,17 +20,17 @@ class LegacyNumberService:
     def gym(self, number: int) -> NumberedGym | None:
         """The gym in operation with this number, and who is inside."""
         with self._store.reading() as connection:
-            return NumberedRepository(connection).gym(number)
+            return LegacyNumberRepository(connection).gym(number)
 
     def machines(self, gym_number: int) -> list[NumberedMachine]:
         """The machines in service of the gym with this number."""
         with self._store.reading() as connection:
-            return NumberedRepository(connection).machines(gym_number)
+            return LegacyNumberRepository(connection).machines(gym_number)
 
     def machine(self, gym_number: int, number: int) -> NumberedMachine | None:
         """One of these machines."""
         with self._store.reading() as connection:
-            return NumberedRepository(connection).machine(gym_number, number)
+            return LegacyNumberRepository(connection).machine(gym_number, number)
 
     def entitled_until(self, gym_number: int, member_id: UUID) -> date | None:
         """The end date of the membership with which a member may enter the gym today; None: they may not enter."""

@@ -9,7 +9,7 @@ from domain.gyms.model import UNKNOWN_GYM, GymRefusal
 from domain.gyms.repository import GymRepository
 from domain.live.model import LiveReading
 from domain.live.repository import LiveQueries
-from domain.live.service_level import Looked, ServiceLevel, level_of
+from domain.live.service_level import ScanWindow, ServiceLevel, level_of
 from domain.live.trend import filled, first_minute, minute_of
 from domain.paging import PageRequest
 from domain.unit_of_work import Store
@@ -61,5 +61,5 @@ class LiveService:
                 return UNKNOWN_GYM
             live = LiveQueries(connection)
             found = live.timings(gym_id, now - over, at_most + 1)
-            looked = Looked(gym_id, now - over, now, at_most, limited=len(found) > at_most)
-            return level_of(looked, found[:at_most], live.devices(gym_id))
+            window = ScanWindow(gym_id, now - over, now, at_most, limited=len(found) > at_most)
+            return level_of(window, found[:at_most], live.devices(gym_id))

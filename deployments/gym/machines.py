@@ -7,7 +7,7 @@ from deployments.idempotent_calls import IdempotentCall, write_once
 from domain.clock import Clock
 from domain.gyms.model import UNKNOWN_GYM, GymRefusal
 from domain.gyms.repository import GymRepository
-from domain.images.model import ImageRefusal, Shelf
+from domain.images.model import ImagePrefix, ImageRefusal
 from domain.machines import service
 from domain.machines.model import UNKNOWN_MACHINE, Machine, MachineChange, MachineFilter, MachineText
 from domain.machines.repository import MachineRepository
@@ -47,7 +47,7 @@ class MachineService:
         with self._store.reading() as connection:
             if GymRepository(connection).gym(gym_id) is None:
                 return UNKNOWN_GYM
-        image = self._publisher.publish(upload, Shelf.MACHINES)
+        image = self._publisher.publish(upload, ImagePrefix.MACHINES)
         if isinstance(image, ImageRefusal):
             return image
         return write_once(
@@ -68,7 +68,7 @@ class MachineService:
     ) -> Machine | GymRefusal | ImageRefusal:
         """Replace the picture of a machine by an upload."""
         found = self.machine(machine_id)
-        image = self._publisher.publish(upload, Shelf.MACHINES) if isinstance(found, Machine) else found
+        image = self._publisher.publish(upload, ImagePrefix.MACHINES) if isinstance(found, Machine) else found
         if isinstance(image, GymRefusal | ImageRefusal):
             return image
         return self._store.written(

@@ -8,7 +8,7 @@ from deployments.gym.image_publisher import ImagePublisher
 from domain.identity.model import IdentityRefusal
 from domain.identity.repository import UserRepository
 from domain.identity.service import UNKNOWN_USER
-from domain.images.model import PICTURE_ADDRESS, ImageRefusal, Shelf, picture_address
+from domain.images.model import PICTURE_ADDRESS, ImagePrefix, ImageRefusal, picture_address
 from domain.unit_of_work import Store
 
 
@@ -21,7 +21,7 @@ class PictureService:
 
     def set(self, user_id: UUID, upload: str) -> str | ImageRefusal | IdentityRefusal:
         """Publish an upload as the picture of a member; returns its URL path."""
-        name = self._publisher.publish(upload, Shelf.MEMBERS)
+        name = self._publisher.publish(upload, ImagePrefix.MEMBERS)
         return name if isinstance(name, ImageRefusal) else self._show(user_id, picture_address(name))
 
     def remove(self, user_id: UUID) -> IdentityRefusal | None:

@@ -14,12 +14,12 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.http.background_tasks import Lifespan
-from deployments.http.body_reading import Arriving, ClientGoneError, Replayed, read_body
+from deployments.http.body_reading import BodyReceiver, ClientGoneError, Replayed, read_body
 from deployments.http.client_addresses import ClientSource, client_of
-from deployments.http.headers import Incoming, always, read_headers
-from deployments.http.logged_paths import logged_path
+from deployments.http.headers import RequestHeaders, always, read_headers
+from deployments.http.path_redaction import logged_path
 from deployments.http.problems import ApiProblem, internal_error
-from deployments.http.responses import Answering
+from deployments.http.responses import ResponseSender
 from domain.clock import Clock
 from domain.identity.model import Client
 from integrations.settings import Settings
@@ -157,8 +157,8 @@ class AsgiApplication:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived_at, arrived_loop_s = self._clock(), asyncio.get_running_loop().time()
         incoming = read_headers(scope["headers"])
-        receive = arriving = Arriving(receive, has_body=incoming.has_body, is_awaited=incoming.expects_continue)
-        answering = Answering(send, incoming, arriving, self._usual, names_request=self._names_request)
+        receive = arriving = BodyReceiver(receive, has_body=incoming.has_body, is_awaited=incoming.expects_continue)
+        answering = ResponseSender(send, incoming, arriving, self._usual, names_request=self._names_request)
         scope["root_path"] = root_path = scope.get("root_path", "").removesuffix(self._route_suffix)
         method, path = scope["method"], scope["path"].removeprefix(root_path)
         # Never reset: a server runs each request in a context of its own, and the next request binds its own id.
@@ -196,14 +196,14 @@ class AsgiApplication:
             allow = ", ".join(sorted(method for method, served in self._direct if served == path))
             raise ApiProblem("method_not_allowed", f"Use one of these methods: {allow}.", headers={"Allow": allow})
 
-    async def _body(self, incoming: Incoming, receive: Receive, method: str, path: str) -> bytes:
+    async def _body(self, incoming: RequestHeaders, receive: Receive, method: str, path: str) -> bytes:
         if method not in _TAKES_BODY:
             return b""
         is_form = path in self._limits.forms
         max_bytes = self._limits.larger.get(path, self._limits.max_body_bytes)
         return await read_body(incoming, receive, max_bytes, is_form=is_form, untyped=self._limits.untyped_json)
 
-    def _is_upload(self, incoming: Incoming, method: str, path: str) -> bool:
+    def _is_upload(self, incoming: RequestHeaders, method: str, path: str) -> bool:
         return incoming.is_upload and any(
             method == taken and pattern.match(path) is not None for taken, pattern in self._uploads
         )
@@ -228,7 +228,7 @@ def _shared(served: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     )
 
 
-def _for_rest(scope: Scope, incoming: Incoming) -> Scope:
+def _for_rest(scope: Scope, incoming: RequestHeaders) -> Scope:
     scope.setdefault("state", {})["request_id"] = incoming.request_id
     scope["state"]["wants_body"] = scope["method"] != "HEAD"
     # HEAD is GET without its body (RFC 9110 section 9.3.2), which the server leaves out.

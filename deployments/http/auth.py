@@ -7,7 +7,7 @@ from uuid import UUID
 from deployments.gym.devices import DeviceService
 from deployments.http.confirmed_cache import ConfirmedCache, Freshness
 from deployments.http.device_look_ups import DeviceLookUps
-from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
+from deployments.http.ports import GymClient, IdentityClient, VerifiesTokens
 from deployments.http.problems import ApiProblem, retryable, unauthenticated
 from deployments.http.rate_limits import RateLimit
 from deployments.http.rights import Right
@@ -149,7 +149,7 @@ class Authenticator:
 
 
 def open_authenticator(
-    gym: AskGym, identity: AskIdentity, tokens: VerifiesTokens, freshness: Freshness, settings: ApiSettings
+    gym: GymClient, identity: IdentityClient, tokens: VerifiesTokens, freshness: Freshness, settings: ApiSettings
 ) -> Authenticator:
     """The authenticator of an application. Gym confirms devices, Identity confirms sessions."""
     devices = ConfirmedCache(lambda ids: gym(DeviceService.keys, ids), freshness=freshness)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from starlette.types import Message, Receive
 
-from deployments.http.headers import Incoming
+from deployments.http.headers import RequestHeaders
 from deployments.http.problems import ApiProblem
 
 _WITHIN_S = 10.0
@@ -20,7 +20,7 @@ class ClientGoneError(Exception):
     """The client disconnected before its request was complete."""
 
 
-class Arriving:
+class BodyReceiver:
     """The body of a request: ASGI's `receive`, which records how much was read.
 
     Args:
@@ -80,7 +80,7 @@ class BodyPieces:
 
 
 async def read_body(
-    incoming: Incoming, receive: Receive, max_bytes: int, *, is_form: bool = False, untyped: bool = False
+    incoming: RequestHeaders, receive: Receive, max_bytes: int, *, is_form: bool = False, untyped: bool = False
 ) -> bytes:
     """Read the whole body.
 

@@ -1,4 +1,4 @@
-"""Caches rows of the database and confirms all of them every few seconds."""
+"""A cache of database rows that checks every few seconds whether all of them are still current."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""When devices were seen last. Requests only note it in memory; a background task reports to Gym every few seconds."""
+"""Records in memory when each device was last seen. A background task reports it to Gym every few seconds."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ import structlog
 
 from deployments.gym.devices import DeviceService
 from deployments.http.background_tasks import BackgroundTask, repeating
-from deployments.http.ports import AskGym
+from deployments.http.ports import GymClient
 from deployments.http.problems import ApiProblem
 from domain.clock import Clock
 from domain.gyms.model import DeviceSighting
@@ -27,7 +27,7 @@ class DeviceSightings:
         gym: stores the sightings.
     """
 
-    def __init__(self, gym: AskGym) -> None:
+    def __init__(self, gym: GymClient) -> None:
         self._gym = gym
         self._seen: dict[UUID, datetime] = {}
         self._times: dict[UUID, tuple[datetime, datetime]] = {}

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from deployments.http.error_codes import KINDS
 from deployments.http.ports import DoorCommands, Replies
-from deployments.http.problem_kinds import KINDS
 from deployments.http.problems import ApiProblem, retryable
 from domain.door.model import Rejected
 from integrations.kafka.door_commands import NoAnswerInTime

@@ -5,7 +5,7 @@ Run `python -m deployments.http.errors_page > docs/errors.md`.
 
 import sys
 
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 from deployments.http.problems import MEDIA_TYPE
 
 _HEAD = f"""# Errors

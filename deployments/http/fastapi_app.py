@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from deployments.http.logged_paths import words_of
+from deployments.http.path_redaction import words_of
 from deployments.http.problems import MEDIA_TYPE, ApiProblem, Fault, body_of, internal_error
 from deployments.http.route_guard import RouteGuard
 

@@ -1,4 +1,4 @@
-"""Calls other deployments by their handles. Every failure on the way is `unavailable`."""
+"""Clients of other deployments, by Ray Serve's deployment handles. Every failure of a call is `unavailable`."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -72,7 +72,7 @@ def _unavailable(part: str, error: Exception) -> ApiProblem:
 
 
 class ServicesByHandle:
-    """A deployment with services (`deployments.service_host`), called by its handle; see `ports.AskGym`.
+    """A deployment with services (`deployments.service_host`), called by its handle; see `ports.GymClient`.
 
     Args:
         handle: of the deployment.
@@ -84,7 +84,7 @@ class ServicesByHandle:
         self._time_limit_s = time_limit_s
 
     async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """See `ports.AskGym`."""
+        """See `ports.GymClient`."""
         name = name_of(method)
         answer: R = await _call(self._handle, self._time_limit_s(name), "call", name, *args, **kwargs)
         return answer
@@ -97,7 +97,7 @@ class ServicesByHandle:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> IdempotentAnswer[R] | KeyState:
-        """See `ports.AskOnce`."""
+        """See `ports.IdempotentClient`."""
         name = name_of(method)
         answer: IdempotentAnswer[R] | KeyState = await _call(
             self._handle, self._time_limit_s(name), "call_once", request, name, *args, **kwargs

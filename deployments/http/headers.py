@@ -26,7 +26,7 @@ def always(*, https: bool) -> RawHeaders:
     return [*_ALWAYS, _TWO_YEARS] if https else _ALWAYS
 
 
-class Incoming(msgspec.Struct, frozen=True):
+class RequestHeaders(msgspec.Struct, frozen=True):
     """The request headers that are needed before anything else.
 
     Args:
@@ -75,7 +75,7 @@ class Incoming(msgspec.Struct, frozen=True):
         return self.content_type.lstrip().lower().startswith(("multipart/form-data", "image/"))
 
 
-def read_headers(headers: Collection[tuple[bytes, bytes]]) -> Incoming:
+def read_headers(headers: Collection[tuple[bytes, bytes]]) -> RequestHeaders:
     """Pick the needed headers."""
     authorization, content_type, length, chunked, expects = None, "", -1, False, False
     for name, value in headers:
@@ -89,7 +89,7 @@ def read_headers(headers: Collection[tuple[bytes, bytes]]) -> Incoming:
             chunked = True
         elif name == b"expect":
             expects = value.lower() == b"100-continue"
-    return Incoming(authorization, content_type, length, chunked, request_id_of(headers), expects)
+    return RequestHeaders(authorization, content_type, length, chunked, request_id_of(headers), expects)
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:

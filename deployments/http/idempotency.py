@@ -10,7 +10,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 
-from deployments.http.ports import AskService
+from deployments.http.ports import ServiceClient
 from deployments.http.problems import ApiProblem, retryable
 from deployments.idempotent_calls import IdempotentAnswer
 from domain.idempotency import IdempotentRequest, KeyState
@@ -36,7 +36,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-class Once:
+class IdempotentExecution:
     """A call that takes effect once, however often the client repeats it.
 
     Args:
@@ -49,7 +49,7 @@ class Once:
         self._response = response
 
     async def __call__(
-        self, ask: AskService, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self, ask: ServiceClient, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Call a method that takes a `call`, or return the answer that it gave before.
 
@@ -66,7 +66,9 @@ class Once:
         return done.value
 
 
-def once_for_body_hash(http: Request, response: Response, key: str | None, body_hash: str, bound_to: str = "") -> Once:
+def once_for_body_hash(
+    http: Request, response: Response, key: str | None, body_hash: str, bound_to: str = ""
+) -> IdempotentExecution:
     """An idempotent call of the authenticated caller, for a body that was hashed while it was read.
 
     Args:
@@ -77,13 +79,17 @@ def once_for_body_hash(http: Request, response: Response, key: str | None, body_
         bound_to: see `once_for_public_call`.
     """
     if key is None:
-        return Once(None, response)
+        return IdempotentExecution(None, response)
     principal = _hash(bound_to) if bound_to else _principal(http)
     what = f"{principal} {http.method} {http.url.path}"
-    return Once(IdempotentRequest(_hash(f"{what} {key}"), _hash(f"{what} {body_hash}"), key, what), response)
+    return IdempotentExecution(
+        IdempotentRequest(_hash(f"{what} {key}"), _hash(f"{what} {body_hash}"), key, what), response
+    )
 
 
-async def once_for_public_call(http: Request, response: Response, key: str | None, bound_to: str) -> Once:
+async def once_for_public_call(
+    http: Request, response: Response, key: str | None, bound_to: str
+) -> IdempotentExecution:
     """An idempotent call that needs no credential.
 
     Args:
@@ -103,11 +109,11 @@ def request_id_from_key(http: Request, key: str | None) -> str | None:
     return _hash(f"{_principal(http)} {http.method} {http.url.path} {key}")[:_ID_DIGITS]
 
 
-async def _once(http: Request, response: Response, key: IdempotencyKey = None) -> Once:
+async def _once(http: Request, response: Response, key: IdempotencyKey = None) -> IdempotentExecution:
     return once_for_body_hash(http, response, key, hashlib.sha256(await http.body()).hexdigest())
 
 
-Idempotent = Annotated[Once, Depends(_once)]
+Idempotent = Annotated[IdempotentExecution, Depends(_once)]
 
 
 def _principal(http: Request) -> str:

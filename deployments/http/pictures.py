@@ -1,4 +1,4 @@
-"""Serves published pictures: from the image store, or by a redirect to it."""
+"""GateDirections published pictures: from the image store, or by a redirect to it."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from fastapi import Path, Response
 
 from deployments.http.etags import matches
-from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem
+from deployments.http.threaded_image_store import ThreadedImageStore
 from deployments.http.uploads import FORM, PICTURES, images_unavailable
-from domain.images.model import Shelf, Size, image_key
+from domain.images.model import ImagePrefix, Size, image_key
 from domain.images.ports import ImagesUnavailableError
 
 PROBLEMS = ("unknown_image", "images_away")
@@ -43,17 +43,17 @@ class Pictures:
         presigned: whether browsers are redirected to presigned addresses of the store.
     """
 
-    def __init__(self, images: ImagesByThread, *, presigned: bool) -> None:
+    def __init__(self, images: ThreadedImageStore, *, presigned: bool) -> None:
         self._images = images
         self._presigned = presigned
 
     async def show(
-        self, shelf: Shelf, sha256: str, size: Size, caching: str, if_none_match: str | None = None
+        self, prefix: ImagePrefix, sha256: str, size: Size, caching: str, if_none_match: str | None = None
     ) -> Response:
         """Answer with a picture.
 
         Args:
-            shelf: the kind of picture.
+            prefix: the kind of picture.
             sha256: the name of the picture.
             size: the size to show.
             caching: `Cache-Control` of the response.
@@ -66,7 +66,7 @@ class Pictures:
         headers = {"ETag": tag, "Cache-Control": caching}
         if if_none_match and matches(if_none_match, tag):
             return Response(status_code=_NOT_MODIFIED, headers=headers)
-        key, store = image_key(shelf, sha256, size), self._images.store
+        key, store = image_key(prefix, sha256, size), self._images.store
         try:
             if self._presigned and await self._images.run(store.exists, key):
                 address = await self._images.run(store.address, key, _REDIRECT_LIFETIME)

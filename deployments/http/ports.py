@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AskOnce(Protocol):
+class IdempotentClient(Protocol):
     """A deployment that answers calls under an idempotency key."""
 
     async def once(
@@ -37,14 +37,14 @@ class AskOnce(Protocol):
         """Call a service's method that takes a `call`; see `ServiceHost.call_once`."""
 
 
-class AskService(AskOnce, Protocol):
+class ServiceClient(IdempotentClient, Protocol):
     """Any of the deployments below."""
 
     async def __call__(self, method: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """See `AskGym`."""
+        """See `GymClient`."""
 
 
-class AskGym(AskOnce, Protocol):
+class GymClient(IdempotentClient, Protocol):
     """The Gym deployment. A call names a method of one of its services, such as `gym(GymService.create, details)`."""
 
     async def __call__(
@@ -57,22 +57,22 @@ class AskGym(AskOnce, Protocol):
         """
 
 
-class AskIdentity(AskOnce, Protocol):
-    """The Identity deployment, called as `AskGym` is."""
+class IdentityClient(IdempotentClient, Protocol):
+    """The Identity deployment, called as `GymClient` is."""
 
     async def __call__(
         self, method: Callable[Concatenate[IdentityService_, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """See `AskGym`."""
+        """See `GymClient`."""
 
 
-class AskPayments(AskOnce, Protocol):
-    """The Payments deployment, called as `AskGym` is."""
+class PaymentsClient(IdempotentClient, Protocol):
+    """The Payments deployment, called as `GymClient` is."""
 
     async def __call__(
         self, method: Callable[Concatenate[PaymentService_, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """See `AskGym`."""
+        """See `GymClient`."""
 
 
 class PassIssuer(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from deployments.http.problem_kinds import KINDS, ProblemKind
+from deployments.http.error_codes import KINDS, ProblemKind
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTED_AT = "/api/docs"

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 from deployments.http.problems import ApiProblem, retryable
 from domain.gyms.model import GymRefusal
 from domain.identity.model import IdentityRefusal

@@ -5,15 +5,15 @@ from time import perf_counter
 import structlog
 from starlette.types import Message, Send
 
-from deployments.http.body_reading import Arriving
-from deployments.http.headers import Incoming, RawHeaders, completed
+from deployments.http.body_reading import BodyReceiver
+from deployments.http.headers import RawHeaders, RequestHeaders, completed
 from deployments.http.problems import MEDIA_TYPE, ApiProblem, body_of
 
 _FIRST_PROBLEM, _FIRST_FAULT = 400, 500
 _log = structlog.get_logger(__name__)
 
 
-class Answering:
+class ResponseSender:
     """ASGI's `send` for one request.
 
     Args:
@@ -27,7 +27,7 @@ class Answering:
     __slots__ = ("_arriving", "_began", "_incoming", "_lingers", "_names_request", "_send", "_usual", "code", "status")
 
     def __init__(
-        self, send: Send, incoming: Incoming, arriving: Arriving, usual: RawHeaders, *, names_request: bool
+        self, send: Send, incoming: RequestHeaders, arriving: BodyReceiver, usual: RawHeaders, *, names_request: bool
     ) -> None:
         self._send = send
         self._incoming = incoming

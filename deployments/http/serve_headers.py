@@ -1,4 +1,4 @@
-"""Changes the headers of requests so that Serve handles them differently.
+"""Middleware that sets request headers for Serve: no disconnect watcher and timer, valid request ids.
 
 Scans and streams are neither watched nor timed. For every request Serve starts a task that waits for the client to
 disconnect and a timer of `request_timeout_s`; together they cost as much as the scan itself. A scan needs neither: it

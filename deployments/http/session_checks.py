@@ -8,7 +8,7 @@ import structlog
 
 from deployments.http.background_tasks import BackgroundTask, repeating
 from deployments.http.confirmed_cache import ConfirmedCache
-from deployments.http.ports import AskIdentity
+from deployments.http.ports import IdentityClient
 from deployments.http.problems import ApiProblem, unauthenticated
 from deployments.http.refusals import raise_on_refusal
 from deployments.identity.sessions import SessionService
@@ -29,7 +29,9 @@ class Sessions:
         denied_for: how long a refused session stays refused without another query, in seconds.
     """
 
-    def __init__(self, cache: ConfirmedCache[SessionState], identity: AskIdentity, *, denied_for: float = 2.0) -> None:
+    def __init__(
+        self, cache: ConfirmedCache[SessionState], identity: IdentityClient, *, denied_for: float = 2.0
+    ) -> None:
         self._cache = cache
         self._identity = identity
         self._denied_for = denied_for

@@ -4,7 +4,7 @@ import unicodedata
 
 from pydantic import BeforeValidator
 
-from domain.identity.addresses import normal_address
+from domain.identity.email_addresses import normal_address
 from domain.text import normalized_text
 
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})

@@ -13,8 +13,8 @@ import structlog
 from fastapi import Request
 
 from deployments.http.body_reading import BodyPieces
-from deployments.http.images_by_thread import ImagesByThread
 from deployments.http.problems import ApiProblem, Fault, retryable
+from deployments.http.threaded_image_store import ThreadedImageStore
 from deployments.http.upload_forms import CLOSE, UploadForm, boundary_of
 from domain.ids import new_id
 from domain.images.model import quarantine_key
@@ -58,7 +58,7 @@ class Uploads:
         settings: the size limit of a picture.
     """
 
-    def __init__(self, images: ImagesByThread, settings: ImageSettings) -> None:
+    def __init__(self, images: ThreadedImageStore, settings: ImageSettings) -> None:
         self._images = images
         self._max_bytes = settings.max_bytes
         self.turn_within_s = 8.0

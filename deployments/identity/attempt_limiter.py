@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock
-from domain.identity.addresses import account_name
 from domain.identity.attempt_repository import AttemptRepository
 from domain.identity.attempts import AttemptLimits, AttemptPurpose, Counted, Counter, of_device, of_stranger
+from domain.identity.email_addresses import account_name
 from domain.identity.model import Client, IdentityProblem, IdentityRefusal
 from domain.identity.ports import ProviderUnavailableError
 from domain.identity.repository import UserRepository

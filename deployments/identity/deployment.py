@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from deployments.idempotent_calls import IdempotentAnswer
-from deployments.identity.call_threads import CallThreads
 from deployments.identity.open_backend import open_backend
 from deployments.identity.services import ANSWERS_WITHIN_S, identity_services
+from deployments.identity.thread_pools import ThreadPools
 from deployments.service_host import MethodName, ServiceHost, open_store
 from domain.idempotency import IdempotentRequest, KeyState
 from integrations.device_cookies import DeviceCookies
@@ -29,7 +29,7 @@ class IdentityDeployment(Replica):
             store, open_backend(own), own.identity, devices=devices, keys_kept_for=keys_kept_for
         )
         host = ServiceHost(services, keys_kept_for=keys_kept_for, within_s=ANSWERS_WITHIN_S)
-        self._threads = CallThreads(host, own.database.pool_size)
+        self._threads = ThreadPools(host, own.database.pool_size)
         self.resources.add("threads", self._threads.close)
 
     async def call(self, name: MethodName, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - see `ServiceHost`

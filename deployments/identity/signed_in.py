@@ -1,4 +1,4 @@
-"""The result of a sign-in, and what its ID token says."""
+"""The result of a sign-in: the tokens, and the claims of the ID token."""
 
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field

@@ -6,7 +6,7 @@ from uuid import UUID
 from deployments.identity.backend import IdentityBackend
 from domain.clock import Clock
 from domain.identity import personal_data_service, service
-from domain.identity.addresses import usable_address
+from domain.identity.email_addresses import usable_address
 from domain.identity.model import IdentityRefusal, Role, User, UserChange, UserFilter
 from domain.identity.ports import AccountPage, FunctionCaller, RoleAction
 from domain.identity.repository import UserRepository

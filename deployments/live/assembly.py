@@ -8,7 +8,7 @@ from deployments.http.auth import open_authenticator
 from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, Freshness
 from deployments.http.fastapi_app import guarded_app
-from deployments.http.ports import AskGym, AskIdentity, VerifiesTokens
+from deployments.http.ports import GymClient, IdentityClient, VerifiesTokens
 from deployments.http.route_guard import RouteGuard
 from deployments.live import routes as stream_calls
 from deployments.live.dependencies import LiveDependencies
@@ -29,8 +29,8 @@ READ_AT_ONCE = 2
 class LiveBackends:
     """External dependencies of the live view. `events` tells whether changes are received."""
 
-    gym: AskGym
-    identity: AskIdentity
+    gym: GymClient
+    identity: IdentityClient
     tokens: VerifiesTokens
     events: Events
 

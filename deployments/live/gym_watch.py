@@ -9,11 +9,11 @@ from uuid import UUID
 import structlog
 
 from deployments.gym.live import LiveService
-from deployments.http.ports import AskGym
+from deployments.http.ports import GymClient
 from deployments.http.problems import ApiProblem, retryable
-from deployments.live.frames import End, snapshot_frame
 from deployments.live.metrics import LiveMetrics
 from deployments.live.schemas import SnapshotDocument, StaffSnapshotDocument, encoded
+from deployments.live.server_sent_events import End, snapshot_frame
 from deployments.live.stream import Stream, View
 from domain.clock import Clock
 from domain.gyms.model import UNKNOWN_GYM, GymRefusal
@@ -63,7 +63,7 @@ class Sources:
         pace, counts: see there.
     """
 
-    gym: AskGym
+    gym: GymClient
     turns: asyncio.Semaphore
     events: Events
     clock: Clock

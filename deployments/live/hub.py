@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from deployments.http.background_tasks import BackgroundTask, repeating
-from deployments.live.frames import End
 from deployments.live.gym_watch import GymWatch, Sources
+from deployments.live.server_sent_events import End
 from deployments.live.stream import Stream, View
 from integrations.kafka.gym_events import GymChange
 

@@ -8,7 +8,7 @@ from secrets import randbelow
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from deployments.live.frames import BEAT, retry_hint
+from deployments.live.server_sent_events import BEAT, retry_hint
 from deployments.live.stream import Stream
 
 _SOONEST_MS, _LATEST_MS = 500, 2500  # those who lose their replica together shall not all come back together

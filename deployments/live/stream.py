@@ -4,7 +4,7 @@ import asyncio
 from enum import StrEnum
 from typing import Any
 
-from deployments.live.frames import BEAT, End, end_frame
+from deployments.live.server_sent_events import BEAT, End, end_frame
 
 
 class View(StrEnum):

@@ -1,4 +1,4 @@
-"""Owners of streams: how many they have, and whether they may keep them."""
+"""The clients that watch streams: limits of their number, and regular checks that they may still watch."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ from deployments.http.auth import Authenticator, Principal, UserPrincipal, requi
 from deployments.http.background_tasks import BackgroundTask, repeating
 from deployments.http.problems import ApiProblem, retryable
 from deployments.http.rights import Right
-from deployments.live.frames import End
+from deployments.live.server_sent_events import End
 from deployments.live.stream import Stream, View
 from domain.identity.model import Client
 from integrations.tokens import TokenRefusal, TokenRefusedError

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from deployments.payments.services import payment_services
 from deployments.service_host import ServiceHost, ServiceReplica, open_store
-from domain.memberships.bookings import FreezeLimits
+from domain.memberships.ledger_rules import FreezeLimits
 from integrations.logs import configure_logging
 from integrations.settings import settings
 from integrations.stripe.provider import StripePayments

@@ -10,8 +10,8 @@ from deployments.idempotent_calls import IdempotentCall, write_once
 from domain.clock import Clock
 from domain.memberships import service
 from domain.memberships.booked_membership import BookingOrigin
-from domain.memberships.bookings import FreezeLimits
 from domain.memberships.ledger import Entry
+from domain.memberships.ledger_rules import FreezeLimits
 from domain.memberships.model import MemberView
 from domain.memberships.refusals import MembershipRefusal
 from domain.memberships.repository import LedgerRepository

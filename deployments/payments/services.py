@@ -10,7 +10,7 @@ from deployments.payments.plans import CompanyService, PlanService
 from deployments.payments.provider_events import ProviderEventService
 from deployments.service_host import HealthService
 from domain.clock import Clock, system_clock
-from domain.memberships.bookings import FreezeLimits
+from domain.memberships.ledger_rules import FreezeLimits
 from domain.payments.ports import PaymentProvider
 from domain.payments.provider_events import TOPIC
 from domain.unit_of_work import Store

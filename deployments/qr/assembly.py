@@ -11,7 +11,7 @@ from deployments.http.background_tasks import Lifespan, Step
 from deployments.http.confirmed_cache import USUAL, ConfirmedCache, Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.fastapi_app import guarded_app
-from deployments.http.ports import AskGym, AskIdentity, AskPayments, DoorCommands, Replies, VerifiesTokens
+from deployments.http.ports import DoorCommands, GymClient, IdentityClient, PaymentsClient, Replies, VerifiesTokens
 from deployments.http.rate_limits import RateLimit
 from deployments.http.route_guard import RouteGuard
 from deployments.qr import scan_routes
@@ -31,9 +31,9 @@ _ROUTE_SUFFIX = "/scans"
 class ScannerBackends:
     """What the scanner depends on."""
 
-    gym: AskGym
-    identity: AskIdentity
-    payments: AskPayments
+    gym: GymClient
+    identity: IdentityClient
+    payments: PaymentsClient
     tokens: VerifiesTokens
     verifier: Verifier
     producer: Producer

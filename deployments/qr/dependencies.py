@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from deployments.http.confirmed_cache import ConfirmedCache
-from deployments.http.ports import AskGym, DoorCommands, Replies
+from deployments.http.ports import DoorCommands, GymClient, Replies
 from deployments.qr.offline_uploads import OfflineUploads
 from domain.clock import Clock
 from domain.gyms.model import Gate
@@ -16,7 +16,7 @@ from domain.gyms.model import Gate
 class ScanDependencies:
     """What the endpoints use. `deadline_s`: how long a command may take, in seconds."""
 
-    gym: AskGym
+    gym: GymClient
     gates: ConfirmedCache[Gate]
     uploads: OfflineUploads
     replies: Replies

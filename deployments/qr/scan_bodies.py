@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from deployments.http.msgspec_faults import fault_of
+from deployments.http.msgspec_errors import fault_of
 from deployments.http.problems import ApiProblem, Fault
 from domain.door.model import Direction
 

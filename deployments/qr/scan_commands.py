@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from deployments.http.door_replies import no_answer
-from deployments.http.ports import AskPayments, Replies
+from deployments.http.ports import PaymentsClient, Replies
 from deployments.http.problems import retryable
 from deployments.payments.orders import OrderService
 from domain.door.model import CheckPayment, OfflineScan, ScanRequest
@@ -40,7 +40,9 @@ class ScanCommands:
         metrics: counts the scanned passes by their status.
     """
 
-    def __init__(self, replies: Replies, producer: Producer, payments: AskPayments, metrics: MetricsRegistry) -> None:
+    def __init__(
+        self, replies: Replies, producer: Producer, payments: PaymentsClient, metrics: MetricsRegistry
+    ) -> None:
         self._replies = replies
         self._producer = producer
         self._payments = payments

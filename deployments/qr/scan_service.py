@@ -1,4 +1,4 @@
-"""The path of one scan, from the bytes of its request to the bytes of its answer."""
+"""Handles one scan, from the bytes of its request to the bytes of its answer."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator

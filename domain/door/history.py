@@ -1,4 +1,4 @@
-"""What is stored of a member's visits and scans, and how a correction changes it."""
+"""A member's stored visits and scans, and the changes by which a correction updates them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

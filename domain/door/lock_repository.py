@@ -18,7 +18,7 @@ from domain.door.model import (
 )
 from domain.door.state import LockedGym, LockedMember, LockedRows, ScanKey
 from domain.door.tables import scans
-from domain.literals import id_literals
+from domain.sql_literals import id_literals
 
 _GYM_COLUMNS = "id, company_id, capacity, reentry_after_s, time_zone, retired_at IS NOT NULL"
 _MEMBER_COLUMNS = "id, name, picture_url, banned_at IS NOT NULL OR disabled_at IS NOT NULL, deleted_at IS NOT NULL"

@@ -1,6 +1,6 @@
 """Loads which scans gates accepted recently and which codes were used, for a batch of scans.
 
-The statements are SQL text with literals, because they are on the path of a scan (domain/literals.py).
+The statements are SQL text with literals, because they are on the path of a scan (domain/sql_literals.py).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row
 from domain.door.model import Outcome, ScanRequest
 from domain.door.state import AcceptedScan, RecentScans, ShownCode
 from domain.door.timeline import occurred_at
-from domain.literals import id_literal, id_literals, instant_literal, pairs_literal, read_id, read_instant
 from domain.passes import GOOD_BEFORE
+from domain.sql_literals import id_literal, id_literals, instant_literal, pairs_literal, read_id, read_instant
 
 RECENT = timedelta(seconds=60)  # longer than a code is valid (55 s) and than the default window of repeated answers
 _GOOD_BEFORE = GOOD_BEFORE + timedelta(seconds=1)

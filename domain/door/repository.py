@@ -1,7 +1,7 @@
 """Loads and saves what the decisions about a batch of scans need and change.
 
-The statements are SQL text with literals (domain/literals.py), few and wide: each one is a round trip to the database,
-and every gate of the batch waits for all of them.
+The statements are SQL text with literals (domain/sql_literals.py), few and wide: each one is a round trip to the
+database, and every gate of the batch waits for all of them.
 """
 
 from collections.abc import Collection, Sequence
@@ -44,7 +44,10 @@ from domain.door.visit_repository import VisitRepository
 from domain.gyms.opening_hours import OpeningException, OpeningHours
 from domain.gyms.tables import gyms
 from domain.identity.tables import users
-from domain.literals import (
+from domain.memberships.model import HeldMembership
+from domain.memberships.tables import memberships
+from domain.outbox import store_events
+from domain.sql_literals import (
     day_literal,
     id_literal,
     id_literals,
@@ -53,9 +56,6 @@ from domain.literals import (
     read_instant,
     word_literal,
 )
-from domain.memberships.model import HeldMembership
-from domain.memberships.tables import memberships
-from domain.outbox import store_events
 
 SCANS_WITH_MEMBERS = select(
     scans, users.c.name.label("member_name"), users.c.picture_url.label("member_picture")
@@ -168,7 +168,7 @@ class DoorRepository:
         chosen, today = id_literals(ids), now.astimezone(UTC).date()
         first, last = (day_literal(today + timedelta(days=days)) for days in (-_DAYS_AROUND, _DAYS_AROUND))
         for gym_id, visits, weekday, opens, closes, day in self._connection.exec_driver_sql(
-            "SELECT gym_id, COUNT(*), NULL, NULL, NULL, NULL"  # noqa: S608 - literals of domain/literals.py only
+            "SELECT gym_id, COUNT(*), NULL, NULL, NULL, NULL"  # noqa: S608 - literals of domain/sql_literals.py only
             f" FROM open_visits WHERE gym_id IN ({chosen}) GROUP BY gym_id"
             " UNION ALL SELECT gym_id, NULL, weekday, opens_minute, closes_minute, NULL"
             f" FROM opening_hours WHERE gym_id IN ({chosen})"

@@ -1,4 +1,4 @@
-"""What the decisions about scans are based on, and what they change. A repository loads the one and saves the other."""
+"""The loaded state on which decisions about scans are based, and the changes that decisions make to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -28,8 +28,8 @@ from domain.door.visit_rules import (
 )
 from domain.gyms.hours_repository import HoursRepository
 from domain.gyms.tables import gyms
-from domain.literals import id_literal, id_literals, instant_literal, word_literal
 from domain.outbox import store_events
+from domain.sql_literals import id_literal, id_literals, instant_literal, word_literal
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
-from domain.gyms.model import Device, DeviceAtGate, DeviceKey, DeviceSighting, Gate, Serves
+from domain.gyms.model import Device, DeviceAtGate, DeviceKey, DeviceSighting, Gate, GateDirections
 from domain.gyms.tables import gate_devices, gates, gyms
 from domain.paging import Page, PageRequest, page
 
@@ -64,7 +64,7 @@ class GateRepository:
             .join(gyms, gyms.c.id == gates.c.gym_id)
             .where(
                 gyms.c.legacy_number == number,
-                gates.c.serves == Serves.BOTH.value,
+                gates.c.serves == GateDirections.BOTH.value,
                 gates.c.retired_at.is_(None),
             )
             .order_by(gates.c.id)
@@ -181,4 +181,4 @@ class GateRepository:
 
 
 def _gate(row: Row[Any]) -> Gate:
-    return Gate(row.id, row.gym_id, row.name, Serves(row.serves), row.created_at, row.version)
+    return Gate(row.id, row.gym_id, row.name, GateDirections(row.serves), row.created_at, row.version)

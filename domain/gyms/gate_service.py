@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.gyms.gate_repository import GateRepository
-from domain.gyms.model import UNKNOWN_GATE, UNKNOWN_GYM, Device, Gate, GymProblem, GymRefusal, NewDevice, Serves
+from domain.gyms.model import UNKNOWN_GATE, UNKNOWN_GYM, Device, Gate, GateDirections, GymProblem, GymRefusal, NewDevice
 from domain.gyms.repository import GymRepository
 from domain.gyms.rules import hash_secret, refuse_change, refuse_gate, write_credential
 from domain.ids import new_id
@@ -16,7 +16,9 @@ from domain.ids import new_id
 _SECRET_BYTES = 32
 
 
-def create_gate(connection: Connection, gym_id: UUID, name: str, serves: Serves, now: datetime) -> Gate | GymRefusal:
+def create_gate(
+    connection: Connection, gym_id: UUID, name: str, serves: GateDirections, now: datetime
+) -> Gate | GymRefusal:
     """Create a gate. Its name is unique within its gym."""
     if GymRepository(connection).locked(gym_id) is None:
         return UNKNOWN_GYM
@@ -29,7 +31,7 @@ def create_gate(connection: Connection, gym_id: UUID, name: str, serves: Serves,
 
 
 def change_gate(
-    connection: Connection, gate_id: UUID, name: str | None, serves: Serves | None, expected: int | None
+    connection: Connection, gate_id: UUID, name: str | None, serves: GateDirections | None, expected: int | None
 ) -> Gate | GymRefusal:
     """Change the name of a gate, which stays unique within its gym, or its directions.
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 
-class Serves(StrEnum):
+class GateDirections(StrEnum):
     """The directions that a gate is for."""
 
     IN = "in"
@@ -66,7 +66,7 @@ class Gate:
     id: UUID
     gym_id: UUID
     name: str
-    serves: Serves
+    serves: GateDirections
     created_at: datetime
     version: int = 1
 

@@ -10,18 +10,18 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from domain.door.model import Direction
-from domain.gyms.model import Gate, GymProblem, GymRefusal, Serves
+from domain.gyms.model import Gate, GateDirections, GymProblem, GymRefusal
 from domain.text import comparison_key
 
 _SERVED = {
-    Serves.IN: frozenset({Direction.ENTER}),
-    Serves.OUT: frozenset({Direction.LEAVE}),
-    Serves.BOTH: frozenset(Direction),
+    GateDirections.IN: frozenset({Direction.ENTER}),
+    GateDirections.OUT: frozenset({Direction.LEAVE}),
+    GateDirections.BOTH: frozenset(Direction),
 }
 _NO_PLACES = {"Factory", "localtime", "posixrules"}  # their meaning depends on the machine
 
 
-def serves_direction(serves: Serves, direction: Direction) -> bool:
+def serves_direction(serves: GateDirections, direction: Direction) -> bool:
     """Whether a gate is for a direction. `auto` is possible only at a gate for both."""
     return direction in _SERVED[serves]
 

@@ -1,4 +1,4 @@
-"""Opening hours as admins set them, and why some are refused."""
+"""The opening hours that admins enter, and their validation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Who somebody is to the gym: users, roles, sessions."""
+"""Users, roles, sessions, and personal data."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from domain.identity.addresses import account_name
+from domain.identity.email_addresses import account_name
 
 FORGOTTEN_AFTER = timedelta(hours=24)
 AN_HOUR = timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""Codes that people type."""
+"""The normal form of codes that people type."""
 
 import unicodedata
 

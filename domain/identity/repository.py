@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, false, insert, or_, select, update
 
-from domain.identity.addresses import normal_address_or_none
+from domain.identity.email_addresses import normal_address_or_none
 from domain.identity.model import Change, Role, User, UserChange, UserFilter, UserState
 from domain.identity.names import fitting
 from domain.identity.tables import user_changes, user_roles, users

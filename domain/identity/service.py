@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from domain.identity.addresses import usable_address
+from domain.identity.email_addresses import usable_address
 from domain.identity.model import (
     Caller,
     Change,

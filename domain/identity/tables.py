@@ -4,7 +4,7 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 from sqlalchemy.engine.default import DefaultExecutionContext
 
 from domain.column_types import Id, Instant, code, exact
-from domain.identity.addresses import LONGEST as LONGEST_ADDRESS
+from domain.identity.email_addresses import LONGEST as LONGEST_ADDRESS
 from domain.metadata import metadata
 from domain.text import LONGEST_KEY, search_key
 

@@ -11,7 +11,7 @@ PICTURE_ADDRESS = "/api/pictures/"
 """Prefix of the URL path of a member's picture."""
 
 
-class Shelf(StrEnum):
+class ImagePrefix(StrEnum):
     """Prefixes of published pictures, apart because different people may see them."""
 
     MACHINES = "images/"
@@ -70,14 +70,14 @@ def quarantine_key(upload_id: UUID) -> str:
     return f"{QUARANTINE}{upload_id}"
 
 
-def image_key(shelf: Shelf, sha256: str, size: Size) -> str:
+def image_key(prefix: ImagePrefix, sha256: str, size: Size) -> str:
     """The key of a published picture. Its name is a hash of its content, so the file never changes."""
-    return f"{shelf}{sha256}/{size}"
+    return f"{prefix}{sha256}/{size}"
 
 
-def name_in(shelf: Shelf, key: str) -> str:
+def name_in(prefix: ImagePrefix, key: str) -> str:
     """The name of the picture with a key."""
-    return key.removeprefix(shelf).partition("/")[0]
+    return key.removeprefix(prefix).partition("/")[0]
 
 
 def picture_address(sha256: str) -> str:

@@ -100,7 +100,7 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ScanWindow:
     """Which scans were read: the newest `at_most` of a gym in a period; `limited` if there were more."""
 
     gym_id: UUID
@@ -110,11 +110,11 @@ class Looked:
     limited: bool
 
 
-def level_of(looked: Looked, timings: Sequence[ScanTiming], devices: Sequence[DeviceInUse]) -> ServiceLevel:
+def level_of(window: ScanWindow, timings: Sequence[ScanTiming], devices: Sequence[DeviceInUse]) -> ServiceLevel:
     """The service level.
 
     Args:
-        looked: which scans were read.
+        window: which scans were read.
         timings: newest first.
         devices: those in use.
     """
@@ -122,15 +122,15 @@ def level_of(looked: Looked, timings: Sequence[ScanTiming], devices: Sequence[De
     names = {device.gate_id: device.gate_name for device in devices}
     by_gate = _grouped(timings, lambda one: one.gate_id)
     by_device = _grouped(waited, lambda one: one.asked_by)
-    of_devices = tuple(_device(device, by_device.get(device.id, []), looked.as_of) for device in devices)
+    of_devices = tuple(_device(device, by_device.get(device.id, []), window.as_of) for device in devices)
     times = _times(waited)
     return ServiceLevel(
-        gym_id=looked.gym_id,
-        since=looked.since,
-        as_of=looked.as_of,
+        gym_id=window.gym_id,
+        since=window.since,
+        as_of=window.as_of,
         scans=len(timings),
-        at_most=looked.at_most,
-        limited=looked.limited,
+        at_most=window.at_most,
+        limited=window.limited,
         outcomes=dict(Counter(one.outcome for one in timings)),
         reasons=dict(Counter(one.reason for one in timings if one.reason)),
         p50_ms=quantile(times, 0.5),

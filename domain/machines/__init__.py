@@ -1,1 +1,1 @@
-"""Machines: what stands in a gym."""
+"""Training machines of a gym."""

@@ -1,4 +1,4 @@
-"""A membership together with what its ledger adds up to."""
+"""A membership together with the balance of its ledger."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Memberships as the door sees them, and as members see them."""
+"""Memberships, and the views of them that the door and members get."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta

@@ -6,10 +6,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.identity.repository import UserRepository
-from domain.memberships import bookings
+from domain.memberships import ledger_rules
 from domain.memberships.booked_membership import BookedMembership, BookingOrigin, view_of
-from domain.memberships.bookings import FreezeLimits
 from domain.memberships.ledger import Draft, EntryKind
+from domain.memberships.ledger_rules import FreezeLimits
 from domain.memberships.model import MemberView
 from domain.memberships.periods import days_from
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
@@ -60,7 +60,7 @@ def freeze(
     refusal = _NOTHING
     for each in running:
         today = each.today(now)
-        drafts = bookings.freeze(each.balance, today, days_from(start or today, days), limits)
+        drafts = ledger_rules.freeze(each.balance, today, days_from(start or today, days), limits)
         if not isinstance(drafts, MembershipRefusal):
             frozen.append((each, drafts))
         elif drafts.problem is not MembershipProblem.NOTHING_TO_FREEZE:
@@ -82,7 +82,7 @@ def unfreeze(connection: Connection, member_id: UUID, origin: BookingOrigin, now
     refusal: MembershipRefusal | None = None
     done = 0
     for each in ledger.held_by(member_id):
-        drafts = bookings.unfreeze(each.balance, each.today(now))
+        drafts = ledger_rules.unfreeze(each.balance, each.today(now))
         if isinstance(drafts, MembershipRefusal):
             refusal = drafts
         else:
@@ -105,7 +105,7 @@ def adjust(
         return MembershipRefusal(
             MembershipProblem.UNKNOWN_MEMBERSHIP, "The member has no such membership. Use one that `membership` lists."
         )
-    drafts = bookings.adjustment(booked.balance, booked.today(now), days)
+    drafts = ledger_rules.adjustment(booked.balance, booked.today(now), days)
     if isinstance(drafts, MembershipRefusal):
         return drafts
     if drafts:

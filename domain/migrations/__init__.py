@@ -1,1 +1,1 @@
-"""Migrations: they bring a database to what the tables of `domain/` say."""
+"""Alembic migrations: they bring a database to the schema of the tables in `domain/`."""

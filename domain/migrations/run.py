@@ -1,4 +1,4 @@
-"""Bring a database up to date."""
+"""Runs migrations: brings a database up to date."""
 
 from pathlib import Path
 

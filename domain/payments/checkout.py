@@ -11,9 +11,9 @@ from domain.clock import Clock
 from domain.companies.repository import CompanyRepository
 from domain.identity.repository import UserRepository
 from domain.ids import new_id
-from domain.memberships.bookings import refuse_grant
 from domain.memberships.days import day_of
 from domain.memberships.ledger import LedgerBalance, Method
+from domain.memberships.ledger_rules import refuse_grant
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.plans import UNKNOWN_PLAN, Plan, refuse_plan_price
 from domain.memberships.refusals import MembershipRefusal

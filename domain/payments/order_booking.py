@@ -1,4 +1,4 @@
-"""Books what happens to an order in one unit of work: days, money, invoice. The member is locked."""
+"""Books a payment, refund or dispute of an order in one unit of work: days, money, invoice. The member is locked."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from domain.memberships import bookings
+from domain.memberships import ledger_rules
 from domain.memberships.booked_membership import BookedMembership, BookingOrigin
-from domain.memberships.bookings import LONGEST_AHEAD_WHEN_PAID, Paid, refuse_grant
 from domain.memberships.ledger import Draft
+from domain.memberships.ledger_rules import LONGEST_AHEAD_WHEN_PAID, Paid, refuse_grant
 from domain.memberships.periods import Period
 from domain.memberships.plan_repository import PlanRepository
 from domain.memberships.repository import LedgerRepository
@@ -58,7 +58,7 @@ class OrderBooking:
         if refusal := refuse_grant(held.balance, today, order.days, LONGEST_AHEAD_WHEN_PAID):
             self._keep(problem=f"paid, but not booked: {refusal.detail}"[:200])
             return
-        drafts = bookings.purchase(held.balance, today, order.days, order.price, order.id)
+        drafts = ledger_rules.purchase(held.balance, today, order.days, order.price, order.id)
         self._ledger.book(held, drafts, who, self._now)
         self._keep(membership_id=held.id, state=OrderState.PAID, paid_at=self._now, problem=None)
         self._invoices.issue(
@@ -123,7 +123,7 @@ class OrderBooking:
         money = Money(min(refund.amount, order.left.amount), order.price.currency)
         paid = Paid(order.price.amount, order.days, order.refunded)
         today = held.today(self._now)
-        drafts = bookings.refund(held.balance, today, money, order.id, paid, refund.provider_id)
+        drafts = ledger_rules.refund(held.balance, today, money, order.id, paid, refund.provider_id)
         self._ledger.book(held, drafts, who, self._now)
         self._keep(refunded=order.refunded + money.amount)
         self._credit(held, money, f"refund:{refund.id}", drafts, refund.reason)
@@ -133,7 +133,7 @@ class OrderBooking:
         order, held = self.order, self._held()
         money = Money(self._invoices.credited(f"refund:{refund.id}"), order.price.currency)
         today = held.today(self._now)
-        drafts = bookings.refund_failed(
+        drafts = ledger_rules.refund_failed(
             held.balance, today, money, refund.days, order.id, refund.provider_id or str(refund.id)
         )
         effect = f"refund-failed:{refund.id}"
@@ -153,7 +153,7 @@ class OrderBooking:
             if provided.is_inquiry:
                 return
             self._orders.add_dispute(self.order.id, provided, self._now)
-            drafts = bookings.dispute_opened(provided.provider_id, self.order.id)
+            drafts = ledger_rules.dispute_opened(provided.provider_id, self.order.id)
             self._book_dispute(self._held(), drafts, provided, "opened")
             state = DisputeState.OPEN
         if state is DisputeState.OPEN and provided.is_won is not None:
@@ -164,7 +164,7 @@ class OrderBooking:
         """Reverse a payment at the desk: days, money, credit note."""
         order, held = self.order, self._held()
         today = held.today(self._now)
-        drafts = bookings.reversal(held.balance, today, order.left, order.id, reverses_id)
+        drafts = ledger_rules.reversal(held.balance, today, order.left, order.id, reverses_id)
         self._ledger.book(held, drafts, who, self._now)
         self._credit(held, order.left, f"reversal:{order.id}", drafts, who.reason)
         self._keep(refunded=order.price.amount, state=OrderState.REVERSED)
@@ -174,12 +174,12 @@ class OrderBooking:
         today = held.today(self._now)
         if won:
             self._orders.close_dispute(provided.provider_id, DisputeState.WON, self._now)
-            drafts = bookings.dispute_won(held.balance, today, provided.provider_id, order.id)
+            drafts = ledger_rules.dispute_won(held.balance, today, provided.provider_id, order.id)
             self._book_dispute(held, drafts, provided, "won")
             return
         money = Money(min(provided.amount, order.left.amount), order.price.currency)
         self._orders.close_dispute(provided.provider_id, DisputeState.LOST, self._now)
-        drafts = bookings.dispute_lost(held.balance, today, provided.provider_id, order.id, money)
+        drafts = ledger_rules.dispute_lost(held.balance, today, provided.provider_id, order.id, money)
         self._book_dispute(held, drafts, provided, "lost")
         self._credit(held, money, f"dispute:{provided.provider_id}", drafts, "The payment was charged back")
         self._keep(refunded=order.refunded + money.amount, state=OrderState.LOST)

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from domain.identity.addresses import normal_address_or_none
+from domain.identity.email_addresses import normal_address_or_none
 from domain.identity.model import IdentityProblem, IdentityRefusal
 from domain.identity.ports import Account, ProviderUnavailableError
 from integrations.time_limit import has_time_for

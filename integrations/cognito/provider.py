@@ -12,8 +12,8 @@ import httpx
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from domain.identity.addresses import account_name, normal_address
 from domain.identity.codes import normal_code
+from domain.identity.email_addresses import account_name, normal_address
 from domain.identity.model import UNKNOWN_CLIENT, Client, IdentityProblem, IdentityRefusal, Role, Tokens
 from domain.identity.ports import Account, ProviderUnavailableError
 from domain.text import normalized_text

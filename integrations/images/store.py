@@ -1,7 +1,7 @@
 """Chooses the image store from the settings."""
 
 from domain.images.ports import ImageStore
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from integrations.settings import Settings
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from domain.identity.addresses import normal_address, normal_address_or_none
+from domain.identity.email_addresses import normal_address, normal_address_or_none
 from domain.identity.ports import Account
 from domain.text import normalized_text
 from integrations.local_identity.tables import account_groups, accounts, resets, sign_ups

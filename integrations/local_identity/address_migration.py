@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, column, inspect, select, table, text, update
 
 from domain.column_types import Id
-from domain.identity.addresses import refuse_collisions, repaired_address
+from domain.identity.email_addresses import refuse_collisions, repaired_address
 from domain.unit_of_work import Store
 
 _ACCOUNTS = table("accounts", column("sub", Id()), column("email"))

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
-from domain.identity.addresses import normal_address, normal_address_or_none
 from domain.identity.codes import normal_code
+from domain.identity.email_addresses import normal_address, normal_address_or_none
 from integrations.local_identity.tables import resets, sign_ups
 
 MAX_OPEN_RECORDS = 10  # per address

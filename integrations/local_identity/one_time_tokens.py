@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from domain.identity.model import Client, ReusedCredential
 from domain.identity.pkce import challenge_of
+from integrations.answer_encryption import UnsealError, seal, unseal
 from integrations.local_identity.tables import authorization_codes, refresh_tokens
-from integrations.sealing import UnsealError, seal, unseal
 
 _REPEAT_WINDOW = timedelta(seconds=10)
 _SUCCESSOR = "successor of a refresh token"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from domain.clock import Clock, system_clock
-from domain.identity.addresses import normal_address
+from domain.identity.email_addresses import normal_address
 from domain.identity.model import (
     UNKNOWN_CLIENT,
     Client,

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from domain.column_types import Id, Instant
-from domain.identity.addresses import repaired_address
+from domain.identity.email_addresses import repaired_address
 from domain.identity.ports import ProviderUnavailableError
 from domain.unit_of_work import Store, is_unavailable
 from integrations.local_identity.address_migration import normalise_addresses

@@ -27,7 +27,7 @@ from cluster.load.benchmark.own_stack import larger_buffer_pool
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import percentile
 from cluster.load.generator import Answer
-from cluster.load.past import Past, some_members, write_past
+from cluster.load.past_visits import Past, some_members, write_past
 from cluster.load.scans import ScanWriter
 from domain.clock import system_clock
 from domain.memberships.ledger import EntryKind

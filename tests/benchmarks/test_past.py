@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, func, inspect, select, text
 
-from cluster.load.past import Past, WrittenPast, member_at, some_members, write_past
+from cluster.load.past_visits import Past, WrittenPast, member_at, some_members, write_past
 from cluster.load.seeding import WorldSpec, seed
 from cluster.load.world import MemberKind, World
 from cluster.local.mariadb import MariaDbServer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain.images.ports import ImagesUnavailableError
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from tests.contract.image_store_contract import KEY, LATER, WEBP, ImageStoreContract
 
 

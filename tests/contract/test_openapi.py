@@ -9,8 +9,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from deployments.http.api_rights import RIGHTS
+from deployments.http.error_codes import KINDS
 from deployments.http.errors_page import page
-from deployments.http.problem_kinds import KINDS
 from domain.unit_of_work import Store
 from tests.contract.openapi_contract import OpenApiContract
 from tests.servers import migrate

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from domain.companies.tables import companies
 from domain.gyms.gate_service import create_device, create_gate
-from domain.gyms.model import GymRefusal, Serves
+from domain.gyms.model import GateDirections, GymRefusal
 from domain.gyms.tables import gyms
 from domain.identity.tables import users
 from domain.ids import new_id
@@ -92,7 +92,7 @@ def _gym(connection: Connection, company: UUID, number: int, capacity: int, now:
 
 
 def _devices(connection: Connection, gym_id: UUID, number: int, now: datetime) -> list[Device]:
-    gate = create_gate(connection, gym_id, "Door", Serves.BOTH, now)
+    gate = create_gate(connection, gym_id, "Door", GateDirections.BOTH, now)
     assert not isinstance(gate, GymRefusal)
     made = []
     for place in range(number):

@@ -36,7 +36,7 @@ from domain.door.service import decide_batch
 from domain.gyms.tables import gyms
 from domain.identity.personal_data_service import begin_deleting, finish_deleting
 from domain.ids import new_id
-from domain.literals import read_id, read_instant
+from domain.sql_literals import read_id, read_instant
 from domain.unit_of_work import Store
 from tests.histories.facts import Visit
 from tests.histories.oracle import Oracle

@@ -123,7 +123,7 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "refund-unbounded",
         "a refund in part takes back days that are used up, or those of another payment",
-        "domain/memberships/bookings.py",
+        "domain/memberships/ledger_rules.py",
         [("days = min(share, balance.unused(order_id, today))", "days = share")],
         [
             f"{_REFUNDS}test_refund_in_part_of_the_first_of_two_takes_nothing_of_the_second",

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from cluster.errors import CommandError, ExitCode
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 
 
 class UsageError(CommandError):

@@ -10,7 +10,7 @@ from uuid import UUID
 from cluster.cli.api.errors import NotFoundError
 from cluster.cli.database import reading
 from cluster.errors import CommandError
-from domain.identity.addresses import normal_address_or_none
+from domain.identity.email_addresses import normal_address_or_none
 from domain.identity.model import Role, User, UserFilter, UserState
 from domain.identity.ports import Account
 from domain.identity.repository import UserRepository

@@ -9,7 +9,7 @@ from uuid import UUID
 from cluster.cli.api.client import Api, Document
 from cluster.cli.api.errors import NotFoundError, UsageError
 from cluster.cli.output import printable
-from domain.identity.addresses import normal_address_or_none
+from domain.identity.email_addresses import normal_address_or_none
 from domain.text import comparison_key
 
 _CANDIDATES = 5

@@ -20,7 +20,7 @@ from cluster.load.figures import Figures, faults_in
 from cluster.load.scans import ScanWriter
 from cluster.load.world import World
 from cluster.local.ports import LOOPBACK
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 from domain.unit_of_work import Store
 from integrations.settings import Settings
 

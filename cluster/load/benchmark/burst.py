@@ -1,4 +1,4 @@
-"""Many members arrive at once: what the doors of ten gyms answer, how soon, and how the rest is repeated."""
+"""A benchmark of a burst: many members scan at once at ten gyms, and refused scans are repeated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The settings on which durability rests: figures of a store that may forget are worth nothing."""
+"""Checks that database, Kafka and file system are durable: figures of a store that may lose data mean nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A scan's cost with a million members and years of visits, next to one with a thousand members and no past."""
+"""Measures a scan's cost with a million members and years of visits, next to a thousand members and no visits."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from cluster.load.benchmark.noop import FASTAPI
 from cluster.load.benchmark.own_stack import larger_buffer_pool
 from cluster.load.benchmark.traffic import ScanRun, ScanTraffic
 from cluster.load.figures import Figures
-from cluster.load.past import Past, some_members, write_past
+from cluster.load.past_visits import Past, some_members, write_past
 from cluster.load.world import World
 from domain.clock import system_clock
 

@@ -18,7 +18,7 @@ from cluster.load.scans import ScanWriter
 from cluster.load.seeding import WorldSpec, retire_world, seed
 from cluster.load.world import BENCHMARK_SHARES, Shares, World
 from cluster.local.ports import LOOPBACK
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 from domain.clock import system_clock
 from domain.door.reconcile import disagreements
 from domain.ids import new_id

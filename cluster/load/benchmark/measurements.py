@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from cluster.load.benchmark.processes import Snapshot, cpu_between, machine_busy_s, processes_of, snapshot
 from cluster.load.figures import Figures, percentile, ratio, rounded
-from cluster.load.generator import Answer, Driven, GeneratorProcess, Job
-from cluster.local.record import StackRecord
+from cluster.load.generator import Answer, GeneratorProcess, Job, JobResult
+from cluster.local.stack_record import StackRecord
 
 GENERATOR = "load_generator"
 _LATE_S = 0.005
@@ -22,7 +22,7 @@ class Measured:
         busy_s: for how long the machine's processors worked meanwhile, for any program.
     """
 
-    driven: Driven
+    driven: JobResult
     before: Snapshot
     after: Snapshot
     busy_s: float

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from cluster.errors import CommandError
 from cluster.local.ray_head import ray_environment
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 
 FASTAPI, LEAN = "FastApiNoop", "LeanNoop"
 PATHS = {FASTAPI: "/bench/fastapi", LEAN: "/bench/lean"}

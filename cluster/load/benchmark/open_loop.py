@@ -8,7 +8,7 @@ from cluster.load.benchmark.measured_stack import MeasuredStack
 from cluster.load.benchmark.noop import FASTAPI, LEAN
 from cluster.load.benchmark.traffic import ScanTraffic
 from cluster.load.figures import Figures, ratio
-from cluster.load.generator import Driven
+from cluster.load.generator import JobResult
 
 LANES = 256
 _WARM_UP_S = 2.0
@@ -42,7 +42,7 @@ def measure_open_loop(stack: MeasuredStack, traffic: ScanTraffic, greatest: floa
 
 def offer_scans(
     stack: MeasuredStack, traffic: ScanTraffic, rate: float, *, warm_up: bool = True
-) -> tuple[Figures, Driven]:
+) -> tuple[Figures, JobResult]:
     """Send scans at a steady rate, after a short warm-up."""
     if warm_up:
         traffic.offer(rate, LANES, _WARM_UP_S)

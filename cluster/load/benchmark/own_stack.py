@@ -1,4 +1,4 @@
-"""A stack of the full profile for one benchmark, and a larger MariaDB for a large past."""
+"""Starts a stack of the full profile for one benchmark, with a larger MariaDB for the benchmark `large_past`."""
 
 import getpass
 import os
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from cluster.errors import CommandError
 from cluster.local.ports import free_port
-from cluster.local.record import StackRecord, read_record, record_file
+from cluster.local.stack_record import StackRecord, read_record, record_file
 from integrations.settings import Profile, Settings
 
 _UP_WITHIN_S = 600.0  # MariaDB and Kafka may have to be installed first

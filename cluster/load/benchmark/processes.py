@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 
 _REPLICA = re.compile(r"ray::ServeReplica:[^:]*:(\w+)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -12,7 +12,7 @@ from cluster.load.benchmark.measured_stack import MeasuredStack
 from cluster.load.benchmark.measurements import Measured, Rate, offered_figures, rate_of
 from cluster.load.benchmark.scan_plan import Lane, Planner
 from cluster.load.figures import Figures
-from cluster.load.generator import Answer, Driven, at_once, steady
+from cluster.load.generator import Answer, JobResult, at_once, steady
 from cluster.load.oracle import AnswerLog, read_answer
 from cluster.load.scans import Scan
 from cluster.load.world import World
@@ -54,7 +54,7 @@ class Checked:
         return len(self.given) / len({answer.decided_at for answer in self.given}) if self.given else 0.0
 
 
-def check(plan: Sequence[Lane], driven: Driven, log: AnswerLog) -> Checked:
+def check(plan: Sequence[Lane], driven: JobResult, log: AnswerLog) -> Checked:
     """Compare every answer with the right one, and log it.
 
     Args:
@@ -146,7 +146,7 @@ class ScanTraffic:
         checked = check(plan, measured.driven, self._stack.log)
         return ScanRun(rate_of(measured, checked.errors), checked, measured.driven.ran_out)
 
-    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Figures, Driven]:
+    def offer(self, rate: float, lanes: int, seconds: float) -> tuple[Figures, JobResult]:
         """Send scans at a steady rate (open loop). A scan that could not be sent counts among the errors."""
         wanted = round(rate * seconds)
         plan = self._mixed(lanes, ceil(wanted / lanes) * lanes, seconds)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.load.rush.log import RushLog, Stage
-from cluster.load.rush.pace import Pace
+from cluster.load.rush.simulated_clock import SimulatedClock
 from cluster.load.rush.summary import latency_of
 from cluster.load.rush.visitors import time_of_day
 from cluster.load.world import World
@@ -50,16 +50,16 @@ class Display:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, stage: Stage, pace: Pace, log: RushLog) -> None:
+    def show(self, stage: Stage, clock: SimulatedClock, log: RushLog) -> None:
         """Update the live view, or write a line if it is time for one."""
         if self._live is not None:
-            self._live.update(self._view(stage, pace, log), refresh=True)
+            self._live.update(self._view(stage, clock, log), refresh=True)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LINE_EVERY_S
             inside = len(log.answers.inside)
-            self._console.print(f"{_headline(stage, pace, log)}  {inside} inside", markup=False)
+            self._console.print(f"{_headline(stage, clock, log)}  {inside} inside", markup=False)
 
-    def _view(self, stage: Stage, pace: Pace, log: RushLog) -> Group:
+    def _view(self, stage: Stage, clock: SimulatedClock, log: RushLog) -> Group:
         gyms = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
         for gym, inside in islice(zip(self._world.gyms, log.occupancy(self._world.gym_ids), strict=True), _ROWS):
             style = "red" if inside >= gym.capacity else "cyan"
@@ -70,19 +70,19 @@ class Display:
         more = len(self._world.gyms) - _ROWS
         rest = [Text(f"and {more} more gyms")] if more > 0 else []
         refusals = [Text(f"refused: {refused}")] if refused else []
-        return Group(Text(_headline(stage, pace, log), style="bold"), gyms, *rest, *refusals)
+        return Group(Text(_headline(stage, clock, log), style="bold"), gyms, *rest, *refusals)
 
 
-def _headline(stage: Stage, pace: Pace, log: RushLog) -> str:
-    since = pace.seconds - _LATEST_S
+def _headline(stage: Stage, clock: SimulatedClock, log: RushLog) -> str:
+    since = clock.seconds - _LATEST_S
     latest = []
     for record in reversed(log.records):
         if record.second < since:
             break
         latest.append(record.took_s)
     latency = latency_of(latest)
-    rate = len(latest) / min(_LATEST_S, max(1.0, pace.seconds))
-    when = time_of_day(min(pace.minute, pace.minutes), pace.minutes) if stage is Stage.RUSH else ""
-    activity = "stopping: waiting for scans under way" if pace.is_stopped else _STAGES[stage]
+    rate = len(latest) / min(_LATEST_S, max(1.0, clock.seconds))
+    when = time_of_day(min(clock.minute, clock.minutes), clock.minutes) if stage is Stage.RUSH else ""
+    activity = "stopping: waiting for scans under way" if clock.is_stopped else _STAGES[stage]
     figures = f"{rate:.0f} scans/s  p50 {latency['p50_ms']:.0f} ms  p99 {latency['p99_ms']:.0f} ms"
     return "  ".join(filter(None, (when, activity, figures)))

@@ -1,4 +1,4 @@
-"""Every scan of a rush, and who must be inside."""
+"""The log of a rush: every scan, and which members must be inside."""
 
 from collections import Counter
 from collections.abc import Sequence

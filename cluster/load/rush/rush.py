@@ -21,8 +21,8 @@ from cluster.load.http_client import Client, ConnectionPool
 from cluster.load.rush.chart import draw
 from cluster.load.rush.display import Display
 from cluster.load.rush.log import RushLog, Stage
-from cluster.load.rush.pace import Pace
 from cluster.load.rush.scanner import PATIENCE_S, RESPONSE_WITHIN_S, Scanner
+from cluster.load.rush.simulated_clock import SimulatedClock
 from cluster.load.rush.summary import check_invariants, summarize
 from cluster.load.rush.visit import Visit, leave
 from cluster.load.rush.visitors import SHARES, RushOptions, Visitor, capacities, plan_visitors
@@ -30,7 +30,7 @@ from cluster.load.scans import ScanWriter
 from cluster.load.seeding import WorldSpec, company_name, seed, withdraw_devices
 from cluster.load.world import Member, World
 from cluster.local.ports import LOOPBACK
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 from domain.clock import system_clock
 from domain.ids import new_id
 from domain.unit_of_work import Store
@@ -63,7 +63,7 @@ class Rush:
     visitors: Sequence[Visitor]
     writer: ScanWriter
     log: RushLog
-    show: Callable[[Stage, Pace, RushLog], None]
+    show: Callable[[Stage, SimulatedClock, RushLog], None]
     now: Callable[[], datetime] = system_clock
     patience_s: float = PATIENCE_S
     is_interrupted: bool = False
@@ -78,65 +78,65 @@ class Rush:
         Raises:
             asyncio.CancelledError: a second Ctrl-C.
         """
-        pace = Pace(self.options.speed, self.options.minutes, self.now)
-        scanner = Scanner(client, self.writer, self.log, pace, self.patience_s)
-        watching = asyncio.ensure_future(self._watch(pace))
+        clock = SimulatedClock(self.options.speed, self.options.minutes, self.now)
+        scanner = Scanner(client, self.writer, self.log, clock, self.patience_s)
+        watching = asyncio.ensure_future(self._watch(clock))
         try:
-            with self._stoppable(pace):
-                await self._run_stages(scanner, pace)
+            with self._stoppable(clock):
+                await self._run_stages(scanner, clock)
         finally:
-            self.minutes_done = min(pace.minute, self.options.minutes)
+            self.minutes_done = min(clock.minute, self.options.minutes)
             watching.cancel()
-        self.show(self.log.stage, pace, self.log)
+        self.show(self.log.stage, clock, self.log)
 
-    async def _run_stages(self, scanner: Scanner, pace: Pace) -> None:
+    async def _run_stages(self, scanner: Scanner, clock: SimulatedClock) -> None:
         left_inside = self.world.left_inside
         self.log.answers.inside |= {member.id: gym_id for member, gym_id in left_inside}
         await self._let_out(scanner, [member for member, _ in left_inside])
         self.log.stage = Stage.FILLING
         visits = [Visit(self.world, scanner, visitor, self.options.seed) for visitor in self.visitors]
         early = [visit for visit, visitor in zip(visits, self.visitors, strict=True) if visitor.arrives < 0]
-        begin = pace.seconds
+        begin = clock.seconds
         await _all(visit.enter_before(begin + place / _MOVING_RATE) for place, visit in enumerate(early))
-        if pace.is_stopped:
+        if clock.is_stopped:
             return
         self.log.stage = Stage.RUSH
-        pace.begin()
+        clock.begin()
         await _all(visit.run() for visit in visits)
-        await pace.until_minute(self.options.minutes)
-        self.minutes_done = min(pace.minute, self.options.minutes)
-        if not self.options.leave_inside and not pace.is_stopped:
+        await clock.until_minute(self.options.minutes)
+        self.minutes_done = min(clock.minute, self.options.minutes)
+        if not self.options.leave_inside and not clock.is_stopped:
             self.log.stage = Stage.LETTING_OUT
             by_id = {member.id: member for member in self.world.members}
             await self._let_out(scanner, [by_id[member_id] for member_id in self.log.answers.inside])
 
     async def _let_out(self, scanner: Scanner, members: Sequence[Member]) -> None:
-        pace, begin = scanner.pace, scanner.pace.seconds
+        clock, begin = scanner.clock, scanner.clock.seconds
         random = Random(self.options.seed)  # noqa: S311 - draws gates, guards nothing
         gates = {gym.id: gym.gates for gym in self.world.gyms}
 
         async def let_out(member: Member, second: float) -> None:
             gate = random.choice(gates[self.log.answers.inside[member.id]])
-            due = await pace.until_second(second)
+            due = await clock.until_second(second)
             if due is not None:
                 await leave(scanner, member, gate, due, random)
 
         await _all(let_out(member, begin + place / _MOVING_RATE) for place, member in enumerate(members))
 
-    async def _watch(self, pace: Pace) -> None:
+    async def _watch(self, clock: SimulatedClock) -> None:
         while True:
-            self.show(self.log.stage, pace, self.log)
+            self.show(self.log.stage, clock, self.log)
             await asyncio.sleep(0.25)
 
     @contextmanager
-    def _stoppable(self, pace: Pace) -> Iterator[None]:
+    def _stoppable(self, clock: SimulatedClock) -> Iterator[None]:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def stop() -> None:
             if self.is_interrupted and task is not None:
                 task.cancel()
             self.is_interrupted = True
-            pace.stop()
+            clock.stop()
 
         for number in _STOPPING:
             loop.add_signal_handler(number, stop)

@@ -9,7 +9,7 @@ from cluster.load.http_client import Client, NoResponseError, Response
 from cluster.load.oracle import Expected, read_answer
 from cluster.load.passes import Pass
 from cluster.load.rush.log import RecordedScan, RushLog
-from cluster.load.rush.pace import Pace
+from cluster.load.rush.simulated_clock import SimulatedClock
 from cluster.load.scans import Scan, ScanWriter
 from cluster.load.world import Gate
 from domain.door.model import Direction, Reason, ScanAnswer
@@ -26,7 +26,7 @@ _RETRY = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class PassPresentation:
     """A phone shown at a gate.
 
     Args:
@@ -65,25 +65,32 @@ class Scanner:
     client: Client
     writer: ScanWriter
     log: RushLog
-    pace: Pace
+    clock: SimulatedClock
     patience_s: float = PATIENCE_S
 
-    async def scan(self, showing: Showing, random: Random) -> ScanAnswer | None:
+    async def scan(self, presentation: PassPresentation, random: Random) -> ScanAnswer | None:
         """Scan, again with a new id while the answer is `too_late`; None: no decision is known."""
-        due = showing.due
+        due = presentation.due
         for _ in range(_TRIES):
-            device = random.choice(showing.gate.devices)
-            scan = Scan(str(new_id()), showing.gate, device, showing.direction, showing.shown, showing.expected)
+            device = random.choice(presentation.gate.devices)
+            scan = Scan(
+                str(new_id()),
+                presentation.gate,
+                device,
+                presentation.direction,
+                presentation.shown,
+                presentation.expected,
+            )
             reply = await self._send(scan)
             if reply is None:
                 return None
-            self._record(scan, reply, showing, due)
+            self._record(scan, reply, presentation, due)
             if reply.answer.reason is Reason.TOO_LATE:
-                due = self.pace.seconds
+                due = self.clock.seconds
                 continue
-            if found := scan.faults(reply.answer, self.pace.now(), repeated=reply.repeats > 0):
+            if found := scan.faults(reply.answer, self.clock.now(), repeated=reply.repeats > 0):
                 self.log.answers.add_fault(f"{scan.direction} at {scan.gate.name}: {', '.join(found)}")
-            if showing.is_lost:
+            if presentation.is_lost:
                 await asyncio.sleep(random.uniform(*_LOST_FOR_S))
                 again = await self._send(scan)
                 if again is not None:
@@ -91,18 +98,18 @@ class Scanner:
             return reply.answer
         return None
 
-    def _record(self, scan: Scan, reply: _Reply, showing: Showing, due: float) -> None:
-        now = self.pace.seconds
+    def _record(self, scan: Scan, reply: _Reply, presentation: PassPresentation, due: float) -> None:
+        now = self.clock.seconds
         record = RecordedScan(
             stage=self.log.stage,
             gym_id=scan.gate.gym_id,
-            minute=self.pace.minute,
+            minute=self.clock.minute,
             second=now,
             took_s=now - due,
-            late_s=max(0.0, self.pace.second_of(reply.sent) - due),
+            late_s=max(0.0, self.clock.second_of(reply.sent) - due),
             repeats=reply.repeats,
             answer=reply.answer,
-            is_held_up=showing.is_held_up,
+            is_held_up=presentation.is_held_up,
         )
         self.log.record(scan, record)
 
@@ -116,8 +123,8 @@ class Scanner:
 
     async def _sent(self, scan: Scan) -> _Reply | None:
         content = self.writer.request(scan)
-        clock = asyncio.get_running_loop().time
-        repeats, first = 0, clock()
+        loop_time = asyncio.get_running_loop().time
+        repeats, first = 0, loop_time()
         until = first + self.patience_s
         while True:
             try:
@@ -130,9 +137,9 @@ class Scanner:
                     answer = self._answer(response)
                     return None if answer is None else _Reply(answer, repeats, first)
                 pause = _PAUSE_WHEN_ASKED_S if response.retry_after else _PAUSE_S
-            if clock() + pause > until:
+            if loop_time() + pause > until:
                 self.log.answers.unanswered += 1
-                self.pace.stop()
+                self.clock.stop()
                 return None
             await asyncio.sleep(pause)
             repeats += 1

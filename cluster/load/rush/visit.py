@@ -6,7 +6,7 @@ from random import Random
 from cluster.load import oracle
 from cluster.load.oracle import Expected
 from cluster.load.passes import Pass, Phone, seconds_until_valid
-from cluster.load.rush.scanner import Scanner, Showing
+from cluster.load.rush.scanner import PassPresentation, Scanner
 from cluster.load.rush.visitors import AGAIN_AFTER_MINUTES, Oddity, Visitor
 from cluster.load.world import Gate, Member, World
 from domain.door.model import Direction, Outcome, Reason, ScanAnswer
@@ -37,7 +37,7 @@ class Visit:
     def __init__(self, world: World, scanner: Scanner, visitor: Visitor, seed: int) -> None:
         self._world = world
         self._scanner = scanner
-        self._pace = scanner.pace
+        self._clock = scanner.clock
         self._visitor = visitor
         self._member = world.members[visitor.member]
         self._random = Random(f"{seed} {visitor.member}")  # noqa: S311 - draws behaviour, guards nothing
@@ -48,7 +48,7 @@ class Visit:
 
     async def enter_before(self, second: float) -> None:
         """Enter at a real second, before simulated time runs."""
-        due = await self._pace.until_second(second)
+        due = await self._clock.until_second(second)
         if due is not None:
             await self._enter(due)
 
@@ -56,13 +56,13 @@ class Visit:
         """The visit as planned, until the rush is over."""
         visitor = self._visitor
         if visitor.arrives >= 0:
-            due = await self._pace.until_minute(visitor.arrives)
+            due = await self._clock.until_minute(visitor.arrives)
             if due is None:
                 return
             await self._arrive(due)
         if not self._is_inside:
             return
-        due = await self._pace.until_minute(max(visitor.leaves, self._pace.minute))
+        due = await self._clock.until_minute(max(visitor.leaves, self._clock.minute))
         if due is None:
             return
         if visitor.forgets:
@@ -75,16 +75,16 @@ class Visit:
         due: float | None = first
         if self._visitor.oddity in {Oddity.SCREENSHOT, Oddity.FORGED}:
             await self._show_invalid_pass(first)
-            due = await self._pace.pause(self._random.uniform(*_SOON_S))
+            due = await self._clock.pause(self._random.uniform(*_SOON_S))
         entry = await self._enter(due)
         if entry is not None and entry.answer.reason is Reason.GYM_FULL and self._visitor.comes_again:
-            again = await self._pace.until_minute(self._pace.minute + AGAIN_AFTER_MINUTES)
+            again = await self._clock.until_minute(self._clock.minute + AGAIN_AFTER_MINUTES)
             entry = await self._enter(again)
         if entry is not None and self._is_inside:
             await self._reuse(entry)
 
     async def _show_invalid_pass(self, due: float) -> None:
-        now = self._pace.now()
+        now = self._clock.now()
         if self._visitor.oddity is Oddity.FORGED:
             await self._show(self._gate, self._phone.forged(now), oracle.forged(), due)
         else:
@@ -93,22 +93,22 @@ class Visit:
     async def _enter(self, due: float | None) -> _Entry | None:
         """Enter; with another pass, where the one that was shown expired before it was answered."""
         for _ in range(_MAX_PASSES):
-            shown = self._phone.current(self._pace.now())
-            too_new_s = seconds_until_valid(shown, self._pace.now())
+            shown = self._phone.current(self._clock.now())
+            too_new_s = seconds_until_valid(shown, self._clock.now())
             if too_new_s and due is not None:
-                due = await self._pace.pause(too_new_s)
+                due = await self._clock.pause(too_new_s)
             if due is None:
                 return None
             expected = oracle.entry(self._member, shown, may_be_full=True)
-            is_lost = self._visitor.loses_entry and self._pace.has_begun
-            showing = Showing(self._gate, Direction.ENTER, shown, expected, due, is_lost)
-            answer = await self._scanner.scan(showing, self._random)
+            is_lost = self._visitor.loses_entry and self._clock.has_begun
+            presentation = PassPresentation(self._gate, Direction.ENTER, shown, expected, due, is_lost)
+            answer = await self._scanner.scan(presentation, self._random)
             if answer is None:
                 return None
             if answer.reason is not Reason.EXPIRED_PASS:
                 self._is_inside = answer.outcome is Outcome.ENTERED
                 return _Entry(answer, shown)
-            due = await self._pace.pause(0)
+            due = await self._clock.pause(0)
         return None
 
     async def _reuse(self, entry: _Entry) -> None:
@@ -116,10 +116,10 @@ class Visit:
         oddity, member, visitor = self._visitor.oddity, self._member, self._visitor
         if oddity not in {Oddity.HELD_UP, Oddity.COPIED, Oddity.PASSED_BACK}:
             return
-        due = await self._pace.pause(self._random.uniform(*_SOON_S))
+        due = await self._clock.pause(self._random.uniform(*_SOON_S))
         if due is None:
             return
-        now = self._pace.now()
+        now = self._clock.now()
         if oddity is Oddity.COPIED:
             gate = self._world.gyms[visitor.other_gym].gates[visitor.other_gate]
             await self._show(gate, entry.shown, oracle.copied(member, entry.shown, now), due)
@@ -130,20 +130,20 @@ class Visit:
                 await self._show(self._gate, self._phone.current(now), expected, due, is_held_up=True)
         else:
             following = self._phone.following()
-            due = await self._pace.pause(seconds_until_valid(following, now))
+            due = await self._clock.pause(seconds_until_valid(following, now))
             if due is not None:
                 gate_beside = self._gates[(visitor.gate + 1) % len(self._gates)]
                 await self._show(gate_beside, following, oracle.passed_back(member, following), due)
 
     async def _show(self, gate: Gate, shown: Pass, expected: Expected, due: float, *, is_held_up: bool = False) -> None:
-        showing = Showing(gate, Direction.ENTER, shown, expected, due, is_held_up=is_held_up)
-        await self._scanner.scan(showing, self._random)
+        presentation = PassPresentation(gate, Direction.ENTER, shown, expected, due, is_held_up=is_held_up)
+        await self._scanner.scan(presentation, self._random)
 
 
 async def leave(
     scanner: Scanner, member: Member, gate: Gate, due: float, random: Random, *, is_lost: bool = False
 ) -> None:
     """Somebody scans on the way out."""
-    shown = Phone(member, random).current(scanner.pace.now())
-    showing = Showing(gate, Direction.LEAVE, shown, oracle.exit_(member), due, is_lost)
-    await scanner.scan(showing, random)
+    shown = Phone(member, random).current(scanner.clock.now())
+    presentation = PassPresentation(gate, Direction.LEAVE, shown, oracle.exit_(member), due, is_lost)
+    await scanner.scan(presentation, random)

@@ -7,7 +7,7 @@ from cluster.local.doctor.machine import check_machine
 from cluster.local.doctor.servers import check_api, check_pass_keys, check_servers
 from cluster.local.doctor.stack import check_folders, check_leftovers, check_ports, check_programs
 from cluster.local.doctor.web_clients import check_web_clients
-from cluster.local.record import StackRecord, read_record
+from cluster.local.stack_record import StackRecord, read_record
 from integrations.settings import Profile, Settings
 
 

@@ -16,7 +16,7 @@ from cluster.local.doctor.finding import Finding
 from cluster.local.folders import run_dir
 from cluster.local.install import KAFKA_VERSION, kafka_lib, missing_packages, program
 from cluster.local.ports import PortBlock, listener_of
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 from integrations.settings import Profile, Settings
 
 _RUN_FOLDER = re.compile(r"fm-[0-9a-f]{10}")

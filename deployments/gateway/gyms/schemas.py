@@ -11,7 +11,7 @@ from deployments.http.calendar_days import Day
 from deployments.http.request_body import RequestBody
 from deployments.http.schemas import Document, Name
 from deployments.http.text import LINE, PARAGRAPHS
-from domain.gyms.model import DeviceAtGate, GymDetails, NewDevice, Serves
+from domain.gyms.model import DeviceAtGate, GateDirections, GymDetails, NewDevice
 from domain.gyms.opening_hours import OpeningException, OpeningHours, change_after, is_open
 from domain.gyms.rules import time_zones
 from domain.gyms.timetable import GymHours, Timetable, clock_time
@@ -208,7 +208,7 @@ class GateDocument(Document):
     id: UUID
     gym_id: UUID
     name: str
-    serves: Serves
+    serves: GateDirections
     created_at: datetime
     version: int
 
@@ -217,14 +217,14 @@ class NewGate(RequestBody):
     """A gate to create."""
 
     name: Name
-    serves: Serves
+    serves: GateDirections
 
 
 class GateChanges(RequestBody):
     """Changes of a gate; a field that is left out stays as it is."""
 
     name: Name | None = None
-    serves: Serves | None = None
+    serves: GateDirections | None = None
 
 
 class NewDeviceDocument(RequestBody):

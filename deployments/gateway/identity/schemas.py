@@ -11,7 +11,7 @@ from deployments.http.request_body import RequestBody
 from deployments.http.schemas import Document
 from deployments.http.text import ADDRESS, LINE
 from deployments.identity.signed_in import SignedIn
-from domain.identity.addresses import LONGEST
+from domain.identity.email_addresses import LONGEST
 from domain.identity.model import Change, Role, Session, User, UserState
 
 # The pattern of a normalised address. `normal_address` is a little stricter: it also refuses invisible characters.

@@ -32,7 +32,7 @@ from domain.door.model import EndVisitRequest, Inferred
 from domain.identity.model import Role, UserFilter, UserState
 from domain.identity.ports import RoleAction
 from domain.ids import new_id
-from domain.images.model import Shelf, Size
+from domain.images.model import ImagePrefix, Size
 from integrations.kafka.messages import EndVisitCommand
 
 me_router = guarded_router("identity")
@@ -106,7 +106,7 @@ async def member_picture(
     is_member = isinstance(principal, UserPrincipal) and not principal.is_staff
     if is_member and await deps.gym(PictureService.picture_of, principal.id) != sha256:
         raise no_picture()
-    return await deps.pictures.show(Shelf.MEMBERS, sha256, size, UNCHANGING, if_none_match)
+    return await deps.pictures.show(ImagePrefix.MEMBERS, sha256, size, UNCHANGING, if_none_match)
 
 
 @users_router.get("/users", summary="List users")

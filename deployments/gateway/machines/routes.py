@@ -39,7 +39,7 @@ from deployments.http.refusals import raise_on_refusal
 from deployments.http.route_guard import guarded_router
 from deployments.http.uploads import PROBLEMS as UPLOAD_PROBLEMS
 from domain.door.machine_model import MachineAction
-from domain.images.model import Shelf, Size
+from domain.images.model import ImagePrefix, Size
 from domain.machines.model import MachineFilter
 
 router = guarded_router("machines")
@@ -162,7 +162,7 @@ async def image(machine_id: UUID, deps: Deps, size: Size = Size.LARGE, if_none_m
     shown = raise_on_refusal(await deps.gym(MachineService.machine, machine_id))
     if shown.image is None:
         raise no_picture()
-    return await deps.pictures.show(Shelf.MACHINES, shown.image, size, ASK_AGAIN, if_none_match)
+    return await deps.pictures.show(ImagePrefix.MACHINES, shown.image, size, ASK_AGAIN, if_none_match)
 
 
 @router.put(
@@ -190,7 +190,7 @@ async def machine_picture(
     sha256: Sha256, deps: Deps, size: Size = Size.LARGE, if_none_match: NoneMatch = None
 ) -> Response:
     """Get a picture of a machine by its hash. The picture at this address never changes."""
-    return await deps.pictures.show(Shelf.MACHINES, sha256, size, UNCHANGING, if_none_match)
+    return await deps.pictures.show(ImagePrefix.MACHINES, sha256, size, UNCHANGING, if_none_match)
 
 
 @router.get(

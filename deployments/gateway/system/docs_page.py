@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 from integrations.rendering.page_headers import ICON, page_policy
 
 _STYLE = """

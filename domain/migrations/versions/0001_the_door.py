@@ -1,4 +1,4 @@
-"""The door."""
+"""Gyms, gates, devices, opening hours, users, plans, memberships, scans, visits, the outbox."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Machines and their use, days out of the ordinary, pairing of devices, head counts, scans of a door that was cut off.
+"""Machines and their use, exceptional opening hours, device pairing, head counts, offline scans.
 
 Revision ID: 0003
 Revises: 0002

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from domain.column_types import Instant, code
-from domain.migrations.existing import existing_columns, existing_tables
+from domain.migrations.existing_schema import existing_columns, existing_tables
 
 revision = "0006"
 down_revision = "0005"

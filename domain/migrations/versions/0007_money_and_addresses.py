@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from domain.column_types import Id
-from domain.identity.addresses import usable_address
+from domain.identity.email_addresses import usable_address
 
 revision = "0007"
 down_revision = "0006"

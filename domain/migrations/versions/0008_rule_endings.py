@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from domain.column_types import Id, Instant, code
-from domain.migrations.existing import existing_checks, existing_columns
+from domain.migrations.existing_schema import existing_checks, existing_columns
 
 revision = "0008"
 down_revision = "0007"

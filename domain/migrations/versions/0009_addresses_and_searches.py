@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from domain.column_types import Id, exact
-from domain.identity.addresses import refuse_collisions, repaired_address, usable_address
+from domain.identity.email_addresses import refuse_collisions, repaired_address, usable_address
 from domain.text import search_key
 
 revision = "0009"

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, insert, inspect, select
 
-from cluster.backup import load
+from cluster.backup import load_rows
 from cluster.errors import CommandError
 from domain.identity.tables import users
 from domain.tables import metadata
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.check
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "_LARGE_TABLE", 1)
+    monkeypatch.setattr(load_rows, "_LARGE_TABLE", 1)
 
 
 def indexes_of(url: str) -> dict[str, list[tuple[str, tuple[str | None, ...], bool]]]:

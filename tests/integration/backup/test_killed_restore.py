@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.local.mariadb import MariaDbServer
-from cluster.local.record import read_record
+from cluster.local.stack_record import read_record
 from domain.identity.tables import users
 from domain.unit_of_work import Store
 from tests.servers import migrate

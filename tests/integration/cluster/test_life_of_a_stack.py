@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.local.record import read_record
+from cluster.local.stack_record import read_record
 from tests.stacks import STARTS_WITHIN_S, TestedStack, living
 from tests.waiting import wait_until
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from domain.door.reconcile import disagreements
-from domain.gyms.model import Serves
+from domain.gyms.model import GateDirections
 from domain.identity.model import Role
 from domain.ids import new_id
 from tests.integration.door.scan_pipeline import LONG_DAYS, HealthyDoor, ScanPipeline, is_late
@@ -204,7 +204,10 @@ def _json(body: object) -> bytes:
 
 
 def _victim(path: ScanPipeline) -> Victim:
-    at, (user, *members) = path.harness.gym_with_gate(Serves.BOTH), path.world.members(MEMBERS + 1, days=LONG_DAYS)
+    at, (user, *members) = (
+        path.harness.gym_with_gate(GateDirections.BOTH),
+        path.world.members(MEMBERS + 1, days=LONG_DAYS),
+    )
     return Victim(
         at,
         members,

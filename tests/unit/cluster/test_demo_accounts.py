@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cluster.demo import read_demo, seed_demo
+from cluster.demo_data import read_demo, seed_demo
 from domain.identity.model import Tokens
 from domain.identity.tables import users
 from domain.unit_of_work import Store

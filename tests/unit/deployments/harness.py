@@ -30,7 +30,7 @@ from deployments.qr.assembly import ScannerBackends, assemble_scanner
 from deployments.qr.passes import ImageKind, IssuedPass
 from deployments.service_host import MethodName, ServiceHost, name_of
 from domain.door.model import ExpireVisitsRequest, OfflineScan, PassReading, PassStatus, ScanRequest
-from domain.gyms.model import Serves
+from domain.gyms.model import GateDirections
 from domain.gyms.rules import hash_secret, write_credential
 from domain.gyms.tables import gate_devices, gates
 from domain.idempotency import IdempotentRequest, KeyState
@@ -39,7 +39,7 @@ from domain.ids import new_id
 from domain.images.model import StoredImage
 from domain.images.ports import ImagesUnavailableError
 from integrations.device_cookies import DeviceCookies
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from integrations.kafka.door_commands import NoAnswerInTime
 from integrations.kafka.messages import (
     DoorCommand,
@@ -482,12 +482,12 @@ class Harness:
         (result,) = self.world.ask(command.scan if isinstance(command, ScanCommand) else command.offline)
         return reply(command.command_id, result)
 
-    def gym_with_gate(self, serves: Serves = Serves.BOTH, capacity: int = 100) -> GymWithGate:
+    def gym_with_gate(self, serves: GateDirections = GateDirections.BOTH, capacity: int = 100) -> GymWithGate:
         gym = self.world.gym(capacity)
         gate = self.gate(gym, serves)
         return GymWithGate(gym, gate, self.device(gate))
 
-    def gate(self, gym: UUID, serves: Serves = Serves.BOTH) -> UUID:
+    def gate(self, gym: UUID, serves: GateDirections = GateDirections.BOTH) -> UUID:
         gate = new_id()
         with self.world.store.writing() as connection:
             connection.execute(

@@ -16,9 +16,9 @@ from pydantic import BaseModel, TypeAdapter
 from ray._common.formatters import JSONFormatter
 
 from deployments.gateway.identity.schemas import PersonName
-from deployments.http.logged_paths import logged_path, words_of
+from deployments.http.path_redaction import logged_path, words_of
 from deployments.service_host import DatabaseUnavailableError
-from domain.identity.addresses import CollidingAddressesError, normal_address
+from domain.identity.email_addresses import CollidingAddressesError, normal_address
 from domain.identity.model import Role
 from domain.ids import new_id
 from domain.unit_of_work import Store

@@ -11,7 +11,7 @@ from deployments.gym.services import gym_services
 from domain.companies.tables import companies
 from domain.door.model import Direction, DoorResult, Reason, ScanAnswer
 from domain.door.service import decide_batch
-from domain.gyms.model import Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
+from domain.gyms.model import Gate, GateDirections, Gym, GymDetails, GymProblem, GymRefusal, NewDevice
 from domain.gyms.opening_hours import OpeningHours
 from domain.gyms.tables import gate_devices, opening_hours
 from domain.gyms.timetable import GymHours, Timetable
@@ -48,7 +48,7 @@ def test_of_admins_who_read_one_version_one_changes_it(world: World) -> None:
     assert refusals(at_once(set_hours)) == [GymProblem.CHANGED_MEANWHILE] * (TOGETHER - 1)
     with world.store.reading() as connection:
         assert connection.execute(select(func.count()).select_from(opening_hours)).scalar_one() == 1
-    gate = services.gates.create(gym, "Front", Serves.BOTH)
+    gate = services.gates.create(gym, "Front", GateDirections.BOTH)
     assert isinstance(gate, Gate)
     renamed = at_once(lambda turn: services.gates.change(gate.id, f"Gate {turn}", None, 1))
     assert refusals(renamed) == [GymProblem.CHANGED_MEANWHILE] * (TOGETHER - 1)
@@ -86,7 +86,7 @@ def test_nobody_is_inside_a_gym_that_was_retired_as_empty(world: World) -> None:
 
 def test_of_those_who_show_one_code_one_becomes_its_device(world: World) -> None:
     services = gym_services(world.store, world.clock)
-    gate = services.gates.create(world.gym(), "Front", Serves.BOTH)
+    gate = services.gates.create(world.gym(), "Front", GateDirections.BOTH)
     assert isinstance(gate, Gate)
     pairing = services.pairings.create(gate.id, "Reader", new_id(), "http://gym.test/pair")
     assert not isinstance(pairing, GymRefusal)

@@ -15,12 +15,12 @@ from domain.door.tables import open_machine_uses
 from domain.gyms.model import GymProblem, GymRefusal
 from domain.gyms.tables import gyms
 from domain.ids import new_id
-from domain.images.model import Shelf
+from domain.images.model import ImagePrefix
 from domain.images.repository import shown_names
 from domain.machines.model import Machine, MachineChange, MachineFilter, MachineText
 from domain.paging import PageRequest
 from domain.unit_of_work import Store
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from tests.sample_pictures import file_of, halves
 from tests.world import START, World
 
@@ -120,5 +120,5 @@ def test_lists_are_the_same_on_every_database(world: World, services: GymService
     assert listed(MachineFilter(free=False)) == [second.id]
     with hasty.reading() as connection:
         assert first.image is not None
-        assert shown_names(connection, Shelf.MACHINES, [first.image, "0" * 64]) == {first.image}
-        assert shown_names(connection, Shelf.MEMBERS, [first.image]) == set()
+        assert shown_names(connection, ImagePrefix.MACHINES, [first.image, "0" * 64]) == {first.image}
+        assert shown_names(connection, ImagePrefix.MEMBERS, [first.image]) == set()

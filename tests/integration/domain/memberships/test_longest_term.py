@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from domain.ids import new_id
 from domain.memberships.booked_membership import BookingOrigin
-from domain.memberships.bookings import LONGEST_AHEAD
 from domain.memberships.ledger import Draft, EntryKind, Method
+from domain.memberships.ledger_rules import LONGEST_AHEAD
 from domain.memberships.periods import days_from
 from domain.memberships.plan_service import create_plan
 from domain.memberships.plans import Plan, PlanDetails

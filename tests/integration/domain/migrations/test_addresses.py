@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Insert, Table, column, insert, select, table
 
 from domain.companies.tables import companies
 from domain.gyms.tables import gyms
-from domain.identity.addresses import CollidingAddressesError
+from domain.identity.email_addresses import CollidingAddressesError
 from domain.identity.tables import users
 from domain.ids import new_id
 from domain.machines.tables import machines

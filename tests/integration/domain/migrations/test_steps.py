@@ -145,7 +145,7 @@ def test_a_migration_that_is_cut_short_after_amounts_were_changed_is_run_again_w
         raise ConnectionError("lost, says the test")
 
     with monkeypatch.context() as patched:
-        patched.setattr("domain.identity.addresses.usable_address", fails)
+        patched.setattr("domain.identity.email_addresses.usable_address", fails)
         with pytest.raises(ConnectionError), store.writing() as connection:
             bring_to(connection, _MONEY_AND_ADDRESSES)
     with store.writing() as connection:

@@ -16,7 +16,7 @@ from fastapi import Response
 from sqlalchemy import Connection, func, select
 
 from cluster.local.mariadb import MariaDbServer
-from deployments.http.idempotency import Once
+from deployments.http.idempotency import IdempotentExecution
 from deployments.http.problems import ApiProblem, retryable
 from deployments.idempotent_calls import IdempotentAnswer, IdempotentCall, write_once
 from deployments.payments.desk_payments import DeskPaymentService
@@ -203,7 +203,7 @@ async def _give_up_and_repeat(url: str, world: World) -> None:
 
     async def sell(payments: ServicesInThread) -> tuple[OrderView, Response]:
         response = Response()
-        once = Once(REQUEST, response)
+        once = IdempotentExecution(REQUEST, response)
         who = (member, world.plan, Method.CASH, UUID(int=7), Buyer())
         sold = await once(payments, DeskPaymentService.sell, *who)
         assert isinstance(sold, OrderView)

@@ -19,7 +19,7 @@ from cluster.backup.progress import Progress
 from cluster.backup.reader import opened_backup
 from cluster.backup.restore import Restored, restore_backup
 from cluster.backup.row_format import Kind, kind_of
-from domain.images.model import Shelf, Size, image_key, picture_address
+from domain.images.model import ImagePrefix, Size, image_key, picture_address
 from domain.tables import metadata
 from domain.unit_of_work import Store
 from integrations.images.store import open_image_store
@@ -72,9 +72,9 @@ def filled(settings: Settings) -> None:
     provider.create(EMAIL, "Ana Lima", PASSWORD)
     provider.close()
     images = open_image_store(settings)
-    for shelf in Shelf:
+    for prefix in ImagePrefix:
         for size in Size:
-            images.put(image_key(shelf, NAME, size), BytesIO(PICTURE), "image/webp")
+            images.put(image_key(prefix, NAME, size), BytesIO(PICTURE), "image/webp")
     (settings.data_dir / "demo.json").write_text(json.dumps({"members": []}), encoding="utf-8")
 
 

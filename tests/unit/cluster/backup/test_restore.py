@@ -22,10 +22,10 @@ from cluster.backup.row_format import Kind, RowFormat
 from cluster.backup.schema import add_restore_mark, newest_revision, refuse_half_filled
 from cluster.backup.writer import new_backup
 from cluster.errors import CommandError
-from cluster.local.record import stack_lock
+from cluster.local.stack_record import stack_lock
 from domain.identity.model import Tokens
 from domain.identity.tables import users
-from domain.images.model import Shelf, Size, image_key
+from domain.images.model import ImagePrefix, Size, image_key
 from domain.memberships.tables import ledger_entries, memberships
 from domain.migrations.run import at_head
 from domain.tables import metadata
@@ -79,9 +79,9 @@ def test_files_are_restored_with_the_rows(stack: Settings, empty: Settings, file
     provider = LocalProvider(empty, Mailbox())
     assert isinstance(provider.sign_in(EMAIL, PASSWORD), Tokens)
     provider.close()
-    for shelf in Shelf:
+    for prefix in ImagePrefix:
         for size in Size:
-            found = open_image_store(empty).get(image_key(shelf, NAME, size))
+            found = open_image_store(empty).get(image_key(prefix, NAME, size))
             assert found is not None
             assert (found.data, found.content_type) == (PICTURE, "image/webp")
     assert (empty.data_dir / "demo.json").read_bytes() == (stack.data_dir / "demo.json").read_bytes()
@@ -288,7 +288,7 @@ def test_existing_disagreements_are_restored_and_listed(empty: Settings, file: P
 
 
 def test_a_missing_picture_is_listed(stack: Settings, tmp_path: Path) -> None:
-    key = image_key(Shelf.MACHINES, NAME, Size.SMALL)
+    key = image_key(ImagePrefix.MACHINES, NAME, Size.SMALL)
     open_image_store(stack).delete(key)
     said = taken(stack, tmp_path / "file")
     assert said.missing_pictures == [key]
@@ -296,7 +296,9 @@ def test_a_missing_picture_is_listed(stack: Settings, tmp_path: Path) -> None:
 
 
 def test_a_picture_that_nothing_shows_is_not_included(stack: Settings, tmp_path: Path) -> None:
-    open_image_store(stack).put(image_key(Shelf.MACHINES, "cd" * 32, Size.LARGE), BytesIO(b"given up"), "image/webp")
+    open_image_store(stack).put(
+        image_key(ImagePrefix.MACHINES, "cd" * 32, Size.LARGE), BytesIO(b"given up"), "image/webp"
+    )
     assert not [member for member in taken(stack, tmp_path / "file").files if "cd" * 32 in member.name]
 
 

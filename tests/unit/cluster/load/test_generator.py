@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from cluster.errors import CommandError
-from cluster.load.generator import BEGAN, ENDED, Driven, GeneratorProcess, Job, Run, at_once, steady
+from cluster.load.generator import BEGAN, ENDED, GeneratorProcess, Job, JobResult, Run, at_once, steady
 from cluster.local.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -64,7 +64,7 @@ def drive(
     timeout_s: float = 5.0,
     due: list[list[float]] | None = None,
     keeps_bodies: bool = True,
-) -> Driven:
+) -> JobResult:
     out = io.BytesIO()
     job = Job("127.0.0.1", port, lanes, repeats, seconds, timeout_s, due, keeps_bodies)
     driven = uvloop.run(Run(msgspec.msgpack.decode(msgspec.msgpack.encode(job), type=Job)).drive(out))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from cluster.demo import GYMS
+from cluster.demo_data import GYMS
 from cluster.load.rush.visitors import SHARES
 from cluster.load.seeding import GATES_PER_GYM, WorldSpec, company_name, retire_world, seed, withdraw_devices
 from cluster.load.world import MemberKind, World

@@ -18,7 +18,7 @@ import pytest
 from cluster.errors import CommandError
 from cluster.local.haproxy import haproxy_environment
 from cluster.local.ports import PortBlock
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, while it is imported

@@ -9,7 +9,7 @@ import psutil
 
 from cluster.local.process import ProcessId
 from cluster.local.ready_message import ready_message
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 
 DEMO = {
     "admin": {"email": "admin@demo.example", "password": "one-of-its-own"},

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.local.process import ProcessId
-from cluster.local.record import StackRecord
 from cluster.local.stack_processes import PartStatus
+from cluster.local.stack_record import StackRecord
 from cluster.status.kafka import DeadLetterCount
 from cluster.status.report import GymOccupancy, Report
 from cluster.status.serve import ApplicationState, DeploymentState

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cluster.demo import seed_demo
+from cluster.demo_data import seed_demo
 from integrations.settings import Settings
 from tests.loopback import serving
 from tests.servers import migrate

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from deployments.gym.services import GymServices, gym_services
 from domain.companies.tables import companies
 from domain.door.tables import head_counts
-from domain.gyms.model import DeviceSighting, Gate, Gym, GymDetails, GymProblem, GymRefusal, NewDevice, Serves
+from domain.gyms.model import DeviceSighting, Gate, GateDirections, Gym, GymDetails, GymProblem, GymRefusal, NewDevice
 from domain.gyms.rules import hash_code, new_code
 from domain.gyms.tables import device_pairings
 from domain.ids import new_id
@@ -82,7 +82,7 @@ def test_whatever_refers_to_a_gym_keeps_it(world: World, services: GymServices) 
 
 def test_a_retired_gym_to_which_nothing_refers_can_be_removed(world: World, services: GymServices) -> None:
     gym = world.gym()
-    gate = services.gates.create(gym, "Front", Serves.BOTH)
+    gate = services.gates.create(gym, "Front", GateDirections.BOTH)
     assert isinstance(gate, Gate)
     services.devices.create(gate.id, "Reader")
     services.pairings.create(gate.id, "Spare", new_id(), "http://gym.test/pair")
@@ -93,7 +93,7 @@ def test_a_retired_gym_to_which_nothing_refers_can_be_removed(world: World, serv
 
 def test_an_older_sighting_changes_nothing(world: World, services: GymServices) -> None:
     gym = world.gym()
-    gate = services.gates.create(gym, "Front", Serves.BOTH)
+    gate = services.gates.create(gym, "Front", GateDirections.BOTH)
     assert isinstance(gate, Gate)
     made = services.devices.create(gate.id, "Reader")
     assert isinstance(made, NewDevice)
@@ -110,7 +110,7 @@ def test_an_older_sighting_changes_nothing(world: World, services: GymServices) 
 def test_what_is_kept_of_a_code_does_not_show_it_and_is_forgotten_after_a_day(
     world: World, services: GymServices
 ) -> None:
-    gate = services.gates.create(world.gym(), "Front", Serves.BOTH)
+    gate = services.gates.create(world.gym(), "Front", GateDirections.BOTH)
     assert isinstance(gate, Gate)
     old = services.pairings.create(gate.id, "Old", new_id(), "http://gym.test/pair")
     assert not isinstance(old, GymRefusal)

@@ -15,7 +15,7 @@ from domain.images.model import ImageProblem, ImageRefusal, StoredImage
 from domain.images.ports import ImagesUnavailableError
 from domain.machines.model import Machine, MachineFilter, MachineText
 from domain.paging import PageRequest
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from integrations.settings import ImageSettings
 from tests.sample_pictures import file_of, halves
 from tests.world import World

@@ -13,7 +13,7 @@ from deployments.gym.gates import GateService
 from deployments.gym.gyms import GymService
 from deployments.gym.services import GymServices, gym_services
 from deployments.service_host import DatabaseUnavailableError, HealthService, ServiceHost, name_of
-from domain.gyms.model import Gate, GymProblem, GymRefusal, NewDevice, Serves
+from domain.gyms.model import Gate, GateDirections, GymProblem, GymRefusal, NewDevice
 from domain.gyms.rules import read_credential, secret_matches
 from domain.ids import new_id
 from domain.paging import PageRequest
@@ -46,14 +46,14 @@ def test_a_locked_database_is_unavailable(world: World, services: GymServices) -
     with world.store.engine.connect() as connection:
         connection.execute(text("PRAGMA busy_timeout=10"))
     with pytest.raises(DatabaseUnavailableError):
-        ServiceHost(services).call(name_of(GateService.create), new_id(), "x", Serves.IN)
+        ServiceHost(services).call(name_of(GateService.create), new_id(), "x", GateDirections.IN)
     holder.close()
 
 
 def test_gates_of_one_name_asked_for_at_once_become_one(world: World, services: GymServices) -> None:
     gym = world.gym()
     with ThreadPoolExecutor(4) as threads:
-        made = list(threads.map(lambda _: services.gates.create(gym, "Front", Serves.BOTH), range(8)))
+        made = list(threads.map(lambda _: services.gates.create(gym, "Front", GateDirections.BOTH), range(8)))
     assert sum(isinstance(one, Gate) for one in made) == 1
     assert {one.problem for one in made if isinstance(one, GymRefusal)} == {GymProblem.GATE_NAME_TAKEN}
 
@@ -61,14 +61,14 @@ def test_gates_of_one_name_asked_for_at_once_become_one(world: World, services: 
 def test_the_gate_of_a_retired_gym_is_found_by_its_number_as_it_still_lets_people_out(
     world: World, services: GymServices
 ) -> None:
-    gate = services.gates.create(world.gym(), "Front", Serves.BOTH)
+    gate = services.gates.create(world.gym(), "Front", GateDirections.BOTH)
     assert isinstance(gate, Gate)
     world.change_gym(gate.gym_id, retired_at=world.clock.now)
     assert services.gates.gate_of_numbered_gym(1) == gate
 
 
 def test_what_is_kept_of_a_secret_recognises_it_and_does_not_show_it(world: World, services: GymServices) -> None:
-    gate = services.gates.create(world.gym(), "Front", Serves.BOTH)
+    gate = services.gates.create(world.gym(), "Front", GateDirections.BOTH)
     assert isinstance(gate, Gate)
     made = services.devices.create(gate.id, "Reader")
     assert isinstance(made, NewDevice)

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from deployments.gym.live import LiveService
-from deployments.http.ports import AskGym
+from deployments.http.ports import GymClient
 from deployments.http.problems import retryable
 from deployments.live.gym_watch import Pace, Sources
 from deployments.live.hub import Hub
@@ -19,7 +19,7 @@ from domain.door.list_model import Inside
 from domain.gyms.model import GymProblem, GymRefusal
 from domain.ids import new_id
 from domain.live.model import LiveReading, MachineCount, TrendMinute
-from domain.live.service_level import Looked, level_of
+from domain.live.service_level import ScanWindow, level_of
 from domain.live.trend import minute_of
 from integrations.metrics_registry import MetricsRegistry
 from tests.world import START
@@ -53,7 +53,7 @@ class StandInGym:
             raise retryable("unavailable", "away")
         if method is LiveService.service_level:
             self.levels += 1
-            return level_of(Looked(args[0], START, START, 500, limited=False), [], [])
+            return level_of(ScanWindow(args[0], START, START, 500, limited=False), [], [])
         self.asked_at.append(asyncio.get_running_loop().time())
         self.asked_names.append(kwargs["names"])
         if self.unknown or (self.retired and not kwargs["names"]):
@@ -78,7 +78,7 @@ class HubHarness:
         self.events = StandInEvents()
         self.tally = MetricsRegistry()
         self.counts = LiveMetrics(self.tally)
-        asked: AskGym = self.gym
+        asked: GymClient = self.gym
         sources = Sources(asked, asyncio.Semaphore(2), self.events, self.now, pace or Pace(), self.counts)
         self.hub = Hub(sources)
 

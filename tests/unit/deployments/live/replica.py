@@ -8,7 +8,7 @@ import httpx
 
 from deployments.http.confirmed_cache import Freshness
 from deployments.live.assembly import LiveBackends, LiveView, assemble_live
-from deployments.live.frames import BEAT
+from deployments.live.server_sent_events import BEAT
 from integrations.kafka.gym_events import GymChange
 from tests.contract.openapi_contract import OpenApiContract
 from tests.unit.deployments.harness import Harness

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from deployments.http.problems import ApiProblem
-from deployments.live.frames import BEAT
 from deployments.live.hub import BEAT_AFTER_S, STUCK_AFTER_S
+from deployments.live.server_sent_events import BEAT
 from deployments.live.stream import View
 from domain.ids import new_id
 from integrations.kafka.gym_events import GymChange

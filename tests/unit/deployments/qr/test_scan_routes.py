@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domain.door.model import CheckPayment, Problem, Rejected
-from domain.gyms.model import Serves
+from domain.gyms.model import GateDirections
 from domain.identity.model import Role
 from domain.ids import new_id
 from integrations.kafka.messages import DoorReply, OfflineScanCommand, ScanCommand, reply
@@ -101,9 +101,15 @@ async def test_a_gate_of_another_gym_is_not_the_devices(harness: Harness) -> Non
 
 @pytest.mark.parametrize(
     ("serves", "served"),
-    [(Serves.IN, {"enter"}), (Serves.OUT, {"leave"}), (Serves.BOTH, {"enter", "leave", "auto"})],
+    [
+        (GateDirections.IN, {"enter"}),
+        (GateDirections.OUT, {"leave"}),
+        (GateDirections.BOTH, {"enter", "leave", "auto"}),
+    ],
 )
-async def test_a_gate_lets_through_the_ways_that_it_serves(harness: Harness, serves: Serves, served: set[str]) -> None:
+async def test_a_gate_lets_through_the_ways_that_it_serves(
+    harness: Harness, serves: GateDirections, served: set[str]
+) -> None:
     at = harness.gym_with_gate(serves)
     for direction in ("enter", "leave", "auto"):
         answer = await harness.scan(at, "x", direction=direction)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from domain.ids import new_id
-from domain.live.service_level import DeviceInUse, Looked, ScanTiming, ServiceLevel, level_of, quantile
+from domain.live.service_level import DeviceInUse, ScanTiming, ScanWindow, ServiceLevel, level_of, quantile
 from tests.world import START
 
 GATE, DEVICE = new_id(), new_id()
@@ -28,7 +28,7 @@ def scan(
 
 
 def level(*timings: ScanTiming, devices: tuple[DeviceInUse, ...] = ()) -> ServiceLevel:
-    return level_of(Looked(new_id(), SINCE, NOW, 100, limited=False), timings, devices)
+    return level_of(ScanWindow(new_id(), SINCE, NOW, 100, limited=False), timings, devices)
 
 
 def test_quantiles_are_values_that_there_were() -> None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
-from domain.memberships import bookings
-from domain.memberships.bookings import FreezeLimits, Paid
+from domain.memberships import ledger_rules
 from domain.memberships.ledger import Draft, LedgerBalance, balance_of
+from domain.memberships.ledger_rules import FreezeLimits, Paid
 from domain.memberships.periods import Period, days_from
 from domain.memberships.refusals import MembershipRefusal
 from domain.money import Money
@@ -50,32 +50,32 @@ class Books:
     def buy(self, days: int = 30, cents: int = 1000) -> UUID:
         order = uuid4()
         self.orders[order] = Paid(cents, days)
-        self.write(bookings.purchase(self.account, self.today, days, euro(cents), order))
+        self.write(ledger_rules.purchase(self.account, self.today, days, euro(cents), order))
         return order
 
     def refund(self, order: UUID, cents: int | None = None) -> None:
         paid = self.orders[order]
         amount = paid.amount - paid.refunded if cents is None else cents
-        self.write(bookings.refund(self.account, self.today, euro(amount), order, paid, f"re_{uuid4()}"))
+        self.write(ledger_rules.refund(self.account, self.today, euro(amount), order, paid, f"re_{uuid4()}"))
         self.orders[order] = Paid(paid.amount, paid.days, paid.refunded + amount)
 
     def freeze(
         self, days: int, start: int | None = None, limits: FreezeLimits | None = None
     ) -> Sequence[Draft] | MembershipRefusal:
         period: Period = days_from(self.today if start is None else day(start), days)
-        return self.write(bookings.freeze(self.account, self.today, period, limits))
+        return self.write(ledger_rules.freeze(self.account, self.today, period, limits))
 
     def unfreeze(self) -> Sequence[Draft] | MembershipRefusal:
-        return self.write(bookings.unfreeze(self.account, self.today))
+        return self.write(ledger_rules.unfreeze(self.account, self.today))
 
     def dispute(self, order: UUID, dispute_id: str = "dp_1") -> None:
-        self.write(bookings.dispute_opened(dispute_id, order))
+        self.write(ledger_rules.dispute_opened(dispute_id, order))
 
     def win(self, order: UUID, dispute_id: str = "dp_1") -> None:
-        self.write(bookings.dispute_won(self.account, self.today, dispute_id, order))
+        self.write(ledger_rules.dispute_won(self.account, self.today, dispute_id, order))
 
     def lose(self, order: UUID, dispute_id: str = "dp_1") -> None:
         paid = self.orders[order]
         left = euro(paid.amount - paid.refunded)
-        self.write(bookings.dispute_lost(self.account, self.today, dispute_id, order, left))
+        self.write(ledger_rules.dispute_lost(self.account, self.today, dispute_id, order, left))
         self.orders[order] = Paid(paid.amount, paid.days, paid.amount)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.memberships import bookings
-from domain.memberships.bookings import LONGEST_AHEAD, LONGEST_AHEAD_WHEN_PAID, refuse_grant
+from domain.memberships import ledger_rules
 from domain.memberships.ledger import LedgerBalance
+from domain.memberships.ledger_rules import LONGEST_AHEAD, LONGEST_AHEAD_WHEN_PAID, refuse_grant
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
 from tests.unit.domain.memberships.ledger_in_memory import D0, Books
 
@@ -16,7 +16,7 @@ LONGEST = LONGEST_AHEAD.days
 
 
 def given_days(books: Books, days: int) -> object:
-    return books.write(bookings.adjustment(books.account, books.today, days))
+    return books.write(ledger_rules.adjustment(books.account, books.today, days))
 
 
 def refusal(answer: object) -> MembershipRefusal:

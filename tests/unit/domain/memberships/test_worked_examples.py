@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.memberships import bookings
+from domain.memberships import ledger_rules
 from domain.memberships.ledger import money_kept
 from domain.memberships.periods import Period
 from domain.memberships.refusals import MembershipProblem, MembershipRefusal
@@ -136,7 +136,7 @@ def test_desk_payment_reversed_the_same_day(books: Books) -> None:
     books.on(5)
     mistake = books.buy()
     assert books.ends == 60
-    books.write(bookings.reversal(books.account, books.today, euro(1000), mistake, mistake))
+    books.write(ledger_rules.reversal(books.account, books.today, euro(1000), mistake, mistake))
     assert books.rows[-1][0].period == Period(day(30), day(60))
     assert books.ends == 30
     assert money_kept(draft for draft, _ in books.rows) == {"EUR": 1000}
@@ -162,7 +162,7 @@ def test_freeze_that_has_not_begun_is_called_off_whole(books: Books) -> None:
 
 def test_member_freezes_within_limits_only(books: Books) -> None:
     books.buy(days=365)
-    limits = bookings.FreezeLimits(at_once=31, within_a_year=62, ahead=60)
+    limits = ledger_rules.FreezeLimits(at_once=31, within_a_year=62, ahead=60)
     assert isinstance(books.freeze(32, limits=limits), MembershipRefusal)
     assert isinstance(books.freeze(7, start=61, limits=limits), MembershipRefusal)
     assert not isinstance(books.freeze(31, limits=limits), MembershipRefusal)
@@ -174,6 +174,6 @@ def test_member_freezes_within_limits_only(books: Books) -> None:
 def test_a_refund_that_failed_gives_the_days_again(books: Books) -> None:
     order = books.buy()
     books.on(10).refund(order)
-    books.on(12).write(bookings.refund_failed(books.account, books.today, euro(1000), 20, order, "re_1"))
+    books.on(12).write(ledger_rules.refund_failed(books.account, books.today, euro(1000), 20, order, "re_1"))
     assert books.ends == 32
     assert books.account.unused(order, day(12)) == 20

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from integrations.images.s3 import S3ImageStore
 from integrations.images.store import open_image_store
 from integrations.settings import ImageSettings, Profile, Settings

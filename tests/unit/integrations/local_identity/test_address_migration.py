@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.identity.addresses import CollidingAddressesError
+from domain.identity.email_addresses import CollidingAddressesError
 from domain.identity.model import Tokens
 from integrations.local_identity.address_migration import release_addresses
 from integrations.local_identity.tables import AccountsFile

@@ -10,7 +10,7 @@ import pytest
 from cluster.cli.api.client import Api
 from cluster.cli.api.errors import ApiError, NotFoundError
 from cluster.errors import CommandError
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 
 Answer = httpx.Response | Exception
 

@@ -12,7 +12,7 @@ from cluster.cli.api.errors import UsageError
 from cluster.cli.api.local_users import access_token
 from cluster.errors import CommandError
 from cluster.local.process import ProcessId
-from cluster.local.record import StackRecord
+from cluster.local.stack_record import StackRecord
 from domain.identity.model import Caller, Client, Role
 from domain.identity.service import know_caller, set_enabled
 from domain.unit_of_work import Store

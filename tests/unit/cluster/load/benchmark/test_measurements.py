@@ -7,7 +7,7 @@ import pytest
 from cluster.load.benchmark.measurements import Measured, Rate, offered_figures, rate_of, unexpected
 from cluster.load.benchmark.processes import ProcessUse
 from cluster.load.figures import percentile, ratio, rounded
-from cluster.load.generator import Answer, Driven
+from cluster.load.generator import Answer, JobResult
 
 
 def test_a_rate_counts_what_was_answered_before_the_end() -> None:
@@ -17,7 +17,7 @@ def test_a_rate_counts_what_was_answered_before_the_end() -> None:
     ]
     before = {(1, 0.0): ProcessUse("gateway", 5.0)}
     after = {(1, 0.0): ProcessUse("gateway", 5.3), (2, 1.0): ProcessUse("gateway", 0.3)}
-    rate = rate_of(Measured(Driven(0.0, 2.0, 0.15, lanes, ran_out=False), before, after, busy_s=0.6), errors=2)
+    rate = rate_of(Measured(JobResult(0.0, 2.0, 0.15, lanes, ran_out=False), before, after, busy_s=0.6), errors=2)
     assert (rate.per_second, rate.answered, rate.errors) == (1.5, 3, 2)
     assert (rate.p50_ms, rate.p99_ms) == (20.0, 30.0)
     assert rate.cpu_ms == pytest.approx({"gateway": 200.0, "load_generator": 50.0})
@@ -26,7 +26,7 @@ def test_a_rate_counts_what_was_answered_before_the_end() -> None:
 
 
 def test_nothing_answered_is_a_rate_of_zero() -> None:
-    rate = rate_of(Measured(Driven(0.0, 2.0, 0.0, [[]], ran_out=False), {}, {}, 0.0), errors=0)
+    rate = rate_of(Measured(JobResult(0.0, 2.0, 0.0, [[]], ran_out=False), {}, {}, 0.0), errors=0)
     assert (rate.per_second, rate.p50_ms, rate.p99_ms) == (0.0, 0.0, 0.0)
 
 
@@ -43,7 +43,7 @@ def test_percentiles_are_nearest_ranks(share: float, value: float) -> None:
 def test_the_cpu_share_of_other_programs_is_reported() -> None:
     before, after = {(1, 0.0): ProcessUse("gateway", 0.0)}, {(1, 0.0): ProcessUse("gateway", 1.0)}
     lanes = [[Answer(0.0, 0.01, 200, b"")]]
-    rate = rate_of(Measured(Driven(0.0, 2.0, 0.5, lanes, ran_out=False), before, after, busy_s=2.5), errors=0)
+    rate = rate_of(Measured(JobResult(0.0, 2.0, 0.5, lanes, ran_out=False), before, after, busy_s=2.5), errors=0)
     assert rate.others_share == pytest.approx(1.0 / (2.0 * (os.cpu_count() or 1)))
 
 

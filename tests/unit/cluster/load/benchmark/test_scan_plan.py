@@ -12,7 +12,7 @@ import pytest
 from cluster.load.benchmark.scan_plan import Lane, Planner
 from cluster.load.benchmark.traffic import check, gates_entered_by
 from cluster.load.figures import faults_in
-from cluster.load.generator import Answer, Driven
+from cluster.load.generator import Answer, JobResult
 from cluster.load.invariants import compare_with_store
 from cluster.load.oracle import AnswerLog
 from cluster.load.passes import signed
@@ -41,7 +41,7 @@ class Doors:
         self._signer = PassSigner(key_dir)
         self._verifier = PassVerifier(key_dir)
 
-    def drive(self, plan: list[Lane], seconds: float) -> Driven:
+    def drive(self, plan: list[Lane], seconds: float) -> JobResult:
         began = self.clock.now
         answers: list[list[Answer]] = [[] for _ in plan]
         longest = max(len(lane) for lane in plan)
@@ -53,7 +53,7 @@ class Doors:
             for (lane, _), result in zip(asked, results, strict=True):
                 sent = (self.clock.now - began).total_seconds()
                 answers[lane].append(Answer(sent, 0.001, 200, msgspec.json.encode(result)))
-        return Driven(began.timestamp(), seconds, 0.0, answers, ran_out=False)
+        return JobResult(began.timestamp(), seconds, 0.0, answers, ran_out=False)
 
     def _request(self, scan: Scan) -> ScanRequest:
         return ScanRequest(

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.load.benchmark.scan_plan import Planner
 from cluster.load.benchmark.traffic import Checked, check
-from cluster.load.generator import Answer, Driven
+from cluster.load.generator import Answer, JobResult
 from cluster.load.oracle import AnswerLog
 from cluster.load.passes import Pass
 from cluster.load.scans import Scan
@@ -46,7 +46,7 @@ def right_answer(planned: Scan) -> ScanAnswer:
 
 def checked(scans: list[Scan], answers: list[tuple[int, bytes]], log: AnswerLog | None = None) -> Checked:
     lane = [Answer(SENT, 0.01, status, body) for status, body in answers]
-    return check([scans], Driven(NOW.timestamp(), 10, 0, [lane], ran_out=False), log or AnswerLog())
+    return check([scans], JobResult(NOW.timestamp(), 10, 0, [lane], ran_out=False), log or AnswerLog())
 
 
 def test_the_right_answer_is_right(planned: Scan) -> None:

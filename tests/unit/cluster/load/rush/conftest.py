@@ -28,7 +28,7 @@ from domain.tables import metadata
 from domain.unit_of_work import Store
 from tests.world import START
 
-Answering = Callable[[bytes, ScanAnswer], Response]
+ResponseSender = Callable[[bytes, ScanAnswer], Response]
 OPTIONS = RushOptions(members=80, gyms=2, minutes=10, speed=600, seed=3, leave_inside=False)
 
 
@@ -53,7 +53,7 @@ class StoreDoor:
         answering: what becomes of an answer on its way to the device.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], answering: Answering = unchanged) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], answering: ResponseSender = unchanged) -> None:
         self._store = store
         self._clock = clock
         self._answering = answering

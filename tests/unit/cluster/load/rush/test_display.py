@@ -9,7 +9,7 @@ from rich.console import Console
 from cluster.load.oracle import AnswerLog
 from cluster.load.rush.display import Display
 from cluster.load.rush.log import RecordedScan, RushLog, Stage
-from cluster.load.rush.pace import Pace
+from cluster.load.rush.simulated_clock import SimulatedClock
 from cluster.load.world import Gym, World
 from domain.door.model import Outcome, Reason, ScanAnswer
 from domain.ids import new_id
@@ -29,11 +29,11 @@ def log_of_a_refusal() -> RushLog:
 
 def seen(console: Console, times: int = 1) -> str:
     async def show() -> None:
-        pace = Pace(60, 60)
-        pace.begin()
+        clock = SimulatedClock(60, 60)
+        clock.begin()
         with Display(WORLD, console) as display:
             for _ in range(times):
-                display.show(Stage.RUSH, pace, log_of_a_refusal())
+                display.show(Stage.RUSH, clock, log_of_a_refusal())
 
     asyncio.run(show())
     assert isinstance(console.file, io.StringIO)

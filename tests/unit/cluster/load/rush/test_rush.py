@@ -15,8 +15,8 @@ from cluster.load.figures import Figures
 from cluster.load.http_client import NoResponseError, Response
 from cluster.load.rush.chart import draw
 from cluster.load.rush.log import RushLog, Stage
-from cluster.load.rush.pace import Pace
 from cluster.load.rush.rush import Rush, spec_of
+from cluster.load.rush.simulated_clock import SimulatedClock
 from cluster.load.rush.summary import check_invariants, lines_of, summarize
 from cluster.load.rush.visitors import Oddity, RushOptions, Visitor, plan_visitors
 from cluster.load.scans import ScanWriter
@@ -26,11 +26,11 @@ from domain.door.model import Outcome, Reason, ScanAnswer
 from domain.door.tables import open_visits
 from domain.ids import new_id
 from domain.unit_of_work import Store
-from tests.unit.cluster.load.rush.conftest import OPTIONS, Answering, StoreDoor, retry_later, unchanged, unsigned
+from tests.unit.cluster.load.rush.conftest import OPTIONS, ResponseSender, StoreDoor, retry_later, unchanged, unsigned
 from tests.virtual_time import VirtualTimeLoop
 from tests.world import START
 
-Seeing = Callable[[Stage, Pace, RushLog], None]
+Seeing = Callable[[Stage, SimulatedClock, RushLog], None]
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Unwatched:
     seeing: Seeing = lambda _stage, _pace, _log: None
     seen: tuple[Stage, ...] = ()
 
-    def show(self, stage: Stage, pace: Pace, log: RushLog) -> None:
-        self.seeing(stage, pace, log)
+    def show(self, stage: Stage, clock: SimulatedClock, log: RushLog) -> None:
+        self.seeing(stage, clock, log)
         if stage not in self.seen:
             self.seen += (stage,)
 
@@ -54,8 +54,8 @@ def once_it_runs(then: Callable[[], None]) -> Unwatched:
     """Does something once, when simulated time has begun."""
     done: list[bool] = []
 
-    def seeing(_stage: Stage, pace: Pace, _log: RushLog) -> None:
-        if pace.has_begun and not done:
+    def seeing(_stage: Stage, clock: SimulatedClock, _log: RushLog) -> None:
+        if clock.has_begun and not done:
             done.append(True)
             then()
 
@@ -81,7 +81,7 @@ class FinishedRush:
 def finished(
     store: Store,
     options: RushOptions = OPTIONS,
-    answering: Answering = unchanged,
+    answering: ResponseSender = unchanged,
     watcher: Unwatched | None = None,
     patience_s: float = 5.0,
     plan: Callable[[list[Visitor]], list[Visitor]] = lambda visitors: visitors,
@@ -207,7 +207,7 @@ def test_a_door_that_does_not_answer_in_time_is_asked_again(store: Store) -> Non
     assert found.broken == set()
 
 
-def lying(change: Callable[[ScanAnswer], ScanAnswer]) -> Answering:
+def lying(change: Callable[[ScanAnswer], ScanAnswer]) -> ResponseSender:
     return lambda body, answer: unchanged(body, change(answer))
 
 
@@ -261,8 +261,8 @@ def test_the_first_signal_waits_for_what_is_under_way_and_nothing_else(store: St
 
 
 def test_an_interrupted_filling_can_be_drawn_too(store: Store, tmp_path: Path) -> None:
-    def seeing(stage: Stage, pace: Pace, log: RushLog) -> None:
-        if stage is Stage.FILLING and log.records and not pace.is_stopped:
+    def seeing(stage: Stage, clock: SimulatedClock, log: RushLog) -> None:
+        if stage is Stage.FILLING and log.records and not clock.is_stopped:
             os.kill(os.getpid(), signal.SIGTERM)
 
     found = finished(store, watcher=Unwatched(seeing))
@@ -273,7 +273,7 @@ def test_an_interrupted_filling_can_be_drawn_too(store: Store, tmp_path: Path) -
 
 
 def test_the_second_signal_does_not_wait(store: Store) -> None:
-    def seeing(_stage: Stage, _pace: Pace, log: RushLog) -> None:
+    def seeing(_stage: Stage, _clock: SimulatedClock, log: RushLog) -> None:
         if log.waiting:
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -8,7 +8,7 @@ import pytest
 from deployments.http.confirmed_cache import Freshness
 from deployments.http.device_sightings import DeviceSightings
 from deployments.http.problems import retryable
-from domain.gyms.model import Serves
+from domain.gyms.model import GateDirections
 from domain.identity.model import Role
 from domain.ids import new_id
 from domain.paging import PageRequest
@@ -136,7 +136,7 @@ async def test_a_code_is_over_after_ten_minutes_when_withdrawn_and_with_its_gate
 
 
 async def test_staff_see_when_a_device_was_seen_and_how_wrong_its_clock_is(harness: Harness) -> None:
-    at, staff = harness.gym_with_gate(Serves.BOTH), harness.bearer(Role.STAFF)
+    at, staff = harness.gym_with_gate(GateDirections.BOTH), harness.bearer(Role.STAFF)
     harness.gym.services.devices.revoke(harness.device(at.gate))
     url = f"/gyms/{at.gym}/devices"
 

@@ -328,7 +328,7 @@ async def test_a_member_s_picture_is_seen_by_staff_gates_and_the_member(harness:
     assert_problem(await harness.client.get(path, headers=other), 404, "unknown_image")
     await set_picture(harness, other, OTHER)
     assert_problem(await harness.client.get(path, headers=other), 404, "unknown_image")
-    # A member's picture is on no machine's shelf.
+    # A member's picture is under no machine's prefix.
     assert_problem(await harness.client.get(path.replace("pictures", "images"), headers=other), 404, "unknown_image")
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deployments.http.problem_kinds import KINDS
+from deployments.http.error_codes import KINDS
 from domain.door.model import Problem
 from domain.gyms.model import GymProblem
 from domain.identity.model import IdentityProblem

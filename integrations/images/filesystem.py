@@ -11,7 +11,7 @@ from typing import BinaryIO
 from domain.ids import new_id
 from domain.images.model import StoredImage
 from domain.images.ports import ImagesUnavailableError
-from integrations.folders import sync_folder
+from integrations.fsync import sync_folder
 
 _TYPES = {".webp": "image/webp"}
 _SUFFIXES = {content_type: suffix for suffix, content_type in _TYPES.items()}

@@ -5,8 +5,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.identity.call_threads import CallThreads
 from deployments.identity.sessions import SessionService
+from deployments.identity.thread_pools import ThreadPools
 from deployments.service_host import ServiceHost, name_of
 from domain.clock import system_clock
 from domain.ids import new_id
@@ -42,7 +42,7 @@ def test_sessions_are_confirmed_while_every_other_thread_waits(tmp_path: Path) -
 async def _confirm_while_others_wait(tmp_path: Path) -> None:
     store = sqlite_store(tmp_path)
     slow = SlowService()
-    threads = CallThreads(ServiceHost(Services(slow, SessionService(store, system_clock))), CONNECTIONS)
+    threads = ThreadPools(ServiceHost(Services(slow, SessionService(store, system_clock))), CONNECTIONS)
     waiting = [asyncio.create_task(threads.call(name_of(SlowService.wait))) for _ in range(20)]
     async with asyncio.timeout(30):
         while slow.running < CONNECTIONS - 2:  # noqa: ASYNC110 - counted by other threads

@@ -1,4 +1,4 @@
-"""Simulated time, and waiting in it until the rush is stopped."""
+"""The clock of a rush: simulated time, and waiting in it until the rush is stopped."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from domain.clock import system_clock
 _SECONDS_PER_MINUTE = 60.0
 
 
-class Pace:
+class SimulatedClock:
     """The clock of a rush.
 
     Args:

@@ -17,8 +17,8 @@ from cluster.backup.reader import BackupFile
 from cluster.backup.row_format import sql_type
 from cluster.backup.schema import newest_revision, recreate_tables, upgrade_schema
 from cluster.backup.snapshot import count
+from cluster.deferred_indexes import drop_indexes
 from cluster.errors import CommandError
-from cluster.late_indexes import drop_indexes
 from domain.door.reconcile import disagreements
 from domain.memberships.ledger_check import check_ledger
 from domain.unit_of_work import Store

@@ -1,4 +1,4 @@
-"""Runs calls on two groups of threads, so that slow calls do not delay the confirmation of sessions."""
+"""Two thread pools for Identity's calls, so that slow calls do not delay the confirmation of sessions."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from domain.idempotency import IdempotentRequest, KeyState
 _DATABASE_ONLY_THREADS = 2
 
 
-class CallThreads:
+class ThreadPools:
     """Calls of a `ServiceHost` on threads.
 
     Most services hash passwords or call the identity provider, and all of their threads may wait for that. Services

@@ -34,7 +34,7 @@ class NumberedMachine:
     used_by: UUID | None
 
 
-class NumberedRepository:
+class LegacyNumberRepository:
     """Reads gyms and machines in one unit of work."""
 
     def __init__(self, connection: Connection) -> None:

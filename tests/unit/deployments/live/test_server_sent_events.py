@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from starlette.types import Message
 
-from deployments.live.frames import BEAT, End, end_frame, retry_hint, snapshot_frame
 from deployments.live.response import StreamResponse
+from deployments.live.server_sent_events import BEAT, End, end_frame, retry_hint, snapshot_frame
 from deployments.live.stream import Stream, View
 from integrations.kafka.gym_events import GymChange, read_change
 from tests.unit.deployments.live.hub_harness import parsed

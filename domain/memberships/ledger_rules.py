@@ -1,4 +1,4 @@
-"""Which ledger entries an event writes: pure functions from a balance to drafts.
+"""Rules of the ledger: the entries that a purchase, freeze, refund or dispute writes. Pure functions.
 
 docs/payments.md has worked examples. Each entry states the days that it grants or takes back.
 """

@@ -15,7 +15,7 @@ from cluster.demo_accounts import add_demo_accounts
 from domain.clock import system_clock
 from domain.companies.tables import companies
 from domain.gyms.gate_service import create_device, create_gate
-from domain.gyms.model import GymRefusal, Serves
+from domain.gyms.model import GateDirections, GymRefusal
 from domain.gyms.tables import gyms
 from domain.identity.tables import user_roles, users
 from domain.ids import new_id
@@ -171,7 +171,7 @@ def _gym(connection: Connection, company: UUID, number: int, now: datetime) -> d
 
 
 def _gate(connection: Connection, gym_id: UUID, name: str, now: datetime) -> dict[str, str]:
-    gate = create_gate(connection, gym_id, name, Serves.BOTH, now)
+    gate = create_gate(connection, gym_id, name, GateDirections.BOTH, now)
     if isinstance(gate, GymRefusal):
         raise TypeError(gate.detail)
     device = create_device(connection, gate.id, f"Scanner, {name.lower()}", now)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from cluster.load.past import Past, PastStatements, member_at, some_members
+from cluster.load.past_visits import Past, PastStatements, member_at, some_members
 from cluster.load.world import MemberKind, World
 from tests.unit.cluster.load.conftest import NOW
 

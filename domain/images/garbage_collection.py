@@ -4,18 +4,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.images.model import QUARANTINE, Shelf, name_in
+from domain.images.model import QUARANTINE, ImagePrefix, name_in
 from domain.images.ports import ImageStore
 from domain.paging import chunks
 
 _AT_ONCE = 500
 
-ShownOf = Callable[[Shelf, Collection[str]], set[str]]
+ShownOf = Callable[[ImagePrefix, Collection[str]], set[str]]
 """Returns which of the names are in use. Runs in its own transaction, which never waits for the image store."""
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """The result of a sweep. `keys` were deleted, or would be; `kept` counts old files that are in use."""
 
     keys: tuple[str, ...]
@@ -29,7 +29,7 @@ def sweep(
     *,
     dry_run: bool,
     check: Callable[[], None] = lambda: None,
-) -> Swept:
+) -> SweepResult:
     """Delete files that were written before a moment and are not in use.
 
     Newer files stay, because their row may be about to be written. An upload of the same picture writes its files
@@ -47,13 +47,13 @@ def sweep(
         check()
         taken += [key for key in keys if dry_run or images.delete(key, written_before)]
     kept = 0
-    for shelf in Shelf:
-        for keys in chunks(images.keys(shelf, written_before), _AT_ONCE):
+    for prefix in ImagePrefix:
+        for keys in chunks(images.keys(prefix, written_before), _AT_ONCE):
             check()
-            shown = shown_of(shelf, {name_in(shelf, key) for key in keys})
+            shown = shown_of(prefix, {name_in(prefix, key) for key in keys})
             for key in keys:
-                if name_in(shelf, key) not in shown and (dry_run or images.delete(key, written_before)):
+                if name_in(prefix, key) not in shown and (dry_run or images.delete(key, written_before)):
                     taken.append(key)
                 else:
                     kept += 1
-    return Swept(tuple(taken), kept)
+    return SweepResult(tuple(taken), kept)

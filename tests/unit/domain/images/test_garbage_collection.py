@@ -17,7 +17,7 @@ from domain.identity.tables import users
 from domain.machines.model import MachineText
 from domain.machines.service import create_machine
 from domain.unit_of_work import Store
-from integrations.images.directory import DirectoryImageStore
+from integrations.images.filesystem import DirectoryImageStore
 from integrations.lease import Lease
 from integrations.settings import settings
 from tests.servers import migrate
@@ -29,7 +29,7 @@ TWO_DAYS = timedelta(days=2).total_seconds()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A data folder with a picture that is shown, one that is not, and one that is young, on each shelf."""
+    """A data folder with a picture that is shown, one that is not, and one that is young, under each prefix."""
     monkeypatch.setenv("FITMONITOR_DATA_DIR", str(tmp_path))
     settings.cache_clear()
     url = f"sqlite:///{tmp_path / 'fitmonitor.sqlite3'}"
@@ -46,8 +46,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     long_ago = datetime.now(UTC).timestamp() - TWO_DAYS
     for key in [
         *(
-            f"{shelf}/{name}/{size}"
-            for shelf in ("images", "pictures")
+            f"{prefix}/{name}/{size}"
+            for prefix in ("images", "pictures")
             for name in (SHOWN, UNSHOWN, YOUNG)
             for size in ("large", "small")
         ),
@@ -64,7 +64,7 @@ def kept(folder: Path) -> set[str]:
     return set(DirectoryImageStore(folder / "images").keys("", datetime.now(UTC) + timedelta(days=1)))
 
 
-OLD = {f"{shelf}/{UNSHOWN}/{size}" for shelf in ("images", "pictures") for size in ("large", "small")}
+OLD = {f"{prefix}/{UNSHOWN}/{size}" for prefix in ("images", "pictures") for size in ("large", "small")}
 
 
 def test_a_dry_run_names_what_is_old_and_shown_by_nobody_and_leaves_it(folder: Path) -> None:

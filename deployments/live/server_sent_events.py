@@ -1,4 +1,4 @@
-"""The wire format of a stream (event stream format, HTML section 9.2)."""
+"""Encodes server-sent events (event stream format, HTML section 9.2)."""
 
 from enum import StrEnum
 

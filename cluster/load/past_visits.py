@@ -1,4 +1,4 @@
-"""A long past for a world: members, their visits and the scans of these, written by MariaDB itself.
+"""Generates members with years of visits and scans, written by MariaDB itself.
 
 Every row is a function of its number, which MariaDB's sequence engine counts: nothing is sent, and any row is known
 without being read. Rows are written in the order of their keys into tables without secondary indexes, which are then
@@ -21,7 +21,7 @@ from uuid import UUID
 import pymysql
 from sqlalchemy import make_url
 
-from cluster.late_indexes import drop_indexes
+from cluster.deferred_indexes import drop_indexes
 from cluster.load.seeding import ACTIVE_DAYS, ENDED_DAYS
 from cluster.load.world import BENCHMARK_SHARES, Member, MemberKind, World, kind_at
 

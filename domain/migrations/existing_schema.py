@@ -1,4 +1,4 @@
-"""What a database already has, for migrations that continue after an interruption.
+"""The tables, columns and checks that a database already has, for migrations that continue after an interruption.
 
 MySQL and MariaDB commit at each change of a table. A migration that is interrupted leaves a part of its changes, and
 must skip them in the next run.

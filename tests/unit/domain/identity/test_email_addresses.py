@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from cluster.local.stripe_sandbox.parameters import Email
-from domain.identity.addresses import (
+from domain.identity.email_addresses import (
     LONGEST,
     CollidingAddressesError,
     normal_address,

@@ -1,4 +1,4 @@
-"""The stack of a data folder: its record `stack.json`, its lock, and how to stop what the record names."""
+"""The record `stack.json` of a data folder's stack, its lock, and how to stop the processes that the record names."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""Literals in SQL text.
+"""Values as literals in SQL text.
 
 The door decides in batches. To bind some hundred values one by one takes longer than the database needs for the whole
 batch (docs/benchmarks.md), so its statements contain these literals. No text of a client is ever written as a literal:

@@ -13,7 +13,7 @@ R = TypeVar("R")
 _THREADS = 16
 
 
-class ImagesByThread:
+class ThreadedImageStore:
     """The image store and its threads.
 
     Args:

@@ -1,4 +1,4 @@
-"""Durable folder operations."""
+"""Flushes a folder to disk."""
 
 import os
 from pathlib import Path

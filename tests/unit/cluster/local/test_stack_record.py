@@ -9,7 +9,7 @@ import pytest
 
 from cluster.errors import CommandError
 from cluster.local.process import ProcessId
-from cluster.local.record import StackRecord, read_record, record_file, stack_lock, stop_leftovers
+from cluster.local.stack_record import StackRecord, read_record, record_file, stack_lock, stop_leftovers
 from cluster.settings_file import running_stack, stack_settings
 from integrations.settings import settings
 
