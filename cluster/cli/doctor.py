@@ -53,10 +53,10 @@ def doctor(
 
 
 def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
-    """The profile's settings without the invalid ones, so that the machine is checked anyway; and their problems."""
+    """The profile's settings without the invalid ones, so that the machine is checked anyway; and what to change."""
+    deprecated = [_deprecated(setting) for setting in deprecated_settings_in_use()]
     try:
-        settings = _read(profile)
-        return settings, [_deprecated(setting) for setting in deprecated_settings_in_use()]
+        return _read(profile), deprecated
     except ValidationError as error:
         problems = _problems(error)
     with _without({name for each in problems for name in _VARIABLE.findall(each)}):
@@ -66,7 +66,7 @@ def _settings(profile: Profile | None) -> tuple[Settings, list[Finding]]:
             problems += [each for each in _problems(error) if each not in problems]
             settings = Settings(profile=Profile.EMBEDDED)
     fix = "set it in the environment as docs/configuration.md describes"
-    return settings, [Finding("settings", good=False, found=each, hint=fix) for each in problems]
+    return settings, [*(Finding("settings", good=False, found=each, hint=fix) for each in problems), *deprecated]
 
 
 def _deprecated(setting: DeprecatedSetting) -> Finding:

@@ -111,6 +111,7 @@ def test_the_profile_comes_from_the_environment_by_default(tmp_path: Path) -> No
         ("FITMONITOR_API__ALLOWED_ORIGINS", "https://app.test", "must be a JSON list, as in "),
         ("fitmonitor_api__allowed_origins", "https://app.test", "must be a JSON list, as in "),
         ("FITMONITOR_API", "nonsense", "must be a JSON object, as in "),
+        ("FITMONITOR_DOOR", "nonsense", "must be a JSON object, as in "),
         ("FITMONITOR_PORT", "first", "should be a valid integer"),
         ("FITMONITOR_IDENTITY__REDIRECT_URIS", '["/callback"]', "is not a valid redirect URI"),
         ("FITMONITOR_PROFILE", "small", "should be 'embedded'"),
@@ -124,6 +125,13 @@ def test_an_invalid_setting_is_named_and_the_machine_is_still_checked(
     assert [variable.upper() in each["found"] and told in each["found"] for each in found] == [True]
     assert ran.exit_code == 1
     assert '"what": "Python"' in ran.stdout
+
+
+def test_deprecated_settings_are_named_beside_an_invalid_one(tmp_path: Path) -> None:
+    former, invalid = "FITMONITOR_DOOR__TIDY_EVERY_S", "FITMONITOR_DOOR__DEADLINE_S"
+    told = doctor(FITMONITOR_DATA_DIR=str(tmp_path), **{former: "60", invalid: "soon"}).stdout
+    assert f"lack  settings: {invalid} " in told
+    assert f"note  settings: {former} is deprecated\n" in told
 
 
 def test_invalid_and_missing_settings_are_reported_together() -> None:
