@@ -6,7 +6,7 @@ import numpy as np
 
 from domain.attendance.forecast.model import DAY_HOURS, Calendar, Floats, History
 
-MONDAY = datetime(2025, 3, 3)
+MONDAY = datetime.fromisoformat("2025-03-03")
 _OPENS, _CLOSES = 6, 23
 
 

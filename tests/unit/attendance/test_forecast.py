@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_bands_are_nested_and_not_negative(seed: int, weeks: int, noise: float, 
     start = after(weeks) + timedelta(hours=skipped)
     made = Forecaster(replace(found, observed=found.observed & seen).until(start)).forecast(start)
     ordered = [each[made.known] for each in limits(made)]
-    assert all(np.all(low <= high) for low, high in zip(ordered[:-1], ordered[1:], strict=True))
+    assert all(np.all(low <= high) for low, high in pairwise(ordered))
     assert np.all(ordered[0] >= 0)
     assert all(np.all(np.isfinite(each)) for each in ordered)
 
@@ -68,8 +69,12 @@ def test_no_hour_from_the_origin_on_is_read(seed: int, hour: int) -> None:
     start = found.hour(hour)
     changed = found.values.copy()
     changed[:, hour:] = np.random.default_rng(seed).random(changed[:, hour:].shape) * 1000
-    other = replace(found, values=changed, observed=np.where(np.arange(found.hours) < hour, found.observed, changed > 500))
-    for one, two in zip(limits(Forecaster(found).forecast(start)), limits(Forecaster(other).forecast(start)), strict=True):
+    other = replace(
+        found, values=changed, observed=np.where(np.arange(found.hours) < hour, found.observed, changed > 500)
+    )
+    for one, two in zip(
+        limits(Forecaster(found).forecast(start)), limits(Forecaster(other).forecast(start)), strict=True
+    ):
         assert np.array_equal(one, two)
 
 
