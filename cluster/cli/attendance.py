@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from cluster.cli.output import Columns, print_json, print_list, print_plain, printable
-from cluster.errors import CommandError
+from cluster.errors import CommandError, ExitCode
 from domain.attendance.forecast.backtest import Backtest, Score, backtest
 from domain.attendance.forecast.forecaster import Forecaster
 from domain.attendance.forecast.holiday_rules import calendar_of
@@ -25,8 +25,6 @@ HistoryFile = Annotated[
     typer.Option(
         "--history",
         metavar="FILE",
-        exists=True,
-        dir_okay=False,
         show_default=False,
         help="Parquet with the columns gym, hour_local, mean_inside, observed: one row per gym and local hour.",
     ),
@@ -50,6 +48,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; its shape is i
 _DECIMALS = 4
 _TOO_LITTLE = "too_little_history"
 _ZONE_HELP = "an IANA name like Europe/Zurich"
+
+
+class MissingFileError(CommandError):
+    """The history file does not exist."""
+
+    exit_code = ExitCode.NOT_FOUND
 
 
 @app.command(name="backtest")
@@ -138,6 +142,8 @@ def forecast_command(
 
 
 def _read(file: Path, country: str, subdivision: str | None) -> History:
+    if not file.is_file():
+        raise MissingFileError(f"{file} is not a file", "name the Parquet file of the history")
     try:
         found = read_history(file)
     except OccupancyFileError as error:

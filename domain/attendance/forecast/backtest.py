@@ -127,7 +127,7 @@ def _scored(history: History, forecaster: Forecaster, origin: datetime) -> Itera
     inside_90 = (actual >= bands.low_90) & (actual <= bands.high_90)
 
     def total(values: Floats | Booleans, where: Booleans) -> Floats:
-        return np.where(where, values, 0).sum(1, dtype=np.float64)
+        return np.asarray(np.where(where, values, 0).sum(1), dtype=np.float64)
 
     columns = (
         total(counts, counts),

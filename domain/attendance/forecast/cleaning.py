@@ -1,11 +1,15 @@
 """Which hours of the history are not learnt from: holidays, stuck counters, days closed by way of exception."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.attendance.forecast.model import DAY_HOURS, WEEK_DAYS, WEEK_HOURS, WINDOW_WEEKS, Booleans, Floats, History
 from domain.attendance.forecast.statistics import median, ratio
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _STUCK_HOURS = 4
 _STUCK_DEVIATION = 0.25
@@ -36,7 +40,7 @@ def prepared(history: History) -> Readings:
     return Readings(values, holiday, _unchanged(values))
 
 
-def weeks_before(array: Floats, origin: int, weeks: int = WINDOW_WEEKS) -> Floats:
+def weeks_before(array: NDArray[_Scalar], origin: int, weeks: int = WINDOW_WEEKS) -> NDArray[_Scalar]:
     """The last whole weeks before an origin, the oldest first: `[gym, week, hour of week]`."""
     weeks = min(weeks, origin // WEEK_HOURS)
     return array[:, origin - weeks * WEEK_HOURS : origin].reshape(len(array), weeks, WEEK_HOURS)

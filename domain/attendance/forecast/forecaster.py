@@ -80,8 +80,8 @@ class Forecaster:
         """
         window = min(max(origin, 0), WINDOW_WEEKS * WEEK_HOURS) // DAY_HOURS
         values = self._readings.values[:, origin - window * DAY_HOURS : origin]
-        days = (~np.isnan(values)).reshape(len(values), window, DAY_HOURS).any(2)[:, ::-1]
-        padded = np.pad(days, ((0, 0), (0, WINDOW_WEEKS * WEEK_DAYS - window)))
+        days: Booleans = np.any(~np.isnan(values).reshape(len(values), window, DAY_HOURS), axis=2)
+        padded = np.pad(days[:, ::-1], ((0, 0), (0, WINDOW_WEEKS * WEEK_DAYS - window)))
         weeks = padded.reshape(len(values), WINDOW_WEEKS, WEEK_DAYS).any(2).sum(1)
         reaches_back = padded[:, least_weeks * WEEK_DAYS - 1 :].any(1)
         return np.asarray(reaches_back & (weeks >= least_weeks))

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cluster.cli.attendance import app
+from cluster.cli.attendance import MissingFileError, app
 from cluster.errors import CommandError
 from tests.unit.attendance.generated import MONDAY, values
 
@@ -200,7 +200,12 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "occupancy.parquet"
     file.write_text("gym,hour_local\n")
     assert "cannot be read as Parquet" in refused("backtest", "--history", file)
-    assert run("backtest", "--history", tmp_path / "missing.parquet").exit_code == 2
+
+
+def test_a_missing_file_has_the_exit_code_of_things_that_do_not_exist(tmp_path: Path) -> None:
+    error = run("backtest", "--history", tmp_path / "missing.parquet").exception
+    assert isinstance(error, MissingFileError)
+    assert error.exit_code == 4
 
 
 @pytest.mark.parametrize(
