@@ -88,6 +88,12 @@ COMMANDS: Sequence[Entry] = (
         Panel.OPERATE,
         "Show the lag of the Kafka consumers; list, show and replay dead letters.",
     ),
+    Entry(
+        "attendance",
+        "cluster.cli.attendance:app",
+        Panel.MEASURE,
+        "Forecast how full gyms will be, and measure the forecast on past weeks.",
+    ),
     Entry("demo", "cluster.cli.demo:app", Panel.MEASURE, "Simulate a gym's peak hour on the running stack."),
     Entry("bench", "cluster.cli.bench:bench", Panel.MEASURE, "Measure how fast the running stack answers scans."),
 )

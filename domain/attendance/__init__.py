@@ -1,0 +1,1 @@
+"""Attendance: how full gyms were, and how full they will be."""
