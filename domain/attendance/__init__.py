@@ -1,0 +1,1 @@
+"""Attendance: what is archived of scans, visits, machines and head counts, and what follows from it."""

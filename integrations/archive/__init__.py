@@ -1,0 +1,1 @@
+"""The attendance archive: Delta Lake tables on a folder or S3."""
