@@ -81,7 +81,8 @@ def test_the_events_of_a_history_state_what_its_tables_hold(store_url: str, seed
             Play(arena, connection).play(history(seed), reconcile=False)
             tables = stored(connection)
             by_events = {
-                key: without_deleted(fact, tables) for key, fact in archived(connection, random.Random(seed)).items()  # noqa: S311
+                key: without_deleted(fact, tables)
+                for key, fact in archived(connection, random.Random(seed)).items()  # noqa: S311
             }
         kinds |= {type(fact) for fact in tables.values()}
         assert by_events == tables, f"history {seed}"

@@ -1,1 +1,0 @@
-"""The attendance archive: Delta Lake tables on a folder or S3."""
