@@ -18,13 +18,13 @@ from sqlalchemy import Connection
 from consumers.database import open_store
 from consumers.loop import ConsumerLoop, LoopLimits
 from domain.attendance.archive_repository import ArchiveRepository
-from domain.attendance.facts import ArchivedFact, ArchiveTable, facts_of
+from domain.attendance.facts import ArchivedFact, FactTable, facts_of
 from domain.attendance.member_keys import keys_of
 from domain.clock import Clock, system_clock
 from domain.errors import UnavailableError
 from domain.unit_of_work import Store
 from integrations.archive.delta_table import ArchiveConflictError, ArchiveUnavailableError, DeltaStore
-from integrations.archive.schemas import Position, frame_of
+from integrations.archive.rows import Position, frame_of
 from integrations.kafka.clients import open_group_consumer
 from integrations.kafka.dead_letters import DeadLetterWriter
 from integrations.kafka.door_events import decode_door_event
@@ -69,7 +69,7 @@ class ArchiveStats:
         repeated: messages that a table has already.
     """
 
-    rows: dict[ArchiveTable, int] = field(default_factory=lambda: dict.fromkeys(ArchiveTable, 0))
+    rows: dict[FactTable, int] = field(default_factory=lambda: dict.fromkeys(FactTable, 0))
     commits: int = 0
     conflicts: int = 0
     incomplete: int = 0
@@ -134,11 +134,11 @@ class ArchiveHandler:
         self._check_incarnation(messages)
         members = {fact.member_id for message in messages for fact in message.facts or () if fact.member_id is not None}
         keys = keys_of(self._store, members)
-        by_table: dict[ArchiveTable, list[ArchiveMessage]] = defaultdict(list)
+        by_table: dict[FactTable, list[ArchiveMessage]] = defaultdict(list)
         for message in messages:
             for table in {fact.table for fact in message.facts or ()}:
                 by_table[table].append(message)
-        for table in ArchiveTable:
+        for table in FactTable:
             if by_table[table]:
                 self._append(table, by_table[table], keys)
         self.stats.incomplete += sum(message.facts is None for message in messages)
@@ -167,16 +167,16 @@ class ArchiveHandler:
         if committed.offset < 0:
             return TopicPartition(committed.topic, committed.partition)
         app_id = self._app_id(committed.partition)
-        versions = [self._version(table, app_id) for table in ArchiveTable]
+        versions = [self._version(table, app_id) for table in FactTable]
         known = [version for version in versions if version is not None]
         offset = min(committed.offset, max(known) + 1) if known else OFFSET_BEGINNING
         return TopicPartition(committed.topic, committed.partition, offset)
 
-    def _version(self, table: ArchiveTable, app_id: str) -> int | None:
+    def _version(self, table: FactTable, app_id: str) -> int | None:
         self._archive.refresh(table)
         return self._archive.transaction_version(table, app_id)
 
-    def _append(self, table: ArchiveTable, messages: Sequence[ArchiveMessage], keys: Mapping[UUID, int]) -> None:
+    def _append(self, table: FactTable, messages: Sequence[ArchiveMessage], keys: Mapping[UUID, int]) -> None:
         """Append to one table, reading it again when another commit came first.
 
         Its versions are read each time, because a replay after a finished commit is no conflict for Delta Lake.

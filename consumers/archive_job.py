@@ -8,7 +8,7 @@ from threading import Event
 import structlog
 
 from consumers.periodic_jobs import PeriodicJob
-from domain.attendance.facts import ArchiveTable
+from domain.attendance.facts import FactTable
 from domain.clock import Clock, system_clock
 from domain.leases import LeaseLostError
 from integrations.archive.delta_table import DeltaStore
@@ -65,19 +65,19 @@ class ArchiveJob(PeriodicJob):
             return
         for table, day in self._verification.late_days(first_open - timedelta(days=1)):
             self._verify(table, day)
-        for table in ArchiveTable:
+        for table in FactTable:
             self._go_on()
             self._archive.vacuum(table)
         self._done_for = first_open
 
-    def _verify(self, table: ArchiveTable, day: date) -> None:
+    def _verify(self, table: FactTable, day: date) -> None:
         result = self._verification.verify(table, day)
         self.rewritten += result.rewritten
         log_result(result)
 
     def _compact_open_days(self, now: datetime, first_open: date) -> None:
         """Merge the many small files of a day that is not over."""
-        for table in ArchiveTable:
+        for table in FactTable:
             self._go_on()
             self._archive.refresh(table)
             for day, names in self._archive.files(table).items():

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from domain.attendance.facts import ArchiveTable
+from domain.attendance.facts import FactTable
 from domain.attendance.tables import archive_days, archive_sources
 
 
@@ -28,12 +28,12 @@ class ArchiveRepository:
         assert added is not None  # noqa: S101 - one row was inserted
         return int(added[0])
 
-    def verified_files(self, table: ArchiveTable) -> Mapping[date, str]:
+    def verified_files(self, table: FactTable) -> Mapping[date, str]:
         """The verified days of a table, each with a digest of its files."""
         rows = self._connection.execute(select(archive_days).where(archive_days.c.table_name == table.value))
         return {date.fromisoformat(row.day): row.files for row in rows}
 
-    def mark_verified(self, table: ArchiveTable, day: date, files: str, now: datetime) -> None:
+    def mark_verified(self, table: FactTable, day: date, files: str, now: datetime) -> None:
         """Store that a day was verified with these files."""
         key = archive_days.c.table_name == table.value, archive_days.c.day == day.isoformat()
         self._connection.execute(delete(archive_days).where(*key))

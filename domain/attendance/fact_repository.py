@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, an
 
 from domain.attendance.facts import (
     ArchivedFact,
-    ArchiveTable,
+    FactTable,
     HeadCountFact,
     MachineUseFact,
     ScanFact,
@@ -42,13 +42,13 @@ class FactRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def of_day(self, table: ArchiveTable, day: date) -> Iterator[Sequence[ArchivedFact]]:
+    def of_day(self, table: FactTable, day: date) -> Iterator[Sequence[ArchivedFact]]:
         """The facts of a day, in parts; without those that were created more than three days later."""
         start = datetime.combine(day, time(), UTC)
         end = start + timedelta(days=1)
         source = _SOURCES[table]
         in_day = and_(source.moment >= start, source.moment < end)
-        if table is ArchiveTable.SCANS:
+        if table is FactTable.SCANS:
             # An offline scan is made before it is decided; its day is not a column.
             is_offline = scans.c.offline.is_(True)
             in_day = or_(and_(scans.c.offline.is_not(True), in_day), and_(is_offline, source.moment >= start))
@@ -57,29 +57,29 @@ class FactRepository:
             if facts:
                 yield facts
 
-    def created(self, table: ArchiveTable, start: datetime, end: datetime) -> Iterator[Sequence[ArchivedFact]]:
+    def created(self, table: FactTable, start: datetime, end: datetime) -> Iterator[Sequence[ArchivedFact]]:
         """The facts whose rows were created in a time, in parts and in the order of their ids."""
         source = _SOURCES[table]
         for part in self._created(source, start, end):
             yield [source.fact(row) for row in part]
 
-    def count_created(self, table: ArchiveTable, start: datetime, end: datetime) -> int:
+    def count_created(self, table: FactTable, start: datetime, end: datetime) -> int:
         """The number of rows that were created in a time, annulled ones too."""
         ids = _SOURCES[table].table.c.id
         query = select(func.count()).where(ids >= first_id_of(start), ids < first_id_of(end))
         return self._connection.execute(query).scalar_one()
 
-    def late_days(self, table: ArchiveTable, created_on: date) -> set[date]:
+    def late_days(self, table: FactTable, created_on: date) -> set[date]:
         """The earlier days of facts whose rows were created on a day."""
         start = datetime.combine(created_on, time(), UTC)
         source = _SOURCES[table]
         is_late = source.moment < start
-        if table is ArchiveTable.SCANS:
+        if table is FactTable.SCANS:
             is_late = or_(is_late, scans.c.offline.is_(True))
         parts = self._created(source, start, start + timedelta(days=1), is_late)
         return {fact.day for part in parts for fact in map(source.fact, part)} - {created_on}
 
-    def by_ids(self, table: ArchiveTable, ids: Collection[UUID]) -> list[ArchivedFact]:
+    def by_ids(self, table: FactTable, ids: Collection[UUID]) -> list[ArchivedFact]:
         """The facts with these ids, annulled ones too."""
         source, found = _SOURCES[table], sorted(ids)
         facts: list[ArchivedFact] = []
@@ -143,8 +143,8 @@ def _count(row: Row[Any]) -> HeadCountFact:
 
 
 _SOURCES = {
-    ArchiveTable.VISITS: _Source(visits, visits.c.entered_at, _visit),
-    ArchiveTable.SCANS: _Source(scans, scans.c.decided_at, _scan),
-    ArchiveTable.MACHINE_USES: _Source(machine_uses, machine_uses.c.started_at, _use),
-    ArchiveTable.HEAD_COUNTS: _Source(head_counts, head_counts.c.counted_at, _count),
+    FactTable.VISITS: _Source(visits, visits.c.entered_at, _visit),
+    FactTable.SCANS: _Source(scans, scans.c.decided_at, _scan),
+    FactTable.MACHINE_USES: _Source(machine_uses, machine_uses.c.started_at, _use),
+    FactTable.HEAD_COUNTS: _Source(head_counts, head_counts.c.counted_at, _count),
 }

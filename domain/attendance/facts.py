@@ -28,7 +28,7 @@ from domain.door.events import (
 from domain.door.model import Outcome
 
 
-class ArchiveTable(StrEnum):
+class FactTable(StrEnum):
     """The tables of the archive."""
 
     VISITS = "visits"
@@ -46,7 +46,7 @@ class VisitFact:
         inferred: why it ended without a scan of its own.
     """
 
-    table: ClassVar[ArchiveTable] = ArchiveTable.VISITS
+    table: ClassVar[FactTable] = FactTable.VISITS
 
     id: UUID
     gym_id: UUID
@@ -71,7 +71,7 @@ class ScanFact:
         repeat: whether the answer of an earlier scan was given again.
     """
 
-    table: ClassVar[ArchiveTable] = ArchiveTable.SCANS
+    table: ClassVar[FactTable] = FactTable.SCANS
 
     id: UUID
     gym_id: UUID
@@ -102,7 +102,7 @@ class MachineUseFact:
         inferred: why it ended without a release by the member.
     """
 
-    table: ClassVar[ArchiveTable] = ArchiveTable.MACHINE_USES
+    table: ClassVar[FactTable] = FactTable.MACHINE_USES
 
     id: UUID
     gym_id: UUID
@@ -123,7 +123,7 @@ class MachineUseFact:
 class HeadCountFact:
     """A head count, with the occupancy before it."""
 
-    table: ClassVar[ArchiveTable] = ArchiveTable.HEAD_COUNTS
+    table: ClassVar[FactTable] = FactTable.HEAD_COUNTS
 
     id: UUID
     gym_id: UUID

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from domain.attendance.fact_repository import FactRepository
-from domain.attendance.facts import ArchivedFact, ArchiveTable
+from domain.attendance.facts import ArchivedFact, FactTable
 from domain.attendance.member_keys import keys_of
 from domain.clock import Clock, system_clock
 from domain.unit_of_work import Store
 from integrations.archive.delta_table import ArchiveConflictError, ArchiveUnavailableError, DeltaStore
-from integrations.archive.verification import database_rows
+from integrations.archive.rows import database_rows
 
 _APP_ID = "backfill"
 _ATTEMPTS = 8
@@ -41,7 +41,7 @@ class Backfill:
             oldest = FactRepository(connection).first_created_at()
         return None if oldest is None else oldest.date()
 
-    def done_until(self, table: ArchiveTable) -> date | None:
+    def done_until(self, table: FactTable) -> date | None:
         """The last day that a backfill has written; None: there was none.
 
         Raises:
@@ -51,12 +51,12 @@ class Backfill:
         version = self._archive.transaction_version(table, _APP_ID)
         return None if version is None else date.fromordinal(version)
 
-    def count(self, table: ArchiveTable, first: date, last: date) -> int:
+    def count(self, table: FactTable, first: date, last: date) -> int:
         """The number of rows of the database that were created on some days, annulled ones included."""
         with self._store.reading() as connection:
             return FactRepository(connection).count_created(table, _start(first), _start(last) + timedelta(days=1))
 
-    def run(self, table: ArchiveTable, first: date, last: date, advance: Advance) -> int:
+    def run(self, table: FactTable, first: date, last: date, advance: Advance) -> int:
         """Append the facts whose rows were created on some days, both included, and return their number.
 
         Raises:
@@ -76,7 +76,7 @@ class Backfill:
                 written += len(facts)
         return written
 
-    def _append(self, table: ArchiveTable, day: date, facts: list[ArchivedFact], read_at: datetime) -> None:
+    def _append(self, table: FactTable, day: date, facts: list[ArchivedFact], read_at: datetime) -> None:
         keys = keys_of(self._store, {fact.member_id for fact in facts if fact.member_id is not None})
         rows = database_rows(table, facts, keys, read_at)
         for _ in range(_ATTEMPTS):

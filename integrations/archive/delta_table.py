@@ -20,9 +20,10 @@ from deltalake.exceptions import (
     TableNotFoundError,
 )
 
-from domain.attendance.facts import ArchiveTable
+from domain.attendance.facts import FactTable
 from domain.errors import UnavailableError
-from integrations.archive.schemas import DAY, SHAPES
+from integrations.archive.rows import SHAPES, empty
+from integrations.archive.schema import DAY
 from integrations.settings import ArchiveSettings
 
 # A commit fails after these times, so that the caller can go on and show that it is alive.
@@ -52,9 +53,9 @@ class DeltaStore:
         self._url = settings.url.rstrip("/")
         self._options = storage_options(settings)
         self._keep = timedelta(hours=settings.keep_old_files_hours)
-        self._tables: dict[ArchiveTable, DeltaTable] = {}
+        self._tables: dict[FactTable, DeltaTable] = {}
 
-    def refresh(self, table: ArchiveTable) -> DeltaTable:
+    def refresh(self, table: FactTable) -> DeltaTable:
         """The newest version of a table.
 
         Raises:
@@ -68,18 +69,18 @@ class DeltaStore:
             opened = self._tables[table] = self._open(table)
             return opened
 
-    def scan(self, table: ArchiveTable) -> pl.LazyFrame:
+    def scan(self, table: FactTable) -> pl.LazyFrame:
         """The rows of the newest version of a table, which are read when they are collected."""
         delta = self.refresh(table)
         if not delta.file_uris():
-            return pl.LazyFrame(schema=SHAPES[table].schema)
+            return empty(table)
         return pl.scan_delta(delta, storage_options=self._options or None)
 
-    def transaction_version(self, table: ArchiveTable, app_id: str) -> int | None:
+    def transaction_version(self, table: FactTable, app_id: str) -> int | None:
         """The last version that was committed under a name, as of the last `refresh`."""
         return self._tables[table].transaction_version(app_id)
 
-    def append(self, table: ArchiveTable, rows: pl.DataFrame, transactions: Mapping[str, int]) -> None:
+    def append(self, table: FactTable, rows: pl.DataFrame, transactions: Mapping[str, int]) -> None:
         """Append rows to the version of the last `refresh`, together with the versions of transactions.
 
         Raises:
@@ -88,7 +89,7 @@ class DeltaStore:
         """
         self._write(table, rows, "append", None, transactions)
 
-    def replace_day(self, table: ArchiveTable, day: date, rows: pl.DataFrame) -> None:
+    def replace_day(self, table: FactTable, day: date, rows: pl.DataFrame) -> None:
         """Replace the rows of a day in the version of the last `refresh`, by files of a good size.
 
         Raises:
@@ -97,7 +98,7 @@ class DeltaStore:
         """
         self._write(table, rows, "overwrite", f"{DAY} = '{day.isoformat()}'", {})
 
-    def files(self, table: ArchiveTable) -> Mapping[date, list[str]]:
+    def files(self, table: FactTable) -> Mapping[date, list[str]]:
         """The names of the files of each day, as of the last `refresh`."""
         names: dict[date, list[str]] = {}
         actions = self._tables[table].get_add_actions(flatten=True)
@@ -106,13 +107,13 @@ class DeltaStore:
             names.setdefault(day, []).append(path)
         return names
 
-    def compact(self, table: ArchiveTable, day: date) -> None:
+    def compact(self, table: FactTable, day: date) -> None:
         """Merge the small files of a day. Appends may go on meanwhile; the rows stay as they are."""
         delta = self.refresh(table)
         with self._translating(table):
             delta.optimize.compact(partition_filters=[(DAY, "=", day.isoformat())], target_size=_TARGET_FILE_BYTES)
 
-    def vacuum(self, table: ArchiveTable) -> int:
+    def vacuum(self, table: FactTable) -> int:
         """Delete files that no version within the retention uses, and return their number.
 
         A reader that holds a version for longer than the retention fails.
@@ -122,7 +123,7 @@ class DeltaStore:
         with self._translating(table):
             return len(delta.vacuum(hours, dry_run=False, enforce_retention_duration=False))
 
-    def _open(self, table: ArchiveTable) -> DeltaTable:
+    def _open(self, table: FactTable) -> DeltaTable:
         where = f"{self._url}/{table.value}"
         try:
             return DeltaTable(where, storage_options=self._options or None)
@@ -144,7 +145,7 @@ class DeltaStore:
 
     def _write(
         self,
-        table: ArchiveTable,
+        table: FactTable,
         rows: pl.DataFrame,
         mode: Any,  # noqa: ANN401 - a literal of the library
         predicate: str | None,
@@ -162,7 +163,7 @@ class DeltaStore:
             )
 
     @contextmanager
-    def _translating(self, table: ArchiveTable) -> Iterator[None]:
+    def _translating(self, table: FactTable) -> Iterator[None]:
         """Translate errors, and forget the opened table after one."""
         try:
             yield

@@ -4,12 +4,13 @@ from datetime import date
 
 import polars as pl
 
-from domain.attendance.facts import ArchiveTable
+from domain.attendance.facts import FactTable
 from integrations.archive.delta_table import DeltaStore
-from integrations.archive.schemas import ANNULLED, DAY, EVENT_ID, OFFSET, SHAPES, SOURCE
+from integrations.archive.rows import ANNULLED, SHAPES
+from integrations.archive.schema import DAY, VERSION
 
 
-def facts(store: DeltaStore, table: ArchiveTable, first: date, last: date) -> pl.LazyFrame:
+def facts(store: DeltaStore, table: FactTable, first: date, last: date) -> pl.LazyFrame:
     """The facts of some days as they stand: one row per fact, without annulled ones.
 
     Args:
@@ -21,17 +22,17 @@ def facts(store: DeltaStore, table: ArchiveTable, first: date, last: date) -> pl
     return standing(versions(store, table, first, last), table)
 
 
-def versions(store: DeltaStore, table: ArchiveTable, first: date, last: date) -> pl.LazyFrame:
+def versions(store: DeltaStore, table: FactTable, first: date, last: date) -> pl.LazyFrame:
     """All stored versions of the facts of some days, repeats included."""
     return store.scan(table).filter(pl.col(DAY).is_between(first, last))
 
 
-def standing(rows: pl.LazyFrame, table: ArchiveTable) -> pl.LazyFrame:
+def standing(rows: pl.LazyFrame, table: FactTable) -> pl.LazyFrame:
     """The last version of each fact, without annulled ones."""
     return latest(rows, table).filter(~pl.col(ANNULLED))
 
 
-def latest(rows: pl.LazyFrame, table: ArchiveTable) -> pl.LazyFrame:
+def latest(rows: pl.LazyFrame, table: FactTable) -> pl.LazyFrame:
     """The last version of each fact.
 
     The outbox may publish an event again at a later offset, so only its first appearance counts. A fact that moved to
@@ -39,10 +40,10 @@ def latest(rows: pl.LazyFrame, table: ArchiveTable) -> pl.LazyFrame:
     """
     fact = [DAY, SHAPES[table].key]
     # Rows from the database are no repeats of each other.
-    event = pl.coalesce(EVENT_ID, pl.col(OFFSET).cast(pl.String)).alias("_event")
+    event = pl.coalesce("event_id", pl.col("offset").cast(pl.String)).alias("_event")
     return (
         rows.with_columns(event)
-        .sort(SOURCE, OFFSET)
+        .sort(VERSION)
         .unique([*fact, "_event"], keep="first", maintain_order=True)
         .unique(fact, keep="last", maintain_order=True)
         .drop("_event")

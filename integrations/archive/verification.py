@@ -6,9 +6,9 @@ rewrite is refused as a conflict and begins again. Events that are archived late
 rewritten rows, which have source 0.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
@@ -18,19 +18,17 @@ from sqlalchemy import Connection
 
 from domain.attendance.archive_repository import ArchiveRepository
 from domain.attendance.fact_repository import FactRepository
-from domain.attendance.facts import ArchivedFact, ArchiveTable
+from domain.attendance.facts import ArchivedFact, FactTable
 from domain.attendance.member_keys import keys_of
 from domain.clock import Clock, system_clock
 from domain.unit_of_work import Store
 from integrations.archive.delta_table import ArchiveConflictError, ArchiveUnavailableError, DeltaStore, digest
 from integrations.archive.reading import latest, versions
-from integrations.archive.schemas import ANNULLED, FROM_DATABASE, MEMBER_KEY, SHAPES, Position, frame_of
+from integrations.archive.rows import ANNULLED, MEMBER_KEY, SHAPES, database_rows, values_of
 
 _log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Beat = Callable[[], None]
 """Called between pieces of work: it may raise to end them, for example when a lease is lost."""
@@ -48,7 +46,7 @@ class DayResult:
         compacted: whether superseded versions and small files were merged.
     """
 
-    table: ArchiveTable
+    table: FactTable
     day: date
     facts: int
     missing: int = 0
@@ -81,7 +79,7 @@ class Verification:
         self._clock = clock
         self._beat = beat
 
-    def changed_days(self, before: date) -> list[tuple[ArchiveTable, date]]:
+    def changed_days(self, before: date) -> list[tuple[FactTable, date]]:
         """The closed days whose files are others than those that were verified, the oldest first.
 
         Args:
@@ -91,7 +89,7 @@ class Verification:
             ArchiveUnavailableError: the storage does not respond.
         """
         found = []
-        for table in ArchiveTable:
+        for table in FactTable:
             self._archive.refresh(table)
             with self._store.reading() as connection:
                 verified = ArchiveRepository(connection).verified_files(table)
@@ -102,13 +100,13 @@ class Verification:
             ]
         return [(table, day) for day, table in sorted(found)]
 
-    def late_days(self, created_on: date) -> list[tuple[ArchiveTable, date]]:
+    def late_days(self, created_on: date) -> list[tuple[FactTable, date]]:
         """The earlier days of facts that the database learned on a day."""
         with self._store.reading() as connection:
             repository = FactRepository(connection)
-            return [(table, day) for table in ArchiveTable for day in sorted(repository.late_days(table, created_on))]
+            return [(table, day) for table in FactTable for day in sorted(repository.late_days(table, created_on))]
 
-    def verify(self, table: ArchiveTable, day: date, *, rewrite: bool = True) -> DayResult:
+    def verify(self, table: FactTable, day: date, *, rewrite: bool = True) -> DayResult:
         """Compare a day with the database; rewrite it where it differs, compact it where it does not.
 
         Args:
@@ -125,7 +123,7 @@ class Verification:
                 _log.info("archive_day_changed", table=table.value, day=day.isoformat(), reason=str(error))
         raise ArchiveUnavailableError(f"{table.value} of {day}: other commits came first, {_ATTEMPTS} times")
 
-    def _verify(self, table: ArchiveTable, day: date, *, rewrite: bool) -> DayResult:
+    def _verify(self, table: FactTable, day: date, *, rewrite: bool) -> DayResult:
         stored = versions(self._archive, table, day, day).collect()
         files = self._archive.files(table).get(day, [])
         archived = latest(stored.lazy(), table).collect()
@@ -133,17 +131,15 @@ class Verification:
         result = _compared(table, day, archived.filter(~pl.col(ANNULLED)), expected, nameless)
         if not rewrite:
             return result
-        if not result.agrees:
+        if not result.agrees or len(files) > 1 or len(stored) > result.facts:
+            # Also where nothing differs: one file with one row per fact is quick to read.
             self._archive.replace_day(table, day, expected)
-            return replace(result, rewritten=True)
-        if len(files) > 1 or len(stored) > len(archived):
-            self._archive.replace_day(table, day, archived.sort(SHAPES[table].key))
-            return replace(result, compacted=True)
+            return replace(result, rewritten=not result.agrees, compacted=result.agrees)
         # A day that was changed is verified once more: events may have been archived after the change.
         self._store.written(partial(_mark, table=table, day=day, files=digest(files), now=self._clock()))
         return result
 
-    def _expected(self, table: ArchiveTable, day: date, archived: pl.DataFrame) -> tuple[pl.DataFrame, set[str]]:
+    def _expected(self, table: FactTable, day: date, archived: pl.DataFrame) -> tuple[pl.DataFrame, set[str]]:
         """The rows of a day by the database, and the ids of those without a member.
 
         Facts that were created late are found by the ids that the archive has.
@@ -165,31 +161,23 @@ class Verification:
         return database_rows(table, facts, keys, read_at), nameless
 
 
-def database_rows(
-    table: ArchiveTable, facts: Sequence[ArchivedFact], keys: Mapping[UUID, int], read_at: datetime
-) -> pl.DataFrame:
-    """Facts that were read from the database as rows, which lose against every row from Kafka."""
-    position = Position(FROM_DATABASE, 0, (read_at - _EPOCH) // _MICROSECOND, None)
-    return frame_of(table, ((position, fact) for fact in facts), keys)
-
-
-def _mark(connection: Connection, *, table: ArchiveTable, day: date, files: str, now: datetime) -> None:
+def _mark(connection: Connection, *, table: FactTable, day: date, files: str, now: datetime) -> None:
     ArchiveRepository(connection).mark_verified(table, day, files, now)
 
 
 def _compared(
-    table: ArchiveTable, day: date, archived: pl.DataFrame, expected: pl.DataFrame, nameless: Iterable[str]
+    table: FactTable, day: date, archived: pl.DataFrame, expected: pl.DataFrame, nameless: Iterable[str]
 ) -> DayResult:
     """Compare rows by their values. Of a fact without a member any key is right: it names nobody any more."""
-    shape = SHAPES[table]
-    left, right = archived.select(shape.values), expected.select(shape.values)
-    if MEMBER_KEY in shape.columns:
-        forgotten = pl.col(shape.key).is_in(list(nameless))
+    key, values = SHAPES[table].key, values_of(table)
+    left, right = archived.select(values), expected.select(values)
+    if MEMBER_KEY in values:
+        forgotten = pl.col(key).is_in(list(nameless))
         left = left.with_columns(pl.when(~forgotten).then(pl.col(MEMBER_KEY)).alias(MEMBER_KEY))
-    missing = right.join(left, on=shape.key, how="anti")
-    surplus = left.join(right, on=shape.key, how="anti")
-    common = left.join(right, on=shape.key, how="semi")
-    same = common.join(right, on=shape.values, how="semi", nulls_equal=True)
+    missing = right.join(left, on=key, how="anti")
+    surplus = left.join(right, on=key, how="anti")
+    common = left.join(right, on=key, how="semi")
+    same = common.join(right, on=values, how="semi", nulls_equal=True)
     return DayResult(
         table, day, len(right), missing=len(missing), surplus=len(surplus), different=len(common) - len(same)
     )

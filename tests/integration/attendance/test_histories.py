@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from domain.attendance.fact_repository import FactRepository
-from domain.attendance.facts import ArchivedFact, ArchiveTable, VisitFact, facts_of
+from domain.attendance.facts import ArchivedFact, FactTable, VisitFact, facts_of
 from domain.outbox import outbox
 from integrations.kafka.door_events import decode_door_event
 from tests.histories.play import Arena, Play
@@ -23,7 +23,7 @@ from tests.stores import store_at
 from tests.world import START
 
 DAYS = [START.date() + timedelta(days=offset) for offset in range(-2, 12)]
-Key = tuple[ArchiveTable, date, UUID]
+Key = tuple[FactTable, date, UUID]
 
 
 def events_of(connection: Connection, chance: random.Random) -> Iterable[Sequence[ArchivedFact]]:
@@ -52,7 +52,7 @@ def stored(connection: Connection) -> dict[Key, ArchivedFact]:
     repository = FactRepository(connection)
     facts = [
         fact
-        for table in ArchiveTable
+        for table in FactTable
         for part in repository.created(table, START - timedelta(days=2), START + timedelta(days=3650))
         for fact in part
     ]
@@ -62,7 +62,7 @@ def stored(connection: Connection) -> dict[Key, ArchivedFact]:
 def without_deleted(fact: ArchivedFact, tables: dict[Key, ArchivedFact]) -> ArchivedFact:
     """The fact without a member whom the tables have forgotten: the archive keeps a key that names nobody."""
     known = tables.get((fact.table, fact.day, fact.id))
-    if known is None or known.member_id is not None or fact.table is ArchiveTable.HEAD_COUNTS:
+    if known is None or known.member_id is not None or fact.table is FactTable.HEAD_COUNTS:
         return fact
     return replace(fact, member_id=None)  # type: ignore[arg-type, misc]
 

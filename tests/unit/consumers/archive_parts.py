@@ -13,7 +13,7 @@ from confluent_kafka import Message
 from sqlalchemy import insert
 
 from consumers.archive import ArchiveHandler, ArchiveMessage, decode_message
-from domain.attendance.facts import ArchiveTable
+from domain.attendance.facts import FactTable
 from domain.door.events import DoorEvent, ScanDecided
 from domain.door.model import Outcome, Reason
 from domain.identity.tables import users
@@ -85,12 +85,12 @@ class ArchiveBench:
             connection.execute(insert(users).values(**values, created_at=NOON))
         return member_id
 
-    def rows(self, table: ArchiveTable, first: date | None = None, days: int = 1) -> list[dict[str, Any]]:
+    def rows(self, table: FactTable, first: date | None = None, days: int = 1) -> list[dict[str, Any]]:
         """The facts that stand."""
         first = first or NOON.date()
         found: pl.DataFrame = facts(DeltaStore(self.settings), table, first, first + timedelta(days=days - 1)).collect()
         return found.to_dicts()
 
-    def versions(self, table: ArchiveTable) -> Sequence[dict[str, Any]]:
+    def versions(self, table: FactTable) -> Sequence[dict[str, Any]]:
         """Everything that is stored."""
         return DeltaStore(self.settings).scan(table).collect().to_dicts()

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
-from domain.attendance.facts import ArchiveTable
+from domain.attendance.facts import FactTable
 from domain.attendance.tables import archive_sources, member_keys
 from domain.door.events import VisitInferred
 from domain.door.model import Inferred
@@ -19,7 +19,7 @@ from integrations.archive.delta_table import ArchiveUnavailableError, DeltaStore
 from integrations.settings import ArchiveSettings
 from tests.unit.consumers.archive_parts import GYM, NOON, ArchiveBench, entered, left, messages, refused
 
-VISITS, SCANS = ArchiveTable.VISITS, ArchiveTable.SCANS
+VISITS, SCANS = FactTable.VISITS, FactTable.SCANS
 HOUR = timedelta(hours=1)
 
 
@@ -39,7 +39,7 @@ def test_each_fact_stands_once_with_its_last_state(bench: ArchiveBench) -> None:
     (visit,) = bench.rows(VISITS)
     assert (visit["visit_id"], visit["entered_at"], visit["left_at"]) == (str(entry.visit_id), NOON, NOON + HOUR)
     assert [row["outcome"] for row in bench.rows(SCANS)] == ["entered", "refused", "left"]
-    assert handler.stats.rows == {VISITS: 2, SCANS: 3, ArchiveTable.MACHINE_USES: 0, ArchiveTable.HEAD_COUNTS: 0}
+    assert handler.stats.rows == {VISITS: 2, SCANS: 3, FactTable.MACHINE_USES: 0, FactTable.HEAD_COUNTS: 0}
     with bench.store.reading() as connection:
         (key,) = connection.execute(select(member_keys)).all()
     assert (key.member_id, key.member_key) == (mia, visit["member_key"])
@@ -67,7 +67,7 @@ def test_an_event_that_the_outbox_publishes_again_changes_nothing(bench: Archive
 
 def test_a_crash_between_two_tables_is_repaired_by_the_replay(bench: ArchiveBench) -> None:
     class CrashingStore(DeltaStore):
-        def append(self, table: ArchiveTable, rows: pl.DataFrame, transactions: Mapping[str, int]) -> None:
+        def append(self, table: FactTable, rows: pl.DataFrame, transactions: Mapping[str, int]) -> None:
             if table is SCANS:
                 raise RuntimeError("crash")
             super().append(table, rows, transactions)
@@ -88,7 +88,7 @@ def test_of_two_owners_of_a_partition_one_commits(bench: ArchiveBench) -> None:
 
         overtaken = False
 
-        def append(self, table: ArchiveTable, rows: pl.DataFrame, transactions: Mapping[str, int]) -> None:
+        def append(self, table: FactTable, rows: pl.DataFrame, transactions: Mapping[str, int]) -> None:
             if not self.overtaken:
                 self.overtaken = True
                 bench.handler().handle(batch)

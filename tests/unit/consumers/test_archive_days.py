@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from consumers.archive_job import ArchiveJob
-from domain.attendance.facts import ArchiveTable
+from domain.attendance.facts import FactTable
 from domain.attendance.tables import archive_days, member_keys
 from domain.door.events import ScanDecided
 from domain.door.tables import scans, visits
@@ -25,7 +25,7 @@ from integrations.lease import Lease
 from tests.unit.consumers.archive_parts import NOON, ArchiveBench, entered, left, messages, refused
 from tests.unit.consumers.leases import FakeLease
 
-VISITS, SCANS = ArchiveTable.VISITS, ArchiveTable.SCANS
+VISITS, SCANS = FactTable.VISITS, FactTable.SCANS
 DAY = NOON.date()
 HOUR = timedelta(hours=1)
 TOMORROW = NOON + timedelta(days=1)
@@ -78,7 +78,7 @@ def entry_at(bench: ArchiveBench, at: datetime, number: int = 0, known_at: datet
     return ScanDecided(**values | {"event_id": id_at(known_at or at, 2 * number + 1)})
 
 
-def verified(bench: ArchiveBench, *, rewrite: bool = True) -> dict[ArchiveTable, DayResult]:
+def verified(bench: ArchiveBench, *, rewrite: bool = True) -> dict[FactTable, DayResult]:
     verification = Verification(bench.store, DeltaStore(bench.settings))
     return {table: verification.verify(table, DAY, rewrite=rewrite) for table in (VISITS, SCANS)}
 
@@ -132,7 +132,7 @@ def test_an_event_that_is_archived_during_a_rewrite_is_kept(bench: ArchiveBench)
     class SlowStore(DeltaStore):
         overtaken = False
 
-        def replace_day(self, table: ArchiveTable, day: Any, rows: pl.DataFrame) -> None:  # noqa: ANN401
+        def replace_day(self, table: FactTable, day: Any, rows: pl.DataFrame) -> None:  # noqa: ANN401
             if not self.overtaken:
                 self.overtaken = True
                 add_visit(bench, late)
@@ -177,7 +177,7 @@ def test_the_backfill_writes_each_day_once_and_continues_where_it_stopped(bench:
     class BrokenStore(DeltaStore):
         commits = 0
 
-        def append(self, table: ArchiveTable, rows: pl.DataFrame, transactions: Any) -> None:  # noqa: ANN401
+        def append(self, table: FactTable, rows: pl.DataFrame, transactions: Any) -> None:  # noqa: ANN401
             self.commits += 1
             if self.commits > 2:
                 raise OSError("no space")
