@@ -346,8 +346,8 @@ class ArchiveSettings(BaseModel):
     enabled: bool = Field(default=True, description="Archive events on a local stack.")
     url: str = Field(
         default="",
-        description="A folder, or `s3://bucket/prefix`. Local default: `archive` in the data folder; in the full "
-        "profile a bucket of the local S3. Without it nothing is archived.",
+        description="A folder, or `s3://bucket/prefix`. Default: `archive` in the data folder; in the full profile a "
+        "bucket of the stack's own S3. In production: nothing is archived without it.",
     )
     region: str = Field(default="", description="AWS region of the bucket.")
     endpoint_url: str = Field(default="", description="Alternative S3 endpoint.")
@@ -454,8 +454,10 @@ class Settings(BaseSettings):
         self.passes.key_dir = self.passes.key_dir or keys / "passes"
         self.mail.folder = self.mail.folder or self.data_dir / "mail"
         self.images.folder = self.images.folder or self.data_dir / "images"
-        if not self.archive.url and self.profile is Profile.EMBEDDED:
+        if not self.archive.url and (self.profile is Profile.EMBEDDED or self.images.bucket):
             self.archive.url = str(self.data_dir / "archive")
+        if self.archive.url and "://" not in self.archive.url:
+            self.archive.url = str(Path(self.archive.url).absolute())
         if self.identity.user_pool_id:
             return self
         self.identity.signing_key_dir = self.identity.signing_key_dir or keys / "identity"

@@ -195,6 +195,6 @@ def test_a_request_id_goes_in_and_out(stack: Api) -> None:
 
 def test_what_waits_for_the_consumers_and_what_is_dead_is_told(fm: Commands) -> None:
     groups = [group["group"] for group in fm.json("kafka", "lag")]
-    assert groups == ["door-consumers", "payment-consumers"]
+    assert groups == ["door-consumers", "payment-consumers", "archive-consumers"]
     assert "door-consumers on door-commands" in fm.said("kafka", "lag")
     assert fm.json("kafka", "dead-letters") == []
