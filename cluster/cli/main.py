@@ -80,6 +80,12 @@ COMMANDS: Sequence[Entry] = (
         Panel.OPERATE,
         "Check that visits, open visits and scans agree.",
     ),
+    Entry(
+        "attendance",
+        "cluster.cli.attendance:app",
+        Panel.OPERATE,
+        "The attendance archive: backfill it from the database, verify it.",
+    ),
     Entry("images", "cluster.cli.images:app", Panel.OPERATE, "Delete pictures that nothing shows any more."),
     Entry(
         "kafka",
