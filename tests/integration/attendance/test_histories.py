@@ -64,7 +64,7 @@ def without_deleted(fact: ArchivedFact, tables: dict[Key, ArchivedFact]) -> Arch
     known = tables.get((fact.table, fact.day, fact.id))
     if known is None or known.member_id is not None or fact.table is FactTable.HEAD_COUNTS:
         return fact
-    return replace(fact, member_id=None)  # type: ignore[arg-type, misc]
+    return replace(fact, member_id=None)
 
 
 @pytest.mark.parametrize(
