@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-# A batch commits to four tables; each commit waits up to ten seconds for the storage, three times.
+# A commit gives up after about a minute, and the first one that does ends the batch.
 STALE_AFTER_S = 180.0
 _LOOP_STOP_S = 10.0
 _JOB_STOP_S = 4.0

@@ -27,7 +27,7 @@ from integrations.archive.schema import DAY
 from integrations.settings import ArchiveSettings
 
 # A commit fails after these times, so that the caller can go on and show that it is alive.
-_S3_LIMITS = {"timeout": "10s", "connect_timeout": "3s", "max_retries": "2", "retry_timeout": "10s"}
+_S3_LIMITS = {"timeout": "20s", "connect_timeout": "5s", "max_retries": "2", "retry_timeout": "20s"}
 _COMMITS_PER_CHECKPOINT = 100
 _TARGET_FILE_BYTES = 128 * 1024 * 1024
 
@@ -51,7 +51,8 @@ class DeltaStore:
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._url = settings.url.rstrip("/")
-        self._options = storage_options(settings)
+        self._access = storage_access(settings)
+        self._options = self._access | _S3_LIMITS if self._access else {}
         self._keep = timedelta(hours=settings.keep_old_files_hours)
         self._tables: dict[FactTable, DeltaTable] = {}
 
@@ -74,7 +75,7 @@ class DeltaStore:
         delta = self.refresh(table)
         if not delta.file_uris():
             return empty(table)
-        return pl.scan_delta(delta, storage_options=self._options or None)
+        return pl.scan_delta(delta, storage_options=self._access or None)
 
     def transaction_version(self, table: FactTable, app_id: str) -> int | None:
         """The last version that was committed under a name, as of the last `refresh`."""
@@ -183,8 +184,8 @@ def digest(names: list[str]) -> str:
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
 
 
-def storage_options(settings: ArchiveSettings) -> dict[str, str]:
-    """How the storage is reached, for Delta Lake and Polars; empty for a folder."""
+def storage_access(settings: ArchiveSettings) -> dict[str, str]:
+    """How the storage is reached, as Delta Lake and Polars name it; empty for a folder."""
     if not settings.url.startswith("s3://"):
         return {}
     named = {
@@ -193,7 +194,7 @@ def storage_options(settings: ArchiveSettings) -> dict[str, str]:
         "aws_access_key_id": settings.access_key_id,
         "aws_secret_access_key": settings.secret_access_key.get_secret_value(),
     }
-    options = _S3_LIMITS | {name: value for name, value in named.items() if value}
+    options = {name: value for name, value in named.items() if value}
     if settings.endpoint_url.startswith("http://"):
         options["aws_allow_http"] = "true"
     return options

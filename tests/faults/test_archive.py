@@ -25,7 +25,7 @@ from tests.faults import archive_process
 from tests.faults.archive_process import ArchivePoint
 from tests.forked import LoggedProcess
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = [pytest.mark.check, pytest.mark.timeout(280)]
 
 VISITS, SCANS = FactTable.VISITS, FactTable.SCANS
 NOON = datetime.now(UTC).replace(hour=12) - timedelta(days=1)
