@@ -155,6 +155,8 @@ class ArchiveHandler:
 
         So an archive that was deleted, or restored from an older copy, gets everything that Kafka still has.
         """
+        if not partitions:
+            return partitions
         try:
             self._check_incarnation([])
             committed = consumer.committed(partitions, timeout=_COMMITTED_TIMEOUT_S)
