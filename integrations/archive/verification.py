@@ -29,6 +29,7 @@ from integrations.archive.rows import ANNULLED, MEMBER_KEY, SHAPES, database_row
 _log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
+_ROWS_PER_FILE = 1_000_000  # a file of the largest size has more; a day with more rows has several files
 
 Beat = Callable[[], None]
 """Called between pieces of work: it may raise to end them, for example when a lease is lost."""
@@ -131,8 +132,7 @@ class Verification:
         result = _compared(table, day, archived.filter(~pl.col(ANNULLED)), expected, nameless)
         if not rewrite:
             return result
-        if not result.agrees or len(files) > 1 or len(stored) > result.facts:
-            # Also where nothing differs: one file with one row per fact is quick to read.
+        if not result.agrees or _can_be_compacted(stored, len(files), result.facts):
             self._archive.replace_day(table, day, expected)
             return replace(result, rewritten=not result.agrees, compacted=result.agrees)
         # A day that was changed is verified once more: events may have been archived after the change.
@@ -163,6 +163,12 @@ class Verification:
 
 def _mark(connection: Connection, *, table: FactTable, day: date, files: str, now: datetime) -> None:
     ArchiveRepository(connection).mark_verified(table, day, files, now)
+
+
+def _can_be_compacted(stored: pl.DataFrame, files: int, facts: int) -> bool:
+    """Whether a day that agrees is quicker to read as one file with one row per fact, all from the database."""
+    is_settled = len(stored) == facts and not (stored["source"] != 0).any()
+    return not is_settled or files > 1 + len(stored) // _ROWS_PER_FILE
 
 
 def _compared(

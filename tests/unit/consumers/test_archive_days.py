@@ -155,6 +155,7 @@ def test_a_fact_that_the_database_learned_days_later_is_no_surplus(bench: Archiv
     late = entry_at(bench, NOON, known_at=NOON + timedelta(days=9))
     add_visit(bench, late)
     bench.handler().handle(messages(late))
+    assert verified(bench)[VISITS] == DayResult(VISITS, DAY, 1, compacted=True)
     assert verified(bench)[VISITS] == DayResult(VISITS, DAY, 1)
     days = Verification(bench.store, DeltaStore(bench.settings)).late_days((NOON + timedelta(days=9)).date())
     assert days == [(VISITS, DAY), (SCANS, DAY)]
