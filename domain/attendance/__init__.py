@@ -1,1 +1,1 @@
-"""Attendance: how full gyms were, and how full they will be."""
+"""Attendance: the archive of scans, visits, machine uses and head counts, its figures, and the forecast."""
