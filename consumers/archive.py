@@ -146,7 +146,7 @@ class ArchiveHandler:
             self._next_offsets[message.partition] = message.offset + 1
         return [True] * len(messages)
 
-    def dead_lettered(self, message: ArchiveMessage) -> bool:  # noqa: ARG002 - the protocol's
+    def on_dead_letter(self, message: ArchiveMessage) -> bool:  # noqa: ARG002 - the protocol's
         """Nobody waits for a result. The verification adds the facts."""
         return False
 

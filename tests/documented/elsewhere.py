@@ -12,7 +12,7 @@ from tests.documented.pages import PROJECT
 BY_HAND = "by hand"  # measures this machine, or runs all tests: nothing that a test could start
 
 _LIFE = "tests/integration/cluster/test_life_of_a_stack.py"
-_ATTENDANCE = "tests/unit/cluster/cli/test_attendance_command.py"
+_ATTENDANCE = "tests/unit/cluster/cli/test_forecast_commands.py"
 _COMMANDS = "tests/unit/cluster/cli/test_command_line.py"
 
 # The command as it stands -> `file::test` that does the same; or BY_HAND, and the target or module is there.

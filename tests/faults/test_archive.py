@@ -20,10 +20,10 @@ from integrations.archive.delta_table import DeltaStore
 from integrations.archive.reading import facts
 from integrations.kafka.dead_letter_reader import DeadLetterReader, StoredLetter
 from integrations.settings import ArchiveSettings, Settings
-from tests.events import wait_until
 from tests.faults import archive_process
 from tests.faults.archive_process import ArchivePoint
 from tests.forked import LoggedProcess
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.check, pytest.mark.timeout(280)]
 

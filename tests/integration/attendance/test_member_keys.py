@@ -11,7 +11,7 @@ from domain.attendance.tables import member_keys
 from domain.identity.personal_data_service import begin_deleting, finish_deleting
 from domain.ids import new_id
 from domain.unit_of_work import Store
-from tests.events import wait_until
+from tests.waiting import wait_until
 from tests.world import START, World
 
 

@@ -15,10 +15,10 @@ from domain.attendance.facts import FactTable
 from integrations.archive.delta_table import DeltaStore
 from integrations.archive.reading import facts
 from integrations.settings import ArchiveSettings, DatabaseSettings, KafkaSettings, Settings
-from tests.events import wait_until
 from tests.integration.kafka.conftest import mock_topics
 from tests.servers import migrate
 from tests.unit.consumers.archive_parts import NOON, entered
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from cluster.cli.attendance import MissingFileError, app
+from cluster.cli.attendance import app
+from cluster.cli.attendance_forecast import MissingFileError
 from cluster.errors import CommandError
 from tests.unit.domain.attendance.generated import MONDAY, values
 
