@@ -3,7 +3,6 @@
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from deployments.default_stage.rights import STAGE_RIGHTS
-from deployments.http.etags import NoneMatch
 from deployments.http.openapi import complete_document
 from deployments.http.route_guard import guarded_router
 from deployments.http.static_content import StaticContent
@@ -16,10 +15,10 @@ def router() -> APIRouter:
     routes = guarded_router("system")
 
     @routes.get("/openapi.json", include_in_schema=False)
-    async def document(request: Request, if_none_match: NoneMatch = None) -> Response:
+    async def document(request: Request) -> Response:
         """The OpenAPI document."""
         content: StaticContent = request.app.state.document
-        return content.response(if_none_match)
+        return content.response(request)
 
     return routes
 

@@ -13,6 +13,7 @@ PROBLEMS = ("precondition_required", "changed_meanwhile")
 
 # A proxy that compresses responses makes tags weak. Weak and strong tags compare equal here.
 _TAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
+_LISTED = re.compile(r'"[^"]*"')
 
 
 class Versioned(Protocol):
@@ -60,8 +61,7 @@ async def _expected(
 
 def matches(if_none_match: str, tag: str) -> bool:
     """Whether an `If-None-Match` header names a tag. The comparison is weak (RFC 9110 section 13.1.2)."""
-    given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
-    return "*" in given or tag in given
+    return if_none_match.strip() == "*" or tag in _LISTED.findall(if_none_match)
 
 
 NoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1000, description="The cached `ETag`.")]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from deployments.http.etags import matches
@@ -32,12 +32,11 @@ class StaticContent:
         """A JSON document."""
         return cls(bytes(JSONResponse(document).body), "application/json")
 
-    def response(self, if_none_match: str | None) -> Response:
+    def response(self, request: Request) -> Response:
         """Answer a request: 304 if the client has this content already.
 
-        Args:
-            if_none_match: the `If-None-Match` header of the request.
+        No value of `If-None-Match` is an error: the client asks for public content, and gets it.
         """
-        if if_none_match and matches(if_none_match, self._tag):
+        if matches(", ".join(request.headers.getlist("If-None-Match")), self._tag):
             return Response(status_code=_NOT_MODIFIED, headers=self._headers)
         return Response(self._body, headers=self._headers, media_type=self._media_type)

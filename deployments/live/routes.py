@@ -7,7 +7,6 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from deployments.http.auth import require_own_gym
 from deployments.http.dependencies import CurrentClient, CurrentPrincipal
-from deployments.http.etags import NoneMatch
 from deployments.http.openapi import complete_document
 from deployments.http.problems import declared
 from deployments.http.route_guard import guarded_router
@@ -65,10 +64,10 @@ def router() -> APIRouter:
         return StreamResponse(stream, leave, deps.counts.sent)
 
     @routes.get("/openapi.json", include_in_schema=False)
-    async def document(request: Request, if_none_match: NoneMatch = None) -> Response:
+    async def document(request: Request) -> Response:
         """The OpenAPI document of the live view."""
         content: StaticContent = request.app.state.document
-        return content.response(if_none_match)
+        return content.response(request)
 
     return routes
 

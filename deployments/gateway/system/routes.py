@@ -6,7 +6,6 @@ from fastapi import Request, Response
 
 from deployments.gateway.dependencies import Deps
 from deployments.gateway.system.schemas import AliveDocument, PartDocument, ReadyDocument, VersionDocument
-from deployments.http.etags import NoneMatch
 from deployments.http.route_guard import guarded_router
 from deployments.http.static_content import StaticContent
 
@@ -47,14 +46,14 @@ async def running_version() -> VersionDocument:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def document(request: Request, if_none_match: NoneMatch = None) -> Response:
+async def document(request: Request) -> Response:
     """Get the OpenAPI document."""
     content: StaticContent = request.app.state.document
-    return content.response(if_none_match)
+    return content.response(request)
 
 
 @router.get("/docs", include_in_schema=False)
-async def page(request: Request, if_none_match: NoneMatch = None) -> Response:
+async def page(request: Request) -> Response:
     """Get the API documentation as a page."""
     content: StaticContent = request.app.state.docs_page
-    return content.response(if_none_match)
+    return content.response(request)
