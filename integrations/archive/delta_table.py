@@ -75,7 +75,10 @@ class DeltaStore:
         delta = self.refresh(table)
         if not delta.file_uris():
             return empty(table)
-        return pl.scan_delta(delta, storage_options=self._access or None)
+        if not self._access:
+            return pl.scan_delta(delta)
+        # Polars reads the options of an opened table too, and does not understand Delta Lake's limits.
+        return pl.scan_delta(f"{self._url}/{table.value}", version=delta.version(), storage_options=self._access)
 
     def transaction_version(self, table: FactTable, app_id: str) -> int | None:
         """The last version that was committed under a name, as of the last `refresh`."""
