@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 from deltalake import Field, Schema
+from deltalake.schema import PrimitiveType
 
 DAY: Final = "day"
 """Partition column of every table."""
@@ -55,7 +56,7 @@ class ArchiveTable:
         """The schema that the Delta Lake table is created with."""
         return Schema(
             [
-                Field(name, _DELTA_TYPES[kind], nullable=name in self.nullable)
+                Field(name, PrimitiveType(_DELTA_TYPES[kind]), nullable=name in self.nullable)
                 for name, kind in self.frame_schema.items()
             ]
         )
