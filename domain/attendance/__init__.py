@@ -1,0 +1,1 @@
+"""Attendance: figures about visits, machines and refusals, computed from the archive."""
