@@ -110,7 +110,7 @@ DEFINITIONS: Final[Mapping[Report, Mapping[str, str]]] = MappingProxyType(
             "change": "(visits - visits_before) / visits_before; empty if there were none before.",
         },
         Report.HEAT_MAP: {
-            "mean_inside": "Time that people spent inside in this hour of this weekday, divided by the length of the hours.",
+            "mean_inside": "Time that people spent inside in this hour of this weekday, divided by these hours.",
             "p90_inside": "In nine of ten of these hours the mean number inside was no higher (nearest rank).",
             "busy_share": "Share of the time during which more than 80 % of the capacity was inside.",
             "full_share": "Share of the time during which the capacity or more was inside.",

@@ -1,0 +1,1 @@
+"""Attendance: computes facts as Ray tasks."""
