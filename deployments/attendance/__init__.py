@@ -1,1 +1,1 @@
-"""Attendance: computes facts as Ray tasks."""
+"""Attendance: figures computed from the archive as Ray tasks."""

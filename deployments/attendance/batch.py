@@ -14,10 +14,9 @@ import ray
 
 from deployments.attendance.groups import Group, GroupResult, compute_group
 from deployments.attendance.plan import Plan
+from deployments.attendance.resources import BATCH_RESOURCE
 from domain.errors import UnavailableError
 
-RESOURCE: Final = "batch"
-"""Ray's custom resource: as many tasks run at once on a node as it has of it."""
 LOWEST_PRIORITY: Final = 19
 """Niceness of workers: the doors come first."""
 _CALLS_PER_WORKER: Final = 16
@@ -98,10 +97,10 @@ def run_plan(
 
 def _check_resource() -> None:
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    if resources.get(RESOURCE, 0) < 1:
+    if resources.get(BATCH_RESOURCE, 0) < 1:
         raise NoBatchWorkersError(
-            f'No Ray node offers the resource "{RESOURCE}". Start one with: '
-            f"ray start --resources='{{\"{RESOURCE}\": 1}}'"
+            f'No Ray node offers the resource "{BATCH_RESOURCE}". Start one with: '
+            f"ray start --resources='{{\"{BATCH_RESOURCE}\": 1}}'"
         )
 
 
@@ -118,7 +117,7 @@ def _submitted(groups: Sequence[Group], niceness: int) -> Iterator[list[Any]]:
 
 @ray.remote(
     num_cpus=0,
-    resources={RESOURCE: 1},
+    resources={BATCH_RESOURCE: 1},
     max_calls=_CALLS_PER_WORKER,
     max_retries=3,
     # Set before Polars is imported; workers of another environment are not used for these tasks.

@@ -1,6 +1,7 @@
 """Computes the facts of one group of gyms and one span of days, and stores them. Runs in a worker or in a test."""
 
 import resource
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,27 +10,27 @@ from typing import Any, Final
 import polars as pl
 
 from domain.attendance.calendar import day_begins_at
-from domain.attendance.figures.compute import ArchiveFrames, compute_facts
-from domain.attendance.model import FactTable, GymCalendar, Window
+from domain.attendance.figures.compute import ArchiveFrames, compute_figures
+from domain.attendance.model import FigureTable, GymCalendar, Window
 from integrations.archive.schema import MACHINE_USES, SCANS, VISITS, ArchiveTable
 from integrations.archive.snapshot import ReadSet, TableFiles, read_files
-from integrations.fact_store import FactStore
+from integrations.figure_store import FigureStore
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     VISITS.name: ("gym_id", "member_key", "entered_at", "left_at", "inferred"),
     SCANS.name: ("gym_id", "member_key", "outcome", "reason", "repeat", "decided_at"),
     MACHINE_USES.name: ("gym_id", "machine_id", "member_key", "started_at", "ended_at"),
 }
-_SOURCE_OF: Final[Mapping[FactTable, ArchiveTable]] = {
-    FactTable.REFUSALS: SCANS,
-    FactTable.MACHINE_HOURS: MACHINE_USES,
-    FactTable.MACHINE_PEOPLE: MACHINE_USES,
+_SOURCE_OF: Final[Mapping[FigureTable, ArchiveTable]] = {
+    FigureTable.REFUSALS: SCANS,
+    FigureTable.MACHINE_HOURS: MACHINE_USES,
+    FigureTable.MACHINE_PEOPLE: MACHINE_USES,
 }
 _TABLES: Final = {table.name: table for table in (VISITS, SCANS, MACHINE_USES)}
 
 
 @dataclass(frozen=True, slots=True)
-class FactFile:
+class FigureFile:
     """A file to write.
 
     Args:
@@ -37,7 +38,7 @@ class FactFile:
         keep: days outside the computed ones are kept from the file that is there.
     """
 
-    table: FactTable
+    table: FigureTable
     path: str
     inputs: Mapping[str, Any]
     keep: bool = False
@@ -56,10 +57,10 @@ class Group:
 
     gyms: tuple[GymCalendar, ...]
     window: Window
-    files: tuple[FactFile, ...]
+    files: tuple[FigureFile, ...]
     sources: Mapping[str, ReadSet]
     rows: int
-    store: FactStore
+    store: FigureStore
     archive_options: Mapping[str, str] | None = None
 
 
@@ -69,14 +70,16 @@ class GroupResult:
 
     Args:
         peak_bytes: greatest memory of its worker so far.
+        cpu_s: that the task used.
     """
 
     paths: tuple[str, ...]
     rows: int
     peak_bytes: int
+    cpu_s: float
 
 
-def source_of(table: FactTable) -> ArchiveTable:
+def source_of(table: FigureTable) -> ArchiveTable:
     """The table of the archive that facts are computed from."""
     return _SOURCE_OF.get(table, VISITS)
 
@@ -95,6 +98,7 @@ def read_set(gyms: Iterable[GymCalendar], window: Window, files: TableFiles) -> 
 
 def compute_group(group: Group) -> GroupResult:
     """Compute and store the facts of a group. Idempotent."""
+    begin = time.process_time()
     frames = {
         name: read_files(_TABLES[name], files, _COLUMNS[name], group.archive_options).collect()
         for name, files in group.sources.items()
@@ -102,12 +106,12 @@ def compute_group(group: Group) -> GroupResult:
     empty = {name: _empty(name) for name in _TABLES}
     archive = ArchiveFrames(*({**empty, **frames}[table.name] for table in (VISITS, SCANS, MACHINE_USES)))
     for file in group.files:
-        facts = compute_facts({file.table}, archive, group.gyms, group.window)[file.table]
+        facts = compute_figures({file.table}, archive, group.gyms, group.window)[file.table]
         if file.keep:
             facts = _merged(group.store.read(file.path), facts, group.window)
         group.store.write(file.path, facts, file.inputs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return GroupResult(tuple(file.path for file in group.files), group.rows, peak)
+    return GroupResult(tuple(file.path for file in group.files), group.rows, peak, time.process_time() - begin)
 
 
 def _merged(stored: pl.DataFrame, computed: pl.DataFrame, window: Window) -> pl.DataFrame:

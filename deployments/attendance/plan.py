@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from deployments.attendance.groups import FactFile, Group, read_set, source_of, span_of
+from deployments.attendance.groups import FigureFile, Group, read_set, source_of, span_of
 from domain.attendance.calendar import days_between, months_between
-from domain.attendance.model import FactTable, GymCalendar, Window
+from domain.attendance.model import FigureTable, GymCalendar, Window
 from integrations.archive.snapshot import NEVER, ReadSet, TableFiles, table_files
-from integrations.fact_store import FactStore
+from integrations.figure_store import FigureStore
 
 ROWS_PER_TASK: Final = 4_000_000
-_FACTS_VERSION: Final = 1
+_FIGURES_VERSION: Final = 1
 """Increase it when the meaning of a fact changes: all are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
-class FactRequest:
+class FigureRequest:
     """Facts that a report needs.
 
     Args:
@@ -35,8 +35,8 @@ class FactRequest:
     """
 
     archive_url: str
-    store: FactStore
-    tables: frozenset[FactTable]
+    store: FigureStore
+    tables: frozenset[FigureTable]
     gyms: tuple[GymCalendar, ...]
     first_day: date
     last_day: date
@@ -55,7 +55,7 @@ class Plan:
     """
 
     groups: Sequence[Group]
-    paths: Mapping[FactTable, Sequence[str]]
+    paths: Mapping[FigureTable, Sequence[str]]
 
     @property
     def rows(self) -> int:
@@ -63,7 +63,7 @@ class Plan:
         return sum(group.rows for group in self.groups)
 
 
-def make_plan(request: FactRequest) -> Plan:
+def make_plan(request: FigureRequest) -> Plan:
     """Compare the archive with the stored facts.
 
     The months of tables with days are always whole ones, so that reports about other days find them. The tables without
@@ -82,9 +82,9 @@ def make_plan(request: FactRequest) -> Plan:
 class _Planner:
     """The plan so far."""
 
-    def __init__(self, request: FactRequest, sources: Mapping[str, TableFiles]) -> None:
+    def __init__(self, request: FigureRequest, sources: Mapping[str, TableFiles]) -> None:
         self.groups: list[Group] = []
-        self.paths: dict[FactTable, list[str]] = {table: [] for table in request.tables}
+        self.paths: dict[FigureTable, list[str]] = {table: [] for table in request.tables}
         self._request = request
         self._sources = sources
 
@@ -98,7 +98,7 @@ class _Planner:
 
     def _part(self, gyms: tuple[GymCalendar, ...], part: str, rows: int, clipped: Window) -> None:
         """Files that are computed for the same days become one task."""
-        works: dict[Window, list[FactFile]] = defaultdict(list)
+        works: dict[Window, list[FigureFile]] = defaultdict(list)
         for table in sorted(self._request.tables):
             span = _whole_month(clipped) if table.has_days else (clipped.first_day, clipped.last_day)
             window = Window(*span, self._request.as_of)
@@ -123,14 +123,14 @@ class _Planner:
             )
 
     def _needed(
-        self, table: FactTable, path: str, gyms: tuple[GymCalendar, ...], window: Window
-    ) -> tuple[Window, FactFile] | None:
+        self, table: FigureTable, path: str, gyms: tuple[GymCalendar, ...], window: Window
+    ) -> tuple[Window, FigureFile] | None:
         """The days to compute of a file; None if it is up to date."""
         read = read_set(gyms, window, self._sources[source_of(table).name])
         inputs = _inputs(read, gyms, window)
         stored = self._request.store.inputs(path)
         if stored is None or any(stored.get(name) != inputs[name] for name in ("version", "gyms")):
-            return window, FactFile(table, path, inputs)
+            return window, FigureFile(table, path, inputs)
         changed = _changed_since(stored, inputs)
         if changed is None:
             return None
@@ -138,8 +138,8 @@ class _Planner:
         if affected is None:
             return None
         if not table.has_days or affected == window:
-            return window, FactFile(table, path, inputs)
-        return affected, FactFile(table, path, inputs, keep=True)
+            return window, FigureFile(table, path, inputs)
+        return affected, FigureFile(table, path, inputs, keep=True)
 
 
 def _divided(gyms: Iterable[GymCalendar], parts: int) -> Mapping[int, tuple[GymCalendar, ...]]:
@@ -159,7 +159,7 @@ def _whole_month(window: Window) -> tuple[date, date]:
 def _inputs(read: ReadSet, gyms: Collection[GymCalendar], window: Window) -> Mapping[str, Any]:
     settings = "\n".join(f"{gym.gym_id} {gym.time_zone} {gym.capacity}" for gym in gyms)
     return {
-        "version": _FACTS_VERSION,
+        "version": _FIGURES_VERSION,
         "gyms": hashlib.blake2b(settings.encode(), digest_size=12).hexdigest(),
         "as_of": window.as_of.isoformat(),
         "days": {

@@ -1,1 +1,1 @@
-"""Attendance: figures about visits, machines and refusals, computed from the archive."""
+"""Attendance: what is archived of scans, visits, machines and head counts, and what follows from it."""

@@ -35,7 +35,7 @@ class Breakdown(StrEnum):
     MONTH = "month"
 
 
-class FactTable(StrEnum):
+class FigureTable(StrEnum):
     """Facts that reports are made of. Each has rows of local days, or one row for all days of its window."""
 
     GYM_HOURS = "gym_hours"
@@ -50,18 +50,18 @@ class FactTable(StrEnum):
     @property
     def has_days(self) -> bool:
         """Whether a changed day changes only the rows of some days."""
-        return self not in {FactTable.MEMBER_PERIODS, FactTable.STAY_PEOPLE, FactTable.MACHINE_PEOPLE}
+        return self not in {FigureTable.MEMBER_PERIODS, FigureTable.STAY_PEOPLE, FigureTable.MACHINE_PEOPLE}
 
 
-FACTS_OF: Final[Mapping[Report, frozenset[FactTable]]] = MappingProxyType(
+FIGURES_OF: Final[Mapping[Report, frozenset[FigureTable]]] = MappingProxyType(
     {
-        Report.VISITS: frozenset({FactTable.GYM_HOURS, FactTable.MEMBER_DAYS, FactTable.MEMBER_PERIODS}),
-        Report.HEAT_MAP: frozenset({FactTable.GYM_HOURS}),
-        Report.DWELL: frozenset({FactTable.STAYS, FactTable.STAY_PEOPLE}),
+        Report.VISITS: frozenset({FigureTable.GYM_HOURS, FigureTable.MEMBER_DAYS, FigureTable.MEMBER_PERIODS}),
+        Report.HEAT_MAP: frozenset({FigureTable.GYM_HOURS}),
+        Report.DWELL: frozenset({FigureTable.STAYS, FigureTable.STAY_PEOPLE}),
         Report.OCCUPANCY: frozenset(),
-        Report.TURNED_AWAY: frozenset({FactTable.REFUSALS}),
-        Report.MEMBERS: frozenset({FactTable.MEMBER_PERIODS}),
-        Report.MACHINES: frozenset({FactTable.MACHINE_HOURS, FactTable.MACHINE_PEOPLE, FactTable.GYM_HOURS}),
+        Report.TURNED_AWAY: frozenset({FigureTable.REFUSALS}),
+        Report.MEMBERS: frozenset({FigureTable.MEMBER_PERIODS}),
+        Report.MACHINES: frozenset({FigureTable.MACHINE_HOURS, FigureTable.MACHINE_PEOPLE, FigureTable.GYM_HOURS}),
     }
 )
 """Facts that a report needs. The report on occupancy is about one day and reads the archive itself."""

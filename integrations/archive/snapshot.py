@@ -28,7 +28,7 @@ class ArchiveDay:
     """The files of one day.
 
     Args:
-        is_settled: one file, rewritten from the database: it has each fact once.
+        is_settled: one file that was read from the database at once: it has each fact once.
         reaches: no stay of this day lasts longer; `NEVER` if one goes on.
         fingerprint: changes whenever the day's files do.
     """
@@ -163,15 +163,20 @@ def _scan(paths: Sequence[str], storage_options: Mapping[str, str] | None) -> pl
 
 def _day(table: ArchiveTable, url: str, actions: Sequence[Mapping[str, object]]) -> ArchiveDay:
     paths = sorted(f"{url}/{unquote(str(action['path']))}" for action in actions)
-    sources = [action.get("max.source") for action in actions]
     rows = [action.get("num_records") for action in actions]
     return ArchiveDay(
         paths=tuple(paths),
         rows=sum(count for count in rows if isinstance(count, int)),
-        is_settled=len(actions) == 1 and sources == [0],
+        is_settled=len(actions) == 1 and _was_read_at_once(actions[0]),
         reaches=max(_reaches(table, action) for action in actions),
         fingerprint=hashlib.blake2b("\n".join(paths).encode(), digest_size=12).hexdigest(),
     )
+
+
+def _was_read_at_once(action: Mapping[str, object]) -> bool:
+    """Whether all rows of a file come from one reading of the database; the offset is then its time."""
+    offset = action.get("min.offset")
+    return action.get("max.source") == 0 and offset is not None and offset == action.get("max.offset")
 
 
 def _reaches(table: ArchiveTable, action: Mapping[str, object]) -> datetime:

@@ -13,7 +13,7 @@ from domain.attendance.figures.machines import machine_hours, machine_people
 from domain.attendance.figures.members import member_days, member_periods
 from domain.attendance.figures.refusals import refusals
 from domain.attendance.figures.stays import stay_people, stays
-from domain.attendance.model import FactTable, GymCalendar, Window
+from domain.attendance.model import FigureTable, GymCalendar, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class ArchiveFrames:
     machine_uses: pl.DataFrame
 
 
-def compute_facts(
-    tables: Collection[FactTable], frames: ArchiveFrames, gyms: Sequence[GymCalendar], window: Window
-) -> Mapping[FactTable, pl.DataFrame]:
+def compute_figures(
+    tables: Collection[FigureTable], frames: ArchiveFrames, gyms: Sequence[GymCalendar], window: Window
+) -> Mapping[FigureTable, pl.DataFrame]:
     """Facts of these gyms for the window's days.
 
     Args:
@@ -44,7 +44,7 @@ def compute_facts(
     zones: dict[str, list[GymCalendar]] = defaultdict(list)
     for gym in gyms:
         zones[gym.time_zone].append(gym)
-    computed: dict[FactTable, list[pl.DataFrame]] = {table: [] for table in FactTable if table in tables}
+    computed: dict[FigureTable, list[pl.DataFrame]] = {table: [] for table in FigureTable if table in tables}
     for zone, members in sorted(zones.items()):
         of_zone = chosen if len(zones) == 1 else _of_zone(chosen, members)
         facts = _Zone(of_zone, members, ids, zone, window)
@@ -71,20 +71,20 @@ class _Zone:
             schema={"gym_id": ids, "capacity": pl.Int64},
         )
 
-    def fact(self, table: FactTable) -> pl.DataFrame:
-        compute: Mapping[FactTable, Callable[[], pl.DataFrame]] = {
-            FactTable.GYM_HOURS: lambda: gym_hours(
+    def fact(self, table: FigureTable) -> pl.DataFrame:
+        compute: Mapping[FigureTable, Callable[[], pl.DataFrame]] = {
+            FigureTable.GYM_HOURS: lambda: gym_hours(
                 self._frames.visits, self._gyms, self._zone, self._clock, self._window
             ),
-            FactTable.MEMBER_DAYS: lambda: member_days(self._began(), self._clock),
-            FactTable.MEMBER_PERIODS: lambda: member_periods(self._began(), self._clock),
-            FactTable.STAYS: lambda: stays(self._began(), self._clock),
-            FactTable.STAY_PEOPLE: lambda: stay_people(self._began()),
-            FactTable.REFUSALS: lambda: refusals(self._within(self._frames.scans, "decided_at"), self._clock),
-            FactTable.MACHINE_HOURS: lambda: machine_hours(
+            FigureTable.MEMBER_DAYS: lambda: member_days(self._began(), self._clock),
+            FigureTable.MEMBER_PERIODS: lambda: member_periods(self._began(), self._clock),
+            FigureTable.STAYS: lambda: stays(self._began(), self._clock),
+            FigureTable.STAY_PEOPLE: lambda: stay_people(self._began()),
+            FigureTable.REFUSALS: lambda: refusals(self._within(self._frames.scans, "decided_at"), self._clock),
+            FigureTable.MACHINE_HOURS: lambda: machine_hours(
                 self._frames.machine_uses, self._zone, self._clock, self._window
             ),
-            FactTable.MACHINE_PEOPLE: lambda: machine_people(
+            FigureTable.MACHINE_PEOPLE: lambda: machine_people(
                 self._frames.machine_uses, self._zone, self._clock, self._window
             ),
         }

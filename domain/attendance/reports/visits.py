@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from domain.attendance.model import Breakdown, FactTable
+from domain.attendance.model import Breakdown, FigureTable
 from domain.attendance.privacy import HIDDEN, hide_small_groups
 
 _WITH_BEFORE: Final = {Breakdown.HOUR, Breakdown.WEEKDAY}
@@ -28,7 +28,7 @@ class Period:
         return Period(self.first_day - timedelta(days=1) - length, self.first_day - timedelta(days=1))
 
 
-def visits_report(facts: Mapping[FactTable, pl.LazyFrame], period: Period, by: Breakdown) -> pl.DataFrame:
+def visits_report(facts: Mapping[FigureTable, pl.LazyFrame], period: Period, by: Breakdown) -> pl.DataFrame:
     """Visits by a breakdown; the row without a cell is the total.
 
     Args:
@@ -68,11 +68,11 @@ def _private(rows: pl.DataFrame, parts_of: list[str] | None) -> pl.DataFrame:
     return hide_small_groups(of_before, "people", _FIGURES, parts_of)
 
 
-def _counted(facts: Mapping[FactTable, pl.LazyFrame], period: Period, by: Breakdown | None) -> pl.DataFrame:
+def _counted(facts: Mapping[FigureTable, pl.LazyFrame], period: Period, by: Breakdown | None) -> pl.DataFrame:
     """Visits, members and first visits per cell."""
-    days = _of_period(facts[FactTable.MEMBER_DAYS], period)
+    days = _of_period(facts[FigureTable.MEMBER_DAYS], period)
     first = (
-        facts[FactTable.MEMBER_PERIODS]
+        facts[FigureTable.MEMBER_PERIODS]
         .group_by("gym_id", "member_key")
         .agg(ever_first=pl.col("first_day").min())
         .filter(pl.col("ever_first").is_between(period.first_day, period.last_day))
@@ -97,12 +97,12 @@ def _counted(facts: Mapping[FactTable, pl.LazyFrame], period: Period, by: Breakd
     )
 
 
-def _before(facts: Mapping[FactTable, pl.LazyFrame], period: Period, by: Breakdown | None) -> pl.DataFrame:
+def _before(facts: Mapping[FigureTable, pl.LazyFrame], period: Period, by: Breakdown | None) -> pl.DataFrame:
     return _counted(facts, period, by).select("gym_id", "cell", visits_before="visits", people_before="people")
 
 
-def _visits(facts: Mapping[FactTable, pl.LazyFrame], period: Period, by: Breakdown | None) -> pl.DataFrame:
-    hours = _of_period(facts[FactTable.GYM_HOURS], period)
+def _visits(facts: Mapping[FigureTable, pl.LazyFrame], period: Period, by: Breakdown | None) -> pl.DataFrame:
+    hours = _of_period(facts[FigureTable.GYM_HOURS], period)
     cell = _hour_cell(pl.col("hour")) if by is Breakdown.HOUR else _day_cell(by)
     return hours.group_by("gym_id", cell.alias("cell")).agg(visits=pl.col("entries").sum().cast(pl.Int64)).collect()
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.attendance.calendar import UTC_TIME
-from domain.attendance.figures.compute import ArchiveFrames, compute_facts
-from domain.attendance.model import FactTable, GymCalendar, Window
+from domain.attendance.figures.compute import ArchiveFrames, compute_figures
+from domain.attendance.model import FigureTable, GymCalendar, Window
 from tests.unit.attendance.by_hand import (
     HandVisit,
     gym_hours_by_hand,
@@ -32,7 +32,7 @@ _USES = {
 
 
 def _facts(
-    table: FactTable,
+    table: FigureTable,
     gyms: Sequence[GymCalendar],
     window: Window,
     visits: Sequence[HandVisit] = (),
@@ -44,7 +44,7 @@ def _facts(
         pl.DataFrame(list(scans), schema=_SCANS, orient="row"),
         pl.DataFrame(list(uses), schema=_USES, orient="row"),
     )
-    return compute_facts({table}, frames, gyms, window)[table]
+    return compute_figures({table}, frames, gyms, window)[table]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_gym_hours_are_those_counted_by_hand(zone: str, day: date, data: st.Data
     ]
     gyms = [GymCalendar("a", zone, 3), GymCalendar("b", "Europe/London", 2)]
 
-    found = _facts(FactTable.GYM_HOURS, gyms, Window(day, day, as_of), visits)
+    found = _facts(FigureTable.GYM_HOURS, gyms, Window(day, day, as_of), visits)
 
     for gym in gyms:
         rows = found.filter(pl.col("gym_id") == gym.gym_id).sort("starts_at").select(_HOUR_COLUMNS).rows()
@@ -87,7 +87,7 @@ def test_a_visit_across_midnight_and_the_end_of_a_month_counts_in_both() -> None
     entered = datetime(2026, 10, 31, 18, 0, tzinfo=UTC)  # 23:30 on 31 October
     visit = HandVisit("a", entered, entered + timedelta(hours=1))
     october, november = (
-        _facts(FactTable.GYM_HOURS, [gym], Window(first, last, _NOW), [visit])
+        _facts(FigureTable.GYM_HOURS, [gym], Window(first, last, _NOW), [visit])
         for first, last in ((date(2026, 10, 1), date(2026, 10, 31)), (date(2026, 11, 1), date(2026, 11, 30)))
     )
 
@@ -102,7 +102,7 @@ def test_an_open_visit_counts_until_the_present() -> None:
     now = datetime(2026, 5, 1, 10, 20, tzinfo=UTC)
     visit = HandVisit("a", now - timedelta(days=2), None)
 
-    found = _facts(FactTable.GYM_HOURS, [gym], Window(date(2026, 5, 1), date(2026, 5, 1), now), [visit])
+    found = _facts(FigureTable.GYM_HOURS, [gym], Window(date(2026, 5, 1), date(2026, 5, 1), now), [visit])
 
     assert found["inside_us"].sum() == 620 * 60_000_000
     assert found["max_inside"].to_list() == [1] * 11
@@ -117,11 +117,11 @@ def test_people_are_counted_per_member_and_local_day() -> None:
     ]
     window = Window(date(2026, 4, 4), date(2026, 4, 6), _NOW)
 
-    found = _facts(FactTable.MEMBER_DAYS, [gym], window, visits)
+    found = _facts(FigureTable.MEMBER_DAYS, [gym], window, visits)
 
     counted = {(row["gym_id"], row["member_key"], row["day"]): row["visits"] for row in found.iter_rows(named=True)}
     assert counted == member_days_by_hand(visits, gym.time_zone)
-    periods = _facts(FactTable.MEMBER_PERIODS, [gym], window, visits)
+    periods = _facts(FigureTable.MEMBER_PERIODS, [gym], window, visits)
     assert periods["visits"].sum() == 40
 
 
@@ -130,7 +130,7 @@ def test_hours_of_entry_are_kept_as_bits() -> None:
     at = [datetime(2026, 5, 1, hour, tzinfo=UTC) for hour in (4, 4, 21)]
     visits = [HandVisit("a", moment, moment + timedelta(minutes=5), 7) for moment in at]
 
-    found = _facts(FactTable.MEMBER_DAYS, [gym], Window(date(2026, 5, 1), date(2026, 5, 1), _NOW), visits)
+    found = _facts(FigureTable.MEMBER_DAYS, [gym], Window(date(2026, 5, 1), date(2026, 5, 1), _NOW), visits)
 
     assert found.select("visits", "entry_hours").row(0) == (3, 1 << 6 | 1 << 23)
 
@@ -141,9 +141,9 @@ def test_visits_without_a_member_count_as_visits_and_as_people_only_for_privacy(
     visits = [HandVisit("a", at, at + timedelta(minutes=5), key) for key in (None, None, 1, 1)]
     window = Window(date(2026, 5, 1), date(2026, 5, 1), _NOW)
 
-    assert _facts(FactTable.MEMBER_DAYS, [gym], window, visits)["visits"].sum() == 4
-    assert _facts(FactTable.MEMBER_PERIODS, [gym], window, visits)["visits"].to_list() == [2]
-    assert _facts(FactTable.STAY_PEOPLE, [gym], window, visits)["people"].to_list() == [3, 3]
+    assert _facts(FigureTable.MEMBER_DAYS, [gym], window, visits)["visits"].sum() == 4
+    assert _facts(FigureTable.MEMBER_PERIODS, [gym], window, visits)["visits"].to_list() == [2]
+    assert _facts(FigureTable.STAY_PEOPLE, [gym], window, visits)["people"].to_list() == [3, 3]
 
 
 def test_stays_keep_inferred_endings_apart_and_leave_out_open_visits() -> None:
@@ -155,7 +155,7 @@ def test_stays_keep_inferred_endings_apart_and_leave_out_open_visits() -> None:
         for minutes, inferred in ends
     ]
 
-    found = _facts(FactTable.STAYS, [gym], Window(date(2026, 5, 1), date(2026, 5, 1), _NOW), visits)
+    found = _facts(FigureTable.STAYS, [gym], Window(date(2026, 5, 1), date(2026, 5, 1), _NOW), visits)
 
     assert found.sort("inferred", "minutes").select("inferred", "minutes", "visits").rows() == [
         (False, 59, 1),
@@ -180,7 +180,7 @@ def test_a_visit_is_lost_where_a_member_found_the_gym_full_and_did_not_enter_lat
         scan(0, 5, "gym_full"), scan(60 * 24, 5, None),
     ]  # fmt: skip
 
-    found = _facts(FactTable.REFUSALS, [gym], Window(date(2026, 5, 1), date(2026, 5, 2), _NOW), scans=scans)
+    found = _facts(FigureTable.REFUSALS, [gym], Window(date(2026, 5, 1), date(2026, 5, 2), _NOW), scans=scans)
 
     lost = found.filter(pl.col("lost_visits") > 0).sort("member_key")
     assert lost.select("member_key", "hour").rows() == [(1, 19), (3, 19), (5, 18)]
@@ -196,7 +196,7 @@ def test_use_of_a_machine_is_cut_at_hours() -> None:
         ("a", "n", 1, begin, None),
     ]
 
-    found = _facts(FactTable.MACHINE_HOURS, [gym], Window(date(2026, 4, 4), date(2026, 4, 5), _NOW), uses=uses)
+    found = _facts(FigureTable.MACHINE_HOURS, [gym], Window(date(2026, 4, 4), date(2026, 4, 5), _NOW), uses=uses)
 
     minute = 60_000_000
     of_m = found.filter(pl.col("machine_id") == "m").sort("starts_at")
@@ -207,5 +207,5 @@ def test_use_of_a_machine_is_cut_at_hours() -> None:
     ]
     of_n = found.filter(pl.col("machine_id") == "n")
     assert of_n["used_us"].sum() == (22 * 60 + 50) * minute
-    people = _facts(FactTable.MACHINE_PEOPLE, [gym], Window(date(2026, 4, 4), date(2026, 4, 5), _NOW), uses=uses)
+    people = _facts(FigureTable.MACHINE_PEOPLE, [gym], Window(date(2026, 4, 4), date(2026, 4, 5), _NOW), uses=uses)
     assert people.filter((pl.col("machine_id") == "m") & (pl.col("hour") == -1))["people"].to_list() == [2]

@@ -16,7 +16,7 @@ _INPUTS: Final = "fitmonitor_inputs"
 
 
 @dataclass(frozen=True, slots=True)
-class FactStore:
+class FigureStore:
     """Fact files below a folder or an `s3://` address.
 
     Args:
