@@ -105,8 +105,9 @@ def compute_group(group: Group) -> GroupResult:
     }
     empty = {name: _empty(name) for name in _TABLES}
     archive = ArchiveFrames(*({**empty, **frames}[table.name] for table in (VISITS, SCANS, MACHINE_USES)))
+    computed = compute_figures({file.table for file in group.files}, archive, group.gyms, group.window)
     for file in group.files:
-        facts = compute_figures({file.table}, archive, group.gyms, group.window)[file.table]
+        facts = computed[file.table]
         if file.keep:
             facts = _merged(group.store.read(file.path), facts, group.window)
         group.store.write(file.path, facts, file.inputs)

@@ -20,6 +20,7 @@ from integrations.archive.schema import DAY, MACHINE_USES, VERSION, VISITS, Arch
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 """Until when a day reaches if one of its stays goes on."""
 _ENDS: Final[Mapping[str, str]] = {VISITS.name: "left_at", MACHINE_USES.name: "ended_at"}
+_OWN_DAY: Final = "_day"
 _STATISTICS_STEP: Final = timedelta(milliseconds=1)  # Delta's statistics drop microseconds
 
 
@@ -129,14 +130,18 @@ def current_versions(rows: pl.LazyFrame, table: ArchiveTable) -> pl.LazyFrame:
     """The current version of each fact of some rows, without annulled ones.
 
     A repeat of an event counts as little as if it had not come: with its later offset it would win over newer versions.
+    A fact that moved to another day was annulled on its former one by the same event, so each day stands by itself.
     """
+    fact = [_OWN_DAY, table.key]
     # One event may change several facts.
-    is_repeat = pl.col("event_id").is_not_null() & ~pl.struct("event_id", table.key).is_first_distinct()
+    is_repeat = pl.col("event_id").is_not_null() & ~pl.struct("event_id", *fact).is_first_distinct()
     return (
-        rows.sort(VERSION, maintain_order=True)
+        rows.with_columns(pl.col(table.day_of).dt.date().alias(_OWN_DAY))
+        .sort(VERSION, maintain_order=True)
         .filter(~is_repeat)
-        .unique(table.key, keep="last", maintain_order=True)
+        .unique(fact, keep="last", maintain_order=True)
         .filter(~pl.col("annulled"))
+        .drop(_OWN_DAY)
     )
 
 

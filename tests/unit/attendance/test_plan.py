@@ -188,6 +188,16 @@ def test_one_event_may_change_several_visits(writer: ArchiveWriter) -> None:
     assert read_current(writer.url, VISITS, begin, begin + timedelta(days=1)).select(pl.len()).collect().item() == 2
 
 
+def test_a_visit_that_moved_to_another_day_is_annulled_there_by_the_same_event(writer: ArchiveWriter) -> None:
+    visit = _visit(1, 2)
+    writer.append([visit])
+    writer.append(moved(visit, timedelta(hours=-20)), event_id="uploaded")
+
+    begin = datetime(2026, 4, 1, tzinfo=UTC)
+    read = read_current(writer.url, VISITS, begin, begin + timedelta(days=3)).collect()
+    assert read["entered_at"].to_list() == [visit.entered_at - timedelta(hours=20)]
+
+
 def test_visits_that_began_weeks_earlier_are_found(writer: ArchiveWriter) -> None:
     writer.append([_visit(1, 1, hours=24 * 8 + 1), _visit(2, 2), _visit(3, 3, left_at=None)])
 
