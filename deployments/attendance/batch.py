@@ -5,7 +5,7 @@ holds up their scaling. Frames go through files: Ray's object store is small her
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -81,7 +81,7 @@ def run_plan(
     batch = BatchResult()
     if not plan.groups:
         return batch
-    _check_resource()
+    check_resources(ray.cluster_resources())  # type: ignore[no-untyped-call]
     with _submitted(plan.groups, niceness) as waiting:
         while waiting:
             if is_cancelled():
@@ -95,9 +95,16 @@ def run_plan(
     return batch
 
 
-def _check_resource() -> None:
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    if resources.get(BATCH_RESOURCE, 0) < 1:
+def check_resources(offered: Mapping[str, float]) -> None:
+    """Check that batch tasks can run at all.
+
+    Args:
+        offered: all resources of the cluster, as `ray.cluster_resources()` returns them.
+
+    Raises:
+        NoBatchWorkersError: no node offers `batch`.
+    """
+    if offered.get(BATCH_RESOURCE, 0) < 1:
         raise NoBatchWorkersError(
             f'No Ray node offers the resource "{BATCH_RESOURCE}". Start one with: '
             f"ray start --resources='{{\"{BATCH_RESOURCE}\": 1}}'"

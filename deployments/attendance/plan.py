@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+import polars as pl
+
 from deployments.attendance.groups import FigureFile, Group, read_set, source_of, span_of
 from domain.attendance.calendar import days_between, months_between
 from domain.attendance.model import FigureTable, GymCalendar, Window
@@ -19,6 +21,8 @@ from integrations.archive.snapshot import NEVER, ReadSet, TableFiles, table_file
 from integrations.figure_store import FigureStore
 
 ROWS_PER_TASK: Final = 4_000_000
+_DAYS_OF_MONTH: Final = 30
+_ONE_DAY: Final = timedelta(days=1)
 _FIGURES_VERSION: Final = 1
 """Increase it when the meaning of a fact changes: all are computed again."""
 
@@ -29,6 +33,7 @@ class FigureRequest:
 
     Args:
         archive_url: of the archive with its tables.
+        gyms: every gym. The stored files are shared by the reports of all of them.
         first_day, last_day: local days, both included.
         as_of: who is inside then still is. Not earlier than the moment of the call.
         archive_options: of S3, as Delta Lake and Polars name them.
@@ -56,6 +61,11 @@ class Plan:
 
     groups: Sequence[Group]
     paths: Mapping[FigureTable, Sequence[str]]
+
+    def figures(self, store: FigureStore, gym_ids: Collection[str]) -> Mapping[FigureTable, pl.LazyFrame]:
+        """The facts of some gyms, once every group is computed."""
+        is_chosen = pl.col("gym_id").is_in(sorted(gym_ids))
+        return {table: store.scan(paths).filter(is_chosen) for table, paths in self.paths.items()}
 
     @property
     def rows(self) -> int:
@@ -89,7 +99,8 @@ class _Planner:
         self._sources = sources
 
     def month(self, first_day: date, last_day: date) -> None:
-        rows = max(files.rows(first_day, last_day) for files in self._sources.values())
+        whole = _whole_month(first_day)
+        rows = max(files.rows(*whole) for files in self._sources.values())
         parts = max(1, -(-rows // self._request.rows_per_task))
         for number, gyms in sorted(_divided(self._request.gyms, parts).items()):
             begin, _end = span_of(gyms, first_day, last_day)
@@ -100,7 +111,7 @@ class _Planner:
         """Files that are computed for the same days become one task."""
         works: dict[Window, list[FigureFile]] = defaultdict(list)
         for table in sorted(self._request.tables):
-            span = _whole_month(clipped) if table.has_days else (clipped.first_day, clipped.last_day)
+            span = _whole_month(clipped.first_day) if table.has_days else (clipped.first_day, clipped.last_day)
             window = Window(*span, self._request.as_of)
             path = self._request.store.path(table, f"{window.first_day}_{window.last_day}", part)
             self.paths[table].append(path)
@@ -108,7 +119,7 @@ class _Planner:
             if needed is not None:
                 works[needed[0]].append(needed[1])
         for window, files in works.items():
-            share = len(window.days) / len(clipped.days)
+            share = min(1.0, len(window.days) / _DAYS_OF_MONTH)
             names = {source_of(file.table).name for file in files}
             self.groups.append(
                 Group(
@@ -150,8 +161,8 @@ def _divided(gyms: Iterable[GymCalendar], parts: int) -> Mapping[int, tuple[GymC
     return {number: tuple(members) for number, members in groups.items()}
 
 
-def _whole_month(window: Window) -> tuple[date, date]:
-    first_day = window.first_day.replace(day=1)
+def _whole_month(day: date) -> tuple[date, date]:
+    first_day = day.replace(day=1)
     following = (first_day + timedelta(days=32)).replace(day=1)
     return first_day, following - timedelta(days=1)
 
@@ -171,11 +182,12 @@ def _inputs(read: ReadSet, gyms: Collection[GymCalendar], window: Window) -> Map
 
 def _changed_since(stored: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
     """The time whose facts may differ: that of changed days until their last stay ends, and the time since `as_of`."""
-    spans = [
-        (datetime.combine(date.fromisoformat(at), datetime.min.time(), UTC), _reach(old, new))
-        for at in {*stored["days"], *inputs["days"]}
-        if (old := stored["days"].get(at)) != (new := inputs["days"].get(at))
-    ]
+    spans = []
+    for at in {*stored["days"], *inputs["days"]}:
+        old, new = stored["days"].get(at), inputs["days"].get(at)
+        if old != new:
+            begin = datetime.combine(date.fromisoformat(at), datetime.min.time(), UTC)
+            spans.append((begin, max(begin + _ONE_DAY, _reach(old, new))))
     before, now = (datetime.fromisoformat(found["as_of"]) for found in (stored, inputs))
     if before != now:
         spans.append((min(before, now), max(before, now)))

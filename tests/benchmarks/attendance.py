@@ -92,7 +92,7 @@ def by_ray(world: World, report: Report, folder: Path) -> Measured:
     request = FigureRequest(world.archive, store, tables, world.gyms, world.first_day, LAST_DAY, AS_OF)
     plan = make_plan(request)
     batch = run_plan(plan, niceness=os.nice(0))
-    frames = report_frames(report, {table: store.scan(plan.paths[table]) for table in tables}, world)
+    frames = report_frames(report, plan.figures(store, [gym.gym_id for gym in world.gyms]), world)
     cpu_s = time.process_time() - cpu + sum(result.cpu_s for result in batch.results)
     return Measured(time.monotonic() - begin, cpu_s, batch.peak_bytes // _MIB, frames)
 

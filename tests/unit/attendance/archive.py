@@ -11,7 +11,7 @@ from deltalake import DeltaTable, write_deltalake
 from deployments.attendance.groups import compute_group
 from deployments.attendance.plan import FigureRequest, Plan, make_plan
 from domain.attendance.model import FigureTable
-from integrations.archive.schema import DAY, VISITS
+from integrations.archive.schema import DAY, SCANS, VISITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ class ArchiveWriter:
             self._offset += 1
             rows.append(_row(visit, 1, self._offset, event_id or f"event-{self._offset}"))
         self._write(rows, mode="append")
+
+    def append_scan(self, scan_id: str, gym_id: str, at: datetime, reason: str) -> None:
+        self._offset += 1
+        row: dict[str, object] = dict.fromkeys(SCANS.columns) | {
+            "source": 1, "partition": 0, "offset": self._offset, "event_id": scan_id, "annulled": False,
+            "scan_id": scan_id, "gym_id": gym_id, "outcome": "refused", "reason": reason, "offline": False,
+            "arrived_at": at, "decided_at": at, "repeat": False,
+        }  # fmt: skip
+        frame = SCANS.with_day(pl.DataFrame([row], schema=dict(SCANS.columns)))
+        write_deltalake(SCANS.url(self.url), frame, mode="append", partition_by=[DAY])
 
     def rewrite_day(self, visits: Iterable[VisitState], day: datetime) -> None:
         """Replace a day by what the database has."""

@@ -119,7 +119,7 @@ def test_a_changed_day_is_computed_alone(writer: ArchiveWriter, tmp_path: Path) 
 
     # Until Lord Howe's next day, because the archive's days are in UTC.
     assert [(group.window.first_day, group.window.last_day) for group in plan.groups] == [
-        (date(2026, 4, 3), date(2026, 4, 3))
+        (date(2026, 4, 3), date(2026, 4, 4))
     ]
 
 
@@ -144,6 +144,20 @@ def test_gyms_are_divided_by_rows_and_a_group_has_the_same_figures(writer: Archi
 
     assert len({path for paths in plan.paths.values() for path in paths}) > len(_TABLES)
     assert all(divided[table].equals(whole[table]) for table in whole)
+
+
+def test_reports_of_different_days_share_the_files_of_a_month(writer: ArchiveWriter, tmp_path: Path) -> None:
+    writer.append([_visit(number, 1 + number) for number in range(9)])
+    tables = frozenset({FigureTable.GYM_HOURS, FigureTable.MEMBER_PERIODS})
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    request = _request(writer, tmp_path / "figures", now, tables=tables, rows_per_task=6)
+    computed(request)
+    plan, figures = computed(replace(request, first_day=date(2026, 4, 2), last_day=date(2026, 4, 3)))
+
+    assert {file.table for group in plan.groups for file in group.files} == {FigureTable.MEMBER_PERIODS}
+    assert figures[FigureTable.MEMBER_PERIODS]["visits"].sum() == 2
+    of_one = plan.figures(request.store, ["lord-howe"])[FigureTable.GYM_HOURS].collect()
+    assert set(of_one["gym_id"]) == {"lord-howe"}
 
 
 def test_another_capacity_computes_everything_again(writer: ArchiveWriter, tmp_path: Path) -> None:
@@ -204,6 +218,20 @@ def test_visits_that_began_weeks_earlier_are_found(writer: ArchiveWriter) -> Non
     begin = datetime(2026, 4, 9, tzinfo=UTC)
     found = table_files(writer.url, VISITS).covering(begin, begin + timedelta(days=1))
     assert [day.day for day in found.days] == [1, 3]
+
+
+def test_a_changed_day_of_a_table_without_ends_is_computed_again(writer: ArchiveWriter, tmp_path: Path) -> None:
+    at = datetime(2026, 4, 2, 10, tzinfo=UTC)
+    request = _request(
+        writer, tmp_path / "figures", datetime(2026, 5, 1, tzinfo=UTC), tables=frozenset({FigureTable.REFUSALS})
+    )
+    writer.append_scan("scan-1", "zurich", at, "gym_full")
+    computed(request)
+    writer.append_scan("scan-2", "zurich", at, "gym_full")
+    plan, figures = computed(request)
+
+    assert [group.window.first_day for group in plan.groups] == [date(2026, 4, 2)]
+    assert figures[FigureTable.REFUSALS]["refusals"].to_list() == [2]
 
 
 def test_an_archive_that_does_not_exist_is_empty(tmp_path: Path) -> None:
