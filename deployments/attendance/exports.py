@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import polars as pl
+from polars import selectors
 
 from integrations.rendering.csv_tables import Cell, csv_table
 
@@ -12,7 +13,7 @@ def report_csv(rows: pl.DataFrame) -> bytes:
 
     Fractions have six digits; figures that are hidden or do not exist are empty.
     """
-    shown = rows.with_columns(pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    shown = rows.with_columns(selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
     return csv_table([shown.columns, *([_cell(value) for value in row] for row in shown.iter_rows())])
 
 

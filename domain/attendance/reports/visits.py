@@ -53,7 +53,7 @@ def visits_report(facts: Mapping[FigureTable, pl.LazyFrame], period: Period, by:
     )
     columns = ["gym_id", "cell", "visits", "members", "first_visits", "visits_before", "people", "people_before"]
     change = (pl.col("visits") - pl.col("visits_before")) / pl.col("visits_before")
-    with_change = change.replace([float("inf"), float("nan")], None).alias("change")
+    with_change = pl.when(pl.col("visits_before") > 0).then(change).alias("change")
     shown = [
         _private(cells.select(columns).with_columns(with_change), ["gym_id"]),
         _private(totals.select(columns).with_columns(with_change), None),
@@ -102,9 +102,14 @@ def _before(facts: Mapping[FigureTable, pl.LazyFrame], period: Period, by: Break
 
 
 def _visits(facts: Mapping[FigureTable, pl.LazyFrame], period: Period, by: Breakdown | None) -> pl.DataFrame:
-    hours = _of_period(facts[FigureTable.GYM_HOURS], period)
     cell = _hour_cell(pl.col("hour")) if by is Breakdown.HOUR else _day_cell(by)
-    return hours.group_by("gym_id", cell.alias("cell")).agg(visits=pl.col("entries").sum().cast(pl.Int64)).collect()
+    return (
+        _of_period(facts[FigureTable.GYM_HOURS], period)
+        .with_columns(cell.alias("cell"))
+        .group_by("gym_id", "cell")
+        .agg(visits=pl.col("entries").sum().cast(pl.Int64))
+        .collect()
+    )
 
 
 def _with_cell(days: pl.LazyFrame, by: Breakdown | None) -> pl.LazyFrame:

@@ -73,7 +73,7 @@ def test_an_increment_gives_the_same_as_computing_everything(data: st.DataObject
             now += timedelta(hours=data.draw(st.sampled_from([1, 20, 100])))
             versions = data.draw(st.lists(_visits(now), min_size=1, max_size=5))
             for visit_id in data.draw(
-                st.lists(st.sampled_from(sorted(standing)), max_size=2) if standing else st.just([])
+                st.lists(st.sampled_from(sorted(standing)), max_size=2, unique=True) if standing else st.just([])
             ):
                 versions += data.draw(st.composite(_corrected)(standing[visit_id], now))
             writer.append(versions)
