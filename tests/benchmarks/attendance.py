@@ -7,6 +7,7 @@ Results are compared; the benchmark fails where they differ.
 
 # ruff: noqa: S608 - nothing that somebody else wrote goes into these statements
 
+import logging
 import multiprocessing
 import os
 import shutil
@@ -124,6 +125,7 @@ def by_duckdb(world: World, report: Report, threads: int) -> Measured:
                          "capacity": [gym.capacity for gym in world.gyms]})  # fmt: skip
     _load(database, "gyms", gyms)
     window = Window(world.first_day, LAST_DAY, AS_OF)
+    frames: Frames
     if report is Report.HEAT_MAP:
         frames = {"heat_map": _heat_map_by_duckdb(database, world, files)}
     else:
@@ -327,7 +329,7 @@ def _measure(world: World, workers: int, folder: Path) -> None:
         resources={"batch": workers},
         include_dashboard=False,
         object_store_memory=75 * _MIB,
-        logging_level="error",
+        logging_level=logging.ERROR,
         log_to_driver=False,
     )
     _print(f"Ray itself started in {time.monotonic() - started:.1f} s")

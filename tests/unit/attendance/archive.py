@@ -40,7 +40,7 @@ class ArchiveWriter:
         for visit in visits:
             self._offset += 1
             rows.append(_row(visit, 1, self._offset, event_id or f"event-{self._offset}"))
-        self._write(rows, mode="append")
+        write_deltalake(VISITS.url(self.url), _frame(rows), mode="append")
 
     def append_scan(self, scan_id: str, gym_id: str, at: datetime, reason: str) -> None:
         self._offset += 1
@@ -54,12 +54,9 @@ class ArchiveWriter:
 
     def rewrite_day(self, visits: Iterable[VisitState], day: datetime) -> None:
         """Replace a day by what the database has."""
+        rows = [_row(visit, 0, 1, None) for visit in visits]
         predicate = f"{DAY} = '{day:%Y-%m-%d}'"
-        self._write([_row(visit, 0, 1, None) for visit in visits], mode="overwrite", predicate=predicate)
-
-    def _write(self, rows: list[dict[str, object]], **how: object) -> None:
-        frame = VISITS.with_day(pl.DataFrame(rows, schema=dict(VISITS.columns)))
-        write_deltalake(VISITS.url(self.url), frame, **how)  # type: ignore[arg-type]
+        write_deltalake(VISITS.url(self.url), _frame(rows), mode="overwrite", predicate=predicate)
 
 
 def moved(visit: VisitState, by: timedelta) -> list[VisitState]:
@@ -84,6 +81,10 @@ def computed(request: FigureRequest) -> tuple[Plan, dict[FigureTable, pl.DataFra
 
 def in_order(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(frame.columns, nulls_last=True)
+
+
+def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
+    return VISITS.with_day(pl.DataFrame(rows, schema=dict(VISITS.columns)))
 
 
 def _row(visit: VisitState, source: int, offset: int, event_id: str | None) -> dict[str, object]:

@@ -96,13 +96,15 @@ def member_days_by_hand(visits: Iterable[HandVisit], time_zone: str) -> dict[tup
 def visit_frame(visits: Iterable[HandVisit]) -> pl.DataFrame:
     """Visits as the archive's reader returns them."""
     rows = [(visit.gym_id, visit.member_key, visit.entered_at, visit.left_at, visit.inferred) for visit in visits]
-    schema = {
-        "gym_id": pl.String,
-        "member_key": pl.Int64,
-        "entered_at": UTC_TIME,
-        "left_at": UTC_TIME,
-        "inferred": pl.String,
-    }
+    schema = pl.Schema(
+        {
+            "gym_id": pl.String,
+            "member_key": pl.Int64,
+            "entered_at": UTC_TIME,
+            "left_at": UTC_TIME,
+            "inferred": pl.String,
+        }
+    )
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

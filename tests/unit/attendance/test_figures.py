@@ -22,13 +22,13 @@ _HOUR_COLUMNS = [
     "day", "hour", "length_us", "entries", "exits", "inside_us", "min_inside", "max_inside", "occupied_us", "busy_us",
     "full_us",
 ]  # fmt: skip
-_SCANS = {
+_SCANS = pl.Schema({
     "gym_id": pl.String, "member_key": pl.Int64, "outcome": pl.String, "reason": pl.String, "repeat": pl.Boolean,
     "decided_at": UTC_TIME,
-}  # fmt: skip
-_USES = {
+})  # fmt: skip
+_USES = pl.Schema({
     "gym_id": pl.String, "machine_id": pl.String, "member_key": pl.Int64, "started_at": UTC_TIME, "ended_at": UTC_TIME,
-}  # fmt: skip
+})  # fmt: skip
 
 
 def _facts(

@@ -62,7 +62,7 @@ def _corrected(draw: st.DrawFn, visit: VisitState, now: datetime) -> list[VisitS
 
 
 @given(data=st.data())
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_an_increment_gives_the_same_as_computing_everything(data: st.DataObject) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -28,14 +28,14 @@ from tests.unit.attendance.by_hand import HandVisit, visit_frame
 _GYM = GymCalendar("a", "Europe/Zurich", 10)
 _FIRST, _LAST = date(2026, 5, 4), date(2026, 5, 10)  # Monday to Sunday
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
-_SCANS = {
+_SCANS = pl.Schema({
     "gym_id": pl.String, "member_key": pl.Int64, "outcome": pl.String, "reason": pl.String, "repeat": pl.Boolean,
     "decided_at": pl.Datetime("us", "UTC"),
-}  # fmt: skip
-_USES = {
+})  # fmt: skip
+_USES = pl.Schema({
     "gym_id": pl.String, "machine_id": pl.String, "member_key": pl.Int64, "started_at": pl.Datetime("us", "UTC"),
     "ended_at": pl.Datetime("us", "UTC"),
-}  # fmt: skip
+})  # fmt: skip
 
 
 def _visit(member: int | None, day: int, hour: float, minutes: int = 60, inferred: str | None = None) -> HandVisit:
@@ -146,7 +146,7 @@ def test_occupancy_of_a_day_with_23_hours() -> None:
 
 def test_turned_away_counts_lost_visits_of_a_full_gym() -> None:
     at = datetime(2026, 5, 4, 16, tzinfo=UTC)
-    scans = [("a", member, "refused", "gym_full", False, at) for member in range(8)]
+    scans: list[tuple[object, ...]] = [("a", member, "refused", "gym_full", False, at) for member in range(8)]
     scans += [("a", member, "entered", None, False, at + timedelta(minutes=30)) for member in range(2)]
     scans += [("a", None, "refused", "unknown_pass", False, at + timedelta(hours=number)) for number in range(6)]
     frame = pl.DataFrame(scans, schema=_SCANS, orient="row")
