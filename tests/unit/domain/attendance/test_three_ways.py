@@ -18,8 +18,8 @@ from domain.ids import new_id
 from domain.unit_of_work import Store
 from integrations.figure_store import FigureStore
 from tests.stores import sqlite_store
-from tests.unit.attendance.archive import ArchiveWriter, VisitState, computed
-from tests.unit.attendance.by_hand import (
+from tests.unit.domain.attendance.archive_writer import ArchiveWriter, VisitState, computed
+from tests.unit.domain.attendance.by_hand import (
     HandHour,
     HandVisit,
     gym_hours_by_hand,

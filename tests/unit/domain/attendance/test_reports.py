@@ -23,7 +23,7 @@ from domain.attendance.reports.members import STATES_SCHEMA, members_report
 from domain.attendance.reports.occupancy import occupancy
 from domain.attendance.reports.turned_away import turned_away
 from domain.attendance.reports.visits import Period, visits_report
-from tests.unit.attendance.by_hand import HandVisit, visit_frame
+from tests.unit.domain.attendance.by_hand import HandVisit, visit_frame
 
 _GYM = GymCalendar("a", "Europe/Zurich", 10)
 _FIRST, _LAST = date(2026, 5, 4), date(2026, 5, 10)  # Monday to Sunday

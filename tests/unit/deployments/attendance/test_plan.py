@@ -14,7 +14,7 @@ from domain.attendance.model import FigureTable, GymCalendar
 from integrations.archive.schema import VISITS
 from integrations.archive.snapshot import read_current, table_files
 from integrations.figure_store import FigureStore
-from tests.unit.attendance.archive import ArchiveWriter, VisitState, computed, moved
+from tests.unit.domain.attendance.archive_writer import ArchiveWriter, VisitState, computed, moved
 
 _TABLES = frozenset(
     {FigureTable.GYM_HOURS, FigureTable.MEMBER_DAYS, FigureTable.STAYS, FigureTable.MEMBER_PERIODS,

@@ -17,7 +17,7 @@ from domain.attendance.calendar import (
     months_between,
     offset_spans,
 )
-from tests.unit.attendance.by_hand import hours_by_hand
+from tests.unit.domain.attendance.by_hand import hours_by_hand
 
 _CHANGES = [
     ("Europe/Zurich", date(2026, 3, 29), 23.0),

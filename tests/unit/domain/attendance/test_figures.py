@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.attendance.calendar import UTC_TIME
 from domain.attendance.figures.compute import ArchiveFrames, compute_figures
 from domain.attendance.model import FigureTable, GymCalendar, Window
-from tests.unit.attendance.by_hand import (
+from tests.unit.domain.attendance.by_hand import (
     HandVisit,
     gym_hours_by_hand,
     hours_by_hand,
