@@ -75,7 +75,7 @@ def add_scan(bench: ArchiveBench, event: ScanDecided) -> None:
 def entry_at(bench: ArchiveBench, at: datetime, number: int = 0, known_at: datetime | None = None) -> ScanDecided:
     """An entry of a new member whose rows have ids of its own time."""
     made = entered(bench.member(), at, id_at(known_at or at, 2 * number))
-    values = {name: getattr(made, name) for name in ScanDecided.__slots__}  # type: ignore[attr-defined]
+    values = {name: getattr(made, name) for name in ScanDecided.__slots__}
     return ScanDecided(**values | {"event_id": id_at(known_at or at, 2 * number + 1)})
 
 
