@@ -98,11 +98,11 @@ def visit_frame(visits: Iterable[HandVisit]) -> pl.DataFrame:
     rows = [(visit.gym_id, visit.member_key, visit.entered_at, visit.left_at, visit.inferred) for visit in visits]
     schema = pl.Schema(
         {
-            "gym_id": pl.String,
-            "member_key": pl.Int64,
+            "gym_id": pl.String(),
+            "member_key": pl.Int64(),
             "entered_at": UTC_TIME,
             "left_at": UTC_TIME,
-            "inferred": pl.String,
+            "inferred": pl.String(),
         }
     )
     return pl.DataFrame(rows, schema=schema, orient="row")

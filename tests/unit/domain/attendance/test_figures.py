@@ -23,11 +23,13 @@ _HOUR_COLUMNS = [
     "full_us",
 ]  # fmt: skip
 _SCANS = pl.Schema({
-    "gym_id": pl.String, "member_key": pl.Int64, "outcome": pl.String, "reason": pl.String, "repeat": pl.Boolean,
+    "gym_id": pl.String(), "member_key": pl.Int64(), "outcome": pl.String(), "reason": pl.String(),
+    "repeat": pl.Boolean(),
     "decided_at": UTC_TIME,
 })  # fmt: skip
 _USES = pl.Schema({
-    "gym_id": pl.String, "machine_id": pl.String, "member_key": pl.Int64, "started_at": UTC_TIME, "ended_at": UTC_TIME,
+    "gym_id": pl.String(), "machine_id": pl.String(), "member_key": pl.Int64(), "started_at": UTC_TIME,
+    "ended_at": UTC_TIME,
 })  # fmt: skip
 
 

@@ -29,11 +29,12 @@ _GYM = GymCalendar("a", "Europe/Zurich", 10)
 _FIRST, _LAST = date(2026, 5, 4), date(2026, 5, 10)  # Monday to Sunday
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
 _SCANS = pl.Schema({
-    "gym_id": pl.String, "member_key": pl.Int64, "outcome": pl.String, "reason": pl.String, "repeat": pl.Boolean,
+    "gym_id": pl.String(), "member_key": pl.Int64(), "outcome": pl.String(), "reason": pl.String(),
+    "repeat": pl.Boolean(),
     "decided_at": pl.Datetime("us", "UTC"),
 })  # fmt: skip
 _USES = pl.Schema({
-    "gym_id": pl.String, "machine_id": pl.String, "member_key": pl.Int64, "started_at": pl.Datetime("us", "UTC"),
+    "gym_id": pl.String(), "machine_id": pl.String(), "member_key": pl.Int64(), "started_at": pl.Datetime("us", "UTC"),
     "ended_at": pl.Datetime("us", "UTC"),
 })  # fmt: skip
 
