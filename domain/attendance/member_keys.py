@@ -1,7 +1,7 @@
 """Keys of members: random numbers by which the archive tells members apart. Without its row, a key names nobody."""
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from domain.attendance.tables import member_keys
 from domain.identity.tables import users
+from domain.paging import chunks
 from domain.unit_of_work import Store
 
 _READ_AT_ONCE = 1000
@@ -53,10 +54,10 @@ def keys_of(store: Store, member_ids: Collection[UUID]) -> Mapping[UUID, int]:
     """The keys of members, created where they are missing; members whose account is deleted are left out."""
     found: dict[UUID, int] = {}
     with store.reading() as connection:
-        for some in _parts(sorted(member_ids), _READ_AT_ONCE):
+        for some in chunks(sorted(member_ids), _READ_AT_ONCE):
             found |= MemberKeyRepository(connection).keys(some)
     missing = sorted(set(member_ids) - found.keys())
-    for some in _parts(missing, _LOCK_AT_ONCE):
+    for some in chunks(missing, _LOCK_AT_ONCE):
         found |= store.written(partial(_keys_or_new, member_ids=some))
     return found
 
@@ -65,8 +66,3 @@ def _keys_or_new(connection: Connection, member_ids: Sequence[UUID]) -> dict[UUI
     repository = MemberKeyRepository(connection)
     found = repository.keys(member_ids)  # another replica may have created some
     return found | repository.create([member_id for member_id in member_ids if member_id not in found])
-
-
-def _parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]

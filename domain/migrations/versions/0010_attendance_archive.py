@@ -34,7 +34,7 @@ def upgrade() -> None:
             sa.Column("incarnation", code(128), nullable=False),
             sa.Column("first_seen_at", Instant(), nullable=False),
             sa.PrimaryKeyConstraint("number", name=op.f("pk_archive_sources")),
-            sa.UniqueConstraint("topic", "incarnation", name=op.f("uq_archive_sources_topic")),
+            sa.UniqueConstraint("topic", "incarnation", name=op.f("uq_archive_sources_topic_incarnation")),
         )
     if "archive_days" not in existing:
         op.create_table(

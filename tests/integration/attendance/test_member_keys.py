@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from domain.attendance.member_keys import keys_of
 from domain.attendance.tables import member_keys
@@ -57,7 +57,10 @@ def test_an_account_that_is_being_deleted_gets_no_key(world: World) -> None:
 
 
 def is_locked_out(store: Store) -> bool:
-    """Whether a transaction waits for a lock."""
+    """Whether another connection is still in the query that locks users."""
     with store.reading() as connection:
-        query = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        return bool(connection.exec_driver_sql(query).scalar())
+        query = text(
+            "SELECT COUNT(*) FROM information_schema.processlist"
+            " WHERE db = DATABASE() AND id <> CONNECTION_ID() AND info LIKE 'SELECT users.id%SHARE%'"
+        )
+        return bool(connection.execute(query).scalar())
