@@ -49,6 +49,8 @@ ELSEWHERE: Mapping[str, str] = {
     "python -m tests.benchmarks.list_users": BY_HAND,
     "python -m tests.benchmarks.image_rates": BY_HAND,
     "python -m tests.benchmarks.payments": BY_HAND,
+    "python -m tests.benchmarks.attendance": BY_HAND,
+    "python -m tests.benchmarks.attendance 300000 40 40": BY_HAND,
     "python -m tests.benchmarks.backups": BY_HAND,
     "python -m tests.benchmarks.live_streams 1000 30": BY_HAND,
     # docs/testing.md
