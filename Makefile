@@ -70,6 +70,7 @@ lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml. LOCK_A
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name one, as in: make run PYTHON=python3.12"; exit 1; }
+	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV) \
 		|| { rm -rf $(VENV); echo "venv is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 

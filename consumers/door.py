@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from consumers.database import open_store
 from consumers.loop import ConsumerLoop, LoopLimits
+from consumers.pending_messages import decoding_values
 from domain.clock import Clock, system_clock
 from domain.door.model import DoorLimits, DoorRequest, DoorResult, Problem, Rejected, ScanAnswer
 from domain.door.service import decide_batch
@@ -154,7 +155,7 @@ class DoorConsumerDependencies:
         return ConsumerLoop(
             self.consumer,
             self.topic,
-            decode_command,
+            decoding_values(decode_command),
             self.handler,
             self.dead_letters,
             self.replier,

@@ -31,6 +31,7 @@ class LoopLimits:
         deferred_max: maximum number of deferred messages; beyond it their partitions are paused. Together with a
             batch of the largest commands they still fit into one SQL statement.
         retry: how long to retry.
+        linger_s: how long to gather messages before they are handled, in seconds; a full batch is handled at once.
     """
 
     batch_max: int = 256
@@ -38,6 +39,7 @@ class LoopLimits:
     deferred_retry_s: float = 0.02
     deferred_max: int = 512
     retry: RetryLimits = field(default_factory=RetryLimits)
+    linger_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -69,28 +71,31 @@ class ConsumerLoop(BackgroundThread, Generic[M, R]):
     Args:
         consumer: a member of a group, with `enable.auto.offset.store` off. The loop closes it.
         topic: the topic to read.
-        decode: decodes the value of a message, or raises.
+        decode: decodes a message, or raises; `decoding_values` makes one for values.
         handler: handles and commits one batch per call.
         dead_letters: stores what cannot be handled.
         replier: sends the results; None: nobody waits for them.
         limits: how much to read, how long to wait.
         after_commit: called after each commit and its replies.
         monotonic: a monotonic clock, in seconds.
+        position: returns assigned partitions with the offsets to begin at; None: at those of the group.
     """
 
     def __init__(
         self,
         consumer: Consumer,
         topic: str,
-        decode: Callable[[bytes], M],
+        decode: Callable[[Message], M],
         handler: Handler[M, R],
         dead_letters: DeadLetterQueue,
         replier: Replier[M, R] | None = None,
         limits: LoopLimits | None = None,
         after_commit: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        position: Callable[[Consumer, list[TopicPartition]], list[TopicPartition]] | None = None,
     ) -> None:
         super().__init__(f"consumer-{topic}", monotonic)
+        self._position = position
         self._consumer = consumer
         self._topic = topic
         self._limits = limits or LoopLimits()
@@ -103,6 +108,7 @@ class ConsumerLoop(BackgroundThread, Generic[M, R]):
         self._paused_for_deferred: set[int] = set()
         self._waited_s = 0.0
         self._pending = PendingMessages(decode)
+        self._pending_since: float | None = None
         self._lag_read_at = 0.0
         self._lag = 0
         self.stats = LoopStats()
@@ -119,6 +125,12 @@ class ConsumerLoop(BackgroundThread, Generic[M, R]):
     def lag(self) -> int:
         """Unread messages in this consumer's partitions, about a second old."""
         return self._lag
+
+    @property
+    def pending_age_s(self) -> float:
+        """For how long the oldest message waits that was read and is not handled, in seconds; 0: there is none."""
+        since = self._pending_since
+        return 0.0 if since is None else self._monotonic() - since
 
     def run(self) -> None:
         """Read until stopped.
@@ -138,10 +150,15 @@ class ConsumerLoop(BackgroundThread, Generic[M, R]):
         self._beat()
         self._read_lag()
         limits, pending = self._limits, self._pending
-        first = self._consumer.poll(limits.deferred_retry_s if pending.batches else limits.poll_s)
+        first = self._consumer.poll(
+            limits.deferred_retry_s if pending.batches and not limits.linger_s else limits.poll_s
+        )
         if first is not None:
             self._add([first, *self._consumer.consume(limits.batch_max - 1, 0)])
         if not (pending.batches or pending.undecodable):
+            self._pending_since = None
+            return
+        if self._gathers():
             return
         # One batch with the deferred messages: no message may overtake an earlier one of its key.
         pending.merge_batches()
@@ -151,8 +168,16 @@ class ConsumerLoop(BackgroundThread, Generic[M, R]):
             self._count(len(pending) - len(pending.deferred))
         self.stats.busy_s += self._monotonic() - began_at - (self._waited_s - waited_s)
         self._resume_all()
+        self._pending_since = None
         self._pending = pending.carry_over()
         self._pause_partitions_of_deferred()
+
+    def _gathers(self) -> bool:
+        """Whether to wait for more messages before the pending ones are handled."""
+        if self._pending_since is None:
+            self._pending_since = self._monotonic()
+        is_full = len(self._pending) >= self._limits.batch_max
+        return not is_full and self._monotonic() - self._pending_since < self._limits.linger_s
 
     def _add(self, messages: list[Message]) -> None:
         readable = [message for message in messages if self._is_readable(message)]
@@ -217,6 +242,8 @@ class ConsumerLoop(BackgroundThread, Generic[M, R]):
             _log.warning("offsets_not_stored", topic=self._topic, error=str(error))
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._position is not None:
+            partitions = self._position(consumer, partitions)
         consumer.incremental_assign(partitions)
         self._assigned.update(partition.partition for partition in partitions)
         self._first_assignment.set()

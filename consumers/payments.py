@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from consumers.loop import ConsumerLoop, LoopLimits
+from consumers.pending_messages import decoding_values
 from domain.clock import Clock, system_clock
 from domain.payments.event_repository import EventRepository, EventState
 from domain.payments.ports import PaymentProvider
@@ -108,7 +109,7 @@ class PaymentConsumerDependencies:
         return ConsumerLoop(
             self.consumer,
             self.topic,
-            decode_payment_event,
+            decoding_values(decode_payment_event),
             self.handler,
             self.dead_letters,
             limits=LoopLimits(batch_max=_BATCH_MAX),

@@ -30,7 +30,7 @@ class PendingMessages(Generic[M]):
     """Messages in the order in which they were read, as batches for the handler.
 
     Args:
-        decode: decodes the value of a message, or raises.
+        decode: decodes a message, or raises.
 
     Attributes:
         batches: what the handler still has to handle.
@@ -38,7 +38,7 @@ class PendingMessages(Generic[M]):
         deferred: what the handler deferred. It is the start of the next pending messages.
     """
 
-    def __init__(self, decode: Callable[[bytes], M]) -> None:
+    def __init__(self, decode: Callable[[Message], M]) -> None:
         self._decode = decode
         self._sources: list[Message] = []
         self._read_up_to: dict[int, int] = {}  # next offset to read, of partitions with deferred messages
@@ -55,7 +55,7 @@ class PendingMessages(Generic[M]):
         for source in sources:
             self._sources.append(source)
             try:
-                batch.append(DecodedMessage(source, self._decode(source.value() or b"")))
+                batch.append(DecodedMessage(source, self._decode(source)))
             except Exception as error:  # noqa: BLE001 - any exception of a decoder is the message's fault
                 self.undecodable.append(UndecodableMessage(source, f"undecodable: {type(error).__name__}: {error}"))
         if batch:
@@ -124,6 +124,15 @@ class PendingMessages(Generic[M]):
             self.deferred += [message for message in batch if message.source.key() in keys]
         kept = ([message for message in batch if message.source.key() not in keys] for batch in self.batches)
         self.batches = deque(batch for batch in kept if batch)
+
+
+def decoding_values(decode: Callable[[bytes], M]) -> Callable[[Message], M]:
+    """A decoder of messages whose value says everything.
+
+    Args:
+        decode: decodes the value of a message, or raises.
+    """
+    return lambda source: decode(source.value() or b"")
 
 
 def _position(source: Message) -> tuple[int, int]:

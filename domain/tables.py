@@ -1,5 +1,6 @@
 """All tables of the store in one metadata, for migrations. Code imports a table from its own area."""
 
+import domain.attendance.tables
 import domain.companies.tables
 import domain.door.tables
 import domain.gyms.tables

@@ -42,6 +42,7 @@ _SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 _SCANNER, _CONSUMER, _LIVE = "QrScanner", "DoorConsumer", "Live"
 _COMMAND_SENDERS = "QrScanner, Gateway"
 _PAYMENT_CONSUMER = "PaymentConsumer"
+_ARCHIVE_CONSUMER = "ArchiveConsumer"
 
 ANSWERS = Metric(
     "fitmonitor_scan_answers",
@@ -149,6 +150,43 @@ RECONCILIATION_FAILURES = Metric(
     _PAYMENT_CONSUMER,
     "Events, orders and refunds that failed in a reconciliation. One that keeps failing counts in every run.",
 )
+ARCHIVE_LAG = Metric(
+    "fitmonitor_archive_lag", MetricKind.GAUGE, _ARCHIVE_CONSUMER, "Unread events in the partitions of one consumer."
+)
+ARCHIVE_PENDING_SECONDS = Metric(
+    "fitmonitor_archive_pending_seconds",
+    MetricKind.GAUGE,
+    _ARCHIVE_CONSUMER,
+    "How long the oldest event that was read waits for its commit. Above a minute, the storage does not respond.",
+)
+ARCHIVE_ROWS = Metric(
+    "fitmonitor_archive_rows", MetricKind.COUNTER, _ARCHIVE_CONSUMER, "Rows appended from events.", ("table",)
+)
+ARCHIVE_COMMITS = Metric("fitmonitor_archive_commits", MetricKind.COUNTER, _ARCHIVE_CONSUMER, "Commits to a table.")
+ARCHIVE_CONFLICTS = Metric(
+    "fitmonitor_archive_conflicts",
+    MetricKind.COUNTER,
+    _ARCHIVE_CONSUMER,
+    "Commits that were made again because another one came first.",
+)
+ARCHIVE_INCOMPLETE = Metric(
+    "fitmonitor_archive_incomplete",
+    MetricKind.COUNTER,
+    _ARCHIVE_CONSUMER,
+    "Events of an older version without what their rows need. The verification adds the rows.",
+)
+ARCHIVE_DEAD_LETTERS = Metric(
+    "fitmonitor_archive_dead_letters",
+    MetricKind.COUNTER,
+    _ARCHIVE_CONSUMER,
+    "Events that could not be handled and went to the dead letters.",
+)
+ARCHIVE_REWRITTEN_DAYS = Metric(
+    "fitmonitor_archive_rewritten_days",
+    MetricKind.COUNTER,
+    _ARCHIVE_CONSUMER,
+    "Days of a table that differed from the database and were rewritten.",
+)
 LIVE_STREAMS = Metric("fitmonitor_live_streams", MetricKind.GAUGE, _LIVE, "Open streams.")
 LIVE_READS = Metric(
     "fitmonitor_live_reads",
@@ -188,6 +226,14 @@ METRICS: Sequence[Metric] = (
     PAYMENT_EVENTS,
     PAYMENT_DEAD_LETTERS,
     RECONCILIATION_FAILURES,
+    ARCHIVE_LAG,
+    ARCHIVE_PENDING_SECONDS,
+    ARCHIVE_ROWS,
+    ARCHIVE_COMMITS,
+    ARCHIVE_CONFLICTS,
+    ARCHIVE_INCOMPLETE,
+    ARCHIVE_DEAD_LETTERS,
+    ARCHIVE_REWRITTEN_DAYS,
     LIVE_STREAMS,
     LIVE_READS,
     LIVE_UPDATES,

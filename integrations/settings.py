@@ -77,6 +77,7 @@ class KafkaSettings(BaseModel):
     )
     door_group: str = Field(default="door-consumers", description="Consumer group of the door.")
     payments_group: str = Field(default="payment-consumers", description="Consumer group of payments.")
+    archive_group: str = Field(default="archive-consumers", description="Consumer group of the attendance archive.")
     session_timeout_ms: int = Field(
         default=6000, description="A consumer that is silent for longer loses its partitions."
     )
@@ -89,7 +90,11 @@ class KafkaSettings(BaseModel):
     @property
     def subscriptions(self) -> tuple[tuple[str, str], ...]:
         """Pairs of consumer group and topic."""
-        return (self.door_group, self.commands_topic), (self.payments_group, self.payments_topic)
+        return (
+            (self.door_group, self.commands_topic),
+            (self.payments_group, self.payments_topic),
+            (self.archive_group, self.events_topic),
+        )
 
 
 class DoorSettings(BaseModel):
@@ -335,6 +340,36 @@ class LiveSettings(BaseModel):
     )
 
 
+class ArchiveSettings(BaseModel):
+    """The attendance archive: Delta Lake tables in a folder or in an S3 bucket."""
+
+    enabled: bool = Field(default=True, description="Archive events on a local stack.")
+    url: str = Field(
+        default="",
+        description="A folder, or `s3://bucket/prefix`. Default: `archive` in the data folder; in the full profile a "
+        "bucket of the stack's own S3. In production: nothing is archived without it.",
+    )
+    region: str = Field(default="", description="AWS region of the bucket.")
+    endpoint_url: str = Field(default="", description="Alternative S3 endpoint.")
+    access_key_id: str = Field(
+        default="", description="Access key for the alternative endpoint. AWS credentials come from the environment."
+    )
+    secret_access_key: SecretStr = Field(default=SecretStr(""), description="Secret key for the alternative endpoint.")
+    linger_s: float = Field(
+        default=15.0, ge=0, le=600, description="Events are gathered for this time, then written with one commit."
+    )
+    batch_max: int = Field(default=10_000, ge=1, le=200_000, description="Maximum number of events in one commit.")
+    check_every_s: float = Field(
+        default=900.0, gt=0, description="Interval of the job that verifies closed days and compacts files."
+    )
+    compact_above_files: int = Field(
+        default=100, ge=2, description="A day that is not over is compacted beyond this number of files."
+    )
+    keep_old_files_hours: int = Field(
+        default=48, ge=1, description="Files that were replaced are deleted after this time. Readers must be faster."
+    )
+
+
 class Settings(BaseSettings):
     """All settings of one process.
 
@@ -368,6 +403,7 @@ class Settings(BaseSettings):
     live: LiveSettings = LiveSettings()
     stripe: StripeSettings = StripeSettings()
     payments: PaymentSettings = PaymentSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @classmethod
@@ -418,6 +454,10 @@ class Settings(BaseSettings):
         self.passes.key_dir = self.passes.key_dir or keys / "passes"
         self.mail.folder = self.mail.folder or self.data_dir / "mail"
         self.images.folder = self.images.folder or self.data_dir / "images"
+        if not self.archive.url and (self.profile is Profile.EMBEDDED or self.images.bucket):
+            self.archive.url = str(self.data_dir / "archive")
+        if self.archive.url and "://" not in self.archive.url:
+            self.archive.url = str(Path(self.archive.url).absolute())
         if self.identity.user_pool_id:
             return self
         self.identity.signing_key_dir = self.identity.signing_key_dir or keys / "identity"

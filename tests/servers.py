@@ -203,7 +203,11 @@ def with_own_groups(topics: KafkaSettings) -> KafkaSettings:
     """The same topics, read by groups that nobody has read with."""
     mark = uuid.uuid4().hex[:12]
     return topics.model_copy(
-        update={"door_group": f"door-consumers-{mark}", "payments_group": f"payment-consumers-{mark}"}
+        update={
+            "door_group": f"door-consumers-{mark}",
+            "payments_group": f"payment-consumers-{mark}",
+            "archive_group": f"archive-consumers-{mark}",
+        }
     )
 
 

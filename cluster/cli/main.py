@@ -81,6 +81,12 @@ COMMANDS: Sequence[Entry] = (
         Panel.OPERATE,
         "Check that visits, open visits and scans agree.",
     ),
+    Entry(
+        "attendance",
+        "cluster.cli.attendance:app",
+        Panel.OPERATE,
+        "Forecast how full gyms will be; fill and verify the attendance archive.",
+    ),
     Entry("images", "cluster.cli.images:app", Panel.OPERATE, "Delete pictures that nothing shows any more."),
     Entry(
         "kafka",

@@ -12,28 +12,35 @@ from domain.images.ports import ImagesUnavailableError
 from integrations.settings import ImageSettings
 
 _BUCKET = "fitmonitor-images"
+_ARCHIVE_BUCKET = "fitmonitor-archive"
 _REGION = "eu-west-1"
 # The server accepts any key.
 _KEY_ID, _KEY = "local", "local"
 
 
 class ImageServer(Server):
-    """Stores pictures. They are lost when the server ends.
+    """Stores pictures and the attendance archive. They are lost when the server ends.
+
+    The archive's consumer then reads again what Kafka still has.
 
     Args:
         log_file: of its output.
         port: where it listens.
+        has_archive: whether the archive is stored here; otherwise the settings say where.
     """
 
-    def __init__(self, log_file: Path, port: int) -> None:
+    def __init__(self, log_file: Path, port: int, *, has_archive: bool = False) -> None:
         self._port = port
+        self._has_archive = has_archive
         arguments = ["-H", LOOPBACK, "-p", port]
         super().__init__(ChildProcess.of_module("image server", "moto.server", arguments, log_file))
 
     def wait(self) -> None:
-        """Wait until it listens, and create the bucket."""
+        """Wait until it listens, and create the buckets."""
         self.process.wait_until(lambda: not is_free(self._port), timeout_s=60)
         make_bucket(self.settings)
+        if self._has_archive:
+            make_bucket(self.settings.model_copy(update={"bucket": _ARCHIVE_BUCKET}))
 
     @property
     def settings(self) -> ImageSettings:
@@ -49,13 +56,18 @@ class ImageServer(Server):
     def environment(self) -> Mapping[str, str]:
         """Return its address and its keys, which are valid nowhere else."""
         own = self.settings
-        return {
-            "FITMONITOR_IMAGES__BUCKET": own.bucket,
-            "FITMONITOR_IMAGES__REGION": own.region,
-            "FITMONITOR_IMAGES__ENDPOINT_URL": own.endpoint_url,
-            "FITMONITOR_IMAGES__ACCESS_KEY_ID": own.access_key_id,
-            "FITMONITOR_IMAGES__SECRET_ACCESS_KEY": own.secret_access_key.get_secret_value(),
+        access = {
+            "REGION": own.region,
+            "ENDPOINT_URL": own.endpoint_url,
+            "ACCESS_KEY_ID": own.access_key_id,
+            "SECRET_ACCESS_KEY": own.secret_access_key.get_secret_value(),
         }
+        found = {"FITMONITOR_IMAGES__BUCKET": own.bucket}
+        found |= {f"FITMONITOR_IMAGES__{name}": value for name, value in access.items()}
+        if self._has_archive:
+            found["FITMONITOR_ARCHIVE__URL"] = f"s3://{_ARCHIVE_BUCKET}/attendance"
+            found |= {f"FITMONITOR_ARCHIVE__{name}": value for name, value in access.items()}
+        return found
 
 
 def make_bucket(settings: ImageSettings) -> None:

@@ -1,5 +1,6 @@
 """Ray on this machine: one head node on loopback, with as few processes as possible."""
 
+import json
 import os
 import secrets
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 from cluster.local.ports import LOOPBACK, PortBlock
 from cluster.local.process import ChildProcess
+from deployments.attendance.resources import BATCH_RESOURCE
 
 # Ray's minimum: Serve sends requests from process to process and hardly uses the object store.
 _OBJECT_STORE_BYTES = 75 * 1024 * 1024
@@ -47,6 +49,7 @@ class RayHead:
             f"--temp-dir={self._sessions}",
             f"--num-cpus={max(2, os.cpu_count() or 2)}",
             f"--object-store-memory={_OBJECT_STORE_BYTES}",
+            f"--resources={json.dumps({BATCH_RESOURCE: _batch_tasks()})}",
             "--include-dashboard=false",
             "--include-log-monitor=false",
             "--no-monitor",
@@ -114,6 +117,11 @@ def ray_environment(folder: Path) -> Mapping[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_START_HOOK": f"{__name__}.without_client_server",
     }
+
+
+def _batch_tasks() -> int:
+    """How many batch tasks run at once: one CPU stays free for the doors."""
+    return max(1, (os.cpu_count() or 2) - 1)
 
 
 def without_client_server(ray_params: Any, _head: bool) -> None:  # noqa: ANN401, FBT001 - Ray's own call

@@ -11,7 +11,7 @@ from cluster.local.ports import LOOPBACK
 from integrations.settings import Profile, Settings
 
 _CONSUMER = "DoorConsumer"
-_DEFAULT_STAGE, _LIVE = "default_stage", "live"
+_DEFAULT_STAGE, _LIVE, _ARCHIVE = "default_stage", "live", "archive"
 _DEFAULT_PREFIX = "/"
 
 
@@ -30,7 +30,11 @@ def write_serve_config(source: Path, target: Path, settings: Settings) -> Sequen
     try:
         config: dict[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
         config["http_options"] = {**(config.get("http_options") or {}), "host": LOOPBACK, "port": settings.port}
-        optional = {_DEFAULT_STAGE: settings.default_stage.enabled, _LIVE: settings.live.enabled}
+        optional = {
+            _DEFAULT_STAGE: settings.default_stage.enabled,
+            _LIVE: settings.live.enabled,
+            _ARCHIVE: settings.archive.enabled,
+        }
         config["applications"] = [app for app in config["applications"] if optional.get(app["name"], True)]
         prefixes = [app.get("route_prefix", _DEFAULT_PREFIX) for app in config["applications"]]
         deployments = [each for app in config["applications"] for each in app.get("deployments", [])]

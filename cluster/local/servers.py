@@ -89,7 +89,8 @@ def _full(settings: Settings, ports: PortBlock) -> list[Server]:
         log_file = settings.data_dir / "logs" / "mail-server.log"
         servers.append(MailServer(folder.absolute(), log_file, ports.one()))
     if not settings.images.bucket:
-        servers.append(ImageServer(settings.data_dir / "logs" / "image-server.log", ports.one()))
+        log_file = settings.data_dir / "logs" / "image-server.log"
+        servers.append(ImageServer(log_file, ports.one(), has_archive=not settings.archive.url))
     return servers
 
 

@@ -235,6 +235,8 @@ def inherited_settings(settings: Settings) -> Mapping[str, str]:
     named["FITMONITOR_DATA_DIR"] = str(settings.data_dir)
     if settings.database.url.get_secret_value():
         named["FITMONITOR_DATABASE__URL"] = settings.database.url.get_secret_value()
+    if settings.archive.url:
+        named["FITMONITOR_ARCHIVE__URL"] = settings.archive.url
     named["FITMONITOR_API__PUBLIC_URL"] = _public_url(settings)
     # HAProxy is the only proxy, and it replaces this header.
     named["FITMONITOR_API__FORWARDED_HEADER"] = FORWARDED_HEADER

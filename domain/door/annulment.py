@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.door.corrections import correct_visits, occupancy_change
-from domain.door.events import ScanAnnulled
+from domain.door.events import ScanAnnulled, ScanState, VisitChanged
 from domain.door.history import AnnulledRow, HistoryChanges, MemberHistory, StoredVisit, VisitCorrection
 from domain.door.model import AnnulAnswer, AnnulRequest, DoorLimits, Problem, Rejected
 from domain.door.state import LockedGym, StoredScan
@@ -49,9 +49,9 @@ def decide_annulment(
         correction = correct_visits(state.history, now, annulled=scan.id)
         occupancy += occupancy_change(state.history, correction, gym.id)
     elif state.visit is not None:
-        _annul_anonymous_visit(scan.id, state.visit, state.next_entry, correction)
+        _annul_anonymous_visit(scan.id, state.visit, state.next_entry, correction, now)
     correction.dropped_conflicts.add(scan.id)
-    event = ScanAnnulled(new_id(), gym.id, scan.member_id, scan.answer.outcome, occupancy, now)
+    event = ScanAnnulled(new_id(), gym.id, scan.member_id, scan.answer.outcome, occupancy, now, _annulled_state(scan))
     row = AnnulledRow(request, scan.id, occupancy, gym.capacity)
     changes = HistoryChanges(annulled=row, correction=correction, events=[*correction.events, event])
     return _answer(request, gym, occupancy, now), changes
@@ -62,8 +62,29 @@ def _answer(request: AnnulRequest, gym: LockedGym, occupancy: int, annulled_at: 
     return AnnulAnswer(request.scan_id, annulled_at, gym.id, occupancy, gym.capacity, over_capacity=over)
 
 
+def _annulled_state(scan: StoredScan) -> ScanState:
+    return ScanState(
+        scan.id,
+        scan.gate_id,
+        scan.member_id,
+        scan.answer.outcome,
+        scan.answer.reason,
+        scan.offline,
+        scan.occurred_at if scan.offline else scan.scanned_at,
+        scan.arrived_at,
+        scan.answer.decided_at,
+        scan.visit_id,
+        scan.repeat,
+        annulled=True,
+    )
+
+
 def _annul_anonymous_visit(
-    scan: UUID, visit: StoredVisit, next_entry: tuple[UUID, datetime] | None, correction: VisitCorrection
+    scan: UUID,
+    visit: StoredVisit,
+    next_entry: tuple[UUID, datetime] | None,
+    correction: VisitCorrection,
+    now: datetime,
 ) -> None:
     """Annul the visit of a deleted account with the last of its scans. Its end stays as it is."""
     values = visit.values
@@ -72,5 +93,21 @@ def _annul_anonymous_visit(
     if next_entry is not None and (values.left_at is None or next_entry[1] <= values.left_at):
         next_scan, entered_at = next_entry
         correction.changed.append((visit.id, replace(values, entered_scan=next_scan, entered_at=entered_at)))
+        annulled = False
     else:
+        entered_at, annulled = values.entered_at, True
         correction.annulled.append(visit.id)
+    correction.events.append(
+        VisitChanged(
+            new_id(),
+            visit.gym_id,
+            visit.id,
+            None,
+            entered_at,
+            values.left_at,
+            values.inferred,
+            annulled,
+            now,
+            values.entered_at if values.entered_at != entered_at else None,
+        )
+    )

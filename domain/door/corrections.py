@@ -8,7 +8,14 @@ from dataclasses import astuple
 from datetime import datetime
 from uuid import UUID
 
-from domain.door.events import VisitInferred, VisitReopened
+from domain.door.events import (
+    MachineUseResumed,
+    ScanChanged,
+    ScanState,
+    VisitChanged,
+    VisitInferred,
+    VisitReopened,
+)
 from domain.door.history import (
     ConflictRow,
     MemberHistory,
@@ -135,16 +142,19 @@ class _Correction:
                 self._end_use(begun.id, UseEnded.SCAN_ANNULLED)
                 changes.closed.append(begun.id)
                 changes.annulled.append(begun.id)
+                self._publish_visit(begun.id, begun.gym_id, begun.values, annulled=True)
         ids: dict[Stay, UUID] = {}
         if self._before is not None and self._earlier is not None:
             ids[self._earlier] = self._before.id
-            self._collect_end(self._before, self._earlier.end)
             values = self._before.values
+            is_published = self._collect_end(self._before, self._earlier.end, values.entered_at)
             ended = VisitValues(
                 values.pass_issued_at, values.entered_at, values.entered_scan, *(self._earlier.end or _NO_END)
             )
             if ended != values:
                 changes.changed.append((self._before.id, ended))
+                if not is_published:
+                    self._publish_visit(self._before.id, self._before.gym_id, ended, before=values)
         for stay, visit, values in stays:
             ids[stay] = visit.id if visit is not None else new_id()
             if visit is None:
@@ -156,6 +166,7 @@ class _Correction:
             visit_id = ids[stay_of_scan] if stay_of_scan is not None else None
             if self._facts[scan].visit_id != visit_id:
                 changes.visit_of_scan[scan] = visit_id
+                self._publish_scan(self._facts[scan], visit_id)
 
     def _is_recorded(self, scan: UUID) -> bool:
         return self._recorded is not None and scan == self._recorded.id
@@ -190,28 +201,94 @@ class _Correction:
         assert stay.opener is not None  # noqa: S101 - only the earlier stay has none
         member_id, gate_id = self._history.member.shown.id, stay.opener.gate_id
         self.changes.new_visits.append(VisitRow(visit_id, stay.gym_id, member_id, gate_id, *astuple(values)))
+        self._publish_visit(visit_id, stay.gym_id, values)
 
     def _collect_changes(self, visit: StoredVisit, stay: Stay, values: VisitValues) -> None:
-        self._collect_end(visit, stay.end)
+        is_published = self._collect_end(visit, stay.end, values.entered_at)
         if visit.values.pass_issued_at not in {None, values.pass_issued_at}:
             self.changes.freed_codes.append(visit.id)
         if visit.values != values:
             self.changes.changed.append((visit.id, values))
+            if not is_published or visit.values.entered_at != values.entered_at:
+                self._publish_visit(visit.id, visit.gym_id, values, before=visit.values)
 
-    def _collect_end(self, visit: StoredVisit, end: StayEnd | None) -> None:
-        """Collect what follows when a visit ends differently or continues: events and its machine."""
+    def _publish_visit(
+        self,
+        visit_id: UUID,
+        gym_id: UUID,
+        values: VisitValues,
+        *,
+        before: VisitValues | None = None,
+        annulled: bool = False,
+    ) -> None:
+        """Publish the new state of a visit, unless only its scans or its code have changed."""
+        was_entered_at = before.entered_at if before is not None else values.entered_at
+        if before is not None and _published(before) == _published(values):
+            return
+        self.changes.events.append(
+            VisitChanged(
+                new_id(),
+                gym_id,
+                visit_id,
+                self._history.member.shown.id,
+                values.entered_at,
+                values.left_at,
+                values.inferred,
+                annulled,
+                self._now,
+                was_entered_at if was_entered_at != values.entered_at else None,
+            )
+        )
+
+    def _publish_scan(self, stored: StoredFact, visit_id: UUID | None) -> None:
+        """Publish the new state of a scan. That of the scan that is recorded now is published with it."""
+        fact = stored.fact
+        if stored.arrived_at is None:
+            return
+        is_offline = isinstance(fact, OfflineEntry)
+        if isinstance(fact, OfflineEntry):
+            outcome = Outcome.LEFT if fact.direction is Direction.LEAVE else Outcome.ENTERED
+        else:
+            outcome = fact.outcome
+        state = ScanState(
+            fact.id,
+            fact.gate_id,
+            self._history.member.shown.id,
+            outcome,
+            None,
+            is_offline,
+            fact.at if is_offline else stored.scanned_at,
+            stored.arrived_at,
+            fact.known_at if isinstance(fact, OfflineEntry) else fact.at,
+            visit_id,
+            repeat=fact.group != fact.id,
+            annulled=False,
+        )
+        self.changes.events.append(ScanChanged(new_id(), fact.gym_id, state, self._now))
+
+    def _collect_end(self, visit: StoredVisit, end: StayEnd | None, entered_at: datetime) -> bool:
+        """Collect what follows when a visit ends differently or continues: events and its machine.
+
+        Returns:
+            Whether an event has the new state of the visit.
+        """
         stored, member_id = visit.values, self._history.member.shown.id
         if end is None:
-            if stored.left_at is not None:
-                self.changes.events.append(VisitReopened(new_id(), visit.gym_id, visit.id, member_id, self._now))
-            return
+            if stored.left_at is None:
+                return False
+            self.changes.events.append(
+                VisitReopened(new_id(), visit.gym_id, visit.id, member_id, self._now, entered_at)
+            )
+            return True
         if stored.left_at is None:
             self._end_use(visit.id, UseEnded.LEFT_GYM)
             self.changes.closed.append(visit.id)
-        if end.inferred is not None and (stored.left_at, stored.inferred) != (end.left_at, end.inferred):
-            self.changes.events.append(
-                VisitInferred(new_id(), visit.gym_id, visit.id, member_id, end.inferred, end.left_at)
-            )
+        if end.inferred is None or (stored.left_at, stored.inferred) == (end.left_at, end.inferred):
+            return False
+        self.changes.events.append(
+            VisitInferred(new_id(), visit.gym_id, visit.id, member_id, end.inferred, end.left_at, entered_at)
+        )
+        return True
 
     def _collect_open(self, stays: Sequence[Stay], stored: Mapping[Stay, StoredVisit]) -> None:
         """Collect how the member's open visit changes, and the machine that they continue to use."""
@@ -250,7 +327,17 @@ class _Correction:
         using = {use.use_id for use in self._history.uses.values()}
         in_use = set() if past.replaced_by is None else {past.replaced_by}
         if (using | in_use) <= ended:
-            self.changes.resumed_use = past.use
+            use = self.changes.resumed_use = past.use
+            self.changes.events.append(
+                MachineUseResumed(
+                    new_id(), use.gym_id, use.machine_id, use.use_id, use.member_id, use.started_at, self._now
+                )
+            )
+
+
+def _published(values: VisitValues) -> tuple[object, ...]:
+    """What the events say of a visit."""
+    return values.entered_at, values.left_at, values.inferred
 
 
 def _earlier_stay(before: StoredVisit | None, groups: Mapping[UUID, UUID]) -> Stay | None:

@@ -21,11 +21,18 @@ MAX_SCANS = 2000  # accepted scans of any kind
 
 @dataclass(frozen=True, slots=True)
 class StoredFact:
-    """An accepted scan as a fact of the timeline, and the visit that its row names."""
+    """An accepted scan as a fact of the timeline, and the visit that its row names.
+
+    Args:
+        arrived_at: None for the scan that is recorded now.
+        scanned_at: by the device's clock.
+    """
 
     fact: GateScan | OfflineEntry
     visit_id: UUID | None
     annulled: bool
+    arrived_at: datetime | None = None
+    scanned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,10 @@ class HistoryRepository:
                 scans.c.outcome != Outcome.REFUSED,
             )
         )
-        return [StoredFact(_fact(row), row.visit_id, row.annulled_at is not None) for row in rows]
+        return [
+            StoredFact(_fact(row), row.visit_id, row.annulled_at is not None, row.arrived_at, row.scanned_at)
+            for row in rows
+        ]
 
     def _has(self, number: int, member_id: UUID, known_since: datetime, condition: ColumnElement[bool]) -> bool:
         query = select(scans.c.id).where(scans.c.member_id == member_id, scans.c.decided_at >= known_since, condition)

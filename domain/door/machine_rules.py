@@ -85,7 +85,7 @@ def decide_use(
     assert state.visit_id is not None  # noqa: S101 - otherwise refused as not inside
     use = OpenUse(new_id(), request.machine_id, request.gym_id, request.member_id, state.visit_id, now)
     answer = _answer(request, UseOutcome.USED, None, use, now)
-    event = MachineUsed(new_id(), use.gym_id, use.machine_id, use.use_id, now)
+    event = MachineUsed(new_id(), use.gym_id, use.machine_id, use.use_id, now, use.member_id)
     return answer, MachineChanges(request, answer, begun=use, events=[event])
 
 
@@ -97,7 +97,16 @@ def ended_with_visits(uses: Iterable[OpenUse], visit_ids: Collection[UUID], now:
 def freed(ended: EndedUse) -> MachineFreed:
     """The event of a use that ends."""
     use = ended.use
-    return MachineFreed(new_id(), use.gym_id, use.machine_id, use.use_id, ended.inferred, ended.ended_at)
+    return MachineFreed(
+        new_id(),
+        use.gym_id,
+        use.machine_id,
+        use.use_id,
+        ended.inferred,
+        ended.ended_at,
+        use.member_id,
+        use.started_at,
+    )
 
 
 def _refusal(request: MachineRequest, state: MachineState, now: datetime) -> UseReason | None:

@@ -74,7 +74,19 @@ def decide_upload(
         correction = VisitCorrection(conflicts=[listed])
     row = UploadRow(row_id, stored is not None, scan, member_id, outcome, state.occupancy, gym.capacity)
     event = OfflineScanRecorded(
-        new_id(), row_id, gym.id, scan.gate_id, member_id, outcome, conflict, state.made_at, now
+        new_id(),
+        row_id,
+        gym.id,
+        scan.gate_id,
+        member_id,
+        outcome,
+        conflict,
+        state.made_at,
+        now,
+        scan.arrived_at,
+        correction.visit_of_scan.get(row_id),
+        stored is not None and stored.annulled is not None,
+        stored.answer.decided_at if stored is not None else None,
     )
     changes = HistoryChanges(upload=row, correction=correction, events=[*correction.events, event])
     answer = OfflineAnswer(

@@ -277,4 +277,5 @@ def stored_scan(row: Row[Any]) -> StoredScan:
         pass_issued_at=row.pass_issued_at,
         visit_id=row.visit_id,
         offline=bool(row.offline),
+        repeat=row.repeats_id is not None,
     )

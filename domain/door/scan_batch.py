@@ -135,9 +135,10 @@ class _ScanBatch:
         """Update the state by a decision and collect its changes."""
         row_id = new_id()
         decided_at = self._decided_at(member)
-        visit_id = self._end_visit(member, decision, row_id, decided_at) if decision.ends_visit else None
+        visit = self._end_visit(member, decision, row_id, decided_at) if decision.ends_visit else None
         if decision.opens_visit and member is not None:
-            visit_id = self._open_visit(request, member.shown, row_id, decided_at)
+            visit = self._open_visit(request, member.shown, row_id, decided_at)
+        visit_id = visit.visit_id if visit is not None else None
         gym = self._gym(request.gym_id)
         occupancy, capacity = gym.occupancy, gym.capacity
         if decision.repeats is not None:
@@ -158,7 +159,8 @@ class _ScanBatch:
             decided_at=decided_at,
             replayed=decision.repeats is not None,
         )
-        self._record(request, decision, answer, row_id, visit_id)
+        entered_at = visit.entered_at if visit is not None else None
+        self._record(request, decision, answer, row_id, visit_id, entered_at)
         return answer
 
     def _decided_at(self, member: MemberState | None) -> datetime:
@@ -169,18 +171,18 @@ class _ScanBatch:
         latest = max(entered_at, accepted_at)
         return latest + _ONE_LATER if latest > self._now else self._now
 
-    def _open_visit(self, request: ScanRequest, member: ShownMember, row_id: UUID, decided_at: datetime) -> UUID:
+    def _open_visit(self, request: ScanRequest, member: ShownMember, row_id: UUID, decided_at: datetime) -> OpenVisit:
         visit_id = new_id()
         self.changes.new_visits[visit_id] = VisitRow(
             visit_id, request.gym_id, member.id, request.gate_id, request.reading.issued_at, decided_at, row_id
         )
-        self._loaded.open_visits[member.id] = OpenVisit(visit_id, request.gym_id, decided_at)
+        visit = self._loaded.open_visits[member.id] = OpenVisit(visit_id, request.gym_id, decided_at)
         self._occupancy[request.gym_id] = self._occupancy.get(request.gym_id, 0) + 1
-        return visit_id
+        return visit
 
     def _end_visit(
         self, member: MemberState | None, decision: ScanDecision, row_id: UUID, left_at: datetime
-    ) -> UUID | None:
+    ) -> OpenVisit | None:
         if member is None or member.open_visit is None:
             return None
         visit = self._loaded.open_visits.pop(member.shown.id)
@@ -193,17 +195,31 @@ class _ScanBatch:
             self.changes.visit_ends.append(VisitEnd(visit.visit_id, left_at, row_id, decision.inferred))
         if decision.inferred is not None:
             self.changes.events.append(
-                VisitInferred(new_id(), visit.gym_id, visit.visit_id, member.shown.id, decision.inferred, left_at)
+                VisitInferred(
+                    new_id(),
+                    visit.gym_id,
+                    visit.visit_id,
+                    member.shown.id,
+                    decision.inferred,
+                    left_at,
+                    visit.entered_at,
+                )
             )
         use = self._loaded.machine_uses.get(visit.visit_id)
         if use is not None:
             ended = EndedUse(use, self._now, UseEnded.LEFT_GYM)
             self.changes.ended_uses.append(ended)
             self.changes.events.append(freed(ended))
-        return visit.visit_id
+        return visit
 
     def _record(
-        self, request: ScanRequest, decision: ScanDecision, answer: ScanAnswer, row_id: UUID, visit_id: UUID | None
+        self,
+        request: ScanRequest,
+        decision: ScanDecision,
+        answer: ScanAnswer,
+        row_id: UUID,
+        visit_id: UUID | None,
+        entered_at: datetime | None,
     ) -> None:
         """Collect the scan's row and event, and update the member's recent scans."""
         request = self._without_deleted_member(request)
@@ -222,6 +238,9 @@ class _ScanBatch:
                 answer.occupancy,
                 request.arrived_at,
                 answer.decided_at,
+                request.scanned_at,
+                repeats_id is not None,
+                entered_at,
             )
         )
         if answer.member is None or decision.outcome is Outcome.REFUSED:

@@ -154,6 +154,7 @@ class StoredScan:
         id: of its row; `answer.scan_id` is the client's.
         gate_id: None for the tombstone of a scan that was annulled before it arrived.
         offline: made by a device without the server and uploaded later.
+        repeat: whether the answer of an earlier scan was given again.
     """
 
     id: UUID
@@ -169,6 +170,7 @@ class StoredScan:
     pass_issued_at: datetime | None
     visit_id: UUID | None
     offline: bool
+    repeat: bool = False
 
     @property
     def occurred_at(self) -> datetime:

@@ -48,13 +48,14 @@ class VisitRepository:
 
     def load_end_visit(self, request: EndVisitRequest) -> EndVisitState:
         """Load what ending a member's visit needs; the member is locked before."""
-        visit_id = self._connection.execute(
-            select(open_visits.c.visit_id).where(
+        row = self._connection.execute(
+            select(open_visits.c.visit_id, open_visits.c.entered_at).where(
                 open_visits.c.member_id == request.member_id, open_visits.c.gym_id == request.gym_id
             )
-        ).scalar()
+        ).one_or_none()
+        visit = InsideVisit(row.visit_id, request.member_id, row.entered_at) if row is not None else None
         occupancy = self.occupancy(request.gym_id)
-        return EndVisitState(occupancy, visit_id, MachineUseRepository(self._connection).use_of(request.member_id))
+        return EndVisitState(occupancy, visit, MachineUseRepository(self._connection).use_of(request.member_id))
 
     def load_head_count(self, request: HeadCountRequest, gym: LockedGym) -> HeadCountState:
         """Load what a head count needs, and lock the members whose visits would end."""
@@ -77,13 +78,14 @@ class VisitRepository:
         limits = self.stay_limits(gym_id)
         assert limits is not None  # noqa: S101 - the gym is locked, so it exists
         over = [
-            InsideVisit(row.visit_id, row.member_id)
+            InsideVisit(row.visit_id, row.member_id, row.entered_at)
             for row in self._connection.execute(select(open_visits).where(open_visits.c.gym_id == gym_id))
             if limits.visit_over_at(row.entered_at) <= now
         ]
         uses = MachineUseRepository(self._connection).uses_at(gym_id)
         long_uses = [use for use in uses if use.started_at < now - limits.longest_use]
-        of_long_uses = [InsideVisit(use.visit_id, use.member_id) for use in long_uses]
+        # To lock their members only.
+        of_long_uses = [InsideVisit(use.visit_id, use.member_id, use.started_at) for use in long_uses]
         # A use ends in this gym, whose row is locked, or together with its visit.
         still_open = self._still_open(self._lock_members([*over, *of_long_uses]))
         visits = [visit for visit in over if visit.visit_id in still_open]
@@ -193,7 +195,7 @@ class VisitRepository:
         if not number:
             return []
         rows = self._connection.execute(
-            select(open_visits.c.visit_id, open_visits.c.member_id)
+            select(open_visits.c.visit_id, open_visits.c.member_id, open_visits.c.entered_at)
             .where(open_visits.c.gym_id == gym_id)
             .order_by(open_visits.c.entered_at, open_visits.c.visit_id)
             .limit(number)

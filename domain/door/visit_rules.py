@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.door.events import DoorEvent, HeadsCounted, VisitInferred
+from domain.door.events import DoorEvent, HeadsCounted, VisitChanged, VisitInferred
 from domain.door.machine_model import EndedUse, OpenUse, UseEnded
 from domain.door.machine_rules import ended_with_visits, freed
 from domain.door.model import (
@@ -33,10 +33,11 @@ _MAX_TIMES_CAPACITY, _MAX_EXTRA = 3, 50
 
 
 class InsideVisit(NamedTuple):
-    """An open visit and its member; None: anonymous, added by a head count."""
+    """An open visit, when it began, and its member; None: anonymous, added by a head count."""
 
     visit_id: UUID
     member_id: UUID | None
+    entered_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,12 @@ class EndVisitState:
     """What ending one visit needs.
 
     Args:
-        visit_id: the member's open visit at this gym.
+        visit: the member's open visit at this gym.
         use: the member's open use of a machine.
     """
 
     occupancy: int
-    visit_id: UUID | None
+    visit: InsideVisit | None
     use: OpenUse | None
 
 
@@ -132,16 +133,15 @@ def decide_end_visit(
     answer = EndVisitAnswer(
         member_id=request.member_id,
         gym_id=gym.id,
-        ended=state.visit_id is not None,
-        occupancy=state.occupancy - (state.visit_id is not None),
+        ended=state.visit is not None,
+        occupancy=state.occupancy - (state.visit is not None),
         capacity=gym.capacity,
         decided_at=now,
     )
-    if state.visit_id is None:
+    if state.visit is None:
         return answer, VisitChanges()
-    visits = [InsideVisit(state.visit_id, request.member_id)]
     uses = [state.use] if state.use is not None else []
-    return answer, _end(gym.id, visits, request.inferred, uses, now)
+    return answer, _end(gym.id, [state.visit], request.inferred, uses, now)
 
 
 def decide_head_count(
@@ -181,6 +181,10 @@ def decide_head_count(
     )
     row = HeadCountRow(new_id(), request, answer)
     changes = _end(gym.id, state.surplus, Inferred.HEAD_COUNT, state.uses, now)
+    changes.events.extend(
+        VisitChanged(new_id(), gym.id, visit.id, None, now, None, None, annulled=False, changed_at=now)
+        for visit in added
+    )
     changes.events.append(HeadsCounted(row.id, gym.id, state.occupancy, request.counted, now))
     return answer, replace(changes, new_visits=added, head_count=row)
 
@@ -201,8 +205,12 @@ def _end(
     """End open visits of a gym by a rule, and the uses of machines during them."""
     visit_ids = {visit.visit_id for visit in visits}
     ended_uses = ended_with_visits(uses, visit_ids, now)
+    # A visit that began later, by the clock of another server, ends as it begins.
     events: list[DoorEvent] = [
-        VisitInferred(new_id(), gym_id, visit_id, member_id, inferred, now) for visit_id, member_id in visits
+        VisitInferred(
+            new_id(), gym_id, visit.visit_id, visit.member_id, inferred, max(now, visit.entered_at), visit.entered_at
+        )
+        for visit in visits
     ]
     events += map(freed, ended_uses)
     return VisitChanges(visits, inferred, ended_uses=ended_uses, events=events)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
 
+from domain.attendance.member_keys import MemberKeyRepository
 from domain.door.tables import machine_requests, machine_uses, open_visits, scans, visits
 from domain.identity.tables import sessions, user_changes, user_roles, users
 from domain.memberships.tables import ledger_entries, memberships
@@ -41,10 +42,15 @@ class PersonalDataRepository:
         gym_id: UUID | None = self._connection.execute(query).scalar_one_or_none()
         return gym_id
 
+    def forget_key(self, user_id: UUID) -> None:
+        """Delete the user's key in the attendance archive."""
+        MemberKeyRepository(self._connection).forget(user_id)
+
     def erase(self, user_id: UUID) -> None:
         """Remove the user from the records that stay; `users` and `user_changes` are left to `UserRepository`."""
         for table in (scans, visits, machine_uses):
             self._connection.execute(update(table).where(table.c.member_id == user_id).values(member_id=None))
+        self.forget_key(user_id)
         self._connection.execute(delete(machine_requests).where(machine_requests.c.member_id == user_id))
         self._connection.execute(delete(user_roles).where(user_roles.c.user_id == user_id))
         self._connection.execute(update(sessions).where(sessions.c.user_id == user_id).values(device="", address=""))

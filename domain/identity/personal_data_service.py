@@ -21,19 +21,22 @@ def export_account(connection: Connection, user_id: UUID) -> dict[str, Any]:
 
 
 def begin_deleting(connection: Connection, by_id: UUID, user_id: UUID, now: datetime) -> UUID | IdentityRefusal | None:
-    """Mark an account as deleted. The door locks the same row, so nobody enters on its passes after this.
+    """Mark an account as deleted, and forget its key in the attendance archive.
+
+    The door and the archive lock the same row, so nobody enters on its passes after this, and it gets no new key.
 
     Returns:
         The gym of an open visit, which the door must end next.
     """
-    users = UserRepository(connection)
+    users, personal_data = UserRepository(connection), PersonalDataRepository(connection)
     user = users.locked_user(user_id)
     if user is None:
         return UNKNOWN_USER
     if user.deleted_at is None:
         users.change(user_id, deleted_at=now)
         users.record(user_id, by_id, Change.DELETED, "", now)
-    return PersonalDataRepository(connection).gym_of_open_visit(user_id)
+    personal_data.forget_key(user_id)
+    return personal_data.gym_of_open_visit(user_id)
 
 
 def finish_deleting(connection: Connection, user_id: UUID, now: datetime) -> None:

@@ -17,7 +17,7 @@ Config = dict[str, Any]
 
 FETCH_WAIT_MS = 500
 _MOCK_FETCH_WAIT_MS = 5
-_MOCK_CLUSTER = "mockCluster"  # the cluster id of librdkafka's mock broker
+MOCK_CLUSTER = "mockCluster"  # the cluster id of librdkafka's mock broker
 _BROKER_TIMEOUT_S = 2.0
 _LOG_INTERVAL_S = 30.0
 _WARNING = 30  # the level of Python's `logging`, which librdkafka's lines arrive with
@@ -69,7 +69,7 @@ def fetch_wait_ms(settings: KafkaSettings) -> int:
         KafkaException: the broker is unavailable.
     """
     cluster_id = AdminClient(common_config(settings)).cluster_id(_BROKER_TIMEOUT_S)
-    return _MOCK_FETCH_WAIT_MS if cluster_id.startswith(_MOCK_CLUSTER) else FETCH_WAIT_MS
+    return _MOCK_FETCH_WAIT_MS if cluster_id.startswith(MOCK_CLUSTER) else FETCH_WAIT_MS
 
 
 def group_consumer_config(settings: KafkaSettings, group: str, wait_ms: int = FETCH_WAIT_MS) -> Config:

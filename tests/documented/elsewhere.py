@@ -12,6 +12,7 @@ from tests.documented.pages import PROJECT
 BY_HAND = "by hand"  # measures this machine, or runs all tests: nothing that a test could start
 
 _LIFE = "tests/integration/cluster/test_life_of_a_stack.py"
+_ATTENDANCE = "tests/unit/cluster/cli/test_forecast_commands.py"
 _COMMANDS = "tests/unit/cluster/cli/test_command_line.py"
 
 # The command as it stands -> `file::test` that does the same; or BY_HAND, and the target or module is there.
@@ -31,6 +32,13 @@ ELSEWHERE: Mapping[str, str] = {
     # docs/backup.md
     "FITMONITOR_DATA_DIR=.restored fitmonitor up": "tests/integration/cluster/test_backup.py"
     "::test_a_backup_of_a_stack_in_use_is_restored_into_another_folder",
+    # docs/attendance.md, docs/benchmarks.md
+    "fitmonitor attendance forecast --history occupancy.parquet --at 2026-04-01T00:00 --hours 168 --json": (
+        f"{_ATTENDANCE}::test_a_forecast_is_printed_as_json"
+    ),
+    "fitmonitor attendance backtest --history occupancy.parquet --since 2026-01-05": f"{_ATTENDANCE}"
+    "::test_a_backtest_from_a_day_on_is_printed",
+    "fitmonitor attendance backtest --history occupancy.parquet": f"{_ATTENDANCE}::test_a_backtest_is_printed_as_json",
     # docs/accounts.md
     "make lambdas": "tests/unit/cluster/lambda_zips/test_zips.py::test_there_is_a_file_of_each_function",
     # docs/benchmarks.md
@@ -41,6 +49,8 @@ ELSEWHERE: Mapping[str, str] = {
     "python -m tests.benchmarks.list_users": BY_HAND,
     "python -m tests.benchmarks.image_rates": BY_HAND,
     "python -m tests.benchmarks.payments": BY_HAND,
+    "python -m tests.benchmarks.attendance": BY_HAND,
+    "python -m tests.benchmarks.attendance 300000 40 40": BY_HAND,
     "python -m tests.benchmarks.backups": BY_HAND,
     "python -m tests.benchmarks.live_streams 1000 30": BY_HAND,
     # docs/testing.md

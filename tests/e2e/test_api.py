@@ -195,6 +195,6 @@ def test_a_request_id_goes_in_and_out(stack: Api) -> None:
 
 def test_consumer_lag_and_dead_letters_are_reported(fm: Commands) -> None:
     groups = [group["group"] for group in fm.json("kafka", "lag")]
-    assert groups == ["door-consumers", "payment-consumers"]
+    assert groups == ["door-consumers", "payment-consumers", "archive-consumers"]
     assert "door-consumers on door-commands" in fm.said("kafka", "lag")
     assert fm.json("kafka", "dead-letters") == []

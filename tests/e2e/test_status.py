@@ -30,9 +30,10 @@ def test_every_piece_is_reported(fm: Commands) -> None:
     assert set(status["readiness"]["parts"]) == {"gym", "database", "qr", "scans", "kafka_replies", "payments"}
     deployments = {each["name"]: each for application in status["serve"] for each in application["deployments"]}
     doors = {"Gateway", "Gym", "QrIssuer", "QrScanner", "Identity", "Payments", "DoorConsumer", "PaymentConsumer"}
-    assert doors | {"Live", "DefaultStage"} == set(deployments)
+    assert doors | {"Live", "DefaultStage", "ArchiveConsumer"} == set(deployments)
     assert all(each["running"] >= each["target"] >= 1 for each in deployments.values())
-    assert [group["group"] for group in status["kafka"]] == ["door-consumers", "payment-consumers"]
+    groups = [group["group"] for group in status["kafka"]]
+    assert groups == ["door-consumers", "payment-consumers", "archive-consumers"]
     assert status["dead_letters"] == {"waiting": 0, "counted": True}
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from consumers.database import set_idle_session_timeout
 from consumers.door import IDLE_SESSION_TIMEOUT_S, DoorConsumerDependencies, DoorHandler, DoorReplier, door_limits
 from consumers.loop import ConsumerLoop
+from consumers.pending_messages import decoding_values
 from domain.clock import system_clock
 from domain.door.model import DoorResult
 from domain.unit_of_work import Store
@@ -116,7 +117,7 @@ def run(settings: Settings, point: Point, after: int) -> None:
     ConsumerLoop(
         consumer,
         settings.kafka.commands_topic,
-        decode_command,
+        decoding_values(decode_command),
         DoomedHandler(settings, DoomedStore(settings.database.url.get_secret_value(), fate), fate),
         parts.dead_letters,
         DoorReplier(parts.sender, MetricsRegistry()),

@@ -9,7 +9,7 @@ from cluster.local.image_server import ImageServer
 from cluster.local.ports import free_port
 from integrations.images.s3 import S3ImageStore
 from integrations.images.store import open_image_store
-from integrations.settings import Settings
+from integrations.settings import Profile, Settings
 
 
 @pytest.mark.check
@@ -32,3 +32,15 @@ def test_pictures_are_kept_by_what_the_server_tells(tmp_path: Path, monkeypatch:
         images.put("images/a/large", BytesIO(b"points"), "image/webp")
     finally:
         server.process.stop()
+
+
+def test_the_archive_is_kept_by_what_the_server_tells_unless_the_settings_say_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("ARCHIVE" in name for name in ImageServer(tmp_path / "log", 1).environment())
+    for name, value in ImageServer(tmp_path / "log", 1, has_archive=True).environment().items():
+        monkeypatch.setenv(name, value)
+    archive = Settings(data_dir=tmp_path, profile=Profile.FULL).archive
+    assert (archive.url, archive.endpoint_url) == ("s3://fitmonitor-archive/attendance", "http://127.0.0.1:1")
+    monkeypatch.delenv("FITMONITOR_ARCHIVE__URL")
+    assert Settings(data_dir=tmp_path, profile=Profile.FULL).archive.url == str(tmp_path / "archive")

@@ -41,11 +41,11 @@ def test_both_answer_on_their_own_ports(stacks: tuple[TestedStack, TestedStack])
     assert one.demo() != other.demo()
 
 
-def test_an_idle_stack_takes_at_most_1640_mib_of_memory(stacks: tuple[TestedStack, TestedStack]) -> None:
+def test_an_idle_stack_takes_at_most_1800_mib_of_memory(stacks: tuple[TestedStack, TestedStack]) -> None:
     done = stacks[0].run("status", "--json")
     assert done.returncode == 0, done.stderr
-    # Ten replicas: the scanner's own process (decision 0029) is 120 of them.
-    assert 0 < json.loads(done.stdout)["pss_mib"] < 1640
+    # Eleven replicas: the scanner (decision 0029) takes 120 of them, the archive 150.
+    assert 0 < json.loads(done.stdout)["pss_mib"] < 1800
 
 
 def test_a_broker_that_died_is_replaced_and_the_door_works_again(stacks: tuple[TestedStack, TestedStack]) -> None:

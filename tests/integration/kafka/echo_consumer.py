@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from consumers.door import DoorLoop, DoorReplier
 from consumers.loop import ConsumerLoop, LoopLimits
+from consumers.pending_messages import decoding_values
 from domain.door.model import (
     CheckPayment,
     Direction,
@@ -57,7 +58,7 @@ def echo_loop(settings: Settings, handler: EchoHandler, batch_max: int = 256) ->
     loop: DoorLoop = ConsumerLoop(
         open_group_consumer(settings.kafka, settings.kafka.door_group),
         settings.kafka.commands_topic,
-        decode_command,
+        decoding_values(decode_command),
         handler,
         DeadLetterWriter(settings.kafka),
         DoorReplier(ReplySender(settings), MetricsRegistry()),

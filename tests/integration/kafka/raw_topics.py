@@ -72,6 +72,8 @@ class Command:
             "FITMONITOR_KAFKA__DEAD_LETTERS_TOPIC": kafka.dead_letters_topic,
             "FITMONITOR_KAFKA__DOOR_GROUP": kafka.door_group,
             "FITMONITOR_KAFKA__PAYMENTS_TOPIC": kafka.payments_topic,
+            "FITMONITOR_KAFKA__EVENTS_TOPIC": kafka.events_topic,
+            "FITMONITOR_KAFKA__ARCHIVE_GROUP": kafka.archive_group,
             "FITMONITOR_KAFKA__PAYMENTS_GROUP": kafka.payments_group,
             "COLUMNS": "300",
         }

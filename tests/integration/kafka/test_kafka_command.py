@@ -70,16 +70,18 @@ def test_the_lag_command_exits_with_3_when_the_lag_is_too_high(
     settings: Settings, commands: Topic, command: Command
 ) -> None:
     commands.write(b"x")
-    Topic(settings, settings.kafka.payments_topic).write(b"x")
-    group, payments = command.says("lag")
+    for topic in (settings.kafka.payments_topic, settings.kafka.events_topic):
+        Topic(settings, topic).write(b"x")
+    group, payments, archive = command.says("lag")
     assert (group["group"], group["lag"]) == (settings.kafka.door_group, 1)
     assert (payments["group"], payments["lag"]) == (settings.kafka.payments_group, 1)
-    assert command.says("lag", "--most", "1") == [group, payments]
+    assert (archive["group"], archive["lag"]) == (settings.kafka.archive_group, 1)
+    assert command.says("lag", "--most", "1") == [group, payments, archive]
     command.says("lag", "--most", "0", code=3)
     said = command.run("lag").stdout
-    assert said.count("1 messages wait in 1 of") == 2
-    partitions = len(group["partitions"]) + len(payments["partitions"])
-    assert len(command.run("lag", "--every").stdout.splitlines()) == 4 + partitions
+    assert said.count("1 messages wait in 1 of") == 3
+    partitions = sum(len(each["partitions"]) for each in (group, payments, archive))
+    assert len(command.run("lag", "--every").stdout.splitlines()) == 6 + partitions
 
 
 @pytest.mark.parametrize(

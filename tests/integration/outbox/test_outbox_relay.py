@@ -153,7 +153,7 @@ def test_every_type_of_event_is_published(
     arrived = published(settings.kafka)
     assert first_appearances(arrived) == waiting
     kinds = {message.event["type"] for message in arrived}
-    assert kinds == {"scan_decided", "visit_inferred", "scan_annulled", "visit_reopened"}
+    assert kinds == {"scan_decided", "visit_inferred", "visit_changed", "scan_annulled", "visit_reopened"}
     for message in arrived:
         assert {"event_id", "gym_id", "type", "version"} <= message.event.keys()
 

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from consumers.failure_policy import RetryLimits
 from consumers.loop import ConsumerLoop, LoopLimits
+from consumers.pending_messages import decoding_values
 from integrations.kafka.dead_letters import DeadLettersUnavailableError
 
 TOPIC = "commands"
@@ -169,7 +170,9 @@ class FakeDeadLetters:
 class LoopBench:
     """A loop with all its fakes. It runs until its queue is empty."""
 
-    def __init__(self, batch_max: int = 256, attempts: int = 3, deferred_max: int = 1024) -> None:
+    def __init__(
+        self, batch_max: int = 256, attempts: int = 3, deferred_max: int = 1024, linger_s: float = 0.0
+    ) -> None:
         self.journal: list[str] = []
         self.records_after_commit = False
         self.time = FakeTime()
@@ -180,12 +183,16 @@ class LoopBench:
         self.loop = ConsumerLoop(
             cast("Consumer", self.consumer),
             TOPIC,
-            decode,
+            decoding_values(decode),
             self.handler,
             self.dead_letters,
             self.replier,
             LoopLimits(
-                batch_max=batch_max, poll_s=0.2, deferred_max=deferred_max, retry=RetryLimits(attempts, 0.05, 1.0)
+                batch_max=batch_max,
+                poll_s=0.2,
+                deferred_max=deferred_max,
+                retry=RetryLimits(attempts, 0.05, 1.0),
+                linger_s=linger_s,
             ),
             lambda: self.journal.append("after_commit") if self.records_after_commit else None,
             self.time,

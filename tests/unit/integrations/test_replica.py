@@ -37,7 +37,7 @@ def test_all_deployments_are_looked_at() -> None:
     assert names == {
         *("Gateway", "GymDeployment", "IdentityDeployment", "PaymentsDeployment"),
         *("QrIssuer", "QrScanner", "Live", "DefaultStage"),
-        *("DoorConsumer", "PaymentConsumer"),
+        *("DoorConsumer", "PaymentConsumer", "ArchiveConsumer"),
     }
 
 

@@ -91,6 +91,7 @@ def test_an_open_visit_ends_without_a_scan_and_an_event_is_published(world: Worl
     event = told(world)[-1]
     del event["event_id"]
     assert datetime.fromisoformat(str(event.pop("left_at"))) == world.clock.now
+    assert datetime.fromisoformat(str(event.pop("entered_at"))) == visit.entered_at
     assert event == {
         "type": "visit_inferred",
         "version": 1,

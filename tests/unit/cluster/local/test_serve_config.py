@@ -72,12 +72,12 @@ def test_a_file_that_is_not_a_configuration_is_refused(tmp_path: Path, content: 
         write_serve_config(source, tmp_path / "target.yaml", Settings(data_dir=tmp_path))
 
 
-@pytest.mark.parametrize("name", ["default_stage", "live"])
+@pytest.mark.parametrize("name", ["default_stage", "live", "archive"])
 def test_a_disabled_application_is_left_out(tmp_path: Path, name: str) -> None:
     names = {}
     for enabled in (True, False):
         target = tmp_path / f"{enabled}.yaml"
         write_serve_config(serve_config_file(), target, Settings.model_validate({name: {"enabled": enabled}}))
         names[enabled] = {app["name"] for app in yaml.safe_load(target.read_text())["applications"]}
-    assert names[True] == {"api", "scans", "live", "default_stage", "door_consumers", "payment_consumers"}
+    assert names[True] == {"api", "scans", "live", "default_stage", "door_consumers", "payment_consumers", "archive"}
     assert names[True] - names[False] == {name}

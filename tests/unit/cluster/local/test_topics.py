@@ -16,7 +16,11 @@ def test_every_topic_of_the_settings_is_listed() -> None:
     assert set(KAFKA.topics) == {"door-commands", "door-replies", "gym-events", "payment-events", "dead-letters"}
     renamed = KafkaSettings(payments_topic="payments-of-a-test")
     assert "payments-of-a-test" in renamed.topics
-    assert set(KAFKA.subscriptions) == {("door-consumers", "door-commands"), ("payment-consumers", "payment-events")}
+    assert set(KAFKA.subscriptions) == {
+        ("door-consumers", "door-commands"),
+        ("payment-consumers", "payment-events"),
+        ("archive-consumers", "gym-events"),
+    }
 
 
 def test_a_stack_makes_every_topic() -> None:

@@ -23,6 +23,7 @@ DEPLOYMENTS = {
     "default_stage": ("DefaultStage",),
     "door_consumers": ("DoorConsumer",),
     "payment_consumers": ("PaymentConsumer",),
+    "archive": ("ArchiveConsumer",),
 }
 
 
@@ -75,6 +76,7 @@ def report(folder: Path, **changed: Any) -> Report:  # noqa: ANN401 - its own fi
         "kafka": [
             group("door-consumers", "door-commands"),
             group("payment-consumers", "payment-events", members=None),
+            group("archive-consumers", "gym-events"),
         ],
         "dead_letters": DeadLetterCount(0, counted=True),
         "gyms": [GymOccupancy(new_id(), "Riverside", 12, 120), GymOccupancy(new_id(), "Old Mill", 60, 60)],

@@ -1,0 +1,1 @@
+"""Attendance: figures computed from the archive as Ray tasks."""

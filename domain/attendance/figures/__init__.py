@@ -1,0 +1,1 @@
+"""Facts about attendance: pure functions from frames of the archive to frames of facts."""

@@ -1,0 +1,1 @@
+"""The attendance archive: four Delta Lake tables of the facts that the door reports."""
